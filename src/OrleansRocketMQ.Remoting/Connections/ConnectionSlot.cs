@@ -1,0 +1,126 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace OrleansRocketMQ.Connections;
+
+/// <summary>The place of the one connection to an address: opens it, waits longer after each failure, opens it again when lost.</summary>
+internal sealed partial class ConnectionSlot(
+    string address,
+    RemotingOptions options,
+    RemotingRequestHandler handler,
+    Action<string> onOpened,
+    TimeProvider time,
+    ILogger logger) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _disposing = new();
+    private readonly Lock _gate = new();
+    private Task<RemotingConnection>? _current;
+    private int _failures;
+
+    public async Task<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        Task<RemotingConnection> current;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
+            current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
+                ? _current
+                : _current = OpenAsync();
+        }
+
+        if (current.IsCompletedSuccessfully)
+        {
+            return current.Result;
+        }
+
+        try
+        {
+            return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
+        }
+    }
+
+    public void Retire()
+    {
+        lock (_gate)
+        {
+            if (_current is { IsCompletedSuccessfully: true })
+            {
+                _current.Result.Retire();
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task<RemotingConnection>? current;
+        lock (_gate)
+        {
+            _disposing.Cancel();
+            current = _current;
+        }
+
+        if (current is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await (await current.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        }
+        catch (RocketMQNetworkException exception)
+        {
+            Log.NeverOpened(logger, address, exception.Message);
+        }
+    }
+
+    // Runs to its end even when the caller that began it gives up: others wait for the same connection.
+    private async Task<RemotingConnection> OpenAsync()
+    {
+        // Never inline: the caller holds the gate.
+        await Task.Yield();
+        try
+        {
+            if (_failures > 0)
+            {
+                await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
+            }
+
+            var endPoint = HostAndPort.Parse(address).ToEndPoint();
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token);
+            using var expiry = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, options.ConnectTimeout, Timeout.InfiniteTimeSpan);
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                await socket.ConnectAsync(endPoint, limit.Token).ConfigureAwait(false);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+
+            var connection = new RemotingConnection(new NetworkStream(socket, ownsSocket: true), address, options, handler, time, logger);
+            connection.Start();
+            _failures = 0;
+            onOpened(address);
+            return connection;
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        {
+            _failures++;
+            var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
+            throw new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(10, LogLevel.Debug, "The connection to {Address} was closed before it was open: {Reason}")]
+        public static partial void NeverOpened(ILogger logger, string address, string reason);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Connections;
+
+/// <summary>
+/// One connection to each server address, opened when first needed and again after it was lost, and shared by all
+/// requests to that address. Mirrors <c>NettyRemotingClient</c>. Thread-safe.
+/// </summary>
+public sealed class RemotingClient : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, ConnectionSlot> _slots = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<int, RemotingRequestHandler> _handlers = new();
+    private readonly ILogger _logger;
+    private int _disposed;
+
+    /// <summary>Creates a client; it connects to nothing yet.</summary>
+    public RemotingClient(RemotingOptions options, TimeProvider timeProvider, ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        TimeProvider = timeProvider;
+        _logger = logger;
+    }
+
+    /// <summary>Raised when a connection to an address has been opened, the first time and each time again.</summary>
+    public event Action<string>? ConnectionOpened;
+
+    /// <summary>Limits and time-outs of all connections.</summary>
+    public RemotingOptions Options { get; }
+
+    /// <summary>The clock of all time-outs.</summary>
+    public TimeProvider TimeProvider { get; }
+
+    /// <summary>Sets who answers requests with this code that servers send to us.</summary>
+    public void Handle(int requestCode, RemotingRequestHandler handler) => _handlers[requestCode] = handler;
+
+    /// <summary>Sends a request and waits for its answer, whatever its code.</summary>
+    /// <param name="address">The server, <c>host:port</c>.</param>
+    /// <param name="request">The request; belongs to the client from now on.</param>
+    /// <param name="timeout">How long connecting and waiting may take together; null means <see cref="RemotingOptions.RequestTimeout"/>.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <exception cref="RocketMQTimeoutException">No answer in time.</exception>
+    /// <exception cref="RocketMQNetworkException">No connection, or it was lost.</exception>
+    public async Task<RemotingCommand> InvokeAsync(
+        string address,
+        RemotingCommand request,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
+    {
+        var limit = timeout ?? Options.RequestTimeout;
+        var response = await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
+        if (response.Code != ResponseCodes.GoAway)
+        {
+            return response;
+        }
+
+        // The server is about to leave: what is under way may finish, this request goes once more over a new connection.
+        Slot(address).Retire();
+        return await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a one-way request: nobody will tell whether it arrived.</summary>
+    /// <exception cref="RocketMQNetworkException">No connection.</exception>
+    public async ValueTask SendOneWayAsync(string address, RemotingCommand request, CancellationToken cancellationToken = default)
+    {
+        var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
+        await connection.SendAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connection to an address, if there is one; the next request opens it again.</summary>
+    public async ValueTask CloseAsync(string address)
+    {
+        if (_slots.TryRemove(address, out var slot))
+        {
+            await slot.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        foreach (var address in _slots.Keys)
+        {
+            await CloseAsync(address).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<RemotingCommand> InvokeOnceAsync(string address, RemotingCommand request, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var start = TimeProvider.GetTimestamp();
+        var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
+        var left = limit - TimeProvider.GetElapsedTime(start);
+        return await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ConnectionSlot Slot(string address)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return _slots.GetOrAdd(
+            address,
+            static (key, self) => new ConnectionSlot(
+                key, self.Options, self.AnswerAsync, opened => self.ConnectionOpened?.Invoke(opened), self.TimeProvider, self._logger),
+            this);
+    }
+
+    private ValueTask<RemotingCommand?> AnswerAsync(RemotingConnection connection, RemotingCommand request)
+        => _handlers.TryGetValue(request.Code, out var handler)
+            ? handler(connection, request)
+            : new(RemotingCommand.Response(request, ResponseCodes.RequestCodeNotSupported, $"request code {request.Code} not supported"));
+}

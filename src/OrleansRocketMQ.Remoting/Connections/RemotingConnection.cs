@@ -1,0 +1,304 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Connections;
+
+/// <summary>Answers a request that came in on a connection; null means that no answer is sent.</summary>
+public delegate ValueTask<RemotingCommand?> RemotingRequestHandler(RemotingConnection connection, RemotingCommand request);
+
+/// <summary>
+/// One connection that carries frames both ways; clients and the embedded servers use the same. Requests are
+/// multiplexed by opaque. A broken frame, an I/O error or the peer's close ends it and fails the requests waiting on
+/// it, and only those. Thread-safe.
+/// </summary>
+public sealed partial class RemotingConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(200);
+
+    private readonly ConcurrentDictionary<int, PendingRequest> _pending = new();
+    private readonly CancellationTokenSource _closing = new();
+    private readonly TaskCompletionSource<Exception> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Stream _stream;
+    private readonly RemotingOptions _options;
+    private readonly RemotingRequestHandler? _handler;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly FrameSender _sender;
+    private ITimer? _sweeper;
+    private Task _receiving = Task.CompletedTask;
+    private long _lastActivity;
+    private int _nextOpaque;
+    private volatile bool _retired;
+
+    /// <summary>Takes over an open stream; <see cref="Start"/> begins to read.</summary>
+    /// <param name="stream">The transport; disposed with the connection.</param>
+    /// <param name="remoteAddress">The other side, for errors and logs.</param>
+    /// <param name="options">Limits and time-outs.</param>
+    /// <param name="handler">Answers requests of the other side; without one they get REQUEST_CODE_NOT_SUPPORTED.</param>
+    /// <param name="timeProvider">The clock of request time-outs and idleness.</param>
+    /// <param name="logger">Where closes and handler failures are told.</param>
+    public RemotingConnection(
+        Stream stream,
+        string remoteAddress,
+        RemotingOptions options,
+        RemotingRequestHandler? handler,
+        TimeProvider timeProvider,
+        ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(timeProvider);
+        _stream = stream;
+        RemoteAddress = remoteAddress;
+        _options = options;
+        _handler = handler;
+        _time = timeProvider;
+        _logger = logger;
+        _sender = new FrameSender(stream, options.SendBufferLimit, Close);
+        _lastActivity = timeProvider.GetTimestamp();
+    }
+
+    /// <summary>The other side, <c>host:port</c>.</summary>
+    public string RemoteAddress { get; }
+
+    /// <summary>Completes with the reason when the connection has ended; never faults.</summary>
+    public Task<Exception> Closed => _closed.Task;
+
+    /// <summary>Whether new requests may be sent: open, and not told to go away.</summary>
+    public bool IsUsable => !_closed.Task.IsCompleted && !_retired;
+
+    /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
+    public object? State { get; set; }
+
+    /// <summary>Begins to read frames. Call once.</summary>
+    public void Start()
+    {
+        _sweeper = _time.CreateTimer(static self => ((RemotingConnection)self!).Sweep(), this, SweepPeriod, SweepPeriod);
+        _receiving = Task.Run(ReceiveAsync);
+    }
+
+    /// <summary>Sends a request and waits for its answer, whatever its code.</summary>
+    /// <exception cref="RocketMQTimeoutException">No answer within <paramref name="timeout"/>.</exception>
+    /// <exception cref="RocketMQNetworkException">The connection is, or was meanwhile, closed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled by the caller; a late answer is dropped.</exception>
+    public async Task<RemotingCommand> InvokeAsync(RemotingCommand request, TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        cancellationToken.ThrowIfCancellationRequested();
+        request.Opaque = Interlocked.Increment(ref _nextOpaque);
+        var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout);
+        _pending[request.Opaque] = pending;
+        await using var cancellation = cancellationToken.UnsafeRegister(
+            static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending).ConfigureAwait(false);
+        try
+        {
+            if (_closed.Task.IsCompleted)
+            {
+                throw NotConnected();
+            }
+
+            await _sender.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            return await pending.Task.ConfigureAwait(false);
+        }
+        finally
+        {
+            _pending.TryRemove(request.Opaque, out _);
+        }
+    }
+
+    /// <summary>Sends a frame for which no answer comes: a one-way request, or a response.</summary>
+    /// <exception cref="RocketMQNetworkException">The connection is closed.</exception>
+    public ValueTask SendAsync(RemotingCommand command, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        if (_closed.Task.IsCompleted)
+        {
+            throw NotConnected();
+        }
+
+        if (!command.IsResponse)
+        {
+            command.Opaque = Interlocked.Increment(ref _nextOpaque);
+        }
+
+        Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+        return _sender.SendAsync(command, cancellationToken);
+    }
+
+    /// <summary>No new requests go out here, those waiting may still be answered; used after GO_AWAY.</summary>
+    public void Retire() => _retired = true;
+
+    /// <summary>Ends the connection for the given reason, failing what waits on it. Safe to call more than once.</summary>
+    public void Close(Exception reason)
+    {
+        if (!_closed.TrySetResult(reason))
+        {
+            return;
+        }
+
+        Log.ConnectionClosed(_logger, RemoteAddress, reason.Message);
+        _closing.Cancel();
+        _sweeper?.Dispose();
+        _stream.Dispose();
+        _sender.Abort(reason);
+        foreach (var pending in _pending.Values)
+        {
+            pending.TrySetException(LostWith(pending.Code, reason));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was closed by its owner."));
+        await _receiving.ConfigureAwait(false);
+        _closing.Dispose();
+    }
+
+    private async Task ReceiveAsync()
+    {
+        var reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024, minimumReadSize: 4 * 1024, leaveOpen: true));
+        Exception reason;
+        try
+        {
+            reason = await ReceiveUntilEndAsync(reader).ConfigureAwait(false);
+        }
+        catch (FrameFormatException exception)
+        {
+            Log.CorruptFrame(_logger, RemoteAddress, exception);
+            reason = exception;
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException or OperationCanceledException)
+        {
+            reason = new RocketMQNetworkException($"The connection to {RemoteAddress} failed: {exception.Message}", exception);
+        }
+
+        Close(reason);
+        await reader.CompleteAsync().ConfigureAwait(false);
+    }
+
+    private async Task<Exception> ReceiveUntilEndAsync(PipeReader reader)
+    {
+        while (true)
+        {
+            var result = await reader.ReadAsync(_closing.Token).ConfigureAwait(false);
+            var buffer = result.Buffer;
+            Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+            while (FrameReader.TryRead(ref buffer, _options.MaxFrameLength, out var command))
+            {
+                Accept(command!);
+            }
+
+            reader.AdvanceTo(buffer.Start, buffer.End);
+            if (result.IsCompleted)
+            {
+                return buffer.IsEmpty
+                    ? new RocketMQNetworkException($"{RemoteAddress} closed the connection.")
+                    : new FrameFormatException("bytes after the last whole frame", buffer.Length, "a whole frame before the connection ends");
+            }
+        }
+    }
+
+    private void Accept(RemotingCommand command)
+    {
+        if (command.IsResponse)
+        {
+            // An answer that nobody waits for any more came after its time-out; it has no effect.
+            if (_pending.TryRemove(command.Opaque, out var pending))
+            {
+                pending.TrySetResult(command);
+            }
+
+            return;
+        }
+
+        var answer = AnswerAsync(command);
+        if (!answer.IsCompletedSuccessfully)
+        {
+            _ = answer.AsTask();
+        }
+    }
+
+    private async ValueTask AnswerAsync(RemotingCommand request)
+    {
+        RemotingCommand? response;
+        try
+        {
+            response = _handler is null
+                ? RemotingCommand.Response(request, ResponseCodes.RequestCodeNotSupported, $"request code {request.Code} not supported")
+                : await _handler(this, request).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Log.HandlerFailed(_logger, request.Code, RemoteAddress, exception);
+            response = RemotingCommand.Response(request, ResponseCodes.SystemError, exception.Message);
+        }
+
+        if (response is null || request.IsOneWay)
+        {
+            return;
+        }
+
+        try
+        {
+            await SendAsync(response).ConfigureAwait(false);
+        }
+        catch (RocketMQNetworkException exception)
+        {
+            // The asker is gone, and with it everybody who could want the answer.
+            Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
+        }
+    }
+
+    private void Sweep()
+    {
+        foreach (var (_, pending) in _pending)
+        {
+            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout)
+            {
+                pending.TrySetException(new RocketMQTimeoutException(
+                    $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."));
+            }
+        }
+
+        if (_pending.IsEmpty && _time.GetElapsedTime(Volatile.Read(ref _lastActivity)) > _options.IdleTimeout)
+        {
+            Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was idle for {_options.IdleTimeout.TotalSeconds:0} s."));
+        }
+    }
+
+    private RocketMQNetworkException NotConnected()
+        => new($"The connection to {RemoteAddress} is closed: {_closed.Task.Result.Message}", _closed.Task.Result);
+
+    private Exception LostWith(int code, Exception reason) => reason is FrameFormatException
+        ? reason
+        : new RocketMQNetworkException($"The connection to {RemoteAddress} ended before it answered request {RequestCodes.NameOf(code)}: {reason.Message}", reason);
+
+    private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout)
+        : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public int Code { get; } = code;
+
+        public long StartedAt { get; } = startedAt;
+
+        public TimeSpan Timeout { get; } = timeout;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Debug, "Connection to {Address} closed: {Reason}")]
+        public static partial void ConnectionClosed(ILogger logger, string address, string reason);
+
+        [LoggerMessage(2, LogLevel.Error, "Corrupt frame from {Address}; the connection is closed")]
+        public static partial void CorruptFrame(ILogger logger, string address, Exception exception);
+
+        [LoggerMessage(3, LogLevel.Warning, "Request {Code} of {Address} could not be handled")]
+        public static partial void HandlerFailed(ILogger logger, int code, string address, Exception exception);
+
+        [LoggerMessage(4, LogLevel.Debug, "The answer to request {Code} of {Address} could not be sent: {Reason}")]
+        public static partial void AnswerNotSent(ILogger logger, int code, string address, string reason);
+    }
+}

@@ -1,0 +1,31 @@
+using OrleansRocketMQ.Framing;
+
+namespace OrleansRocketMQ.Connections;
+
+/// <summary>How connections to name servers and brokers behave. Defaults are those of RocketMQ's Java client where it has the setting.</summary>
+public sealed record RemotingOptions
+{
+    /// <summary>How long a connection may take to open. Default 3 s (<c>connectTimeoutMillis</c>).</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a request waits for its answer unless it says otherwise. Default 3 s (<c>mqClientApiTimeout</c>).</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>A connection on which nothing moves for this long, with no request waiting, is closed. Default 120 s.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>The longest frame accepted, in bytes. Default 16 MiB (<c>com.rocketmq.remoting.frameMaxLength</c>).</summary>
+    public int MaxFrameLength { get; init; } = FrameReader.DefaultMaxFrameLength;
+
+    /// <summary>The wait before the first new attempt after a connection failed; doubles each time, with jitter. Default 100 ms.</summary>
+    public TimeSpan ReconnectBackoff { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The longest wait between two attempts to connect. Default 5 s.</summary>
+    public TimeSpan MaxReconnectBackoff { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How requests are written. Answers are read in either way. Default JSON.</summary>
+    public SerializeType SerializeType { get; init; } = SerializeType.Json;
+
+    /// <summary>Bytes waiting in one connection above which senders wait. Default 8 MiB.</summary>
+    public int SendBufferLimit { get; init; } = 8 * 1024 * 1024;
+}

@@ -1,0 +1,96 @@
+using System.Buffers;
+
+namespace OrleansRocketMQ.Framing;
+
+/// <summary>Takes frames off a sequence of received bytes, copying each body into an array of its own.</summary>
+public static class FrameReader
+{
+    /// <summary>The frame limit of RocketMQ's own programs, 16 MiB.</summary>
+    public const int DefaultMaxFrameLength = 16 * 1024 * 1024;
+
+    /// <summary>
+    /// Reads one frame when it is there in full, and moves <paramref name="input"/> behind it. A wrong length is
+    /// reported as soon as its bytes are in, without waiting for a frame that would never fit.
+    /// </summary>
+    /// <returns>False when more bytes are needed.</returns>
+    /// <exception cref="FrameFormatException">The bytes are not a frame, or it is longer than <paramref name="maxFrameLength"/>.</exception>
+    public static bool TryRead(ref ReadOnlySequence<byte> input, int maxFrameLength, out RemotingCommand? command)
+    {
+        command = null;
+        var reader = new SequenceReader<byte>(input);
+        if (!reader.TryReadBigEndian(out int totalLength))
+        {
+            return false;
+        }
+
+        if (totalLength < 4)
+        {
+            throw new FrameFormatException("frame length", totalLength, "at least 4");
+        }
+
+        if (totalLength > maxFrameLength)
+        {
+            throw new FrameFormatException("frame length", totalLength, $"at most {maxFrameLength}");
+        }
+
+        if (!reader.TryReadBigEndian(out int headerMark))
+        {
+            return false;
+        }
+
+        var type = headerMark >>> 24;
+        var headerLength = headerMark & FrameWriter.MaxHeaderLength;
+        if (type > (int)SerializeType.RocketMQ)
+        {
+            throw new FrameFormatException("serialize type", type, "0 (JSON) or 1 (ROCKETMQ)");
+        }
+
+        if (headerLength > totalLength - 4)
+        {
+            throw new FrameFormatException("header length", headerLength, $"at most {totalLength - 4}, what the frame holds");
+        }
+
+        if (reader.Remaining < totalLength - 4)
+        {
+            return false;
+        }
+
+        var header = reader.UnreadSequence.Slice(0, headerLength);
+        var bodySequence = reader.UnreadSequence.Slice(headerLength, totalLength - 4 - headerLength);
+        var body = ReadOnlyMemory<byte>.Empty;
+        if (bodySequence.Length > 0)
+        {
+            // Messages keep slices of this array, so it lives as long as the longest-lived of them and is never pooled.
+            var bytes = GC.AllocateUninitializedArray<byte>((int)bodySequence.Length);
+            bodySequence.CopyTo(bytes);
+            body = bytes;
+        }
+
+        command = Decode((SerializeType)type, header, body);
+        input = input.Slice(4L + totalLength);
+        return true;
+    }
+
+    private static RemotingCommand Decode(SerializeType type, ReadOnlySequence<byte> header, ReadOnlyMemory<byte> body)
+    {
+        if (header.IsSingleSegment)
+        {
+            return Decode(type, header.FirstSpan, body);
+        }
+
+        var length = (int)header.Length;
+        var rented = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            header.CopyTo(rented);
+            return Decode(type, rented.AsSpan(0, length), body);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private static RemotingCommand Decode(SerializeType type, ReadOnlySpan<byte> header, ReadOnlyMemory<byte> body)
+        => type == SerializeType.Json ? JsonHeader.Read(header, body) : BinaryHeader.Read(header, body);
+}

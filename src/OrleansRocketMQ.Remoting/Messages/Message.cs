@@ -1,0 +1,91 @@
+using System.Globalization;
+
+namespace OrleansRocketMQ;
+
+/// <summary>A message to send. Not thread-safe. Mirrors <c>org.apache.rocketmq.common.message.Message</c>.</summary>
+public sealed class Message
+{
+    private readonly Dictionary<string, string> _properties = new(StringComparer.Ordinal);
+
+    /// <summary>Creates a message.</summary>
+    /// <param name="topic">Where it goes.</param>
+    /// <param name="body">What it carries; not copied, so leave it as it is until the send has completed.</param>
+    /// <param name="tags">The tag consumers may select by.</param>
+    /// <param name="keys">A key it can be looked up by.</param>
+    public Message(string topic, ReadOnlyMemory<byte> body, string? tags = null, string? keys = null)
+    {
+        Topic = topic;
+        Body = body;
+        Tags = tags;
+        Keys = keys;
+    }
+
+    /// <summary>Where the message goes.</summary>
+    public string Topic { get; set; }
+
+    /// <summary>What the message carries.</summary>
+    public ReadOnlyMemory<byte> Body { get; set; }
+
+    /// <summary>A number of the user's own that travels with the message.</summary>
+    public int Flag { get; set; }
+
+    /// <summary>All properties, RocketMQ's own included.</summary>
+    public IReadOnlyDictionary<string, string> Properties => _properties;
+
+    /// <summary>The tag consumers may select by.</summary>
+    public string? Tags
+    {
+        get => this[MessageProperties.Tags];
+        set => this[MessageProperties.Tags] = value;
+    }
+
+    /// <summary>Keys the message can be looked up by, separated by blanks.</summary>
+    public string? Keys
+    {
+        get => this[MessageProperties.Keys];
+        set => this[MessageProperties.Keys] = value;
+    }
+
+    /// <summary>Messages with the same sharding key go to the same queue when the hash selector is used, and keep their order.</summary>
+    public string? ShardingKey
+    {
+        get => this[MessageProperties.ShardingKey];
+        set => this[MessageProperties.ShardingKey] = value;
+    }
+
+    /// <summary>
+    /// How long the broker holds the message back, 1 to 18 for 1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h
+    /// in the broker's default setting. 0: not at all.
+    /// </summary>
+    /// <exception cref="RocketMQValidationException">The level is negative.</exception>
+    public int DelayLevel
+    {
+        get => int.TryParse(this[MessageProperties.DelayTimeLevel], NumberStyles.None, CultureInfo.InvariantCulture, out var level) ? level : 0;
+        set
+        {
+            if (value < 0)
+            {
+                throw new RocketMQValidationException(nameof(DelayLevel), value, "0 or a delay level of the broker, 1 to 18 by default");
+            }
+
+            this[MessageProperties.DelayTimeLevel] = value == 0 ? null : value.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>The property of that name, or null; setting null removes it.</summary>
+    public string? this[string name]
+    {
+        get => _properties.GetValueOrDefault(name);
+        set
+        {
+            if (value is null)
+            {
+                _properties.Remove(name);
+            }
+            else
+            {
+                _properties[name] = value;
+            }
+        }
+    }
+}

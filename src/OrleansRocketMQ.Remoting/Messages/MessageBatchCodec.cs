@@ -1,0 +1,114 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+
+namespace OrleansRocketMQ;
+
+/// <summary>
+/// Several messages in one body, each: total size i32, magic i32 (0), CRC i32 (0), flag i32, body i32+n, properties
+/// i16+n. Producers send batches in it; topics that keep a batch as one deliver it in the same layout.
+/// Mirrors <c>MessageDecoder.encodeMessages / decodeMessages</c>.
+/// </summary>
+public static class MessageBatchCodec
+{
+    private const int FixedLength = 4 + 4 + 4 + 4 + 4 + 2;
+
+    /// <summary>Writes messages as one body.</summary>
+    /// <exception cref="RocketMQValidationException">A property cannot be written.</exception>
+    public static byte[] Encode(IEnumerable<Message> messages)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        var output = new ArrayBufferWriter<byte>();
+        foreach (var message in messages)
+        {
+            var properties = Encoding.UTF8.GetBytes(MessageProperties.Encode(message.Properties));
+            if (properties.Length > short.MaxValue)
+            {
+                throw new RocketMQValidationException("Length of the properties", properties.Length, $"at most {short.MaxValue} bytes");
+            }
+
+            var size = FixedLength + message.Body.Length + properties.Length;
+            var span = output.GetSpan(size);
+            BinaryPrimitives.WriteInt32BigEndian(span, size);
+            span[4..12].Clear();
+            BinaryPrimitives.WriteInt32BigEndian(span[12..], message.Flag);
+            BinaryPrimitives.WriteInt32BigEndian(span[16..], message.Body.Length);
+            message.Body.Span.CopyTo(span[20..]);
+            BinaryPrimitives.WriteInt16BigEndian(span[(20 + message.Body.Length)..], (short)properties.Length);
+            properties.CopyTo(span[(22 + message.Body.Length)..]);
+            output.Advance(size);
+        }
+
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Reads the messages of a batch's body; body and properties are slices of it.</summary>
+    /// <exception cref="MessageFormatException">The layout is broken.</exception>
+    public static IReadOnlyList<BatchItem> Decode(ReadOnlyMemory<byte> body)
+    {
+        var items = new List<BatchItem>();
+        while (!body.IsEmpty)
+        {
+            var span = body.Span;
+            var size = span.Length < FixedLength ? span.Length : BinaryPrimitives.ReadInt32BigEndian(span);
+            if (size < FixedLength || size > span.Length)
+            {
+                throw Bad("size of a message in a batch", size, $"{FixedLength} to {span.Length}, the bytes left");
+            }
+
+            var bodyLength = BinaryPrimitives.ReadInt32BigEndian(span[16..]);
+            if (bodyLength < 0 || bodyLength > size - FixedLength)
+            {
+                throw Bad("body length of a message in a batch", bodyLength, $"0 to {size - FixedLength}");
+            }
+
+            var propertiesLength = BinaryPrimitives.ReadInt16BigEndian(span[(20 + bodyLength)..]);
+            if (propertiesLength < 0 || propertiesLength > size - FixedLength - bodyLength)
+            {
+                throw Bad("properties length of a message in a batch", propertiesLength, $"0 to {size - FixedLength - bodyLength}");
+            }
+
+            items.Add(new BatchItem(
+                BinaryPrimitives.ReadInt32BigEndian(span[12..]),
+                body.Slice(20, bodyLength),
+                body.Slice(22 + bodyLength, propertiesLength)));
+            body = body[size..];
+        }
+
+        return items;
+    }
+
+    /// <summary>Takes the messages out of a stored batch: what they do not carry themselves, they have from it.</summary>
+    internal static void DecodeInner(MessageExt outer, ICollection<MessageExt> into)
+    {
+        var offset = outer.QueueOffset;
+        foreach (var item in Decode(outer.Body))
+        {
+            into.Add(new MessageExt(outer.Record, item.StoredProperties)
+            {
+                Topic = outer.Topic,
+                BrokerName = outer.BrokerName,
+                QueueId = outer.QueueId,
+                Flag = item.Flag,
+                QueueOffset = offset++,
+                CommitLogOffset = outer.CommitLogOffset,
+                SysFlag = outer.SysFlag,
+                BornTimestamp = outer.BornTimestamp,
+                StoreTimestamp = outer.StoreTimestamp,
+                ReconsumeTimes = outer.ReconsumeTimes,
+                PreparedTransactionOffset = outer.PreparedTransactionOffset,
+                Body = item.Body,
+            });
+        }
+    }
+
+    private static MessageFormatException Bad(string field, long value, string expected)
+        => new(field, value.ToString(CultureInfo.InvariantCulture), expected);
+}
+
+/// <summary>One message of a batch.</summary>
+/// <param name="Flag">The sender's number.</param>
+/// <param name="Body">What it carries.</param>
+/// <param name="StoredProperties">Its property table, see <see cref="MessageProperties.Decode"/>.</param>
+public readonly record struct BatchItem(int Flag, ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> StoredProperties);

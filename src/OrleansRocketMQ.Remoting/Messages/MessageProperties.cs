@@ -1,0 +1,129 @@
+using System.Text;
+
+namespace OrleansRocketMQ;
+
+/// <summary>Names of the properties RocketMQ itself gives meaning to, as in <c>MessageConst</c>.</summary>
+public static class MessageProperties
+{
+#pragma warning disable CS1591 // The names are the documentation: they are RocketMQ's own.
+    public const string Keys = "KEYS";
+    public const string Tags = "TAGS";
+    public const string WaitStoreMessageOk = "WAIT";
+    public const string DelayTimeLevel = "DELAY";
+    public const string RetryTopic = "RETRY_TOPIC";
+    public const string RealTopic = "REAL_TOPIC";
+    public const string RealQueueId = "REAL_QID";
+    public const string TransactionPrepared = "TRAN_MSG";
+    public const string ProducerGroup = "PGROUP";
+    public const string MinOffset = "MIN_OFFSET";
+    public const string MaxOffset = "MAX_OFFSET";
+    public const string OriginMessageId = "ORIGIN_MESSAGE_ID";
+    public const string ReconsumeTime = "RECONSUME_TIME";
+    public const string MaxReconsumeTimes = "MAX_RECONSUME_TIMES";
+    public const string ConsumeStartTime = "CONSUME_START_TIME";
+    public const string UniqueKey = "UNIQ_KEY";
+    public const string MessageRegion = "MSG_REGION";
+    public const string TraceSwitch = "TRACE_ON";
+    public const string Cluster = "CLUSTER";
+    public const string ShardingKey = "__SHARDINGKEY";
+    public const string InnerNumber = "INNER_NUM";
+    public const string DlqOriginTopic = "DLQ_ORIGIN_TOPIC";
+    public const string DlqOriginMessageId = "DLQ_ORIGIN_MESSAGE_ID";
+    public const string TransactionId = "__transactionId__";
+    public const string CheckImmunityTime = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+#pragma warning restore CS1591
+
+    /// <summary>What stands between two keys of one message.</summary>
+    public const char KeySeparator = ' ';
+
+    internal const byte NameValueSeparator = 1;
+    internal const byte PropertySeparator = 2;
+
+    /// <summary>Writes a property table the way it is stored: <c>name 0x01 value 0x02</c> again and again.</summary>
+    /// <exception cref="RocketMQValidationException">A name or value holds one of the separators, or a name is empty.</exception>
+    public static string Encode(IEnumerable<KeyValuePair<string, string>> properties)
+    {
+        ArgumentNullException.ThrowIfNull(properties);
+        var text = new StringBuilder();
+        foreach (var (name, value) in properties)
+        {
+            Check(name, name.Length > 0 ? name : null, "property name");
+            Check(name, value, "property value");
+            text.Append(name).Append((char)NameValueSeparator).Append(value).Append((char)PropertySeparator);
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Reads a stored property table. Pairs Java ignores (shorter than three characters, or without a value) are ignored here.</summary>
+    public static Dictionary<string, string> Decode(ReadOnlySpan<byte> stored)
+    {
+        var properties = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var pair in new PropertyEnumerator(stored))
+        {
+            properties[Encoding.UTF8.GetString(pair.Name)] = Encoding.UTF8.GetString(pair.Value);
+        }
+
+        return properties;
+    }
+
+    /// <summary>Finds one property in a stored table without decoding the others.</summary>
+    public static bool TryFind(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> utf8Name, out ReadOnlySpan<byte> value)
+    {
+        foreach (var pair in new PropertyEnumerator(stored))
+        {
+            if (pair.Name.SequenceEqual(utf8Name))
+            {
+                value = pair.Value;
+                return true;
+            }
+        }
+
+        value = default;
+        return false;
+    }
+
+    private static void Check(string name, string? text, string what)
+    {
+        if (text is null || text.AsSpan().IndexOfAny((char)NameValueSeparator, (char)PropertySeparator) >= 0)
+        {
+            throw new RocketMQValidationException($"{what} of '{name}'", text, "text without the characters U+0001 and U+0002");
+        }
+    }
+}
+
+internal readonly ref struct PropertyPair(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+{
+    public ReadOnlySpan<byte> Name { get; } = name;
+
+    public ReadOnlySpan<byte> Value { get; } = value;
+}
+
+/// <summary>Walks over a stored property table in place.</summary>
+internal ref struct PropertyEnumerator(ReadOnlySpan<byte> stored)
+{
+    private ReadOnlySpan<byte> _rest = stored;
+
+    public PropertyPair Current { get; private set; }
+
+    public readonly PropertyEnumerator GetEnumerator() => this;
+
+    public bool MoveNext()
+    {
+        while (!_rest.IsEmpty)
+        {
+            var end = _rest.IndexOf(MessageProperties.PropertySeparator);
+            var pair = end < 0 ? _rest : _rest[..end];
+            _rest = end < 0 ? default : _rest[(end + 1)..];
+
+            var middle = pair.IndexOf(MessageProperties.NameValueSeparator);
+            if (middle > 0 && pair.Length >= 3 && middle < pair.Length - 1)
+            {
+                Current = new PropertyPair(pair[..middle], pair[(middle + 1)..]);
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

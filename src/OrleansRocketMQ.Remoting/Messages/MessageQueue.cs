@@ -1,0 +1,50 @@
+using System.Globalization;
+
+namespace OrleansRocketMQ;
+
+/// <summary>
+/// One queue of a topic on one broker; the unit of allocation and of ordering.
+/// Mirrors <c>org.apache.rocketmq.common.message.MessageQueue</c>, with its order: topic, broker name, queue id.
+/// </summary>
+/// <param name="Topic">The topic, with its %RETRY% or %DLQ% prefix where it has one.</param>
+/// <param name="BrokerName">The name of the broker set that holds the queue.</param>
+/// <param name="QueueId">The number of the queue on that broker, from 0.</param>
+public sealed record MessageQueue(string Topic, string BrokerName, int QueueId) : IComparable<MessageQueue>
+{
+    /// <inheritdoc/>
+    public int CompareTo(MessageQueue? other)
+    {
+        if (other is null)
+        {
+            return 1;
+        }
+
+        var order = string.CompareOrdinal(Topic, other.Topic);
+        if (order == 0)
+        {
+            order = string.CompareOrdinal(BrokerName, other.BrokerName);
+        }
+
+        return order == 0 ? QueueId.CompareTo(other.QueueId) : order;
+    }
+
+    /// <summary>The form Java's client prints, which consistent hashing uses as the queue's key.</summary>
+    public override string ToString()
+        => string.Create(CultureInfo.InvariantCulture, $"MessageQueue [topic={Topic}, brokerName={BrokerName}, queueId={QueueId}]");
+
+#pragma warning disable CS1591 // Comparison operators say what they do.
+    public static bool operator <(MessageQueue left, MessageQueue right) => Compare(left, right) < 0;
+
+    public static bool operator >(MessageQueue left, MessageQueue right) => Compare(left, right) > 0;
+
+    public static bool operator <=(MessageQueue left, MessageQueue right) => Compare(left, right) <= 0;
+
+    public static bool operator >=(MessageQueue left, MessageQueue right) => Compare(left, right) >= 0;
+#pragma warning restore CS1591
+
+    private static int Compare(MessageQueue left, MessageQueue right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        return left.CompareTo(right);
+    }
+}

@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace OrleansRocketMQ.Protocol;
+
+/// <summary>How the JSON bodies of the protocol are read and written: camel case, nulls left out.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    PropertyNameCaseInsensitive = false)]
+[JsonSerializable(typeof(TopicRouteData))]
+[JsonSerializable(typeof(HeartbeatData))]
+[JsonSerializable(typeof(LockBatchRequest))]
+[JsonSerializable(typeof(LockBatchResponse))]
+[JsonSerializable(typeof(ConsumerIdList))]
+[JsonSerializable(typeof(CheckClientRequest))]
+public sealed partial class ProtocolJson : JsonSerializerContext;

@@ -1,0 +1,69 @@
+using System.Text;
+
+namespace OrleansRocketMQ.Protocol;
+
+/// <summary>Names with a meaning, as in <c>MixAll</c> and <c>TopicValidator</c>, and the rules for names of users.</summary>
+public static class SystemTopics
+{
+    /// <summary>What the names of retry topics begin with.</summary>
+    public const string RetryPrefix = "%RETRY%";
+
+    /// <summary>What the names of dead-letter topics begin with.</summary>
+    public const string DeadLetterPrefix = "%DLQ%";
+
+    /// <summary>The topic whose settings an automatically created topic takes.</summary>
+    public const string AutoCreateKey = "TBW102";
+
+    /// <summary>Where delayed messages wait.</summary>
+    public const string Schedule = "SCHEDULE_TOPIC_XXXX";
+
+    /// <summary>The longest topic a producer may name, in bytes.</summary>
+    public const int MaxTopicLength = 127;
+
+    /// <summary>The longest group name, in bytes.</summary>
+    public const int MaxGroupLength = 255;
+
+    private const string AllowedCharacters = "letters, digits, and the characters % | - _";
+
+    /// <summary>The retry topic of a group.</summary>
+    public static string Retry(string group) => RetryPrefix + group;
+
+    /// <summary>The dead-letter topic of a group.</summary>
+    public static string DeadLetter(string group) => DeadLetterPrefix + group;
+
+    /// <summary>Whether a topic is a retry topic.</summary>
+    public static bool IsRetry(string topic)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        return topic.StartsWith(RetryPrefix, StringComparison.Ordinal);
+    }
+
+    /// <summary>Checks a topic's name as <c>Validators.checkTopic</c> does.</summary>
+    /// <exception cref="RocketMQValidationException">It is empty, too long or holds other characters.</exception>
+    public static void CheckTopic(string? topic, string field = "Topic") => Check(topic, field, MaxTopicLength);
+
+    /// <summary>Checks a group's name as <c>Validators.checkGroup</c> does.</summary>
+    /// <exception cref="RocketMQValidationException">It is empty, too long or holds other characters.</exception>
+    public static void CheckGroup(string? group, string field = "Group") => Check(group, field, MaxGroupLength);
+
+    private static void Check(string? name, string field, int maxLength)
+    {
+        if (string.IsNullOrWhiteSpace(name))
+        {
+            throw new RocketMQValidationException(field, name, "a name");
+        }
+
+        if (Encoding.UTF8.GetByteCount(name) > maxLength)
+        {
+            throw new RocketMQValidationException(field, name, $"a name of at most {maxLength} bytes");
+        }
+
+        foreach (var character in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(character) && character is not ('%' or '|' or '-' or '_'))
+            {
+                throw new RocketMQValidationException(field, name, $"a name of {AllowedCharacters}");
+            }
+        }
+    }
+}
