@@ -170,6 +170,9 @@ public sealed class MessageExt
     /// <summary>The same message under another topic: the one a retried message was first sent to.</summary>
     internal MessageExt WithTopic(string topic) => new(this) { Topic = topic };
 
+    /// <summary>The same message with its body decompressed elsewhere.</summary>
+    internal MessageExt WithBody(ReadOnlyMemory<byte> body) => new(this) { Body = body, BodyError = null };
+
     /// <summary>The same message, marked as unreadable.</summary>
     internal MessageExt WithBodyError(MessageFormatException error) => new(this) { BodyError = error };
 

@@ -1,0 +1,83 @@
+using Orleans;
+
+namespace OrleansRocketMQ.Serialization;
+
+/// <summary>A message on its way between silos: the bytes the broker stored, and what they do not say.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.MessageExt")]
+internal struct MessageExtSurrogate
+{
+    [Id(0)]
+    public byte[] Record;
+
+    [Id(1)]
+    public string Topic;
+
+    [Id(2)]
+    public string BrokerName;
+
+    /// <summary>Tells the messages of one inner batch apart.</summary>
+    [Id(3)]
+    public long QueueOffset;
+
+    [Id(4)]
+    public ReadOnlyMemory<byte> Body;
+}
+
+/// <summary>
+/// Sends the stored record and the readable body. The receiver does not need the decompressors of the sender, and an
+/// uncompressed body, which is a slice of the record, is not sent twice.
+/// </summary>
+[RegisterConverter]
+internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSurrogate>
+{
+    public MessageExt ConvertFromSurrogate(in MessageExtSurrogate surrogate)
+    {
+        var offset = surrogate.QueueOffset;
+        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName))
+        {
+            if (message.QueueOffset == offset)
+            {
+                var found = message.Topic == surrogate.Topic ? message : message.WithTopic(surrogate.Topic);
+                return surrogate.Body.IsEmpty ? found : found.WithBody(surrogate.Body);
+            }
+        }
+
+        throw new MessageFormatException("queue offset", $"{offset}", "one of the messages in the record sent along");
+    }
+
+    public MessageExtSurrogate ConvertToSurrogate(in MessageExt value) => new()
+    {
+        Record = value.Record.ToArray(),
+        Topic = value.Topic,
+        BrokerName = value.BrokerName,
+        QueueOffset = value.QueueOffset,
+        Body = (value.SysFlag & MessageSysFlag.Compressed) != 0 ? value.Body.ToArray() : default,
+    };
+}
+
+/// <summary>A <see cref="MessageQueue"/> between silos and clients.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.MessageQueue")]
+internal readonly struct MessageQueueSurrogate(string topic, string brokerName, int queueId)
+{
+    [Id(0)]
+    public readonly string Topic = topic;
+
+    [Id(1)]
+    public readonly string BrokerName = brokerName;
+
+    [Id(2)]
+    public readonly int QueueId = queueId;
+}
+
+/// <inheritdoc cref="MessageQueueSurrogate"/>
+[RegisterConverter]
+internal sealed class MessageQueueConverter : IConverter<MessageQueue, MessageQueueSurrogate>
+{
+    public MessageQueue ConvertFromSurrogate(in MessageQueueSurrogate surrogate)
+        => new(surrogate.Topic, surrogate.BrokerName, surrogate.QueueId);
+
+    public MessageQueueSurrogate ConvertToSurrogate(in MessageQueue value) => new(value.Topic, value.BrokerName, value.QueueId);
+}

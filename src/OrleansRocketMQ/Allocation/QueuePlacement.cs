@@ -1,0 +1,39 @@
+using Orleans;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Runtime.Placement;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Allocation;
+
+/// <summary>Marks queue grains: they live where the group's allocation says.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.RocketMQQueuePlacement")]
+internal sealed class RocketMQQueuePlacement : PlacementStrategy;
+
+/// <inheritdoc cref="RocketMQQueuePlacement"/>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class RocketMQQueuePlacementAttribute() : PlacementAttribute(new RocketMQQueuePlacement());
+
+/// <summary>Looks the silo of a queue up in this silo's view of the allocation. Makes no decision of its own.</summary>
+internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers) : IPlacementDirector
+{
+    /// <exception cref="RebalanceException">The queue belongs to another program, or to nobody.</exception>
+    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
+    {
+        var compatible = context.GetCompatibleSilos(target);
+        if (IPlacementDirector.GetPlacementHint(target.RequestContextData, compatible) is { } hint)
+        {
+            return Task.FromResult(hint);
+        }
+
+        var (group, queue) = QueueGrainKey.Parse(target.GrainIdentity.Key.ToString()!);
+        var view = consumers.Find(group)?.View
+            ?? throw new RebalanceException($"Silo {context.LocalSilo} does not run group '{group}', so it cannot place {queue}.");
+        return view.SiloOf(queue) is { } silo && compatible.Contains(silo)
+            ? Task.FromResult(silo)
+            : throw new RebalanceException($"No silo of this cluster owns {queue} of group '{group}'; its owner is '{view.OwnerOf(queue) ?? "(nobody)"}'.");
+    }
+}

@@ -1,0 +1,283 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Allocation;
+
+/// <summary>
+/// Sees to it that the queues of one group that belong to this silo run here, and that no others do. Looks after every
+/// change of members, routes or silos, and from time to time without one, because nothing else would ever restart a
+/// queue. Mirrors <c>RebalanceService</c> and <c>RebalanceImpl</c>.
+/// </summary>
+internal sealed partial class QueueShepherd(
+    GroupConsumer consumer,
+    IAllocateStrategy strategy,
+    IGrainFactory grains,
+    IClusterMembershipService membership,
+    SiloAddress silo,
+    RocketMQOptions options,
+    TimeProvider time,
+    ILogger<QueueShepherd> logger)
+{
+    // As RocketMQ's: soon again when the last look did not end well, but never in a tight loop.
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
+    private readonly SubscriptionCheck _check = new(consumer, logger);
+    private Task _tending = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
+
+    private string Group => consumer.Group;
+
+    private RocketMQClient Client => consumer.Client;
+
+    public void Start()
+    {
+        Client.ConsumerIdsChanged += OnConsumerIdsChanged;
+        Client.Routes.Changed += OnRouteChanged;
+        _tending = Task.Run(TendAsync);
+        _watching = Task.Run(WatchMembershipAsync);
+    }
+
+    public async Task StopAsync()
+    {
+        Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
+        Client.Routes.Changed -= OnRouteChanged;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
+    }
+
+    private void OnConsumerIdsChanged(string group)
+    {
+        if (group == Group)
+        {
+            Wake();
+        }
+    }
+
+    private void OnRouteChanged(TopicRoute route)
+    {
+        if (consumer.Subscriptions.Has(route.Topic))
+        {
+            Wake();
+        }
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is going to look anyway.
+        }
+    }
+
+    private async Task WatchMembershipAsync()
+    {
+        try
+        {
+            await foreach (var _ in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
+            {
+                Wake();
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The silo stops.
+        }
+    }
+
+    private async Task TendAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            var settled = false;
+            try
+            {
+                settled = await LookAsync(_stopping.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
+            {
+                Log.LookFailed(logger, Group, exception);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await WaitAsync(settled ? options.RebalanceInterval : SoonAgain).ConfigureAwait(false);
+        }
+    }
+
+    private async Task WaitAsync(TimeSpan longest)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        using var timer = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, longest, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Time to look, or to stop.
+        }
+    }
+
+    /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
+    private async Task<bool> LookAsync(CancellationToken cancellationToken)
+    {
+        var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
+        if (topics.Count == 0)
+        {
+            return complete;
+        }
+
+        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
+        if (!clientIds.Contains(Client.ClientId))
+        {
+            // Until the broker counts this silo in, the others share out its part among themselves.
+            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            return false;
+        }
+
+        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot));
+        if (!view.SameAs(consumer.View))
+        {
+            Log.Allocated(logger, Group, view.QueuesOf(Client.ClientId).Count(), view.Queues.Count(), view.ClientIds.Count);
+        }
+
+        consumer.View = view;
+        var released = ReleaseOthersAsync(view);
+        var started = await StartOwnAsync(view).ConfigureAwait(false);
+        await released.ConfigureAwait(false);
+        return complete && started;
+    }
+
+    private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
+    {
+        var topics = new List<IReadOnlyList<MessageQueue>>();
+        var complete = true;
+        foreach (var subscription in consumer.Subscriptions.All)
+        {
+            try
+            {
+                var route = await Client.Routes.GetAsync(subscription.Topic, cancellationToken).ConfigureAwait(false);
+                _missingTopics.Remove(subscription.Topic);
+                if (await _check.IsAcceptedAsync(subscription, route, cancellationToken).ConfigureAwait(false))
+                {
+                    topics.Add(route.ReadQueues);
+                }
+            }
+            catch (TopicNotFoundException) when (subscription.Topic == consumer.Subscriptions.RetryTopic)
+            {
+                // The first heartbeat makes it; the route table goes on looking.
+                complete = false;
+            }
+            catch (TopicNotFoundException exception)
+            {
+                if (_missingTopics.Add(subscription.Topic))
+                {
+                    Log.TopicMissing(logger, Group, exception.Message);
+                }
+
+                complete = false;
+            }
+        }
+
+        return (topics, complete);
+    }
+
+    private async Task<HashSet<string>> ReadClientIdsAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    {
+        // Every member heartbeats to every broker, so any of them knows all members; ask the next one when one is away.
+        var brokers = topics.SelectMany(queues => queues).Select(queue => queue.BrokerName).Distinct().ToArray();
+        Random.Shared.Shuffle(brokers);
+        Exception? last = null;
+        foreach (var broker in brokers)
+        {
+            try
+            {
+                var address = Client.Routes.FindAddress(broker)?.Address;
+                if (address is not null)
+                {
+                    return [.. await Client.Brokers.GetConsumerIdsAsync(address, Group, cancellationToken).ConfigureAwait(false)];
+                }
+            }
+            catch (RocketMQException exception)
+            {
+                last = exception;
+            }
+        }
+
+        throw new RebalanceException($"No broker could tell the members of group '{Group}'.", last);
+    }
+
+    private async Task<bool> StartOwnAsync(AllocationView view)
+    {
+        var missing = view.QueuesOf(Client.ClientId).Where(queue => !consumer.Pumps.ContainsKey(queue)).ToArray();
+        var started = await Task.WhenAll(missing.Select(StartAsync)).ConfigureAwait(false);
+        return started.All(here => here);
+    }
+
+    private async Task<bool> StartAsync(MessageQueue queue)
+    {
+        try
+        {
+            var owner = await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).EnsureStartedAsync().ConfigureAwait(false);
+            return owner.Equals(silo);
+        }
+        catch (Exception exception) when (!_stopping.IsCancellationRequested)
+        {
+            Log.StartFailed(logger, Group, queue, exception);
+            return false;
+        }
+    }
+
+    private Task ReleaseOthersAsync(AllocationView view) => Task.WhenAll(consumer.Pumps.Keys
+        .Where(queue => view.OwnerOf(queue) != Client.ClientId)
+        .Select(ReleaseAsync));
+
+    private async Task ReleaseAsync(MessageQueue queue)
+    {
+        try
+        {
+            await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).ReleaseAsync().ConfigureAwait(false);
+            Log.Released(logger, Group, queue);
+        }
+        catch (Exception exception) when (!_stopping.IsCancellationRequested)
+        {
+            Log.ReleaseFailed(logger, Group, queue, exception);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(151, LogLevel.Information, "Group {Group}: {Own} of {All} queues are this silo's, {Members} members")]
+        public static partial void Allocated(ILogger logger, string group, int own, int all, int members);
+
+        [LoggerMessage(152, LogLevel.Warning, "Group {Group}: the allocation could not be checked, it is tried again")]
+        public static partial void LookFailed(ILogger logger, string group, Exception exception);
+
+        [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
+        public static partial void TopicMissing(ILogger logger, string group, string reason);
+
+        [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Queue} could not be started, it is tried again")]
+        public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(155, LogLevel.Information, "Group {Group}: {Queue} was released to another member")]
+        public static partial void Released(ILogger logger, string group, MessageQueue queue);
+
+        [LoggerMessage(156, LogLevel.Warning, "Group {Group}: {Queue} could not be released, it is tried again")]
+        public static partial void ReleaseFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
+    }
+}

@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Allocation;
+
+/// <summary>
+/// Asks a broker whether it accepts a SQL92 subscription before its queues start; one it does not accept would come
+/// back empty or fail with every pull. Asked again with every look, since a broker's setting may change.
+/// Mirrors <c>MQClientInstance.checkClientInBroker</c>.
+/// </summary>
+internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger logger)
+{
+    private readonly HashSet<string> _accepted = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+
+    public async Task<bool> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
+    {
+        if (subscription.Selector.Type == ExpressionType.Tag || _accepted.Contains(subscription.Topic))
+        {
+            return true;
+        }
+
+        var address = route.ReadQueues.Select(queue => consumer.Client.Routes.FindAddress(queue.BrokerName)?.Address).FirstOrDefault(found => found is not null)
+            ?? throw new BrokerNotAvailableException($"No broker of topic '{subscription.Topic}' is known.");
+        try
+        {
+            await consumer.Client.Brokers.CheckClientConfigAsync(
+                address,
+                new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
+                cancellationToken).ConfigureAwait(false);
+            _accepted.Add(subscription.Topic);
+            return true;
+        }
+        catch (BrokerResponseException exception)
+        {
+            if (_refused.Add(subscription.Topic))
+            {
+                var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {exception.Remark}", exception);
+                consumer.Refused = error;
+                Log.Refused(logger, consumer.Group, error);
+            }
+
+            return false;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(161, LogLevel.Error, "Group {Group} does not consume a topic it subscribes to")]
+        public static partial void Refused(ILogger logger, string group, Exception exception);
+    }
+}

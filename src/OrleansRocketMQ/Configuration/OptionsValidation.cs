@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Configuration;
+
+/// <summary>Refuses settings that cannot work, naming the field, the value and what is allowed.</summary>
+internal static class OptionsValidation
+{
+    public static void Check(RocketMQOptions options)
+    {
+        const string Section = RocketMQOptions.SectionName;
+        Between(options.PollNameServerInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
+        Between(options.HeartbeatInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(100), Section);
+        Between(options.RequestTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), Section);
+        Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
+        Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
+    }
+
+    public static void Check(ConsumerOptions options)
+    {
+        try
+        {
+            SystemTopics.CheckGroup(options.Group, "Consumer.Group");
+        }
+        catch (RocketMQConfigurationException)
+        {
+            throw;
+        }
+        catch (RocketMQValidationException exception)
+        {
+            throw new RocketMQConfigurationException(exception.Field, exception.Value, exception.Expected);
+        }
+
+        var section = $"{RocketMQOptions.SectionName}:Consumers:{options.Group}";
+        if (options.NameServer is not null)
+        {
+            RocketMQClientOptions.ParseAddresses(options.NameServer);
+        }
+
+        if (options.Listener is null)
+        {
+            throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IConcurrentListener)}");
+        }
+
+        if (!typeof(IConcurrentListener).IsAssignableFrom(options.Listener))
+        {
+            throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IConcurrentListener)}");
+        }
+
+        if (options.Subscriptions.Count == 0)
+        {
+            throw new RocketMQConfigurationException($"{section}:Subscriptions", "(empty)", "at least one topic");
+        }
+
+        foreach (var topic in options.Subscriptions.Keys)
+        {
+            try
+            {
+                SystemTopics.CheckTopic(topic);
+            }
+            catch (RocketMQValidationException exception)
+            {
+                throw new RocketMQConfigurationException($"{section}:Subscriptions:Topic", exception.Value, exception.Expected);
+            }
+        }
+
+        Defined(options.ConsumeFromWhere, section);
+        Between(options.ConsumeThreadMin, 1, 1000, section);
+        Between(options.ConsumeThreadMax, options.ConsumeThreadMin, 1000, section);
+        Between(options.ConsumeBatchSize, 1, 1024, section);
+        Between(options.PullBatchSize, 1, 1024, section);
+        Between(options.PullInterval, TimeSpan.Zero, TimeSpan.FromMilliseconds(65535), section);
+        Between(options.PullSuspendTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Between(options.PullThresholdForQueue, 1, 65535, section);
+        Between(options.PullThresholdBytesForQueue, 1024 * 1024, 1024L * 1024 * 1024, section);
+        Between(options.ConsumeMaxSpan, 1, 65535, section);
+        Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
+        Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
+        Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+    }
+
+    private static void Between<T>(T value, T least, T most, string section, [CallerArgumentExpression(nameof(value))] string field = "")
+        where T : IComparable<T>
+    {
+        if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0)
+        {
+            throw new RocketMQConfigurationException($"{section}:{Name(field)}", value, $"{least} to {most}");
+        }
+    }
+
+    private static void Defined<T>(T value, string section, [CallerArgumentExpression(nameof(value))] string field = "")
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+        {
+            throw new RocketMQConfigurationException($"{section}:{Name(field)}", value, string.Join(", ", Enum.GetNames<T>()));
+        }
+    }
+
+    private static string Name(string expression) => expression[(expression.LastIndexOf('.') + 1)..];
+}

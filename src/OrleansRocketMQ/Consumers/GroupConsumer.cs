@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Statistics;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
+internal sealed partial class GroupConsumer
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private Task _persisting = Task.CompletedTask;
+
+    public GroupConsumer(
+        ConsumerOptions options,
+        RocketMQClient client,
+        SubscriptionTable subscriptions,
+        ListenerDispatcher dispatcher,
+        GroupStatistics statistics,
+        TimeProvider time,
+        ILoggerFactory loggers)
+    {
+        Options = options;
+        Client = client;
+        Subscriptions = subscriptions;
+        Dispatcher = dispatcher;
+        Statistics = statistics;
+        StartOffset = new StartOffset(client.Brokers, options, time);
+        _time = time;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<GroupConsumer>();
+    }
+
+    public string Group => Options.Group;
+
+    public ConsumerOptions Options { get; }
+
+    public RocketMQClient Client { get; }
+
+    public SubscriptionTable Subscriptions { get; }
+
+    public ListenerDispatcher Dispatcher { get; }
+
+    public GroupStatistics Statistics { get; }
+
+    public StartOffset StartOffset { get; }
+
+    /// <summary>Who owns which queue, as this silo last saw it.</summary>
+    public AllocationView View { get; set; } = AllocationView.Empty;
+
+    /// <summary>Why a subscription is not consumed, when a broker refused it.</summary>
+    public SubscribeException? Refused { get; set; }
+
+    /// <summary>The queues that run here.</summary>
+    public ConcurrentDictionary<MessageQueue, QueuePump> Pumps { get; } = new();
+
+    /// <summary>Whether the group has begun to stop; no queue starts any more.</summary>
+    public bool IsStopping => _stopping.IsCancellationRequested;
+
+    public void Start()
+    {
+        Dispatcher.Start();
+        Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
+        _persisting = Task.Run(PersistAsync);
+    }
+
+    /// <summary>Starts a queue here, unless it runs already.</summary>
+    /// <exception cref="ConsumerStateException">The group stops.</exception>
+    public QueuePump StartQueue(MessageQueue queue)
+    {
+        if (IsStopping)
+        {
+            throw new ConsumerStateException(Group, "stopping", $"start {queue}");
+        }
+
+        var fresh = new QueuePump(queue, this, _time, _loggers.CreateLogger<QueuePump>());
+        var pump = Pumps.GetOrAdd(queue, fresh);
+        if (ReferenceEquals(pump, fresh))
+        {
+            pump.Start();
+        }
+
+        return pump;
+    }
+
+    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
+    public async Task StopQueueAsync(MessageQueue queue, TimeSpan budget)
+    {
+        if (Pumps.TryGetValue(queue, out var pump))
+        {
+            await pump.StopAsync(budget).ConfigureAwait(false);
+            Pumps.TryRemove(new(queue, pump));
+        }
+    }
+
+    /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
+    public async Task StopAsync(TimeSpan budget)
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Keys.Select(queue => StopQueueAsync(queue, budget))).ConfigureAwait(false);
+        await Dispatcher.StopAsync().ConfigureAwait(false);
+        await _persisting.ConfigureAwait(false);
+    }
+
+    private ConsumerData Describe() => new()
+    {
+        GroupName = Group,
+        ConsumeFromWhere = Options.ConsumeFromWhere switch
+        {
+            ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
+            ConsumeFromWhere.Timestamp => ConsumerDataValues.FromTimestamp,
+            _ => ConsumerDataValues.FromLastOffset,
+        },
+        SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+    };
+
+    private async Task PersistAsync()
+    {
+        using var timer = new PeriodicTimer(Options.PersistInterval, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                await Parallel.ForEachAsync(
+                    Pumps.Values, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = _stopping.Token }, PersistOneAsync).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Each queue commits once more when it stops.
+        }
+    }
+
+    private async ValueTask PersistOneAsync(QueuePump pump, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await pump.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            Log.CommitFailed(_logger, Group, pump.Queue.Topic, pump.Queue.BrokerName, pump.Queue.QueueId, exception.Message);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId}; it is told again: {Reason}")]
+        public static partial void CommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>A topic a group consumes, ready for the heartbeat and for filtering. Immutable.</summary>
+internal sealed class Subscription
+{
+    private readonly byte[][]? _utf8Tags;
+
+    public Subscription(string topic, MessageSelector selector, long version)
+    {
+        Topic = topic;
+        Selector = selector;
+        Data = SubscriptionData.From(topic, selector, version);
+        _utf8Tags = selector.Tags.Count == 0 ? null : [.. selector.Tags.Select(Encoding.UTF8.GetBytes)];
+    }
+
+    public string Topic { get; }
+
+    public MessageSelector Selector { get; }
+
+    public SubscriptionData Data { get; }
+
+    /// <summary>
+    /// Whether the group wants the message. The broker filters by hash codes only, which different tags can share;
+    /// here the tag itself is looked at.
+    /// </summary>
+    public bool Wants(MessageExt message) => _utf8Tags is null || message.HasTagIn(_utf8Tags);
+}
+
+/// <summary>The topics of one group, its retry topic included. Thread-safe.</summary>
+internal sealed class SubscriptionTable
+{
+    private readonly Dictionary<string, Subscription> _byTopic;
+
+    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version)
+    {
+        RetryTopic = SystemTopics.Retry(group);
+        _byTopic = subscriptions.ToDictionary(
+            pair => pair.Key, pair => new Subscription(pair.Key, pair.Value, version), StringComparer.Ordinal);
+        _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+    }
+
+    /// <summary>Where failed messages of the group come back from.</summary>
+    public string RetryTopic { get; }
+
+    public IEnumerable<Subscription> All => _byTopic.Values;
+
+    public bool Has(string topic) => _byTopic.ContainsKey(topic);
+
+    public Subscription Of(string topic) => _byTopic[topic];
+}

@@ -1,0 +1,60 @@
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// Every listener grain has this extension: it takes a run of messages in one grain call and gives them to the
+/// listener batch by batch, inside the grain's own turn. So the price of a grain call is paid per run, not per message,
+/// while the listener still sees batches of the size it asked for.
+/// </summary>
+[Alias("OrleansRocketMQ.IListenerRunner")]
+internal interface IListenerRunner : IGrainExtension
+{
+    /// <summary>Consumes a run. Never fails because the listener does; the result tells what did.</summary>
+    // Far above any listener's time: the dispatcher watches over time-outs, a silo's death ends the call at once.
+    [ResponseTimeout("1.00:00:00")]
+    [Alias("Run")]
+    ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken);
+}
+
+/// <summary>Messages for a listener.</summary>
+/// <param name="Group">The consumer group.</param>
+/// <param name="Queue">The queue they were pulled from.</param>
+/// <param name="BatchSize">Messages per call of the listener.</param>
+/// <param name="TimeLimit">The run stops after the batch in which this time is over, so that what is left can go elsewhere.</param>
+/// <param name="Messages">The messages, in order.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.ListenerRun")]
+internal sealed record ListenerRun(
+    [property: Id(0)] string Group,
+    [property: Id(1)] MessageQueue Queue,
+    [property: Id(2)] int BatchSize,
+    [property: Id(3)] TimeSpan TimeLimit,
+    [property: Id(4)] ArraySegment<MessageExt> Messages);
+
+/// <summary>What became of a run.</summary>
+/// <param name="Consumed">How many messages, from the first on, were given to the listener.</param>
+/// <param name="ListenerTime">The time the listener took for them.</param>
+/// <param name="Failures">Those of them that failed; null when none did.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.ListenerRunResult")]
+internal sealed record ListenerRunResult(
+    [property: Id(0)] int Consumed,
+    [property: Id(1)] TimeSpan ListenerTime,
+    [property: Id(2)] IReadOnlyList<FailedMessage>? Failures);
+
+/// <summary>A message a listener failed on.</summary>
+/// <param name="Index">Its place in the run.</param>
+/// <param name="DelayLevel">What the listener wants: see <see cref="ConsumeContext.DelayLevelWhenNextConsume"/>.</param>
+/// <param name="Error">The exception's text, when one was thrown.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.FailedMessage")]
+internal readonly record struct FailedMessage(
+    [property: Id(0)] int Index,
+    [property: Id(1)] int DelayLevel,
+    [property: Id(2)] string? Error);

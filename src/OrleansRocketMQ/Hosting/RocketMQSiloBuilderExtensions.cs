@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Hosting;
+
+namespace Orleans.Hosting;
+
+/// <summary>Adds RocketMQ consumers to a silo.</summary>
+public static class RocketMQSiloBuilderExtensions
+{
+    /// <summary>
+    /// Makes the silo a member of RocketMQ consumer groups: those declared by <see cref="RocketMQListenerAttribute"/> on
+    /// listener grains, those added in <paramref name="configure"/>, and those in the configuration section
+    /// <c>RocketMQ:Consumers</c>. May be called more than once.
+    /// </summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="configure">Adds consumers and sets options; the section <c>RocketMQ</c> overrides what it sets.</param>
+    /// <remarks>Wrong settings stop the silo from being built, with a <see cref="RocketMQConfigurationException"/> that names them.</remarks>
+    public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, Action<RocketMQBuilder>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var services = builder.Services;
+        if (!services.Any(service => service.ServiceType == typeof(RocketMQSilo)))
+        {
+            services.TryAddSingleton(TimeProvider.System);
+            services.TryAddSingleton<IAllocateStrategy, AverageAllocation>();
+            services.AddSingleton<ConsumerRegistry>();
+            services.AddSingleton<ListenerClasses>();
+            services.AddSingleton<ConsumerSet>();
+            services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
+            services.AddSingleton<RocketMQSilo>();
+            services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
+            services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
+            builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
+            builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
+        }
+
+        configure?.Invoke(new RocketMQBuilder(services));
+        services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
+            (options, provider) => provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName).Bind(options));
+        return builder;
+    }
+
+    /// <summary>Makes the silo consume from the given cluster for every listener grain that carries a <see cref="RocketMQListenerAttribute"/>.</summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="nameServer">Name servers: <c>host:port</c>, several separated by <c>;</c>.</param>
+    public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, string nameServer)
+        => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer));
+}

@@ -1,0 +1,316 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// Keeps one queue flowing: finds where to start, pulls by long polling while there is room, hands what comes to the
+/// dispatcher, and knows what may be committed. Belongs to the queue's grain but runs beside its turns, so the grain
+/// answers while a pull waits. Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
+/// </summary>
+internal sealed partial class QueuePump
+{
+    private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan MostRetryWait = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _abandon = new();
+    private readonly GroupConsumer _consumer;
+    private readonly Subscription _subscription;
+    private readonly QueueGauge _gauge;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly List<MessageExt> _pulled = new(64);
+    private readonly TaskTracker _tasks = new();
+    private Task _pumping = Task.CompletedTask;
+    private long _committed = -1;
+    private long _maxOffset = -1;
+    private long _nextOffset = -1;
+    private long _brokerId;
+    private Exception? _lastError;
+    private Task? _stopped;
+
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
+    {
+        Queue = queue;
+        _consumer = consumer;
+        _subscription = consumer.Subscriptions.Of(queue.Topic);
+        _time = time;
+        _logger = logger;
+        Runs = new QueueRuns(new ProcessQueue(0));
+        _gauge = new QueueGauge(consumer.Options, Runs);
+    }
+
+    public MessageQueue Queue { get; }
+
+    public QueueRuns Runs { get; }
+
+    /// <summary>Fires when the queue begins to stop.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>What listeners get: fires when their time to finish is over.</summary>
+    public CancellationToken ListenerToken => _abandon.Token;
+
+    private ConsumerOptions Options => _consumer.Options;
+
+    public void Start() => _pumping = Task.Run(PumpAsync);
+
+    /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
+    public void Track(Task task) => _tasks.Add(task);
+
+    public void OnProgress() => _gauge.OnProgress();
+
+    public void Fail(Exception exception) => _lastError = exception;
+
+    /// <summary>
+    /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
+    /// Safe to call more than once.
+    /// </summary>
+    public Task StopAsync(TimeSpan budget)
+    {
+        lock (_tasks)
+        {
+            return _stopped ??= StopOnceAsync(budget);
+        }
+    }
+
+    /// <summary>Tells the broker how far the queue is, unless it knows.</summary>
+    /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
+    public async Task CommitAsync(CancellationToken cancellationToken)
+    {
+        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
+        if (watermark < 0 || watermark <= Volatile.Read(ref _committed))
+        {
+            return;
+        }
+
+        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark, cancellationToken: cancellationToken).ConfigureAwait(false);
+        NoteCommitted(watermark);
+    }
+
+    public QueueStatus Describe() => new()
+    {
+        Queue = Queue,
+        Owner = _consumer.Client.ClientId,
+        CommittedOffset = Volatile.Read(ref _committed),
+        Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
+        NextPullOffset = _nextOffset,
+        MaxOffset = _maxOffset,
+        CachedMessages = Runs.Window.Count,
+        CachedBytes = Runs.Window.Bytes,
+        InFlight = Runs.InFlight,
+        LastError = _lastError?.Message ?? string.Empty,
+    };
+
+    private async Task PumpAsync()
+    {
+        var failures = 0;
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                if (_nextOffset < 0)
+                {
+                    await BeginAsync().ConfigureAwait(false);
+                }
+
+                await _gauge.WaitForRoomAsync(_stopping.Token).ConfigureAwait(false);
+                await PullOnceAsync().ConfigureAwait(false);
+                failures = 0;
+                _lastError = null;
+                if (Options.PullInterval > TimeSpan.Zero)
+                {
+                    await Task.Delay(Options.PullInterval, _time, _stopping.Token).ConfigureAwait(false);
+                }
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                await RecoverAsync(exception, ++failures).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task BeginAsync()
+    {
+        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        Runs.Restart(new ProcessQueue(offset));
+        _nextOffset = offset;
+        Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
+    }
+
+    private async Task PullOnceAsync()
+    {
+        var watermark = Runs.Window.Watermark;
+        var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
+        var request = new PullRequest(Options.Group, Queue, _nextOffset)
+        {
+            MaxMessages = Options.PullBatchSize,
+            // A slave keeps no offsets; what is told to it is lost.
+            CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
+            ToSlave = broker.IsSlave,
+            SuspendTimeout = Options.PullSuspendTimeout,
+            SubVersion = _subscription.Data.SubVersion,
+            ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+        };
+        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _stopping.Token).ConfigureAwait(false);
+        if (request.CommitOffset > 0)
+        {
+            NoteCommitted(request.CommitOffset);
+        }
+
+        _brokerId = result.SuggestedBrokerId;
+        _maxOffset = result.MaxOffset;
+        if (result.Status == PullStatus.OffsetIllegal)
+        {
+            await MoveToAsync(result.NextBeginOffset).ConfigureAwait(false);
+            return;
+        }
+
+        if (result.Status == PullStatus.Found)
+        {
+            Decode(result);
+        }
+
+        // An answer without messages moves on too: what the filter left out needs no consuming.
+        _nextOffset = result.NextBeginOffset;
+        if (Runs.Window.Add(_pulled, result.NextBeginOffset) > 0)
+        {
+            _consumer.Dispatcher.Signal(this);
+        }
+
+        _pulled.Clear();
+    }
+
+    private void Decode(PullResult result)
+    {
+        _pulled.Clear();
+        result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
+        if (!_subscription.Selector.SelectsAll)
+        {
+            _pulled.RemoveAll(message => !_subscription.Wants(message));
+        }
+
+        if (Queue.Topic == _consumer.Subscriptions.RetryTopic)
+        {
+            for (var index = 0; index < _pulled.Count; index++)
+            {
+                _pulled[index] = _pulled[index].GetProperty(MessageProperties.RetryTopic) is { } topic
+                    ? _pulled[index].WithTopic(topic)
+                    : _pulled[index];
+            }
+        }
+    }
+
+    /// <summary>
+    /// The broker has no such offset, or was told to reset it, and says where to go on. What is in flight ends first;
+    /// then the broker gets the new offset, be it lower, and the queue begins there.
+    /// </summary>
+    private async Task MoveToAsync(long offset)
+    {
+        Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
+        await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset, cancellationToken: _stopping.Token).ConfigureAwait(false);
+        Runs.Restart(new ProcessQueue(offset));
+        Volatile.Write(ref _committed, offset);
+        _nextOffset = offset;
+    }
+
+    private async Task RecoverAsync(Exception exception, int failures)
+    {
+        _pulled.Clear();
+        _lastError = exception;
+        _brokerId = BrokerData.MasterId;
+        var wait = Backoff.Next(failures, Options.RetryInterval, MostRetryWait);
+        if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
+        {
+            wait = BrokerBusyWait;
+        }
+        else
+        {
+            Log.PullFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, wait, exception.Message);
+        }
+
+        try
+        {
+            if (exception is BrokerResponseException
+                {
+                    ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
+                })
+            {
+                // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
+                await _consumer.Client.HeartbeatAsync(_stopping.Token).ConfigureAwait(false);
+            }
+
+            await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
+        }
+    }
+
+    private async Task StopOnceAsync(TimeSpan budget)
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _pumping.ConfigureAwait(false);
+        Runs.Close();
+        await _tasks.WaitAsync().ConfigureAwait(false);
+        _abandon.CancelAfter(budget);
+        if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
+        {
+            Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
+        }
+
+        try
+        {
+            await CommitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
+        }
+    }
+
+    private void NoteCommitted(long offset)
+    {
+        // The pull loop and the periodic commit both report here; the higher one stays.
+        long known;
+        while ((known = Volatile.Read(ref _committed)) < offset)
+        {
+            Interlocked.CompareExchange(ref _committed, offset, known);
+        }
+    }
+
+    private string MasterAddress() => _consumer.Client.Routes.FindAddress(Queue.BrokerName)?.Address ?? throw NoBroker();
+
+    private BrokerNotAvailableException NoBroker() => new($"No address of broker '{Queue.BrokerName}' is known for queue {Queue}.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(131, LogLevel.Information, "Group {Group} begins {Topic} {Broker}/{QueueId} at offset {Offset}")]
+        public static partial void Begins(ILogger logger, string group, string topic, string broker, int queueId, long offset);
+
+        [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
+        public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
+
+        [LoggerMessage(133, LogLevel.Warning, "Group {Group} could not pull {Topic} {Broker}/{QueueId}, next attempt in {Wait}: {Reason}")]
+        public static partial void PullFailed(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
+
+        [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
+        public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
+
+        [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
+        public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+
+        [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
+        public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
+    }
+}

@@ -1,0 +1,123 @@
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// What a queue has for listeners: first what was handed out before and came back untried, then what is new. Also
+/// sees to it that the queue stands in the dispatcher's line at most once. Thread-safe.
+/// </summary>
+internal sealed class QueueRuns
+{
+    private readonly Lock _gate = new();
+    private readonly Queue<ProcessQueueRange> _returned = new();
+    private ProcessQueue _window;
+    private int _returnedMessages;
+    private bool _closed;
+    private int _inLine;
+
+    public QueueRuns(ProcessQueue window) => _window = window;
+
+    /// <summary>The window new messages go to.</summary>
+    public ProcessQueue Window
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _window;
+            }
+        }
+    }
+
+    /// <summary>Messages nobody works on.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _closed ? 0 : _returnedMessages + _window.Waiting;
+            }
+        }
+    }
+
+    /// <summary>Messages a listener works on.</summary>
+    public int InFlight
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _window.InFlight - _returnedMessages;
+            }
+        }
+    }
+
+    /// <summary>Claims the queue's place in the dispatcher's line; false when it stands there already.</summary>
+    public bool TryEnterLine() => Interlocked.Exchange(ref _inLine, 1) == 0;
+
+    /// <summary>Gives the place up. The caller looks once more whether messages came in meanwhile.</summary>
+    public void LeaveLine() => Volatile.Write(ref _inLine, 0);
+
+    /// <summary>Hands out at most that many messages; empty when there are none, or nothing is handed out any more.</summary>
+    public ProcessQueueRange Take(int most)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return default;
+            }
+
+            if (!_returned.TryDequeue(out var range))
+            {
+                return _window.Take(most);
+            }
+
+            _returnedMessages -= range.Messages.Count;
+            if (range.Messages.Count > most)
+            {
+                ReturnLocked(range.Slice(most, range.Messages.Count - most));
+                range = range.Slice(0, most);
+            }
+
+            return range;
+        }
+    }
+
+    /// <summary>Takes messages back that were handed out and not tried, or are to be tried here once more.</summary>
+    public void Return(ProcessQueueRange range)
+    {
+        lock (_gate)
+        {
+            ReturnLocked(range);
+        }
+    }
+
+    /// <summary>Begins a new window; what is in flight still completes in the old one.</summary>
+    public void Restart(ProcessQueue window)
+    {
+        lock (_gate)
+        {
+            _window = window;
+            _returned.Clear();
+            _returnedMessages = 0;
+        }
+    }
+
+    /// <summary>Nothing is handed out from now on.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+        }
+    }
+
+    private void ReturnLocked(ProcessQueueRange range)
+    {
+        if (ReferenceEquals(range.Window, _window))
+        {
+            _returned.Enqueue(range);
+            _returnedMessages += range.Messages.Count;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using OrleansRocketMQ.Consumers;
+
+namespace OrleansRocketMQ.Statistics;
+
+/// <summary>What the consumers of this silo do, for health checks, consoles and tests. Reading costs nothing they would notice. Thread-safe.</summary>
+public interface IRocketMQSiloStatus
+{
+    /// <summary>The groups of this silo.</summary>
+    IReadOnlyList<SiloGroupStatus> Groups { get; }
+}
+
+/// <summary>One group on this silo at one moment. Counts are since the silo started.</summary>
+public sealed record SiloGroupStatus
+{
+    /// <summary>The group.</summary>
+    public required string Group { get; init; }
+
+    /// <summary>Messages a listener consumed.</summary>
+    public long Consumed { get; init; }
+
+    /// <summary>Messages a listener failed on, or that could not be read.</summary>
+    public long Failed { get; init; }
+
+    /// <summary>Messages the broker has taken back to bring them again, or to file them as dead.</summary>
+    public long SentBack { get; init; }
+
+    /// <summary>The queues that run on this silo.</summary>
+    public IReadOnlyList<QueueStatus> Queues { get; init; } = [];
+
+    /// <summary>Messages not yet consumed in the queues that run here.</summary>
+    public long Lag => Queues.Sum(queue => queue.Lag);
+
+    /// <summary>Whether every queue that belongs to this silo has found its offset and pulls.</summary>
+    public bool IsReady { get; init; }
+
+    /// <summary>Why a subscription is not consumed; empty when all are.</summary>
+    public string Refused { get; init; } = string.Empty;
+
+    /// <summary>
+    /// Counts of the time from the producer's clock to the end of the listener's work, by bucket; pass the difference
+    /// of two of them to <see cref="Percentile"/>.
+    /// </summary>
+    public IReadOnlyList<long> LatencyCounts { get; init; } = [];
+
+    /// <summary>The time below which that share of the messages stayed.</summary>
+    /// <param name="counts">Counts of <see cref="LatencyCounts"/>, or the difference of two of them.</param>
+    /// <param name="share">0 to 1, for example 0.99.</param>
+    public static TimeSpan Percentile(IReadOnlyList<long> counts, double share)
+        => TimeSpan.FromMicroseconds(LatencyHistogram.Percentile([.. counts], share));
+}
+
+/// <inheritdoc cref="IRocketMQSiloStatus"/>
+internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQSiloStatus
+{
+    public IReadOnlyList<SiloGroupStatus> Groups => [.. consumers.All.Select(Describe)];
+
+    private static SiloGroupStatus Describe(GroupConsumer consumer)
+    {
+        var queues = consumer.Pumps.Values.Select(pump => pump.Describe()).OrderBy(status => status.Queue).ToArray();
+        var own = consumer.View.QueuesOf(consumer.Client.ClientId).ToArray();
+        return new SiloGroupStatus
+        {
+            Group = consumer.Group,
+            Consumed = consumer.Statistics.Consumed,
+            Failed = consumer.Statistics.Failed,
+            SentBack = consumer.Statistics.SentBack,
+            Queues = queues,
+            IsReady = own.Length > 0 && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
+            Refused = consumer.Refused?.Message ?? string.Empty,
+            LatencyCounts = consumer.Statistics.BornToConsumed.Snapshot(),
+        };
+    }
+}
