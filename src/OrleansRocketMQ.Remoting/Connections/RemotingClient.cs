@@ -50,6 +50,8 @@ public sealed class RemotingClient : IAsyncDisposable
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        ApplySerializeType(request);
         var limit = timeout ?? Options.RequestTimeout;
         var response = await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
         if (response.Code != ResponseCodes.GoAway)
@@ -66,6 +68,8 @@ public sealed class RemotingClient : IAsyncDisposable
     /// <exception cref="RocketMQNetworkException">No connection.</exception>
     public async ValueTask SendOneWayAsync(string address, RemotingCommand request, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        ApplySerializeType(request);
         var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
         await connection.SendAsync(request, cancellationToken).ConfigureAwait(false);
     }
@@ -99,6 +103,15 @@ public sealed class RemotingClient : IAsyncDisposable
         var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
         var left = limit - TimeProvider.GetElapsedTime(start);
         return await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+    }
+
+    // A code that does not fit the binary header goes as JSON whatever the setting.
+    private void ApplySerializeType(RemotingCommand request)
+    {
+        if (Options.SerializeType == SerializeType.RocketMQ && request.Code is >= short.MinValue and <= short.MaxValue)
+        {
+            request.SerializeType = SerializeType.RocketMQ;
+        }
     }
 
     private ConnectionSlot Slot(string address)
