@@ -87,8 +87,8 @@ internal sealed class RocketMQSilo(
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
                 },
-                time,
-                loggers);
+                loggers,
+                time);
             client.Start();
         }
 

@@ -9,6 +9,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Statistics;
 
 namespace Orleans.Hosting;
 

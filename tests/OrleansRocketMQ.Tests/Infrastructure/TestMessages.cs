@@ -1,0 +1,32 @@
+using System.Net;
+
+namespace OrleansRocketMQ.Tests.Infrastructure;
+
+internal static class TestMessages
+{
+    private static readonly IPEndPoint Host = new(IPAddress.Loopback, 10911);
+
+    public static MessageExt At(long offset, int bodyLength = 8, string topic = "T", string? tags = null, int reconsumeTimes = 0)
+        => Decode(new StoredMessage
+        {
+            Topic = topic,
+            Body = new byte[bodyLength],
+            QueueOffset = offset,
+            BornHost = Host,
+            StoreHost = Host,
+            ReconsumeTimes = reconsumeTimes,
+            Properties = tags is null ? string.Empty : MessageProperties.Encode([new("TAGS", tags)]),
+        });
+
+    public static MessageExt UnreadableAt(long offset) => Decode(new StoredMessage
+    {
+        Topic = "T",
+        Body = new byte[] { 1, 2, 3 },
+        SysFlag = MessageSysFlag.Compressed,
+        QueueOffset = offset,
+        BornHost = Host,
+        StoreHost = Host,
+    });
+
+    private static MessageExt Decode(StoredMessage message) => Assert.Single(MessageDecoder.DecodeAll(message.Encode(), "broker-a"));
+}
