@@ -14,7 +14,7 @@ namespace OrleansRocketMQ.Clients;
 public sealed partial class RocketMQClient : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ConsumerEntry> _consumers = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, bool> _producers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _producers = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly ILogger _logger;
@@ -145,21 +145,26 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes this client a member of a producer group; more than one producer may share it.</summary>
+    /// <summary>Makes this client a member of a producer group; several producers of it may share one.</summary>
     /// <exception cref="RocketMQValidationException">The group's name is not allowed.</exception>
     public void RegisterProducer(string group)
     {
         SystemTopics.CheckGroup(group, "ProducerGroup");
-        if (_producers.TryAdd(group, true))
+        if (_producers.AddOrUpdate(group, 1, static (_, members) => members + 1) == 1)
         {
             _heartbeats.BeatSoon();
         }
     }
 
-    /// <summary>Leaves a producer group, and tells all brokers so.</summary>
+    /// <summary>Undoes one <see cref="RegisterProducer"/>; the last one leaves the group, and tells all brokers so.</summary>
     public async Task UnregisterProducerAsync(string group, CancellationToken cancellationToken = default)
     {
-        if (_producers.TryRemove(group, out _))
+        // Down to 0, and away at 0: a registration in between finds either and is never lost.
+        while (_producers.TryGetValue(group, out var members) && !_producers.TryUpdate(group, members - 1, members))
+        {
+        }
+
+        if (_producers.TryRemove(new KeyValuePair<string, int>(group, 0)))
         {
             await UnregisterAsync(producerGroup: group, consumerGroup: null, cancellationToken).ConfigureAwait(false);
         }
@@ -197,7 +202,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         {
             await Task.WhenAll(
                 [.. _consumers.Keys.Select(group => UnregisterConsumerAsync(group, cancellationToken)),
-                .. _producers.Keys.Select(group => UnregisterProducerAsync(group, cancellationToken))]).ConfigureAwait(false);
+                .. _producers.Keys.Where(group => _producers.TryRemove(group, out _)).Select(group => UnregisterAsync(group, consumerGroup: null, cancellationToken))]).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
