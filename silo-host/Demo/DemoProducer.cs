@@ -35,7 +35,7 @@ internal sealed class DemoProducer(
         try
         {
             await PrepareAsync(client, stoppingToken);
-            var producer = new Producer(client);
+            await using var producer = new Producer(client, new ProducerOptions { Group = Options.Group }, loggers);
             if (Options.Messages is { } messages)
             {
                 await RunToTheEndAsync(producer, messages, stoppingToken);

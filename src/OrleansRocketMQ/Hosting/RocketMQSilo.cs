@@ -95,12 +95,15 @@ internal sealed class RocketMQSilo(
         return client;
     }
 
+    // The group under which Java's client sends what it could not hand back.
+    private Producer ProducerOf(RocketMQClient client) => new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+
     private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client)
     {
         var statistics = new GroupStatistics(time);
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var listeners = new ListenerGrains(grains, listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!), silo.SiloAddress);
-        var retry = new RetryRouter(client, new Producer(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
+        var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
         var dispatcher = new ListenerDispatcher(consumerOptions, listeners, retry, statistics, time, loggers.CreateLogger<ListenerDispatcher>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
         return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers);
