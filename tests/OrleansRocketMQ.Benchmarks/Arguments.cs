@@ -1,0 +1,35 @@
+using System.Globalization;
+
+namespace OrleansRocketMQ.Benchmarks;
+
+/// <summary>Arguments of the form <c>--name=value</c>.</summary>
+internal sealed class Arguments
+{
+    private readonly Dictionary<string, string> _values = new(StringComparer.OrdinalIgnoreCase);
+
+    public string NameServer => this["nameserver"] ?? throw new RocketMQValidationException("--nameserver", null, "host:port");
+
+    public string Topic => this["topic"] ?? "benchmark";
+
+    public int Messages => Number("messages", 1_000_000);
+
+    public int Queues => Number("queues", 8);
+
+    public int BodyLength => Number("body", 1024);
+
+    public string? this[string name] => _values.GetValueOrDefault(name);
+
+    public static Arguments Parse(IEnumerable<string> args)
+    {
+        var parsed = new Arguments();
+        foreach (var argument in args.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)))
+        {
+            var parts = argument[2..].Split('=', 2);
+            parsed._values[parts[0]] = parts.Length > 1 ? parts[1] : "true";
+        }
+
+        return parsed;
+    }
+
+    public int Number(string name, int fallback) => this[name] is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
+}

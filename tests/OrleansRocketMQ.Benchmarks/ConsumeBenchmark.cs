@@ -1,0 +1,84 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Hosting;
+using OrleansRocketMQ.Configuration;
+
+namespace OrleansRocketMQ.Benchmarks;
+
+/// <summary>A silo consumes a preloaded topic from its first message to its last.</summary>
+internal static class ConsumeBenchmark
+{
+    public static async Task<int> RunAsync(Arguments arguments)
+    {
+        var batch = arguments.Number("batch", 1);
+        var goal = new Goal(arguments.Messages);
+        using var host = BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, options =>
+        {
+            options.ConsumeBatchSize = batch;
+            options.PullBatchSize = arguments.Number("pull", 32);
+            options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+        });
+        await host.StartAsync();
+        var end = await goal.Reached;
+        Console.WriteLine(end.Report($"consume batch {batch}", goal.Start, arguments.Messages, arguments.BodyLength));
+        await host.StopAsync();
+        return 0;
+    }
+}
+
+/// <summary>Counts messages; knows the moments of the first and of the last.</summary>
+internal sealed class Goal(long messages)
+{
+    private readonly TaskCompletionSource<ProcessFigures> _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _seen;
+
+    public Task<ProcessFigures> Reached => _reached.Task;
+
+    public ProcessFigures Start { get; private set; }
+
+    public void Count(int more)
+    {
+        var seen = Interlocked.Add(ref _seen, more);
+        if (seen == more)
+        {
+            Start = ProcessFigures.Now();
+        }
+
+        if (seen == messages)
+        {
+            _reached.SetResult(ProcessFigures.Now());
+        }
+    }
+}
+
+[StatelessWorker]
+internal sealed class CountingListener(Goal goal) : Grain, IConcurrentListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        goal.Count(messages.Count);
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
+internal static class BenchmarkSilo
+{
+    public static IHost Build<TListener, TState>(Arguments arguments, TState state, Action<ConsumerOptions> configure)
+        where TListener : IConcurrentListener
+        where TState : class
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(state);
+        builder.UseOrleans(silo => silo
+            .UseLocalhostClustering()
+            .AddRocketMQ(rocketmq => rocketmq
+                .UseNameServer(arguments.NameServer)
+                .AddConsumer<TListener>($"benchmark_{Environment.TickCount64}", consumer => consumer
+                    .Subscribe(arguments.Topic)
+                    .Configure(configure))));
+        return builder.Build();
+    }
+}

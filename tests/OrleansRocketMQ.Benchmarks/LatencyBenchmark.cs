@@ -1,0 +1,129 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Concurrency;
+using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Statistics;
+
+namespace OrleansRocketMQ.Benchmarks;
+
+/// <summary>From the producer's call to the listener's, at a steady rate; both ends are in this process and share its clock.</summary>
+internal static class LatencyBenchmark
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+
+    public static async Task<int> RunAsync(Arguments arguments)
+    {
+        var rate = arguments.Number("rate", 10_000);
+        var seconds = arguments.Number("seconds", 20);
+        var warmUp = arguments.Number("warmup", 5);
+        await using var client = Cluster.Connect(arguments.NameServer);
+        var topic = $"latency_{Environment.TickCount64}";
+        await Cluster.CreateTopicAsync(client, topic, arguments.Queues);
+        var latencies = new Latencies();
+        var silo = Arguments.Parse([$"--nameserver={arguments.NameServer}", $"--topic={topic}"]);
+        using var host = BenchmarkSilo.Build<LatencyListener, Latencies>(silo, latencies, _ => { });
+        await host.StartAsync();
+        var status = host.Services.GetRequiredService<IRocketMQSiloStatus>();
+        while (!status.Groups.Any(group => group.IsReady))
+        {
+            await Task.Delay(20);
+        }
+
+        await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
+        var sent = await SendAsync(producer, topic, rate, TimeSpan.FromSeconds(warmUp + seconds), arguments.BodyLength, TimeSpan.FromSeconds(warmUp), latencies);
+        while (latencies.Count < sent)
+        {
+            await Task.Delay(10);
+        }
+
+        Console.WriteLine(latencies.Report($"latency at {rate} msg/s for {seconds} s"));
+        await host.StopAsync();
+        return 0;
+    }
+
+    private static async Task<long> SendAsync(
+        Producer producer, string topic, int rate, TimeSpan duration, int bodyLength, TimeSpan warmUp, Latencies latencies)
+    {
+        var start = Stopwatch.GetTimestamp();
+        latencies.Begin = start + (long)(warmUp.TotalSeconds * Stopwatch.Frequency);
+        using var timer = new PeriodicTimer(Tick);
+        var sent = 0L;
+        var inFlight = new List<Task>();
+        while (Stopwatch.GetElapsedTime(start) < duration && await timer.WaitForNextTickAsync())
+        {
+            var due = (long)(Stopwatch.GetElapsedTime(start).TotalSeconds * rate);
+            if (due > sent)
+            {
+                // A tick's messages go in one send, as a producer under load would do it.
+                var batch = Enumerable.Range(0, (int)(due - sent)).Select(_ => NewMessage(topic, bodyLength)).ToArray();
+                inFlight.RemoveAll(task => task.IsCompletedSuccessfully);
+                inFlight.Add(producer.SendAsync(batch));
+                sent = due;
+            }
+        }
+
+        await Task.WhenAll(inFlight);
+        return sent;
+    }
+
+    private static Message NewMessage(string topic, int length)
+    {
+        var body = new byte[length];
+        BinaryPrimitives.WriteInt64LittleEndian(body, Stopwatch.GetTimestamp());
+        return new Message(topic, body);
+    }
+}
+
+/// <summary>Exact latencies, those of the warm-up left out.</summary>
+internal sealed class Latencies
+{
+    private readonly List<double> _milliseconds = new(1_000_000);
+    private long _count;
+
+    public long Begin { get; set; }
+
+    public long Count => Interlocked.Read(ref _count);
+
+    public void Record(ReadOnlySpan<byte> body)
+    {
+        var sentAt = BinaryPrimitives.ReadInt64LittleEndian(body);
+        var latency = Stopwatch.GetElapsedTime(sentAt).TotalMilliseconds;
+        lock (_milliseconds)
+        {
+            _count++;
+            if (sentAt >= Begin)
+            {
+                _milliseconds.Add(latency);
+            }
+        }
+    }
+
+    public string Report(string what)
+    {
+        lock (_milliseconds)
+        {
+            _milliseconds.Sort();
+            return FormattableString.Invariant(
+                $"{what}: p50 {At(0.5):0.00} ms | p99 {At(0.99):0.00} ms | p99.9 {At(0.999):0.00} ms | max {_milliseconds[^1]:0.00} ms | {_milliseconds.Count} messages");
+        }
+    }
+
+    private double At(double share) => _milliseconds[(int)Math.Min(_milliseconds.Count - 1, _milliseconds.Count * share)];
+}
+
+[StatelessWorker]
+internal sealed class LatencyListener(Latencies latencies) : Grain, IConcurrentListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            latencies.Record(message.Body.Span);
+        }
+
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}

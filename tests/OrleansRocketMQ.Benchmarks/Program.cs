@@ -1,0 +1,14 @@
+using OrleansRocketMQ.Benchmarks;
+
+// Each figure comes from a process of its own, so that none inherits another's heap or warmed-up code.
+var arguments = Arguments.Parse(args);
+return args.FirstOrDefault() switch
+{
+    "decode" => DecodeBenchmark.Run(),
+    "broker" => await BrokerProcess.RunAsync(),
+    "preload" => await Preload.RunAsync(arguments),
+    "consume" => await ConsumeBenchmark.RunAsync(arguments),
+    "pull" => await PullBenchmark.RunAsync(arguments),
+    "latency" => await LatencyBenchmark.RunAsync(arguments),
+    _ => await Suite.RunAsync(arguments),
+};

@@ -1,0 +1,157 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Testing;
+
+namespace OrleansRocketMQ.Conformance;
+
+/// <summary>
+/// The RocketMQ cluster all tests of this project run against: the one of <c>ROCKETMQ_NAMESRV_ADDR</c>, or the embedded
+/// one when that is not set. Tests use names of their own and leave other people's topics alone.
+/// </summary>
+public sealed class RocketMQCluster : IAsyncLifetime
+{
+    private static int s_names;
+    private EmbeddedDefault? _embedded;
+    private RocketMQClient? _client;
+    private Producer? _producer;
+
+    public string NameServer { get; private set; } = string.Empty;
+
+    internal RocketMQClient Client => _client!;
+
+    internal Producer Producer => _producer!;
+
+    public async Task InitializeAsync()
+    {
+        var external = Environment.GetEnvironmentVariable("ROCKETMQ_NAMESRV_ADDR");
+        if (string.IsNullOrWhiteSpace(external))
+        {
+            _embedded = await EmbeddedDefault.StartAsync();
+            external = _embedded.NameServer;
+        }
+
+        NameServer = external;
+        _client = new RocketMQClient(
+            new RocketMQClientOptions
+            {
+                NameServerAddresses = RocketMQClientOptions.ParseAddresses(NameServer),
+                ClientId = $"127.0.0.1@conformance#{Environment.ProcessId}",
+            },
+            NullLoggerFactory.Instance);
+        _client.Start();
+        _producer = new Producer(_client, new ProducerOptions { Group = "conformance_producer" }, NullLoggerFactory.Instance);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Producer.DisposeAsync();
+        await Client.DisposeAsync();
+        if (_embedded is not null)
+        {
+            await _embedded.DisposeAsync();
+        }
+    }
+
+    /// <summary>A name nobody has used before.</summary>
+    internal static string NewName(string kind)
+        => $"conf_{kind}_{Environment.ProcessId}_{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}_{Interlocked.Increment(ref s_names)}";
+
+    /// <summary>Makes a topic on every broker, through the protocol, and waits until the name server tells of it.</summary>
+    internal async Task<string> CreateTopicAsync(int queues = 4, string? topic = null)
+    {
+        topic ??= NewName("topic");
+        var cluster = await Client.NameServer.GetClusterInfoAsync();
+        foreach (var broker in cluster.BrokerAddrTable.Values)
+        {
+            await Client.Brokers.CreateTopicAsync(broker.BrokerAddrs[BrokerData.MasterId], topic, queues);
+        }
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await Client.Routes.RefreshAsync(topic)).ReadQueues.Count >= queues;
+                }
+                catch (TopicNotFoundException)
+                {
+                    return false;
+                }
+            },
+            $"a route to {topic}");
+        return topic;
+    }
+
+    /// <summary>Sends texts one after the other.</summary>
+    internal async Task SendAsync(string topic, IEnumerable<string> bodies, Action<Message>? prepare = null)
+    {
+        foreach (var body in bodies)
+        {
+            var message = new Message(topic, Encoding.UTF8.GetBytes(body));
+            prepare?.Invoke(message);
+            await Producer.SendAsync(message);
+        }
+    }
+
+    internal string MasterOf(MessageQueue queue) => Client.Routes.FindAddress(queue.BrokerName)!.Value.Address;
+
+    /// <summary>All messages a topic holds, read without a group's offsets; none when it does not exist.</summary>
+    internal async Task<IReadOnlyList<MessageExt>> ReadAllAsync(string topic)
+    {
+        TopicRoute route;
+        try
+        {
+            route = await Client.Routes.RefreshAsync(topic);
+        }
+        catch (TopicNotFoundException)
+        {
+            return [];
+        }
+
+        var messages = new List<MessageExt>();
+        foreach (var queue in route.ReadQueues)
+        {
+            var offset = await Client.Brokers.GetMinOffsetAsync(MasterOf(queue), queue);
+            PullResult result;
+            do
+            {
+                var request = new PullRequest("CID_RMQ_SYS_CONFORMANCE", queue, offset)
+                {
+                    Expression = MessageSelector.AllTags,
+                    SuspendTimeout = TimeSpan.Zero,
+                };
+                result = await Client.Brokers.PullAsync(MasterOf(queue), request);
+                result.Decode(messages, queue.BrokerName);
+                offset = result.NextBeginOffset;
+            }
+            while (result.Status == PullStatus.Found);
+        }
+
+        return messages;
+    }
+
+    /// <summary>What the brokers have stored as a group's progress, summed over a topic's queues.</summary>
+    internal async Task<long> CommittedAsync(string group, string topic)
+    {
+        var committed = 0L;
+        foreach (var queue in (await Client.Routes.GetAsync(topic)).ReadQueues)
+        {
+            committed += await Client.Brokers.QueryConsumerOffsetAsync(MasterOf(queue), group, queue, setZeroIfNotFound: false) ?? 0;
+        }
+
+        return committed;
+    }
+
+    internal async Task<IReadOnlyList<string>> MembersAsync(string group, string topic)
+        => await Client.Brokers.GetConsumerIdsAsync(MasterOf((await Client.Routes.GetAsync(topic)).ReadQueues[0]), group);
+}
+
+/// <summary>Shares the cluster among the test classes; they run one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class RocketMQCollection : ICollectionFixture<RocketMQCluster>
+{
+    public const string Name = "RocketMQ cluster";
+}

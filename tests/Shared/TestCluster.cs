@@ -1,0 +1,71 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Hosting;
+using Orleans.TestingHost;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Statistics;
+
+namespace OrleansRocketMQ.Testing;
+
+/// <summary>Real silos in this process that consume from a name server over TCP.</summary>
+internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposable
+{
+    public InProcessTestCluster Silos => cluster;
+
+    public static async Task<TestCluster> StartAsync(string nameServer, Action<RocketMQBuilder> configure, short silos = 1)
+    {
+        var builder = new InProcessTestClusterBuilder(silos);
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.AddRocketMQ(rocketmq =>
+            {
+                rocketmq.UseNameServer(nameServer).Configure(options =>
+                {
+                    options.PollNameServerInterval = TimeSpan.FromMilliseconds(500);
+                    options.RebalanceInterval = TimeSpan.FromSeconds(1);
+                });
+                configure(rocketmq);
+            });
+            silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+        });
+        var cluster = new TestCluster(builder.Build());
+        await cluster.Silos.DeployAsync();
+        return cluster;
+    }
+
+    /// <summary>One silo with one group whose listener does what the script says; ready when this returns.</summary>
+    public static async Task<TestCluster> ConsumeAsync(
+        string nameServer, string group, string topic, ListenerScript script, Action<ConsumerBuilder>? configure = null, short silos = 1)
+    {
+        ScriptedListener.Script(group, script);
+        var cluster = await StartAsync(
+            nameServer,
+            rocketmq => rocketmq.AddConsumer<ScriptedListener>(group, consumer =>
+            {
+                consumer.Subscribe(topic).Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset);
+                configure?.Invoke(consumer);
+            }),
+            silos);
+        await cluster.UntilReadyAsync(group);
+        return cluster;
+    }
+
+    /// <summary>The group on each silo that runs.</summary>
+    public IReadOnlyList<SiloGroupStatus> StatusOf(string group) =>
+    [
+        .. cluster.GetActiveSilos().Select(silo => cluster.GetSiloServiceProvider(silo.SiloAddress)
+            .GetRequiredService<IRocketMQSiloStatus>().Groups.FirstOrDefault(status => status.Group == group))
+            .OfType<SiloGroupStatus>(),
+    ];
+
+    public Task UntilReadyAsync(string group) => Eventually.TrueAsync(
+        () => StatusOf(group) is { Count: > 0 } all && all.All(status => status.IsReady),
+        () => $"group {group} is ready: {string.Join("; ", StatusOf(group))}");
+
+    public async ValueTask DisposeAsync()
+    {
+        await cluster.StopAllSilosAsync();
+        await cluster.DisposeAsync();
+    }
+}
