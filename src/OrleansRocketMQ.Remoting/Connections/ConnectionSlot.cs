@@ -14,6 +14,7 @@ internal sealed partial class ConnectionSlot(
 {
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
+    private readonly List<RemotingConnection> _retired = [];
     private Task<RemotingConnection>? _current;
     private int _failures;
 
@@ -25,7 +26,7 @@ internal sealed partial class ConnectionSlot(
             ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
-                : _current = OpenAsync();
+                : _current = Replace(_current);
         }
 
         if (current.IsCompletedSuccessfully)
@@ -43,24 +44,20 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
-    public void Retire()
-    {
-        lock (_gate)
-        {
-            if (_current is { IsCompletedSuccessfully: true })
-            {
-                _current.Result.Retire();
-            }
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         Task<RemotingConnection>? current;
+        List<RemotingConnection> retired;
         lock (_gate)
         {
             _disposing.Cancel();
             current = _current;
+            retired = _retired;
+        }
+
+        foreach (var connection in retired)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
         }
 
         if (current is null)
@@ -76,6 +73,18 @@ internal sealed partial class ConnectionSlot(
         {
             Log.NeverOpened(logger, address, exception.Message);
         }
+    }
+
+    // A connection told to go away lives until its last request is answered.
+    private Task<RemotingConnection> Replace(Task<RemotingConnection>? previous)
+    {
+        _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
+        if (previous is { IsCompletedSuccessfully: true, Result: { Closed.IsCompleted: false } connection })
+        {
+            _retired.Add(connection);
+        }
+
+        return OpenAsync();
     }
 
     // Runs to its end even when the caller that began it gives up: others wait for the same connection.
