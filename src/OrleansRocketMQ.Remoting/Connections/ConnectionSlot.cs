@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
@@ -12,6 +13,8 @@ internal sealed partial class ConnectionSlot(
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
+    // Told at once when it is none, and then no slot comes to be.
+    private readonly EndPoint _endPoint = HostAndPort.Parse(address).ToEndPoint();
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
     private readonly List<RemotingConnection> _retired = [];
@@ -99,13 +102,12 @@ internal sealed partial class ConnectionSlot(
                 await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
             }
 
-            var endPoint = HostAndPort.Parse(address).ToEndPoint();
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token);
             using var expiry = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, options.ConnectTimeout, Timeout.InfiniteTimeSpan);
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(endPoint, limit.Token).ConfigureAwait(false);
+                await socket.ConnectAsync(_endPoint, limit.Token).ConfigureAwait(false);
             }
             catch
             {

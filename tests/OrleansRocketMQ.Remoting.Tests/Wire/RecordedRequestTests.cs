@@ -9,7 +9,7 @@ using OrleansRocketMQ.Tests.Support;
 namespace OrleansRocketMQ.Tests.Wire;
 
 /// <summary>Sends each recorded request of Java's client with ours, and compares what arrives.</summary>
-public sealed class RecordedRequestTests : IAsyncLifetime, IDisposable
+public sealed class RecordedRequestTests : IAsyncLifetime
 {
     private readonly ScriptedPeer _peer = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.SystemError));
     private readonly RemotingClient _remoting = new(new RemotingOptions(), TimeProvider.System, NullLogger.Instance);
@@ -23,8 +23,6 @@ public sealed class RecordedRequestTests : IAsyncLifetime, IDisposable
         await _remoting.DisposeAsync();
         await _peer.DisposeAsync();
     }
-
-    public void Dispose() => GC.SuppressFinalize(this);
 
     [Fact]
     public Task Pulls_have_Javas_fields() => AssertSameFields(RequestCodes.PullMessage, fields =>
