@@ -21,7 +21,7 @@ internal sealed partial class ConnectionSlot(
     private Task<RemotingConnection>? _current;
     private int _failures;
 
-    public async Task<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    public ValueTask<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         Task<RemotingConnection> current;
         lock (_gate)
@@ -32,19 +32,7 @@ internal sealed partial class ConnectionSlot(
                 : _current = Replace(_current);
         }
 
-        if (current.IsCompletedSuccessfully)
-        {
-            return current.Result;
-        }
-
-        try
-        {
-            return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException exception)
-        {
-            throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
-        }
+        return current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
     }
 
     public async ValueTask DisposeAsync()
@@ -75,6 +63,18 @@ internal sealed partial class ConnectionSlot(
         catch (RocketMQNetworkException exception)
         {
             Log.NeverOpened(logger, address, exception.Message);
+        }
+    }
+
+    private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
         }
     }
 

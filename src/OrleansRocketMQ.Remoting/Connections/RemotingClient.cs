@@ -53,16 +53,20 @@ public sealed partial class RemotingClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         ApplySerializeType(request);
         var limit = timeout ?? Options.RequestTimeout;
-        var (response, connection) = await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
-        if (response.Code != ResponseCodes.GoAway)
+        for (var mayResend = true; ; mayResend = false)
         {
-            return response;
-        }
+            var start = TimeProvider.GetTimestamp();
+            var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
+            var left = limit - TimeProvider.GetElapsedTime(start);
+            var response = await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+            if (response.Code != ResponseCodes.GoAway || !mayResend)
+            {
+                return response;
+            }
 
-        // The server is about to leave: what is under way may finish, this request goes once more over a new connection.
-        connection.Retire();
-        (response, _) = await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
-        return response;
+            // The server is about to leave: what is under way may finish, this request goes once more over a new connection.
+            connection.Retire();
+        }
     }
 
     /// <summary>Sends a one-way request: nobody will tell whether it arrived.</summary>
@@ -110,16 +114,6 @@ public sealed partial class RemotingClient : IAsyncDisposable
         {
             await CloseAsync(address).ConfigureAwait(false);
         }
-    }
-
-    private async Task<(RemotingCommand Response, RemotingConnection Connection)> InvokeOnceAsync(
-        string address, RemotingCommand request, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        var start = TimeProvider.GetTimestamp();
-        var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
-        var left = limit - TimeProvider.GetElapsedTime(start);
-        var response = await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
-        return (response, connection);
     }
 
     // A code that does not fit the binary header goes as JSON whatever the setting.
