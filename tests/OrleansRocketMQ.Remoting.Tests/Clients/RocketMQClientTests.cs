@@ -195,6 +195,58 @@ public sealed class RocketMQClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_farewell_never_overtakes_a_heartbeat_under_way()
+    {
+        var held = new TaskCompletionSource();
+        var broker = _cluster.AddBroker();
+        broker.OnRequest = async (connection, request) =>
+        {
+            if (request.Code == RequestCodes.HeartBeat)
+            {
+                await held.Task;
+            }
+
+            await connection.AnswerAsync(request);
+        };
+        _cluster.SetRoute("T", 2, ("b", 0, broker.Address));
+        await using var client = _cluster.NewClient();
+        client.Start();
+        Register(client, "g", "T");
+        await Eventually.Holds(() => Heartbeats(broker).Any());
+        var leaving = client.UnregisterConsumerAsync("g");
+        await client.NameServer.GetRouteAsync("T").InTime();
+        Assert.Empty(broker.ReceivedOf(RequestCodes.UnregisterClient));
+        held.SetResult();
+        await leaving.InTime();
+        Assert.Equal(RequestCodes.UnregisterClient, broker.Received.Last().Code);
+    }
+
+    [Fact]
+    public async Task A_broker_that_hangs_up_at_once_gets_no_flood_of_heartbeats()
+    {
+        var time = new ManualTime();
+        var broker = _cluster.AddBroker();
+        broker.OnRequest = (connection, _) =>
+        {
+            connection.Close();
+            return Task.CompletedTask;
+        };
+        var sound = _cluster.AddBroker();
+        _cluster.SetRoute("T", 2, ("a", 0, broker.Address), ("b", 0, sound.Address));
+        await using var client = _cluster.NewClient(time: time);
+        client.Start();
+        Register(client, "g", "T");
+        await Eventually.Holds(() => client.BrokerVersion(sound.Address) is not null && Heartbeats(broker).Any());
+        // The clock stands still, so no retry is due; each of these questions leaves time for many if there were a flood.
+        for (var n = 0; n < 20; n++)
+        {
+            await client.NameServer.GetRouteAsync("T").InTime();
+        }
+
+        Assert.Single(Heartbeats(broker));
+    }
+
+    [Fact]
     public async Task Stopping_leaves_all_groups_and_closes_the_connections()
     {
         var broker = _cluster.AddBroker();

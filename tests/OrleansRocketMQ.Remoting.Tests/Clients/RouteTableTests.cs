@@ -149,6 +149,16 @@ public sealed class RouteTableTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Any_broker_of_a_topic_is_a_master_where_there_is_one()
+    {
+        _cluster.SetRoute("T", 1, ("a", 0, "m:1"), ("a", 1, "s:1"), ("b", 2, "s:2"), ("b", 3, "s:3"));
+        Assert.Null(_routes.FindAnyBroker("T"));
+        await _routes.GetAsync("T").InTime();
+        var found = Enumerable.Range(0, 200).Select(_ => _routes.FindAnyBroker("T")?.Address).Distinct().Order();
+        Assert.Equal(["m:1", "s:2", "s:3"], found);
+    }
+
+    [Fact]
     public async Task A_handler_that_fails_does_no_harm()
     {
         _routes.Changed += _ => throw new InvalidOperationException("of no concern");
