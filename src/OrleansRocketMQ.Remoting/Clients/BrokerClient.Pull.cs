@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
@@ -10,10 +11,12 @@ public sealed partial class BrokerClient
     /// <param name="request">What is wanted.</param>
     /// <param name="timeout">How long to wait; null means the pull time-out of this client.</param>
     /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>A task to await once, as it is reused.</returns>
     /// <exception cref="BrokerResponseException">
     /// Among others with FLOW_CONTROL: the broker is busy, ask again soon; SUBSCRIPTION_NOT_EXIST or
     /// SUBSCRIPTION_NOT_LATEST: it waits for a heartbeat.
     /// </exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<PullResult> PullAsync(
         string address,
         PullRequest request,

@@ -115,7 +115,10 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     /// <summary>Says that what a registered consumer tells of itself, or the topics it needs routes of, have changed.</summary>
     /// <param name="group">A registered group.</param>
-    /// <param name="topics">All the topics it needs now; null: as before.</param>
+    /// <param name="topics">
+    /// All the topics it needs now; null: as before. Brokers that occur in no route any more are forgotten at once, so give
+    /// up the queues of a topic, commits and unlocks included, before leaving it out.
+    /// </param>
     /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: the group is not registered.</exception>
     public void ConsumerChanged(string group, IEnumerable<string>? topics = null)
     {
@@ -135,7 +138,10 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         _heartbeats.BeatSoon();
     }
 
-    /// <summary>Leaves a consumer group, and tells all brokers so. Brokers that cannot be reached find out by themselves.</summary>
+    /// <summary>
+    /// Leaves a consumer group, and tells all brokers so. Brokers that cannot be reached find out by themselves. Commit
+    /// offsets and unlock queues before: afterwards the routes of its topics are forgotten.
+    /// </summary>
     public async Task UnregisterConsumerAsync(string group, CancellationToken cancellationToken = default)
     {
         if (_consumers.TryRemove(group, out var entry))

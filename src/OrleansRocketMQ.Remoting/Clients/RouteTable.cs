@@ -100,6 +100,28 @@ public sealed partial class RouteTable
     public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
         => _brokers.Find(brokerName, brokerId, onlyThisBroker);
 
+    /// <summary>
+    /// Any broker that knows a topic, for questions every one of them can answer, such as for a group's members: of a
+    /// random broker set the master, else a random member. Mirrors <c>findBrokerAddrByTopic</c>.
+    /// </summary>
+    /// <returns>Null when the topic's route is not known or names no broker.</returns>
+    public BrokerAddress? FindAnyBroker(string topic)
+    {
+        if (Find(topic)?.Data.BrokerDatas is not { Count: > 0 } sets)
+        {
+            return null;
+        }
+
+        var set = sets[Random.Shared.Next(sets.Count)];
+        if (set.BrokerAddrs.Count == 0)
+        {
+            return null;
+        }
+
+        var id = set.BrokerAddrs.ContainsKey(BrokerData.MasterId) ? BrokerData.MasterId : set.BrokerAddrs.Keys.ElementAt(Random.Shared.Next(set.BrokerAddrs.Count));
+        return new(set.BrokerName, id, set.BrokerAddrs[id]);
+    }
+
     private Task<TopicRoute> FetchShared(WatchedTopic watched)
     {
         lock (watched)

@@ -64,7 +64,7 @@ public sealed class MessageExt
     /// <summary>The number the sender gave.</summary>
     public int Flag { get; init; }
 
-    /// <summary>Bits of <see cref="MessageSysFlag"/>.</summary>
+    /// <summary>Bits of <see cref="MessageSysFlag"/>; that of compression is set only when <see cref="Body"/> could not be decompressed.</summary>
     public int SysFlag { get; init; }
 
     /// <summary>The checksum of the stored body; CRC-32 without its highest bit.</summary>

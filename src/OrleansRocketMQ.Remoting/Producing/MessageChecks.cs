@@ -53,12 +53,16 @@ internal static class MessageChecks
                 throw new RocketMQValidationException("Topic of a batch", message.Topic, "no %RETRY% topic");
             }
 
-            if (message[MessageProperties.WaitStoreMessageOk] != first[MessageProperties.WaitStoreMessageOk])
+            if (Waits(message) != Waits(first))
             {
                 throw new RocketMQValidationException("WAIT of a message in the batch", message[MessageProperties.WaitStoreMessageOk], "that of the first");
             }
         }
     }
+
+    // A message that does not say so is made to wait when it is sent.
+    private static bool Waits(Message message)
+        => message[MessageProperties.WaitStoreMessageOk] is not { } text || text.Equals("true", StringComparison.OrdinalIgnoreCase);
 
     private static void CheckTopic(string? topic)
     {
