@@ -123,6 +123,11 @@ internal sealed partial class ListenerDispatcher(
             var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages);
             result = await listener.RunAsync(run, queue.ListenerToken).ConfigureAwait(false);
         }
+        catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
+        {
+            // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere.
+            return;
+        }
         catch (Exception exception)
         {
             // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The

@@ -1,15 +1,24 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, ILogger<ListenerRunner> logger) : IListenerRunner
 {
     public async ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
         var listener = (IConcurrentListener)grain.GrainInstance!;
+
+        // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
+        // runs on this silo its own token is at hand.
+        if (consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        {
+            cancellationToken = pump.ListenerToken;
+        }
+
         List<FailedMessage>? failures = null;
         var start = Stopwatch.GetTimestamp();
         var consumed = 0;
