@@ -1,0 +1,223 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Admin;
+using OrleansRocketMQ.Embedded.Consumers;
+using OrleansRocketMQ.Embedded.Delays;
+using OrleansRocketMQ.Embedded.Locks;
+using OrleansRocketMQ.Embedded.Offsets;
+using OrleansRocketMQ.Embedded.Pulls;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.State;
+using OrleansRocketMQ.Embedded.Store;
+using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Embedded.Transactions;
+
+namespace OrleansRocketMQ.Embedded;
+
+/// <summary>Puts a broker's parts together, keeps its state, and runs what happens by the clock. Mirrors <c>BrokerController</c>.</summary>
+internal sealed partial class BrokerCore : IDisposable
+{
+    private static readonly TimeSpan SilenceCheckPeriod = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SavePeriod = TimeSpan.FromSeconds(5);
+
+    private readonly EmbeddedRocketMQOptions _options;
+    private readonly ILogger _logger;
+    private readonly StateFile? _stateFile;
+    private readonly GroupTable _groups;
+    private readonly ProducerTable _producers;
+    private readonly MessageIntake _intake;
+    private readonly HalfMessages _halfMessages;
+    private readonly ClientProcessor _clients;
+    private readonly DelayLevels _levels;
+    private readonly TransactionChecker _transactions;
+    private readonly List<ITimer> _timers = [];
+    private IReadOnlyDictionary<int, long> _delivered;
+    private DelayScheduler? _delays;
+    private long _savedChanges;
+
+    public BrokerCore(string name, EmbeddedRocketMQOptions options, Func<IPEndPoint> storeHost, RequestTable table, ILogger logger)
+    {
+        _options = options;
+        _logger = logger;
+        _levels = DelayLevels.Parse(options.MessageDelayLevels);
+        var folder = options.DataFolder is null ? null : Path.Combine(options.DataFolder, name);
+        if (folder is not null)
+        {
+            Directory.CreateDirectory(folder);
+            _stateFile = new(Path.Combine(folder, "state.json"));
+        }
+
+        var state = _stateFile?.Load() ?? new();
+        Topics = new(options.AutoCreateTopics, () => Store?.MaxLogOffset ?? 0);
+        LoadTopics(name, state);
+        _groups = new(options.AutoCreateGroups);
+        LoadGroups(state);
+        Store = OpenStore(folder, state);
+        _delivered = state.Delivered;
+
+        var time = options.TimeProvider;
+        Consumers = new(time);
+        _producers = new(time);
+        Locks = new(options.LockExpiry, time);
+        Hold = new(Store, time);
+        _intake = new(Store, _levels, options.MaxMessageSize, storeHost);
+        _halfMessages = new(_intake, Store);
+        _clients = new(Consumers, _producers, _groups, Topics, options, logger);
+        _transactions = new(_halfMessages, _intake, _producers, options, logger);
+        TopicAdmin = new(Topics, Store, Offsets);
+
+        _clients.AddTo(table);
+        TopicAdmin.AddTo(table);
+        new OffsetProcessor(Offsets, Store, Topics, _groups).AddTo(table);
+        new LockProcessor(Locks).AddTo(table);
+        new PullProcessor(Store, Hold, Consumers, Topics, _groups, Offsets, options).AddTo(table);
+        new SendProcessor(_intake, _halfMessages, Topics, _groups, Locks, options).AddTo(table);
+        new SendBackProcessor(_intake, Topics, _groups).AddTo(table);
+        new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
+        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, () => name).AddTo(table);
+        new ViewProcessor(Store).AddTo(table);
+
+        // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
+        Topics.Changed += Save;
+        _groups.Changed += Save;
+        Save();
+    }
+
+    public MessageStore Store { get; }
+
+    public TopicTable Topics { get; }
+
+    public TopicProcessor TopicAdmin { get; }
+
+    public OffsetTable Offsets { get; } = new();
+
+    public ConsumerTable Consumers { get; }
+
+    public QueueLockTable Locks { get; }
+
+    public PullHold Hold { get; }
+
+    public void Start()
+    {
+        _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
+        Every(SilenceCheckPeriod, _clients.CloseSilent);
+        Every(_options.TransactionCheckInterval, _transactions.Check);
+        Every(SavePeriod, SaveOffsets);
+    }
+
+    /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
+    public void Stop()
+    {
+        foreach (var timer in _timers)
+        {
+            timer.Dispose();
+        }
+
+        _timers.Clear();
+        _delivered = _delays?.Delivered ?? _delivered;
+        _delays?.Dispose();
+        _delays = null;
+        Hold.DropAll();
+        Consumers.Clear();
+        _producers.Clear();
+        Locks.Clear();
+        Save();
+    }
+
+    /// <summary>A connection has ended.</summary>
+    public void Forget(ClientPeer peer)
+    {
+        Hold.Forget(peer);
+        _clients.Forget(peer);
+    }
+
+    public void Dispose()
+    {
+        Hold.Dispose();
+        Store.Dispose();
+    }
+
+    private void LoadTopics(string name, BrokerState state)
+    {
+        foreach (var topic in ReservedTopics.Initial(_options, name, _levels.Max).Concat(state.Topics))
+        {
+            Topics.Load(topic);
+        }
+    }
+
+    private void LoadGroups(BrokerState state)
+    {
+        foreach (var group in state.Groups)
+        {
+            _groups.Load(group);
+        }
+
+        foreach (var offset in state.Offsets)
+        {
+            Offsets.Commit(new(offset.Group, offset.Topic, offset.QueueId), offset.Offset);
+        }
+    }
+
+    private MessageStore OpenStore(string? folder, BrokerState state)
+    {
+        if (folder is null)
+        {
+            return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider);
+        }
+
+        var logFolder = Path.Combine(folder, "commitlog");
+        var ends = state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End);
+        var recovered = StoreRecovery.Recover(
+            logFolder,
+            StoreRecovery.SegmentSizeFor(_options.MaxStoreBytes),
+            topic => Topics.Find(topic)?.BornAt,
+            ends,
+            _logger);
+        return new(recovered, logFolder, _options.MaxStoreBytes, _options.TimeProvider);
+    }
+
+    private void Every(TimeSpan period, Action action) => _timers.Add(_options.TimeProvider.CreateTimer(
+        _ =>
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception exception)
+            {
+                // A timer's failure would end the process; the next round may do better.
+                Log.RoundFailed(_logger, action.Method.Name, exception);
+            }
+        },
+        null,
+        period,
+        period));
+
+    private void SaveOffsets()
+    {
+        if (Offsets.Changes != Interlocked.Read(ref _savedChanges))
+        {
+            Save();
+        }
+    }
+
+    private void Save() => _stateFile?.Save(() =>
+    {
+        Interlocked.Exchange(ref _savedChanges, Offsets.Changes);
+        return new BrokerState
+        {
+            Topics = [.. Topics.All],
+            Groups = [.. _groups.All],
+            Offsets = [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))],
+            Delivered = _delays?.Delivered ?? _delivered,
+            QueueEnds = [.. Store.QueueEnds().Select(pair => new SavedQueueEnd(pair.Key.Topic, pair.Key.QueueId, pair.Value))],
+        };
+    });
+
+    private static partial class Log
+    {
+        [LoggerMessage(150, LogLevel.Error, "{Action} failed; it will be tried again")]
+        public static partial void RoundFailed(ILogger logger, string action, Exception exception);
+    }
+}

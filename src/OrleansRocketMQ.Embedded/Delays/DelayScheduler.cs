@@ -1,0 +1,132 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Store;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Embedded.Delays;
+
+/// <summary>
+/// Delivers delayed messages to their topics when their time has come: a queue per level, each in the order of storing,
+/// so that only its first message has to be waited for. Mirrors <c>ScheduleMessageService</c>.
+/// </summary>
+internal sealed partial class DelayScheduler : IDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
+    private readonly MessageStore _store;
+    private readonly MessageIntake _intake;
+    private readonly DelayLevels _levels;
+    private readonly ILogger _logger;
+    private readonly Level[] _waiting;
+    private bool _disposed;
+
+    public DelayScheduler(
+        MessageStore store,
+        MessageIntake intake,
+        DelayLevels levels,
+        IReadOnlyDictionary<int, long> delivered,
+        TimeProvider time,
+        ILogger logger)
+    {
+        _store = store;
+        _intake = intake;
+        _levels = levels;
+        _logger = logger;
+        _waiting = [.. Enumerable.Range(1, levels.Max).Select(level => new Level(this, level, delivered.GetValueOrDefault(level), time))];
+        store.Arrived += OnArrived;
+        foreach (var level in _waiting)
+        {
+            Deliver(level);
+        }
+    }
+
+    /// <summary>Up to where each level has been delivered; kept, so that a restart goes on from there.</summary>
+    public IReadOnlyDictionary<int, long> Delivered => _waiting.ToDictionary(level => level.Number, level => level.NextOffset);
+
+    public void Dispose()
+    {
+        _store.Arrived -= OnArrived;
+        foreach (var level in _waiting)
+        {
+            lock (level.Gate)
+            {
+                _disposed = true;
+                level.Timer.Dispose();
+            }
+        }
+    }
+
+    private void OnArrived(TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> record)
+    {
+        if (queue.Topic == SystemTopics.Schedule && queue.QueueId < _waiting.Length)
+        {
+            Deliver(_waiting[queue.QueueId]);
+        }
+    }
+
+    private void Deliver(Level level)
+    {
+        lock (level.Gate)
+        {
+            while (!_disposed && TryFirst(level, out var entry, out var record))
+            {
+                var wait = TimeSpan.FromMilliseconds(entry.StoreTime - _store.Now) + _levels[level.Number];
+                if (wait > TimeSpan.Zero)
+                {
+                    level.Timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
+                    return;
+                }
+
+                if (!_intake.TryPut(Due(record), out _))
+                {
+                    Log.NotDelivered(_logger, level.Number, level.NextOffset);
+                }
+
+                level.NextOffset++;
+            }
+        }
+    }
+
+    private bool TryFirst(Level level, out IndexEntry entry, out ReadOnlyMemory<byte> record)
+    {
+        level.NextOffset = Math.Max(level.NextOffset, _store.MinOffset(level.Queue));
+        return _store.TryGet(level.Queue, level.NextOffset, out entry, out record);
+    }
+
+    // DELAY, REAL_TOPIC and REAL_QID stay among the properties, as they do in RocketMQ.
+    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    {
+        var stored = MessageDecoder.DecodeAll(record)[0];
+        var topic = stored.GetProperty(MessageProperties.RealTopic)!;
+        var queueId = int.Parse(stored.GetProperty(MessageProperties.RealQueueId)!, CultureInfo.InvariantCulture);
+        return OutgoingMessage.From(stored, RecordLayout.BodyMemory(record), topic, queueId, stored.ReconsumeTimes);
+    }
+
+    private sealed class Level
+    {
+        public Level(DelayScheduler owner, int number, long nextOffset, TimeProvider time)
+        {
+            Number = number;
+            NextOffset = nextOffset;
+            Queue = new(SystemTopics.Schedule, number - 1);
+            Timer = time.CreateTimer(_ => owner.Deliver(this), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
+        public Lock Gate { get; } = new();
+
+        public int Number { get; }
+
+        public TopicQueue Queue { get; }
+
+        public long NextOffset { get; set; }
+
+        public ITimer Timer { get; }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(140, LogLevel.Error, "Delayed message {Offset} of level {Level} cannot be stored again and is lost")]
+        public static partial void NotDelivered(ILogger logger, int level, long offset);
+    }
+}

@@ -1,0 +1,204 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Embedded.Naming;
+using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.Store;
+using OrleansRocketMQ.Embedded.Topics;
+
+namespace OrleansRocketMQ.Embedded;
+
+/// <summary>A broker in process; always a master. Stopped and started again it goes on with what it had. Thread-safe.</summary>
+public sealed class EmbeddedBroker : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _lifecycle = new(1, 1);
+    private readonly EmbeddedRocketMQOptions _options;
+    private readonly RouteTable _routes;
+    private readonly BrokerCore _core;
+    private readonly ServerEndpoint _endpoint;
+    private readonly Registration _registration;
+    private bool _disposed;
+
+    internal EmbeddedBroker(string name, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
+    {
+        Name = name;
+        _options = options;
+        _routes = routes;
+        var table = new RequestTable();
+        var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
+        _endpoint = new(name, FaultServers.Brokers, new IPEndPoint(options.BindAddress, port), table, faults, options.TimeProvider, logger);
+        _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, logger);
+        _endpoint.PeerClosed += _core.Forget;
+        _registration = new(this);
+    }
+
+    /// <summary>The broker's name.</summary>
+    public string Name { get; }
+
+    /// <summary>Where clients find it, <c>host:port</c>; the same after a restart.</summary>
+    public string Address => new HostAndPort(_options.ToldAddress.ToString(), _endpoint.Port).ToString();
+
+    /// <summary>Whether it listens.</summary>
+    public bool IsRunning => _endpoint.IsRunning;
+
+    /// <summary>How many clients are connected.</summary>
+    public int ConnectionCount => _endpoint.ConnectionCount;
+
+    /// <summary>How many pulls wait for messages.</summary>
+    public int HeldPulls => _core.Hold.Count;
+
+    /// <summary>The topics of this broker, its own ones included.</summary>
+    public IReadOnlyCollection<string> Topics => [.. _core.Topics.All.Select(topic => topic.Name)];
+
+    /// <summary>Listens, and registers with the name server. Has no effect when it does already.</summary>
+    /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
+    public async Task StartAsync()
+    {
+        await _lifecycle.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_endpoint.IsRunning)
+            {
+                _endpoint.Start();
+                _core.Start();
+                _routes.Register(_registration);
+            }
+        }
+        finally
+        {
+            _lifecycle.Release();
+        }
+    }
+
+    /// <summary>
+    /// Stops listening and closes every connection. Messages, topics, groups and offsets stay; who is in which group and
+    /// who holds which lock is forgotten, as when a broker's process ends.
+    /// </summary>
+    /// <param name="unregister">
+    /// True (default): the name server is told, so that routes no longer name this broker. False: as after a crash, routes
+    /// still name it.
+    /// </param>
+    public async Task StopAsync(bool unregister = true)
+    {
+        await _lifecycle.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            await StopListeningAsync(unregister).ConfigureAwait(false);
+        }
+        finally
+        {
+            _lifecycle.Release();
+        }
+    }
+
+    /// <summary>Stops and starts again.</summary>
+    /// <param name="unregister">See <see cref="StopAsync"/>.</param>
+    public async Task RestartAsync(bool unregister = true)
+    {
+        await StopAsync(unregister).ConfigureAwait(false);
+        await StartAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Closes every connection; new ones are welcome.</summary>
+    public void CloseConnections() => _endpoint.CloseConnections();
+
+    /// <summary>Makes a topic, or changes its number of queues.</summary>
+    /// <exception cref="RocketMQValidationException">The name or the number is not allowed.</exception>
+    public void CreateTopic(string topic, int queues)
+    {
+        if (ReservedTopics.Complaint(topic) is { } complaint)
+        {
+            throw new RocketMQValidationException(nameof(topic), topic, $"a topic's name ({complaint})");
+        }
+
+        if (queues is < 1 or > 1024)
+        {
+            throw new RocketMQValidationException(nameof(queues), queues, "1 to 1024");
+        }
+
+        _core.Topics.Set(new(topic, queues, queues));
+    }
+
+    /// <summary>Deletes a topic with its messages and everybody's offsets.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool DeleteTopic(string topic) => _core.TopicAdmin.Delete(topic);
+
+    /// <summary>How many queues consumers may read; 0 when there is no such topic.</summary>
+    public int QueueCount(string topic) => _core.Topics.Find(topic)?.ReadQueues ?? 0;
+
+    /// <summary>The offset a group has committed, or null when it has not.</summary>
+    public long? CommittedOffset(string group, string topic, int queueId) => _core.Offsets.Find(new(group, topic, queueId));
+
+    /// <summary>The offset the next message of a queue will get.</summary>
+    public long MaxOffset(string topic, int queueId) => _core.Store.MaxOffset(new(topic, queueId));
+
+    /// <summary>The offset of the oldest message kept of a queue.</summary>
+    public long MinOffset(string topic, int queueId) => _core.Store.MinOffset(new(topic, queueId));
+
+    /// <summary>The messages kept of a queue, in their order. Meant for tests: it holds all of them at once.</summary>
+    public IReadOnlyList<MessageExt> Messages(string topic, int queueId)
+    {
+        var queue = new TopicQueue(topic, queueId);
+        var messages = new List<MessageExt>();
+        for (var offset = _core.Store.MinOffset(queue); offset < _core.Store.MaxOffset(queue); offset++)
+        {
+            if (_core.Store.TryGet(queue, offset, out _, out var record))
+            {
+                MessageDecoder.DecodeAll(record, Name, messages);
+            }
+        }
+
+        return messages;
+    }
+
+    /// <summary>The messages kept of a topic, queue by queue. Meant for tests: it holds all of them at once.</summary>
+    public IReadOnlyList<MessageExt> Messages(string topic)
+        => [.. Enumerable.Range(0, QueueCount(topic)).SelectMany(queueId => Messages(topic, queueId))];
+
+    /// <summary>The client ids of a group's members, once per connection; empty when nobody is online.</summary>
+    public IReadOnlyList<string> ClientsOf(string group)
+        => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];
+
+    /// <summary>The client that holds a queue's lock for a group, or null.</summary>
+    public string? LockHolder(string group, string topic, int queueId) => _core.Locks.HolderOf(group, new(Name, queueId, topic));
+
+    /// <summary>Stops the broker for good.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        await _lifecycle.WaitAsync().ConfigureAwait(false);
+        await StopListeningAsync(unregister: true).ConfigureAwait(false);
+        _core.Dispose();
+        _lifecycle.Dispose();
+    }
+
+    private async Task StopListeningAsync(bool unregister)
+    {
+        if (unregister)
+        {
+            _routes.Unregister(Name);
+        }
+
+        await _endpoint.StopAsync().ConfigureAwait(false);
+        _core.Stop();
+    }
+
+    private sealed class Registration(EmbeddedBroker broker) : IRegisteredBroker
+    {
+        public string Name => broker.Name;
+
+        public string ClusterName => broker._options.ClusterName;
+
+        public string Address => broker.Address;
+
+        public TopicConfig? FindTopic(string topic) => broker._core.Topics.Find(topic);
+
+        public IEnumerable<TopicConfig> Topics => broker._core.Topics.All;
+    }
+}

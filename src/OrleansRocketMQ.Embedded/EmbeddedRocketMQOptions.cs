@@ -1,0 +1,143 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace OrleansRocketMQ.Embedded;
+
+/// <summary>How an embedded name server and its brokers behave. Immutable; defaults are RocketMQ 5.3's unless said otherwise.</summary>
+public sealed record EmbeddedRocketMQOptions
+{
+    private const long SmallestStore = 1024 * 1024;
+
+    /// <summary>RocketMQ's default delay levels, 1 to 18 (<c>messageDelayLevel</c>).</summary>
+    public const string DefaultMessageDelayLevels = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h";
+
+    /// <summary>The name server's port; 0 takes any free one. Default 0, where RocketMQ has 9876.</summary>
+    public int NameServerPort { get; init; }
+
+    /// <summary>The first broker's port; 0 takes any free one. Default 0, where RocketMQ has 10911.</summary>
+    public int BrokerPort { get; init; }
+
+    /// <summary>The address to listen on. Default loopback, so that nothing outside of this machine gets in.</summary>
+    public IPAddress BindAddress { get; init; } = IPAddress.Loopback;
+
+    /// <summary>
+    /// The address that routes, and with them clients, are told. Null (default) means <see cref="BindAddress"/>, which
+    /// must then be a concrete address.
+    /// </summary>
+    public IPAddress? AdvertisedAddress { get; init; }
+
+    /// <summary>The first broker's name (<c>brokerName</c>). Default <c>broker-a</c>.</summary>
+    public string BrokerName { get; init; } = "broker-a";
+
+    /// <summary>The cluster's name (<c>brokerClusterName</c>). Default <c>DefaultCluster</c>.</summary>
+    public string ClusterName { get; init; } = "DefaultCluster";
+
+    /// <summary>
+    /// Where messages, topics, groups and offsets are kept, a sub-folder per broker; created when missing. Null
+    /// (default) keeps them in memory only. With a folder they are held in memory as well.
+    /// </summary>
+    public string? DataFolder { get; init; }
+
+    /// <summary>Whether a send to an unknown topic creates it (<c>autoCreateTopicEnable</c>). Default true.</summary>
+    public bool AutoCreateTopics { get; init; } = true;
+
+    /// <summary>Whether an unknown group is created when first used (<c>autoCreateSubscriptionGroup</c>). Default true.</summary>
+    public bool AutoCreateGroups { get; init; } = true;
+
+    /// <summary>
+    /// The most queues an automatically created topic gets; the producer's own wish, 4 for RocketMQ's clients, is the
+    /// other limit (<c>defaultTopicQueueNums</c>). Default 8.
+    /// </summary>
+    public int DefaultQueues { get; init; } = 8;
+
+    /// <summary>Whether groups may select by SQL92 (<c>enablePropertyFilter</c>). Default true, where RocketMQ has false.</summary>
+    public bool EnablePropertyFilter { get; init; } = true;
+
+    /// <summary>
+    /// The waiting times of the delay levels from 1 on, separated by blanks, each a number with s, m, h or d;
+    /// ms is understood too, which RocketMQ does not (<c>messageDelayLevel</c>).
+    /// </summary>
+    public string MessageDelayLevels { get; init; } = DefaultMessageDelayLevels;
+
+    /// <summary>A client that sends no heartbeat for this long is forgotten and its connection closed. Default 120 s.</summary>
+    public TimeSpan ClientExpiry { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>A queue lock that is not renewed for this long is anybody's. Default 60 s (<c>rocketmq.broker.rebalance.lockMaxLiveTime</c>).</summary>
+    public TimeSpan LockExpiry { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A half message older than this is asked back for (<c>transactionTimeOut</c>). Default 6 s.</summary>
+    public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>How often half messages are looked at (<c>transactionCheckInterval</c>). Default 30 s.</summary>
+    public TimeSpan TransactionCheckInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a half message is asked back for before it is given up (<c>transactionCheckMax</c>). Default 15.</summary>
+    public int TransactionCheckMax { get; init; } = 15;
+
+    /// <summary>The longest body, in bytes (<c>maxMessageSize</c>). Default 4 MiB.</summary>
+    public int MaxMessageSize { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>
+    /// The most bytes of messages a broker keeps; beyond it the oldest are dropped and the queues' minimum offsets move.
+    /// 0 (default) keeps everything. At least 1 MiB otherwise.
+    /// </summary>
+    public long MaxStoreBytes { get; init; }
+
+    /// <summary>
+    /// The clock of store times, delays, expiry, locks and long polls. Default the system's. Sockets live in real time
+    /// whatever is given here.
+    /// </summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where logs go. Default nowhere.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;
+
+    internal void Validate()
+    {
+        CheckPort(nameof(NameServerPort), NameServerPort);
+        CheckPort(nameof(BrokerPort), BrokerPort);
+        CheckName(nameof(BrokerName), BrokerName);
+        CheckName(nameof(ClusterName), ClusterName);
+        Check(BindAddress is not null, nameof(BindAddress), BindAddress, "an address");
+        Check(
+            !ToldAddress.Equals(IPAddress.Any) && !ToldAddress.Equals(IPAddress.IPv6Any),
+            nameof(AdvertisedAddress),
+            AdvertisedAddress,
+            "an address clients can connect to, since BindAddress stands for all addresses");
+        Check(DataFolder is null || !string.IsNullOrWhiteSpace(DataFolder), nameof(DataFolder), DataFolder, "null or a folder");
+        Check(DefaultQueues is >= 1 and <= 1024, nameof(DefaultQueues), DefaultQueues, "1 to 1024");
+        Check(ClientExpiry > TimeSpan.Zero, nameof(ClientExpiry), ClientExpiry, "more than zero");
+        Check(LockExpiry > TimeSpan.Zero, nameof(LockExpiry), LockExpiry, "more than zero");
+        Check(TransactionTimeout >= TimeSpan.Zero, nameof(TransactionTimeout), TransactionTimeout, "zero or more");
+        Check(TransactionCheckInterval > TimeSpan.Zero, nameof(TransactionCheckInterval), TransactionCheckInterval, "more than zero");
+        Check(TransactionCheckMax >= 0, nameof(TransactionCheckMax), TransactionCheckMax, "0 or more");
+        Check(MaxMessageSize is >= 1 and <= 15 * 1024 * 1024, nameof(MaxMessageSize), MaxMessageSize, "1 to 15728640, what a frame can carry");
+        Check(
+            MaxStoreBytes == 0 || MaxStoreBytes >= Math.Max(SmallestStore, 4L * MaxMessageSize),
+            nameof(MaxStoreBytes),
+            MaxStoreBytes,
+            "0, or at least 1048576 and four times MaxMessageSize");
+        Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
+        Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
+        _ = Delays.DelayLevels.Parse(MessageDelayLevels);
+    }
+
+    internal static void CheckName(string field, string? name) => Check(
+        !string.IsNullOrWhiteSpace(name) && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.'),
+        field,
+        name,
+        "letters, digits, '-', '_' and '.'");
+
+    private static void CheckPort(string field, int port) => Check(port is >= 0 and <= 65535, field, port, "0 to 65535");
+
+    private static void Check(bool good, string field, object? value, string expected)
+    {
+        if (!good)
+        {
+            throw new RocketMQConfigurationException(field, value, expected);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using OrleansRocketMQ.Embedded.Filtering;
+
+namespace OrleansRocketMQ.Embedded.Store;
+
+/// <summary>Where a message was stored.</summary>
+internal readonly record struct Placement(long LogOffset, long QueueOffset, int Size, long StoreTimestamp);
+
+/// <summary>Told of each message once it can be read; called on the appending thread outside of all locks.</summary>
+internal delegate void MessageArrived(TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> record);
+
+/// <summary>
+/// A broker's messages: the commit log and an index per queue. Appends are one at a time and take as long as copying
+/// the record; reads run beside them. Mirrors <c>DefaultMessageStore</c>.
+/// </summary>
+internal sealed class MessageStore : IDisposable
+{
+    // RocketMQ's limits for one answer, and how far a filter may look in one go (maxFilterMessageSize / 20 bytes an entry).
+    private const int MaxMessagesPerRead = 32;
+    private const int MaxBytesPerRead = 256 * 1024;
+    private const int MaxEntriesPerFilterRun = 800;
+
+    private readonly Lock _appendGate = new();
+    private readonly ConcurrentDictionary<TopicQueue, QueueIndex> _queues;
+    private readonly CommitLog _log;
+    private readonly long _maxBytes;
+    private readonly TimeProvider _time;
+    private long _lastStoreTime;
+
+    public MessageStore(RecoveredStore recovered, string? folder, long maxBytes, TimeProvider time)
+    {
+        var segmentSize = StoreRecovery.SegmentSizeFor(maxBytes);
+        _log = new CommitLog(folder, segmentSize, recovered.Segments);
+        _queues = new(recovered.Queues);
+        _maxBytes = maxBytes;
+        _time = time;
+    }
+
+    public event MessageArrived? Arrived;
+
+    public long MinLogOffset => _log.MinOffset;
+
+    public long MaxLogOffset => _log.MaxOffset;
+
+    public long MinOffset(TopicQueue queue) => _queues.TryGetValue(queue, out var index) ? index.Min : 0;
+
+    public long MaxOffset(TopicQueue queue) => _queues.TryGetValue(queue, out var index) ? index.Max : 0;
+
+    public long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public Placement Append(StoredMessage message, int tagHash) => Append([new(message.Encode(), tagHash)], new(message.Topic, message.QueueId))[0];
+
+    /// <summary>Appends encoded messages to one queue, without another's in between.</summary>
+    /// <remarks>The records get their offsets and their store time here and must not be used afterwards.</remarks>
+    public Placement[] Append(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue)
+    {
+        var index = _queues.GetOrAdd(queue, static _ => new QueueIndex());
+        var placements = new Placement[messages.Count];
+        var dropped = false;
+        lock (_appendGate)
+        {
+            // Store times never go back, or searching by time would not work.
+            _lastStoreTime = Math.Max(_lastStoreTime, Now);
+            for (var i = 0; i < placements.Length; i++)
+            {
+                var (record, tagHash) = messages[i];
+                var logOffset = _log.Reserve(record.Length);
+                var queueOffset = index.Max;
+                StoredMessage.SetPositions(record, queueOffset, logOffset);
+                RecordLayout.SetStoreTimestamp(record, _lastStoreTime);
+                _log.Append(record);
+                index.Append(new(logOffset, _lastStoreTime, record.Length, tagHash));
+                placements[i] = new(logOffset, queueOffset, record.Length, _lastStoreTime);
+            }
+
+            if (_maxBytes > 0 && _log.Bytes > _maxBytes)
+            {
+                dropped = _log.DropOldest(_maxBytes);
+            }
+        }
+
+        if (dropped)
+        {
+            DropIndexesBelow(_log.MinOffset);
+        }
+
+        if (Arrived is { } arrived)
+        {
+            for (var i = 0; i < placements.Length; i++)
+            {
+                if (_log.TryRead(placements[i].LogOffset, placements[i].Size, out var stored))
+                {
+                    arrived(queue, placements[i].QueueOffset, messages[i].TagHash, stored);
+                }
+            }
+        }
+
+        return placements;
+    }
+
+    /// <summary>Looks for messages of a queue from an offset on, by the rules of <c>DefaultMessageStore.getMessage</c>.</summary>
+    public GetResult Get(TopicQueue queue, long offset, int maxMessages, int maxBytes, MessageFilter? filter)
+    {
+        if (!_queues.TryGetValue(queue, out var index))
+        {
+            return new(GetStatus.NoMessageInQueue, 0, 0, 0);
+        }
+
+        // Max first: what it counts is certainly there when the entries are read.
+        var max = index.Max;
+        var min = index.Min;
+        if (max == 0)
+        {
+            return new(GetStatus.NoMessageInQueue, 0, min, max);
+        }
+
+        if (offset < min)
+        {
+            return new(GetStatus.OffsetTooSmall, min, min, max);
+        }
+
+        if (offset >= max)
+        {
+            return offset == max
+                ? new(GetStatus.OffsetOverflowOne, offset, min, max)
+                : new(GetStatus.OffsetOverflowBadly, max, min, max);
+        }
+
+        return Collect(index, offset, min, max, maxMessages, maxBytes, filter);
+    }
+
+    public bool TryReadRecord(long logOffset, out ReadOnlyMemory<byte> record) => _log.TryReadRecord(logOffset, out record);
+
+    public bool TryGet(TopicQueue queue, long offset, out IndexEntry entry, out ReadOnlyMemory<byte> record)
+    {
+        record = default;
+        entry = default;
+        return _queues.TryGetValue(queue, out var index)
+            && index.TryGet(offset, out entry)
+            && _log.TryRead(entry.LogOffset, entry.Size, out record);
+    }
+
+    /// <summary>See <see cref="QueueIndex.FindByTime"/>.</summary>
+    public long FindByTime(TopicQueue queue, long timestamp, bool upper)
+        => _queues.TryGetValue(queue, out var index) ? index.FindByTime(timestamp, upper) : 0;
+
+    /// <summary>Forgets a topic's queues; its bytes stay in the commit log until they are the oldest.</summary>
+    public void DropTopic(string topic)
+    {
+        foreach (var queue in _queues.Keys.Where(queue => queue.Topic == topic).ToArray())
+        {
+            _queues.TryRemove(queue, out _);
+        }
+    }
+
+    /// <summary>The end of every queue, to be remembered for those that lose all their messages.</summary>
+    public IReadOnlyDictionary<TopicQueue, long> QueueEnds() => _queues.ToDictionary(pair => pair.Key, pair => pair.Value.Max);
+
+    public void Dispose()
+    {
+        lock (_appendGate)
+        {
+            _log.Dispose();
+        }
+    }
+
+    private GetResult Collect(QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter)
+    {
+        var byteLimit = Math.Clamp(maxBytes, 100, MaxBytesPerRead);
+        var messageLimit = Math.Clamp(maxMessages, 1, MaxMessagesPerRead);
+        var scanEnd = Math.Min(max, offset + Math.Max(MaxEntriesPerFilterRun, maxMessages));
+        var parts = new PartList(Math.Min(messageLimit, (int)(max - offset)));
+        var next = offset;
+        var nothing = GetStatus.NoMatchedMessage;
+        Span<IndexEntry> entries = stackalloc IndexEntry[MaxMessagesPerRead];
+        while (next < scanEnd && !parts.IsFull)
+        {
+            var count = index.Read(next, entries[..(int)Math.Min(MaxMessagesPerRead, scanEnd - next)]);
+            if (count == 0)
+            {
+                // Retention has overtaken the reader; what it still has is answered first.
+                nothing = GetStatus.MessageWasRemoving;
+                next = parts.Count == 0 ? Math.Max(index.Min, next) : next;
+                break;
+            }
+
+            foreach (ref readonly var entry in entries[..count])
+            {
+                if (parts.Count > 0 && (parts.Count >= messageLimit || parts.Bytes + entry.Size > byteLimit))
+                {
+                    parts.IsFull = true;
+                    break;
+                }
+
+                next++;
+                if (filter is not null && !filter.MayMatch(entry.TagHash))
+                {
+                    continue;
+                }
+
+                if (!_log.TryRead(entry.LogOffset, entry.Size, out var record))
+                {
+                    nothing = GetStatus.MessageWasRemoving;
+                    continue;
+                }
+
+                if (filter is { NeedsMessage: true } && !filter.Matches(RecordLayout.Properties(record.Span)))
+                {
+                    continue;
+                }
+
+                parts.Add(record);
+            }
+        }
+
+        return new(parts.Count > 0 ? GetStatus.Found : nothing, next, min, max) { Parts = parts.ToList() };
+    }
+
+    private void DropIndexesBelow(long logOffset)
+    {
+        foreach (var index in _queues.Values)
+        {
+            index.DropBelow(logOffset);
+        }
+    }
+
+    /// <summary>Gathers slices, joining those that lie side by side.</summary>
+    private sealed class PartList(int capacity)
+    {
+        private readonly List<ReadOnlyMemory<byte>> _parts = new(capacity);
+
+        public int Count { get; private set; }
+
+        public int Bytes { get; private set; }
+
+        public bool IsFull { get; set; }
+
+        public void Add(ReadOnlyMemory<byte> record)
+        {
+            Count++;
+            Bytes += record.Length;
+            if (_parts.Count > 0
+                && System.Runtime.InteropServices.MemoryMarshal.TryGetArray(_parts[^1], out var previous)
+                && System.Runtime.InteropServices.MemoryMarshal.TryGetArray(record, out var present)
+                && previous.Array == present.Array
+                && previous.Offset + previous.Count == present.Offset)
+            {
+                _parts[^1] = present.Array.AsMemory(previous.Offset, previous.Count + present.Count);
+                return;
+            }
+
+            _parts.Add(record);
+        }
+
+        public List<ReadOnlyMemory<byte>> ToList() => _parts;
+    }
+}
