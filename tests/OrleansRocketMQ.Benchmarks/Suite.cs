@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace OrleansRocketMQ.Benchmarks;
+
+/// <summary>All figures of <c>docs/benchmarks.md</c>, one process after the other. With <c>--nameserver</c> against that cluster.</summary>
+internal static class Suite
+{
+    public static Task<int> RunAsync(Arguments arguments)
+    {
+        using var broker = arguments["nameserver"] is null ? BrokerProcess.Start() : null;
+        var nameServer = $"--nameserver={arguments["nameserver"] ?? broker!.NameServer}";
+        var topic = $"--topic=benchmark_{Environment.TickCount64}";
+        var load = $"--messages={arguments.Messages} --queues={arguments.Queues} --body={arguments.BodyLength}";
+        Console.WriteLine(FormattableString.Invariant($"{Environment.ProcessorCount} cores, {Environment.OSVersion}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"));
+        Run("decode");
+        Run("preload", nameServer, topic, load);
+        for (var round = 0; round < arguments.Number("rounds", 3); round++)
+        {
+            Run("pull", nameServer, topic, load);
+            Run("consume", nameServer, topic, load, "--batch=1");
+            Run("consume", nameServer, topic, load, "--batch=32");
+        }
+
+        Run("latency", nameServer);
+        return Task.FromResult(0);
+    }
+
+    public static Process Spawn(string command, bool redirect, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = redirect, RedirectStandardOutput = redirect };
+        foreach (var argument in (IEnumerable<string>)[command, .. arguments.SelectMany(argument => argument.Split(' '))])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start) ?? throw new InvalidOperationException($"{command} did not start");
+    }
+
+    private static void Run(string command, params string[] arguments)
+    {
+        using var process = Spawn(command, redirect: false, arguments);
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{command} ended with {process.ExitCode}");
+        }
+    }
+}
