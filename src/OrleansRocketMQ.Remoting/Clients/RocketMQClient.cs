@@ -15,6 +15,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ConsumerEntry> _consumers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _producers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _published = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly ILogger _logger;
@@ -199,6 +200,15 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
 
+    /// <summary>Keeps the route of a topic that is produced to, whatever consumers come and go.</summary>
+    internal void Publishing(string topic)
+    {
+        if (!_published.ContainsKey(topic))
+        {
+            _published.TryAdd(topic, true);
+        }
+    }
+
     private async Task StopCoreAsync(CancellationToken cancellationToken)
     {
         // The loops first: nothing must register anew what is unregistered below.
@@ -207,7 +217,8 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         try
         {
             await Task.WhenAll(
-                [.. _consumers.Keys.Select(group => UnregisterConsumerAsync(group, cancellationToken)),
+                // Routes stay: where one group's brokers are forgotten, another could not take its leave.
+                [.. _consumers.Keys.Where(group => _consumers.TryRemove(group, out _)).Select(group => UnregisterAsync(producerGroup: null, group, cancellationToken)),
                 .. _producers.Keys.Where(group => _producers.TryRemove(group, out _)).Select(group => UnregisterAsync(group, consumerGroup: null, cancellationToken))]).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -247,7 +258,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     private void UnwatchUnused(IEnumerable<string> topics)
     {
-        var used = _consumers.Values.SelectMany(consumer => consumer.Topics).ToHashSet(StringComparer.Ordinal);
+        var used = _consumers.Values.SelectMany(consumer => consumer.Topics).Concat(_published.Keys).ToHashSet(StringComparer.Ordinal);
         foreach (var topic in topics.Where(topic => !used.Contains(topic)))
         {
             Routes.Unwatch(topic);

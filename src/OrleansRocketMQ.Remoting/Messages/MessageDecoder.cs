@@ -115,8 +115,7 @@ public static class MessageDecoder
                 Flag = BinaryPrimitives.ReadInt32BigEndian(span[16..]),
                 QueueOffset = BinaryPrimitives.ReadInt64BigEndian(span[StoredMessage.QueueOffsetPosition..]),
                 CommitLogOffset = BinaryPrimitives.ReadInt64BigEndian(span[StoredMessage.CommitLogOffsetPosition..]),
-                // As in Java: the bit tells of the body the reader gets, not of the stored one.
-                SysFlag = bodyError is null ? sysFlag & ~MessageSysFlag.Compressed : sysFlag,
+                SysFlag = sysFlag,
                 BornTimestamp = BinaryPrimitives.ReadInt64BigEndian(span[(StoredMessage.SysFlagPosition + 4)..]),
                 StoreTimestamp = BinaryPrimitives.ReadInt64BigEndian(span[storeTimePosition..]),
                 ReconsumeTimes = reconsumeTimes,

@@ -49,7 +49,7 @@ public sealed partial class Producer : IAsyncDisposable
         _client = client;
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
-        _queues = new PublishQueues(client.Routes, options.DefaultTopic, options.DefaultTopicQueueNums);
+        _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
         client.RegisterProducer(options.Group);
     }
 

@@ -8,14 +8,15 @@ namespace OrleansRocketMQ.Producing;
 /// The queues a producer may write: those of the topic, or for a topic that does not exist yet those it will have when
 /// the broker makes it on the first send. Mirrors <c>tryToFindTopicPublishInfo</c>.
 /// </summary>
-internal sealed class PublishQueues(RouteTable routes, string defaultTopic, int defaultQueueCount)
+internal sealed class PublishQueues(RocketMQClient client, string defaultTopic, int defaultQueueCount)
 {
     // Until the real route turns up; the route table keeps asking for it.
     private readonly ConcurrentDictionary<string, IReadOnlyList<MessageQueue>> _expected = new(StringComparer.Ordinal);
 
     public async ValueTask<IReadOnlyList<MessageQueue>> GetAsync(string topic, CancellationToken cancellationToken)
     {
-        if (routes.Find(topic) is { WriteQueues.Count: > 0 } known)
+        client.Publishing(topic);
+        if (client.Routes.Find(topic) is { WriteQueues.Count: > 0 } known)
         {
             _expected.TryRemove(topic, out _);
             return known.WriteQueues;
@@ -28,7 +29,7 @@ internal sealed class PublishQueues(RouteTable routes, string defaultTopic, int 
 
         try
         {
-            var route = await routes.RefreshAsync(topic, cancellationToken).ConfigureAwait(false);
+            var route = await client.Routes.RefreshAsync(topic, cancellationToken).ConfigureAwait(false);
             return route.WriteQueues.Count > 0
                 ? route.WriteQueues
                 : throw new BrokerNotAvailableException($"Topic '{topic}' has no queue that may be written on a broker with a master.");
@@ -47,7 +48,7 @@ internal sealed class PublishQueues(RouteTable routes, string defaultTopic, int 
         TopicRouteData model;
         try
         {
-            model = (await routes.GetAsync(defaultTopic, cancellationToken).ConfigureAwait(false)).Data;
+            model = (await client.Routes.GetAsync(defaultTopic, cancellationToken).ConfigureAwait(false)).Data;
         }
         catch (TopicNotFoundException)
         {

@@ -10,14 +10,15 @@ namespace OrleansRocketMQ.Tests.Clients;
 public sealed class RouteTableTests : IAsyncLifetime
 {
     private readonly FakeCluster _cluster = new();
-    private readonly RemotingClient _remoting = new(
-        new RemotingOptions { RequestTimeout = TimeSpan.FromMilliseconds(500) }, TimeProvider.System, NullLogger.Instance);
+    private readonly ManualTime _time = new();
+    private readonly RemotingClient _remoting;
 
     private readonly ConcurrentQueue<TopicRoute> _changes = new();
     private readonly RouteTable _routes;
 
     public RouteTableTests()
     {
+        _remoting = new RemotingClient(new RemotingOptions(), _time, NullLogger.Instance);
         _routes = new RouteTable(new NameServerClient(_remoting, [_cluster.NameServer.Address], NullLogger.Instance), NullLogger.Instance);
         _routes.Changed += _changes.Enqueue;
     }
@@ -107,7 +108,10 @@ public sealed class RouteTableTests : IAsyncLifetime
         _cluster.SetRoute("T", 2, ("b", 0, "h:1"));
         await _routes.GetAsync("T").InTime();
         _cluster.NameServerHangs = true;
-        await Assert.ThrowsAsync<NameServerException>(() => _routes.RefreshAsync().InTime());
+        var refreshing = _routes.RefreshAsync();
+        await Eventually.Holds(() => _cluster.NameServer.Received.Count == 2);
+        _time.Advance(TimeSpan.FromSeconds(4));
+        await Assert.ThrowsAsync<NameServerException>(() => refreshing.InTime());
         Assert.NotNull(_routes.Find("T"));
     }
 

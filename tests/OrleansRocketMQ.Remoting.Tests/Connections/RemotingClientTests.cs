@@ -265,6 +265,8 @@ public sealed class RemotingClientTests : IAsyncLifetime
     public async Task A_server_that_reads_nothing_makes_requests_time_out_instead_of_waiting_for_room()
     {
         await using var client = NewClient(new RemotingOptions { SendBufferLimit = 1024 });
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        await client.InvokeAsync(_peer.Address, Request()).InTime();
         var stuck = new TaskCompletionSource();
         _peer.OnRequest = (_, _) => stuck.Task;
         var body = new byte[4 * 1024 * 1024];

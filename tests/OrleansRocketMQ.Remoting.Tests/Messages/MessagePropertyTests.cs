@@ -116,7 +116,7 @@ public class MessagePropertyTests
         var cut = Compressed(ZlibDecompressor.Compress(full)[..^3]);
         return MessageDecoder.DecodeAll((byte[])[.. sound, .. broken, .. cut, .. sound], "b") is [var first, var second, var third, var last]
             && first.Body.Span.SequenceEqual(full) && last.Body.Span.SequenceEqual(full)
-            && (first.SysFlag & MessageSysFlag.Compressed) == 0
+            && (first.SysFlag & MessageSysFlag.Compressed) != 0
             && second.BodyError is not null && third.BodyError is not null && second.Body.IsEmpty;
     });
 

@@ -308,9 +308,30 @@ public sealed class ProducerTests : IAsyncLifetime
     public async Task A_send_that_takes_too_long_fails_within_the_time_for_all_attempts()
     {
         _a.OnRequest = _b.OnRequest = (_, _) => Task.CompletedTask;
-        await using var impatient = new Producer(_client, new ProducerOptions { Group = "p", SendTimeout = TimeSpan.FromMilliseconds(300) }, _log);
-        var error = await Assert.ThrowsAsync<SendFailedException>(() => impatient.SendAsync(new Message("T", Body)).InTime());
+        var time = new ManualTime();
+        await using var client = _cluster.NewClient(_log, time);
+        await using var producer = new Producer(client, new ProducerOptions { Group = "q", SendTimeout = TimeSpan.FromSeconds(2) }, _log);
+        var sending = producer.SendAsync(new Message("T", Body));
+        await Eventually.Holds(() => Sends.Count == 1);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(sending.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(2));
+        var error = await Assert.ThrowsAsync<SendFailedException>(() => sending.InTime());
         Assert.IsType<RocketMQTimeoutException>(error.InnerException);
+        Assert.Single(Sends);
+
+        // Farewells must not wait for the brokers that stay silent.
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_consumer_of_the_same_topic_that_leaves_takes_nothing_from_the_producer()
+    {
+        _client.RegisterConsumer("g", () => new ConsumerData { GroupName = "g" }, ["T"]);
+        await _producer.SendAsync(new Message("T", Body)).InTime();
+        await _client.UnregisterConsumerAsync("g").InTime();
+        Assert.Equal(2, _client.Routes.Brokers.Count);
     }
 
     [Fact]
