@@ -17,5 +17,6 @@ builder.Services.AddHealthChecks().AddRocketMQ();
 
 var app = builder.Build();
 app.MapRocketMQHealth();
+var verdict = app.Services.GetService<DemoVerdict>();
 await app.RunAsync();
-return app.Services.GetService<DemoVerdict>()?.ExitCode ?? 0;
+return verdict?.ExitCode ?? 0;
