@@ -3,7 +3,8 @@ using Orleans;
 namespace OrleansRocketMQ;
 
 /// <summary>
-/// Where a batch comes from, and what the listener wants to happen next. Belongs to the one call it is given to.
+/// Where a batch comes from, and what the listener wants to happen next. Belongs to the one call it is given to: do not
+/// keep it, the next call may get the same object.
 /// Mirrors <c>ConsumeConcurrentlyContext</c>.
 /// </summary>
 [GenerateSerializer]
@@ -24,6 +25,15 @@ public sealed class ConsumeContext
         ReconsumeTimes = reconsumeTimes;
     }
 
+    /// <summary>Makes the context ready for the next batch of the same queue.</summary>
+    internal void Reset(int reconsumeTimes)
+    {
+        ReconsumeTimes = reconsumeTimes;
+        AckIndex = int.MaxValue;
+        DelayLevelWhenNextConsume = 0;
+        _properties = null;
+    }
+
     /// <summary>The consumer group.</summary>
     [Id(0)]
     public string Group { get; }
@@ -34,7 +44,7 @@ public sealed class ConsumeContext
 
     /// <summary>How often the first message of the batch has failed before.</summary>
     [Id(2)]
-    public int ReconsumeTimes { get; }
+    public int ReconsumeTimes { get; private set; }
 
     /// <summary>
     /// With <see cref="ConsumeResult.Success"/>: the index of the last message that succeeded; those behind it come

@@ -89,15 +89,8 @@ public static class MessageBatchCodec
             {
                 Topic = outer.Topic,
                 BrokerName = outer.BrokerName,
-                QueueId = outer.QueueId,
                 Flag = item.Flag,
                 QueueOffset = offset++,
-                CommitLogOffset = outer.CommitLogOffset,
-                SysFlag = outer.SysFlag,
-                BornTimestamp = outer.BornTimestamp,
-                StoreTimestamp = outer.StoreTimestamp,
-                ReconsumeTimes = outer.ReconsumeTimes,
-                PreparedTransactionOffset = outer.PreparedTransactionOffset,
                 Body = item.Body,
             });
         }

@@ -77,30 +77,22 @@ public static class MessageDecoder
                 throw Bad("magic code", magic, $"{StoredMessage.MagicV1} (V1) or {StoredMessage.MagicV2} (V2)");
             }
 
-            var sysFlag = BinaryPrimitives.ReadInt32BigEndian(span[StoredMessage.SysFlagPosition..]);
-            var bornHostLength = StoredMessage.LengthOf(sysFlag, MessageSysFlag.BornHostV6);
-            var storeHostLength = StoredMessage.LengthOf(sysFlag, MessageSysFlag.StoreHostV6);
-            var storeTimePosition = StoredMessage.BornHostPosition + bornHostLength;
-            var position = storeTimePosition + 8 + storeHostLength;
-            if (span.Length < position + 12 + 4)
+            var sysFlag = StoredMessage.Int32At(span, StoredMessage.SysFlagPosition);
+            var position = StoredMessage.ReconsumeTimesPosition(sysFlag) + 12;
+            if (span.Length < position + 4)
             {
-                throw Bad("message size", span.Length, $"at least {position + 16} with these host addresses");
+                throw Bad("message size", span.Length, $"at least {position + 4} with these host addresses");
             }
-
-            var reconsumeTimes = BinaryPrimitives.ReadInt32BigEndian(span[position..]);
-            var preparedOffset = BinaryPrimitives.ReadInt64BigEndian(span[(position + 4)..]);
-            position += 12;
 
             var storedBody = Take(record, ref position, lengthBytes: 4, "body length");
             var topicUtf8 = Take(record, ref position, magic == StoredMessage.MagicV1 ? 1 : 2, "topic length");
             var properties = Take(record, ref position, lengthBytes: 2, "properties length");
-            var crc = BinaryPrimitives.ReadInt32BigEndian(span[8..]);
 
             MessageFormatException? bodyError = null;
             var body = ReadOnlyMemory<byte>.Empty;
             try
             {
-                body = ReadBody(storedBody, sysFlag, crc);
+                body = ReadBody(storedBody, sysFlag, StoredMessage.Int32At(span, StoredMessage.BodyCrcPosition));
             }
             catch (MessageFormatException exception)
             {
@@ -111,16 +103,8 @@ public static class MessageDecoder
             {
                 Topic = TopicOf(topicUtf8),
                 BrokerName = brokerName,
-                QueueId = BinaryPrimitives.ReadInt32BigEndian(span[12..]),
-                Flag = BinaryPrimitives.ReadInt32BigEndian(span[16..]),
-                QueueOffset = BinaryPrimitives.ReadInt64BigEndian(span[StoredMessage.QueueOffsetPosition..]),
-                CommitLogOffset = BinaryPrimitives.ReadInt64BigEndian(span[StoredMessage.CommitLogOffsetPosition..]),
-                SysFlag = sysFlag,
-                BornTimestamp = BinaryPrimitives.ReadInt64BigEndian(span[(StoredMessage.SysFlagPosition + 4)..]),
-                StoreTimestamp = BinaryPrimitives.ReadInt64BigEndian(span[storeTimePosition..]),
-                ReconsumeTimes = reconsumeTimes,
-                PreparedTransactionOffset = preparedOffset,
-                BodyCrc = crc,
+                Flag = StoredMessage.Int32At(span, StoredMessage.FlagPosition),
+                QueueOffset = StoredMessage.Int64At(span, StoredMessage.QueueOffsetPosition),
                 Body = body,
                 BodyError = bodyError,
             };

@@ -11,6 +11,8 @@ namespace OrleansRocketMQ;
 /// </summary>
 public sealed class MessageExt
 {
+    // A view: what stands at a fixed place of the record is read there when asked for. At some hundred thousand messages
+    // a second, fields that nobody reads would be a good part of all memory allocated.
     private readonly ReadOnlyMemory<byte> _storedProperties;
     private Dictionary<string, string>? _properties;
 
@@ -26,18 +28,10 @@ public sealed class MessageExt
     {
         Topic = other.Topic;
         BrokerName = other.BrokerName;
-        QueueId = other.QueueId;
         QueueOffset = other.QueueOffset;
-        CommitLogOffset = other.CommitLogOffset;
         Body = other.Body;
         BodyError = other.BodyError;
         Flag = other.Flag;
-        SysFlag = other.SysFlag;
-        BodyCrc = other.BodyCrc;
-        BornTimestamp = other.BornTimestamp;
-        StoreTimestamp = other.StoreTimestamp;
-        ReconsumeTimes = other.ReconsumeTimes;
-        PreparedTransactionOffset = other.PreparedTransactionOffset;
     }
 
     /// <summary>The topic the listener subscribed to; for a message that came back through %RETRY%, the one it was first sent to.</summary>
@@ -47,13 +41,13 @@ public sealed class MessageExt
     public string BrokerName { get; init; } = string.Empty;
 
     /// <summary>The queue the message was read from.</summary>
-    public required int QueueId { get; init; }
+    public int QueueId => StoredMessage.Int32At(Record.Span, StoredMessage.QueueIdPosition);
 
     /// <summary>The position in that queue.</summary>
     public required long QueueOffset { get; init; }
 
     /// <summary>The position in the broker's commit log.</summary>
-    public required long CommitLogOffset { get; init; }
+    public long CommitLogOffset => StoredMessage.Int64At(Record.Span, StoredMessage.CommitLogOffsetPosition);
 
     /// <summary>What the message carries, decompressed. A slice of the received bytes: copy it to keep it for long.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
@@ -68,25 +62,25 @@ public sealed class MessageExt
     /// Bits of <see cref="MessageSysFlag"/> as stored. Unlike in Java, that of compression stays set though <see cref="Body"/>
     /// is decompressed: it tells that the body is no slice of <see cref="Record"/>, and how the sender compressed it.
     /// </summary>
-    public int SysFlag { get; init; }
+    public int SysFlag => StoredMessage.Int32At(Record.Span, StoredMessage.SysFlagPosition);
 
     /// <summary>The checksum of the stored body; CRC-32 without its highest bit.</summary>
-    public int BodyCrc { get; init; }
+    public int BodyCrc => StoredMessage.Int32At(Record.Span, StoredMessage.BodyCrcPosition);
 
     /// <summary>The bytes the message takes in the broker's store.</summary>
     public int StoreSize => Record.Length;
 
     /// <summary>When the producer made the message, milliseconds since 1970 UTC.</summary>
-    public long BornTimestamp { get; init; }
+    public long BornTimestamp => StoredMessage.Int64At(Record.Span, StoredMessage.BornTimestampPosition);
 
     /// <summary>When the broker stored the message, milliseconds since 1970 UTC.</summary>
-    public long StoreTimestamp { get; init; }
+    public long StoreTimestamp => StoredMessage.Int64At(Record.Span, StoredMessage.StoreTimestampPosition(SysFlag));
 
     /// <summary>How often the group has failed on the message before.</summary>
-    public int ReconsumeTimes { get; init; }
+    public int ReconsumeTimes => StoredMessage.Int32At(Record.Span, StoredMessage.ReconsumeTimesPosition(SysFlag));
 
     /// <summary>The commit-log offset of the half message, for a message of a transaction.</summary>
-    public long PreparedTransactionOffset { get; init; }
+    public long PreparedTransactionOffset => StoredMessage.Int64At(Record.Span, StoredMessage.ReconsumeTimesPosition(SysFlag) + 4);
 
     /// <summary>The producer's address.</summary>
     public IPEndPoint BornHost => HostField.Read(StoredMessage.BornHostField(Record.Span, SysFlag));

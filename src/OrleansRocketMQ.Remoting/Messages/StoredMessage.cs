@@ -19,9 +19,13 @@ public sealed class StoredMessage
     /// <summary>Marks layout V2, whose topic length takes 16 bits.</summary>
     public const int MagicV2 = -626843477;
 
+    internal const int BodyCrcPosition = 8;
+    internal const int QueueIdPosition = 12;
+    internal const int FlagPosition = 16;
     internal const int QueueOffsetPosition = 20;
     internal const int CommitLogOffsetPosition = 28;
     internal const int SysFlagPosition = 36;
+    internal const int BornTimestampPosition = 40;
     internal const int BornHostPosition = 48;
 
     /// <summary>The topic.</summary>
@@ -124,11 +128,19 @@ public sealed class StoredMessage
         BinaryPrimitives.WriteInt64BigEndian(record[CommitLogOffsetPosition..], commitLogOffset);
     }
 
+    internal static int StoreTimestampPosition(int sysFlag) => BornHostPosition + LengthOf(sysFlag, MessageSysFlag.BornHostV6);
+
+    internal static int ReconsumeTimesPosition(int sysFlag) => StoreTimestampPosition(sysFlag) + 8 + LengthOf(sysFlag, MessageSysFlag.StoreHostV6);
+
     internal static ReadOnlySpan<byte> BornHostField(ReadOnlySpan<byte> record, int sysFlag)
         => record.Slice(BornHostPosition, LengthOf(sysFlag, MessageSysFlag.BornHostV6));
 
     internal static ReadOnlySpan<byte> StoreHostField(ReadOnlySpan<byte> record, int sysFlag)
-        => record.Slice(BornHostPosition + LengthOf(sysFlag, MessageSysFlag.BornHostV6) + 8, LengthOf(sysFlag, MessageSysFlag.StoreHostV6));
+        => record.Slice(StoreTimestampPosition(sysFlag) + 8, LengthOf(sysFlag, MessageSysFlag.StoreHostV6));
+
+    internal static int Int32At(ReadOnlySpan<byte> record, int position) => BinaryPrimitives.ReadInt32BigEndian(record[position..]);
+
+    internal static long Int64At(ReadOnlySpan<byte> record, int position) => BinaryPrimitives.ReadInt64BigEndian(record[position..]);
 
     internal static int LengthOf(int sysFlag, int v6Bit) => (sysFlag & v6Bit) == 0 ? HostField.V4Length : HostField.V6Length;
 

@@ -19,6 +19,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             cancellationToken = pump.ListenerToken;
         }
 
+        var context = new ConsumeContext(run.Group, run.Queue);
         List<FailedMessage>? failures = null;
         var start = Stopwatch.GetTimestamp();
         var consumed = 0;
@@ -26,7 +27,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         do
         {
             var batch = run.Messages.Slice(consumed, Math.Min(run.BatchSize, run.Messages.Count - consumed));
-            var context = new ConsumeContext(run.Group, run.Queue, batch[0].ReconsumeTimes);
+            context.Reset(batch[0].ReconsumeTimes);
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
             try
