@@ -1,4 +1,5 @@
 using System.Text;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Conformance;
@@ -105,6 +106,33 @@ public sealed class ConcurrentConsumptionTests(RocketMQCluster rocketmq)
     }
 
     [Fact]
+    public async Task A_registered_decompressor_reads_the_bodies_of_its_type()
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        ScriptedListener.Script(_group, _recorder.Succeed());
+        await using var cluster = await TestCluster.StartAsync(rocketmq.NameServer, builder => builder
+            .AddDecompressor(new ReversingDecompressor())
+            .AddConsumer<ScriptedListener>(_group, consumer => consumer
+                .Subscribe(topic)
+                .Configure(options => options.ConsumeFromWhere = Configuration.ConsumeFromWhere.FirstOffset)));
+        var queue = (await rocketmq.Client.Routes.GetAsync(topic)).WriteQueues[0];
+
+        await rocketmq.Client.Brokers.SendAsync(rocketmq.MasterOf(queue), new SendMessageRequest
+        {
+            ProducerGroup = "conformance_producer",
+            Topic = topic,
+            BrokerName = queue.BrokerName,
+            QueueId = queue.QueueId,
+            Body = "desrever"u8.ToArray(),
+            BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            SysFlag = MessageSysFlag.Compressed | ((int)CompressionType.Lz4 << 8),
+        });
+        await _recorder.UntilAsync(1);
+
+        Assert.Equal("reversed", Assert.Single(_recorder.Bodies));
+    }
+
+    [Fact]
     public async Task A_slow_message_holds_up_no_other()
     {
         var topic = await rocketmq.CreateTopicAsync(queues: 1);
@@ -146,6 +174,19 @@ public sealed class ConcurrentConsumptionTests(RocketMQCluster rocketmq)
         await _recorder.UntilAsync(10);
 
         Assert.Equal(Numbers(10).Order(), _recorder.Bodies.Order());
+    }
+
+    /// <summary>Stands for a real LZ4 library: what matters is that it is asked.</summary>
+    private sealed class ReversingDecompressor : IMessageDecompressor
+    {
+        public CompressionType Type => CompressionType.Lz4;
+
+        public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
+        {
+            var body = compressed.ToArray();
+            Array.Reverse(body);
+            return body;
+        }
     }
 
     private static IEnumerable<string> Numbers(int count) => Enumerable.Range(0, count).Select(number => number.ToString("000", System.Globalization.CultureInfo.InvariantCulture));

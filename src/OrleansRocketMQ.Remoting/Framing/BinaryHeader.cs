@@ -31,14 +31,14 @@ internal static class BinaryHeader
         WriteText(output, command.Remark ?? string.Empty, lengthBytes: 4, "remark");
 
         var fieldsLength = 0;
-        foreach (var (name, value) in command.ExtFields)
+        foreach (var (name, value) in command.Fields.AsSpan())
         {
             fieldsLength += 2 + Encoding.UTF8.GetByteCount(name) + 4 + Encoding.UTF8.GetByteCount(value);
         }
 
         BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), fieldsLength);
         output.Advance(4);
-        foreach (var (name, value) in command.ExtFields)
+        foreach (var (name, value) in command.Fields.AsSpan())
         {
             WriteText(output, name, lengthBytes: 2, "field name");
             WriteText(output, value, lengthBytes: 4, name);
@@ -72,10 +72,10 @@ internal static class BinaryHeader
             throw new FrameFormatException("field table length", fieldsLength, $"0 to {rest.Length}");
         }
 
-        Dictionary<string, string>? fields = null;
+        FieldTable? fields = null;
         if (fieldsLength > 0)
         {
-            fields = new(8, StringComparer.Ordinal);
+            fields = new(8);
             var table = rest[..fieldsLength];
             while (!table.IsEmpty)
             {
@@ -84,7 +84,7 @@ internal static class BinaryHeader
             }
         }
 
-        var command = new RemotingCommand
+        return new RemotingCommand
         {
             Code = code,
             Language = language,
@@ -94,9 +94,8 @@ internal static class BinaryHeader
             Remark = remark.Length == 0 ? null : remark,
             SerializeType = SerializeType.RocketMQ,
             Body = body,
+            Fields = fields!,
         };
-        command.SetExtFields(fields);
-        return command;
     }
 
     private static void WriteText(IBufferWriter<byte> output, string text, int lengthBytes, string what)

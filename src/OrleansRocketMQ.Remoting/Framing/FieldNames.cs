@@ -39,3 +39,15 @@ internal static class FieldNames
         return Encoding.UTF8.GetString(utf8Name);
     }
 }
+
+/// <summary>Values of header fields; the single digits that most flags and ids are come from a shared table.</summary>
+internal static class FieldValues
+{
+    private static readonly string[] Digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+    public static string Read(ref Utf8JsonReader json)
+    {
+        var value = json.ValueSpan;
+        return value.Length == 1 && char.IsAsciiDigit((char)value[0]) ? Digits[value[0] - '0'] : json.GetString()!;
+    }
+}

@@ -36,7 +36,7 @@ internal static class JsonHeader
         if (command.HasExtFields)
         {
             json.WriteStartObject("extFields"u8);
-            foreach (var (name, value) in command.ExtFields)
+            foreach (var (name, value) in command.Fields.AsSpan())
             {
                 json.WriteString(name, value);
             }
@@ -76,7 +76,7 @@ internal static class JsonHeader
         int code = 0, opaque = 0, flag = 0, version = 0;
         var language = LanguageCode.Other;
         string? remark = null;
-        Dictionary<string, string>? fields = null;
+        FieldTable? fields = null;
 
         if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
         {
@@ -121,7 +121,7 @@ internal static class JsonHeader
             }
         }
 
-        var command = new RemotingCommand
+        return new RemotingCommand
         {
             Code = code,
             Language = language,
@@ -131,9 +131,8 @@ internal static class JsonHeader
             Remark = remark,
             SerializeType = SerializeType.Json,
             Body = body,
+            Fields = fields!,
         };
-        command.SetExtFields(fields);
-        return command;
     }
 
     private static int ReadInt32(ref Utf8JsonReader json)
@@ -142,7 +141,7 @@ internal static class JsonHeader
         return json.GetInt32();
     }
 
-    private static Dictionary<string, string>? ReadFields(ref Utf8JsonReader json)
+    private static FieldTable? ReadFields(ref Utf8JsonReader json)
     {
         json.Read();
         if (json.TokenType == JsonTokenType.Null)
@@ -156,7 +155,7 @@ internal static class JsonHeader
         }
 
         // Room for what comes with a pull, without growing on the way.
-        var fields = new Dictionary<string, string>(8, StringComparer.Ordinal);
+        var fields = new FieldTable(8);
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var name = FieldNames.Intern(ref json);
@@ -164,7 +163,7 @@ internal static class JsonHeader
             switch (json.TokenType)
             {
                 case JsonTokenType.String:
-                    fields[name] = json.GetString()!;
+                    fields[name] = FieldValues.Read(ref json);
                     break;
                 case JsonTokenType.Null:
                     break;

@@ -23,9 +23,7 @@ public sealed class RemotingCommand
     private const int ResponseBit = 1;
     private const int OneWayBit = 2;
 
-    private static readonly Dictionary<string, string> NoFields = [];
-
-    private Dictionary<string, string>? _extFields;
+    private FieldTable? _extFields;
 
     /// <summary>A request code from <see cref="RequestCodes"/>, or in a response one of <see cref="ResponseCodes"/>.</summary>
     public int Code { get; init; }
@@ -58,7 +56,7 @@ public sealed class RemotingCommand
     public IReadOnlyList<ReadOnlyMemory<byte>>? BodyParts { get; init; }
 
     /// <summary>Header fields beside the fixed ones. Empty when the frame carries none.</summary>
-    public IReadOnlyDictionary<string, string> ExtFields => _extFields ?? NoFields;
+    public IReadOnlyDictionary<string, string> ExtFields => _extFields ?? FieldTable.Empty;
 
     /// <summary>Whether the frame carries a field table at all, be it empty.</summary>
     public bool HasExtFields => _extFields is not null;
@@ -82,7 +80,7 @@ public sealed class RemotingCommand
         var request = new RemotingCommand { Code = code, Body = body, Flag = oneWay ? OneWayBit : 0 };
         if (fieldCount > 0)
         {
-            request._extFields = new(fieldCount, StringComparer.Ordinal);
+            request._extFields = new(fieldCount);
         }
 
         return request;
@@ -114,7 +112,7 @@ public sealed class RemotingCommand
     {
         if (value is not null)
         {
-            (_extFields ??= new(StringComparer.Ordinal))[field] = value;
+            (_extFields ??= new(8)).Set(field, value);
         }
 
         return this;
@@ -157,7 +155,11 @@ public sealed class RemotingCommand
         ? $"response #{Opaque} {ResponseCodes.NameOf(Code)}"
         : $"{(IsOneWay ? "one-way" : "request")} #{Opaque} {RequestCodes.NameOf(Code)}";
 
-    internal void SetExtFields(Dictionary<string, string>? fields) => _extFields = fields;
+    internal FieldTable Fields
+    {
+        get => _extFields ?? FieldTable.Empty;
+        init => _extFields = value;
+    }
 
     internal int BodyLength
     {

@@ -82,17 +82,10 @@ public static class MessageBatchCodec
     /// <summary>Takes the messages out of a stored batch: what they do not carry themselves, they have from it.</summary>
     internal static void DecodeInner(MessageExt outer, ICollection<MessageExt> into)
     {
-        var offset = outer.QueueOffset;
+        var index = 0;
         foreach (var item in Decode(outer.Body))
         {
-            into.Add(new MessageExt(outer.Record, item.StoredProperties)
-            {
-                Topic = outer.Topic,
-                BrokerName = outer.BrokerName,
-                Flag = item.Flag,
-                QueueOffset = offset++,
-                Body = item.Body,
-            });
+            into.Add(outer.WithInner(index++, item));
         }
     }
 

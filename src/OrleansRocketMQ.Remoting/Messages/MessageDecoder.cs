@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace OrleansRocketMQ;
@@ -34,12 +35,16 @@ public static class MessageDecoder
     public static void DecodeAll(ReadOnlyMemory<byte> records, string brokerName, ICollection<MessageExt> into, MessageDecoderOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(into);
-        var decoding = new Decoding(brokerName, options ?? MessageDecoderOptions.Default);
-        while (!records.IsEmpty)
+        // Messages keep the array they came in; what is not in one, is put into one here.
+        var bytes = MemoryMarshal.TryGetArray(records, out var segment) ? segment : new ArraySegment<byte>(records.ToArray());
+        var decoding = new Decoding(bytes.Array!, brokerName, options ?? MessageDecoderOptions.Default);
+        var position = bytes.Offset;
+        var end = bytes.Offset + bytes.Count;
+        while (position < end)
         {
-            var size = ReadSize(records.Span);
-            decoding.DecodeRecord(records[..size], into);
-            records = records[size..];
+            var size = ReadSize(bytes.Array.AsSpan(position, end - position));
+            decoding.DecodeRecord(position, size, into);
+            position += size;
         }
     }
 
@@ -62,100 +67,98 @@ public static class MessageDecoder
     private static MessageFormatException Bad(string field, long value, string expected)
         => new(field, value.ToString(CultureInfo.InvariantCulture), expected);
 
-    private struct Decoding(string brokerName, MessageDecoderOptions options)
+    private struct Decoding
     {
-        // A pull brings one topic, so its name is made into a string once.
-        private string _topic = string.Empty;
-        private ReadOnlyMemory<byte> _topicUtf8;
+        private readonly MessageDecoderOptions _options;
+        private readonly byte[] _bytes;
 
-        public void DecodeRecord(ReadOnlyMemory<byte> record, ICollection<MessageExt> into)
+        // A pull brings one topic, so what its messages share is made once.
+        private MessageOrigin _origin;
+        private Range _topic;
+
+        public Decoding(byte[] bytes, string brokerName, MessageDecoderOptions options)
         {
-            var span = record.Span;
-            var magic = BinaryPrimitives.ReadInt32BigEndian(span[4..]);
+            _bytes = bytes;
+            _options = options;
+            _origin = new MessageOrigin(string.Empty, brokerName);
+        }
+
+        public void DecodeRecord(int start, int length, ICollection<MessageExt> into)
+        {
+            var record = _bytes.AsSpan(start, length);
+            var magic = StoredMessage.Int32At(record, StoredMessage.MagicPosition);
             if (magic is not (StoredMessage.MagicV1 or StoredMessage.MagicV2))
             {
                 throw Bad("magic code", magic, $"{StoredMessage.MagicV1} (V1) or {StoredMessage.MagicV2} (V2)");
             }
 
-            var sysFlag = StoredMessage.Int32At(span, StoredMessage.SysFlagPosition);
+            var sysFlag = StoredMessage.Int32At(record, StoredMessage.SysFlagPosition);
             var position = StoredMessage.ReconsumeTimesPosition(sysFlag) + 12;
-            if (span.Length < position + 4)
+            if (length < position + 4)
             {
-                throw Bad("message size", span.Length, $"at least {position + 4} with these host addresses");
+                throw Bad("message size", length, $"at least {position + 4} with these host addresses");
             }
 
-            var storedBody = Take(record, ref position, lengthBytes: 4, "body length");
-            var topicUtf8 = Take(record, ref position, magic == StoredMessage.MagicV1 ? 1 : 2, "topic length");
-            var properties = Take(record, ref position, lengthBytes: 2, "properties length");
-
-            MessageFormatException? bodyError = null;
-            var body = ReadOnlyMemory<byte>.Empty;
-            try
+            var (bodyStart, bodyLength) = Take(record, ref position, lengthBytes: 4, "body length");
+            var (topicStart, topicLength) = Take(record, ref position, magic == StoredMessage.MagicV1 ? 1 : 2, "topic length");
+            var (propertiesStart, propertiesLength) = Take(record, ref position, lengthBytes: 2, "properties length");
+            var places = new RecordPlaces(start, length, start + bodyStart, bodyLength, start + propertiesStart, propertiesLength);
+            var message = new MessageExt(_bytes, places, OriginOf(new Range(start + topicStart, start + topicStart + topicLength)));
+            if (sysFlag == 0 && !_options.CheckCrc)
             {
-                body = ReadBody(storedBody, sysFlag, StoredMessage.Int32At(span, StoredMessage.BodyCrcPosition));
+                // The usual message is stored as it was sent.
+                into.Add(message);
             }
-            catch (MessageFormatException exception)
+            else
             {
-                bodyError = exception;
-            }
-
-            var outer = new MessageExt(record, properties)
-            {
-                Topic = TopicOf(topicUtf8),
-                BrokerName = brokerName,
-                Flag = StoredMessage.Int32At(span, StoredMessage.FlagPosition),
-                QueueOffset = StoredMessage.Int64At(span, StoredMessage.QueueOffsetPosition),
-                Body = body,
-                BodyError = bodyError,
-            };
-
-            const int Unwrap = MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap;
-            if ((sysFlag & Unwrap) != Unwrap || bodyError is not null)
-            {
-                into.Add(outer);
-                return;
-            }
-
-            try
-            {
-                MessageBatchCodec.DecodeInner(outer, into);
-            }
-            catch (MessageFormatException exception)
-            {
-                into.Add(outer.WithBodyError(exception));
+                AddReadable(message, sysFlag, into);
             }
         }
 
-        private readonly ReadOnlyMemory<byte> ReadBody(ReadOnlyMemory<byte> stored, int sysFlag, int crc)
+        private readonly void AddReadable(MessageExt message, int sysFlag, ICollection<MessageExt> into)
         {
-            if (options.CheckCrc)
+            try
             {
-                var actual = BodyChecksum.Compute(stored.Span);
-                if (actual != crc)
+                if (_options.CheckCrc && BodyChecksum.Compute(message.Body.Span) is var actual && actual != message.BodyCrc)
                 {
-                    throw Bad("body CRC", actual, crc.ToString(CultureInfo.InvariantCulture));
+                    throw Bad("body CRC", actual, message.BodyCrc.ToString(CultureInfo.InvariantCulture));
+                }
+
+                if ((sysFlag & MessageSysFlag.Compressed) != 0)
+                {
+                    message = message.WithBody(_options.Decompressors.Decompress(MessageSysFlag.CompressionOf(sysFlag), message.Body));
+                }
+
+                const int Unwrap = MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap;
+                if ((sysFlag & Unwrap) == Unwrap)
+                {
+                    MessageBatchCodec.DecodeInner(message, into);
+                }
+                else
+                {
+                    into.Add(message);
                 }
             }
-
-            return (sysFlag & MessageSysFlag.Compressed) == 0
-                ? stored
-                : options.Decompressors.Decompress(MessageSysFlag.CompressionOf(sysFlag), stored);
+            catch (MessageFormatException exception)
+            {
+                into.Add(message.WithBodyError(exception));
+            }
         }
 
-        private string TopicOf(ReadOnlyMemory<byte> utf8)
+        private MessageOrigin OriginOf(Range topic)
         {
-            if (!utf8.Span.SequenceEqual(_topicUtf8.Span))
+            if (!_bytes.AsSpan(topic).SequenceEqual(_bytes.AsSpan(_topic)))
             {
-                _topicUtf8 = utf8;
-                _topic = Encoding.UTF8.GetString(utf8.Span);
+                _topic = topic;
+                _origin = _origin with { Topic = Encoding.UTF8.GetString(_bytes.AsSpan(topic)) };
             }
 
-            return _topic;
+            return _origin;
         }
 
-        private static ReadOnlyMemory<byte> Take(ReadOnlyMemory<byte> record, ref int position, int lengthBytes, string what)
+        private static (int Start, int Length) Take(ReadOnlySpan<byte> record, ref int position, int lengthBytes, string what)
         {
-            var rest = record.Span[position..];
+            var rest = record[position..];
             if (rest.Length < lengthBytes)
             {
                 throw Bad(what, rest.Length, $"{lengthBytes} bytes of length");
@@ -172,9 +175,9 @@ public static class MessageDecoder
                 throw Bad(what, length, $"0 to {rest.Length - lengthBytes}");
             }
 
-            var taken = record.Slice(position + lengthBytes, length);
-            position += lengthBytes + length;
-            return taken;
+            var start = position + lengthBytes;
+            position = start + length;
+            return (start, length);
         }
     }
 }

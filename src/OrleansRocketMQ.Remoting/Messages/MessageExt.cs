@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -11,82 +10,76 @@ namespace OrleansRocketMQ;
 /// </summary>
 public sealed class MessageExt
 {
-    // A view: what stands at a fixed place of the record is read there when asked for. At some hundred thousand messages
-    // a second, fields that nobody reads would be a good part of all memory allocated.
-    private readonly ReadOnlyMemory<byte> _storedProperties;
-    private Dictionary<string, string>? _properties;
+    // A view: what stands at a fixed place of the record is read there when asked for, and what few messages have is kept
+    // apart. At some hundred thousand messages a second every field would show in the memory allocated.
+    private readonly byte[] _bytes;
+    private readonly RecordPlaces _places;
+    private readonly MessageOrigin _origin;
+    private Extras? _extras;
 
-    internal MessageExt(ReadOnlyMemory<byte> record, ReadOnlyMemory<byte> storedProperties)
+    internal MessageExt(byte[] bytes, in RecordPlaces places, MessageOrigin origin)
     {
-        Record = record;
-        _storedProperties = storedProperties;
+        _bytes = bytes;
+        _places = places;
+        _origin = origin;
     }
 
-    [SetsRequiredMembers]
-    private MessageExt(MessageExt other)
-        : this(other.Record, other._storedProperties)
-    {
-        Topic = other.Topic;
-        BrokerName = other.BrokerName;
-        QueueOffset = other.QueueOffset;
-        Body = other.Body;
-        BodyError = other.BodyError;
-        Flag = other.Flag;
-    }
+    private MessageExt(MessageExt other, MessageOrigin origin, Extras? extras)
+        : this(other._bytes, other._places, origin) => _extras = extras;
 
     /// <summary>The topic the listener subscribed to; for a message that came back through %RETRY%, the one it was first sent to.</summary>
-    public required string Topic { get; init; }
+    public string Topic => _origin.Topic;
 
     /// <summary>The name of the broker set the message was pulled from; empty when it did not come by a pull.</summary>
-    public string BrokerName { get; init; } = string.Empty;
+    public string BrokerName => _origin.BrokerName;
 
     /// <summary>The queue the message was read from.</summary>
-    public int QueueId => StoredMessage.Int32At(Record.Span, StoredMessage.QueueIdPosition);
+    public int QueueId => StoredMessage.Int32At(RecordSpan, StoredMessage.QueueIdPosition);
 
     /// <summary>The position in that queue.</summary>
-    public required long QueueOffset { get; init; }
+    public long QueueOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.QueueOffsetPosition) + (_extras?.InnerIndex ?? 0);
 
     /// <summary>The position in the broker's commit log.</summary>
-    public long CommitLogOffset => StoredMessage.Int64At(Record.Span, StoredMessage.CommitLogOffsetPosition);
+    public long CommitLogOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.CommitLogOffsetPosition);
 
     /// <summary>What the message carries, decompressed. A slice of the received bytes: copy it to keep it for long.</summary>
-    public required ReadOnlyMemory<byte> Body { get; init; }
+    public ReadOnlyMemory<byte> Body => _extras?.Body ?? _bytes.AsMemory(_places.BodyStart, _places.BodyLength);
 
     /// <summary>Why the body could not be read, or null. Such a message is not given to listeners; it goes the way of retry.</summary>
-    public MessageFormatException? BodyError { get; init; }
+    public MessageFormatException? BodyError => _extras?.BodyError;
 
     /// <summary>The number the sender gave.</summary>
-    public int Flag { get; init; }
+    public int Flag => _extras?.InnerFlag ?? StoredMessage.Int32At(RecordSpan, StoredMessage.FlagPosition);
 
     /// <summary>
     /// Bits of <see cref="MessageSysFlag"/> as stored. Unlike in Java, that of compression stays set though <see cref="Body"/>
     /// is decompressed: it tells that the body is no slice of <see cref="Record"/>, and how the sender compressed it.
     /// </summary>
-    public int SysFlag => StoredMessage.Int32At(Record.Span, StoredMessage.SysFlagPosition);
+    public int SysFlag => StoredMessage.Int32At(RecordSpan, StoredMessage.SysFlagPosition);
 
     /// <summary>The checksum of the stored body; CRC-32 without its highest bit.</summary>
-    public int BodyCrc => StoredMessage.Int32At(Record.Span, StoredMessage.BodyCrcPosition);
+    public int BodyCrc => StoredMessage.Int32At(RecordSpan, StoredMessage.BodyCrcPosition);
 
     /// <summary>The bytes the message takes in the broker's store.</summary>
-    public int StoreSize => Record.Length;
+    public int StoreSize => _places.RecordLength;
 
     /// <summary>When the producer made the message, milliseconds since 1970 UTC.</summary>
-    public long BornTimestamp => StoredMessage.Int64At(Record.Span, StoredMessage.BornTimestampPosition);
+    public long BornTimestamp => StoredMessage.Int64At(RecordSpan, StoredMessage.BornTimestampPosition);
 
     /// <summary>When the broker stored the message, milliseconds since 1970 UTC.</summary>
-    public long StoreTimestamp => StoredMessage.Int64At(Record.Span, StoredMessage.StoreTimestampPosition(SysFlag));
+    public long StoreTimestamp => StoredMessage.Int64At(RecordSpan, StoredMessage.StoreTimestampPosition(SysFlag));
 
     /// <summary>How often the group has failed on the message before.</summary>
-    public int ReconsumeTimes => StoredMessage.Int32At(Record.Span, StoredMessage.ReconsumeTimesPosition(SysFlag));
+    public int ReconsumeTimes => StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
 
     /// <summary>The commit-log offset of the half message, for a message of a transaction.</summary>
-    public long PreparedTransactionOffset => StoredMessage.Int64At(Record.Span, StoredMessage.ReconsumeTimesPosition(SysFlag) + 4);
+    public long PreparedTransactionOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag) + 4);
 
     /// <summary>The producer's address.</summary>
-    public IPEndPoint BornHost => HostField.Read(StoredMessage.BornHostField(Record.Span, SysFlag));
+    public IPEndPoint BornHost => HostField.Read(StoredMessage.BornHostField(RecordSpan, SysFlag));
 
     /// <summary>The address of the broker that stored the message.</summary>
-    public IPEndPoint StoreHost => HostField.Read(StoredMessage.StoreHostField(Record.Span, SysFlag));
+    public IPEndPoint StoreHost => HostField.Read(StoredMessage.StoreHostField(RecordSpan, SysFlag));
 
     /// <summary>The tag, or null.</summary>
     public string? Tags => GetProperty(MessageProperties.Tags);
@@ -101,7 +94,7 @@ public sealed class MessageExt
     public string MessageId => GetProperty(MessageProperties.UniqueKey) ?? OffsetMessageId;
 
     /// <summary>The id under which the broker finds this very copy: its address and commit-log offset.</summary>
-    public string OffsetMessageId => OrleansRocketMQ.OffsetMessageId.Format(StoredMessage.StoreHostField(Record.Span, SysFlag), CommitLogOffset);
+    public string OffsetMessageId => OrleansRocketMQ.OffsetMessageId.Format(StoredMessage.StoreHostField(RecordSpan, SysFlag), CommitLogOffset);
 
     /// <summary>The id of the first copy, for a message that came back through %RETRY%; otherwise null.</summary>
     public string? OriginMessageId => GetProperty(MessageProperties.OriginMessageId);
@@ -119,19 +112,29 @@ public sealed class MessageExt
 
     /// <summary>All properties.</summary>
     public IReadOnlyDictionary<string, string> Properties
-        // Two threads may decode at once; both get equal tables and one of them stays.
-        => _properties ??= MessageProperties.Decode(_storedProperties.Span);
+    {
+        get
+        {
+            // Two threads may decode at once; both get equal tables and one of them stays.
+            var extras = _extras ??= new Extras();
+            return extras.Properties ??= MessageProperties.Decode(StoredProperties);
+        }
+    }
 
     /// <summary>The message as the broker stores it; for one of an inner batch, the whole batch.</summary>
-    public ReadOnlyMemory<byte> Record { get; }
+    public ReadOnlyMemory<byte> Record => _bytes.AsMemory(_places.RecordStart, _places.RecordLength);
 
-    internal ReadOnlyMemory<byte> StoredProperties => _storedProperties;
+    private ReadOnlySpan<byte> RecordSpan => _bytes.AsSpan(_places.RecordStart, _places.RecordLength);
+
+    internal ReadOnlySpan<byte> StoredProperties => _extras?.InnerProperties is { } inner
+        ? inner.Span
+        : _bytes.AsSpan(_places.PropertiesStart, _places.PropertiesLength);
 
     /// <summary>One property, or null.</summary>
     public string? GetProperty(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (_properties is { } decoded)
+        if (_extras?.Properties is { } decoded)
         {
             return decoded.GetValueOrDefault(name);
         }
@@ -142,13 +145,13 @@ public sealed class MessageExt
             return Properties.GetValueOrDefault(name);
         }
 
-        return MessageProperties.TryFind(_storedProperties.Span, utf8[..length], out var value) ? Encoding.UTF8.GetString(value) : null;
+        return MessageProperties.TryFind(StoredProperties, utf8[..length], out var value) ? Encoding.UTF8.GetString(value) : null;
     }
 
     /// <summary>Whether the message's tag is one of the given UTF-8 tags; decides without decoding anything.</summary>
     internal bool HasTagIn(byte[][] utf8Tags)
     {
-        if (!MessageProperties.TryFind(_storedProperties.Span, "TAGS"u8, out var tag))
+        if (!MessageProperties.TryFind(StoredProperties, "TAGS"u8, out var tag))
         {
             return false;
         }
@@ -165,15 +168,46 @@ public sealed class MessageExt
     }
 
     /// <summary>The same message under another topic: the one a retried message was first sent to.</summary>
-    internal MessageExt WithTopic(string topic) => new(this) { Topic = topic };
+    internal MessageExt WithTopic(string topic) => new(this, _origin with { Topic = topic }, _extras);
 
-    /// <summary>The same message with its body decompressed elsewhere.</summary>
-    internal MessageExt WithBody(ReadOnlyMemory<byte> body) => new(this) { Body = body, BodyError = null };
+    /// <summary>The same message with its body decompressed.</summary>
+    internal MessageExt WithBody(ReadOnlyMemory<byte> body) => With((_extras ?? Extras.None) with { Body = body, BodyError = null });
 
     /// <summary>The same message, marked as unreadable.</summary>
-    internal MessageExt WithBodyError(MessageFormatException error) => new(this) { BodyError = error };
+    internal MessageExt WithBodyError(MessageFormatException error) => With((_extras ?? Extras.None) with { Body = default(ReadOnlyMemory<byte>), BodyError = error });
+
+    /// <summary>One of the messages inside this one's body: what it does not carry itself, it has from this one.</summary>
+    internal MessageExt WithInner(int index, in BatchItem item)
+        => With(new Extras { InnerIndex = index, InnerFlag = item.Flag, InnerProperties = item.StoredProperties, Body = item.Body });
+
+    private MessageExt With(Extras extras) => new(this, _origin, extras);
 
     /// <inheritdoc/>
     public override string ToString()
         => string.Create(CultureInfo.InvariantCulture, $"{Topic} {BrokerName}/{QueueId}@{QueueOffset} {MessageId}");
+
+    /// <summary>What few messages have.</summary>
+    private sealed record Extras
+    {
+        public static readonly Extras None = new();
+
+        public Dictionary<string, string>? Properties { get; set; }
+
+        public MessageFormatException? BodyError { get; init; }
+
+        public ReadOnlyMemory<byte>? Body { get; init; }
+
+        public ReadOnlyMemory<byte>? InnerProperties { get; init; }
+
+        public int? InnerFlag { get; init; }
+
+        public int InnerIndex { get; init; }
+    }
 }
+
+/// <summary>What the messages of one pull share.</summary>
+internal sealed record MessageOrigin(string Topic, string BrokerName);
+
+/// <summary>Where in its bytes a message's record, body and properties are.</summary>
+internal readonly record struct RecordPlaces(
+    int RecordStart, int RecordLength, int BodyStart, int BodyLength, int PropertiesStart, int PropertiesLength);

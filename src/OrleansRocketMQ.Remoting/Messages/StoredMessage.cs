@@ -19,6 +19,7 @@ public sealed class StoredMessage
     /// <summary>Marks layout V2, whose topic length takes 16 bits.</summary>
     public const int MagicV2 = -626843477;
 
+    internal const int MagicPosition = 4;
     internal const int BodyCrcPosition = 8;
     internal const int QueueIdPosition = 12;
     internal const int FlagPosition = 16;

@@ -21,6 +21,9 @@ public sealed class RocketMQOptions
     /// <summary>How often the allocation is checked even when nothing seems to have changed. Default 20 s.</summary>
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
+    public bool CheckCrc { get; set; }
+
     /// <summary>
     /// At shutdown, how long listeners may take to finish what they have begun before their token fires. Default 10 s;
     /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and the host's shutdown time-out (30 s).

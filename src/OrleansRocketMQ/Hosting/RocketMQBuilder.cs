@@ -21,6 +21,17 @@ public sealed class RocketMQBuilder
         return this;
     }
 
+    /// <summary>
+    /// Registers who decompresses bodies of a type other than zlib (LZ4, ZSTD). Without one such messages count as failed
+    /// and go the way of retry.
+    /// </summary>
+    public RocketMQBuilder AddDecompressor(IMessageDecompressor decompressor)
+    {
+        ArgumentNullException.ThrowIfNull(decompressor);
+        Services.AddSingleton(decompressor);
+        return this;
+    }
+
     /// <summary>Adds a consumer group.</summary>
     /// <typeparam name="TListener">The listener: a grain class, or a grain interface that exactly one class implements.</typeparam>
     /// <param name="group">The consumer group.</param>

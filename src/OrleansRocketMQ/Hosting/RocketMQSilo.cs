@@ -28,6 +28,7 @@ internal sealed class RocketMQSilo(
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
     IAllocateStrategy strategy,
+    IEnumerable<IMessageDecompressor> decompressors,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
@@ -86,6 +87,11 @@ internal sealed class RocketMQSilo(
                     Remoting = new RemotingOptions { RequestTimeout = options.Value.RequestTimeout },
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
+                    DecoderOptions = new MessageDecoderOptions
+                    {
+                        Decompressors = new MessageDecompressors(decompressors),
+                        CheckCrc = options.Value.CheckCrc,
+                    },
                 },
                 loggers,
                 time);

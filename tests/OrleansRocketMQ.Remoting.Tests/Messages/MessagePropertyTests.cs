@@ -165,7 +165,7 @@ public class MessagePropertyTests
     private static bool Same(StoredMessage stored, MessageExt message)
         => stored.Topic == message.Topic
             && stored.Body.Span.SequenceEqual(message.Body.Span)
-            && stored.Properties == System.Text.Encoding.UTF8.GetString(message.StoredProperties.Span)
+            && stored.Properties == System.Text.Encoding.UTF8.GetString(message.StoredProperties)
             && stored.QueueId == message.QueueId
             && stored.QueueOffset == message.QueueOffset
             && stored.CommitLogOffset == message.CommitLogOffset

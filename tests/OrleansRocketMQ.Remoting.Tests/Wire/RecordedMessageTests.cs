@@ -56,7 +56,7 @@ public class RecordedMessageTests
             {
                 Topic = message.Topic,
                 Body = StoredBody(message),
-                Properties = System.Text.Encoding.UTF8.GetString(message.StoredProperties.Span),
+                Properties = System.Text.Encoding.UTF8.GetString(message.StoredProperties),
                 QueueId = message.QueueId,
                 QueueOffset = message.QueueOffset,
                 CommitLogOffset = message.CommitLogOffset,
