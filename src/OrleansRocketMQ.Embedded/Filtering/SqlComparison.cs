@@ -50,7 +50,7 @@ internal sealed class SqlComparison(SqlNode left, string symbol, SqlNode right) 
         return Order(first!, second) is { } order ? Box(Holds(order)) : Failure;
     }
 
-    public override string ToString() => $"({left} {symbol} {right})";
+    public override string ToString() => right is SqlConstant { Value: null } ? $"({left} IS NULL)" : $"({left} {symbol} {right})";
 
     /// <summary>The order of two values as -1, 0, 1 or the like; null when it is an error to ask.</summary>
     public static int? Order(object first, object second) => (first, second) switch

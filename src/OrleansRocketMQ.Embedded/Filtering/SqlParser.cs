@@ -10,7 +10,6 @@ internal sealed class SqlParser
 {
     private readonly SqlLexer _lexer;
     private SqlToken _current;
-    private SqlToken? _next;
 
     private SqlParser(string expression)
     {
@@ -77,11 +76,10 @@ internal sealed class SqlParser
         var left = ReadUnary();
         while (true)
         {
-            // NOT belongs to this level only before one of its own words.
-            var not = _current.Is("NOT") && IsComparisonWord(Peek());
-            if (not)
+            var not = TryTake("NOT");
+            if (not && !IsComparisonWord(_current))
             {
-                Advance();
+                throw new SqlFilterException($"Unexpected {_current} after NOT.");
             }
 
             if (_current.Is("<") || _current.Is("<=") || _current.Is(">") || _current.Is(">="))
@@ -240,13 +238,10 @@ internal sealed class SqlParser
     private static bool IsComparisonWord(SqlToken token)
         => token.Is("CONTAINS") || token.Is("STARTSWITH") || token.Is("ENDSWITH") || token.Is("BETWEEN") || token.Is("IN");
 
-    private SqlToken Peek() => _next ??= _lexer.Next();
-
     private SqlToken Advance()
     {
         var taken = _current;
-        _current = _next ?? (taken.Kind == SqlTokenKind.End ? taken : _lexer.Next());
-        _next = null;
+        _current = taken.Kind == SqlTokenKind.End ? taken : _lexer.Next();
         return taken;
     }
 

@@ -1,0 +1,77 @@
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Tests.Support;
+
+namespace OrleansRocketMQ.Tests;
+
+public class DelayTests
+{
+    [Fact]
+    public async Task A_delayed_message_reaches_its_queue_when_its_time_has_come()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+
+        var sent = (await client.SendAsync("orders", "later", "blue", queueId: 2, properties: [("DELAY", "2")])).Succeeded();
+        await client.SendAsync("orders", "now", queueId: 2);
+
+        Assert.Equal("2", sent["queueId"]);
+        Assert.Equal(["now"], test.Broker.Messages("orders", 2).Select(message => message.Text()));
+        test.Time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.Equal(1, test.Broker.MaxOffset("orders", 2));
+        test.Time.Advance(TimeSpan.FromSeconds(0.1));
+
+        var delivered = test.Broker.Messages("orders", 2)[^1];
+        Assert.Equal("later", delivered.Text());
+        Assert.Equal("2", delivered.GetProperty("DELAY"));
+        Assert.Equal("orders", delivered.GetProperty("REAL_TOPIC"));
+        Assert.Equal("2", delivered.GetProperty("REAL_QID"));
+        Assert.Equal("blue", delivered.Tags);
+    }
+
+    [Fact]
+    public async Task Levels_are_as_configured_and_keep_their_order()
+    {
+        await using var test = await TestBroker.StartAsync(options => options with { MessageDelayLevels = "50ms 2s" });
+        var client = await test.ConnectAsync();
+        await client.SendAsync("orders", "a", properties: [("DELAY", "1")]);
+        await client.SendAsync("orders", "b", properties: [("DELAY", "1")]);
+        await client.SendAsync("orders", "c", properties: [("DELAY", "7")]);
+
+        test.Time.Advance(TimeSpan.FromMilliseconds(50));
+        Assert.Equal(["a", "b"], test.Broker.Messages("orders").Select(message => message.Text()));
+        test.Time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(["a", "b", "c"], test.Broker.Messages("orders").Select(message => message.Text()));
+        Assert.Equal("2", test.Broker.Messages("orders")[^1].GetProperty("DELAY"));
+    }
+
+    [Fact]
+    public async Task What_becomes_due_wakes_a_waiting_pull()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        await client.SendAsync("orders", "later", properties: [("DELAY", "1")]);
+
+        var waiting = client.PullAsync("g", "orders", 0, flags: PullSysFlag.Suspend, suspendMillis: 15_000);
+        await Eventually.TrueAsync(() => test.Broker.HeldPulls == 1);
+        test.Time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(["later"], (await waiting.WithinDeadline()).Bodies());
+    }
+
+    [Fact]
+    public async Task Delays_go_on_behind_a_stopped_broker_and_are_not_delivered_twice()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        await client.SendAsync("orders", "first", properties: [("DELAY", "1")]);
+        test.Time.Advance(TimeSpan.FromSeconds(1));
+        await client.SendAsync("orders", "second", properties: [("DELAY", "1")]);
+
+        await test.Broker.StopAsync();
+        test.Time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(1, test.Broker.MaxOffset("orders", 0));
+        await test.Broker.StartAsync();
+
+        Assert.Equal(["first", "second"], test.Broker.Messages("orders").Select(message => message.Text()));
+    }
+}
