@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
@@ -12,12 +13,15 @@ internal sealed partial class ConnectionSlot(
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
+    // Told at once when it is none, and then no slot comes to be.
+    private readonly EndPoint _endPoint = HostAndPort.Parse(address).ToEndPoint();
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
+    private readonly List<RemotingConnection> _retired = [];
     private Task<RemotingConnection>? _current;
     private int _failures;
 
-    public async Task<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    public ValueTask<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         Task<RemotingConnection> current;
         lock (_gate)
@@ -25,42 +29,26 @@ internal sealed partial class ConnectionSlot(
             ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
-                : _current = OpenAsync();
+                : _current = Replace(_current);
         }
 
-        if (current.IsCompletedSuccessfully)
-        {
-            return current.Result;
-        }
-
-        try
-        {
-            return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException exception)
-        {
-            throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
-        }
-    }
-
-    public void Retire()
-    {
-        lock (_gate)
-        {
-            if (_current is { IsCompletedSuccessfully: true })
-            {
-                _current.Result.Retire();
-            }
-        }
+        return current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
     }
 
     public async ValueTask DisposeAsync()
     {
         Task<RemotingConnection>? current;
+        List<RemotingConnection> retired;
         lock (_gate)
         {
             _disposing.Cancel();
             current = _current;
+            retired = _retired;
+        }
+
+        foreach (var connection in retired)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
         }
 
         if (current is null)
@@ -78,6 +66,30 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
+    private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
+        }
+    }
+
+    // A connection told to go away lives until its last request is answered.
+    private Task<RemotingConnection> Replace(Task<RemotingConnection>? previous)
+    {
+        _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
+        if (previous is { IsCompletedSuccessfully: true, Result: { Closed.IsCompleted: false } connection })
+        {
+            _retired.Add(connection);
+        }
+
+        return OpenAsync();
+    }
+
     // Runs to its end even when the caller that began it gives up: others wait for the same connection.
     private async Task<RemotingConnection> OpenAsync()
     {
@@ -90,13 +102,12 @@ internal sealed partial class ConnectionSlot(
                 await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
             }
 
-            var endPoint = HostAndPort.Parse(address).ToEndPoint();
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token);
             using var expiry = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, options.ConnectTimeout, Timeout.InfiniteTimeSpan);
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(endPoint, limit.Token).ConfigureAwait(false);
+                await socket.ConnectAsync(_endPoint, limit.Token).ConfigureAwait(false);
             }
             catch
             {

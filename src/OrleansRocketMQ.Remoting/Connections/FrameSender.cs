@@ -55,7 +55,11 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         lock (_gate)
         {
             _failure ??= reason;
-            _belowLimit?.TrySetException(new RocketMQNetworkException(reason.Message, reason));
+            if (_belowLimit?.TrySetException(new RocketMQNetworkException(reason.Message, reason)) == true)
+            {
+                // Those who wait for an answer do not look here; the error counts as seen.
+                _ = _belowLimit.Task.Exception;
+            }
         }
     }
 

@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Connections;
 /// One connection to each server address, opened when first needed and again after it was lost, and shared by all
 /// requests to that address. Mirrors <c>NettyRemotingClient</c>. Thread-safe.
 /// </summary>
-public sealed class RemotingClient : IAsyncDisposable
+public sealed partial class RemotingClient : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, ConnectionSlot> _slots = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<int, RemotingRequestHandler> _handlers = new();
@@ -50,24 +50,47 @@ public sealed class RemotingClient : IAsyncDisposable
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        ApplySerializeType(request);
         var limit = timeout ?? Options.RequestTimeout;
-        var response = await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
-        if (response.Code != ResponseCodes.GoAway)
+        for (var mayResend = true; ; mayResend = false)
         {
-            return response;
-        }
+            var start = TimeProvider.GetTimestamp();
+            var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
+            var left = limit - TimeProvider.GetElapsedTime(start);
+            var response = await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+            if (response.Code != ResponseCodes.GoAway || !mayResend)
+            {
+                return response;
+            }
 
-        // The server is about to leave: what is under way may finish, this request goes once more over a new connection.
-        Slot(address).Retire();
-        return await InvokeOnceAsync(address, request, limit, cancellationToken).ConfigureAwait(false);
+            // The server is about to leave: what is under way may finish, this request goes once more over a new connection.
+            connection.Retire();
+        }
     }
 
     /// <summary>Sends a one-way request: nobody will tell whether it arrived.</summary>
     /// <exception cref="RocketMQNetworkException">No connection.</exception>
+    /// <exception cref="RocketMQTimeoutException">The other side has not taken what was sent before for as long as <see cref="RemotingOptions.RequestTimeout"/>.</exception>
     public async ValueTask SendOneWayAsync(string address, RemotingCommand request, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        ApplySerializeType(request);
         var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
-        await connection.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        var sending = connection.SendAsync(request, cancellationToken);
+        if (sending.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        try
+        {
+            await sending.AsTask().WaitAsync(Options.RequestTimeout, TimeProvider, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new RocketMQTimeoutException($"{address} takes nothing: request {RequestCodes.NameOf(request.Code)} still waits to be sent after {Options.RequestTimeout.TotalMilliseconds:0} ms.", exception);
+        }
     }
 
     /// <summary>Closes the connection to an address, if there is one; the next request opens it again.</summary>
@@ -93,12 +116,13 @@ public sealed class RemotingClient : IAsyncDisposable
         }
     }
 
-    private async Task<RemotingCommand> InvokeOnceAsync(string address, RemotingCommand request, TimeSpan limit, CancellationToken cancellationToken)
+    // A code that does not fit the binary header goes as JSON whatever the setting.
+    private void ApplySerializeType(RemotingCommand request)
     {
-        var start = TimeProvider.GetTimestamp();
-        var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
-        var left = limit - TimeProvider.GetElapsedTime(start);
-        return await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        if (Options.SerializeType == SerializeType.RocketMQ && request.Code is >= short.MinValue and <= short.MaxValue)
+        {
+            request.SerializeType = SerializeType.RocketMQ;
+        }
     }
 
     private ConnectionSlot Slot(string address)
@@ -107,12 +131,31 @@ public sealed class RemotingClient : IAsyncDisposable
         return _slots.GetOrAdd(
             address,
             static (key, self) => new ConnectionSlot(
-                key, self.Options, self.AnswerAsync, opened => self.ConnectionOpened?.Invoke(opened), self.TimeProvider, self._logger),
+                key, self.Options, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
             this);
+    }
+
+    private void RaiseConnectionOpened(string address)
+    {
+        try
+        {
+            ConnectionOpened?.Invoke(address);
+        }
+        catch (Exception exception)
+        {
+            // The connection is good; who only wants to hear of it must not spoil it for those who wait for it.
+            Log.OpenedHandlerFailed(_logger, address, exception);
+        }
     }
 
     private ValueTask<RemotingCommand?> AnswerAsync(RemotingConnection connection, RemotingCommand request)
         => _handlers.TryGetValue(request.Code, out var handler)
             ? handler(connection, request)
             : new(RemotingCommand.Response(request, ResponseCodes.RequestCodeNotSupported, $"request code {request.Code} not supported"));
+
+    private static partial class Log
+    {
+        [LoggerMessage(5, LogLevel.Error, "A handler of the opened connection to {Address} failed")]
+        public static partial void OpenedHandlerFailed(ILogger logger, string address, Exception exception);
+    }
 }

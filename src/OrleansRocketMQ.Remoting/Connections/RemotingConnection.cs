@@ -19,6 +19,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 {
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(200);
 
+    // For a caller that got the connection just before it was retired.
+    private static readonly TimeSpan RetiredLinger = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<int, PendingRequest> _pending = new();
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<Exception> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -100,7 +103,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
                 throw NotConnected();
             }
 
-            await _sender.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            // Not awaited: whoever waits for an answer need not wait for room in the buffer, and must not do so for longer
+            // than its time-out. What makes sending fail closes the connection, and so fails the request.
+            _ = _sender.SendAsync(request, CancellationToken.None).AsTask();
             return await pending.Task.ConfigureAwait(false);
         }
         finally
@@ -128,8 +133,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         return _sender.SendAsync(command, cancellationToken);
     }
 
-    /// <summary>No new requests go out here, those waiting may still be answered; used after GO_AWAY.</summary>
-    public void Retire() => _retired = true;
+    /// <summary>No new requests go out here, those waiting may still be answered, then it is closed; used after GO_AWAY.</summary>
+    public void Retire()
+    {
+        Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+        _retired = true;
+    }
 
     /// <summary>Ends the connection for the given reason, failing what waits on it. Safe to call more than once.</summary>
     public void Close(Exception reason)
@@ -171,8 +180,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Log.CorruptFrame(_logger, RemoteAddress, exception);
             reason = exception;
         }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception exception)
         {
+            // Whatever it was, nobody reads any more: those who wait must learn it.
             reason = new RocketMQNetworkException($"The connection to {RemoteAddress} failed: {exception.Message}", exception);
         }
 
@@ -246,9 +256,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         {
             await SendAsync(response).ConfigureAwait(false);
         }
-        catch (RocketMQNetworkException exception)
+        catch (RocketMQException exception)
         {
-            // The asker is gone, and with it everybody who could want the answer.
+            // Mostly the asker is gone, and with it everybody who could want the answer.
             Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
         }
     }
@@ -264,7 +274,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             }
         }
 
-        if (_pending.IsEmpty && _time.GetElapsedTime(Volatile.Read(ref _lastActivity)) > _options.IdleTimeout)
+        var quietFor = _time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+        if (_retired && quietFor > RetiredLinger && _pending.IsEmpty)
+        {
+            Close(new RocketMQNetworkException($"{RemoteAddress} asked to be left."));
+        }
+        else if (quietFor > _options.IdleTimeout && _pending.IsEmpty)
         {
             Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was idle for {_options.IdleTimeout.TotalSeconds:0} s."));
         }

@@ -75,7 +75,7 @@ internal static class BinaryHeader
         Dictionary<string, string>? fields = null;
         if (fieldsLength > 0)
         {
-            fields = new(StringComparer.Ordinal);
+            fields = new(8, StringComparer.Ordinal);
             var table = rest[..fieldsLength];
             while (!table.IsEmpty)
             {

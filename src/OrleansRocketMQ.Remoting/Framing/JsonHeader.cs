@@ -155,7 +155,8 @@ internal static class JsonHeader
             throw new JsonException("extFields is not an object");
         }
 
-        var fields = new Dictionary<string, string>(StringComparer.Ordinal);
+        // Room for what comes with a pull, without growing on the way.
+        var fields = new Dictionary<string, string>(8, StringComparer.Ordinal);
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var name = FieldNames.Intern(ref json);

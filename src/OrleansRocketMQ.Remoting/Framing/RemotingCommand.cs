@@ -46,7 +46,7 @@ public sealed class RemotingCommand
     public string? Remark { get; init; }
 
     /// <summary>How the header was, or is to be, written.</summary>
-    public SerializeType SerializeType { get; init; } = SerializeType.Json;
+    public SerializeType SerializeType { get; set; } = SerializeType.Json;
 
     /// <summary>The bytes after the header.</summary>
     public ReadOnlyMemory<byte> Body { get; init; }
@@ -73,8 +73,20 @@ public sealed class RemotingCommand
     public string? this[string field] => _extFields is not null && _extFields.TryGetValue(field, out var value) ? value : null;
 
     /// <summary>A request with the given code.</summary>
-    public static RemotingCommand Request(int code, ReadOnlyMemory<byte> body = default, bool oneWay = false)
-        => new() { Code = code, Body = body, Flag = oneWay ? OneWayBit : 0 };
+    /// <param name="code">One of <see cref="RequestCodes"/>.</param>
+    /// <param name="body">The bytes after the header.</param>
+    /// <param name="oneWay">Whether no answer is wanted.</param>
+    /// <param name="fieldCount">How many fields are going to be set, to make room at once; 0: unknown.</param>
+    public static RemotingCommand Request(int code, ReadOnlyMemory<byte> body = default, bool oneWay = false, int fieldCount = 0)
+    {
+        var request = new RemotingCommand { Code = code, Body = body, Flag = oneWay ? OneWayBit : 0 };
+        if (fieldCount > 0)
+        {
+            request._extFields = new(fieldCount, StringComparer.Ordinal);
+        }
+
+        return request;
+    }
 
     /// <summary>A response to <paramref name="request"/>, written the way the request was.</summary>
     public static RemotingCommand Response(

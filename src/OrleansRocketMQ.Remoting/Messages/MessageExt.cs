@@ -64,7 +64,10 @@ public sealed class MessageExt
     /// <summary>The number the sender gave.</summary>
     public int Flag { get; init; }
 
-    /// <summary>Bits of <see cref="MessageSysFlag"/>.</summary>
+    /// <summary>
+    /// Bits of <see cref="MessageSysFlag"/> as stored. Unlike in Java, that of compression stays set though <see cref="Body"/>
+    /// is decompressed: it tells that the body is no slice of <see cref="Record"/>, and how the sender compressed it.
+    /// </summary>
     public int SysFlag { get; init; }
 
     /// <summary>The checksum of the stored body; CRC-32 without its highest bit.</summary>

@@ -67,20 +67,24 @@ public static class MessageProperties
         return properties;
     }
 
-    /// <summary>Finds one property in a stored table without decoding the others.</summary>
+    /// <summary>
+    /// Finds one property in a stored table without decoding the others. Of several with one name the last holds, as in
+    /// <see cref="Decode"/>: brokers add a batch's own properties behind those of each of its messages.
+    /// </summary>
     public static bool TryFind(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> utf8Name, out ReadOnlySpan<byte> value)
     {
+        var found = false;
+        value = default;
         foreach (var pair in new PropertyEnumerator(stored))
         {
             if (pair.Name.SequenceEqual(utf8Name))
             {
                 value = pair.Value;
-                return true;
+                found = true;
             }
         }
 
-        value = default;
-        return false;
+        return found;
     }
 
     private static void Check(string name, string? text, string what)

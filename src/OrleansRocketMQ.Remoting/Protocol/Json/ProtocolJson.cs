@@ -8,6 +8,7 @@ namespace OrleansRocketMQ.Protocol;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     PropertyNameCaseInsensitive = false)]
 [JsonSerializable(typeof(TopicRouteData))]
+[JsonSerializable(typeof(ClusterInfo))]
 [JsonSerializable(typeof(HeartbeatData))]
 [JsonSerializable(typeof(LockBatchRequest))]
 [JsonSerializable(typeof(LockBatchResponse))]

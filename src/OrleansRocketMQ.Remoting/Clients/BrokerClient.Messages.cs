@@ -1,0 +1,78 @@
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+public sealed partial class BrokerClient
+{
+    /// <summary>
+    /// CONSUMER_SEND_MSG_BACK: has the broker put a message that could not be consumed into the group's %RETRY% topic, or
+    /// into its %DLQ% topic when it has been tried often enough.
+    /// </summary>
+    /// <param name="address">The master of the broker set the message came from.</param>
+    /// <param name="brokerName">The name of that broker set.</param>
+    /// <param name="commitLogOffset">Where the message is, <see cref="MessageExt.CommitLogOffset"/>.</param>
+    /// <param name="consumerGroup">The group.</param>
+    /// <param name="delayLevel">When it comes back: a level of the broker; 0: later with each try; -1: never, it is dead.</param>
+    /// <param name="originMessageId">The message's id, <see cref="MessageExt.MessageId"/>.</param>
+    /// <param name="originTopic">The message's topic.</param>
+    /// <param name="maxReconsumeTimes">After how many tries it is dead; overrides the group's setting at the broker.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    public Task SendMessageBackAsync(
+        string address,
+        string brokerName,
+        long commitLogOffset,
+        string consumerGroup,
+        int delayLevel,
+        string? originMessageId,
+        string? originTopic,
+        int maxReconsumeTimes,
+        CancellationToken cancellationToken = default)
+        => InvokeAsync(
+            address,
+            RemotingCommand.Request(RequestCodes.ConsumerSendMessageBack, fieldCount: 8)
+                .Set("offset", commitLogOffset)
+                .Set("group", consumerGroup)
+                .Set("delayLevel", delayLevel)
+                .Set("originMsgId", originMessageId)
+                .Set("originTopic", originTopic)
+                .Set("unitMode", false)
+                .Set("maxReconsumeTimes", maxReconsumeTimes)
+                .Set("bname", brokerName),
+            PatientTimeout,
+            cancellationToken);
+
+    /// <summary>VIEW_MESSAGE_BY_ID: reads one message from the broker its id names.</summary>
+    /// <param name="offsetMessageId">The broker's id of the message, <see cref="MessageExt.OffsetMessageId"/>.</param>
+    /// <param name="topic">Its topic, if known.</param>
+    /// <param name="options">Null means <see cref="MessageDecoderOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <exception cref="RocketMQValidationException">The id is none of a broker.</exception>
+    /// <exception cref="BrokerResponseException">The broker has no message there.</exception>
+    public Task<MessageExt> ViewMessageAsync(
+        string offsetMessageId,
+        string? topic = null,
+        MessageDecoderOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        var (host, offset) = OffsetMessageId.Parse(offsetMessageId);
+        return ViewMessageAsync(host.ToString(), offset, topic, options, cancellationToken);
+    }
+
+    /// <summary>VIEW_MESSAGE_BY_ID: reads the message at a position of a broker's commit log.</summary>
+    /// <exception cref="BrokerResponseException">The broker has no message there.</exception>
+    public async Task<MessageExt> ViewMessageAsync(
+        string address,
+        long commitLogOffset,
+        string? topic = null,
+        MessageDecoderOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        var request = RemotingCommand.Request(RequestCodes.ViewMessageById).Set("offset", commitLogOffset).Set("topic", topic);
+        var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        var messages = MessageDecoder.DecodeAll(response.Body, string.Empty, options);
+        return messages.Count > 0
+            ? messages[0]
+            : throw new MessageFormatException("number of messages", "0", "the one asked for");
+    }
+}

@@ -1,0 +1,107 @@
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>Which offset is meant when several messages were stored at the time searched for. Mirrors <c>BoundaryType</c>.</summary>
+public enum OffsetBoundary
+{
+    /// <summary>The first of them.</summary>
+    Lower = 0,
+
+    /// <summary>The last of them.</summary>
+    Upper = 1,
+}
+
+public sealed partial class BrokerClient
+{
+    /// <summary>QUERY_CONSUMER_OFFSET: what a group has committed on a queue.</summary>
+    /// <param name="address">The broker.</param>
+    /// <param name="consumerGroup">The group.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="setZeroIfNotFound">
+    /// Whether a broker without a commit may answer 0 when the queue is young enough. Null leaves it to the broker, which
+    /// then does (as Java's client has it); false makes the answer null.
+    /// </param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>The offset, or null when the group has committed none (QUERY_NOT_FOUND).</returns>
+    public async Task<long?> QueryConsumerOffsetAsync(
+        string address,
+        string consumerGroup,
+        MessageQueue queue,
+        bool? setZeroIfNotFound = null,
+        CancellationToken cancellationToken = default)
+    {
+        var request = QueueRequest(RequestCodes.QueryConsumerOffset, queue).Set("consumerGroup", consumerGroup);
+        if (setZeroIfNotFound is { } zero)
+        {
+            request.Set("setZeroIfNotFound", zero);
+        }
+
+        var response = await Remoting.InvokeAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
+        return response.Code switch
+        {
+            ResponseCodes.Success => response.GetInt64("offset"),
+            ResponseCodes.QueryNotFound => null,
+            _ => throw Refused(address, request, response),
+        };
+    }
+
+    /// <summary>UPDATE_CONSUMER_OFFSET: commits an offset.</summary>
+    /// <param name="address">The broker, by rule the master.</param>
+    /// <param name="consumerGroup">The group.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="offset">The position of the next message to consume.</param>
+    /// <param name="oneWay">Whether to do without the broker's answer, as Java does while running. Default false.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    public async Task UpdateConsumerOffsetAsync(
+        string address,
+        string consumerGroup,
+        MessageQueue queue,
+        long offset,
+        bool oneWay = false,
+        CancellationToken cancellationToken = default)
+    {
+        var request = QueueRequest(RequestCodes.UpdateConsumerOffset, queue, oneWay)
+            .Set("consumerGroup", consumerGroup)
+            .Set("commitOffset", offset);
+        if (oneWay)
+        {
+            await Remoting.SendOneWayAsync(address, request, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await InvokeAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>GET_MAX_OFFSET: the position behind the last message of a queue.</summary>
+    public async Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+
+    /// <summary>GET_MIN_OFFSET: the position of the first message a queue still holds.</summary>
+    public async Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetMinOffset, queue), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+
+    /// <summary>SEARCH_OFFSET_BY_TIMESTAMP: where in a queue the messages stored at a time are.</summary>
+    /// <param name="address">The broker.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="timestamp">Milliseconds since 1970 UTC.</param>
+    /// <param name="boundary">Which of several offsets.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    public async Task<long> SearchOffsetAsync(
+        string address,
+        MessageQueue queue,
+        long timestamp,
+        OffsetBoundary boundary = OffsetBoundary.Lower,
+        CancellationToken cancellationToken = default)
+    {
+        var request = QueueRequest(RequestCodes.SearchOffsetByTimestamp, queue)
+            .Set("timestamp", timestamp)
+            .Set("boundaryType", boundary == OffsetBoundary.Upper ? "UPPER" : "LOWER");
+        return (await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+    }
+
+    /// <summary>GET_EARLIEST_MSG_STORETIME: when the first message a queue still holds was stored, milliseconds since 1970 UTC.</summary>
+    public async Task<long> GetEarliestMessageStoreTimeAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetEarliestMessageStoreTime, queue), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("timestamp");
+}

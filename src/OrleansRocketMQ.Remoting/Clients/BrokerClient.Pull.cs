@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+public sealed partial class BrokerClient
+{
+    /// <summary>PULL_MESSAGE or LITE_PULL_MESSAGE: asks for messages of a queue. They are not decoded yet, see <see cref="PullResult.Decode"/>.</summary>
+    /// <param name="address">The broker.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="timeout">How long to wait; null means the pull time-out of this client.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>A task to await once, as it is reused.</returns>
+    /// <exception cref="BrokerResponseException">
+    /// Among others with FLOW_CONTROL: the broker is busy, ask again soon; SUBSCRIPTION_NOT_EXIST or
+    /// SUBSCRIPTION_NOT_LATEST: it waits for a heartbeat.
+    /// </exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<PullResult> PullAsync(
+        string address,
+        PullRequest request,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
+    {
+        var command = CommandOf(in request);
+        var response = await Remoting.InvokeAsync(address, command, timeout ?? _pullTimeout, cancellationToken).ConfigureAwait(false);
+        PullStatus? status = response.Code switch
+        {
+            ResponseCodes.Success => PullStatus.Found,
+            ResponseCodes.PullNotFound => PullStatus.NoNewMessage,
+            ResponseCodes.PullRetryImmediately => PullStatus.NoMatchedMessage,
+            ResponseCodes.PullOffsetMoved => PullStatus.OffsetIllegal,
+            _ => null,
+        };
+        return status is null
+            ? throw Refused(address, command, response)
+            : new PullResult(
+                status.Value,
+                response.GetInt64("nextBeginOffset"),
+                response.GetInt64("minOffset"),
+                response.GetInt64("maxOffset"),
+                response.GetInt64("suggestWhichBrokerId", BrokerData.MasterId),
+                response.Body);
+    }
+
+    private static RemotingCommand CommandOf(in PullRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request.Queue, nameof(request));
+        return RemotingCommand.Request(request.LitePull ? RequestCodes.LitePullMessage : RequestCodes.PullMessage, fieldCount: 14)
+            .Set("consumerGroup", request.ConsumerGroup)
+            .Set("topic", request.Queue.Topic)
+            .Set("queueId", request.Queue.QueueId)
+            .Set("queueOffset", request.Offset)
+            .Set("maxMsgNums", request.MaxMessages)
+            .Set("sysFlag", (int)request.SysFlag)
+            .Set("commitOffset", request.CommitOffset)
+            .Set("suspendTimeoutMillis", (long)request.SuspendTimeout.TotalMilliseconds)
+            .Set("subscription", request.Expression)
+            .Set("subVersion", request.SubVersion)
+            .Set("expressionType", request.ExpressionType)
+            .Set("maxMsgBytes", request.MaxBytes)
+            .Set("bname", request.Queue.BrokerName);
+    }
+}

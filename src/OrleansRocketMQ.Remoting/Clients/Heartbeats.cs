@@ -1,0 +1,223 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>What heartbeats tell.</summary>
+internal interface IHeartbeatSource
+{
+    bool HasConsumers { get; }
+
+    bool HasProducers { get; }
+
+    HeartbeatData Describe();
+}
+
+/// <summary>
+/// Sends heartbeats to every broker in the routes: each when it is due, and at once to a broker that newly appeared or
+/// was connected again, for brokers forget a client with its connection. To one broker they go one after the other, so
+/// that an older description never overtakes a newer one.
+/// </summary>
+internal sealed class Heartbeats(
+    IHeartbeatSource source,
+    RouteTable routes,
+    BrokerClient brokers,
+    TimeSpan interval,
+    TimeProvider time,
+    ILogger logger)
+{
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Receiver> _receivers = new(StringComparer.Ordinal);
+    private readonly Reachability _reachability = new("Broker", logger);
+    private readonly Wakeup _wakeup = new(time);
+
+    /// <summary>The protocol level of a broker as it told in its last answer, or null when it has not answered yet.</summary>
+    public int? VersionOf(string address) => _receivers.TryGetValue(address, out var receiver) && receiver.Version > 0 ? receiver.Version : null;
+
+    /// <summary>All brokers get one as soon as the loop gets to it.</summary>
+    public void BeatSoon()
+    {
+        foreach (var receiver in _receivers.Values)
+        {
+            receiver.BeatNow = true;
+        }
+
+        _wakeup.Set();
+    }
+
+    /// <summary>Brokers that newly occur in routes get one.</summary>
+    public void RoutesChanged() => _wakeup.Set();
+
+    /// <summary>A connection to an address was opened; if it is a broker's that had heard of us before, it has forgotten us.</summary>
+    public void ConnectionOpened(string address)
+    {
+        // Before the first answer the first heartbeat is still to come, perhaps on this very connection.
+        if (_receivers.TryGetValue(address, out var receiver) && receiver.Version > 0)
+        {
+            receiver.BeatNow = true;
+            _wakeup.Set();
+        }
+    }
+
+    /// <summary>Sends one to all brokers now and waits for their answers.</summary>
+    /// <returns>The brokers that answered.</returns>
+    public async Task<IReadOnlyList<BrokerAddress>> BeatAllAsync(CancellationToken cancellationToken)
+    {
+        var targets = Targets();
+        var answered = await Task.WhenAll(targets.Select(target => BeatAsync(target, cancellationToken))).ConfigureAwait(false);
+        return [.. targets.Where((_, index) => answered[index])];
+    }
+
+    /// <summary>Runs an action for a broker while no heartbeat is under way to it.</summary>
+    public async Task BetweenBeatsAsync(string address, Func<Task> action, CancellationToken cancellationToken)
+    {
+        var receiver = ReceiverOf(address);
+        await receiver.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await action().ConfigureAwait(false);
+        }
+        finally
+        {
+            receiver.Turn.Release();
+        }
+    }
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        // Each runs by itself, so that a broker that does not answer holds up none of the others.
+        var running = new List<Task>();
+        try
+        {
+            while (true)
+            {
+                running.RemoveAll(static beat => beat.IsCompleted);
+                var targets = Targets();
+                Forget(targets);
+                running.AddRange(targets.Where(IsDue).Select(target => BeatAndWakeAsync(target, stopping)));
+                await _wakeup.WaitAsync(UntilNextIsDue(), stopping).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // Slaves need to know consumers only.
+    private List<BrokerAddress> Targets()
+        => source.HasConsumers ? [.. routes.Brokers]
+            : source.HasProducers ? [.. routes.Brokers.Where(broker => !broker.IsSlave)]
+            : [];
+
+    private bool IsDue(BrokerAddress target)
+    {
+        var receiver = ReceiverOf(target.Address);
+        return !receiver.UnderWay && (receiver.BeatNow || receiver.NextAt <= time.GetTimestamp());
+    }
+
+    private TimeSpan UntilNextIsDue()
+    {
+        var now = time.GetTimestamp();
+        var wait = interval;
+        foreach (var receiver in _receivers.Values.Where(receiver => !receiver.UnderWay))
+        {
+            var left = receiver.BeatNow ? TimeSpan.Zero : time.GetElapsedTime(now, receiver.NextAt);
+            wait = left < wait ? left : wait;
+        }
+
+        return wait;
+    }
+
+    private void Forget(List<BrokerAddress> targets)
+    {
+        foreach (var address in _receivers.Keys.Except(targets.Select(target => target.Address), StringComparer.Ordinal))
+        {
+            _receivers.TryRemove(address, out _);
+            _reachability.Forget(address);
+        }
+    }
+
+    private Receiver ReceiverOf(string address) => _receivers.GetOrAdd(address, static _ => new Receiver());
+
+    private async Task BeatAndWakeAsync(BrokerAddress target, CancellationToken stopping)
+    {
+        var receiver = ReceiverOf(target.Address);
+        receiver.UnderWay = true;
+        try
+        {
+            await BeatAsync(target, stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            receiver.UnderWay = false;
+            _wakeup.Set();
+        }
+    }
+
+    private async Task<bool> BeatAsync(BrokerAddress target, CancellationToken cancellationToken)
+    {
+        var receiver = ReceiverOf(target.Address);
+        await receiver.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // From here on a change asks for another one; what this one tells is looked up after that.
+            receiver.BeatNow = false;
+            var result = await brokers.HeartbeatAsync(target.Address, source.Describe(), cancellationToken).ConfigureAwait(false);
+            receiver.Failures = 0;
+            receiver.Version = result.BrokerVersion;
+            receiver.NextAt = After(interval);
+            _reachability.Succeeded(target.Address);
+            return true;
+        }
+        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
+        {
+            receiver.Failures++;
+            // A broker that accepts connections and closes them again must not get one heartbeat right after the other.
+            receiver.BeatNow = false;
+            receiver.NextAt = After(Backoff.Next(receiver.Failures, FirstRetry, interval));
+            _reachability.Failed(target.Address, exception);
+            return false;
+        }
+        finally
+        {
+            receiver.Turn.Release();
+        }
+    }
+
+    private long After(TimeSpan span) => time.GetTimestamp() + (long)(span.TotalSeconds * time.TimestampFrequency);
+
+    private sealed class Receiver
+    {
+        private volatile bool _beatNow = true;
+        private volatile bool _underWay;
+        private volatile int _version;
+
+        public SemaphoreSlim Turn { get; } = new(1, 1);
+
+        public bool BeatNow
+        {
+            get => _beatNow;
+            set => _beatNow = value;
+        }
+
+        public bool UnderWay
+        {
+            get => _underWay;
+            set => _underWay = value;
+        }
+
+        public int Version
+        {
+            get => _version;
+            set => _version = value;
+        }
+
+        public long NextAt { get; set; }
+
+        public int Failures { get; set; }
+    }
+}

@@ -1,0 +1,95 @@
+using OrleansRocketMQ.Connections;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>
+/// Settings of a <see cref="RocketMQClient"/>. Immutable. Mirrors <c>org.apache.rocketmq.client.ClientConfig</c>, whose
+/// defaults it takes.
+/// </summary>
+public sealed record RocketMQClientOptions
+{
+    /// <summary>The name servers, <c>host:port</c> each; at least one. See <see cref="ParseAddresses"/>.</summary>
+    public required IReadOnlyList<string> NameServerAddresses { get; init; }
+
+    /// <summary>
+    /// Who this client is to brokers and to the other members of its groups, in Java's form <c>ip@instance</c>. Must
+    /// differ from every other client's, or brokers take the two for one.
+    /// </summary>
+    public required string ClientId { get; init; }
+
+    /// <summary>Limits and time-outs of the connections.</summary>
+    public RemotingOptions Remoting { get; init; } = new();
+
+    /// <summary>How often routes are asked for again. Default 30 s (<c>pollNameServerInterval</c>).</summary>
+    public TimeSpan PollNameServerInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often every broker gets a heartbeat; brokers forget a client after 120 s. Default 30 s (<c>heartbeatBrokerInterval</c>).</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a pull waits for its answer; must be longer than brokers may hold it. Default 30 s (<c>consumerPullTimeoutMillis</c>).</summary>
+    public TimeSpan PullTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How received messages are decoded. Default: zlib bodies are decompressed, checksums are not checked.</summary>
+    public MessageDecoderOptions DecoderOptions { get; init; } = MessageDecoderOptions.Default;
+
+    /// <summary>Reads a list such as <c>a:9876;b:9876</c>; entries are separated by <c>;</c> or <c>,</c>.</summary>
+    /// <exception cref="RocketMQConfigurationException">There is no address in it, or one is not <c>host:port</c>.</exception>
+    public static IReadOnlyList<string> ParseAddresses(string? text)
+    {
+        var addresses = (text ?? string.Empty).Split([';', ','], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (addresses.Length == 0)
+        {
+            throw BadNameServer(text);
+        }
+
+        foreach (var address in addresses)
+        {
+            CheckAddress(address);
+        }
+
+        return [.. addresses.Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Checks the settings.</summary>
+    /// <exception cref="RocketMQConfigurationException">One is missing or out of range; the error names it.</exception>
+    public void Validate()
+    {
+        if (NameServerAddresses is not { Count: > 0 })
+        {
+            throw BadNameServer(null);
+        }
+
+        foreach (var address in NameServerAddresses)
+        {
+            CheckAddress(address);
+        }
+
+        if (string.IsNullOrWhiteSpace(ClientId))
+        {
+            throw new RocketMQConfigurationException(nameof(ClientId), ClientId, "a name no other client has, such as ip@instance");
+        }
+
+        CheckPositive(nameof(PollNameServerInterval), PollNameServerInterval);
+        CheckPositive(nameof(HeartbeatInterval), HeartbeatInterval);
+        CheckPositive(nameof(PullTimeout), PullTimeout);
+    }
+
+    private static void CheckAddress(string address)
+    {
+        if (!HostAndPort.TryParse(address, out _))
+        {
+            throw BadNameServer(address);
+        }
+    }
+
+    private static void CheckPositive(string field, TimeSpan value)
+    {
+        if (value <= TimeSpan.Zero)
+        {
+            throw new RocketMQConfigurationException(field, value, "a positive time");
+        }
+    }
+
+    private static RocketMQConfigurationException BadNameServer(string? value)
+        => new("NameServer", value, "one or more addresses host:port separated by ';'");
+}

@@ -1,0 +1,259 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>
+/// The routes of all topics somebody asked for, kept up to date by <see cref="RefreshAsync(CancellationToken)"/>, and
+/// the brokers that occur in them. A topic that does not exist stays watched and is found once it does. A route once
+/// known is kept while name servers have none or do not answer, so that their restart does not stop consumers.
+/// Thread-safe. Mirrors the tables of <c>MQClientInstance</c>.
+/// </summary>
+public sealed partial class RouteTable
+{
+    // Name servers serve thousands of clients; nobody gains from asking for hundreds of topics at once.
+    private const int ParallelRequests = 4;
+
+    private readonly ConcurrentDictionary<string, WatchedTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private readonly NameServerClient _nameServer;
+    private readonly ILogger _logger;
+    private volatile BrokerTable _brokers = BrokerTable.Empty;
+    private long _fetches;
+
+    /// <summary>Creates an empty table that asks the given name servers.</summary>
+    public RouteTable(NameServerClient nameServer, ILogger logger)
+    {
+        _nameServer = nameServer;
+        _logger = logger;
+    }
+
+    /// <summary>Raised with the new route when a topic's route became known or has changed, after the table has it.</summary>
+    public event Action<TopicRoute>? Changed;
+
+    /// <summary>The topics whose routes are asked for.</summary>
+    public IReadOnlyCollection<string> Topics => [.. _topics.Keys];
+
+    /// <summary>The names of all broker sets in all routes.</summary>
+    public IReadOnlyCollection<string> BrokerNames => _brokers.Names;
+
+    /// <summary>All members of all broker sets in all routes, masters and slaves.</summary>
+    public IReadOnlyList<BrokerAddress> Brokers => _brokers.Members;
+
+    /// <summary>The route of a topic if it is known; asks nobody.</summary>
+    public TopicRoute? Find(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Route : null;
+
+    /// <summary>Has the route of a topic asked for from the next refresh on.</summary>
+    public void Watch(string topic) => _topics.GetOrAdd(topic, static name => new WatchedTopic(name));
+
+    /// <summary>Forgets a topic, and the brokers that occur in no other route.</summary>
+    public void Unwatch(string topic)
+    {
+        if (_topics.TryRemove(topic, out var watched) && watched.Route is not null)
+        {
+            lock (_gate)
+            {
+                RebuildBrokers();
+            }
+        }
+    }
+
+    /// <summary>The route of a topic, asked for when it is not known yet; from now on it is watched.</summary>
+    /// <exception cref="TopicNotFoundException">The topic does not exist (yet).</exception>
+    /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
+    public ValueTask<TopicRoute> GetAsync(string topic, CancellationToken cancellationToken = default)
+    {
+        var watched = _topics.GetOrAdd(topic, static name => new WatchedTopic(name));
+        return watched.Route is { } route ? new(route) : new(FetchShared(watched).WaitAsync(cancellationToken));
+    }
+
+    /// <summary>Asks for one topic's route even when it is known; for use when a broker or queue turns out to be gone.</summary>
+    /// <exception cref="TopicNotFoundException">The topic does not exist (any more).</exception>
+    /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
+    public Task<TopicRoute> RefreshAsync(string topic, CancellationToken cancellationToken = default)
+        => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
+
+    /// <summary>Asks for the routes of all watched topics.</summary>
+    /// <exception cref="NameServerException">No name server gave a usable answer; known routes stay.</exception>
+    public Task RefreshAsync(CancellationToken cancellationToken = default) => Parallel.ForEachAsync(
+        _topics.Values,
+        new ParallelOptions { MaxDegreeOfParallelism = ParallelRequests, CancellationToken = cancellationToken },
+        async (watched, cancelled) =>
+        {
+            try
+            {
+                await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
+            }
+            catch (TopicNotFoundException)
+            {
+                // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
+            }
+        });
+
+    /// <summary>
+    /// Where to send requests for a broker set, by the rules of <c>findBrokerAddressInSubscribe</c>: the member asked for;
+    /// else, for a slave, the one with the next id; else any member, unless only this one will do.
+    /// </summary>
+    /// <returns>Null when no route names such a broker.</returns>
+    public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
+        => _brokers.Find(brokerName, brokerId, onlyThisBroker);
+
+    /// <summary>
+    /// Any broker that knows a topic, for questions every one of them can answer, such as for a group's members: of a
+    /// random broker set the master, else a random member. Mirrors <c>findBrokerAddrByTopic</c>.
+    /// </summary>
+    /// <returns>Null when the topic's route is not known or names no broker.</returns>
+    public BrokerAddress? FindAnyBroker(string topic)
+    {
+        if (Find(topic)?.Data.BrokerDatas is not { Count: > 0 } sets)
+        {
+            return null;
+        }
+
+        var set = sets[Random.Shared.Next(sets.Count)];
+        if (set.BrokerAddrs.Count == 0)
+        {
+            return null;
+        }
+
+        var id = set.BrokerAddrs.ContainsKey(BrokerData.MasterId) ? BrokerData.MasterId : set.BrokerAddrs.Keys.ElementAt(Random.Shared.Next(set.BrokerAddrs.Count));
+        return new(set.BrokerName, id, set.BrokerAddrs[id]);
+    }
+
+    private Task<TopicRoute> FetchShared(WatchedTopic watched)
+    {
+        lock (watched)
+        {
+            // Its own task: a caller that gives up must not take the answer from the others.
+            return watched.Fetching is { IsCompleted: false } fetching ? fetching : watched.Fetching = Task.Run(() => FetchAsync(watched));
+        }
+    }
+
+    private async Task<TopicRoute> FetchAsync(WatchedTopic watched)
+    {
+        TopicRoute route;
+        try
+        {
+            route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic).ConfigureAwait(false));
+        }
+        catch (TopicNotFoundException) when (watched.Route is not null)
+        {
+            if (!watched.Missing)
+            {
+                watched.Missing = true;
+                Log.RouteGone(_logger, watched.Topic);
+            }
+
+            throw;
+        }
+
+        watched.Missing = false;
+        lock (_gate)
+        {
+            watched.FetchedAs = ++_fetches;
+            if (route.SameAs(watched.Route))
+            {
+                return watched.Route!;
+            }
+
+            watched.Route = route;
+            RebuildBrokers();
+        }
+
+        Log.RouteChanged(_logger, route);
+        Raise(route);
+        return route;
+    }
+
+    // What was learnt last about a broker set holds, as another topic's route may be older.
+    private void RebuildBrokers() => _brokers = BrokerTable.From(_topics.Values
+        .Where(watched => watched.Route is not null)
+        .OrderBy(watched => watched.FetchedAs)
+        .SelectMany(watched => watched.Route!.Data.BrokerDatas));
+
+    private void Raise(TopicRoute route)
+    {
+        try
+        {
+            Changed?.Invoke(route);
+        }
+        catch (Exception exception)
+        {
+            Log.HandlerFailed(_logger, route.Topic, exception);
+        }
+    }
+
+    private sealed class WatchedTopic(string topic)
+    {
+        private volatile TopicRoute? _route;
+
+        public string Topic { get; } = topic;
+
+        public TopicRoute? Route
+        {
+            get => _route;
+            set => _route = value;
+        }
+
+        public long FetchedAs { get; set; }
+
+        public bool Missing { get; set; }
+
+        public Task<TopicRoute>? Fetching { get; set; }
+    }
+
+    private sealed class BrokerTable(FrozenDictionary<string, SortedList<long, string>> sets)
+    {
+        public static BrokerTable Empty { get; } = new(FrozenDictionary<string, SortedList<long, string>>.Empty);
+
+        public IReadOnlyList<BrokerAddress> Members { get; } =
+            [.. sets.OrderBy(set => set.Key, StringComparer.Ordinal).SelectMany(set => set.Value.Select(member => new BrokerAddress(set.Key, member.Key, member.Value)))];
+
+        public IReadOnlyCollection<string> Names => sets.Keys;
+
+        public static BrokerTable From(IEnumerable<BrokerData> oldestFirst)
+        {
+            var sets = new Dictionary<string, SortedList<long, string>>(StringComparer.Ordinal);
+            foreach (var broker in oldestFirst)
+            {
+                sets[broker.BrokerName] = new(broker.BrokerAddrs.ToDictionary());
+            }
+
+            return new(sets.ToFrozenDictionary(StringComparer.Ordinal));
+        }
+
+        public BrokerAddress? Find(string brokerName, long brokerId, bool onlyThisBroker)
+        {
+            if (!sets.TryGetValue(brokerName, out var members) || members.Count == 0)
+            {
+                return null;
+            }
+
+            if (members.TryGetValue(brokerId, out var address))
+            {
+                return new(brokerName, brokerId, address);
+            }
+
+            if (brokerId != BrokerData.MasterId && members.TryGetValue(brokerId + 1, out address))
+            {
+                return new(brokerName, brokerId + 1, address);
+            }
+
+            return onlyThisBroker ? null : new(brokerName, members.GetKeyAtIndex(0), members.GetValueAtIndex(0));
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(22, LogLevel.Information, "Route changed. {Route}")]
+        public static partial void RouteChanged(ILogger logger, TopicRoute route);
+
+        [LoggerMessage(23, LogLevel.Warning, "The name server has no route for topic {Topic} any more; the last one known stays in use")]
+        public static partial void RouteGone(ILogger logger, string topic);
+
+        [LoggerMessage(24, LogLevel.Error, "A handler of the changed route of topic {Topic} failed")]
+        public static partial void HandlerFailed(ILogger logger, string topic, Exception exception);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Globalization;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>
+/// Where a topic's queues are, and which of them can be read and written. Immutable. Mirrors
+/// <c>MQClientInstance.topicRouteData2TopicSubscribeInfo / topicRouteData2TopicPublishInfo</c>.
+/// </summary>
+public sealed class TopicRoute
+{
+    private TopicRoute(string topic, TopicRouteData data)
+    {
+        Topic = topic;
+        Data = data;
+        ReadQueues = Queues(data.QueueDatas.Where(queues => queues.IsReadable).Select(queues => (queues.BrokerName, queues.ReadQueueNums)));
+        WriteQueues = Queues(OrderedBrokers(data.OrderTopicConf) ?? WritableBrokers(data));
+    }
+
+    /// <summary>The topic.</summary>
+    public string Topic { get; }
+
+    /// <summary>What the name server told.</summary>
+    public TopicRouteData Data { get; }
+
+    /// <summary>The queues consumers read, in order: those of brokers on which the topic may be read.</summary>
+    public IReadOnlyList<MessageQueue> ReadQueues { get; }
+
+    /// <summary>The queues producers write, in order: those of brokers that have a master and on which the topic may be written.</summary>
+    public IReadOnlyList<MessageQueue> WriteQueues { get; }
+
+    /// <summary>Works out the queues of a route.</summary>
+    public static TopicRoute From(string topic, TopicRouteData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return new(topic, data);
+    }
+
+    /// <summary>Whether both tell the same, in whatever order the name server wrote it.</summary>
+    public bool SameAs(TopicRoute? other)
+        => other is not null
+            && Topic == other.Topic
+            && Data.OrderTopicConf == other.Data.OrderTopicConf
+            && SameSet(Data.QueueDatas, other.Data.QueueDatas, static queues => queues.BrokerName, static (left, right) => left == right)
+            && SameSet(Data.BrokerDatas, other.Data.BrokerDatas, static broker => broker.BrokerName, SameBroker);
+
+    /// <inheritdoc/>
+    public override string ToString()
+        => string.Create(CultureInfo.InvariantCulture, $"{Topic}: {ReadQueues.Count} queues to read, {WriteQueues.Count} to write on {string.Join(", ", Data.BrokerDatas.Select(broker => broker.BrokerName))}");
+
+    private static MessageQueue[] Sorted(IEnumerable<MessageQueue> queues)
+    {
+        MessageQueue[] sorted = [.. queues.Distinct()];
+        Array.Sort(sorted);
+        return sorted;
+    }
+
+    private static IEnumerable<(string BrokerName, int Count)> WritableBrokers(TopicRouteData data)
+    {
+        var withMaster = data.BrokerDatas.Where(broker => broker.BrokerAddrs.ContainsKey(BrokerData.MasterId)).Select(broker => broker.BrokerName).ToHashSet(StringComparer.Ordinal);
+        return data.QueueDatas.Where(queues => queues.IsWritable && withMaster.Contains(queues.BrokerName)).Select(queues => (queues.BrokerName, queues.WriteQueueNums));
+    }
+
+    // "broker-a:4;broker-b:4", which an administrator wrote; null when there is no such setting or it makes no sense.
+    private static List<(string BrokerName, int Count)>? OrderedBrokers(string? setting)
+    {
+        if (string.IsNullOrEmpty(setting))
+        {
+            return null;
+        }
+
+        var brokers = new List<(string, int)>();
+        foreach (var item in setting.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var colon = item.LastIndexOf(':');
+            if (colon <= 0 || !int.TryParse(item.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+            {
+                return null;
+            }
+
+            brokers.Add((item[..colon], count));
+        }
+
+        return brokers;
+    }
+
+    private static bool SameBroker(BrokerData left, BrokerData right)
+        => left.BrokerName == right.BrokerName
+            && left.Cluster == right.Cluster
+            && left.EnableActingMaster == right.EnableActingMaster
+            && left.BrokerAddrs.Count == right.BrokerAddrs.Count
+            && left.BrokerAddrs.All(member => right.BrokerAddrs.TryGetValue(member.Key, out var address) && address == member.Value);
+
+    private static bool SameSet<T>(IReadOnlyList<T> left, IReadOnlyList<T> right, Func<T, string> key, Func<T, T, bool> same)
+        => left.Count == right.Count
+            && left.OrderBy(key, StringComparer.Ordinal).Zip(right.OrderBy(key, StringComparer.Ordinal)).All(pair => same(pair.First, pair.Second));
+
+    private MessageQueue[] Queues(IEnumerable<(string BrokerName, int Count)> brokers)
+        => Sorted(brokers.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id))));
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Producing;
+
+/// <summary>A message made ready once, to be sent to one queue or, when that fails, to another.</summary>
+internal sealed class OutgoingMessage
+{
+    private readonly SendMessageRequest _template;
+
+    private OutgoingMessage(Message message, SendMessageRequest template, string messageId)
+    {
+        Message = message;
+        MessageId = messageId;
+        _template = template;
+    }
+
+    public Message Message { get; }
+
+    public string MessageId { get; }
+
+    public static OutgoingMessage Of(Message message, ProducerOptions options, TimeProvider time)
+    {
+        MessageChecks.Check(message, options.MaxMessageSize);
+        GiveId(message);
+        var sysFlag = message[MessageProperties.TransactionPrepared] is { } prepared && bool.TryParse(prepared, out var half) && half
+            ? MessageSysFlag.TransactionPrepared
+            : 0;
+        var body = message.Body;
+        if (body.Length >= options.CompressBodyFrom)
+        {
+            body = ZlibDecompressor.Compress(body.Span);
+            sysFlag |= MessageSysFlag.Compressed | ((int)CompressionType.Zlib << 8);
+        }
+
+        // Brokers take these two from the header; in other topics they are properties like any other.
+        var retry = SystemTopics.IsRetry(message.Topic);
+        var reconsumeTimes = retry ? NumberIn(message, MessageProperties.ReconsumeTime) : null;
+        var maxReconsumeTimes = retry ? NumberIn(message, MessageProperties.MaxReconsumeTimes) : null;
+        return new(
+            message,
+            new SendMessageRequest
+            {
+                ProducerGroup = options.Group,
+                Topic = message.Topic,
+                BrokerName = string.Empty,
+                QueueId = -1,
+                Body = body,
+                BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
+                Properties = Properties(retry
+                    ? message.Properties.Where(property => property.Key is not (MessageProperties.ReconsumeTime or MessageProperties.MaxReconsumeTimes))
+                    : message.Properties),
+                SysFlag = sysFlag,
+                Flag = message.Flag,
+                DefaultTopic = options.DefaultTopic,
+                DefaultTopicQueueNums = options.DefaultTopicQueueNums,
+                ReconsumeTimes = reconsumeTimes ?? 0,
+                MaxReconsumeTimes = maxReconsumeTimes,
+            },
+            message[MessageProperties.UniqueKey]!);
+    }
+
+    public static OutgoingMessage OfBatch(IReadOnlyList<Message> messages, ProducerOptions options, TimeProvider time)
+    {
+        MessageChecks.CheckBatch(messages, options.MaxMessageSize);
+        foreach (var message in messages)
+        {
+            GiveId(message);
+        }
+
+        // The batch as a whole counts as a message of its own, with an id of its own.
+        var whole = new Message(messages[0].Topic, MessageBatchCodec.Encode(messages));
+        whole[MessageProperties.WaitStoreMessageOk] = messages[0][MessageProperties.WaitStoreMessageOk];
+        GiveId(whole);
+        MessageChecks.CheckSize("the batch", whole.Body.Length, options.MaxMessageSize);
+        return new(
+            whole,
+            new SendMessageRequest
+            {
+                ProducerGroup = options.Group,
+                Topic = whole.Topic,
+                BrokerName = string.Empty,
+                QueueId = -1,
+                Body = whole.Body,
+                BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
+                Properties = Properties(whole.Properties),
+                DefaultTopic = options.DefaultTopic,
+                DefaultTopicQueueNums = options.DefaultTopicQueueNums,
+                Batch = true,
+            },
+            string.Join(',', messages.Select(message => message[MessageProperties.UniqueKey])));
+    }
+
+    public SendMessageRequest To(MessageQueue queue) => _template with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
+
+    private static void GiveId(Message message)
+    {
+        message[MessageProperties.UniqueKey] ??= UniqueMessageId.OfThisProcess.Next();
+        // Java's messages say from the start that the broker is to wait until they are stored.
+        message[MessageProperties.WaitStoreMessageOk] ??= "true";
+    }
+
+    private static string Properties(IEnumerable<KeyValuePair<string, string>> properties)
+    {
+        var text = MessageProperties.Encode(properties);
+        var length = System.Text.Encoding.UTF8.GetByteCount(text);
+        return length <= short.MaxValue
+            ? text
+            : throw new RocketMQValidationException("Length of the properties", length, $"at most {short.MaxValue} bytes");
+    }
+
+    private static int? NumberIn(Message message, string property)
+    {
+        if (message[property] is not { } text)
+        {
+            return null;
+        }
+
+        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new RocketMQValidationException($"Property {property}", text, "a whole number");
+    }
+}

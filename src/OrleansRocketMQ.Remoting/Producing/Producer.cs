@@ -1,0 +1,247 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Producing;
+
+/// <summary>
+/// Sends messages. Messages get an id (<c>UNIQ_KEY</c>) and <c>WAIT=true</c> when they have none. Thread-safe; a message
+/// must not be changed while it is being sent. Mirrors <c>DefaultMQProducer</c>.
+/// </summary>
+public sealed partial class Producer : IAsyncDisposable
+{
+    private readonly RoundRobinSelector _roundRobin = new();
+    private readonly RocketMQClient _client;
+    private readonly bool _ownsClient;
+    private readonly ILogger _logger;
+    private readonly PublishQueues _queues;
+    private int _disposed;
+
+    /// <summary>Creates a producer on a client that others may use, too.</summary>
+    /// <param name="client">The client; belongs to the caller, who starts and stops it.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="loggerFactory">Where to log.</param>
+    /// <exception cref="RocketMQValidationException">A setting is missing or out of range.</exception>
+    public Producer(RocketMQClient client, ProducerOptions options, ILoggerFactory loggerFactory)
+        : this(client, options, loggerFactory, ownsClient: false)
+    {
+    }
+
+    /// <summary>Creates a producer with a client of its own, and starts it.</summary>
+    /// <param name="clientOptions">The settings of the client.</param>
+    /// <param name="options">The settings of the producer.</param>
+    /// <param name="loggerFactory">Where to log.</param>
+    /// <param name="timeProvider">The clock; null means the system's.</param>
+    /// <exception cref="RocketMQValidationException">A setting is missing or out of range.</exception>
+    public Producer(RocketMQClientOptions clientOptions, ProducerOptions options, ILoggerFactory loggerFactory, TimeProvider? timeProvider = null)
+        : this(new RocketMQClient(clientOptions, loggerFactory, timeProvider), options, loggerFactory, ownsClient: true)
+    {
+        _client.Start();
+    }
+
+    private Producer(RocketMQClient client, ProducerOptions options, ILoggerFactory loggerFactory, bool ownsClient)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
+        options.Validate();
+        Options = options;
+        _client = client;
+        _ownsClient = ownsClient;
+        _logger = loggerFactory.CreateLogger<Producer>();
+        _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
+        client.RegisterProducer(options.Group);
+    }
+
+    /// <summary>The settings.</summary>
+    public ProducerOptions Options { get; }
+
+    /// <summary>The queues of a topic that can be written, in order; for a topic yet to be made, those it will have.</summary>
+    /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    public ValueTask<IReadOnlyList<MessageQueue>> GetQueuesAsync(string topic, CancellationToken cancellationToken = default)
+        => _queues.GetAsync(topic, cancellationToken);
+
+    /// <summary>Sends a message to the next queue; when that fails, to one of another broker if there is one.</summary>
+    /// <exception cref="RocketMQValidationException">The message cannot be sent: its topic, size or a property is not allowed.</exception>
+    /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    /// <exception cref="BrokerResponseException">A broker refused it in a way that others would, too.</exception>
+    /// <exception cref="SendFailedException">All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.</exception>
+    public Task<SendResult> SendAsync(Message message, CancellationToken cancellationToken = default)
+        => SendWithRetriesAsync(OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider), cancellationToken);
+
+    /// <summary>Sends a message to the queue a selector chooses. Not tried again elsewhere, as that would break the order.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="selector">Chooses the queue.</param>
+    /// <param name="argument">Given to the selector.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <exception cref="SendFailedException">The broker could not be reached or did not answer.</exception>
+    /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
+    public async Task<SendResult> SendAsync(Message message, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(selector);
+        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
+        var queues = await _queues.GetAsync(message.Topic, cancellationToken).ConfigureAwait(false);
+        return await SendOnceAsync(outgoing, selector.Select(queues, message, argument), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a message to a certain queue.</summary>
+    /// <exception cref="RocketMQValidationException">The message cannot be sent, or the queue is of another topic.</exception>
+    /// <exception cref="SendFailedException">The broker could not be reached or did not answer.</exception>
+    /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
+    public Task<SendResult> SendAsync(Message message, MessageQueue queue, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
+        return queue.Topic == message.Topic
+            ? SendOnceAsync(outgoing, queue, cancellationToken)
+            : throw new RocketMQValidationException("Topic of the queue", queue.Topic, $"'{message.Topic}', that of the message");
+    }
+
+    /// <summary>Sends several messages of one topic as one request; they come to lie side by side in one queue.</summary>
+    /// <exception cref="RocketMQValidationException">The list is empty, its messages do not go together, or they are too large together.</exception>
+    /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
+    public Task<SendResult> SendAsync(IReadOnlyList<Message> messages, CancellationToken cancellationToken = default)
+        => SendWithRetriesAsync(OutgoingMessage.OfBatch(messages, Options, _client.Remoting.TimeProvider), cancellationToken);
+
+    /// <summary>Sends several messages of one topic as one request to the queue a selector chooses for the first of them.</summary>
+    /// <inheritdoc cref="SendAsync(IReadOnlyList{Message},CancellationToken)"/>
+    public async Task<SendResult> SendAsync(IReadOnlyList<Message> messages, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(selector);
+        var outgoing = OutgoingMessage.OfBatch(messages, Options, _client.Remoting.TimeProvider);
+        var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
+        return await SendOnceAsync(outgoing, selector.Select(queues, messages[0], argument), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a message without asking whether it was stored.</summary>
+    /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
+    /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
+    public async Task SendOneWayAsync(Message message, IQueueSelector? selector = null, object? argument = null, CancellationToken cancellationToken = default)
+    {
+        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
+        var queues = await _queues.GetAsync(message.Topic, cancellationToken).ConfigureAwait(false);
+        var queue = (selector ?? _roundRobin).Select(queues, message, argument);
+        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
+        await _client.Brokers.SendOneWayAsync(address, outgoing.To(queue), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Leaves the group and, if the producer made its client, stops that.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _client.UnregisterProducerAsync(Options.Group).ConfigureAwait(false);
+        if (_ownsClient)
+        {
+            await _client.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<SendResult> SendOnceAsync(OutgoingMessage outgoing, MessageQueue queue, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AttemptAsync(outgoing, queue, Options.SendTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RocketMQNetworkException or RocketMQTimeoutException)
+        {
+            throw new SendFailedException($"Message {outgoing.MessageId} could not be sent to {queue}: {exception.Message}", exception);
+        }
+    }
+
+    private async Task<SendResult> SendWithRetriesAsync(OutgoingMessage outgoing, CancellationToken cancellationToken)
+    {
+        var time = _client.Remoting.TimeProvider;
+        var start = time.GetTimestamp();
+        var topic = outgoing.Message.Topic;
+        var queues = await _queues.GetAsync(topic, cancellationToken).ConfigureAwait(false);
+        var tried = new List<string>();
+        Exception? failure = null;
+        SendResult? notSafe = null;
+        for (var left = Options.SendTimeout; tried.Count <= Options.RetryTimes && left > TimeSpan.Zero; left = Options.SendTimeout - time.GetElapsedTime(start))
+        {
+            var queue = _roundRobin.SelectAvoiding(queues, outgoing.Message, tried.LastOrDefault());
+            tried.Add(queue.BrokerName);
+            try
+            {
+                var result = await AttemptAsync(outgoing, queue, left, cancellationToken).ConfigureAwait(false);
+                if (result.Status == SendStatus.Ok || !Options.RetryWhenNotStoredOk)
+                {
+                    return result;
+                }
+
+                notSafe = result;
+            }
+            catch (Exception exception) when (MayWorkElsewhere(exception))
+            {
+                Log.AttemptFailed(_logger, outgoing.MessageId, queue, exception.Message);
+                failure = exception;
+            }
+        }
+
+        _queues.Forget(topic);
+        return notSafe ?? throw new SendFailedException(
+            $"Message {outgoing.MessageId} of topic '{topic}' could not be sent. Tried brokers {string.Join(", ", tried)} within {Options.SendTimeout.TotalMilliseconds:0} ms, at last: {failure?.Message}",
+            failure);
+    }
+
+    private async Task<SendResult> AttemptAsync(OutgoingMessage outgoing, MessageQueue queue, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
+        var response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+        var result = new SendResult
+        {
+            Status = response.Code switch
+            {
+                ResponseCodes.FlushDiskTimeout => SendStatus.FlushDiskTimeout,
+                ResponseCodes.FlushSlaveTimeout => SendStatus.FlushSlaveTimeout,
+                ResponseCodes.SlaveNotAvailable => SendStatus.SlaveNotAvailable,
+                _ => SendStatus.Ok,
+            },
+            MessageId = outgoing.MessageId,
+            OffsetMessageId = response.OffsetMessageId,
+            Queue = queue with { QueueId = response.QueueId },
+            QueueOffset = response.QueueOffset,
+            TransactionId = response.TransactionId,
+        };
+        return string.IsNullOrEmpty(response.RegionId) ? result : result with { RegionId = response.RegionId };
+    }
+
+    private async ValueTask<string> MasterOfAsync(MessageQueue queue, CancellationToken cancellationToken)
+    {
+        if (_client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true) is { } known)
+        {
+            return known.Address;
+        }
+
+        try
+        {
+            await _client.Routes.RefreshAsync(queue.Topic, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TopicNotFoundException)
+        {
+            // Yet to be made; then its broker must be known by the default topic.
+        }
+
+        return _client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address
+            ?? throw new BrokerNotAvailableException($"Broker '{queue.BrokerName}' of {queue} has no master.");
+    }
+
+    private static bool MayWorkElsewhere(Exception exception) => exception switch
+    {
+        RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
+        BrokerResponseException refused => refused.ResponseCode is ResponseCodes.SystemError or ResponseCodes.SystemBusy
+            or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission or ResponseCodes.GoAway,
+        _ => false,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(31, LogLevel.Warning, "Sending message {MessageId} to {Queue} failed: {Reason}")]
+        public static partial void AttemptFailed(ILogger logger, string messageId, MessageQueue queue, string reason);
+    }
+}

@@ -1,0 +1,146 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Tests.Support;
+
+namespace OrleansRocketMQ.Tests.Clients;
+
+public sealed class NameServerClientTests : IAsyncLifetime
+{
+    private const string Route = """{"brokerDatas":[{"brokerAddrs":{"0":"10.0.0.1:10911"},"brokerName":"b","cluster":"c"}],"queueDatas":[{"brokerName":"b","perm":6,"readQueueNums":2,"writeQueueNums":2}]}""";
+
+    private readonly TestLog _log = new();
+    private readonly ScriptedPeer _server = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(Route)));
+    private readonly RemotingClient _remoting;
+
+    public NameServerClientTests() => _remoting = new RemotingClient(
+        new RemotingOptions { ReconnectBackoff = TimeSpan.FromMilliseconds(1), MaxReconnectBackoff = TimeSpan.FromMilliseconds(1), RequestTimeout = Eventually.Deadline },
+        TimeProvider.System,
+        _log);
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _remoting.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_route_is_asked_for_as_standard_JSON()
+    {
+        var route = await Client(_server.Address).GetRouteAsync("T").InTime();
+        Assert.Equal("10.0.0.1:10911", route.BrokerDatas[0].BrokerAddrs[0]);
+        var request = Assert.Single(_server.Received);
+        Assert.Equal(new Dictionary<string, string> { ["topic"] = "T", ["acceptStandardJsonOnly"] = "true" }, request.ExtFields.ToDictionary());
+    }
+
+    [Fact]
+    public async Task A_route_with_bare_keys_of_an_old_server_is_read()
+    {
+        await using var old = ScriptedPeer.Answering(request => RemotingCommand.Response(
+            request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(Route.Replace("\"0\"", "0", StringComparison.Ordinal))));
+        Assert.Equal("10.0.0.1:10911", (await Client(old.Address).GetRouteAsync("T").InTime()).BrokerDatas[0].BrokerAddrs[0]);
+    }
+
+    [Fact]
+    public async Task A_topic_without_a_route_is_told_as_such_without_asking_the_other_servers()
+    {
+        await using var first = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.TopicNotExist));
+        await using var second = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.TopicNotExist));
+        var error = await Assert.ThrowsAsync<TopicNotFoundException>(() => Client(first.Address, second.Address).GetRouteAsync("T").InTime());
+        Assert.Equal("T", error.Topic);
+        Assert.Equal(1, first.Received.Count + second.Received.Count);
+    }
+
+    [Fact]
+    public async Task The_next_server_is_asked_when_one_fails_and_stays_in_use()
+    {
+        await using var broken = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.SystemError, "name server not ready"));
+        await using var nonsense = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.Success, body: "<html>"u8.ToArray()));
+        var client = Client(broken.Address, $"127.0.0.1:{ScriptedPeer.FreePort()}", nonsense.Address, _server.Address);
+        for (var round = 0; round < 5; round++)
+        {
+            await client.GetRouteAsync("T").InTime();
+        }
+
+        Assert.Equal(5, _server.Received.Count);
+        Assert.InRange(broken.Received.Count, 0, 1);
+        Assert.InRange(nonsense.Received.Count, 0, 1);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_answer_is_left_after_the_time_out()
+    {
+        var time = new ManualTime();
+        await using var remoting = new RemotingClient(new RemotingOptions(), time, _log);
+        await using var silent = new ScriptedPeer();
+        var client = new NameServerClient(remoting, [silent.Address, _server.Address], _log);
+        for (var round = 0; round < 3; round++)
+        {
+            var askedBefore = silent.Received.Count;
+            var asking = client.GetRouteAsync("T");
+            await Eventually.Holds(() => asking.IsCompleted || silent.Received.Count > askedBefore);
+            if (silent.Received.Count > askedBefore)
+            {
+                time.Advance(remoting.Options.RequestTimeout + TimeSpan.FromSeconds(1));
+            }
+
+            await asking.InTime();
+        }
+
+        Assert.InRange(silent.Received.Count, 0, 1);
+    }
+
+    [Fact]
+    public async Task When_all_fail_each_was_asked_once_and_the_error_holds_every_reason()
+    {
+        await using var first = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.SystemError, "first reason"));
+        await using var second = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.SystemBusy, "second reason"));
+        var client = Client(first.Address, second.Address);
+        var error = await Assert.ThrowsAsync<NameServerException>(() => client.GetRouteAsync("T").InTime());
+        Assert.Contains("first reason", error.Message, StringComparison.Ordinal);
+        Assert.Contains("second reason", error.Message, StringComparison.Ordinal);
+        Assert.Equal(2, Assert.IsType<AggregateException>(error.InnerException).InnerExceptions.Count);
+        Assert.Equal((1, 1), (first.Received.Count, second.Received.Count));
+    }
+
+    [Fact]
+    public async Task A_failing_server_is_logged_once_when_it_goes_and_once_when_it_is_back()
+    {
+        var fails = true;
+        await using var server = ScriptedPeer.Answering(request => RemotingCommand.Response(
+            request, fails ? ResponseCodes.SystemError : ResponseCodes.Success, body: Encoding.UTF8.GetBytes(Route)));
+        var client = Client(server.Address);
+        for (var round = 0; round < 3; round++)
+        {
+            await Assert.ThrowsAsync<NameServerException>(() => client.GetRouteAsync("T").InTime());
+        }
+
+        fails = false;
+        await client.GetRouteAsync("T").InTime();
+        await client.GetRouteAsync("T").InTime();
+        Assert.Equal(1, _log.Count(LogLevel.Warning));
+        Assert.Equal(1, _log.Count(LogLevel.Information));
+    }
+
+    [Fact]
+    public void Addresses_are_read_from_a_list()
+    {
+        Assert.Equal(["a:9876", "b:9876", "c:1"], RocketMQClientOptions.ParseAddresses(" a:9876; b:9876 ,c:1;a:9876;"));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData(";")]
+    [InlineData("a")]
+    [InlineData("a:9876;b:x")]
+    public void A_list_without_an_address_or_with_a_wrong_one_is_refused_by_name(string? text)
+        => Assert.Equal("NameServer", Assert.Throws<RocketMQConfigurationException>(() => RocketMQClientOptions.ParseAddresses(text)).Field);
+
+    private NameServerClient Client(params string[] addresses) => new(_remoting, addresses, _log);
+}
