@@ -234,7 +234,7 @@ internal sealed partial class QueueShepherd(
         try
         {
             var owner = await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).EnsureStartedAsync().ConfigureAwait(false);
-            return owner.Equals(silo);
+            return silo.Equals(owner);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {

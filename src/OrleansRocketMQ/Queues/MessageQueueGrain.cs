@@ -13,11 +13,11 @@ namespace OrleansRocketMQ.Queues;
 [Alias("OrleansRocketMQ.IMessageQueueGrain")]
 internal interface IMessageQueueGrain : IGrainWithStringKey
 {
-    /// <summary>Starts the queue unless it runs, and tells on which silo.</summary>
+    /// <summary>Starts the queue unless it runs, and tells on which silo; null when it is about to leave the silo it is on.</summary>
     [Alias("EnsureStarted")]
-    Task<SiloAddress> EnsureStartedAsync();
+    Task<SiloAddress?> EnsureStartedAsync();
 
-    /// <summary>Ends what is in work, commits, and leaves this silo.</summary>
+    /// <summary>Ends what is in work, commits, and goes to the silo that owns the queue now. Has no effect where that is this one.</summary>
     [Alias("Release")]
     Task ReleaseAsync();
 
@@ -47,23 +47,48 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
         _consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", $"own {queue}");
     }
 
-    public Task<SiloAddress> EnsureStartedAsync()
+    /// <summary>The silo that owns the queue, as this one sees it.</summary>
+    private SiloAddress? Owner => _consumer.View.SiloOf(_queue);
+
+    public async Task<SiloAddress?> EnsureStartedAsync()
     {
-        _pump ??= _consumer.StartQueue(_queue);
-        return Task.FromResult(_silo);
+        if (_silo.Equals(Owner))
+        {
+            _pump = _consumer.StartQueue(_queue);
+            return _silo;
+        }
+
+        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation
+        // would not make him forget it: each of his calls would bring the grain to life here again.
+        if (_pump is not null)
+        {
+            return _silo;
+        }
+
+        await LeaveAsync();
+        return null;
     }
 
-    public async Task ReleaseAsync()
-    {
-        await StopAsync();
-        DeactivateOnIdle();
-    }
+    public Task ReleaseAsync() => _silo.Equals(Owner) ? Task.CompletedTask : LeaveAsync();
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
         ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
         : _pump.Describe() with { Silo = _silo.ToString() });
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => StopAsync();
+
+    private async Task LeaveAsync()
+    {
+        await StopAsync();
+        if (Owner is null)
+        {
+            DeactivateOnIdle();
+        }
+        else
+        {
+            MigrateOnIdle();
+        }
+    }
 
     private async Task StopAsync()
     {
