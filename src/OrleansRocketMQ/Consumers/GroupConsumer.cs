@@ -15,6 +15,7 @@ namespace OrleansRocketMQ.Consumers;
 internal sealed partial class GroupConsumer
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
@@ -77,19 +78,26 @@ internal sealed partial class GroupConsumer
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue)
     {
-        if (IsStopping)
+        // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
+        lock (_gate)
         {
-            throw new ConsumerStateException(Group, "stopping", $"start {queue}");
-        }
+            if (IsStopping)
+            {
+                throw new ConsumerStateException(Group, "stopping", $"start {queue}");
+            }
 
-        var fresh = new QueuePump(queue, this, _time, _loggers.CreateLogger<QueuePump>());
-        var pump = Pumps.GetOrAdd(queue, fresh);
-        if (ReferenceEquals(pump, fresh))
-        {
+            if (Pumps.TryGetValue(queue, out var running))
+            {
+                return running.Stopping.IsCancellationRequested
+                    ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
+                    : running;
+            }
+
+            var pump = new QueuePump(queue, this, _time, _loggers.CreateLogger<QueuePump>());
+            Pumps[queue] = pump;
             pump.Start();
+            return pump;
         }
-
-        return pump;
     }
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
@@ -105,7 +113,11 @@ internal sealed partial class GroupConsumer
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
     public async Task StopAsync(TimeSpan budget)
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
+        lock (_gate)
+        {
+            _stopping.Cancel();
+        }
+
         await Task.WhenAll(Pumps.Keys.Select(queue => StopQueueAsync(queue, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
@@ -144,10 +156,11 @@ internal sealed partial class GroupConsumer
     {
         try
         {
-            await pump.CommitAsync(cancellationToken).ConfigureAwait(false);
+            await pump.CommitAsync().ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception)
         {
+            // Whatever it is, the other queues and the next round must not suffer from it.
             Log.CommitFailed(_logger, Group, pump.Queue.Topic, pump.Queue.BrokerName, pump.Queue.QueueId, exception.Message);
         }
     }

@@ -26,6 +26,7 @@ internal sealed partial class QueuePump
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
+    private readonly SemaphoreSlim _commitTurn = new(1, 1);
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
@@ -33,6 +34,7 @@ internal sealed partial class QueuePump
     private long _brokerId;
     private Exception? _lastError;
     private Task? _stopped;
+    private bool _left;
 
     public QueuePump(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
     {
@@ -80,17 +82,7 @@ internal sealed partial class QueuePump
 
     /// <summary>Tells the broker how far the queue is, unless it knows.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public async Task CommitAsync(CancellationToken cancellationToken)
-    {
-        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
-        if (watermark < 0 || watermark <= Volatile.Read(ref _committed))
-        {
-            return;
-        }
-
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark, cancellationToken: cancellationToken).ConfigureAwait(false);
-        NoteCommitted(watermark);
-    }
+    public Task CommitAsync() => InTurnAsync(CommitNowAsync, CancellationToken.None);
 
     public QueueStatus Describe() => new()
     {
@@ -105,6 +97,33 @@ internal sealed partial class QueuePump
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
     };
+
+    private async Task CommitNowAsync()
+    {
+        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
+        if (_left || watermark < 0 || watermark <= Volatile.Read(ref _committed))
+        {
+            return;
+        }
+
+        // Never given up half-way: a request that was sent may still arrive, after a later one with another offset.
+        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark).ConfigureAwait(false);
+        NoteCommitted(watermark);
+    }
+
+    /// <summary>Offsets are told one after the other, so that an old one never overtakes a new one, which may be lower.</summary>
+    private async Task InTurnAsync(Func<Task> tell, CancellationToken cancellationToken)
+    {
+        await _commitTurn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await tell().ConfigureAwait(false);
+        }
+        finally
+        {
+            _commitTurn.Release();
+        }
+    }
 
     private async Task PumpAsync()
     {
@@ -217,10 +236,15 @@ internal sealed partial class QueuePump
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
         await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset, cancellationToken: _stopping.Token).ConfigureAwait(false);
-        Runs.Restart(new ProcessQueue(offset));
-        Volatile.Write(ref _committed, offset);
-        _nextOffset = offset;
+        await InTurnAsync(
+            async () =>
+            {
+                await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
+                Runs.Restart(new ProcessQueue(offset));
+                Volatile.Write(ref _committed, offset);
+                _nextOffset = offset;
+            },
+            _stopping.Token).ConfigureAwait(false);
     }
 
     private async Task RecoverAsync(Exception exception, int failures)
@@ -271,9 +295,22 @@ internal sealed partial class QueuePump
 
         try
         {
-            await CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            await InTurnAsync(
+                async () =>
+                {
+                    try
+                    {
+                        await CommitNowAsync().ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        // From now on the queue may be another member's.
+                        _left = true;
+                    }
+                },
+                CancellationToken.None).ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
         }
