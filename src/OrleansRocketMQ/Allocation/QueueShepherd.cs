@@ -95,6 +95,11 @@ internal sealed partial class QueueShepherd(
         {
             // The silo stops.
         }
+        catch (Exception exception)
+        {
+            // Changes of silos are still seen, later: at the next look.
+            Log.WatchFailed(logger, Group, exception);
+        }
     }
 
     private async Task TendAsync()
@@ -276,6 +281,9 @@ internal sealed partial class QueueShepherd(
 
         [LoggerMessage(155, LogLevel.Information, "Group {Group}: {Queue} was released to another member")]
         public static partial void Released(ILogger logger, string group, MessageQueue queue);
+
+        [LoggerMessage(157, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
+        public static partial void WatchFailed(ILogger logger, string group, Exception exception);
 
         [LoggerMessage(156, LogLevel.Warning, "Group {Group}: {Queue} could not be released, it is tried again")]
         public static partial void ReleaseFailed(ILogger logger, string group, MessageQueue queue, Exception exception);

@@ -279,6 +279,12 @@ internal sealed partial class QueuePump
         {
             Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
         }
+        catch (Exception second)
+        {
+            // Nobody but this loop would ever pull again.
+            Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
+            await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     private async Task StopOnceAsync(TimeSpan budget)
@@ -346,6 +352,9 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
         public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+
+        [LoggerMessage(137, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
+        public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
         public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
