@@ -95,6 +95,11 @@ internal sealed partial class QueueShepherd(
         {
             // The silo stops.
         }
+        catch (Exception exception)
+        {
+            // Changes of silos are still seen, later: at the next look.
+            Log.WatchFailed(logger, Group, exception);
+        }
     }
 
     private async Task TendAsync()
@@ -234,7 +239,7 @@ internal sealed partial class QueueShepherd(
         try
         {
             var owner = await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).EnsureStartedAsync().ConfigureAwait(false);
-            return owner.Equals(silo);
+            return silo.Equals(owner);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
@@ -274,5 +279,8 @@ internal sealed partial class QueueShepherd(
 
         [LoggerMessage(155, LogLevel.Information, "Group {Group}: {Queue} was released to another member")]
         public static partial void Released(ILogger logger, string group, MessageQueue queue);
+
+        [LoggerMessage(156, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
+        public static partial void WatchFailed(ILogger logger, string group, Exception exception);
     }
 }

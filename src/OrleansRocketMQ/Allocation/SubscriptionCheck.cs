@@ -13,7 +13,7 @@ namespace OrleansRocketMQ.Allocation;
 internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger logger)
 {
     private readonly HashSet<string> _accepted = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SubscribeException> _refused = new(StringComparer.Ordinal);
 
     public async Task<bool> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
     {
@@ -31,16 +31,19 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger 
                 new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
                 cancellationToken).ConfigureAwait(false);
             _accepted.Add(subscription.Topic);
+            _refused.Remove(subscription.Topic);
+            consumer.Refused = _refused.Values.FirstOrDefault();
             return true;
         }
         catch (BrokerResponseException exception)
         {
-            if (_refused.Add(subscription.Topic))
+            var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {exception.Remark}", exception);
+            if (_refused.TryAdd(subscription.Topic, error))
             {
-                var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {exception.Remark}", exception);
-                consumer.Refused = error;
                 Log.Refused(logger, consumer.Group, error);
             }
+
+            consumer.Refused = error;
 
             return false;
         }

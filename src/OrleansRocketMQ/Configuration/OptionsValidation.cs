@@ -35,7 +35,7 @@ internal static class OptionsValidation
         var section = $"{RocketMQOptions.SectionName}:Consumers:{options.Group}";
         if (options.NameServer is not null)
         {
-            RocketMQClientOptions.ParseAddresses(options.NameServer);
+            CheckNameServer(options.NameServer, section);
         }
 
         if (options.Listener is null)
@@ -78,6 +78,18 @@ internal static class OptionsValidation
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+    }
+
+    public static void CheckNameServer(string? nameServer, string section)
+    {
+        try
+        {
+            RocketMQClientOptions.ParseAddresses(nameServer);
+        }
+        catch (RocketMQConfigurationException exception)
+        {
+            throw new RocketMQConfigurationException($"{section}:NameServer", exception.Value, exception.Expected);
+        }
     }
 
     private static void Between<T>(T value, T least, T most, string section, [CallerArgumentExpression(nameof(value))] string field = "")

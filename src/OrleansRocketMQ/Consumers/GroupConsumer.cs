@@ -16,6 +16,7 @@ namespace OrleansRocketMQ.Consumers;
 internal sealed partial class GroupConsumer
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
@@ -80,19 +81,26 @@ internal sealed partial class GroupConsumer
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue, IGrainContext owner)
     {
-        if (IsStopping)
+        // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
+        lock (_gate)
         {
-            throw new ConsumerStateException(Group, "stopping", $"start {queue}");
-        }
+            if (IsStopping)
+            {
+                throw new ConsumerStateException(Group, "stopping", $"start {queue}");
+            }
 
-        var fresh = new QueuePump(queue, this, owner, _time, _loggers.CreateLogger<QueuePump>());
-        var pump = Pumps.GetOrAdd(queue, fresh);
-        if (ReferenceEquals(pump, fresh))
-        {
+            if (Pumps.TryGetValue(queue, out var running))
+            {
+                return running.Stopping.IsCancellationRequested
+                    ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
+                    : running;
+            }
+
+            var pump = new QueuePump(queue, this, owner, _time, _loggers.CreateLogger<QueuePump>());
+            Pumps[queue] = pump;
             pump.Start();
+            return pump;
         }
-
-        return pump;
     }
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
@@ -102,18 +110,29 @@ internal sealed partial class GroupConsumer
         Pumps.TryRemove(new(pump.Queue, pump));
     }
 
-    /// <summary>Stops a queue, then lets its grain go, so that it can come to life elsewhere.</summary>
+    /// <summary>Stops a queue, then lets its grain go: to the silo that owns it now, or for good when a member elsewhere does.</summary>
     public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
     {
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
-        pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
-        await pump.Owner.Deactivated.ConfigureAwait(false);
+        if (View.SiloOf(pump.Queue) is null)
+        {
+            pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+        }
+        else
+        {
+            // A plain deactivation would leave stale addresses behind: calls would bring the grain to life here again.
+            pump.Owner.Migrate(requestContext: null);
+        }
     }
 
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
     public async Task StopAsync(TimeSpan budget)
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
+        lock (_gate)
+        {
+            _stopping.Cancel();
+        }
+
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
@@ -152,10 +171,11 @@ internal sealed partial class GroupConsumer
     {
         try
         {
-            await pump.CommitAsync(evenIfKnown: false, cancellationToken).ConfigureAwait(false);
+            await pump.CommitAsync().ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception)
         {
+            // Whatever it is, the other queues and the next round must not suffer from it.
             Log.CommitFailed(_logger, Group, pump.Queue.Topic, pump.Queue.BrokerName, pump.Queue.QueueId, exception.Message);
         }
     }

@@ -27,9 +27,16 @@ internal sealed partial class RetryRouter(
             await RequestAsync(message, delayLevel, cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (Exception exception) when (exception is RocketMQException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception)
         {
             Log.SendBackFailed(logger, message.MessageId, options.Group, exception.Message);
+        }
+
+        if (message.BodyError is not null)
+        {
+            // Only the broker can bring it again as it is: a copy would carry the bytes nobody could read, but no more say
+            // that they are compressed, and a listener would take them for the body.
+            return false;
         }
 
         try
@@ -37,7 +44,7 @@ internal sealed partial class RetryRouter(
             await producer.SendAsync(CopyForRetry(message, delayLevel), cancellationToken: cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (Exception exception) when (exception is RocketMQException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception)
         {
             Log.RetrySendFailed(logger, message.MessageId, options.Group, exception);
             return false;
@@ -81,7 +88,7 @@ internal sealed partial class RetryRouter(
 
     private static partial class Log
     {
-        [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker, a copy goes to the retry topic: {Reason}")]
+        [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in its queue: {Reason}")]
         public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
 
         [LoggerMessage(112, LogLevel.Error, "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]

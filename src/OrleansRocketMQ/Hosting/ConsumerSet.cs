@@ -3,7 +3,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
-using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 
@@ -41,7 +40,7 @@ internal sealed class ConsumerSet : IConfigurationValidator
             OptionsValidation.Check(consumer);
             if (consumer.NameServer is null)
             {
-                RocketMQClientOptions.ParseAddresses(_options.NameServer);
+                OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
             }
 
             _listeners.Resolve(consumer.Group, consumer.Listener!);
@@ -75,7 +74,7 @@ internal sealed class ConsumerSet : IConfigurationValidator
         foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
         {
             var consumer = Of(child.Key);
-            child.Bind(consumer);
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => string.Equals(name, "Topics", StringComparison.OrdinalIgnoreCase));
             foreach (var topic in child.GetSection("Topics").GetChildren())
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
@@ -97,12 +96,22 @@ internal sealed class ConsumerSet : IConfigurationValidator
 
     private static void Subscribe(ConsumerOptions consumer, string topic, MessageSelector selector) => consumer.Subscriptions[topic] = selector;
 
-    private static MessageSelector SelectorOf(string where, string? tags, string? sql) => (tags, sql) switch
+    private static MessageSelector SelectorOf(string where, string? tags, string? sql)
     {
-        (not null, not null) => throw new RocketMQConfigurationException(where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
-        (_, not null) => MessageSelector.BySql(sql),
-        _ => MessageSelector.ByTag(tags),
-    };
+        try
+        {
+            return (tags, sql) switch
+            {
+                (not null, not null) => throw new RocketMQConfigurationException(where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
+                (_, not null) => MessageSelector.BySql(sql),
+                _ => MessageSelector.ByTag(tags),
+            };
+        }
+        catch (RocketMQValidationException exception) when (exception is not RocketMQConfigurationException)
+        {
+            throw new RocketMQConfigurationException(where, exception.Value, exception.Expected);
+        }
+    }
 }
 
 /// <summary>What code says about a consumer.</summary>

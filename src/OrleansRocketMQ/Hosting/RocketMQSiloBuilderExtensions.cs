@@ -48,7 +48,13 @@ public static class RocketMQSiloBuilderExtensions
 
         configure?.Invoke(new RocketMQBuilder(services));
         services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
-            (options, provider) => provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName).Bind(options));
+            (options, provider) =>
+            {
+                if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
+                {
+                    SettingsBinder.Bind(section, options);
+                }
+            });
         return builder;
     }
 

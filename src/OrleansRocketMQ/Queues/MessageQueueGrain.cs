@@ -13,9 +13,9 @@ namespace OrleansRocketMQ.Queues;
 [Alias("OrleansRocketMQ.IMessageQueueGrain")]
 internal interface IMessageQueueGrain : IGrainWithStringKey
 {
-    /// <summary>Starts the queue unless it runs, and tells on which silo.</summary>
+    /// <summary>Starts the queue unless it runs, and tells on which silo; null when it is about to leave the silo it is on.</summary>
     [Alias("EnsureStarted")]
-    Task<SiloAddress> EnsureStartedAsync();
+    Task<SiloAddress?> EnsureStartedAsync();
 
     [AlwaysInterleave]
     [Alias("GetStatus")]
@@ -45,10 +45,35 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
         _consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", $"own {queue}");
     }
 
-    public Task<SiloAddress> EnsureStartedAsync()
+    /// <summary>The silo that owns the queue, as this one sees it.</summary>
+    private SiloAddress? Owner => _consumer.View.SiloOf(_queue);
+
+    public Task<SiloAddress?> EnsureStartedAsync()
     {
-        _pump ??= _consumer.StartQueue(_queue, _context);
-        return Task.FromResult(_silo);
+        if (_silo.Equals(Owner))
+        {
+            _pump = _consumer.StartQueue(_queue, _context);
+            return Task.FromResult<SiloAddress?>(_silo);
+        }
+
+        if (_pump is not null)
+        {
+            // The shepherd of this silo is about to release it.
+            return Task.FromResult<SiloAddress?>(_silo);
+        }
+
+        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
+        // not make him forget it.
+        if (Owner is null)
+        {
+            DeactivateOnIdle();
+        }
+        else
+        {
+            MigrateOnIdle();
+        }
+
+        return Task.FromResult<SiloAddress?>(null);
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null

@@ -27,6 +27,7 @@ internal sealed partial class QueuePump
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
+    private readonly SemaphoreSlim _commitTurn = new(1, 1);
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
@@ -34,6 +35,7 @@ internal sealed partial class QueuePump
     private long _brokerId;
     private Exception? _lastError;
     private Task? _stopped;
+    private bool _left;
 
     public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, TimeProvider time, ILogger logger)
     {
@@ -84,20 +86,8 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>Tells the broker how far the queue is.</summary>
-    /// <param name="evenIfKnown">Whether to tell it even if it should know. Its word is the last it got, in whatever order two of them came.</param>
-    /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public async Task CommitAsync(bool evenIfKnown, CancellationToken cancellationToken)
-    {
-        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
-        if (watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
-        {
-            return;
-        }
-
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark, cancellationToken: cancellationToken).ConfigureAwait(false);
-        NoteCommitted(watermark);
-    }
+    public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
 
     public QueueStatus Describe() => new()
     {
@@ -112,6 +102,34 @@ internal sealed partial class QueuePump
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
     };
+
+    // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
+    private async Task CommitNowAsync(bool evenIfKnown)
+    {
+        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
+        if (_left || watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
+        {
+            return;
+        }
+
+        // Never given up half-way: a request that was sent may still arrive, after a later one with another offset.
+        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark).ConfigureAwait(false);
+        NoteCommitted(watermark);
+    }
+
+    /// <summary>Offsets are told one after the other, so that an old one never overtakes a new one, which may be lower.</summary>
+    private async Task InTurnAsync(Func<Task> tell, CancellationToken cancellationToken)
+    {
+        await _commitTurn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await tell().ConfigureAwait(false);
+        }
+        finally
+        {
+            _commitTurn.Release();
+        }
+    }
 
     private async Task PumpAsync()
     {
@@ -234,10 +252,15 @@ internal sealed partial class QueuePump
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
         await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset, cancellationToken: _stopping.Token).ConfigureAwait(false);
-        Runs.Restart(new ProcessQueue(offset));
-        Volatile.Write(ref _committed, offset);
-        _nextOffset = offset;
+        await InTurnAsync(
+            async () =>
+            {
+                await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
+                Runs.Restart(new ProcessQueue(offset));
+                Volatile.Write(ref _committed, offset);
+                _nextOffset = offset;
+            },
+            _stopping.Token).ConfigureAwait(false);
     }
 
     private async Task RecoverAsync(Exception exception, int failures)
@@ -272,6 +295,12 @@ internal sealed partial class QueuePump
         {
             Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
         }
+        catch (Exception second)
+        {
+            // Nobody but this loop would ever pull again.
+            Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
+            await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     private async Task StopOnceAsync(TimeSpan budget)
@@ -288,9 +317,22 @@ internal sealed partial class QueuePump
 
         try
         {
-            await CommitAsync(evenIfKnown: true, CancellationToken.None).ConfigureAwait(false);
+            await InTurnAsync(
+                async () =>
+                {
+                    try
+                    {
+                        await CommitNowAsync(evenIfKnown: true).ConfigureAwait(false);
+                    }
+                    finally
+                    {
+                        // From now on the queue may be another member's.
+                        _left = true;
+                    }
+                },
+                CancellationToken.None).ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
         }
@@ -329,6 +371,9 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
         public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
+
+        [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
+        public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
         public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
