@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans;
 using Orleans.Runtime;
+using Orleans.Serialization;
 using OrleansRocketMQ;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
@@ -39,6 +40,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
+            // Lets the errors of this library travel between silos and to clients; Orleans refuses types it does not know.
+            services.Configure<ExceptionSerializationOptions>(serialization => serialization.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
         }
