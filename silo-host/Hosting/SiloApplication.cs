@@ -50,9 +50,15 @@ internal static class SiloApplication
         }
 
         var verdict = app.Services.GetService<DemoVerdict>();
+        var ledger = app.Services.GetService<DemoLedger>();
         Introduce(console, app.Configuration, embedded is not null, clustering, healthUrls, demo);
         await app.RunAsync();
         console.EndLive();
+        if (ledger is not null && !demo.HasEnd)
+        {
+            console.WriteLine($"stopped; this host sent {ledger.Sent} messages and consumed {ledger.Consumed} of them");
+        }
+
         return verdict?.ExitCode ?? ExitCode.Success;
     }
 
