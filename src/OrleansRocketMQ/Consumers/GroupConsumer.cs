@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -74,15 +75,17 @@ internal sealed partial class GroupConsumer
     }
 
     /// <summary>Starts a queue here, unless it runs already.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="owner">The activation of its grain.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue)
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner)
     {
         if (IsStopping)
         {
             throw new ConsumerStateException(Group, "stopping", $"start {queue}");
         }
 
-        var fresh = new QueuePump(queue, this, _time, _loggers.CreateLogger<QueuePump>());
+        var fresh = new QueuePump(queue, this, owner, _time, _loggers.CreateLogger<QueuePump>());
         var pump = Pumps.GetOrAdd(queue, fresh);
         if (ReferenceEquals(pump, fresh))
         {
@@ -93,20 +96,25 @@ internal sealed partial class GroupConsumer
     }
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
-    public async Task StopQueueAsync(MessageQueue queue, TimeSpan budget)
+    public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
     {
-        if (Pumps.TryGetValue(queue, out var pump))
-        {
-            await pump.StopAsync(budget).ConfigureAwait(false);
-            Pumps.TryRemove(new(queue, pump));
-        }
+        await pump.StopAsync(budget).ConfigureAwait(false);
+        Pumps.TryRemove(new(pump.Queue, pump));
+    }
+
+    /// <summary>Stops a queue, then lets its grain go, so that it can come to life elsewhere.</summary>
+    public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
+    {
+        await StopQueueAsync(pump, budget).ConfigureAwait(false);
+        pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+        await pump.Owner.Deactivated.ConfigureAwait(false);
     }
 
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
     public async Task StopAsync(TimeSpan budget)
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(Pumps.Keys.Select(queue => StopQueueAsync(queue, budget))).ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
     }
@@ -144,7 +152,7 @@ internal sealed partial class GroupConsumer
     {
         try
         {
-            await pump.CommitAsync(cancellationToken).ConfigureAwait(false);
+            await pump.CommitAsync(evenIfKnown: false, cancellationToken).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
         {

@@ -40,8 +40,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
-            // Lets the errors of this library travel between silos and to clients; Orleans refuses types it does not know.
-            services.Configure<ExceptionSerializationOptions>(serialization => serialization.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
+            // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
+            services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
         }

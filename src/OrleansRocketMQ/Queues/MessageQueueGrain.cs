@@ -17,10 +17,6 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
     [Alias("EnsureStarted")]
     Task<SiloAddress> EnsureStartedAsync();
 
-    /// <summary>Ends what is in work, commits, and leaves this silo.</summary>
-    [Alias("Release")]
-    Task ReleaseAsync();
-
     [AlwaysInterleave]
     [Alias("GetStatus")]
     Task<QueueStatus> GetStatusAsync();
@@ -32,6 +28,7 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
 [RocketMQQueuePlacement]
 internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
 {
+    private readonly IGrainContext _context;
     private readonly GroupConsumer _consumer;
     private readonly TimeSpan _shutdownTimeout;
     private readonly SiloAddress _silo;
@@ -40,6 +37,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
 
     public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
     {
+        _context = context;
         var (group, queue) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _queue = queue;
         _silo = silo.SiloAddress;
@@ -49,28 +47,14 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
 
     public Task<SiloAddress> EnsureStartedAsync()
     {
-        _pump ??= _consumer.StartQueue(_queue);
+        _pump ??= _consumer.StartQueue(_queue, _context);
         return Task.FromResult(_silo);
-    }
-
-    public async Task ReleaseAsync()
-    {
-        await StopAsync();
-        DeactivateOnIdle();
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
         ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
         : _pump.Describe() with { Silo = _silo.ToString() });
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => StopAsync();
-
-    private async Task StopAsync()
-    {
-        if (_pump is not null)
-        {
-            await _consumer.StopQueueAsync(_queue, _shutdownTimeout);
-            _pump = null;
-        }
-    }
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+        => _pump is null ? Task.CompletedTask : _consumer.StopQueueAsync(_pump, _shutdownTimeout);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
@@ -34,9 +35,10 @@ internal sealed partial class QueuePump
     private Exception? _lastError;
     private Task? _stopped;
 
-    public QueuePump(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, TimeProvider time, ILogger logger)
     {
         Queue = queue;
+        Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Of(queue.Topic);
         _time = time;
@@ -46,6 +48,9 @@ internal sealed partial class QueuePump
     }
 
     public MessageQueue Queue { get; }
+
+    /// <summary>The activation whose queue this is.</summary>
+    public IGrainContext Owner { get; }
 
     public QueueRuns Runs { get; }
 
@@ -78,12 +83,14 @@ internal sealed partial class QueuePump
         }
     }
 
-    /// <summary>Tells the broker how far the queue is, unless it knows.</summary>
+    /// <summary>Tells the broker how far the queue is.</summary>
+    /// <param name="evenIfKnown">Whether to tell it even if it should know. Its word is the last it got, in whatever order two of them came.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public async Task CommitAsync(CancellationToken cancellationToken)
+    public async Task CommitAsync(bool evenIfKnown, CancellationToken cancellationToken)
     {
         var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
-        if (watermark < 0 || watermark <= Volatile.Read(ref _committed))
+        if (watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
         {
             return;
         }
@@ -174,14 +181,10 @@ internal sealed partial class QueuePump
             return;
         }
 
-        if (result.Status == PullStatus.Found)
-        {
-            Decode(result);
-        }
-
         // An answer without messages moves on too: what the filter left out needs no consuming.
-        _nextOffset = result.NextBeginOffset;
-        if (Runs.Window.Add(_pulled, result.NextBeginOffset) > 0)
+        var next = result.Status == PullStatus.Found ? Decode(result) : result.NextBeginOffset;
+        _nextOffset = next;
+        if (Runs.Window.Add(_pulled, next) > 0)
         {
             _consumer.Dispatcher.Signal(this);
         }
@@ -189,10 +192,22 @@ internal sealed partial class QueuePump
         _pulled.Clear();
     }
 
-    private void Decode(PullResult result)
+    /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
+    /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
+    private long Decode(PullResult result)
     {
-        _pulled.Clear();
-        result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
+        var next = result.NextBeginOffset;
+        try
+        {
+            result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
+        }
+        catch (MessageFormatException exception) when (_pulled.Count > 0)
+        {
+            // What stands before a broken record is good; the next pull begins at the broken one.
+            next = _pulled[^1].QueueOffset + 1;
+            Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
+        }
+
         if (!_subscription.Selector.SelectsAll)
         {
             _pulled.RemoveAll(message => !_subscription.Wants(message));
@@ -207,6 +222,8 @@ internal sealed partial class QueuePump
                     : _pulled[index];
             }
         }
+
+        return next;
     }
 
     /// <summary>
@@ -271,7 +288,7 @@ internal sealed partial class QueuePump
 
         try
         {
-            await CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            await CommitAsync(evenIfKnown: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
         {
@@ -309,6 +326,9 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
         public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+
+        [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
+        public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
         public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
