@@ -1,35 +1,42 @@
+using System.Text.Json;
 using Orleans.Concurrency;
 using OrleansRocketMQ;
 
 namespace Orders;
 
-/// <summary>
-/// Consumes created orders. A stateless worker runs on the silo that owns the queue, and each grain gets one batch at a
-/// time, so it needs no locks of its own.
-/// </summary>
-[RocketMQListener(Group, Topic, Tags = "created")]
+/// <summary>Handles orders. An order that fails comes again, up to the group's MaxReconsumeTimes; then the broker files it as dead.</summary>
+[RocketMQListener(Group, Topic, Tags = "new")]
 [StatelessWorker]
-public sealed class OrderListener(OrderBook book) : Grain, IConcurrentListener
+internal sealed class OrderListener(OrderBook book) : Grain, IConcurrentListener
 {
-    public const string Group = "orders-handling";
-    public const string Topic = "orders";
+    public const string Group = "orders";
+    public const string Topic = "Orders";
+
+    private const int AfterOneSecond = 1;
 
     public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
     {
-        foreach (var message in messages)
-        {
-            var order = Order.FromJson(message.Body);
-            if (order.Amount == Order.Impossible || (order.Amount == Order.BusyOnFirstTry && message.ReconsumeTimes == 0))
-            {
-                // Again in a second (delay level 1) instead of the broker's usual ten; throwing would do as well.
-                book.CountFailure(order, message.ReconsumeTimes);
-                context.DelayLevelWhenNextConsume = 1;
-                return ValueTask.FromResult(ConsumeResult.ReconsumeLater);
-            }
+        var order = JsonSerializer.Deserialize<Order>(messages[0].Body.Span)!;
+        var attempt = context.ReconsumeTimes + 1;
 
-            book.Handle(order, message.ReconsumeTimes);
+        // Left alone, the broker waits 10 s, 30 s, 1 min, ... before it brings a message again. A demo has less time.
+        context.DelayLevelWhenNextConsume = AfterOneSecond;
+
+        if (order.Amount < 0)
+        {
+            // An exception is a failure like any other. This one will happen at every attempt: the message is poison.
+            Console.WriteLine($"  order {order.Number}: attempt {attempt} failed, the amount is {order.Amount}");
+            throw new InvalidOperationException("The amount of an order cannot be negative.");
         }
 
+        if (order.Bank == "slow bank" && attempt == 1)
+        {
+            Console.WriteLine($"  order {order.Number}: attempt {attempt} failed, the bank did not answer; it comes again in a second");
+            return ValueTask.FromResult(ConsumeResult.ReconsumeLater);
+        }
+
+        Console.WriteLine($"  order {order.Number}: shipped at attempt {attempt} (queue {context.QueueId} of {context.Topic})");
+        book.Ship(order, attempt);
         return ValueTask.FromResult(ConsumeResult.Success);
     }
 }

@@ -1,68 +1,81 @@
-// Orders: a producer, a listener grain, a retry and a dead letter.
+// A shop sends orders to a RocketMQ topic; a listener grain handles them. Some fail and are tried again, one is poison
+// and ends in the dead-letter topic, where a second listener grain finds it.
 //
-//   dotnet run --project samples/Orders                                     with a broker of its own
-//   dotnet run --project samples/Orders -- --RocketMQ:NameServer=host:9876  with yours
-//   dotnet run --project samples/Orders -- --stay                           stays, so that samples/Orders.Client can ask
+//   dotnet run --project samples/Orders                                            with an embedded broker
+//   dotnet run --project samples/Orders -- --RocketMQ:NameServer=127.0.0.1:9876    with a real one
+//   dotnet run --project samples/Orders -- --stay                                  goes on until Ctrl+C: see samples/Orders.Client
+
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Orders;
 using OrleansRocketMQ;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Producing;
-using OrleansRocketMQ.Statistics;
 
-var stay = args.Contains("--stay");
-var builder = Host.CreateApplicationBuilder([.. args.Where(argument => argument != "--stay")]);
-builder.Logging.SetMinimumLevel(LogLevel.Error);
+const int OrderCount = 20;
 
-await using var embedded = builder.Configuration["RocketMQ:NameServer"] is null ? await EmbeddedRocketMQ.StartAsync() : null;
-var nameServer = builder.Configuration["RocketMQ:NameServer"] ?? embedded!.NameServerAddress;
+var builder = Host.CreateApplicationBuilder(args);
+builder.Logging.SetMinimumLevel(LogLevel.Critical); // The story is told by what the listeners print.
 
-// 1. The silo. OrderListener says by its attribute what it consumes; here it only gets fewer attempts than usual.
-builder.Services.AddSingleton<OrderBook>();
+// 1. A broker: the one that is named, or one in this process.
+var nameServer = builder.Configuration["RocketMQ:NameServer"];
+await using var embedded = nameServer is null ? await EmbeddedRocketMQ.StartAsync() : null;
+nameServer ??= embedded!.NameServerAddress;
+Console.WriteLine(embedded is null ? $"name server {nameServer}" : $"embedded broker, name server {nameServer}");
+
+// 2. A silo. Which topics it consumes stands on the listener grains: [RocketMQListener].
 builder.UseOrleans(silo => silo
-    .UseLocalhostClustering(builder.Configuration.GetValue("SiloPort", 11111), builder.Configuration.GetValue("GatewayPort", 30000))
+    .UseLocalhostClustering(
+        builder.Configuration.GetValue("Orleans:Endpoints:SiloPort", 11111),
+        builder.Configuration.GetValue("Orleans:Endpoints:GatewayPort", 30000))
     .AddRocketMQ(rocketmq => rocketmq
         .UseNameServer(nameServer)
-        .AddConsumer<OrderListener>(OrderListener.Group, consumer => consumer.Configure(options => options.MaxReconsumeTimes = 2))));
+        .Configure(options => options.PollNameServerInterval = TimeSpan.FromSeconds(1)) // Sees new topics soon.
+        .AddConsumer<OrderListener>(OrderListener.Group, consumer => consumer.Configure(options =>
+        {
+            options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+            options.MaxReconsumeTimes = 2; // The third failure is the last.
+        }))
+        .AddConsumer<DeadOrderListener>(DeadOrderListener.Group, consumer => consumer.Configure(
+            options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset))));
+
+var book = new OrderBook(OrderCount);
+builder.Services.AddSingleton(book);
 using var host = builder.Build();
-
-await using var cluster = new Cluster(nameServer);
-await cluster.CreateTopicAsync(OrderListener.Topic, queues: 4);
 await host.StartAsync();
-await Wait.UntilAsync(() => host.Services.GetRequiredService<IRocketMQSiloStatus>().Groups.All(group => group.IsReady));
 
-// 2. The producer. Orders of one customer go to one queue.
-await using var producer = new Producer(cluster.Client, new ProducerOptions { Group = "orders-shop" }, NullLoggerFactory.Instance);
-var run = DateTime.UtcNow.ToString("HHmmss", System.Globalization.CultureInfo.InvariantCulture);
-Order[] orders =
-[
-    new($"{run}-1", "ada", 120), new($"{run}-2", "bob", 80), new($"{run}-3", "ada", 15), new($"{run}-4", "cyd", 640),
-    new($"{run}-5", "bob", 30), new($"{run}-6", "cyd", Order.BusyOnFirstTry), new($"{run}-7", "dan", Order.Impossible),
-];
-foreach (var order in orders)
+// 3. A producer. Every seventh order is for a customer whose bank is slow; number 13 nobody can ever handle.
+await using (var producer = new Producer(
+    new RocketMQClientOptions { NameServerAddresses = RocketMQClientOptions.ParseAddresses(nameServer), ClientId = $"127.0.0.1@shop#{Environment.ProcessId}" },
+    new ProducerOptions { Group = "shop" },
+    host.Services.GetRequiredService<ILoggerFactory>()))
 {
-    var message = new Message(OrderListener.Topic, order.ToJson(), tags: "created", keys: order.Id) { ShardingKey = order.Customer };
-    var sent = await producer.SendAsync(message, new HashSelector());
-    Console.WriteLine($"sent      {order.Id} of {order.Customer} to queue {sent.Queue.QueueId}");
+    for (var number = 1; number <= OrderCount; number++)
+    {
+        var order = new Order(book.Run, number, number % 7 == 0 ? "slow bank" : "good bank", number == 13 ? -1 : number * 10);
+        await producer.SendAsync(new Message(OrderListener.Topic, JsonSerializer.SerializeToUtf8Bytes(order), tags: "new", keys: $"order-{number}"));
+    }
 }
 
-// 3. What became of them: all but one are handled, the last one is given up on after three attempts.
-var book = host.Services.GetRequiredService<OrderBook>();
-await Wait.UntilAsync(() => book.Handled.Count(order => order.Id.StartsWith(run, StringComparison.Ordinal)) == orders.Length - 1);
-var dead = await cluster.ReadDeadLetterAsync(OrderListener.Group, key: orders[^1].Id);
-Console.WriteLine($"dead      {dead.Keys} after {dead.ReconsumeTimes} attempts, first sent to {dead.GetProperty(MessageProperties.RetryTopic)}");
-Console.WriteLine($"done      {book.Handled.Count} handled, {book.Failures} failures, 1 dead letter");
+Console.WriteLine($"sent {OrderCount} orders to topic {OrderListener.Topic}");
 
-if (stay)
+// 4. Every order ends somewhere.
+var ended = await book.WaitAsync(TimeSpan.FromMinutes(2));
+Console.WriteLine($"{book.Shipped} orders shipped, {book.Retried} of them after a retry; {book.Dead} in the dead-letter topic");
+
+if (ended && args.Contains("--stay"))
 {
-    Console.WriteLine("staying   ask with: dotnet run --project samples/Orders.Client (Ctrl+C ends)");
+    Console.WriteLine($"the silo stays; ask it with: dotnet run --project samples/Orders.Client -- {OrderListener.Group}");
     await host.WaitForShutdownAsync();
 }
 else
 {
     await host.StopAsync();
 }
+
+return ended ? 0 : 1;
