@@ -22,7 +22,6 @@ internal static class EmbeddedDefault
     {
         if (!string.IsNullOrWhiteSpace(configuration[NameServerKey]))
         {
-            CheckNameServer(configuration[NameServerKey]);
             return null;
         }
 
@@ -49,8 +48,14 @@ internal static class EmbeddedDefault
         }
     }
 
-    private static void CheckNameServer(string? nameServer)
+    /// <exception cref="RocketMQConfigurationException">The name server that is set is none.</exception>
+    public static void CheckNameServer(IConfiguration configuration)
     {
+        if (configuration[NameServerKey] is not { } nameServer || string.IsNullOrWhiteSpace(nameServer))
+        {
+            return;
+        }
+
         try
         {
             RocketMQClientOptions.ParseAddresses(nameServer);

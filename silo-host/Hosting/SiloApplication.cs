@@ -22,6 +22,7 @@ internal static class SiloApplication
         builder.AddHostLogging(console, quiet: demo.HasEnd);
 
         // All that can be wrong is looked at before anything starts.
+        EmbeddedDefault.CheckNameServer(builder.Configuration);
         var clustering = Clustering.Read(builder.Configuration);
         var healthUrls = HealthUrls.Read(builder.Configuration);
 
