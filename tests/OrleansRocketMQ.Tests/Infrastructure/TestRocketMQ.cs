@@ -24,7 +24,7 @@ internal sealed class TestRocketMQ : IAsyncDisposable
             new RocketMQClientOptions
             {
                 NameServerAddresses = [embedded.NameServerAddress],
-                ClientId = ProducerClientId,
+                ClientId = "127.0.0.1@producer",
             },
             NullLoggerFactory.Instance);
         _client.Start();
@@ -47,9 +47,6 @@ internal sealed class TestRocketMQ : IAsyncDisposable
     public Recorder Recorder { get; } = new();
 
     public string RetryTopic => SystemTopics.Retry(MyGroup);
-
-    /// <summary>Producers of tests have this client id; everybody else is a silo.</summary>
-    public static string ProducerClientId => "127.0.0.1@producer";
 
     /// <summary>Retries come after moments instead of seconds.</summary>
     public static EmbeddedRocketMQOptions QuickRetries { get; } = new() { MessageDelayLevels = "50ms 100ms 150ms 200ms 200ms 200ms 200ms 200ms" };
