@@ -1,1 +1,2 @@
+global using OrleansRocketMQ.Testing;
 global using Xunit;

@@ -38,17 +38,28 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
     public static async Task<TestCluster> ConsumeAsync(
         string nameServer, string group, string topic, ListenerScript script, Action<ConsumerBuilder>? configure = null, short silos = 1)
     {
-        ScriptedListener.Script(group, script);
-        var cluster = await StartAsync(
-            nameServer,
-            rocketmq => rocketmq.AddConsumer<ScriptedListener>(group, consumer =>
-            {
-                consumer.Subscribe(topic).Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset);
-                configure?.Invoke(consumer);
-            }),
-            silos);
+        var cluster = await BeginAsync(nameServer, group, topic, script, configure, silos);
         await cluster.UntilReadyAsync(group);
         return cluster;
+    }
+
+    /// <summary>As <see cref="ConsumeAsync"/>, but returns before the group is ready: it may never be.</summary>
+    public static Task<TestCluster> BeginAsync(
+        string nameServer, string group, string topic, ListenerScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
+    {
+        ScriptedListener.Script(group, script);
+        return StartAsync(
+            nameServer,
+            rocketmq =>
+            {
+                setUp?.Invoke(rocketmq);
+                rocketmq.AddConsumer<ScriptedListener>(group, consumer =>
+                {
+                    consumer.Subscribe(topic).Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset);
+                    configure?.Invoke(consumer);
+                });
+            },
+            silos);
     }
 
     /// <summary>The group on each silo that runs.</summary>
