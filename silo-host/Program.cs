@@ -1,22 +1,18 @@
-using OrleansRocketMQ.SiloHost;
-using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Hosting;
 
-var builder = WebApplication.CreateBuilder(args);
-
-// Without a name server in the settings the host brings its own broker, so that a first run needs nothing else.
-await using var embedded = await EmbeddedDefault.StartIfNeededAsync(builder.Configuration);
-
-builder.Host.UseOrleans(silo =>
+if (args.Any(argument => argument is "--help" or "-h" or "-?"))
 {
-    silo.UseConfiguredClustering();
-    silo.AddMemoryGrainStorageAsDefault();
-    silo.AddRocketMQ();
-    silo.AddDemo();
-});
-builder.Services.AddHealthChecks().AddRocketMQ();
+    Console.WriteLine(Usage.Text);
+    return ExitCode.Success;
+}
 
-var app = builder.Build();
-app.MapRocketMQHealth();
-var verdict = app.Services.GetService<DemoVerdict>();
-await app.RunAsync();
-return verdict?.ExitCode ?? 0;
+try
+{
+    return await SiloApplication.RunAsync(args);
+}
+catch (Exception exception) when (StartError.Explain(exception) is { } explanation)
+{
+    // What the user can put right is told in a line; only what nobody foresaw shows its stack trace.
+    await Console.Error.WriteLineAsync($"silo-host cannot start: {explanation}");
+    return ExitCode.Failure;
+}

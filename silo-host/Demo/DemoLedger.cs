@@ -5,11 +5,12 @@ namespace OrleansRocketMQ.SiloHost.Demo;
 /// <summary>Keeps book of what was sent in this run and what came back. Thread-safe.</summary>
 internal sealed class DemoLedger
 {
+    /// <summary>What a body needs at least, to tell its run and its number.</summary>
     public const int HeaderLength = 24;
 
     private readonly Guid _run = Guid.NewGuid();
     private readonly Lock _gate = new();
-    private readonly List<byte> _timesSeen = [];
+    private readonly List<ulong> _seen = [];
     private long _sent;
     private long _consumed;
     private long _duplicates;
@@ -34,22 +35,25 @@ internal sealed class DemoLedger
 
     public void CountConsumed(ReadOnlySpan<byte> body)
     {
-        // The topic may hold messages of earlier runs; they are none of ours.
+        // The topic may hold messages of earlier runs and of other hosts; they are none of ours.
         if (body.Length < HeaderLength || new Guid(body[..16]) != _run)
         {
             return;
         }
 
-        var number = (int)BinaryPrimitives.ReadInt64BigEndian(body[16..]);
+        var number = BinaryPrimitives.ReadInt64BigEndian(body[16..]);
+        var word = (int)(number / 64);
+        var bit = 1UL << (int)(number % 64);
         lock (_gate)
         {
-            while (_timesSeen.Count <= number)
+            while (_seen.Count <= word)
             {
-                _timesSeen.Add(0);
+                _seen.Add(0);
             }
 
-            if (_timesSeen[number]++ == 0)
+            if ((_seen[word] & bit) == 0)
             {
+                _seen[word] |= bit;
                 _consumed++;
             }
             else

@@ -5,6 +5,8 @@ namespace OrleansRocketMQ.SiloHost.Demo;
 /// <summary>The demo that runs unless <c>Demo:Enabled=false</c>. Bound from the section <c>Demo</c>.</summary>
 internal sealed class DemoOptions
 {
+    private const string Section = "Demo";
+
     /// <summary>Whether the demo producer and listener run.</summary>
     public bool Enabled { get; set; } = true;
 
@@ -26,24 +28,41 @@ internal sealed class DemoOptions
     /// <summary>When set: that many messages are sent as fast as it goes, and the host ends when all were consumed.</summary>
     public int? Messages { get; set; }
 
-    /// <summary>How long nothing may arrive before messages count as lost.</summary>
+    /// <summary>In a run with an end: how long the cluster may be away, or nothing may arrive, before it is given up.</summary>
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(60);
 
-    public void Check()
+    /// <summary>Whether the host ends by itself.</summary>
+    public bool HasEnd => Enabled && Messages is not null;
+
+    /// <exception cref="RocketMQValidationException">A setting is wrong.</exception>
+    public static DemoOptions Read(IConfiguration configuration)
     {
-        SystemTopics.CheckTopic(Topic, "Demo:Topic");
-        SystemTopics.CheckGroup(Group, "Demo:Group");
-        Between(Queues, 1, 1024, "Demo:Queues");
-        Between(Rate, 1, 1_000_000, "Demo:Rate");
-        Between(BodyLength, 24, 1024 * 1024, "Demo:BodyLength");
-        Between(Messages ?? 1, 1, 100_000_000, "Demo:Messages");
+        var options = configuration.GetSection(Section).Get<DemoOptions>() ?? new DemoOptions();
+        if (options.Enabled)
+        {
+            options.Check();
+        }
+
+        return options;
     }
 
-    private static void Between(int value, int least, int most, string field)
+    private void Check()
     {
-        if (value < least || value > most)
+        SystemTopics.CheckTopic(Topic, $"{Section}:{nameof(Topic)}");
+        SystemTopics.CheckGroup(Group, $"{Section}:{nameof(Group)}");
+        Between(Queues, 1, 1024, nameof(Queues));
+        Between(Rate, 1, 1_000_000, nameof(Rate));
+        Between(BodyLength, DemoLedger.HeaderLength, 1024 * 1024, nameof(BodyLength));
+        Between(Messages ?? 1, 1, 100_000_000, nameof(Messages));
+        Between(Patience, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), nameof(Patience));
+    }
+
+    private static void Between<T>(T value, T least, T most, string field)
+        where T : IComparable<T>
+    {
+        if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0)
         {
-            throw new RocketMQConfigurationException(field, value, $"{least} to {most}");
+            throw new RocketMQConfigurationException($"{Section}:{field}", value, $"{least} to {most}");
         }
     }
 }

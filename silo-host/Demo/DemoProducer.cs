@@ -2,27 +2,51 @@ using Microsoft.Extensions.Options;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Producing;
-using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.SiloHost.Hosting;
+using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.SiloHost.Demo;
 
-/// <summary>Makes the topic, waits until the listener stands ready, then sends: paced without an end, or N messages at full speed.</summary>
+/// <summary>
+/// Makes the topic, waits until the listener stands ready, then sends: paced without an end, or N messages at full speed
+/// and a verdict when they have been consumed.
+/// </summary>
 internal sealed class DemoProducer(
-    IOptions<DemoOptions> options,
+    DemoOptions options,
     IOptions<RocketMQOptions> rocketmq,
     IRocketMQSiloStatus status,
     DemoLedger ledger,
     DemoVerdict verdict,
+    HostConsole console,
     IHostApplicationLifetime lifetime,
     ILoggerFactory loggers) : BackgroundService
 {
-    private const int BatchSize = 64;
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
 
-    private DemoOptions Options => options.Value;
+    private string _lastTrouble = string.Empty;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
+        {
+            console.EndLive();
+            await Console.Error.WriteLineAsync($"the demo failed: {exception.Message}");
+            verdict.ExitCode = ExitCode.Failure;
+            lifetime.StopApplication();
+        }
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
     {
         await using var client = new RocketMQClient(
             new RocketMQClientOptions
@@ -32,149 +56,96 @@ internal sealed class DemoProducer(
             },
             loggers);
         client.Start();
-        try
+        var queues = await EnsureTopicAsync(client, cancellationToken);
+        await using var producer = new Producer(client, new ProducerOptions { Group = options.Group }, loggers);
+        var sender = new DemoSender(producer, options, ledger);
+
+        // What a new group finds is a matter of its start position; the demo sends when all that it sends will be seen.
+        if (options.Messages is { } messages)
         {
-            await PrepareAsync(client, stoppingToken);
-            await using var producer = new Producer(client, new ProducerOptions { Group = Options.Group }, loggers);
-            if (Options.Messages is { } messages)
-            {
-                await RunToTheEndAsync(producer, messages, stoppingToken);
-                lifetime.StopApplication();
-            }
-            else
-            {
-                await SendPacedAsync(producer, stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The host stops.
-        }
-        catch (Exception exception) when (Options.Messages is not null)
-        {
-            Console.Error.WriteLine($"the demo failed: {exception.Message}");
-            verdict.ExitCode = 2;
+            await UntilAsync(() => QueuesHere == queues, () => OthersConsumeToo(queues), cancellationToken);
+            await RunToTheEndAsync(sender, messages, cancellationToken);
             lifetime.StopApplication();
         }
-    }
-
-    private async Task PrepareAsync(RocketMQClient client, CancellationToken cancellationToken)
-    {
-        await UntilAsync(
-            async () =>
-            {
-                try
-                {
-                    await CreateTopicAsync(client, cancellationToken);
-                    return true;
-                }
-                catch (RocketMQException exception)
-                {
-                    Console.WriteLine($"waiting for the cluster: {exception.Message}");
-                    return false;
-                }
-            },
-            TimeSpan.FromSeconds(1),
-            cancellationToken);
-        // What a new group finds is a matter of its start position; the demo sends when everything it sends will be seen.
-        await UntilAsync(
-            () => Task.FromResult(status.Groups.Any(group => group.Group == Options.Group && group.IsReady)),
-            Tick,
-            cancellationToken);
-    }
-
-    private async Task CreateTopicAsync(RocketMQClient client, CancellationToken cancellationToken)
-    {
-        try
+        else
         {
-            await client.Routes.RefreshAsync(Options.Topic, cancellationToken);
-            return;
-        }
-        catch (TopicNotFoundException)
-        {
-            // The first run on this cluster.
-        }
-
-        var cluster = await client.NameServer.GetClusterInfoAsync(cancellationToken);
-        foreach (var broker in cluster.BrokerAddrTable.Values)
-        {
-            if (broker.BrokerAddrs.TryGetValue(BrokerData.MasterId, out var master))
-            {
-                await client.Brokers.CreateTopicAsync(master, Options.Topic, Options.Queues, cancellationToken: cancellationToken);
-            }
-        }
-
-        await client.Routes.RefreshAsync(Options.Topic, cancellationToken);
-    }
-
-    private async Task SendPacedAsync(Producer producer, CancellationToken cancellationToken)
-    {
-        using var timer = new PeriodicTimer(Tick);
-        var owed = 0.0;
-        var number = 0L;
-        while (await timer.WaitForNextTickAsync(cancellationToken))
-        {
-            owed += Options.Rate * Tick.TotalSeconds;
-            for (; owed >= 1; owed -= Math.Min(owed, BatchSize))
-            {
-                try
-                {
-                    number += await SendBatchAsync(producer, number, (int)Math.Min(owed, BatchSize), cancellationToken);
-                }
-                catch (RocketMQException exception)
-                {
-                    Console.Error.WriteLine($"sending failed: {exception.Message}");
-                }
-            }
+            await UntilAsync(() => Group is { IsReady: true }, whyNot: null, cancellationToken);
+            await sender.SendPacedAsync(exception => Tell($"sending failed: {exception.Message}"), cancellationToken);
         }
     }
 
-    private async Task RunToTheEndAsync(Producer producer, int messages, CancellationToken cancellationToken)
+    private SiloGroupStatus? Group => status.Groups.FirstOrDefault(group => group.Group == options.Group);
+
+    private int QueuesHere => Group?.Queues.Count(queue => queue.Queue.Topic == options.Topic && queue.NextPullOffset >= 0) ?? 0;
+
+    private string OthersConsumeToo(int queues) => $"{QueuesHere} of the {queues} queues of topic {options.Topic} run here. Has group {options.Group} "
+        + "other members? They would take a part of the messages; choose a group of your own by --Demo:Group=name.";
+
+    private async Task<int> EnsureTopicAsync(RocketMQClient client, CancellationToken cancellationToken)
     {
         var start = TimeProvider.System.GetTimestamp();
-        var numbers = Enumerable.Range(0, (messages + BatchSize - 1) / BatchSize).Select(batch => (long)batch * BatchSize);
-        await Parallel.ForEachAsync(
-            numbers,
-            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = cancellationToken },
-            async (number, token) => await SendBatchAsync(producer, number, (int)Math.Min(BatchSize, messages - number), token));
-
-        var last = ledger.Consumed;
-        var lastProgress = TimeProvider.System.GetTimestamp();
-        await UntilAsync(
-            () =>
-            {
-                if (ledger.Consumed > last)
-                {
-                    last = ledger.Consumed;
-                    lastProgress = TimeProvider.System.GetTimestamp();
-                }
-
-                return Task.FromResult(last >= messages || TimeProvider.System.GetElapsedTime(lastProgress) > Options.Patience);
-            },
-            TimeSpan.FromMilliseconds(5),
-            cancellationToken);
-        var elapsed = TimeProvider.System.GetElapsedTime(start);
-        var lost = messages - ledger.Consumed;
-        Console.WriteLine(FormattableString.Invariant(
-            $"consumed {ledger.Consumed} of {messages}, {lost} lost, {ledger.Duplicates} duplicates, {ledger.Consumed / elapsed.TotalSeconds:0} msg/s"));
-        verdict.ExitCode = lost == 0 ? 0 : 1;
-    }
-
-    private async Task<int> SendBatchAsync(Producer producer, long first, int count, CancellationToken cancellationToken)
-    {
-        var batch = Enumerable.Range(0, count)
-            .Select(index => new Message(Options.Topic, ledger.NewBody(first + index, Options.BodyLength)))
-            .ToArray();
-        await producer.SendAsync(batch, cancellationToken: cancellationToken);
-        ledger.CountSent(count);
-        return count;
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, TimeSpan interval, CancellationToken cancellationToken)
-    {
-        while (!await condition())
+        while (true)
         {
-            await Task.Delay(interval, cancellationToken);
+            try
+            {
+                return await DemoTopic.EnsureAsync(client, options, cancellationToken);
+            }
+            catch (RocketMQException exception) when (!options.HasEnd || TimeProvider.System.GetElapsedTime(start) < options.Patience)
+            {
+                Tell($"waiting for the cluster: {exception.Message}");
+            }
+
+            await Task.Delay(TryAgain, cancellationToken);
+        }
+    }
+
+    private async Task RunToTheEndAsync(DemoSender sender, int messages, CancellationToken cancellationToken)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        await sender.SendAllAsync(messages, cancellationToken);
+
+        var last = -1L;
+        var lastProgress = start;
+        while (last < messages && (last < 0 || TimeProvider.System.GetElapsedTime(lastProgress) < options.Patience))
+        {
+            if (ledger.Consumed is var consumed && consumed > last)
+            {
+                last = consumed;
+                lastProgress = TimeProvider.System.GetTimestamp();
+            }
+
+            await Task.Delay(LookAgain, cancellationToken);
+        }
+
+        var elapsed = TimeProvider.System.GetElapsedTime(start, lastProgress);
+        var lost = messages - ledger.Consumed;
+        console.EndLive();
+        console.WriteLine(FormattableString.Invariant(
+            $"consumed {ledger.Consumed} of {messages}, {lost} lost, {ledger.Duplicates} duplicates, {ledger.Consumed / elapsed.TotalSeconds:0} msg/s"));
+        verdict.ExitCode = lost == 0 ? ExitCode.Success : ExitCode.MessagesLost;
+    }
+
+    private async Task UntilAsync(Func<bool> condition, Func<string>? whyNot, CancellationToken cancellationToken)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            if (whyNot is not null && TimeProvider.System.GetElapsedTime(start) > options.Patience)
+            {
+                throw new TimeoutException(whyNot());
+            }
+
+            await Task.Delay(LookAgain, cancellationToken);
+        }
+    }
+
+    // The same trouble is told once, not every second.
+    private void Tell(string trouble)
+    {
+        if (trouble != _lastTrouble)
+        {
+            console.WriteLine(trouble);
+            _lastTrouble = trouble;
         }
     }
 }

@@ -1,26 +1,36 @@
-using Microsoft.Extensions.Options;
+using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.SiloHost.Demo;
 
 /// <summary>Tells once a second how it goes: in one line that is written over on a terminal, in a line each elsewhere.</summary>
-internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, IOptions<DemoOptions> options) : BackgroundService
+internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, DemoOptions options, HostConsole console) : BackgroundService
 {
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        // Who reads the output of a run with an end from a file or a script wants its verdict, not its course.
+        if (options.HasEnd && !console.IsTerminal)
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(Period);
         SiloGroupStatus? before = null;
+        var last = TimeProvider.System.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                var now = status.Groups.FirstOrDefault(group => group.Group == options.Value.Group);
+                var now = status.Groups.FirstOrDefault(group => group.Group == options.Group);
                 if (now is not null && before is not null)
                 {
-                    Show(before, now);
+                    console.ShowLive(Describe(before, now, TimeProvider.System.GetElapsedTime(last)));
                 }
 
                 before = now;
+                last = TimeProvider.System.GetTimestamp();
             }
         }
         catch (OperationCanceledException)
@@ -29,19 +39,17 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, IO
         }
     }
 
-    private void Show(SiloGroupStatus before, SiloGroupStatus now)
+    private string Describe(SiloGroupStatus before, SiloGroupStatus now, TimeSpan elapsed)
     {
+        var rate = (now.Consumed - before.Consumed) / elapsed.TotalSeconds;
         var latency = now.LatencyCounts.Zip(before.LatencyCounts, (later, earlier) => later - earlier).ToArray();
-        var p99 = SiloGroupStatus.Percentile(latency, 0.99);
-        var line = FormattableString.Invariant(
-            $"{now.Consumed - before.Consumed,8} msg/s | consumed {ledger.Consumed} of {ledger.Sent} | lag {now.Lag} | {now.Queues.Count} queues here | p99 {p99.TotalMilliseconds:0.0} ms");
-        if (Console.IsOutputRedirected)
-        {
-            Console.WriteLine(line);
-        }
-        else
-        {
-            Console.Write($"\r{line}   ");
-        }
+        // Of the messages of this second alone, from their birth at the producer to the end of the listener's work.
+        var p99 = latency.Any(count => count > 0) ? FormattableString.Invariant($"{SiloGroupStatus.Percentile(latency, 0.99).TotalMilliseconds:0.0} ms") : "-";
+        var failed = now.Failed > 0 ? $" | failed {now.Failed}" : string.Empty;
+        return FormattableString.Invariant(
+            $"{rate,7:0} msg/s | sent {ledger.Sent} | consumed {now.Consumed} | lag {now.Lag} | {QueuesOfTheTopic(now)} queues here | p99 {p99}{failed}");
     }
+
+    // The group's retry topic has a queue, too; who asked for eight queues would wonder about the ninth.
+    private int QueuesOfTheTopic(SiloGroupStatus now) => now.Queues.Count(queue => queue.Queue.Topic == options.Topic);
 }

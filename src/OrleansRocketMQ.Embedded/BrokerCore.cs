@@ -65,7 +65,7 @@ internal sealed partial class BrokerCore : IDisposable
         _halfMessages = new(_intake, Store);
         _clients = new(Consumers, _producers, _groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);
-        TopicAdmin = new(Topics, Store, Offsets);
+        TopicAdmin = new(Topics, Store, Offsets, name);
 
         _clients.AddTo(table);
         TopicAdmin.AddTo(table);
@@ -75,8 +75,9 @@ internal sealed partial class BrokerCore : IDisposable
         new SendProcessor(_intake, _halfMessages, Topics, _groups, Locks, options).AddTo(table);
         new SendBackProcessor(_intake, Topics, _groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
-        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, () => name).AddTo(table);
+        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, name).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
+        new RelayProcessor(Consumers, Store, name).AddTo(table);
 
         // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
         Topics.Changed += Save;

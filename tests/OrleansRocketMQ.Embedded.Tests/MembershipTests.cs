@@ -179,6 +179,29 @@ public class MembershipTests
     }
 
     [Fact]
+    public async Task What_is_asked_of_one_consumer_is_passed_on_with_its_answer()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var consumer = await test.ConnectAsync("c1");
+        var admin = await test.ConnectAsync();
+        await consumer.HeartbeatAsync("g", subscriptions: TestClient.Tags("orders"));
+        var id = (await admin.SendAsync("orders", "try this"))["msgId"];
+        consumer.Answering = request => Framing.RemotingCommand.Response(request, ResponseCodes.Success, body: "{}"u8.ToArray());
+
+        var info = await admin.InvokeAsync(RequestCodes.GetConsumerRunningInfo, ("consumerGroup", "g"), ("clientId", "c1"), ("jstackEnable", false));
+        Assert.Equal("{}", info.Succeeded().BodyText());
+        Assert.Contains(consumer.Received, request => request.Code == RequestCodes.GetConsumerRunningInfo && request["jstackEnable"] == "false");
+
+        (await admin.InvokeAsync(RequestCodes.ConsumeMessageDirectly, ("consumerGroup", "g"), ("clientId", "c1"), ("msgId", id))).Succeeded();
+        var direct = consumer.Received.Single(request => request.Code == RequestCodes.ConsumeMessageDirectly);
+        Assert.Equal("broker-a", direct["brokerName"]);
+        Assert.Equal("try this", direct.Bodies().Single());
+
+        var nobody = await admin.InvokeAsync(RequestCodes.GetConsumerRunningInfo, ("consumerGroup", "g"), ("clientId", "c2"));
+        Assert.Equal("The Consumer <g> <c2> not online", nobody.FailedWith(ResponseCodes.SystemError).Remark);
+    }
+
+    [Fact]
     public async Task Two_connections_of_one_client_are_two_members()
     {
         await using var test = await TestBroker.StartAsync();

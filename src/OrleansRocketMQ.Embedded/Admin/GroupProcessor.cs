@@ -17,7 +17,7 @@ internal sealed class GroupProcessor(
     OffsetTable offsets,
     TopicTable topics,
     MessageStore store,
-    Func<string> brokerName)
+    string brokerName)
 {
     private const long AllQueues = -1;
 
@@ -166,7 +166,7 @@ internal sealed class GroupProcessor(
     }
 
     private string QueueJson(TopicQueue queue)
-        => $"{{\"brokerName\":\"{brokerName()}\",\"queueId\":{queue.QueueId},\"topic\":\"{queue.Topic}\"}}";
+        => $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queue.QueueId},\"topic\":\"{queue.Topic}\"}}";
 
     private static RemotingCommand WithJson(RemotingCommand request, string json)
         => RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));

@@ -248,20 +248,18 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    private Task ReleaseOthersAsync(AllocationView view) => Task.WhenAll(consumer.Pumps.Keys
-        .Where(queue => view.OwnerOf(queue) != Client.ClientId)
-        .Select(ReleaseAsync));
+    private Task ReleaseOthersAsync(AllocationView view) => Task.WhenAll(consumer.Pumps.Values
+        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId)
+        .Select(pump => ReleaseAsync(pump, view)));
 
-    private async Task ReleaseAsync(MessageQueue queue)
+    private async Task ReleaseAsync(QueuePump pump, AllocationView view)
     {
-        try
+        await consumer.ReleaseQueueAsync(pump, options.ShutdownTimeout).ConfigureAwait(false);
+        Log.Released(logger, Group, pump.Queue);
+        if (view.SiloOf(pump.Queue) is not null)
         {
-            await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).ReleaseAsync().ConfigureAwait(false);
-            Log.Released(logger, Group, queue);
-        }
-        catch (Exception exception) when (!_stopping.IsCancellationRequested)
-        {
-            Log.ReleaseFailed(logger, Group, queue, exception);
+            // Its new silo has been waiting for it and would look again in a second; called from here it starts at once.
+            await StartAsync(pump.Queue).ConfigureAwait(false);
         }
     }
 
@@ -282,10 +280,7 @@ internal sealed partial class QueueShepherd(
         [LoggerMessage(155, LogLevel.Information, "Group {Group}: {Queue} was released to another member")]
         public static partial void Released(ILogger logger, string group, MessageQueue queue);
 
-        [LoggerMessage(157, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
+        [LoggerMessage(156, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
         public static partial void WatchFailed(ILogger logger, string group, Exception exception);
-
-        [LoggerMessage(156, LogLevel.Warning, "Group {Group}: {Queue} could not be released, it is tried again")]
-        public static partial void ReleaseFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -75,8 +76,10 @@ internal sealed partial class GroupConsumer
     }
 
     /// <summary>Starts a queue here, unless it runs already.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="owner">The activation of its grain.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue)
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -93,7 +96,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, _time, _loggers.CreateLogger<QueuePump>());
             Pumps[queue] = pump;
             pump.Start();
             return pump;
@@ -101,12 +104,24 @@ internal sealed partial class GroupConsumer
     }
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
-    public async Task StopQueueAsync(MessageQueue queue, TimeSpan budget)
+    public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
     {
-        if (Pumps.TryGetValue(queue, out var pump))
+        await pump.StopAsync(budget).ConfigureAwait(false);
+        Pumps.TryRemove(new(pump.Queue, pump));
+    }
+
+    /// <summary>Stops a queue, then lets its grain go: to the silo that owns it now, or for good when a member elsewhere does.</summary>
+    public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
+    {
+        await StopQueueAsync(pump, budget).ConfigureAwait(false);
+        if (View.SiloOf(pump.Queue) is null)
         {
-            await pump.StopAsync(budget).ConfigureAwait(false);
-            Pumps.TryRemove(new(queue, pump));
+            pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+        }
+        else
+        {
+            // A plain deactivation would leave stale addresses behind: calls would bring the grain to life here again.
+            pump.Owner.Migrate(requestContext: null);
         }
     }
 
@@ -118,7 +133,7 @@ internal sealed partial class GroupConsumer
             _stopping.Cancel();
         }
 
-        await Task.WhenAll(Pumps.Keys.Select(queue => StopQueueAsync(queue, budget))).ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
     }

@@ -17,10 +17,6 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
     [Alias("EnsureStarted")]
     Task<SiloAddress?> EnsureStartedAsync();
 
-    /// <summary>Ends what is in work, commits, and goes to the silo that owns the queue now. Has no effect where that is this one.</summary>
-    [Alias("Release")]
-    Task ReleaseAsync();
-
     [AlwaysInterleave]
     [Alias("GetStatus")]
     Task<QueueStatus> GetStatusAsync();
@@ -32,6 +28,7 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
 [RocketMQQueuePlacement]
 internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
 {
+    private readonly IGrainContext _context;
     private readonly GroupConsumer _consumer;
     private readonly TimeSpan _shutdownTimeout;
     private readonly SiloAddress _silo;
@@ -40,6 +37,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
 
     public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
     {
+        _context = context;
         var (group, queue) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _queue = queue;
         _silo = silo.SiloAddress;
@@ -50,36 +48,22 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
     /// <summary>The silo that owns the queue, as this one sees it.</summary>
     private SiloAddress? Owner => _consumer.View.SiloOf(_queue);
 
-    public async Task<SiloAddress?> EnsureStartedAsync()
+    public Task<SiloAddress?> EnsureStartedAsync()
     {
         if (_silo.Equals(Owner))
         {
-            _pump = _consumer.StartQueue(_queue);
-            return _silo;
+            _pump = _consumer.StartQueue(_queue, _context);
+            return Task.FromResult<SiloAddress?>(_silo);
         }
 
-        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation
-        // would not make him forget it: each of his calls would bring the grain to life here again.
         if (_pump is not null)
         {
-            return _silo;
+            // The shepherd of this silo is about to release it.
+            return Task.FromResult<SiloAddress?>(_silo);
         }
 
-        await LeaveAsync();
-        return null;
-    }
-
-    public Task ReleaseAsync() => _silo.Equals(Owner) ? Task.CompletedTask : LeaveAsync();
-
-    public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
-        ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
-        : _pump.Describe() with { Silo = _silo.ToString() });
-
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => StopAsync();
-
-    private async Task LeaveAsync()
-    {
-        await StopAsync();
+        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
+        // not make him forget it.
         if (Owner is null)
         {
             DeactivateOnIdle();
@@ -88,14 +72,14 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
         {
             MigrateOnIdle();
         }
+
+        return Task.FromResult<SiloAddress?>(null);
     }
 
-    private async Task StopAsync()
-    {
-        if (_pump is not null)
-        {
-            await _consumer.StopQueueAsync(_queue, _shutdownTimeout);
-            _pump = null;
-        }
-    }
+    public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
+        ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
+        : _pump.Describe() with { Silo = _silo.ToString() });
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+        => _pump is null ? Task.CompletedTask : _consumer.StopQueueAsync(_pump, _shutdownTimeout);
 }

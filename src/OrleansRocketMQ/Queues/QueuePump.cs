@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
@@ -36,9 +37,10 @@ internal sealed partial class QueuePump
     private Task? _stopped;
     private bool _left;
 
-    public QueuePump(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, TimeProvider time, ILogger logger)
     {
         Queue = queue;
+        Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Of(queue.Topic);
         _time = time;
@@ -48,6 +50,9 @@ internal sealed partial class QueuePump
     }
 
     public MessageQueue Queue { get; }
+
+    /// <summary>The activation whose queue this is.</summary>
+    public IGrainContext Owner { get; }
 
     public QueueRuns Runs { get; }
 
@@ -80,9 +85,9 @@ internal sealed partial class QueuePump
         }
     }
 
-    /// <summary>Tells the broker how far the queue is, unless it knows.</summary>
+    /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public Task CommitAsync() => InTurnAsync(CommitNowAsync, CancellationToken.None);
+    public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
 
     public QueueStatus Describe() => new()
     {
@@ -98,10 +103,11 @@ internal sealed partial class QueuePump
         LastError = _lastError?.Message ?? string.Empty,
     };
 
-    private async Task CommitNowAsync()
+    // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
+    private async Task CommitNowAsync(bool evenIfKnown)
     {
         var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
-        if (_left || watermark < 0 || watermark <= Volatile.Read(ref _committed))
+        if (_left || watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
         {
             return;
         }
@@ -193,14 +199,10 @@ internal sealed partial class QueuePump
             return;
         }
 
-        if (result.Status == PullStatus.Found)
-        {
-            Decode(result);
-        }
-
         // An answer without messages moves on too: what the filter left out needs no consuming.
-        _nextOffset = result.NextBeginOffset;
-        if (Runs.Window.Add(_pulled, result.NextBeginOffset) > 0)
+        var next = result.Status == PullStatus.Found ? Decode(result) : result.NextBeginOffset;
+        _nextOffset = next;
+        if (Runs.Window.Add(_pulled, next) > 0)
         {
             _consumer.Dispatcher.Signal(this);
         }
@@ -208,10 +210,22 @@ internal sealed partial class QueuePump
         _pulled.Clear();
     }
 
-    private void Decode(PullResult result)
+    /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
+    /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
+    private long Decode(PullResult result)
     {
-        _pulled.Clear();
-        result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
+        var next = result.NextBeginOffset;
+        try
+        {
+            result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
+        }
+        catch (MessageFormatException exception) when (_pulled.Count > 0)
+        {
+            // What stands before a broken record is good; the next pull begins at the broken one.
+            next = _pulled[^1].QueueOffset + 1;
+            Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
+        }
+
         if (!_subscription.Selector.SelectsAll)
         {
             _pulled.RemoveAll(message => !_subscription.Wants(message));
@@ -226,6 +240,8 @@ internal sealed partial class QueuePump
                     : _pulled[index];
             }
         }
+
+        return next;
     }
 
     /// <summary>
@@ -306,7 +322,7 @@ internal sealed partial class QueuePump
                 {
                     try
                     {
-                        await CommitNowAsync().ConfigureAwait(false);
+                        await CommitNowAsync(evenIfKnown: true).ConfigureAwait(false);
                     }
                     finally
                     {
@@ -353,7 +369,10 @@ internal sealed partial class QueuePump
         [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
         public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
 
-        [LoggerMessage(137, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
+        [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
+        public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
+
+        [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
         public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]

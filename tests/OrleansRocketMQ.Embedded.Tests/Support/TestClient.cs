@@ -25,6 +25,9 @@ internal sealed class TestClient : IAsyncDisposable
 
     public ConcurrentQueue<RemotingCommand> Received { get; } = [];
 
+    /// <summary>Answers what the broker asks of this client; by default nothing is answered.</summary>
+    public Func<RemotingCommand, RemotingCommand?>? Answering { get; set; }
+
     public bool IsClosed => _connection.Closed.IsCompleted;
 
     public Task<Exception> Closed => _connection.Closed;
@@ -134,6 +137,6 @@ internal sealed class TestClient : IAsyncDisposable
     private ValueTask<RemotingCommand?> ReceiveAsync(RemotingConnection connection, RemotingCommand request)
     {
         Received.Enqueue(request);
-        return ValueTask.FromResult<RemotingCommand?>(null);
+        return ValueTask.FromResult(Answering?.Invoke(request));
     }
 }

@@ -24,6 +24,9 @@ internal sealed class CorruptingProxy : IAsyncDisposable
 
     public int ToCorrupt => Volatile.Read(ref _toCorrupt);
 
+    /// <summary>The one queue offset whose record is broken wherever it stands in an answer; null: the second record of each.</summary>
+    public long? CorruptOnlyOffset { get; set; }
+
     public void CorruptNextPulls(int count) => Volatile.Write(ref _toCorrupt, count);
 
     public void Start(EmbeddedRocketMQ rocketmq)
@@ -114,6 +117,19 @@ internal sealed class CorruptingProxy : IAsyncDisposable
         var body = frame.AsSpan(8 + header);
         if (body.Length < 200 || BinaryPrimitives.ReadInt32BigEndian(body) is var first && (first < 90 || first > body.Length - 100) || ToCorrupt == 0)
         {
+            return;
+        }
+
+        if (CorruptOnlyOffset is { } offset)
+        {
+            for (var at = 0; at < body.Length; at += BinaryPrimitives.ReadInt32BigEndian(body[at..]))
+            {
+                if (BinaryPrimitives.ReadInt64BigEndian(body[(at + 20)..]) == offset)
+                {
+                    BinaryPrimitives.WriteInt32BigEndian(body[(at + 4)..], 42);
+                }
+            }
+
             return;
         }
 

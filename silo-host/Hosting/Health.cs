@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using OrleansRocketMQ.Statistics;
 
-namespace OrleansRocketMQ.SiloHost;
+namespace OrleansRocketMQ.SiloHost.Hosting;
 
 /// <summary>
 /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: every queue that belongs to this silo runs.

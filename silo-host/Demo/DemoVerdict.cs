@@ -1,0 +1,7 @@
+namespace OrleansRocketMQ.SiloHost.Demo;
+
+/// <summary>How the demo went. A run with an end counts as failed until it has ended well, also when it is interrupted.</summary>
+internal sealed class DemoVerdict(DemoOptions options)
+{
+    public int ExitCode { get; set; } = options.HasEnd ? Hosting.ExitCode.Failure : Hosting.ExitCode.Success;
+}

@@ -1,0 +1,41 @@
+using System.Net;
+
+namespace OrleansRocketMQ.SiloHost.Hosting;
+
+/// <summary>Where the health endpoints are.</summary>
+internal static class HealthUrls
+{
+    private const string Key = "Urls";
+
+    /// <exception cref="RocketMQConfigurationException">An address is none.</exception>
+    /// <exception cref="StartException">A port is taken.</exception>
+    public static string Read(IConfiguration configuration)
+    {
+        var urls = (configuration[Key] ?? string.Empty).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (var url in urls)
+        {
+            Check(url);
+        }
+
+        return string.Join(' ', urls.Select(url => $"{url.TrimEnd('/')}/health/ready"));
+    }
+
+    private static void Check(string url)
+    {
+        BindingAddress address;
+        try
+        {
+            address = BindingAddress.Parse(url);
+        }
+        catch (FormatException)
+        {
+            throw new RocketMQConfigurationException(Key, url, "an address such as http://127.0.0.1:8088");
+        }
+
+        var ip = address.Host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(address.Host.Trim('[', ']'), out var parsed) ? parsed : null;
+        if (ip is not null)
+        {
+            Ports.CheckFree(ip, address.Port, "the health endpoint", $"Choose another address: --{Key}=http://127.0.0.1:{address.Port + 1}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.RegularExpressions;
+using OrleansRocketMQ.SiloHost.Support;
+
+namespace OrleansRocketMQ.SiloHost;
+
+public sealed partial class DemoRunTests
+{
+    [Fact]
+    public async Task A_run_with_an_end_consumes_every_message_and_says_so_in_its_last_line()
+    {
+        var (exitCode, program) = await SiloHostProgram.RunAsync("--Demo:Messages=2000");
+
+        Assert.True(exitCode == 0, program.Everything);
+        Assert.Matches(Verdict(), program.Output[^1]);
+        Assert.Empty(program.Errors);
+        // Beside the verdict, one line that tells which cluster it was.
+        Assert.Equal(2, program.Output.Count);
+    }
+
+    [Fact]
+    public async Task A_run_against_a_cluster_that_is_away_fails_and_says_why()
+    {
+        var nowhere = $"127.0.0.1:{FreePorts.Take(1)[0]}";
+
+        var (exitCode, program) = await SiloHostProgram.RunAsync("--Demo:Messages=10", "--Demo:Patience=00:00:01", $"--RocketMQ:NameServer={nowhere}");
+
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains(nowhere, Assert.Single(program.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Interrupted_a_run_with_an_end_does_not_pass_for_a_success()
+    {
+        await using var host = SiloHostProgram.Start("--Demo:Messages=100000000");
+        await host.Program.UntilPrintedAsync("RocketMQ:");
+
+        host.Program.Interrupt();
+
+        Assert.NotEqual(0, await host.Program.UntilEndedAsync());
+    }
+
+    [Fact]
+    public async Task A_second_host_uses_the_cluster_it_is_told_of_and_joins_the_silo()
+    {
+        var nameServer = $"127.0.0.1:{FreePorts.Take(1)[0]}";
+        await using var first = SiloHostProgram.Start($"--Embedded:NameServerPort={nameServer.Split(':')[1]}");
+        await first.Program.UntilPrintedAsync("8 queues here");
+
+        await using var second = SiloHostProgram.Start($"--RocketMQ:NameServer={nameServer}", $"--Orleans:PrimarySilo=127.0.0.1:{first.SiloPort}");
+
+        await second.Program.UntilPrintedAsync("| 4 queues here");
+        await first.Program.UntilPrintedAsync("| 4 queues here");
+    }
+
+    [GeneratedRegex(@"^consumed 2000 of 2000, 0 lost, 0 duplicates, \d+ msg/s$")]
+    private static partial Regex Verdict();
+}

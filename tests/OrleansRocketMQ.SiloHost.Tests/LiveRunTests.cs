@@ -1,0 +1,51 @@
+using OrleansRocketMQ.SiloHost.Support;
+using OrleansRocketMQ.Testing;
+
+namespace OrleansRocketMQ.SiloHost;
+
+public sealed class LiveRunTests
+{
+    [Fact]
+    public async Task Without_settings_messages_flow_health_is_told_and_an_interrupt_ends_it_well()
+    {
+        await using var host = SiloHostProgram.Start();
+        using var http = new HttpClient { BaseAddress = new Uri(host.Url) };
+
+        await Eventually.TrueAsync(
+            () => IsOkAsync(http, "/health/ready"),
+            () => $"{host.Url}/health/ready says yes. The host printed:{Environment.NewLine}{host.Program.Everything}");
+        Assert.True(await IsOkAsync(http, "/health/live"));
+        Assert.Equal("Healthy: 9 queues run here\n", await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative)));
+        var line = await host.Program.UntilPrintedAsync("| 8 queues here");
+        Assert.Matches(@"^ *\d+ msg/s \| sent \d+ \| consumed \d+ \| lag \d+ \| 8 queues here \| p99 ", line);
+
+        host.Program.Interrupt();
+
+        Assert.True(await host.Program.UntilEndedAsync() == 0, host.Program.Everything);
+        Assert.StartsWith("stopped; this host sent ", host.Program.Output[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_lives_but_is_not_ready_while_its_cluster_is_away()
+    {
+        await using var host = SiloHostProgram.Start($"--RocketMQ:NameServer=127.0.0.1:{FreePorts.Take(1)[0]}");
+        using var http = new HttpClient { BaseAddress = new Uri(host.Url) };
+
+        await Eventually.TrueAsync(() => IsOkAsync(http, "/health/live"), "it lives");
+
+        Assert.False(await IsOkAsync(http, "/health/ready"));
+    }
+
+    private static async Task<bool> IsOkAsync(HttpClient http, string path)
+    {
+        try
+        {
+            using var response = await http.GetAsync(new Uri(path, UriKind.Relative));
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false; // Not up yet.
+        }
+    }
+}

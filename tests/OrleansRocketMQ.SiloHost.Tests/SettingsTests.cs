@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+using OrleansRocketMQ.SiloHost.Support;
+
+namespace OrleansRocketMQ.SiloHost;
+
+/// <summary>Whoever sets something wrong is told what, in one line, by a process that has failed.</summary>
+public sealed class SettingsTests
+{
+    [Theory]
+    [InlineData("RocketMQ:NameServer", "nowhere")]
+    [InlineData("RocketMQ:HeartbeatInterval", "soon")]
+    [InlineData("RocketMQ:Consumers:OrleansRocketMQ_Demo:PullBatchSize", "5000")]
+    [InlineData("Demo:Messages", "many")]
+    [InlineData("Demo:Rate", "-5")]
+    [InlineData("Demo:Group", "a group")]
+    [InlineData("Orleans:PrimarySilo", "that one")]
+    [InlineData("Embedded:NameServerPort", "99999")]
+    public async Task A_wrong_setting_is_named(string field, string value)
+    {
+        var (exitCode, program) = await SiloHostProgram.RunAsync($"--{field}={value}");
+
+        Assert.NotEqual(0, exitCode);
+        var error = Assert.Single(program.Errors);
+        Assert.Contains(field, error, StringComparison.Ordinal);
+        Assert.Contains(value, error, StringComparison.Ordinal);
+        Assert.DoesNotContain(program.Output, line => line.Contains("   at ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Settings_of_the_environment_count()
+    {
+        await using var host = SiloHostProgram.Start([], ("ROCKETMQ__NAMESERVER", "nowhere"));
+
+        Assert.NotEqual(0, await host.Program.UntilEndedAsync());
+        Assert.Contains("RocketMQ:NameServer", Assert.Single(host.Program.Errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Orleans:Endpoints:SiloPort", "{0}", "--Orleans:Endpoints:SiloPort=")]
+    [InlineData("Urls", "http://127.0.0.1:{0}", "--Urls=")]
+    [InlineData("Embedded:NameServerPort", "{0}", "Embedded:NameServerPort")]
+    public async Task A_taken_port_is_told_with_what_to_do_about_it(string field, string value, string hint)
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+
+        var (exitCode, program) = await SiloHostProgram.RunAsync($"--{field}={string.Format(System.Globalization.CultureInfo.InvariantCulture, value, port)}");
+
+        Assert.NotEqual(0, exitCode);
+        var error = Assert.Single(program.Errors);
+        Assert.Contains($"{port}", error, StringComparison.Ordinal);
+        Assert.Contains(hint, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Help_is_given()
+    {
+        await using var program = RunningProgram.Start("silo-host", ["--help"]);
+
+        Assert.Equal(0, await program.UntilEndedAsync());
+        Assert.Contains("--Demo:Messages=N", program.Everything, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using OrleansRocketMQ.Testing;
+
+namespace OrleansRocketMQ.SiloHost.Support;
+
+/// <summary>A program of this repository, run as a user runs it: a process of its own that is known by what it prints.</summary>
+internal sealed class RunningProgram : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Lock _gate = new();
+    private readonly List<string> _output = [];
+    private readonly List<string> _errors = [];
+
+    private RunningProgram(Process process) => _process = process;
+
+    public IReadOnlyList<string> Output => Copy(_output);
+
+    public IReadOnlyList<string> Errors => Copy(_errors);
+
+    public string Everything => string.Join(Environment.NewLine, [.. Output, .. Errors]);
+
+    /// <param name="name">The program, as in the project file.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Added to what it inherits.</param>
+    public static RunningProgram Start(string name, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
+    {
+        var path = typeof(RunningProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == name).Value!;
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [path, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            // Settings must be found wherever a program is started from.
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        foreach (var (key, value) in environment)
+        {
+            start.Environment[key] = value;
+        }
+
+        var running = new RunningProgram(new Process { StartInfo = start });
+        running._process.OutputDataReceived += (_, line) => running.Note(running._output, line.Data);
+        running._process.ErrorDataReceived += (_, line) => running.Note(running._errors, line.Data);
+        running._process.Start();
+        running._process.StandardInput.Close();
+        running._process.BeginOutputReadLine();
+        running._process.BeginErrorReadLine();
+        return running;
+    }
+
+    /// <summary>Waits until it prints a line that holds the text.</summary>
+    public async Task<string> UntilPrintedAsync(string text)
+    {
+        string? found = null;
+        await Eventually.TrueAsync(
+            () => (found = Output.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal))) is not null || _process.HasExited,
+            () => $"'{text}' is printed. All that was:{Environment.NewLine}{Everything}");
+        return found
+            ?? Output.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal))
+            ?? throw new InvalidOperationException($"It ended before it printed '{text}'. All that it printed:{Environment.NewLine}{Everything}");
+    }
+
+    /// <summary>Waits until it has ended, and all its output was read.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> UntilEndedAsync()
+    {
+        using var deadline = new CancellationTokenSource(Eventually.Deadline);
+        try
+        {
+            await _process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"It did not end. All that it printed:{Environment.NewLine}{Everything}");
+        }
+
+        return _process.ExitCode;
+    }
+
+    /// <summary>What Ctrl+C does.</summary>
+    public void Interrupt()
+    {
+        const int Sigint = 2;
+        if (Kill(_process.Id, Sigint) != 0)
+        {
+            throw new InvalidOperationException($"Process {_process.Id} could not be interrupted.");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Kill(int process, int signal);
+
+    private void Note(List<string> lines, string? line)
+    {
+        if (line is not null)
+        {
+            lock (_gate)
+            {
+                lines.Add(line);
+            }
+        }
+    }
+
+    private IReadOnlyList<string> Copy(List<string> lines)
+    {
+        lock (_gate)
+        {
+            return [.. lines];
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace OrleansRocketMQ.SiloHost.Support;
+
+/// <summary>The silo host on ports nobody else has.</summary>
+internal sealed class SiloHostProgram(RunningProgram program, string url, int siloPort, int gatewayPort) : IAsyncDisposable
+{
+    public RunningProgram Program => program;
+
+    public string Url => url;
+
+    public int SiloPort => siloPort;
+
+    public int GatewayPort => gatewayPort;
+
+    public static SiloHostProgram Start(params string[] arguments) => Start(arguments, []);
+
+    public static SiloHostProgram Start(string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var ports = FreePorts.Take(3);
+        var url = $"http://127.0.0.1:{ports[2]}";
+        string[] own = [$"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls={url}"];
+        return new SiloHostProgram(RunningProgram.Start("silo-host", [.. own, .. arguments], environment), url, ports[0], ports[1]);
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<(int ExitCode, RunningProgram Program)> RunAsync(params string[] arguments)
+    {
+        await using var host = Start(arguments);
+        return (await host.Program.UntilEndedAsync(), host.Program);
+    }
+
+    public ValueTask DisposeAsync() => program.DisposeAsync();
+}
