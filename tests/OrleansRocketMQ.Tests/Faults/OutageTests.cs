@@ -80,6 +80,23 @@ public sealed class OutageTests
     }
 
     [Fact]
+    public async Task All_connections_cut_at_once_heal()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync();
+        await using var watch = OffsetWatch.Over(rocketmq);
+        await rocketmq.SendAsync(30);
+        await rocketmq.UntilAllCameAsync(30);
+
+        rocketmq.Broker.CloseConnections();
+        rocketmq.Embedded.NameServer.CloseConnections();
+        await rocketmq.SendAsync(30, first: 30);
+
+        await rocketmq.UntilAllCameAsync(60);
+        await rocketmq.UntilCommittedAsync(60);
+    }
+
+    [Fact]
     public async Task Messages_in_work_while_the_broker_restarts_are_committed_afterwards()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

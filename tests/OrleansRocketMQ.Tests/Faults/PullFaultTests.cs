@@ -38,6 +38,8 @@ public sealed class PullFaultTests
     [InlineData(ResponseCodes.FlowControl)]
     [InlineData(ResponseCodes.SystemBusy)]
     [InlineData(ResponseCodes.SystemError)]
+    [InlineData(ResponseCodes.SubscriptionNotLatest)]
+    [InlineData(ResponseCodes.SubscriptionGroupNotExist)]
     public async Task A_broker_that_refuses_pulls_for_a_while_is_asked_again(int code)
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
@@ -151,7 +153,7 @@ public sealed class PullFaultTests
     }
 
     [Fact]
-    public async Task A_broken_record_that_stays_holds_the_queue_and_the_status_tells_why()
+    public async Task A_broken_record_that_stays_holds_the_queue_behind_it_and_nothing_else()
     {
         await using var proxy = new CorruptingProxy();
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, proxy.Options);
@@ -161,9 +163,11 @@ public sealed class PullFaultTests
 
         await using var cluster = await rocketmq.BeginAsync();
         await using var watch = OffsetWatch.Over(rocketmq);
+        proxy.CorruptOnlyOffset = 10;
         await Eventually.TrueAsync(
             () => cluster.StatusOf(rocketmq.MyGroup).SelectMany(group => group.Queues).Any(queue => queue.LastError.Contains("magic", StringComparison.Ordinal)),
             "the broken record is told of");
+        await rocketmq.UntilCommittedAsync(10);
 
         proxy.CorruptNextPulls(0);
         await rocketmq.UntilAllCameAsync(40);

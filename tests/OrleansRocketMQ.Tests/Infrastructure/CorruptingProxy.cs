@@ -24,6 +24,9 @@ internal sealed class CorruptingProxy : IAsyncDisposable
 
     public int ToCorrupt => Volatile.Read(ref _toCorrupt);
 
+    /// <summary>The one queue offset whose record is broken wherever it stands in an answer; null: the second record of each.</summary>
+    public long? CorruptOnlyOffset { get; set; }
+
     public void CorruptNextPulls(int count) => Volatile.Write(ref _toCorrupt, count);
 
     public void Start(EmbeddedRocketMQ rocketmq)
@@ -117,9 +120,20 @@ internal sealed class CorruptingProxy : IAsyncDisposable
             return;
         }
 
-        // A break that stays is in the first record: what stands before a broken one is consumed, and the next pull begins at it.
-        var broken = ToCorrupt == int.MaxValue ? 0 : first;
-        BinaryPrimitives.WriteInt32BigEndian(body[(broken + 4)..], 42);
+        if (CorruptOnlyOffset is { } offset)
+        {
+            for (var at = 0; at < body.Length; at += BinaryPrimitives.ReadInt32BigEndian(body[at..]))
+            {
+                if (BinaryPrimitives.ReadInt64BigEndian(body[(at + 20)..]) == offset)
+                {
+                    BinaryPrimitives.WriteInt32BigEndian(body[(at + 4)..], 42);
+                }
+            }
+
+            return;
+        }
+
+        BinaryPrimitives.WriteInt32BigEndian(body[(first + 4)..], 42);
         if (ToCorrupt != int.MaxValue)
         {
             Interlocked.Decrement(ref _toCorrupt);
