@@ -15,6 +15,8 @@ internal sealed class ScriptedListener : Grain, IConcurrentListener
 
     public static void Script(string group, ListenerScript script) => Scripts[group] = script;
 
+    public static ListenerScript ScriptOf(string group) => Scripts[group];
+
     public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
         => Scripts[context.Group](messages, context, cancellationToken);
 }

@@ -22,6 +22,10 @@ internal struct MessageExtSurrogate
 
     [Id(4)]
     public ReadOnlyMemory<byte> Body;
+
+    /// <summary>Whether <see cref="Body"/> is the body, empty though it may be; otherwise it is that of the record.</summary>
+    [Id(5)]
+    public bool HasBody;
 }
 
 /// <summary>
@@ -39,7 +43,7 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
             if (message.QueueOffset == offset)
             {
                 var found = message.Topic == surrogate.Topic ? message : message.WithTopic(surrogate.Topic);
-                return surrogate.Body.IsEmpty ? found : found.WithBody(surrogate.Body);
+                return surrogate.HasBody ? found.WithBody(surrogate.Body) : found;
             }
         }
 
@@ -53,6 +57,7 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
         BrokerName = value.BrokerName,
         QueueOffset = value.QueueOffset,
         Body = (value.SysFlag & MessageSysFlag.Compressed) != 0 ? value.Body.ToArray() : default,
+        HasBody = (value.SysFlag & MessageSysFlag.Compressed) != 0 && value.BodyError is null,
     };
 }
 

@@ -65,7 +65,8 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
             Failed = consumer.Statistics.Failed,
             SentBack = consumer.Statistics.SentBack,
             Queues = queues,
-            IsReady = own.Length > 0 && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
+            // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.
+            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
             Refused = consumer.Refused?.Message ?? string.Empty,
             LatencyCounts = consumer.Statistics.BornToConsumed.Snapshot(),
         };

@@ -83,7 +83,7 @@ internal sealed class TestRocketMQ : IAsyncDisposable
                 configure?.Invoke(options);
             }),
             silos,
-            builder => builder.Configure(setUp ?? (_ => { })));
+            builder => DeclaredListeners.HideIn(builder.Configure(setUp ?? (_ => { })).Services));
 
     /// <summary>Sends the numbers from <paramref name="first"/> on as text, to all queues in turn.</summary>
     public async Task SendAsync(int count, int first = 0, Action<Message>? prepare = null)
@@ -98,6 +98,8 @@ internal sealed class TestRocketMQ : IAsyncDisposable
 
     /// <summary>The text of every message sent by <see cref="SendAsync"/>.</summary>
     public static IEnumerable<string> Numbers(int count) => Enumerable.Range(0, count).Select(number => $"{number}").Order();
+
+    public static string Text(MessageExt message) => Encoding.UTF8.GetString(message.Body.Span);
 
     /// <summary>What the broker holds as the group's progress, over all queues.</summary>
     public long Committed(string topic = Topic)

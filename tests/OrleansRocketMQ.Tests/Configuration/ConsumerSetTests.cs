@@ -1,0 +1,212 @@
+using Microsoft.Extensions.Hosting;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Configuration;
+
+/// <summary>What a silo consumes is put together from attributes, code and configuration, the later overriding the earlier.</summary>
+public sealed class ConsumerSetTests
+{
+    [Fact]
+    public void Configuration_sets_every_option_of_a_group()
+    {
+        using var silo = BuiltSilo.With(Add, Settings(
+            ("RocketMQ:Consumers:g:ConsumeFromWhere", "timestamp"),
+            ("RocketMQ:Consumers:g:ConsumeTimestamp", "2026-01-02T03:04:05Z"),
+            ("RocketMQ:Consumers:g:ConsumeThreadMin", "2"),
+            ("RocketMQ:Consumers:g:ConsumeThreadMax", "3"),
+            ("RocketMQ:Consumers:g:ConsumeBatchSize", "4"),
+            ("RocketMQ:Consumers:g:PullBatchSize", "5"),
+            ("RocketMQ:Consumers:g:PullInterval", "00:00:01"),
+            ("RocketMQ:Consumers:g:PullSuspendTimeout", "00:00:02"),
+            ("RocketMQ:Consumers:g:PullThresholdForQueue", "6"),
+            ("RocketMQ:Consumers:g:PullThresholdBytesForQueue", "1048577"),
+            ("RocketMQ:Consumers:g:ConsumeMaxSpan", "7"),
+            ("RocketMQ:Consumers:g:MaxReconsumeTimes", "8"),
+            ("RocketMQ:Consumers:g:PersistInterval", "00:00:03"),
+            ("RocketMQ:Consumers:g:RetryInterval", "00:00:04"),
+            ("RocketMQ:Consumers:g:NameServer", "other:1234")));
+
+        var g = silo.Only;
+        Assert.Equal(ConsumeFromWhere.Timestamp, g.ConsumeFromWhere);
+        Assert.Equal(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), g.ConsumeTimestamp);
+        Assert.Equal((2, 3, 4, 5), (g.ConsumeThreadMin, g.ConsumeThreadMax, g.ConsumeBatchSize, g.PullBatchSize));
+        Assert.Equal((1, 2), (g.PullInterval.TotalSeconds, g.PullSuspendTimeout.TotalSeconds));
+        Assert.Equal((6, 1048577, 7, 8), (g.PullThresholdForQueue, g.PullThresholdBytesForQueue, g.ConsumeMaxSpan, g.MaxReconsumeTimes));
+        Assert.Equal((3, 4, "other:1234"), (g.PersistInterval.TotalSeconds, g.RetryInterval.TotalSeconds, g.NameServer));
+    }
+
+    [Fact]
+    public void Configuration_sets_what_all_consumers_share()
+    {
+        using var silo = BuiltSilo.With(
+            builder => Add(builder.UseNameServer("code:1").Configure(options => options.HeartbeatInterval = TimeSpan.FromSeconds(7))),
+            Settings(
+                ("RocketMQ:NameServer", "a:9876;b:9876"),
+                ("RocketMQ:RequestTimeout", "00:00:09"),
+                ("RocketMQ:CheckCrc", "true")));
+
+        Assert.Equal("a:9876;b:9876", silo.Options.NameServer);
+        Assert.Equal((9, 7, true), (silo.Options.RequestTimeout.TotalSeconds, silo.Options.HeartbeatInterval.TotalSeconds, silo.Options.CheckCrc));
+    }
+
+    [Fact]
+    public void Configuration_adds_and_overrides_topics()
+    {
+        using var silo = BuiltSilo.With(
+            builder => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("kept", "x").Subscribe("changed", "x")),
+            Settings(
+                ("RocketMQ:Consumers:g:Topics:changed:Tags", "a || b"),
+                ("RocketMQ:Consumers:g:Topics:by_sql:Sql", "price > 10"),
+                ("RocketMQ:Consumers:g:Topics:all", ""),
+                ("RocketMQ:Consumers:g:Topics:short", "c||d")));
+
+        Assert.Equal(
+            ["all TAG: *", "by_sql SQL92: price > 10", "changed TAG: a || b", "kept TAG: x", "short TAG: c || d"],
+            silo.Only.Subscriptions.Select(pair => $"{pair.Key} {pair.Value}").Order());
+    }
+
+    [Fact]
+    public void Attributes_declare_a_listener_of_several_topics()
+    {
+        using var silo = BuiltSilo.With(declared: true);
+
+        Assert.Equal(typeof(DeclaredListener), silo.Only.Listener);
+        Assert.Equal(DeclaredListener.Group, silo.Only.Group);
+        Assert.Equal(
+            ["declared_all TAG: *", "declared_sql SQL92: price > 10", "declared_tags TAG: a || b"],
+            silo.Only.Subscriptions.Select(pair => $"{pair.Key} {pair.Value}").Order());
+    }
+
+    [Fact]
+    public void Code_overrides_attributes_and_configuration_overrides_both()
+    {
+        using var silo = BuiltSilo.With(
+            builder => builder.AddConsumer<ScriptedListener>(DeclaredListener.Group, consumer => consumer
+                .Subscribe("declared_all", "by_code")
+                .Subscribe("declared_tags", "by_code")
+                .Configure(options => (options.ConsumeBatchSize, options.PullBatchSize) = (11, 11))),
+            Settings(
+                ("RocketMQ:Consumers:declared:Topics:declared_tags:Tags", "by_configuration"),
+                ("RocketMQ:Consumers:declared:PullBatchSize", "22")),
+            declared: true);
+
+        Assert.Equal(typeof(ScriptedListener), silo.Only.Listener);
+        Assert.Equal((11, 22), (silo.Only.ConsumeBatchSize, silo.Only.PullBatchSize));
+        Assert.Equal(
+            ["declared_all TAG: by_code", "declared_sql SQL92: price > 10", "declared_tags TAG: by_configuration"],
+            silo.Only.Subscriptions.Select(pair => $"{pair.Key} {pair.Value}").Order());
+    }
+
+    [Fact]
+    public void Listeners_may_be_given_by_an_interface_with_one_class()
+    {
+        using var silo = BuiltSilo.With(builder => builder.AddConsumer<IOnlyListener>("g", consumer => consumer.Subscribe("t")), declared: true);
+
+        Assert.Equal(typeof(IOnlyListener), silo.Consumer("g").Listener);
+    }
+
+    public static TheoryData<string, string?, string> WrongSettings => new()
+    {
+        { "RocketMQ:Consumers:g:ConsumeBatchSize", "many", "RocketMQ:Consumers:g:ConsumeBatchSize" },
+        { "RocketMQ:Consumers:g:ConsumeBatchSize", "-1", "RocketMQ:Consumers:g:ConsumeBatchSize" },
+        { "RocketMQ:Consumers:g:ConsumeBatchSize", "99999999999", "RocketMQ:Consumers:g:ConsumeBatchSize" },
+        { "RocketMQ:Consumers:g:PullInterval", "soon", "RocketMQ:Consumers:g:PullInterval" },
+        { "RocketMQ:Consumers:g:ConsumeFromWhere", "Middle", "RocketMQ:Consumers:g:ConsumeFromWhere" },
+        { "RocketMQ:Consumers:g:ConsumeBatchSise", "1", "RocketMQ:Consumers:g:ConsumeBatchSise" },
+        { "RocketMQ:Consumers:g:Group", "other", "RocketMQ:Consumers:g:Group" },
+        { "RocketMQ:Consumers:g:NameServer", "nowhere", "RocketMQ:Consumers:g:NameServer" },
+        { "RocketMQ:Consumers:g:Topics:t:Tags", "||", "RocketMQ:Consumers:g:Topics:t" },
+        { "RocketMQ:Consumers:g:Topics:t:Sql", " ", "RocketMQ:Consumers:g:Topics:t" },
+        { "RocketMQ:Consumers:g:Topics:not allowed", "*", "RocketMQ:Consumers:g:Subscriptions:Topic" },
+        { "RocketMQ:Consumers:unknown:ConsumeBatchSize", "1", "RocketMQ:Consumers:unknown:Listener" },
+        { "RocketMQ:NameServer", "", "RocketMQ:NameServer" },
+        { "RocketMQ:NameServer", "a:b:c", "RocketMQ:NameServer" },
+        { "RocketMQ:NameServer", "host:0", "RocketMQ:NameServer" },
+        { "RocketMQ:RequestTimeout", "never", "RocketMQ:RequestTimeout" },
+        { "RocketMQ:RequestTimeout", "00:00:00", "RocketMQ:RequestTimeout" },
+        { "RocketMQ:HeartbeatInterval", "00:02:00", "RocketMQ:HeartbeatInterval" },
+        { "RocketMQ:PollNameServerInterval", "-00:00:01", "RocketMQ:PollNameServerInterval" },
+        { "RocketMQ:RebalanceInterval", "100.00:00:00", "RocketMQ:RebalanceInterval" },
+        { "RocketMQ:ShutdownTimeout", "-00:00:01", "RocketMQ:ShutdownTimeout" },
+        { "RocketMQ:CheckCrc", "perhaps", "RocketMQ:CheckCrc" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongSettings))]
+    public void A_wrong_setting_is_refused_by_its_path(string key, string? value, string field)
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(Add, Settings((key, value))));
+
+        Assert.Equal(field, error.Field);
+        Assert.Contains(field, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tags_and_a_condition_together_are_refused()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(Add, Settings(
+            ("RocketMQ:Consumers:g:Topics:t:Tags", "a"), ("RocketMQ:Consumers:g:Topics:t:Sql", "price > 1"))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Topics:t", error.Field);
+    }
+
+    [Fact]
+    public void An_interface_without_a_class_is_refused_and_so_is_one_with_two()
+    {
+        var none = Assert.Throws<RocketMQConfigurationException>(
+            () => BuiltSilo.With(builder => builder.AddConsumer<INobodysListener>("g", consumer => consumer.Subscribe("t"))));
+        var two = Assert.Throws<RocketMQConfigurationException>(
+            () => BuiltSilo.With(builder => builder.AddConsumer<IConcurrentListener>("g", consumer => consumer.Subscribe("t"))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Listener", none.Field);
+        Assert.Equal("RocketMQ:Consumers:g:Listener", two.Field);
+        Assert.Contains(nameof(SpreadListener), two.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_group_with_an_illegal_name_or_without_a_topic_is_refused()
+    {
+        var name = Assert.Throws<RocketMQConfigurationException>(
+            () => BuiltSilo.With(builder => builder.AddConsumer<ScriptedListener>("no good", consumer => consumer.Subscribe("t"))));
+        var topics = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(builder => builder.AddConsumer<ScriptedListener>("g", _ => { })));
+
+        Assert.Equal("Consumer.Group", name.Field);
+        Assert.Equal("RocketMQ:Consumers:g:Subscriptions", topics.Field);
+    }
+
+    [Fact]
+    public async Task A_silo_with_a_wrong_setting_does_not_start_and_says_why()
+    {
+        var error = await Assert.ThrowsAsync<RocketMQConfigurationException>(async () =>
+        {
+            using var host = BuiltSilo.Build(Add, Settings(("RocketMQ:Consumers:g:PullBatchSize", "0")));
+            await host.StartAsync();
+        });
+
+        Assert.Equal("RocketMQ:Consumers:g:PullBatchSize", error.Field);
+    }
+
+    [Fact]
+    public void Several_calls_of_AddRocketMQ_add_up_and_configuration_still_has_the_last_word()
+    {
+        using var silo = BuiltSilo.With(
+            builder =>
+            {
+                Add(builder);
+                builder.AddConsumer<SpreadListener>("h", consumer => consumer.Subscribe("t"));
+                builder.UseNameServer("code:1");
+            },
+            Settings(("RocketMQ:NameServer", "configured:2")));
+
+        Assert.Equal(typeof(ScriptedListener), silo.Consumer("g").Listener);
+        Assert.Equal(typeof(SpreadListener), silo.Consumer("h").Listener);
+        Assert.Equal("configured:2", silo.Options.NameServer);
+    }
+
+    private static void Add(RocketMQBuilder builder) => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("t"));
+
+    private static IEnumerable<KeyValuePair<string, string?>> Settings(params (string Key, string? Value)[] settings)
+        => settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value));
+}

@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Serialization.Configuration;
+
+namespace OrleansRocketMQ.Tests.Infrastructure;
+
+/// <summary>A listener that is no stateless worker: its grains spread over the cluster.</summary>
+[RandomPlacement]
+internal sealed class SpreadListener(ILocalSiloDetails silo) : Grain, IConcurrentListener
+{
+    private static readonly ConcurrentDictionary<(string Group, SiloAddress Silo), int> Calls = new();
+
+    public static IEnumerable<SiloAddress> SilosOf(string group) => Calls.Keys.Where(key => key.Group == group).Select(key => key.Silo);
+
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        Calls.AddOrUpdate((context.Group, silo.SiloAddress), 1, static (_, calls) => calls + 1);
+        return ScriptedListener.ScriptOf(context.Group)(messages, context, cancellationToken);
+    }
+}
+
+/// <summary>A listener by declaration, of several topics.</summary>
+[StatelessWorker]
+[RocketMQListener(Group, "declared_all")]
+[RocketMQListener(Group, "declared_tags", Tags = "a || b")]
+[RocketMQListener(Group, "declared_sql", Sql = "price > 10")]
+internal sealed class DeclaredListener : Grain, IOnlyListener
+{
+    public const string Group = "declared";
+
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+        => ScriptedListener.ScriptOf(context.Group)(messages, context, cancellationToken);
+}
+
+/// <summary>An interface with one class.</summary>
+internal interface IOnlyListener : IConcurrentListener;
+
+/// <summary>An interface without a class.</summary>
+internal interface INobodysListener : IConcurrentListener;
+
+/// <summary>Silos find declared listeners by themselves; those of tests that are not about them must not.</summary>
+internal static class DeclaredListeners
+{
+    public static void HideIn(IServiceCollection services)
+        => services.PostConfigure<TypeManifestOptions>(manifest => manifest.InterfaceImplementations.Remove(typeof(DeclaredListener)));
+}
