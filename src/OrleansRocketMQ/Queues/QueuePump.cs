@@ -305,9 +305,10 @@ internal sealed partial class QueuePump
 
     private async Task StopOnceAsync(TimeSpan budget)
     {
+        // Closed before anybody can see the stop: from then on no listener gets another message.
+        Runs.Close();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _pumping.ConfigureAwait(false);
-        Runs.Close();
         await _tasks.WaitAsync().ConfigureAwait(false);
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))

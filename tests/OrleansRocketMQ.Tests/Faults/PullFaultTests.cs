@@ -159,11 +159,11 @@ public sealed class PullFaultTests
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, proxy.Options);
         proxy.Start(rocketmq.Embedded);
         await rocketmq.SendAsync(40);
+        proxy.CorruptOnlyOffset = 10;
         proxy.CorruptNextPulls(int.MaxValue);
 
         await using var cluster = await rocketmq.BeginAsync();
         await using var watch = OffsetWatch.Over(rocketmq);
-        proxy.CorruptOnlyOffset = 10;
         await Eventually.TrueAsync(
             () => cluster.StatusOf(rocketmq.MyGroup).SelectMany(group => group.Queues).Any(queue => queue.LastError.Contains("magic", StringComparison.Ordinal)),
             "the broken record is told of");
