@@ -26,7 +26,7 @@ internal sealed partial class GroupConsumer
         ConsumerOptions options,
         RocketMQClient client,
         SubscriptionTable subscriptions,
-        ListenerDispatcher dispatcher,
+        IQueueDispatcher dispatcher,
         GroupStatistics statistics,
         TimeProvider time,
         ILoggerFactory loggers)
@@ -50,7 +50,7 @@ internal sealed partial class GroupConsumer
 
     public SubscriptionTable Subscriptions { get; }
 
-    public ListenerDispatcher Dispatcher { get; }
+    public IQueueDispatcher Dispatcher { get; }
 
     public GroupStatistics Statistics { get; }
 
