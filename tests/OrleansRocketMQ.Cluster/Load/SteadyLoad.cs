@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Cluster.Load;
 
 /// <summary>
 /// Sends at a steady rate to all queues of a topic until it is stopped. Messages of a key always go to the same queue.
-/// A batch the broker did not confirm is sent again, so it may be stored twice: what is stored counts, not what was meant.
+/// A batch a broker did not confirm may be stored all the same: what is stored counts, not what was meant.
 /// </summary>
 internal sealed class SteadyLoad : IAsyncDisposable
 {
@@ -63,7 +63,7 @@ internal sealed class SteadyLoad : IAsyncDisposable
                 if (queues.Count > 0)
                 {
                     var queueNumber = turn++ % queues.Count;
-                    await SendUntilConfirmedAsync(Batch(sent, queueNumber, queues.Count), queues[queueNumber]);
+                    await SendOnceAsync(Batch(sent, queueNumber, queues.Count), queues[queueNumber]);
                 }
 
                 sent += MessagesPerBatch;
@@ -113,23 +113,16 @@ internal sealed class SteadyLoad : IAsyncDisposable
         return batch;
     }
 
-    private async Task SendUntilConfirmedAsync(List<Message> batch, MessageQueue queue)
+    private async Task SendOnceAsync(List<Message> batch, MessageQueue queue)
     {
-        while (true)
+        try
         {
-            try
-            {
-                await _producer.SendAsync(batch, ToThatQueue.Instance, queue);
-                return;
-            }
-            catch (RocketMQException) when (!_stopping.IsCancellationRequested)
-            {
-                await Task.Delay(20);
-            }
-            catch (RocketMQException)
-            {
-                return;
-            }
+            await _producer.SendAsync(batch, ToThatQueue.Instance, queue);
+        }
+        catch (RocketMQException)
+        {
+            // Its broker is away. The others get their share meanwhile.
+            await Task.Delay(20);
         }
     }
 
