@@ -29,6 +29,19 @@ internal sealed class DeliveryLog
         Interlocked.Add(ref _count, messages.Count);
     }
 
+    public void Add(MessageQueue queue, long offset, string silo)
+    {
+        _deliveries.Enqueue(new(queue, offset, null, silo, TimeProvider.System.GetTimestamp()));
+        Interlocked.Increment(ref _count);
+    }
+
+    /// <summary>How many messages below the given offsets of a broker's queues have come.</summary>
+    public long CountIn(IReadOnlyDictionary<int, long> ends) => _deliveries
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic && delivery.Offset < ends[delivery.Queue.QueueId])
+        .Select(delivery => (delivery.Queue.QueueId, delivery.Offset))
+        .Distinct()
+        .LongCount();
+
     /// <summary>Compares what listeners got with what brokers have stored.</summary>
     public Outcome Compare(IEnumerable<EmbeddedBroker> brokers) => Outcome.Of([.. _deliveries.Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)], brokers);
 }
