@@ -9,6 +9,7 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Statistics;
 
@@ -44,6 +45,7 @@ public static class RocketMQSiloBuilderExtensions
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
+            builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));
