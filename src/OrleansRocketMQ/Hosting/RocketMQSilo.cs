@@ -65,6 +65,7 @@ internal sealed class RocketMQSilo(
     private async Task DrainAsync()
     {
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
+        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
         await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
     }
 
@@ -132,6 +133,11 @@ internal sealed class RocketMQSilo(
     }
 
     private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client) => dispatcher is OrderlyDispatcher
-        ? new QueueLocks(consumerOptions, client, () => ClusterSilos.From(membership.CurrentSnapshot).Dead, time, loggers.CreateLogger<QueueLocks>())
+        ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
         : null;
+
+    // Really dead: a silo that leaves still works on its queues.
+    private IEnumerable<string> DeadMembers() => membership.CurrentSnapshot.Members.Values
+        .Where(member => member.Status == SiloStatus.Dead)
+        .Select(member => ClientIdentity.Of(member.SiloAddress));
 }

@@ -11,6 +11,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 
 namespace Orleans.Hosting;
@@ -43,6 +44,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
+            QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();

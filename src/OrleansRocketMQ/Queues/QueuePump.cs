@@ -31,6 +31,7 @@ internal sealed partial class QueuePump
     private readonly SemaphoreSlim _commitTurn = new(1, 1);
     private readonly QueueLock? _lock;
     private QueueTenure _tenure;
+    private readonly QueueProgress? _before;
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
@@ -40,9 +41,17 @@ internal sealed partial class QueuePump
     private Task? _stopped;
     private bool _left;
 
-    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, TimeProvider time, ILogger logger)
+    /// <param name="queue">The queue.</param>
+    /// <param name="consumer">Its group.</param>
+    /// <param name="owner">The activation of its grain.</param>
+    /// <param name="before">How far the queue was on the silo it comes from; null when it is not known.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueProgress? before, TimeProvider time, ILogger logger)
     {
         Queue = queue;
+        StartedAt = time.GetTimestamp();
+        _before = before;
         Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Of(queue.Topic);
@@ -60,7 +69,13 @@ internal sealed partial class QueuePump
     /// <summary>The activation whose queue this is.</summary>
     public IGrainContext Owner { get; }
 
+    /// <summary>When it was made, by the clock's time stamp.</summary>
+    public long StartedAt { get; }
+
     public QueueRuns Runs { get; }
+
+    /// <summary>How far the queue is; null before that is known.</summary>
+    public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -69,7 +84,7 @@ internal sealed partial class QueuePump
     public QueueTenure Tenure => Volatile.Read(ref _tenure);
 
     /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
-    public bool IsGroupStopping => _consumer.IsStopping;
+    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
     public CancellationToken ListenerToken => Tenure.Listening;
@@ -206,10 +221,24 @@ internal sealed partial class QueuePump
 
     private async Task BeginAsync()
     {
-        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
-        Runs.Restart(new ProcessQueue(offset));
+        var window = await FirstWindowAsync().ConfigureAwait(false);
+        var offset = window.Watermark;
+        Runs.Restart(window);
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
+    }
+
+    private async Task<ProcessQueue> FirstWindowAsync()
+    {
+        if (_before is not null && _lock is null)
+        {
+            // What came along is newer than what the broker knows, or as new.
+            return new ProcessQueue(_before);
+        }
+
+        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
+        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
+        return _before?.Watermark == offset ? new ProcessQueue(_before) : new ProcessQueue(offset);
     }
 
     private async Task PullOnceAsync()
