@@ -23,6 +23,7 @@ internal sealed partial class BrokerLocks(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly ConcurrentQueue<MessageQueue> _toUnlock = new();
     private Task _keeping = Task.CompletedTask;
 
     public void Start() => _keeping = Task.Run(KeepAsync);
@@ -41,23 +42,44 @@ internal sealed partial class BrokerLocks(
         return added;
     }
 
-    /// <summary>Gives a lock back. Whoever waits for it gets it at once; if the broker cannot be told, when it expires there.</summary>
+    /// <summary>
+    /// Gives a lock back. Whoever waits for it gets it at once; if the broker cannot be told, when it expires there. What is
+    /// released at the same time goes in one request, so that a broker that is away is waited for once and not for each queue.
+    /// </summary>
     public async Task ReleaseAsync(QueueLock queueLock)
     {
         _locks.TryRemove(new(queueLock.Queue, queueLock));
         queueLock.Release();
+        _toUnlock.Enqueue(queueLock.Queue);
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
-            await client.Brokers.UnlockAsync(Address(), options.Group, client.ClientId, [queueLock.Queue]).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
-        {
-            Log.UnlockFailed(logger, options.Group, queueLock.Queue, exception.Message);
+            var queues = new List<MessageQueue>();
+            while (_toUnlock.TryDequeue(out var queue))
+            {
+                queues.Add(queue);
+            }
+
+            if (queues.Count > 0)
+            {
+                await UnlockAsync(queues).ConfigureAwait(false);
+            }
         }
         finally
         {
             _turn.Release();
+        }
+    }
+
+    private async Task UnlockAsync(List<MessageQueue> queues)
+    {
+        try
+        {
+            await client.Brokers.UnlockAsync(Address(), options.Group, client.ClientId, queues).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
+        {
+            Log.UnlockFailed(logger, options.Group, brokerName, queues.Count, exception.Message);
         }
     }
 
@@ -235,8 +257,8 @@ internal sealed partial class BrokerLocks(
         [LoggerMessage(163, LogLevel.Warning, "Group {Group}: {Queue} waits for its lock, which another member holds; {Attempts} attempts so far")]
         public static partial void LockRefused(ILogger logger, string group, MessageQueue queue, int attempts);
 
-        [LoggerMessage(164, LogLevel.Warning, "Group {Group}: the lock of {Queue} could not be given back; it expires at the broker: {Reason}")]
-        public static partial void UnlockFailed(ILogger logger, string group, MessageQueue queue, string reason);
+        [LoggerMessage(164, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be given back; they expire there: {Reason}")]
+        public static partial void UnlockFailed(ILogger logger, string group, string broker, int count, string reason);
 
         [LoggerMessage(165, LogLevel.Warning, "Group {Group}: the locks of the dead member {ClientId} at broker {Broker} could not be freed: {Reason}")]
         public static partial void FreeFailed(ILogger logger, string group, string clientId, string broker, string reason);

@@ -257,6 +257,20 @@ public sealed class LockTests
         never.SetResult();
     }
 
+    [Fact]
+    public async Task A_broker_that_is_slow_to_unlock_is_not_waited_for_once_for_each_queue()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 50);
+        using var slow = rocketmq.Faults.Inject(Fault.Delay(TimeSpan.FromMilliseconds(200)) with { RequestCode = RequestCodes.UnlockBatchMessageQueue });
+        await using (await rocketmq.ConsumeInOrderAsync(_recorder.Succeed()))
+        {
+            Assert.All(Enumerable.Range(0, 50), queue => Assert.NotNull(rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, queue)));
+        }
+
+        Assert.All(Enumerable.Range(0, 50), queue => Assert.Null(rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, queue)));
+        Assert.InRange(rocketmq.Faults.RequestsSeen(RequestCodes.UnlockBatchMessageQueue), 1, 25);
+    }
+
     /// <summary>What a broker does to a member that was away for too long: another one gets its lock.</summary>
     private static async Task TakeLockAsync(TestRocketMQ rocketmq, MessageQueue queue)
     {

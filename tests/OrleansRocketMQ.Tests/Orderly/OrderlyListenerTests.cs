@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
+using Orleans.Concurrency;
 using Orleans.Placement;
 using Orleans.Runtime;
 using Orleans.Storage;
@@ -98,6 +99,15 @@ public sealed class OrderlyListenerTests
     }
 
     [Fact]
+    public void A_stateless_worker_is_refused()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(builder => builder.AddConsumer<SharedListener>("g", consumer => consumer.Subscribe("t"))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Listener", error.Field);
+        Assert.Contains("without [StatelessWorker]", error.Expected, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_storage_of_our_name_is_taken_before_the_default_one_and_none_is_no_error()
     {
         var ours = new KeptStorage();
@@ -169,4 +179,12 @@ internal sealed class FarListener(IGrainContext context, ILocalSiloDetails silo)
         Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToString();
         return Places.Scripts[consume.Group](messages, consume, cancellationToken);
     }
+}
+
+/// <summary>What an orderly listener must not be.</summary>
+[StatelessWorker]
+internal sealed class SharedListener : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+        => ValueTask.FromResult(ConsumeOrderlyResult.Success);
 }

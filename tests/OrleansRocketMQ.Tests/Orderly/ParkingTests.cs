@@ -95,6 +95,24 @@ public sealed class ParkingTests
     }
 
     [Fact]
+    public async Task Where_keys_are_parked_batches_are_always_committed_automatically()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await SendWithKeysAsync(rocketmq, "abc");
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((messages, context) =>
+            {
+                context.AutoCommit = false;
+                return messages[0].QueueOffset == 1 ? ConsumeOrderlyResult.Rollback : ConsumeOrderlyResult.Success;
+            }),
+            options => options.PoisonHandling = PoisonHandling.Park);
+
+        await rocketmq.UntilCommittedAsync(3);
+
+        Assert.Equal(["0", "1", "2"], _recorder.Bodies);
+    }
+
+    [Fact]
     public async Task Of_a_batch_that_fails_each_key_is_tried_by_itself()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
