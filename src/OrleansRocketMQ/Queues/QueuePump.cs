@@ -241,7 +241,7 @@ internal sealed partial class QueuePump
 
         var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
         // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
-        return _before?.Watermark == offset ? new ProcessQueue(_before) : new ProcessQueue(offset);
+        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before) : new ProcessQueue(offset);
     }
 
     private async Task PullOnceAsync()

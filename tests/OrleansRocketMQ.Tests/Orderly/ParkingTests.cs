@@ -95,6 +95,35 @@ public sealed class ParkingTests
     }
 
     [Fact]
+    public async Task A_queue_that_moves_with_parked_keys_repeats_nothing_of_the_others()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        for (var number = 0; number < 40; number++)
+        {
+            await rocketmq.SendAsync(1, first: number, message => message.ShardingKey = number < 4 || number % 3 == 0 ? "poison" : "other");
+        }
+
+        var release = false;
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((messages, _) => messages[0].QueueOffset == 0 && !Volatile.Read(ref release) ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success),
+            options => (options.PoisonHandling, options.MaxReconsumeTimes) = (PoisonHandling.Park, int.MaxValue),
+            storage: new KeptStorage());
+        await _recorder.UntilSucceededAsync(24);
+
+        await cluster.Silos.StartAdditionalSiloAsync();
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup).Select(status => status.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.Orderly?.ParkedKeys.Count == 1)).SequenceEqual([2, 2]),
+            "two queues for each silo, each with its parked key");
+        Volatile.Write(ref release, true);
+        await rocketmq.UntilCommittedAsync(40);
+
+        Assert.Equal(TestRocketMQ.Numbers(40), _recorder.Succeeded.Order());
+        Assert.All(
+            _recorder.Deliveries.Where(delivery => delivery.Message.QueueOffset == 0).GroupBy(delivery => delivery.Queue),
+            poison => Assert.Equal(Enumerable.Range(0, poison.Count()), poison.Select(delivery => delivery.ReconsumeTimes)));
+    }
+
+    [Fact]
     public async Task Where_keys_are_parked_batches_are_always_committed_automatically()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
