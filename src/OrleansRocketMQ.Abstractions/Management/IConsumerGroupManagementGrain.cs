@@ -88,6 +88,10 @@ public sealed record QueueStatus
     [Id(10)]
     public string LastError { get; init; } = string.Empty;
 
+    /// <summary>What is known of a queue that is consumed in order; null for others, and until its first message came.</summary>
+    [Id(30)]
+    public OrderlyQueueStatus? Orderly { get; init; }
+
     /// <summary>Messages not yet consumed.</summary>
     public long Lag => MaxOffset < 0 || Watermark < 0 ? 0 : Math.Max(0, MaxOffset - Watermark);
 }

@@ -59,4 +59,32 @@ public sealed class ConsumerOptions
 
     /// <summary>How long to wait before trying again what failed: a pull, an offset, a hand-back. Default 1 s.</summary>
     public TimeSpan RetryInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Orderly: whether a batch that succeeds may be committed at once. Without it the listener says when, by
+    /// <see cref="ConsumeOrderlyResult.Commit"/>; what it leaves uncommitted counts against
+    /// <see cref="PullThresholdForQueue"/>, so it must commit before that is reached. Default true.
+    /// </summary>
+    public bool AutoCommit { get; set; } = true;
+
+    /// <summary>Orderly: how long a queue pauses after a failure, 10 ms to 30 s, unless the listener says. Default 1 s.</summary>
+    public TimeSpan SuspendCurrentQueueTime { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Orderly: how often the queue locks at the brokers are renewed, 10 ms to less than <see cref="LockExpiry"/>. Default 20 s.</summary>
+    public TimeSpan LockInterval { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>
+    /// Orderly: how long after the last successful renewal a lock counts as lost, 50 ms to 60 s; a broker lets it go after 60 s.
+    /// Default 30 s.
+    /// </summary>
+    public TimeSpan LockExpiry { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Orderly: what happens to a queue while a message fails again and again. Default <see cref="PoisonHandling.Block"/>.</summary>
+    public PoisonHandling PoisonHandling { get; set; }
+
+    /// <summary>With <see cref="PoisonHandling.Park"/>: sharding keys a queue sets aside at most, 1 to 10000; beyond it the queue blocks. Default 100.</summary>
+    public int MaxParkedKeys { get; set; } = 100;
+
+    /// <summary>With <see cref="PoisonHandling.Park"/>: messages a queue sets aside at most, 1 to 65535; beyond it the queue blocks. Default 500.</summary>
+    public int MaxParkedMessages { get; set; } = 500;
 }

@@ -78,6 +78,22 @@ internal static class OptionsValidation
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        CheckOrderly(options, section);
+    }
+
+    private static void CheckOrderly(ConsumerOptions options, string section)
+    {
+        Between(options.SuspendCurrentQueueTime, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(30), section);
+        Between(options.LockExpiry, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(60), section);
+        Between(options.LockInterval, TimeSpan.FromMilliseconds(10), options.LockExpiry - TimeSpan.FromMilliseconds(1), section);
+        Defined(options.PoisonHandling, section);
+        Between(options.MaxParkedKeys, 1, 10_000, section);
+        Between(options.MaxParkedMessages, 1, 65535, section);
+        if (options is { PoisonHandling: PoisonHandling.Park, AutoCommit: false })
+        {
+            // What the listener has not committed could come again before what was parked of the same key.
+            throw new RocketMQConfigurationException($"{section}:{nameof(options.PoisonHandling)}", options.PoisonHandling, $"{PoisonHandling.Block}, as {nameof(options.AutoCommit)} is off");
+        }
     }
 
     public static void CheckNameServer(string? nameServer, string section)

@@ -5,6 +5,7 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
@@ -33,13 +34,15 @@ internal sealed partial class GroupConsumer
         IQueueDispatcher dispatcher,
         GroupStatistics statistics,
         TimeProvider time,
-        ILoggerFactory loggers)
+        ILoggerFactory loggers,
+        QueueLocks? locks = null)
     {
         Options = options;
         Client = client;
         Subscriptions = subscriptions;
         Dispatcher = dispatcher;
         Statistics = statistics;
+        Locks = locks;
         StartOffset = new StartOffset(client.Brokers, options, time);
         _time = time;
         _loggers = loggers;
@@ -57,6 +60,9 @@ internal sealed partial class GroupConsumer
     public IQueueDispatcher Dispatcher { get; }
 
     public GroupStatistics Statistics { get; }
+
+    /// <summary>The queue locks at the brokers, when the group needs them.</summary>
+    public QueueLocks? Locks { get; }
 
     public StartOffset StartOffset { get; }
 
@@ -182,6 +188,7 @@ internal sealed partial class GroupConsumer
 
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
+        await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
     }
 

@@ -10,6 +10,9 @@ internal interface IQueueDispatcher
     /// <summary>A queue has messages nobody works on.</summary>
     void Signal(QueuePump queue);
 
+    /// <summary>Adds to a queue's status what only the dispatcher knows.</summary>
+    QueueStatus Describe(QueuePump queue, QueueStatus status) => status;
+
     /// <summary>Ends once nothing is dispatched any more. The queues must have been closed before.</summary>
     Task StopAsync();
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Concurrency;
 using Orleans.Metadata;
 using Orleans.Runtime;
 using Orleans.Serialization.Configuration;
@@ -40,6 +41,11 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
         var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
+        if (kinds is [{ Kind: ListenerKind.Orderly }] && found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
+        {
+            throw Wrong(group, found, $"a class without [StatelessWorker]: an {nameof(IOrderlyListener)} has one grain for each queue");
+        }
+
         return kinds.Length == 1
             ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
             : throw Wrong(group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");

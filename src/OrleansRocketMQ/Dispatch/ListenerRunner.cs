@@ -8,9 +8,6 @@ namespace OrleansRocketMQ.Dispatch;
 /// <inheritdoc cref="IListenerRunner"/>
 internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, ILogger<ListenerRunner> logger) : IListenerRunner
 {
-    // Enough for a listener that heeds its token, and no noticeable delay for a silo that stops.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
-
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
@@ -21,32 +18,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         }
 
         var consuming = ConsumeAsync(run, cancellationToken);
-        return consuming.IsCompleted ? consuming : new(EndInTimeAsync(consuming.AsTask(), run, cancellationToken));
-    }
-
-    /// <summary>
-    /// Ends the call though the listener does not, when its time is over: Orleans would wait for it before the silo may
-    /// stop. The activation is given up, so that no later call runs beside the one that hangs.
-    /// </summary>
-    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await consuming.WaitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException) when (!consuming.IsCompleted)
-        {
-            await Task.WhenAny(consuming, Task.Delay(Grace, CancellationToken.None));
-        }
-
-        if (!consuming.IsCompleted)
-        {
-            Log.ListenerHangs(logger, run.Group, run.Messages.Count, run.Messages[0].MessageId);
-            grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener hangs."), CancellationToken.None);
-        }
-
-        // Whoever called has stopped waiting; the messages come again elsewhere.
-        throw new OperationCanceledException(cancellationToken);
+        return consuming.IsCompleted ? consuming : new(HangingListener.EndInTimeAsync(consuming.AsTask(), grain, run.Group, run.Messages, logger, cancellationToken));
     }
 
     private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, CancellationToken cancellationToken)
@@ -89,9 +61,6 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
     private static partial class Log
     {
-        [LoggerMessage(102, LogLevel.Error, "The listener of group {Group} does not heed its token; its call with {Count} messages from {MessageId} on is given up, they come again")]
-        public static partial void ListenerHangs(ILogger logger, string group, int count, string messageId);
-
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
     }

@@ -39,14 +39,33 @@ internal sealed partial class RetryRouter(
             return false;
         }
 
+        return await SendCopyAsync(CopyForRetry(message, message.ReconsumeTimes, delayLevel), message.MessageId, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Gives up on a message that was consumed in order. A copy goes to %RETRY% that says it has failed too often, so the
+    /// broker files it under %DLQ%; by a lock in force it also knows the group as orderly. Mirrors
+    /// <c>ConsumeMessageOrderlyService.sendMessageBack</c>.
+    /// </summary>
+    /// <param name="message">The message.</param>
+    /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>Whether the broker has it. Never throws.</returns>
+    public Task<bool> SendToDeadLettersAsync(MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
+        => message.BodyError is null
+            ? SendCopyAsync(CopyForRetry(message, reconsumeTimes, delayLevel: 0), message.MessageId, cancellationToken)
+            : SendBackAsync(message, ConsumeContext.ToDeadLetters, cancellationToken);
+
+    private async Task<bool> SendCopyAsync(Message copy, string messageId, CancellationToken cancellationToken)
+    {
         try
         {
-            await producer.SendAsync(CopyForRetry(message, delayLevel), cancellationToken: cancellationToken).ConfigureAwait(false);
+            await producer.SendAsync(copy, cancellationToken: cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (Exception exception)
         {
-            Log.RetrySendFailed(logger, message.MessageId, options.Group, exception);
+            Log.RetrySendFailed(logger, messageId, options.Group, exception);
             return false;
         }
     }
@@ -67,7 +86,7 @@ internal sealed partial class RetryRouter(
             cancellationToken).ConfigureAwait(false);
     }
 
-    private Message CopyForRetry(MessageExt message, int delayLevel)
+    private Message CopyForRetry(MessageExt message, int reconsumeTimes, int delayLevel)
     {
         var copy = new Message(SystemTopics.Retry(options.Group), message.Body) { Flag = message.Flag };
         foreach (var (name, value) in message.Properties)
@@ -77,10 +96,10 @@ internal sealed partial class RetryRouter(
 
         copy[MessageProperties.OriginMessageId] = message.OriginMessageId ?? message.MessageId;
         copy[MessageProperties.RetryTopic] = message.Topic;
-        copy[MessageProperties.ReconsumeTime] = Text(message.ReconsumeTimes + 1);
+        copy[MessageProperties.ReconsumeTime] = Text(reconsumeTimes + 1);
         copy[MessageProperties.MaxReconsumeTimes] = Text(options.MaxReconsumeTimes);
         copy[MessageProperties.TransactionPrepared] = null;
-        copy.DelayLevel = delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + message.ReconsumeTimes;
+        copy.DelayLevel = delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes;
         return copy;
     }
 

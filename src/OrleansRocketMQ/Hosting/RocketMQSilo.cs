@@ -8,8 +8,11 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -29,6 +32,7 @@ internal sealed class RocketMQSilo(
     IOptions<RocketMQOptions> options,
     IAllocateStrategy strategy,
     IEnumerable<IMessageDecompressor> decompressors,
+    IServiceProvider services,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
@@ -112,7 +116,7 @@ internal sealed class RocketMQSilo(
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
         var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers);
+        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers, LocksOf(dispatcher, consumerOptions, client));
     }
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
@@ -122,7 +126,18 @@ internal sealed class RocketMQSilo(
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
                 consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+            ListenerKind.Orderly => new OrderlyDispatcher(
+                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, statistics, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }
+
+    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client) => dispatcher is OrderlyDispatcher
+        ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
+        : null;
+
+    // Really dead: a silo that leaves still works on its queues.
+    private IEnumerable<string> DeadMembers() => membership.CurrentSnapshot.Members.Values
+        .Where(member => member.Status == SiloStatus.Dead)
+        .Select(member => ClientIdentity.Of(member.SiloAddress));
 }

@@ -9,6 +9,7 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
@@ -46,6 +47,7 @@ public static class RocketMQSiloBuilderExtensions
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
+            builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));

@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Queues;
 /// Watches how full a queue's window is: lets the pump wait until there is room, and its owner until nothing is in
 /// work. Woken by progress, so nobody polls. Thread-safe.
 /// </summary>
-internal sealed class QueueGauge(ConsumerOptions options, QueueRuns runs)
+internal sealed class QueueGauge(ConsumerOptions options, QueueRuns runs, bool limitsSpan = true)
 {
     private readonly Lock _gate = new();
     private TaskCompletionSource? _progress;
@@ -19,7 +19,7 @@ internal sealed class QueueGauge(ConsumerOptions options, QueueRuns runs)
             var window = runs.Window;
             return window.Count < options.PullThresholdForQueue
                 && window.Bytes < options.PullThresholdBytesForQueue
-                && window.Span < options.ConsumeMaxSpan;
+                && (!limitsSpan || window.Span < options.ConsumeMaxSpan);
         }
     }
 

@@ -4,6 +4,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Queues;
@@ -28,6 +29,8 @@ internal sealed partial class QueuePump
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
     private readonly SemaphoreSlim _commitTurn = new(1, 1);
+    private readonly QueueLock? _lock;
+    private QueueTenure _tenure;
     private readonly QueueProgress? _before;
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
@@ -55,7 +58,10 @@ internal sealed partial class QueuePump
         _time = time;
         _logger = logger;
         Runs = new QueueRuns(new ProcessQueue(0));
-        _gauge = new QueueGauge(consumer.Options, Runs);
+        _lock = consumer.Locks?.Add(queue);
+        // In order, nothing runs ahead of an unfinished message, except of one that is parked.
+        _gauge = new QueueGauge(consumer.Options, Runs, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
+        _tenure = _lock is null ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token) : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
     }
 
     public MessageQueue Queue { get; }
@@ -77,8 +83,14 @@ internal sealed partial class QueuePump
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
-    /// <summary>What listeners get: fires when their time to finish is over.</summary>
-    public CancellationToken ListenerToken => _abandon.Token;
+    /// <summary>The time the queue may be worked on, now; not valid while the queue waits for its lock.</summary>
+    public QueueTenure Tenure => Volatile.Read(ref _tenure);
+
+    /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
+    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
+
+    /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
+    public CancellationToken ListenerToken => Tenure.Listening;
 
     private ConsumerOptions Options => _consumer.Options;
 
@@ -107,7 +119,7 @@ internal sealed partial class QueuePump
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
     public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
 
-    public QueueStatus Describe() => new()
+    public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
         Queue = Queue,
         Owner = _consumer.Client.ClientId,
@@ -119,12 +131,12 @@ internal sealed partial class QueuePump
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
-    };
+    });
 
     // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
     private async Task CommitNowAsync(bool evenIfKnown)
     {
-        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
+        var watermark = _nextOffset < 0 || !Tenure.IsValid ? -1 : Runs.Window.Watermark;
         if (_left || watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
         {
             return;
@@ -156,12 +168,17 @@ internal sealed partial class QueuePump
         {
             try
             {
+                if (!_tenure.IsValid)
+                {
+                    await TakeLockAsync().ConfigureAwait(false);
+                }
+
                 if (_nextOffset < 0)
                 {
                     await BeginAsync().ConfigureAwait(false);
                 }
 
-                await _gauge.WaitForRoomAsync(_stopping.Token).ConfigureAwait(false);
+                await _gauge.WaitForRoomAsync(_tenure.Pulling).ConfigureAwait(false);
                 await PullOnceAsync().ConfigureAwait(false);
                 failures = 0;
                 _lastError = null;
@@ -174,6 +191,10 @@ internal sealed partial class QueuePump
             {
                 return;
             }
+            catch (OperationCanceledException) when (!_tenure.IsValid)
+            {
+                // The lock is lost; the next round waits for it.
+            }
             catch (Exception exception)
             {
                 await RecoverAsync(exception, ++failures).ConfigureAwait(false);
@@ -181,16 +202,46 @@ internal sealed partial class QueuePump
         }
     }
 
+    /// <summary>
+    /// Waits for the queue's lock. Whatever was pulled without it, or under an earlier one, is forgotten: another member
+    /// may have gone on, so the offset is read from the broker again.
+    /// </summary>
+    private async Task TakeLockAsync()
+    {
+        await InTurnAsync(
+            () =>
+            {
+                _nextOffset = -1;
+                Volatile.Write(ref _committed, -1);
+                Runs.Restart(new ProcessQueue(0));
+                return Task.CompletedTask;
+            },
+            _stopping.Token).ConfigureAwait(false);
+        _consumer.Dispatcher.Signal(this);
+        var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
+    }
+
     private async Task BeginAsync()
     {
-        // What came along is newer than what the broker knows, or as new.
-        var window = _before is null
-            ? new ProcessQueue(await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false))
-            : new ProcessQueue(_before);
+        var window = await FirstWindowAsync().ConfigureAwait(false);
         var offset = window.Watermark;
         Runs.Restart(window);
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
+    }
+
+    private async Task<ProcessQueue> FirstWindowAsync()
+    {
+        if (_before is not null && _lock is null)
+        {
+            // What came along is newer than what the broker knows, or as new.
+            return new ProcessQueue(_before);
+        }
+
+        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
+        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
+        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before) : new ProcessQueue(offset);
     }
 
     private async Task PullOnceAsync()
@@ -207,7 +258,7 @@ internal sealed partial class QueuePump
             SubVersion = _subscription.Data.SubVersion,
             ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
-        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _stopping.Token).ConfigureAwait(false);
+        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _tenure.Pulling).ConfigureAwait(false);
         if (request.CommitOffset > 0)
         {
             NoteCommitted(request.CommitOffset);
@@ -273,7 +324,12 @@ internal sealed partial class QueuePump
     private async Task MoveToAsync(long offset)
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
-        await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        if (_lock is null)
+        {
+            await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        }
+
+        // An orderly queue may stand still for long, or for ever, on a message it cannot pass: as in Java it is not waited for.
         await InTurnAsync(
             async () =>
             {
@@ -358,6 +414,12 @@ internal sealed partial class QueuePump
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
+        }
+
+        if (_lock is not null)
+        {
+            // Last of all: whoever gets the lock begins at what has just been committed.
+            await _consumer.Locks!.ReleaseAsync(_lock).ConfigureAwait(false);
         }
     }
 

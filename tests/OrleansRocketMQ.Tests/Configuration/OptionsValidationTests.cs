@@ -32,6 +32,15 @@ public sealed class OptionsValidationTests
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
         { "RetryInterval", options => options.RetryInterval = TimeSpan.FromDays(1) },
+        { "SuspendCurrentQueueTime", options => options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(31) },
+        { "SuspendCurrentQueueTime", options => options.SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(9) },
+        { "LockExpiry", options => options.LockExpiry = TimeSpan.FromSeconds(61) },
+        { "LockInterval", options => options.LockInterval = TimeSpan.FromSeconds(30) },
+        { "LockInterval", options => options.LockInterval = TimeSpan.Zero },
+        { "PoisonHandling", options => options.PoisonHandling = (PoisonHandling)7 },
+        { "PoisonHandling", options => (options.PoisonHandling, options.AutoCommit) = (PoisonHandling.Park, false) },
+        { "MaxParkedKeys", options => options.MaxParkedKeys = 0 },
+        { "MaxParkedMessages", options => options.MaxParkedMessages = 65536 },
     };
 
     [Theory]
@@ -62,6 +71,9 @@ public sealed class OptionsValidationTests
         Assert.Equal(2000, options.ConsumeMaxSpan);
         Assert.Equal(16, options.MaxReconsumeTimes);
         Assert.Equal(TimeSpan.FromSeconds(5), options.PersistInterval);
+        Assert.Equal((TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30)), (options.LockInterval, options.LockExpiry));
+        Assert.Equal((TimeSpan.FromSeconds(1), true), (options.SuspendCurrentQueueTime, options.AutoCommit));
+        Assert.Equal((PoisonHandling.Block, 100, 500), (options.PoisonHandling, options.MaxParkedKeys, options.MaxParkedMessages));
     }
 
     private static ConsumerOptions Valid() => new() { Group = "g", Listener = typeof(ScriptedListener), Subscriptions = { ["t"] = MessageSelector.All } };

@@ -1,0 +1,190 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Storage;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Orderly;
+
+/// <summary>Where the listener grains of orderly groups live, and what their calls bring.</summary>
+public sealed class OrderlyListenerTests
+{
+    private readonly OrderlyRecorder _recorder = new();
+
+    [Fact]
+    public async Task Each_queue_has_a_grain_of_its_own_that_follows_it_to_another_silo()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await using var cluster = await StartAsync<NearListener>(rocketmq, _recorder.Succeed());
+        await rocketmq.SendAsync(40);
+        await rocketmq.UntilCommittedAsync(40);
+        Assert.Equal(
+            rocketmq.QueuesOf(cluster).Select(queue => QueueGrainKey.Of(rocketmq.MyGroup, queue.Queue)).Order(),
+            Places.Of(rocketmq.MyGroup).Keys.Order());
+
+        await cluster.Silos.StartAdditionalSiloAsync();
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup).Select(status => status.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0)).SequenceEqual([2, 2]),
+            "two queues for each silo");
+
+        var sent = 40;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await rocketmq.SendAsync(4, first: sent);
+                await rocketmq.UntilCommittedAsync(sent += 4);
+                return await AllAreNearAsync(rocketmq, cluster);
+            },
+            "all listeners live beside their queues");
+        Assert.Equal(2, Places.Of(rocketmq.MyGroup).Values.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Listeners_on_other_silos_get_everything_in_order_and_their_answers_come_back()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await using var cluster = await StartAsync<FarListener>(
+            rocketmq,
+            _recorder.Then((messages, context) =>
+            {
+                context.SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(20);
+                return (messages[0].QueueOffset % 10, context.ReconsumeTimes) switch
+                {
+                    (3, < 2) => ConsumeOrderlyResult.SuspendCurrentQueue,
+                    (5, 0) => throw new InvalidOperationException("broken"),
+                    _ => ConsumeOrderlyResult.Success,
+                };
+            }),
+            silos: 3,
+            options => options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(30));
+
+        await rocketmq.SendAsync(100);
+        await rocketmq.UntilCommittedAsync(100);
+
+        Assert.All(
+            _recorder.Deliveries.GroupBy(delivery => delivery.Queue),
+            queue => Assert.Equal(
+                Enumerable.Range(0, 25).Select(offset => (long)offset),
+                queue.Where(delivery => delivery.Result == ConsumeOrderlyResult.Success).Select(delivery => delivery.Message.QueueOffset)));
+        Assert.All(
+            _recorder.Deliveries.Where(delivery => delivery.Message.QueueOffset % 10 == 3).GroupBy(delivery => (delivery.Queue, delivery.Message.QueueOffset)),
+            message => Assert.Equal([0, 1, 2], message.Select(delivery => delivery.ReconsumeTimes)));
+        Assert.All(Places.Of(rocketmq.MyGroup), place => Assert.NotEqual(place.Value, place.Key));
+    }
+
+    [Fact]
+    public async Task A_reset_of_the_offset_gets_a_queue_over_a_message_it_stands_still_on()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(5);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((messages, _) => messages[0].QueueOffset == 2 ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success),
+            options => options.MaxReconsumeTimes = int.MaxValue);
+        await Eventually.TrueAsync(() => _recorder.Bodies.Count(body => body == "2") > 2, "the queue stands still");
+
+        await rocketmq.Client.Brokers.InvokeAsync(rocketmq.Broker.Address, RemotingCommand.Request(RequestCodes.InvokeBrokerToResetOffset)
+            .Set("topic", TestRocketMQ.Topic).Set("group", rocketmq.MyGroup).Set("timestamp", 0).Set("isForce", true).Set("queueId", 0).Set("offset", 4));
+        await rocketmq.SendAsync(1, first: 5);
+        await rocketmq.UntilCommittedAsync(6);
+
+        Assert.Equal(["0", "1", "4", "5"], _recorder.Succeeded);
+    }
+
+    [Fact]
+    public void A_stateless_worker_is_refused()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(builder => builder.AddConsumer<SharedListener>("g", consumer => consumer.Subscribe("t"))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Listener", error.Field);
+        Assert.Contains("without [StatelessWorker]", error.Expected, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_storage_of_our_name_is_taken_before_the_default_one_and_none_is_no_error()
+    {
+        var ours = new KeptStorage();
+        var theirs = new KeptStorage();
+
+        await using var none = new ServiceCollection().BuildServiceProvider();
+        await using var one = new ServiceCollection().AddKeyedSingleton<IGrainStorage>("Default", theirs).BuildServiceProvider();
+        await using var both = new ServiceCollection().AddKeyedSingleton<IGrainStorage>("Default", theirs).AddKeyedSingleton<IGrainStorage>("RocketMQ", ours).BuildServiceProvider();
+
+        Assert.Null(StateStorage.Find(none));
+        Assert.Same(theirs, StateStorage.Find(one));
+        Assert.Same(ours, StateStorage.Find(both));
+    }
+
+    private static async Task<bool> AllAreNearAsync(TestRocketMQ rocketmq, TestCluster cluster)
+    {
+        var group = await cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup).GetStatusAsync();
+        return group.Queues.Where(queue => queue.Queue.Topic == TestRocketMQ.Topic)
+            .All(queue => Places.Of(rocketmq.MyGroup)[QueueGrainKey.Of(rocketmq.MyGroup, queue.Queue)] == queue.Silo);
+    }
+
+    private static async Task<TestCluster> StartAsync<TListener>(TestRocketMQ rocketmq, OrderlyScript script, short silos = 1, Action<ConsumerOptions>? configure = null)
+        where TListener : IOrderlyListener
+    {
+        Places.Scripts[rocketmq.MyGroup] = script;
+        var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress,
+            builder =>
+            {
+                DeclaredListeners.HideIn(builder.Services);
+                builder.AddConsumer<TListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
+                {
+                    options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                    options.PersistInterval = TimeSpan.FromMilliseconds(20);
+                    configure?.Invoke(options);
+                }));
+            },
+            silos);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        return cluster;
+    }
+}
+
+/// <summary>Where listener grains last were called, by group and key.</summary>
+internal static class Places
+{
+    private static readonly ConcurrentDictionary<string, ConcurrentDictionary<string, string>> s_byGroup = new();
+
+    public static ConcurrentDictionary<string, OrderlyScript> Scripts { get; } = new();
+
+    public static ConcurrentDictionary<string, string> Of(string group) => s_byGroup.GetOrAdd(group, _ => new());
+}
+
+[PreferLocalPlacement]
+internal sealed class NearListener(IGrainContext context, ILocalSiloDetails silo) : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext consume, CancellationToken cancellationToken)
+    {
+        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToString();
+        return Places.Scripts[consume.Group](messages, consume, cancellationToken);
+    }
+}
+
+[RandomPlacement]
+internal sealed class FarListener(IGrainContext context, ILocalSiloDetails silo) : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext consume, CancellationToken cancellationToken)
+    {
+        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToString();
+        return Places.Scripts[consume.Group](messages, consume, cancellationToken);
+    }
+}
+
+/// <summary>What an orderly listener must not be.</summary>
+[StatelessWorker]
+internal sealed class SharedListener : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+        => ValueTask.FromResult(ConsumeOrderlyResult.Success);
+}
