@@ -8,6 +8,8 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 
@@ -34,6 +36,8 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly List<QueueShepherd> _shepherds = [];
+    private readonly List<GroupAgent> _agents = [];
+    private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
     {
@@ -49,6 +53,9 @@ internal sealed class RocketMQSilo(
             var consumer = Create(consumerOptions, client);
             registry.Add(consumer);
             consumer.Start();
+            var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
+            _agents.Add(agent);
+            agent.Start();
             var shepherd = new QueueShepherd(
                 consumer, strategy, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
             _shepherds.Add(shepherd);
@@ -62,6 +69,7 @@ internal sealed class RocketMQSilo(
     {
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
         await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
+        await Task.WhenAll(_agents.Select(agent => agent.StopAsync()));
     }
 
     private async Task LeaveAsync()
@@ -110,17 +118,18 @@ internal sealed class RocketMQSilo(
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
-        var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers);
+        var dispatcher = DispatcherOf(consumerOptions, retry);
+        var budgets = new GroupBudgets(consumerOptions, _siloBytes);
+        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, budgets, time, loggers);
     }
 
-    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

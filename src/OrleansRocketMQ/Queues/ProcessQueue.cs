@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Flow;
+
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
@@ -12,6 +14,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed class ProcessQueue
 {
     private readonly Lock _gate = new();
+    private readonly Holdings? _holdings;
     private MessageExt?[] _ring = new MessageExt?[64];
     private long _head;
     private long _next;
@@ -22,8 +25,11 @@ internal sealed class ProcessQueue
     private int _done;
 
     /// <summary>An empty window whose watermark is <paramref name="startOffset"/>.</summary>
-    public ProcessQueue(long startOffset)
+    /// <param name="startOffset">The first offset to be added.</param>
+    /// <param name="holdings">Is told what the window holds, for the budgets shared with other queues.</param>
+    public ProcessQueue(long startOffset, Holdings? holdings = null)
     {
+        _holdings = holdings;
         _pulledTo = startOffset;
         _lastOffset = startOffset - 1;
     }
@@ -121,6 +127,7 @@ internal sealed class ProcessQueue
 
             _pulledTo = Math.Max(_pulledTo, pulledTo);
             Interlocked.Add(ref _bytes, bytes);
+            _holdings?.Add(added, bytes);
             return added;
         }
     }
@@ -184,6 +191,7 @@ internal sealed class ProcessQueue
         }
 
         Interlocked.Add(ref _bytes, -bytes);
+        _holdings?.Remove(messages.Length, bytes);
     }
 
     private MessageExt? At(long place) => _ring[place & (_ring.Length - 1)];

@@ -4,7 +4,9 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -23,6 +25,7 @@ internal sealed partial class QueuePump
     private readonly GroupConsumer _consumer;
     private readonly Subscription _subscription;
     private readonly QueueGauge _gauge;
+    private readonly Holdings _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
@@ -34,6 +37,7 @@ internal sealed partial class QueuePump
     private long _nextOffset = -1;
     private long _brokerId;
     private Exception? _lastError;
+    private volatile TaskCompletionSource? _halted;
     private Task? _stopped;
     private bool _left;
 
@@ -45,8 +49,11 @@ internal sealed partial class QueuePump
         _subscription = consumer.Subscriptions.Of(queue.Topic);
         _time = time;
         _logger = logger;
-        Runs = new QueueRuns(new ProcessQueue(0));
-        _gauge = new QueueGauge(consumer.Options, Runs);
+        var budgets = consumer.Budgets.Of(queue.Topic);
+        _holdings = new Holdings(budgets);
+        Statistics = consumer.Statistics.Open(queue);
+        Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
+        _gauge = new QueueGauge(consumer.Options, Runs, budgets);
     }
 
     public MessageQueue Queue { get; }
@@ -55,6 +62,8 @@ internal sealed partial class QueuePump
     public IGrainContext Owner { get; }
 
     public QueueRuns Runs { get; }
+
+    public QueueStatistics Statistics { get; }
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -72,6 +81,9 @@ internal sealed partial class QueuePump
     public void OnProgress() => _gauge.OnProgress();
 
     public void Fail(Exception exception) => _lastError = exception;
+
+    /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
+    public void Recover() => _halted?.TrySetResult();
 
     /// <summary>
     /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
@@ -101,6 +113,9 @@ internal sealed partial class QueuePump
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
+        IsPaused = Runs.Gate.IsPaused,
+        HasFailed = _halted is not null,
+        Figures = Statistics.Totals().ToFigures(),
     };
 
     // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
@@ -158,26 +173,48 @@ internal sealed partial class QueuePump
             }
             catch (Exception exception)
             {
-                await RecoverAsync(exception, ++failures).ConfigureAwait(false);
+                failures = await RecoverAsync(exception, failures + 1).ConfigureAwait(false);
             }
         }
     }
 
     private async Task BeginAsync()
     {
-        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
-        Runs.Restart(new ProcessQueue(offset));
+        long offset;
+        try
+        {
+            offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new OffsetFetchException(Queue, exception.Message, exception);
+        }
+
+        Runs.Restart(new ProcessQueue(offset, _holdings));
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }
 
     private async Task PullOnceAsync()
     {
+        try
+        {
+            await PullAsync().ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new MessagePullException(Queue, exception.Message, exception);
+        }
+    }
+
+    private async Task PullAsync()
+    {
         var watermark = Runs.Window.Watermark;
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
-            MaxMessages = Options.PullBatchSize,
+            MaxMessages = _gauge.MessagesPerPull,
+            MaxBytes = _gauge.MaxBytesPerPull,
             // A slave keeps no offsets; what is told to it is lost.
             CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
             ToSlave = broker.IsSlave,
@@ -256,22 +293,29 @@ internal sealed partial class QueuePump
             async () =>
             {
                 await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
-                Runs.Restart(new ProcessQueue(offset));
+                Runs.Restart(new ProcessQueue(offset, _holdings));
                 Volatile.Write(ref _committed, offset);
                 _nextOffset = offset;
             },
             _stopping.Token).ConfigureAwait(false);
     }
 
-    private async Task RecoverAsync(Exception exception, int failures)
+    /// <summary>Prepares the next attempt after a failure, and tells how many failures there have been on end.</summary>
+    private async Task<int> RecoverAsync(Exception failure, int failures)
     {
         _pulled.Clear();
-        _lastError = exception;
+        _lastError = failure;
         _brokerId = BrokerData.MasterId;
+        var exception = failure is MessagePullException or OffsetFetchException ? failure.InnerException! : failure;
         var wait = Backoff.Next(failures, Options.RetryInterval, MostRetryWait);
         if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
         {
             wait = BrokerBusyWait;
+        }
+        else if (!Options.AutoRecovery && failures >= Options.MaxRetryTimes)
+        {
+            await HaltAsync(failures).ConfigureAwait(false);
+            return 0;
         }
         else
         {
@@ -300,6 +344,29 @@ internal sealed partial class QueuePump
             // Nobody but this loop would ever pull again.
             Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
             await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        return failures;
+    }
+
+    /// <summary>Pulls no more until somebody lets the queue go on, or it stops. What it holds is consumed meanwhile.</summary>
+    private async Task HaltAsync(int failures)
+    {
+        var halted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _halted = halted;
+        Log.Halts(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, failures, _lastError);
+        try
+        {
+            await halted.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            Log.GoesOn(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
+        }
+        finally
+        {
+            _halted = null;
         }
     }
 
@@ -337,6 +404,18 @@ internal sealed partial class QueuePump
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
         }
+        finally
+        {
+            LetGo();
+        }
+    }
+
+    /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
+    private void LetGo()
+    {
+        _holdings.Close();
+        _consumer.Flow.Close(Queue);
+        _consumer.Statistics.Close(Queue);
     }
 
     private void NoteCommitted(long offset)
@@ -375,6 +454,12 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
         public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
+
+        [LoggerMessage(139, LogLevel.Error, "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; resume it to go on")]
+        public static partial void Halts(ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);
+
+        [LoggerMessage(140, LogLevel.Information, "Group {Group} goes on pulling {Topic} {Broker}/{QueueId}")]
+        public static partial void GoesOn(ILogger logger, string group, string topic, string broker, int queueId);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
         public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);

@@ -132,7 +132,7 @@ public sealed class ListenerRunnerTests
         public async Task<ListenerRunResult> RunAsync(int count, int batchSize, TimeSpan limit)
         {
             var messages = Enumerable.Range(0, count).Select(offset => TestMessages.At(offset)).ToArray();
-            return await runner.RunAsync(new ListenerRun(rocketmq.MyGroup, Queue, batchSize, limit, messages), CancellationToken.None);
+            return await runner.RunAsync(new ListenerRun(rocketmq.MyGroup, Queue, batchSize, limit, messages, TimeSpan.FromMinutes(15)), CancellationToken.None);
         }
 
         public async ValueTask DisposeAsync()
