@@ -12,6 +12,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 
 namespace Orleans.Hosting;
@@ -50,6 +51,7 @@ public static class RocketMQSiloBuilderExtensions
                 builder.AddMemoryGrainStorage(RocketMQStorage.Name);
             }
 
+            QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
         }
