@@ -44,6 +44,7 @@ internal sealed class SharedBudget(long limit)
             return true;
         }
 
+        bool first;
         lock (_gate)
         {
             if (ticket.Node is null)
@@ -53,9 +54,11 @@ internal sealed class SharedBudget(long limit)
                 // Written before the budget is looked at again: whoever gives back after that sees that somebody waits.
                 Interlocked.Increment(ref _waiting);
             }
+
+            first = _line.First == ticket.Node;
         }
 
-        if (Used < limit)
+        if (first && Used < limit)
         {
             Admit(0);
         }
