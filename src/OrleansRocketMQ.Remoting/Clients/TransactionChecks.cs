@@ -12,6 +12,9 @@ namespace OrleansRocketMQ.Clients;
 /// </summary>
 internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDecoderOptions? decoderOptions, ILogger logger)
 {
+    // The broker asks again after half a minute; who has not answered by then is asked anew.
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, Func<MessageExt, CancellationToken, ValueTask<TransactionState>>> _byGroup = new(StringComparer.Ordinal);
 
     /// <summary>Sets who answers for a group.</summary>
@@ -46,7 +49,8 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
         var state = TransactionState.None;
         try
         {
-            state = await check(half, CancellationToken.None).ConfigureAwait(false);
+            using var limit = new CancellationTokenSource(AnswerWithin, brokers.Remoting.TimeProvider);
+            state = await check(half, limit.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

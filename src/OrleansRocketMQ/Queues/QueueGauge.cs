@@ -72,6 +72,8 @@ internal sealed class QueueGauge
         }
     }
 
+    public Task WaitUntilResumedAsync(CancellationToken cancellationToken) => WaitAsync(() => !_runs.Gate.IsPaused, cancellationToken);
+
     public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => _runs.Window.Count == 0, cancellationToken);
 
     /// <summary>Waits until no listener has a message of the queue; false when cancelled before.</summary>

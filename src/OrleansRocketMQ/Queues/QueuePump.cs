@@ -173,6 +173,11 @@ internal sealed partial class QueuePump
                     await BeginAsync().ConfigureAwait(false);
                 }
 
+                while (Runs.Gate.IsPaused)
+                {
+                    await WaitPausedAsync().ConfigureAwait(false);
+                }
+
                 await _gauge.WaitForRoomAsync(_stopping.Token).ConfigureAwait(false);
                 await PullOnceAsync().ConfigureAwait(false);
                 failures = 0;
@@ -190,6 +195,20 @@ internal sealed partial class QueuePump
             {
                 failures = await RecoverAsync(exception, failures + 1).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
+    private async Task WaitPausedAsync()
+    {
+        _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        try
+        {
+            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Still paused.
         }
     }
 
