@@ -11,7 +11,8 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
 {
     private readonly Dictionary<MessageQueue, long> _positions = [];
 
-    public bool IsHandled(MessageQueue queue, long offset) => Above(queue)?.Contains(offset) is true;
+    public bool IsHandled(MessageQueue queue, long offset)
+        => (_positions.TryGetValue(queue, out var position) && offset < position) || Above(queue)?.Contains(offset) is true;
 
     /// <summary>Asks the broker where a queue's letters begin that are not handled; the oldest may have vanished.</summary>
     public async Task<long> ReadPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
