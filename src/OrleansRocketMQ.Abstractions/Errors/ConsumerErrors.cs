@@ -15,3 +15,15 @@ public sealed class SubscribeException(string topic, string reason, Exception? i
 /// <summary>A queue has no place in this cluster: another member of the group owns it, or nobody knows it yet.</summary>
 public sealed class RebalanceException(string message, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.Rebalance, message, innerException);
+
+/// <summary>A message was not consumed, and the broker did not take it back either; it stays in its queue and is tried again.</summary>
+public sealed class MessageConsumeException(string message, Exception? innerException = null)
+    : RocketMQException(RocketMQErrorCode.MessageConsume, message, innerException);
+
+/// <summary>Messages could not be pulled from a queue; it is tried again unless auto recovery is off.</summary>
+public sealed class MessagePullException(MessageQueue queue, string reason, Exception? innerException = null)
+    : RocketMQException(RocketMQErrorCode.MessagePull, $"{queue} could not be pulled from: {reason}", innerException);
+
+/// <summary>A queue's start offset could not be found; nothing of the queue is consumed before it is known.</summary>
+public sealed class OffsetFetchException(MessageQueue queue, string reason, Exception? innerException = null)
+    : RocketMQException(RocketMQErrorCode.OffsetFetch, $"The offset of {queue} could not be read: {reason}", innerException);

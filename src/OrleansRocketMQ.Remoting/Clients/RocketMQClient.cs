@@ -44,6 +44,8 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
         _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, time, _logger);
 
+        TransactionChecks = new TransactionChecks(Brokers, options.DecoderOptions, _logger);
+
         Routes.Changed += _ => _heartbeats.RoutesChanged();
         Remoting.ConnectionOpened += _heartbeats.ConnectionOpened;
         Remoting.Handle(RequestCodes.NotifyConsumerIdsChanged, OnConsumerIdsChanged);
@@ -72,6 +74,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     /// <summary>Where topics and brokers are.</summary>
     public RouteTable Routes { get; }
+
+    /// <summary>Who answers brokers that ask how a transaction ended.</summary>
+    internal TransactionChecks TransactionChecks { get; }
 
     /// <summary>The groups this client consumes for.</summary>
     public IReadOnlyCollection<string> ConsumerGroups => [.. _consumers.Keys];

@@ -85,6 +85,22 @@ internal sealed class AllocationView
     /// <summary>The queues of one member.</summary>
     public IEnumerable<MessageQueue> QueuesOf(string clientId) => _owners.Where(pair => pair.Value == clientId).Select(pair => pair.Key);
 
+    /// <summary>How large a part of a topic's queues a member has, 0 to 1.</summary>
+    public double ShareOf(string clientId, string topic)
+    {
+        var (all, own) = (0, 0);
+        foreach (var (queue, owner) in _owners)
+        {
+            if (queue.Topic == topic)
+            {
+                all++;
+                own += owner == clientId ? 1 : 0;
+            }
+        }
+
+        return all == 0 ? 0 : (double)own / all;
+    }
+
     /// <summary>Whether the other view says the same.</summary>
     public bool SameAs(AllocationView other) => _owners.Count == other._owners.Count
         && ClientIds.SequenceEqual(other.ClientIds, StringComparer.Ordinal)

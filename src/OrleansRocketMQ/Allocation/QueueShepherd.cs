@@ -174,10 +174,12 @@ internal sealed partial class QueueShepherd(
         var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
         if (!view.SameAs(consumer.View))
         {
+            consumer.Statistics.CountRebalance();
             Log.Allocated(logger, Group, view.QueuesOf(Client.ClientId).Count(), view.Queues.Count(), view.ClientIds.Count);
         }
 
         consumer.View = view;
+        consumer.Flow.Share(topic => view.ShareOf(Client.ClientId, topic));
         var released = ReleaseOthersAsync(view, began);
         var started = await StartOwnAsync(view).ConfigureAwait(false);
         await released.ConfigureAwait(false);

@@ -42,17 +42,59 @@ public sealed class ConsumerOptions
     /// <summary>How long a broker holds a pull that finds nothing. Default 15 s.</summary>
     public TimeSpan PullSuspendTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Messages all queues of the group on this silo hold before pulling waits, 1 to 6553500; a queue that holds none
+    /// pulls nevertheless. Default 50000.
+    /// </summary>
+    public int PullThresholdForAll { get; set; } = 50000;
+
+    /// <summary>Messages the queues of one topic on this silo hold before pulling waits, 1 to 6553500. Default 10000.</summary>
+    public int PullThresholdForTopic { get; set; } = 10000;
+
+    /// <summary>Bytes of bodies the queues of one topic on this silo hold before pulling waits, 1 MiB to 100 GiB. Default 100 MiB.</summary>
+    public long PullThresholdBytesForTopic { get; set; } = 100L * 1024 * 1024;
+
     /// <summary>Messages a queue holds before pulling waits, 1 to 65535. Default 1000.</summary>
     public int PullThresholdForQueue { get; set; } = 1000;
 
     /// <summary>Bytes of bodies a queue holds before pulling waits, 1 MiB to 1 GiB. Default 100 MiB.</summary>
     public long PullThresholdBytesForQueue { get; set; } = 100L * 1024 * 1024;
 
+    /// <summary>Messages a queue never holds more of: no pull asks for more than fits. 1 to 65535. Default 1024.</summary>
+    public int MaxCachedMessagesPerQueue { get; set; } = 1024;
+
+    /// <summary>
+    /// Bytes of bodies a queue does not go beyond: no pull asks for more than fits, though a broker gives one message
+    /// however large it is. 1 MiB to 16 GiB. Default 512 MiB.
+    /// </summary>
+    public long MaxCachedBytesPerQueue { get; set; } = 512L * 1024 * 1024;
+
     /// <summary>How far the newest pulled message may be ahead of the oldest unfinished one, 1 to 65535. Default 2000.</summary>
     public int ConsumeMaxSpan { get; set; } = 2000;
 
     /// <summary>How often a message may fail before it goes to %DLQ%. Default 16.</summary>
     public int MaxReconsumeTimes { get; set; } = 16;
+
+    /// <summary>
+    /// How long a listener may have a batch. Then its token fires, the messages go back to the broker (they come again after
+    /// delay level 3, 10 s), and whatever the listener says later is ignored. 10 ms to 12 h. Default 15 min.
+    /// </summary>
+    public TimeSpan ConsumeTimeout { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>
+    /// Whether a queue that cannot be started or pulled from is tried again by itself, with growing pauses up to 10 s.
+    /// False: after <see cref="MaxRetryTimes"/> failures on end it stops pulling and shows its error, until it is resumed
+    /// (see <see cref="IConsumerGroupManagementGrain.ResumeAsync"/>) or started anew. What it holds is consumed in any
+    /// case. Default true.
+    /// </summary>
+    public bool AutoRecovery { get; set; } = true;
+
+    /// <summary>
+    /// Attempts to hand a message back to its broker, and failures of a queue on end, before that is reported as failed:
+    /// the message is then given to the listener again, the queue stops where <see cref="AutoRecovery"/> is off. Between
+    /// attempts <see cref="RetryInterval"/> passes. 1 to 100. Default 3.
+    /// </summary>
+    public int MaxRetryTimes { get; set; } = 3;
 
     /// <summary>How often progress is told to the brokers. Default 5 s.</summary>
     public TimeSpan PersistInterval { get; set; } = TimeSpan.FromSeconds(5);

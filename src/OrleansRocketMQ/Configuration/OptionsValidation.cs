@@ -15,6 +15,10 @@ internal static class OptionsValidation
         Between(options.RequestTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), Section);
         Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
+        if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
+        {
+            throw new RocketMQConfigurationException($"{Section}:{nameof(options.MaxCachedBytes)}", bytes, "1048576 or more, or nothing");
+        }
     }
 
     public static void Check(ConsumerOptions options)
@@ -72,6 +76,13 @@ internal static class OptionsValidation
         Between(options.PullBatchSize, 1, 1024, section);
         Between(options.PullInterval, TimeSpan.Zero, TimeSpan.FromMilliseconds(65535), section);
         Between(options.PullSuspendTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Between(options.PullThresholdForAll, 1, 6553500, section);
+        Between(options.PullThresholdForTopic, 1, 6553500, section);
+        Between(options.PullThresholdBytesForTopic, 1024 * 1024, 100L * 1024 * 1024 * 1024, section);
+        Between(options.MaxCachedMessagesPerQueue, 1, 65535, section);
+        Between(options.MaxCachedBytesPerQueue, 1024 * 1024, 16L * 1024 * 1024 * 1024, section);
+        Between(options.ConsumeTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(12), section);
+        Between(options.MaxRetryTimes, 1, 100, section);
         Between(options.PullThresholdForQueue, 1, 65535, section);
         Between(options.PullThresholdBytesForQueue, 1024 * 1024, 1024L * 1024 * 1024, section);
         Between(options.ConsumeMaxSpan, 1, 65535, section);

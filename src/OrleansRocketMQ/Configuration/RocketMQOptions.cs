@@ -25,6 +25,13 @@ public sealed class RocketMQOptions
     public bool CheckCrc { get; set; }
 
     /// <summary>
+    /// Bytes of message bodies that all groups of the silo hold together before pulling waits; queues take turns then. At least
+    /// 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
+    /// queue (256 KiB, or one message where that is larger), because a queue that holds nothing always pulls.
+    /// </summary>
+    public long? MaxCachedBytes { get; set; }
+
+    /// <summary>
     /// At shutdown, how long listeners may take to finish what they have begun before their token fires. Default 10 s;
     /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and the host's shutdown time-out (30 s).
     /// </summary>

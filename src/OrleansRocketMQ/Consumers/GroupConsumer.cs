@@ -5,6 +5,7 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
@@ -26,6 +27,7 @@ internal sealed partial class GroupConsumer
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private Task _persisting = Task.CompletedTask;
+    private int _turn;
 
     public GroupConsumer(
         ConsumerOptions options,
@@ -33,6 +35,7 @@ internal sealed partial class GroupConsumer
         SubscriptionTable subscriptions,
         IQueueDispatcher dispatcher,
         GroupStatistics statistics,
+        GroupBudgets budgets,
         TimeProvider time,
         ILoggerFactory loggers,
         QueueLocks? locks = null)
@@ -43,6 +46,9 @@ internal sealed partial class GroupConsumer
         Dispatcher = dispatcher;
         Statistics = statistics;
         Locks = locks;
+        Budgets = budgets;
+        Flow = new GroupFlow(time);
+        Flow.Opened += GoOn;
         StartOffset = new StartOffset(client.Brokers, options, time);
         _time = time;
         _loggers = loggers;
@@ -63,6 +69,12 @@ internal sealed partial class GroupConsumer
 
     /// <summary>The queue locks at the brokers, when the group needs them.</summary>
     public QueueLocks? Locks { get; }
+
+    /// <summary>What its queues may hold together.</summary>
+    public GroupBudgets Budgets { get; }
+
+    /// <summary>What is paused or slowed down.</summary>
+    public GroupFlow Flow { get; }
 
     public StartOffset StartOffset { get; }
 
@@ -190,6 +202,23 @@ internal sealed partial class GroupConsumer
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await _persisting.ConfigureAwait(false);
+        Flow.Dispose();
+    }
+
+    /// <summary>Queues may go on that could not before. A different one comes first each time, so that none is always the last.</summary>
+    private void GoOn(Func<MessageQueue, bool> which)
+    {
+        var pumps = Pumps.Values.Where(pump => which(pump.Queue)).ToArray();
+        var first = (int)((uint)Interlocked.Increment(ref _turn) % Math.Max(1, pumps.Length));
+        for (var index = 0; index < pumps.Length; index++)
+        {
+            var pump = pumps[(first + index) % pumps.Length];
+            pump.OnProgress();
+            if (pump.Runs.Waiting > 0)
+            {
+                Dispatcher.Signal(pump);
+            }
+        }
     }
 
     private ConsumerData Describe() => new()

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -16,17 +15,21 @@ internal sealed partial class ConcurrentDispatcher(
     ConsumerOptions options,
     ListenerGrains listeners,
     RetryRouter retry,
-    GroupStatistics statistics,
     TimeProvider time,
     ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {
     // Java's client waits as long before it gives a message to the listener again that the broker did not take back.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
+    // The runner ends a call that takes too long. This much later the dispatcher does without it: the listener holds the
+    // thread its grain needs for that, or its silo does not answer.
+    private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
+
     private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
     private readonly List<Task> _slots = [];
+    private int _replaced;
 
     /// <summary>Opens the slots that are always kept ready.</summary>
     public void Start()
@@ -91,7 +94,7 @@ internal sealed partial class ConcurrentDispatcher(
 
             if (!range.IsEmpty)
             {
-                await HandleAsync(queue, range, listener).ConfigureAwait(false);
+                listener = await HandleAsync(queue, range, listener).ConfigureAwait(false);
             }
         }
     }
@@ -108,25 +111,40 @@ internal sealed partial class ConcurrentDispatcher(
         }
     }
 
-    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener)
+    /// <summary>Has a run consumed, and tells which grain the slot is to call next.</summary>
+    private async Task<IListenerRunner> HandleAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)]).ConfigureAwait(false);
-            return;
+            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)], TimeSpan.Zero).ConfigureAwait(false);
+            return listener;
         }
 
         ListenerRunResult result;
         try
         {
-            var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages);
-            result = await listener.RunAsync(run, queue.ListenerToken).ConfigureAwait(false);
+            var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout);
+            result = await listener.RunAsync(run, queue.ListenerToken).AsTask()
+                .WaitAsync(RunLength.Limit + options.ConsumeTimeout + RunnerGrace, time, queue.ListenerToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere.
-            return;
+            return listener;
+        }
+        catch (TimeoutException)
+        {
+            // Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain
+            // that is stuck takes no more calls; the slot goes on with another one.
+            Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
+            queue.Statistics.CountTimedOut(range.Messages.Count);
+            await SettleAsync(
+                queue,
+                range,
+                [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
+                options.ConsumeTimeout).ConfigureAwait(false);
+            return listeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
         }
         catch (Exception exception)
         {
@@ -135,7 +153,7 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
             ReturnLater(queue, range, options.RetryInterval);
-            return;
+            return listener;
         }
 
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
@@ -145,13 +163,19 @@ internal sealed partial class ConcurrentDispatcher(
             Signal(queue);
         }
 
-        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures).ConfigureAwait(false);
+        if (result.TimedOut > 0)
+        {
+            queue.Statistics.CountTimedOut(result.TimedOut);
+        }
+
+        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
+        return listener;
     }
 
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures)
+    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
-        statistics.CountConsumed(range.Messages, failures?.Count ?? 0);
+        queue.Statistics.Count(range.Messages, failures?.Count ?? 0, listenerTime);
         if (failures is null)
         {
             range.Complete();
@@ -171,12 +195,12 @@ internal sealed partial class ConcurrentDispatcher(
             var failed = range.Slice(failure.Index, 1);
             if (await retry.SendBackAsync(failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false))
             {
-                statistics.CountSentBack();
+                queue.Statistics.CountSentBack();
                 failed.Complete();
             }
             else
             {
-                ReturnLater(queue, failed, RetryHereAfter);
+                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel));
             }
         }
 
@@ -186,6 +210,29 @@ internal sealed partial class ConcurrentDispatcher(
         }
 
         queue.OnProgress();
+    }
+
+    /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
+    private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel)
+    {
+        try
+        {
+            await retry.SendBackAgainAsync(failed.Messages[0], delayLevel, time, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
+            queue.Statistics.CountSentBack();
+            failed.Complete();
+            queue.OnProgress();
+        }
+        catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
+        {
+            queue.Runs.Return(failed);
+            queue.OnProgress();
+        }
+        catch (MessageConsumeException exception)
+        {
+            queue.Fail(exception);
+            Log.NotHandedBack(logger, exception.Message);
+            await ReturnAfterAsync(queue, failed, RetryHereAfter).ConfigureAwait(false);
+        }
     }
 
     private void ReturnLater(QueuePump queue, ProcessQueueRange range, TimeSpan after)
@@ -211,6 +258,12 @@ internal sealed partial class ConcurrentDispatcher(
     {
         [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
         public static partial void ListenerUnreachable(ILogger logger, string group, int count, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(123, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
+        public static partial void ListenerStuck(ILogger logger, string group, int count, string messageId);
+
+        [LoggerMessage(124, LogLevel.Error, "{Reason}")]
+        public static partial void NotHandedBack(ILogger logger, string reason);
 
         [LoggerMessage(122, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and goes to the retry topic")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);

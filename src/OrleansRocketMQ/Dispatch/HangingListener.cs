@@ -11,7 +11,7 @@ namespace OrleansRocketMQ.Dispatch;
 internal static partial class HangingListener
 {
     // Enough for a listener that heeds its token, and no noticeable delay for a silo that stops.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// The result of a run if it comes before the token fires. Otherwise the activation is given up, so that no later call
@@ -32,12 +32,15 @@ internal static partial class HangingListener
 
         if (!consuming.IsCompleted)
         {
-            Log.ListenerHangs(logger, group, messages.Count, messages[0].MessageId);
+            Report(logger, group, messages);
             grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener hangs."), CancellationToken.None);
         }
 
         throw new OperationCanceledException(cancellationToken);
     }
+
+    public static void Report(ILogger logger, string group, ArraySegment<MessageExt> messages)
+        => Log.ListenerHangs(logger, group, messages.Count, messages[0].MessageId);
 
     private static partial class Log
     {

@@ -6,7 +6,7 @@ using OrleansRocketMQ.Consumers;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
 {
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
@@ -17,27 +17,115 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             cancellationToken = pump.ListenerToken;
         }
 
-        var consuming = ConsumeAsync(run, cancellationToken);
-        return consuming.IsCompleted ? consuming : new(HangingListener.EndInTimeAsync(consuming.AsTask(), grain, run.Group, run.Messages, logger, cancellationToken));
+        var progress = new RunProgress(cancellationToken);
+        var consuming = ConsumeAsync(run, progress);
+        if (!consuming.IsCompleted)
+        {
+            return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
+        }
+
+        progress.Dispose();
+        return consuming;
     }
 
-    private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, CancellationToken cancellationToken)
+    /// <summary>
+    /// Ends the call though the listener does not: when a batch has taken too long, or the queue's time to stop is over
+    /// and Orleans would wait for the call. The activation is given up then, so that no later call runs beside the one that
+    /// hangs.
+    /// </summary>
+    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                // One clock for the whole run: when it strikes, the batch under way may have begun later than the run.
+                var left = run.ConsumeTimeout - time.GetElapsedTime(progress.BatchBegan);
+                if (left <= TimeSpan.Zero)
+                {
+                    return GiveUp(consuming, run, progress);
+                }
+
+                try
+                {
+                    return await consuming.WaitAsync(left, time, cancellationToken);
+                }
+                catch (TimeoutException) when (!consuming.IsCompleted)
+                {
+                    // Looks at the batch again.
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!consuming.IsCompleted)
+        {
+            await Task.WhenAny(consuming, Task.Delay(HangingListener.Grace, CancellationToken.None));
+        }
+        finally
+        {
+            if (consuming.IsCompleted)
+            {
+                progress.Dispose();
+            }
+        }
+
+        if (!consuming.IsCompleted)
+        {
+            HangingListener.Report(logger, run.Group, run.Messages);
+            LeaveAlone(consuming, run, progress);
+        }
+
+        // Whoever called has stopped waiting; the messages come again elsewhere.
+        throw new OperationCanceledException(cancellationToken);
+    }
+
+    /// <summary>The result of a run whose last batch takes too long: what was done before it, and that batch as failed.</summary>
+    private ListenerRunResult GiveUp(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress)
+    {
+        var batch = Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed);
+        Log.TimedOut(logger, run.Group, batch, run.Messages[progress.Consumed].MessageId, run.ConsumeTimeout);
+        var failures = progress.Failures ?? [];
+        for (var index = 0; index < batch; index++)
+        {
+            failures.Add(FailedMessage.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
+        }
+
+        var result = new ListenerRunResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch);
+        LeaveAlone(consuming, run, progress);
+        return result;
+    }
+
+    /// <summary>Fires the listener's token and turns to other things; nothing that comes of the call counts any more.</summary>
+    private void LeaveAlone(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress)
+    {
+        progress.GiveUp();
+        grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener does not end."), CancellationToken.None);
+        var statistics = consumers.Find(run.Group)?.Statistics;
+        consuming.ContinueWith(
+            _ =>
+            {
+                statistics?.CountLateResult();
+                progress.Dispose();
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, RunProgress progress)
     {
         var listener = (IConcurrentListener)grain.GrainInstance!;
         var context = new ConsumeContext(run.Group, run.Queue);
-        List<FailedMessage>? failures = null;
-        var start = Stopwatch.GetTimestamp();
-        var consumed = 0;
+        progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         TimeSpan elapsed;
         do
         {
-            var batch = run.Messages.Slice(consumed, Math.Min(run.BatchSize, run.Messages.Count - consumed));
+            var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
             context.Reset(batch[0].ReconsumeTimes);
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
             try
             {
-                result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+                result = await listener.ConsumeAsync(new MessageBatch(batch), context, progress.Token);
             }
             catch (Exception exception)
             {
@@ -45,23 +133,66 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
                 error = exception.Message;
             }
 
+            if (progress.IsGivenUp)
+            {
+                break;
+            }
+
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (failures ??= []).Add(new FailedMessage(consumed + index, context.DelayLevelWhenNextConsume, error));
+                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error));
             }
 
-            consumed += batch.Count;
-            elapsed = Stopwatch.GetElapsedTime(start);
+            progress.Consumed += batch.Count;
+            progress.BatchBegan = time.GetTimestamp();
+            elapsed = time.GetElapsedTime(progress.RunBegan, progress.BatchBegan);
         }
-        while (consumed < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (progress.Consumed < run.Messages.Count && elapsed < run.TimeLimit && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(consumed, elapsed, failures);
+        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures);
+    }
+
+    /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
+    private sealed class RunProgress : IDisposable
+    {
+        private readonly CancellationTokenSource _source = new();
+        private readonly CancellationTokenRegistration _abandon;
+
+        public RunProgress(CancellationToken abandon)
+        {
+            Token = _source.Token;
+            _abandon = abandon.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
+        }
+
+        /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
+        public CancellationToken Token { get; }
+
+        public int Consumed { get; set; }
+
+        public List<FailedMessage>? Failures { get; set; }
+
+        public long RunBegan { get; set; }
+
+        public long BatchBegan { get; set; }
+
+        public bool IsGivenUp { get; private set; }
+
+        public void GiveUp()
+        {
+            IsGivenUp = true;
+            _source.Cancel();
+        }
+
+        public void Dispose() => _abandon.Dispose();
     }
 
     private static partial class Log
     {
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
+
+        [LoggerMessage(103, LogLevel.Error, "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the broker, and what it says later is ignored")]
+        public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);
     }
 }

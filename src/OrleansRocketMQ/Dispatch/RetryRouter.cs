@@ -19,6 +19,27 @@ internal sealed partial class RetryRouter(
 {
     private const int FirstRetryDelayLevel = 3;
 
+    /// <summary>
+    /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause between them. The first
+    /// one was somebody else's.
+    /// </summary>
+    /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
+    /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
+    public async Task SendBackAgainAsync(MessageExt message, int delayLevel, TimeProvider time, CancellationToken stopping, CancellationToken abandon)
+    {
+        for (var attempt = 2; attempt <= options.MaxRetryTimes; attempt++)
+        {
+            await Task.Delay(options.RetryInterval, time, stopping).ConfigureAwait(false);
+            if (await SendBackAsync(message, delayLevel, abandon).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+
+        throw new MessageConsumeException(
+            $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; the listener gets it again.");
+    }
+
     /// <summary>Whether the broker has taken the message over. Never throws: without a yes the message stays where it is.</summary>
     public async Task<bool> SendBackAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {

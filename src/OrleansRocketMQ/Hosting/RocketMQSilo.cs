@@ -9,7 +9,9 @@ using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
@@ -38,6 +40,8 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly List<QueueShepherd> _shepherds = [];
+    private readonly List<GroupAgent> _agents = [];
+    private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
     {
@@ -53,6 +57,9 @@ internal sealed class RocketMQSilo(
             var consumer = Create(consumerOptions, client);
             registry.Add(consumer);
             consumer.Start();
+            var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
+            _agents.Add(agent);
+            agent.Start();
             var shepherd = new QueueShepherd(
                 consumer, strategy, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
             _shepherds.Add(shepherd);
@@ -67,6 +74,7 @@ internal sealed class RocketMQSilo(
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
         await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
+        await Task.WhenAll(_agents.Select(agent => agent.StopAsync()));
     }
 
     private async Task LeaveAsync()
@@ -115,19 +123,21 @@ internal sealed class RocketMQSilo(
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
-        var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers, LocksOf(dispatcher, consumerOptions, client));
+        var dispatcher = DispatcherOf(consumerOptions, retry);
+        var budgets = new GroupBudgets(consumerOptions, _siloBytes);
+        return new GroupConsumer(
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, time, loggers, LocksOf(dispatcher, consumerOptions, client));
     }
 
-    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
-                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, statistics, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

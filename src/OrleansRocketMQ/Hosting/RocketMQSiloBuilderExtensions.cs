@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
+using Orleans.Storage;
 using OrleansRocketMQ;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
@@ -11,6 +12,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 
@@ -42,8 +44,14 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
+            services.AddSingleton<IRocketMQSiloControl, RocketMQSiloControl>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
+            if (!services.Any(service => service.ServiceType == typeof(IGrainStorage) && RocketMQStorage.Name.Equals(service.ServiceKey)))
+            {
+                builder.AddMemoryGrainStorage(RocketMQStorage.Name);
+            }
+
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();

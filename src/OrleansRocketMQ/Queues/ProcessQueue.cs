@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Flow;
+
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
@@ -12,6 +14,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed class ProcessQueue
 {
     private readonly Lock _gate = new();
+    private readonly Holdings? _holdings;
     private MessageExt?[] _ring = new MessageExt?[64];
     private long _head;
     private long _next;
@@ -23,15 +26,18 @@ internal sealed class ProcessQueue
     private readonly QueueProgress? _before;
 
     /// <summary>An empty window whose watermark is <paramref name="startOffset"/>.</summary>
-    public ProcessQueue(long startOffset)
+    /// <param name="startOffset">The first offset to be added.</param>
+    /// <param name="holdings">Is told what the window holds, for the budgets shared with other queues.</param>
+    public ProcessQueue(long startOffset, Holdings? holdings = null)
     {
+        _holdings = holdings;
         _pulledTo = startOffset;
         _lastOffset = startOffset - 1;
     }
 
     /// <summary>An empty window that goes on where another one of the same queue was; what that one had done is left out.</summary>
-    public ProcessQueue(QueueProgress before)
-        : this(before.Watermark) => _before = before;
+    public ProcessQueue(QueueProgress before, Holdings? holdings = null)
+        : this(before.Watermark, holdings) => _before = before;
 
     /// <summary>Messages added and not done.</summary>
     public int Count
@@ -126,6 +132,7 @@ internal sealed class ProcessQueue
 
             _pulledTo = Math.Max(_pulledTo, pulledTo);
             Interlocked.Add(ref _bytes, bytes);
+            _holdings?.Add(added, bytes);
             return added;
         }
     }
@@ -189,6 +196,7 @@ internal sealed class ProcessQueue
         }
 
         Interlocked.Add(ref _bytes, -bytes);
+        _holdings?.Remove(messages.Length, bytes);
     }
 
     /// <summary>What is done and what is not, for the window that takes the queue over.</summary>

@@ -4,8 +4,10 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -24,6 +26,7 @@ internal sealed partial class QueuePump
     private readonly GroupConsumer _consumer;
     private readonly Subscription _subscription;
     private readonly QueueGauge _gauge;
+    private readonly Holdings _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
@@ -38,6 +41,7 @@ internal sealed partial class QueuePump
     private long _nextOffset = -1;
     private long _brokerId;
     private Exception? _lastError;
+    private volatile TaskCompletionSource? _halted;
     private Task? _stopped;
     private bool _left;
 
@@ -57,10 +61,13 @@ internal sealed partial class QueuePump
         _subscription = consumer.Subscriptions.Of(queue.Topic);
         _time = time;
         _logger = logger;
-        Runs = new QueueRuns(new ProcessQueue(0));
+        var budgets = consumer.Budgets.Of(queue.Topic);
+        _holdings = new Holdings(budgets);
+        Statistics = consumer.Statistics.Open(queue);
+        Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
-        _gauge = new QueueGauge(consumer.Options, Runs, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
+        _gauge = new QueueGauge(consumer.Options, Runs, budgets, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
         _tenure = _lock is null ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token) : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
     }
 
@@ -73,6 +80,8 @@ internal sealed partial class QueuePump
     public long StartedAt { get; }
 
     public QueueRuns Runs { get; }
+
+    public QueueStatistics Statistics { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
@@ -103,6 +112,9 @@ internal sealed partial class QueuePump
 
     public void Fail(Exception exception) => _lastError = exception;
 
+    /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
+    public void Recover() => _halted?.TrySetResult();
+
     /// <summary>
     /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
     /// Safe to call more than once.
@@ -131,6 +143,9 @@ internal sealed partial class QueuePump
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
+        IsPaused = Runs.Gate.IsPaused,
+        HasFailed = _halted is not null,
+        Figures = Statistics.Totals().ToFigures(),
     });
 
     // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
@@ -178,6 +193,11 @@ internal sealed partial class QueuePump
                     await BeginAsync().ConfigureAwait(false);
                 }
 
+                while (Runs.Gate.IsPaused)
+                {
+                    await WaitPausedAsync().ConfigureAwait(false);
+                }
+
                 await _gauge.WaitForRoomAsync(_tenure.Pulling).ConfigureAwait(false);
                 await PullOnceAsync().ConfigureAwait(false);
                 failures = 0;
@@ -197,7 +217,7 @@ internal sealed partial class QueuePump
             }
             catch (Exception exception)
             {
-                await RecoverAsync(exception, ++failures).ConfigureAwait(false);
+                failures = await RecoverAsync(exception, failures + 1).ConfigureAwait(false);
             }
         }
     }
@@ -213,13 +233,27 @@ internal sealed partial class QueuePump
             {
                 _nextOffset = -1;
                 Volatile.Write(ref _committed, -1);
-                Runs.Restart(new ProcessQueue(0));
+                Runs.Restart(new ProcessQueue(0, _holdings));
                 return Task.CompletedTask;
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
         var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
         Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
+    }
+
+    /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
+    private async Task WaitPausedAsync()
+    {
+        _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        try
+        {
+            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Still paused.
+        }
     }
 
     private async Task BeginAsync()
@@ -236,21 +270,43 @@ internal sealed partial class QueuePump
         if (_before is not null && _lock is null)
         {
             // What came along is newer than what the broker knows, or as new.
-            return new ProcessQueue(_before);
+            return new ProcessQueue(_before, _holdings);
         }
 
-        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
+        long offset;
+        try
+        {
+            offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new OffsetFetchException(Queue, exception.Message, exception);
+        }
+
         // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
-        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before) : new ProcessQueue(offset);
+        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before, _holdings) : new ProcessQueue(offset, _holdings);
     }
 
     private async Task PullOnceAsync()
+    {
+        try
+        {
+            await PullAsync().ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new MessagePullException(Queue, exception.Message, exception);
+        }
+    }
+
+    private async Task PullAsync()
     {
         var watermark = Runs.Window.Watermark;
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
-            MaxMessages = Options.PullBatchSize,
+            MaxMessages = _gauge.MessagesPerPull,
+            MaxBytes = _gauge.MaxBytesPerPull,
             // A slave keeps no offsets; what is told to it is lost.
             CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
             ToSlave = broker.IsSlave,
@@ -334,22 +390,29 @@ internal sealed partial class QueuePump
             async () =>
             {
                 await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
-                Runs.Restart(new ProcessQueue(offset));
+                Runs.Restart(new ProcessQueue(offset, _holdings));
                 Volatile.Write(ref _committed, offset);
                 _nextOffset = offset;
             },
             _stopping.Token).ConfigureAwait(false);
     }
 
-    private async Task RecoverAsync(Exception exception, int failures)
+    /// <summary>Prepares the next attempt after a failure, and tells how many failures there have been on end.</summary>
+    private async Task<int> RecoverAsync(Exception failure, int failures)
     {
         _pulled.Clear();
-        _lastError = exception;
+        _lastError = failure;
         _brokerId = BrokerData.MasterId;
+        var exception = failure is MessagePullException or OffsetFetchException ? failure.InnerException! : failure;
         var wait = Backoff.Next(failures, Options.RetryInterval, MostRetryWait);
         if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
         {
             wait = BrokerBusyWait;
+        }
+        else if (!Options.AutoRecovery && failures >= Options.MaxRetryTimes)
+        {
+            await HaltAsync(failures).ConfigureAwait(false);
+            return 0;
         }
         else
         {
@@ -378,6 +441,29 @@ internal sealed partial class QueuePump
             // Nobody but this loop would ever pull again.
             Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
             await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        return failures;
+    }
+
+    /// <summary>Pulls no more until somebody lets the queue go on, or it stops. What it holds is consumed meanwhile.</summary>
+    private async Task HaltAsync(int failures)
+    {
+        var halted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _halted = halted;
+        Log.Halts(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, failures, _lastError);
+        try
+        {
+            await halted.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            Log.GoesOn(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
+        }
+        finally
+        {
+            _halted = null;
         }
     }
 
@@ -415,12 +501,24 @@ internal sealed partial class QueuePump
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
         }
+        finally
+        {
+            LetGo();
+        }
 
         if (_lock is not null)
         {
             // Last of all: whoever gets the lock begins at what has just been committed.
             await _consumer.Locks!.ReleaseAsync(_lock).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
+    private void LetGo()
+    {
+        _holdings.Close();
+        _consumer.Flow.Close(Queue);
+        _consumer.Statistics.Close(Queue);
     }
 
     private void NoteCommitted(long offset)
@@ -459,6 +557,12 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
         public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
+
+        [LoggerMessage(139, LogLevel.Error, "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; resume it to go on")]
+        public static partial void Halts(ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);
+
+        [LoggerMessage(140, LogLevel.Information, "Group {Group} goes on pulling {Topic} {Broker}/{QueueId}")]
+        public static partial void GoesOn(ILogger logger, string group, string topic, string broker, int queueId);
 
         [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
         public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);

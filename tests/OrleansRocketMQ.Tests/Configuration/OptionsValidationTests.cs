@@ -28,6 +28,15 @@ public sealed class OptionsValidationTests
         { "PullSuspendTimeout", options => options.PullSuspendTimeout = TimeSpan.Zero },
         { "PullThresholdForQueue", options => options.PullThresholdForQueue = 65536 },
         { "PullThresholdBytesForQueue", options => options.PullThresholdBytesForQueue = -5 },
+        { "PullThresholdForAll", options => options.PullThresholdForAll = 0 },
+        { "PullThresholdForTopic", options => options.PullThresholdForTopic = 6553501 },
+        { "PullThresholdBytesForTopic", options => options.PullThresholdBytesForTopic = 1024 },
+        { "MaxCachedMessagesPerQueue", options => options.MaxCachedMessagesPerQueue = 0 },
+        { "MaxCachedBytesPerQueue", options => options.MaxCachedBytesPerQueue = 1024 },
+        { "ConsumeTimeout", options => options.ConsumeTimeout = TimeSpan.Zero },
+        { "ConsumeTimeout", options => options.ConsumeTimeout = TimeSpan.FromDays(1) },
+        { "MaxRetryTimes", options => options.MaxRetryTimes = 0 },
+        { "MaxRetryTimes", options => options.MaxRetryTimes = 101 },
         { "ConsumeMaxSpan", options => options.ConsumeMaxSpan = 0 },
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
@@ -68,12 +77,25 @@ public sealed class OptionsValidationTests
         Assert.Equal((1, 32), (options.ConsumeBatchSize, options.PullBatchSize));
         Assert.Equal(TimeSpan.Zero, options.PullInterval);
         Assert.Equal((1000, 100L * 1024 * 1024), (options.PullThresholdForQueue, options.PullThresholdBytesForQueue));
+        Assert.Equal((50000, 10000, 100L * 1024 * 1024), (options.PullThresholdForAll, options.PullThresholdForTopic, options.PullThresholdBytesForTopic));
+        Assert.Equal((1024, 512L * 1024 * 1024), (options.MaxCachedMessagesPerQueue, options.MaxCachedBytesPerQueue));
+        Assert.Equal(TimeSpan.FromMinutes(15), options.ConsumeTimeout);
+        Assert.Equal((true, 3), (options.AutoRecovery, options.MaxRetryTimes));
         Assert.Equal(2000, options.ConsumeMaxSpan);
         Assert.Equal(16, options.MaxReconsumeTimes);
         Assert.Equal(TimeSpan.FromSeconds(5), options.PersistInterval);
         Assert.Equal((TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30)), (options.LockInterval, options.LockExpiry));
         Assert.Equal((TimeSpan.FromSeconds(1), true), (options.SuspendCurrentQueueTime, options.AutoCommit));
         Assert.Equal((PoisonHandling.Block, 100, 500), (options.PoisonHandling, options.MaxParkedKeys, options.MaxParkedMessages));
+    }
+
+    [Fact]
+    public void A_silo_that_may_hold_hardly_anything_is_refused()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => OptionsValidation.Check(new RocketMQOptions { MaxCachedBytes = 1000 }));
+
+        Assert.Equal("RocketMQ:MaxCachedBytes", error.Field);
+        OptionsValidation.Check(new RocketMQOptions());
     }
 
     private static ConsumerOptions Valid() => new() { Group = "g", Listener = typeof(ScriptedListener), Subscriptions = { ["t"] = MessageSelector.All } };

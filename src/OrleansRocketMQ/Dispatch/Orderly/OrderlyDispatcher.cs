@@ -5,7 +5,6 @@ using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
@@ -20,7 +19,6 @@ internal sealed partial class OrderlyDispatcher(
     GrainType listenerType,
     SiloAddress silo,
     RetryRouter retry,
-    GroupStatistics statistics,
     IGrainStorage? storage,
     TimeProvider time,
     ILogger<OrderlyDispatcher> logger) : IQueueDispatcher
@@ -32,8 +30,6 @@ internal sealed partial class OrderlyDispatcher(
     public ConsumerOptions Options => options;
 
     public RetryRouter Retry => retry;
-
-    public GroupStatistics Statistics => statistics;
 
     public TimeProvider Time => time;
 

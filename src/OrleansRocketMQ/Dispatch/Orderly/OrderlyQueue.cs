@@ -198,7 +198,7 @@ internal sealed partial class OrderlyQueue
         var rest = range.Slice(result.Succeeded, range.Messages.Count - result.Succeeded);
         if (result.Succeeded > 0)
         {
-            _group.Statistics.CountConsumed(range.Messages.Slice(0, result.Succeeded), failures: 0);
+            _pump.Statistics.Count(range.Messages.Slice(0, result.Succeeded), failures: 0, result.ListenerTime);
             if (result.Committed > 0)
             {
                 Commit(range.Slice(0, result.Committed));
@@ -233,7 +233,7 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        _group.Statistics.CountConsumed(batch.Messages, failures: batch.Messages.Count);
+        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count);
         var left = await FailAsync(Singles(batch), tenure).ConfigureAwait(false);
         if (left.Count == 0)
         {
@@ -267,7 +267,7 @@ internal sealed partial class OrderlyQueue
 
         foreach (var single in tried.AsSpan(0, result.Succeeded))
         {
-            _group.Statistics.CountConsumed(single.Messages, failures: 0);
+            _pump.Statistics.Count(single.Messages, failures: 0);
             Complete(single);
         }
 
@@ -278,7 +278,7 @@ internal sealed partial class OrderlyQueue
             var end = result.Succeeded + stopped.Count;
             foreach (var single in tried[result.Succeeded..end])
             {
-                _group.Statistics.CountConsumed(single.Messages, failures: 1);
+                _pump.Statistics.Count(single.Messages, failures: 1);
             }
 
             var failed = await FailAsync(tried[result.Succeeded..end], tenure).ConfigureAwait(false);
@@ -356,7 +356,7 @@ internal sealed partial class OrderlyQueue
             if (before >= Options.MaxReconsumeTimes && await _group.Retry.SendToDeadLettersAsync(message, before, tenure.Listening).ConfigureAwait(false))
             {
                 Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
-                _group.Statistics.CountSentBack();
+                _pump.Statistics.CountSentBack();
                 Complete(single);
                 continue;
             }
