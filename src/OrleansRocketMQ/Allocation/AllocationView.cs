@@ -27,6 +27,12 @@ internal sealed class AllocationView
 
     public IEnumerable<MessageQueue> Queues => _owners.Keys;
 
+    /// <summary>Of a group whose members all consume every queue: each sees them as its own.</summary>
+    public static AllocationView Everything(IEnumerable<IReadOnlyList<MessageQueue>> topics, string clientId, SiloAddress silo) => new(
+        topics.SelectMany(queues => queues).Distinct().ToFrozenDictionary(queue => queue, _ => clientId),
+        new Dictionary<string, SiloAddress>(StringComparer.Ordinal) { [clientId] = silo }.ToFrozenDictionary(StringComparer.Ordinal),
+        [clientId]);
+
     /// <param name="group">The group.</param>
     /// <param name="strategy">How queues are split.</param>
     /// <param name="topics">The queues of each topic.</param>

@@ -62,6 +62,12 @@ internal sealed partial class QueueShepherd(
     /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
     public Task HandOverAsync()
     {
+        if (consumer.IsBroadcasting)
+        {
+            // Nobody else can have them.
+            return consumer.LeaveAsync(AllocationView.Empty, options.ShutdownTimeout);
+        }
+
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId]);
         return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
     }
@@ -161,17 +167,11 @@ internal sealed partial class QueueShepherd(
             return complete;
         }
 
-        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
-        if (!clientIds.Contains(Client.ClientId))
+        if (await AllocateAsync(topics, cancellationToken).ConfigureAwait(false) is not { } view)
         {
-            // Until the broker counts this silo in, the others share out its part among themselves.
-            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
             return false;
         }
 
-        (_topics, _clientIds) = (topics, clientIds);
-        await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
         if (!view.SameAs(consumer.View))
         {
             consumer.Statistics.CountRebalance();
@@ -184,6 +184,27 @@ internal sealed partial class QueueShepherd(
         var started = await StartOwnAsync(view).ConfigureAwait(false);
         await released.ConfigureAwait(false);
         return complete && started;
+    }
+
+    /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
+    private async Task<AllocationView?> AllocateAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    {
+        if (consumer.IsBroadcasting)
+        {
+            return AllocationView.Everything(topics, Client.ClientId, silo);
+        }
+
+        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
+        if (!clientIds.Contains(Client.ClientId))
+        {
+            // Until the broker counts this silo in, the others share out its part among themselves.
+            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+
+        (_topics, _clientIds) = (topics, clientIds);
+        await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
+        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
     }
 
     private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
@@ -267,7 +288,7 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            var owner = await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).EnsureStartedAsync().ConfigureAwait(false);
+            var owner = await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync().ConfigureAwait(false);
             return silo.Equals(owner);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)

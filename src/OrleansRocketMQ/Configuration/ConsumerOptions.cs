@@ -18,6 +18,18 @@ public sealed class ConsumerOptions
     /// <summary>The listener: a grain class, or a grain interface that exactly one grain class implements. Required.</summary>
     public Type? Listener { get; set; }
 
+    /// <summary>Who gets a message: one member of the group, or each. Default <see cref="MessageModel.Clustering"/>.</summary>
+    public MessageModel MessageModel { get; set; }
+
+    /// <summary>
+    /// Whether <see cref="ConsumeFromWhere.LastOffset"/> really begins at the end. Without it a broker answers 0 for a queue
+    /// so young that its first message is still in memory, and a new group consumes all of it. Default false, as in Java.
+    /// </summary>
+    public bool SkipHistory { get; set; }
+
+    /// <summary>Offsets told to one broker at a time, 1 to 1000. Default 10.</summary>
+    public int PersistBatchSize { get; set; } = 10;
+
     /// <summary>Where to begin when the broker has no offset of the group. Default <see cref="ConsumeFromWhere.LastOffset"/>.</summary>
     public ConsumeFromWhere ConsumeFromWhere { get; set; }
 

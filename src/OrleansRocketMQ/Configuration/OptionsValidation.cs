@@ -70,6 +70,13 @@ internal static class OptionsValidation
         }
 
         Defined(options.ConsumeFromWhere, section);
+        Defined(options.MessageModel, section);
+        if (options.SkipHistory && options.ConsumeFromWhere is not (ConsumeFromWhere.LastOffset or ConsumeFromWhere.MaxOffset))
+        {
+            throw new RocketMQConfigurationException($"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
+        }
+
+        Between(options.PersistBatchSize, 1, 1000, section);
         Between(options.ConsumeThreadMin, 1, 1000, section);
         Between(options.ConsumeThreadMax, options.ConsumeThreadMin, 1000, section);
         Between(options.ConsumeBatchSize, 1, 1024, section);

@@ -21,6 +21,12 @@ public sealed class RocketMQOptions
     /// <summary>How often the allocation is checked even when nothing seems to have changed. Default 20 s.</summary>
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// The folder of <see cref="Hosting.RocketMQBuilder.UseFileStorage"/>. A leading <c>~</c> is the user's home. Default
+    /// <c>~/.rocketmq/offsets</c>.
+    /// </summary>
+    public string OffsetStorePath { get; set; } = "~/.rocketmq/offsets";
+
     /// <summary>Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
     public bool CheckCrc { get; set; }
 

@@ -26,7 +26,7 @@ internal sealed partial class GroupConsumer
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
-    private Task _persisting = Task.CompletedTask;
+    private readonly OffsetPersister _persisting;
     private int _turn;
 
     public GroupConsumer(
@@ -36,6 +36,7 @@ internal sealed partial class GroupConsumer
         IQueueDispatcher dispatcher,
         GroupStatistics statistics,
         GroupBudgets budgets,
+        IOffsetStore offsets,
         TimeProvider time,
         ILoggerFactory loggers,
         QueueLocks? locks = null)
@@ -49,10 +50,12 @@ internal sealed partial class GroupConsumer
         Budgets = budgets;
         Flow = new GroupFlow(time);
         Flow.Opened += GoOn;
-        StartOffset = new StartOffset(client.Brokers, options, time);
+        Offsets = offsets;
+        StartOffset = new StartOffset(offsets, client.Brokers, options, time);
         _time = time;
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
+        _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
     }
 
     public string Group => Options.Group;
@@ -75,6 +78,15 @@ internal sealed partial class GroupConsumer
 
     /// <summary>What is paused or slowed down.</summary>
     public GroupFlow Flow { get; }
+
+    /// <summary>Where the group's progress is kept.</summary>
+    public IOffsetStore Offsets { get; }
+
+    /// <summary>Whether every member of the group gets every message.</summary>
+    public bool IsBroadcasting => Options.MessageModel == MessageModel.Broadcasting;
+
+    /// <summary>The name under which this silo has grains of its own for the queues; null when the members share them.</summary>
+    public string? Instance { get; init; }
 
     public StartOffset StartOffset { get; }
 
@@ -103,8 +115,11 @@ internal sealed partial class GroupConsumer
     {
         Dispatcher.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
-        _persisting = Task.Run(PersistAsync);
+        _persisting.Start();
     }
+
+    /// <summary>The key of the grain that has a queue for this silo.</summary>
+    public string GrainKeyOf(MessageQueue queue) => QueueGrainKey.Of(Group, queue, Instance);
 
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
@@ -201,7 +216,7 @@ internal sealed partial class GroupConsumer
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
         await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        await _persisting.ConfigureAwait(false);
+        await _persisting.StopAsync().ConfigureAwait(false);
         Flow.Dispose();
     }
 
@@ -224,6 +239,7 @@ internal sealed partial class GroupConsumer
     private ConsumerData Describe() => new()
     {
         GroupName = Group,
+        MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,
         ConsumeFromWhere = Options.ConsumeFromWhere switch
         {
             ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
@@ -233,42 +249,10 @@ internal sealed partial class GroupConsumer
         SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
     };
 
-    private async Task PersistAsync()
-    {
-        using var timer = new PeriodicTimer(Options.PersistInterval, _time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
-            {
-                await Parallel.ForEachAsync(
-                    Pumps.Values, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = _stopping.Token }, PersistOneAsync).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // Each queue commits once more when it stops.
-        }
-    }
-
-    private async ValueTask PersistOneAsync(QueuePump pump, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await pump.CommitAsync().ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Whatever it is, the other queues and the next round must not suffer from it.
-            Log.CommitFailed(_logger, Group, pump.Queue.Topic, pump.Queue.BrokerName, pump.Queue.QueueId, exception.Message);
-        }
-    }
-
     private static partial class Log
     {
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
 
-        [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId}; it is told again: {Reason}")]
-        public static partial void CommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
     }
 }

@@ -34,12 +34,15 @@ internal sealed class SubscriptionTable
 {
     private readonly Dictionary<string, Subscription> _byTopic;
 
-    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version)
+    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version, bool retries = true)
     {
         RetryTopic = SystemTopics.Retry(group);
         _byTopic = subscriptions.ToDictionary(
             pair => pair.Key, pair => new Subscription(pair.Key, pair.Value, version), StringComparer.Ordinal);
-        _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+        if (retries)
+        {
+            _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+        }
     }
 
     /// <summary>Where failed messages of the group come back from.</summary>

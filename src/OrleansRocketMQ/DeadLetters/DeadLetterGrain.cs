@@ -4,6 +4,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.DeadLetters;
 
@@ -24,7 +25,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     public DeadLetterGrain(
         IGrainContext context,
         ConsumerRegistry consumers,
-        [PersistentState("deadLetters", RocketMQStorage.Name)] IPersistentState<DeadLetterState> state,
+        [PersistentState("deadLetters", StateStorage.ProviderName)] IPersistentState<DeadLetterState> state,
         TimeProvider time,
         ILoggerFactory loggers)
     {

@@ -172,11 +172,14 @@ internal sealed partial class ConcurrentDispatcher(
         return listener;
     }
 
+    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
+        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
     private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
         queue.Statistics.Count(range.Messages, failures?.Count ?? 0, listenerTime);
-        if (failures is null)
+        if (failures is null || GivesUp(range, failures))
         {
             range.Complete();
             queue.OnProgress();

@@ -40,9 +40,30 @@ internal sealed partial class RetryRouter(
             $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; the listener gets it again.");
     }
 
+    /// <summary>Whether failed messages are given up at once: where every member gets every message, none comes again. Logs them then.</summary>
+    public bool GivesUp(ReadOnlySpan<MessageExt> messages)
+    {
+        if (options.MessageModel != MessageModel.Broadcasting)
+        {
+            return false;
+        }
+
+        foreach (var message in messages)
+        {
+            Log.GivenUp(logger, message.MessageId, options.Group);
+        }
+
+        return true;
+    }
+
     /// <summary>Whether the broker has taken the message over. Never throws: without a yes the message stays where it is.</summary>
     public async Task<bool> SendBackAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
+        if (GivesUp([message]))
+        {
+            return true;
+        }
+
         try
         {
             await RequestAsync(message, delayLevel, cancellationToken).ConfigureAwait(false);
@@ -73,7 +94,7 @@ internal sealed partial class RetryRouter(
     /// <param name="cancellationToken">Gives up early.</param>
     /// <returns>Whether the broker has it. Never throws.</returns>
     public Task<bool> SendToDeadLettersAsync(MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
-        => message.BodyError is null
+        => GivesUp([message]) ? Task.FromResult(true) : message.BodyError is null
             ? SendCopyAsync(CopyForRetry(message, reconsumeTimes, delayLevel: 0), message.MessageId, cancellationToken)
             : SendBackAsync(message, ConsumeContext.ToDeadLetters, cancellationToken);
 
@@ -128,6 +149,9 @@ internal sealed partial class RetryRouter(
 
     private static partial class Log
     {
+        [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} failed; in broadcasting it does not come again")]
+        public static partial void GivenUp(ILogger logger, string messageId, string group);
+
         [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in its queue: {Reason}")]
         public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Orleans;
@@ -12,18 +13,21 @@ namespace OrleansRocketMQ.Hosting;
 /// The consumers of this silo, put together from three places: attributes on listener classes, then code, then
 /// configuration, the later overriding the earlier. Checked when the silo is built.
 /// </summary>
-internal sealed class ConsumerSet : IConfigurationValidator
+internal sealed partial class ConsumerSet : IConfigurationValidator
 {
     private readonly ListenerClasses _listeners;
     private readonly RocketMQOptions _options;
+    private readonly ILocalSiloDetails _silo;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
 
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
         ListenerClasses listeners,
         IOptions<RocketMQOptions> options,
+        ILocalSiloDetails silo,
         IConfiguration? configuration = null)
     {
+        _silo = silo;
         _listeners = listeners;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
@@ -44,8 +48,26 @@ internal sealed class ConsumerSet : IConfigurationValidator
             }
 
             _listeners.Resolve(consumer.Group, consumer.Listener!);
+            if (consumer.MessageModel == MessageModel.Broadcasting)
+            {
+                CheckCanBroadcast(consumer);
+            }
         }
     }
+
+    /// <summary>A member that gets everything must be known again after a restart, or it would not find how far it was.</summary>
+    private void CheckCanBroadcast(ConsumerOptions consumer)
+    {
+        if (RandomSiloName().IsMatch(_silo.Name))
+        {
+            throw new RocketMQConfigurationException(
+                "Orleans:Name", _silo.Name, $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
+        }
+    }
+
+    // What Orleans calls a silo that was given no name.
+    [GeneratedRegex("^Silo_[0-9a-f]{5}$")]
+    private static partial Regex RandomSiloName();
 
     private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, IConfigurationSection? section)
     {

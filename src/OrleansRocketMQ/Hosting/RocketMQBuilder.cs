@@ -1,5 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Runtime.Hosting;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -29,6 +33,18 @@ public sealed class RocketMQBuilder
     {
         ArgumentNullException.ThrowIfNull(decompressor);
         Services.AddSingleton(decompressor);
+        return this;
+    }
+
+    /// <summary>
+    /// Keeps this library's own state (progress of broadcasting groups, failure counts of orderly ones) in readable files
+    /// in <see cref="RocketMQOptions.OffsetStorePath"/>, as the grain storage <c>RocketMQ</c>. For silos with a disk of their
+    /// own that outlives them; any other Orleans grain storage of that name does as well.
+    /// </summary>
+    public RocketMQBuilder UseFileStorage()
+    {
+        Services.AddGrainStorage(StateStorage.ProviderName, static (services, _) => new FileGrainStorage(
+            services.GetRequiredService<IOptions<RocketMQOptions>>().Value.OffsetStorePath, services.GetRequiredService<ILogger<FileGrainStorage>>()));
         return this;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
@@ -12,7 +13,9 @@ using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
 
@@ -35,6 +38,7 @@ internal sealed class RocketMQSilo(
     IAllocateStrategy strategy,
     IEnumerable<IMessageDecompressor> decompressors,
     IServiceProvider services,
+    GrainTypeResolver grainTypes,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
@@ -122,12 +126,20 @@ internal sealed class RocketMQSilo(
         var statistics = new GroupStatistics(time);
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
-        var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
+        var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
+        var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
         var budgets = new GroupBudgets(consumerOptions, _siloBytes);
         return new GroupConsumer(
-            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, time, loggers, LocksOf(dispatcher, consumerOptions, client));
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
+        {
+            Instance = broadcasts ? silo.Name : null,
+        };
     }
+
+    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
+        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, grainTypes.GetGrainType(typeof(MessageQueueGrain)))
+        : new BrokerOffsetStore(client, consumerOptions);
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)
     {
@@ -142,9 +154,10 @@ internal sealed class RocketMQSilo(
         };
     }
 
-    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client) => dispatcher is OrderlyDispatcher
-        ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
-        : null;
+    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client)
+        => dispatcher is OrderlyDispatcher && consumerOptions.MessageModel == MessageModel.Clustering
+            ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
+            : null;
 
     // Really dead: a silo that leaves still works on its queues.
     private IEnumerable<string> DeadMembers() => membership.CurrentSnapshot.Members.Values

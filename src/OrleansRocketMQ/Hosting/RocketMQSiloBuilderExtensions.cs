@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
-using Orleans.Storage;
 using OrleansRocketMQ;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
@@ -15,6 +14,7 @@ using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Storage;
 
 namespace Orleans.Hosting;
 
@@ -47,11 +47,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IRocketMQSiloControl, RocketMQSiloControl>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
-            if (!services.Any(service => service.ServiceType == typeof(IGrainStorage) && RocketMQStorage.Name.Equals(service.ServiceKey)))
-            {
-                builder.AddMemoryGrainStorage(RocketMQStorage.Name);
-            }
-
+            StateStorage.AddTo(builder);
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();

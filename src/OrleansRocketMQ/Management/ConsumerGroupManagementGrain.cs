@@ -72,7 +72,7 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, Consum
             return new QueueStatus { Queue = queue, Owner = owner };
         }
 
-        var status = await GrainFactory.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(consumer.Group, queue)).GetStatusAsync();
+        var status = await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
         return status with { Owner = owner };
     }
 }

@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Management;
 
 /// <inheritdoc cref="IGroupSettingsGrain"/>
 internal sealed partial class GroupSettingsGrain(
-    [PersistentState("flow", RocketMQStorage.Name)] IPersistentState<GroupSettingsState> state,
+    [PersistentState("flow", StateStorage.ProviderName)] IPersistentState<GroupSettingsState> state,
     TimeProvider time,
     ILogger<GroupSettingsGrain> logger) : Grain, IGroupSettingsGrain
 {
@@ -141,11 +142,4 @@ internal sealed class GroupSettingsState
 {
     [Id(0)]
     public FlowSettings Flow { get; set; } = FlowSettings.None;
-}
-
-/// <summary>The grain storage of this library's grains.</summary>
-internal static class RocketMQStorage
-{
-    /// <summary>Its name; in memory unless the host registers a storage of this name.</summary>
-    public const string Name = "RocketMQ";
 }

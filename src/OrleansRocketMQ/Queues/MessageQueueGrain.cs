@@ -43,11 +43,10 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
     {
         _context = context;
-        var (group, queue) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
-        _queue = queue;
+        (var group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _silo = silo.SiloAddress;
         _shutdownTimeout = options.Value.ShutdownTimeout;
-        _consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", $"own {queue}");
+        _consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", $"own {_queue}");
     }
 
     /// <summary>The silo that owns the queue, as this one sees it.</summary>

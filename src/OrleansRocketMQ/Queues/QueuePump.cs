@@ -157,8 +157,8 @@ internal sealed partial class QueuePump
             return;
         }
 
-        // Never given up half-way: a request that was sent may still arrive, after a later one with another offset.
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark).ConfigureAwait(false);
+        _consumer.Offsets.Update(Queue, watermark, increaseOnly: true);
+        await _consumer.Offsets.PersistAsync(Queue).ConfigureAwait(false);
         NoteCommitted(watermark);
     }
 
@@ -308,7 +308,7 @@ internal sealed partial class QueuePump
             MaxMessages = _gauge.MessagesPerPull,
             MaxBytes = _gauge.MaxBytesPerPull,
             // A slave keeps no offsets; what is told to it is lost.
-            CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
+            CommitOffset = _consumer.Offsets.IsAtBroker && !broker.IsSlave && watermark > _committed ? watermark : 0,
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
             SubVersion = _subscription.Data.SubVersion,
@@ -317,6 +317,7 @@ internal sealed partial class QueuePump
         var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _tenure.Pulling).ConfigureAwait(false);
         if (request.CommitOffset > 0)
         {
+            _consumer.Offsets.Update(Queue, request.CommitOffset, increaseOnly: true);
             NoteCommitted(request.CommitOffset);
         }
 
@@ -389,7 +390,8 @@ internal sealed partial class QueuePump
         await InTurnAsync(
             async () =>
             {
-                await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
+                _consumer.Offsets.Update(Queue, offset, increaseOnly: false);
+                await _consumer.Offsets.PersistAsync(Queue).ConfigureAwait(false);
                 Runs.Restart(new ProcessQueue(offset, _holdings));
                 Volatile.Write(ref _committed, offset);
                 _nextOffset = offset;
@@ -516,6 +518,7 @@ internal sealed partial class QueuePump
     /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
     private void LetGo()
     {
+        _consumer.Offsets.Remove(Queue);
         _holdings.Close();
         _consumer.Flow.Close(Queue);
         _consumer.Statistics.Close(Queue);
