@@ -5,6 +5,7 @@ var arguments = Arguments.Parse(args);
 return args.FirstOrDefault() switch
 {
     "decode" => DecodeBenchmark.Run(),
+    "statistics" => StatisticsBenchmark.Run(),
     "broker" => await BrokerProcess.RunAsync(),
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),

@@ -14,6 +14,7 @@ internal static class Suite
         var load = $"--messages={arguments.Messages} --queues={arguments.Queues} --body={arguments.BodyLength}";
         Console.WriteLine(FormattableString.Invariant($"{Environment.ProcessorCount} cores, {Environment.OSVersion}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"));
         Run("decode");
+        Run("statistics");
         Run("preload", nameServer, topic, load);
         for (var round = 0; round < arguments.Number("rounds", 3); round++)
         {
