@@ -361,9 +361,8 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_pump.Stopping);
-        using var timer = _group.Time.CreateTimer(
-            static source => ((CancellationTokenSource)source!).Cancel(), limit, time > TimeSpan.Zero ? time : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        using var due = new CancellationTokenSource(time > TimeSpan.Zero ? time : TimeSpan.Zero, _group.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_pump.Stopping, due.Token);
         try
         {
             await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
