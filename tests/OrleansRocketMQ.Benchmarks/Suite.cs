@@ -29,6 +29,7 @@ internal static class Suite
         broker?.Dispose();
         using var fresh = given is null ? BrokerProcess.Start() : null;
         Run("latency", $"--nameserver={given ?? fresh!.NameServer}");
+        Run("latency", $"--nameserver={given ?? fresh!.NameServer}", "--mode=orderly");
         return Task.FromResult(0);
     }
 

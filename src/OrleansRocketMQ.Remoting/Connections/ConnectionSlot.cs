@@ -102,8 +102,8 @@ internal sealed partial class ConnectionSlot(
                 await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
             }
 
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token);
-            using var expiry = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, options.ConnectTimeout, Timeout.InfiniteTimeSpan);
+            using var expiry = new CancellationTokenSource(options.ConnectTimeout, time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token, expiry.Token);
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {

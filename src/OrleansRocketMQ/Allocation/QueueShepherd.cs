@@ -144,8 +144,8 @@ internal sealed partial class QueueShepherd(
 
     private async Task WaitAsync(TimeSpan longest)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        using var timer = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, longest, Timeout.InfiniteTimeSpan);
+        using var due = new CancellationTokenSource(longest, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, due.Token);
         try
         {
             await _wake.WaitAsync(limit.Token).ConfigureAwait(false);

@@ -6,6 +6,8 @@ using Orleans.Placement;
 using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
@@ -96,6 +98,75 @@ public sealed class OrderlyListenerTests
         await rocketmq.UntilCommittedAsync(6);
 
         Assert.Equal(["0", "1", "4", "5"], _recorder.Succeeded);
+    }
+
+    [Fact]
+    public async Task A_message_that_cannot_be_read_goes_to_the_dead_letters_without_a_call_of_the_listener()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(1);
+        await rocketmq.Client.Brokers.SendAsync(rocketmq.Broker.Address, new Clients.SendMessageRequest
+        {
+            ProducerGroup = "p",
+            Topic = TestRocketMQ.Topic,
+            BrokerName = rocketmq.Broker.Name,
+            QueueId = 0,
+            Body = "no zlib at all"u8.ToArray(),
+            BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+            SysFlag = MessageSysFlag.Compressed | ((int)CompressionType.Zlib << 8),
+        });
+        await rocketmq.SendAsync(1, first: 2);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(_recorder.Succeed(), options => options.MaxReconsumeTimes = 2);
+
+        await rocketmq.UntilCommittedAsync(3);
+
+        Assert.Equal(["0", "2"], _recorder.Bodies);
+        await Eventually.TrueAsync(() => rocketmq.Broker.Messages(SystemTopics.DeadLetter(rocketmq.MyGroup)).Count == 1, "a dead letter");
+        Assert.Equal(3, cluster.StatusOf(rocketmq.MyGroup).Sum(status => status.Failed));
+        Assert.Equal(1, cluster.StatusOf(rocketmq.MyGroup).Sum(status => status.SentBack));
+    }
+
+    [Fact]
+    public async Task A_dead_letter_the_broker_does_not_take_stays_where_it_is()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(2);
+        using var refusing = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with
+        {
+            Servers = FaultServers.Brokers,
+            When = target => target.Request.Code is RequestCodes.SendMessage or RequestCodes.SendMessageV2 or RequestCodes.ConsumerSendMessageBack,
+        });
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((messages, _) => messages[0].QueueOffset == 0 ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success),
+            options => options.MaxReconsumeTimes = 1);
+
+        await _recorder.UntilAsync(4);
+        Assert.All(_recorder.Bodies, body => Assert.Equal("0", body));
+        Assert.Equal(0, rocketmq.Committed());
+        refusing.Dispose();
+        await rocketmq.UntilCommittedAsync(2);
+
+        Assert.Equal("0", TestRocketMQ.Text(Assert.Single(rocketmq.Broker.Messages(SystemTopics.DeadLetter(rocketmq.MyGroup)))));
+        Assert.Equal(["1"], _recorder.Succeeded);
+    }
+
+    [Fact]
+    public void What_is_left_of_a_batch_is_put_together_in_order()
+    {
+        var window = new ProcessQueue(0);
+        window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], 10);
+        window.Take(2);
+        var batch = window.Take(8);
+        var singles = BatchPieces.Singles(batch);
+
+        Assert.Equal([8], Sizes(BatchPieces.Join(batch, singles)));
+        Assert.Equal([1, 3, 1], Sizes(BatchPieces.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]])));
+        Assert.Equal(
+            [2L, 4, 5, 6, 9],
+            BatchPieces.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]]).SelectMany(piece => piece.Messages).Select(message => message.QueueOffset));
+        Assert.Empty(BatchPieces.Join(batch, []));
+
+        static IEnumerable<int> Sizes(IEnumerable<ProcessQueueRange> pieces) => pieces.Select(piece => piece.Messages.Count);
     }
 
     [Fact]

@@ -253,7 +253,7 @@ public sealed class ParkingTests
             return;
         }
 
-        var tried = key.Messages.Take(1 + (choice % 3)).ToArray();
+        var tried = key.Next(1 + (choice % 3));
         var succeeded = choice % 2 == 0 ? tried.Length : choice % tried.Length;
         foreach (var single in tried[..succeeded])
         {

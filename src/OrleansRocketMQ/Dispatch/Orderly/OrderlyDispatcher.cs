@@ -58,7 +58,7 @@ internal sealed partial class OrderlyDispatcher(
     {
         if (!queue.Stopping.IsCancellationRequested)
         {
-            var orderly = _queues.GetOrAdd(queue, static (added, dispatcher) => new OrderlyQueue(added, dispatcher.ListenerOf(added.Queue), dispatcher), this);
+            var orderly = _queues.GetOrAdd(queue, static (added, dispatcher) => new OrderlyQueue(added, dispatcher.ListenerOf(added), dispatcher), this);
             orderly.Start();
             orderly.Wake();
         }
@@ -72,8 +72,11 @@ internal sealed partial class OrderlyDispatcher(
 
     public Task StopAsync() => Task.WhenAll(_queues.Values.Select(queue => queue.Ended));
 
-    private IOrderlyRunner ListenerOf(MessageQueue queue)
-        => grains.GetGrain(GrainId.Create(listenerType, QueueGrainKey.Of(options.Group, queue))).AsReference<IOrderlyRunner>();
+    private OrderlyListener ListenerOf(QueuePump queue)
+    {
+        var grain = grains.GetGrain(GrainId.Create(listenerType, QueueGrainKey.Of(options.Group, queue.Queue))).AsReference<IOrderlyRunner>();
+        return new OrderlyListener(queue, grain, this);
+    }
 
     private static partial class Log
     {

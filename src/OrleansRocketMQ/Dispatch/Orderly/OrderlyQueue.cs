@@ -16,7 +16,7 @@ internal sealed partial class OrderlyQueue
     private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(5);
 
     private readonly QueuePump _pump;
-    private readonly IOrderlyRunner _listener;
+    private readonly OrderlyListener _listener;
     private readonly OrderlyDispatcher _group;
     private readonly OrderlyBacklog _backlog;
     private readonly FailureCounts _failures;
@@ -25,13 +25,11 @@ internal sealed partial class OrderlyQueue
     private readonly long _start;
     private Task _running = Task.CompletedTask;
     private TimeSpan _resumeAt;
-    private int _inCall;
     private bool _started;
-    private bool _hasCalled;
     private bool _lastWasParked;
     private bool _toldUncommitted;
 
-    public OrderlyQueue(QueuePump pump, IOrderlyRunner listener, OrderlyDispatcher group)
+    public OrderlyQueue(QueuePump pump, OrderlyListener listener, OrderlyDispatcher group)
     {
         _pump = pump;
         _listener = listener;
@@ -96,7 +94,7 @@ internal sealed partial class OrderlyQueue
 
     public QueueStatus Describe(QueueStatus status) => status with
     {
-        InFlight = Volatile.Read(ref _inCall),
+        InFlight = _listener.InCall,
         Orderly = new OrderlyQueueStatus
         {
             IsLocked = _pump.Tenure.IsValid,
@@ -130,11 +128,7 @@ internal sealed partial class OrderlyQueue
 
         _backlog.ReturnAll();
         _pump.OnProgress();
-        if (_hasCalled && !_pump.IsGroupStopping)
-        {
-            await TellListenerAsync().ConfigureAwait(false);
-        }
-
+        await _listener.LeaveAsync().ConfigureAwait(false);
         _group.Forget(_pump);
     }
 
@@ -234,7 +228,7 @@ internal sealed partial class OrderlyQueue
         }
 
         _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count);
-        var left = await FailAsync(Singles(batch), tenure).ConfigureAwait(false);
+        var left = await FailAsync(BatchPieces.Singles(batch), tenure).ConfigureAwait(false);
         if (left.Count == 0)
         {
             if (stopped.AutoCommit)
@@ -251,13 +245,13 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        _backlog.PutBack(Joined(batch, left));
+        _backlog.PutBack(BatchPieces.Join(batch, left));
         _resumeAt = Now + pause;
     }
 
     private async Task ConsumeParkedAsync(ParkedKey key, QueueTenure tenure)
     {
-        var tried = Readable(key, _group.RunLength.Batches * Options.ConsumeBatchSize);
+        var tried = key.Next(_group.RunLength.Batches * Options.ConsumeBatchSize);
         var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure).ConfigureAwait(false);
         if (result is null || !tenure.IsValid)
         {
@@ -294,55 +288,14 @@ internal sealed partial class OrderlyQueue
     /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
     private async Task<OrderlyRunResult?> CallAsync(ArraySegment<MessageExt> messages, QueueTenure tenure)
     {
-        if (messages[0].BodyError is { } unreadable)
+        var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
+        var result = await _listener.CallAsync(messages, reconsumeTimes, tenure).ConfigureAwait(false);
+        if (_listener.IsUnreachable)
         {
-            Log.Unreadable(_group.Logger, messages[0].MessageId, Options.Group, unreadable);
-            return new(0, 0, new(1, IsRollback: false, Pause: null, Options.AutoCommit, unreadable.Message), 1, TimeSpan.Zero);
-        }
-
-        try
-        {
-            await _group.Slots.WaitAsync(tenure.Pulling).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            return null;
-        }
-
-        try
-        {
-            if (!tenure.IsValid)
-            {
-                return null;
-            }
-
-            Volatile.Write(ref _inCall, messages.Count);
-            _hasCalled = true;
-            var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
-            var run = new OrderlyRun(
-                Options.Group, _pump.Queue, tenure.Number, Options.ConsumeBatchSize, RunLength.Limit, messages, Options.AutoCommit, MayDecideCommit: !Parks, reconsumeTimes);
-            var result = await _listener.RunAsync(run, tenure.Listening).ConfigureAwait(false);
-            _group.RunLength.Learn(result.ListenerTime, result.Batches);
-            return result;
-        }
-        catch (OperationCanceledException) when (tenure.Listening.IsCancellationRequested || !tenure.IsValid)
-        {
-            // The lock is lost, or the time to stop is over. Whatever the listener still does, the messages come again.
-            return null;
-        }
-        catch (Exception exception)
-        {
-            // Not the listener failed, the way to it did; the messages have not been judged.
-            _pump.Fail(exception);
-            Log.ListenerUnreachable(_group.Logger, Options.Group, _pump.Queue, Options.RetryInterval, exception);
             _resumeAt = Now + Options.RetryInterval;
-            return null;
         }
-        finally
-        {
-            Volatile.Write(ref _inCall, 0);
-            _group.Slots.Release();
-        }
+
+        return result;
     }
 
     /// <summary>Counts failures; what has failed too often goes to the dead letters and is done. Gives back the rest.</summary>
@@ -394,42 +347,6 @@ internal sealed partial class OrderlyQueue
         return pause < LeastPause ? LeastPause : pause > MostPause ? MostPause : pause;
     }
 
-    private static ProcessQueueRange[] Singles(ProcessQueueRange batch)
-        => [.. Enumerable.Range(0, batch.Messages.Count).Select(index => batch.Slice(index, 1))];
-
-    /// <summary>What is left of a batch, in as few pieces as possible: it is to come again as the batch it was.</summary>
-    private static List<ProcessQueueRange> Joined(ProcessQueueRange batch, List<ProcessQueueRange> singles)
-    {
-        var joined = new List<ProcessQueueRange>();
-        foreach (var single in singles)
-        {
-            if (joined.Count > 0 && joined[^1].Place + joined[^1].Messages.Count == single.Place)
-            {
-                joined[^1] = batch.Slice((int)(joined[^1].Place - batch.Place), joined[^1].Messages.Count + 1);
-            }
-            else
-            {
-                joined.Add(single);
-            }
-        }
-
-        return joined;
-    }
-
-    /// <summary>The first messages of a parked key; one whose body cannot be read comes alone.</summary>
-    private static ProcessQueueRange[] Readable(ParkedKey key, int most)
-    {
-        var count = 1;
-        while (count < Math.Min(most, key.Messages.Count)
-            && key.Messages[0].Messages[0].BodyError is null
-            && key.Messages[count].Messages[0].BodyError is null)
-        {
-            count++;
-        }
-
-        return [.. key.Messages.Take(count)];
-    }
-
     private async Task WaitAsync(TimeSpan? longest)
     {
         if (!_toldUncommitted && _backlog.UncommittedMessages >= Options.PullThresholdForQueue)
@@ -444,9 +361,8 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_pump.Stopping);
-        using var timer = _group.Time.CreateTimer(
-            static source => ((CancellationTokenSource)source!).Cancel(), limit, time > TimeSpan.Zero ? time : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        using var due = new CancellationTokenSource(time > TimeSpan.Zero ? time : TimeSpan.Zero, _group.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_pump.Stopping, due.Token);
         try
         {
             await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -457,27 +373,8 @@ internal sealed partial class OrderlyQueue
         }
     }
 
-    private async Task TellListenerAsync()
-    {
-        try
-        {
-            await _listener.QueueLeftAsync(_group.Silo).WaitAsync(StorageTimeout).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // It would only have been a little nearer to its queue.
-            Log.ListenerNotTold(_group.Logger, Options.Group, _pump.Queue, exception);
-        }
-    }
-
     private static partial class Log
     {
-        [LoggerMessage(182, LogLevel.Error, "Group {Group} cannot reach the listener grain of {Queue}; tried again in {Wait}")]
-        public static partial void ListenerUnreachable(ILogger logger, string group, MessageQueue queue, TimeSpan wait, Exception exception);
-
-        [LoggerMessage(183, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read; counts as failed")]
-        public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
-
         [LoggerMessage(184, LogLevel.Error, "Message {MessageId} of group {Group} has failed {Times} times and goes to the dead letters; its queue goes on")]
         public static partial void DeadLetter(ILogger logger, string messageId, string group, int times);
 
@@ -489,8 +386,5 @@ internal sealed partial class OrderlyQueue
 
         [LoggerMessage(187, LogLevel.Warning, "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more is pulled until the listener commits")]
         public static partial void NotCommitted(ILogger logger, string group, MessageQueue queue, int count);
-
-        [LoggerMessage(188, LogLevel.Debug, "Group {Group}: the listener grain of {Queue} could not be told that its queue has left")]
-        public static partial void ListenerNotTold(ILogger logger, string group, MessageQueue queue, Exception exception);
     }
 }

@@ -127,4 +127,18 @@ internal sealed class ParkedKey(string key)
 
     /// <summary>When it is to be tried again, on the queue's clock.</summary>
     public TimeSpan Due { get; set; }
+
+    /// <summary>Its first messages, at most that many; one whose body cannot be read comes alone.</summary>
+    public ProcessQueueRange[] Next(int most)
+    {
+        var count = 1;
+        while (count < Math.Min(most, Messages.Count) && IsReadable(0) && IsReadable(count))
+        {
+            count++;
+        }
+
+        return [.. Messages.Take(count)];
+    }
+
+    private bool IsReadable(int index) => Messages[index].Messages[0].BodyError is null;
 }
