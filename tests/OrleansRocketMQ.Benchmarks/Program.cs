@@ -9,6 +9,7 @@ return args.FirstOrDefault() switch
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
+    "allocate" => AllocateBenchmark.Run(),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

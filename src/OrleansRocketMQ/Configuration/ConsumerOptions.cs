@@ -18,6 +18,22 @@ public sealed class ConsumerOptions
     /// <summary>The listener: a grain class, or a grain interface that exactly one grain class implements. Required.</summary>
     public Type? Listener { get; set; }
 
+    /// <summary>
+    /// How the group's queues are split among its members: AVG, AVG_BY_CIRCLE, CONFIGURATION, CONSISTENT_HASH, HASH,
+    /// MACHINE_ROOM, MACHINE_ROOM_NEARBY (or with another strategy inside, MACHINE_ROOM_NEARBY-CONSISTENT_HASH), or the
+    /// name of one added by <c>AddAllocateStrategy</c>. All members of the group must use the same. Default AVG.
+    /// </summary>
+    public string AllocateStrategy { get; set; } = "AVG";
+
+    /// <summary>For the strategy MACHINE_ROOM: the rooms whose queues are consumed, joined by <c>;</c>.</summary>
+    public string? MachineRooms { get; set; }
+
+    /// <summary>
+    /// For the strategy CONFIGURATION: queues by member; see <see cref="Allocation.ConfiguredAllocation"/> for how members
+    /// are named. In configuration <c>QueuesByMember:10.0.0.1@11111 = "orders/broker-a/0-3;orders/broker-b/0"</c>.
+    /// </summary>
+    public IDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; } = new Dictionary<string, IReadOnlyList<MessageQueue>>(StringComparer.Ordinal);
+
     /// <summary>Where to begin when the broker has no offset of the group. Default <see cref="ConsumeFromWhere.LastOffset"/>.</summary>
     public ConsumeFromWhere ConsumeFromWhere { get; set; }
 

@@ -21,6 +21,12 @@ public sealed class RocketMQOptions
     /// <summary>How often the allocation is checked even when nothing seems to have changed. Default 20 s.</summary>
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// For the strategy MACHINE_ROOM_NEARBY: rooms with the beginnings of the broker names and client ids that stand in
+    /// them, joined by <c>;</c>; for example <c>east</c> with <c>east-;10.1.</c>
+    /// </summary>
+    public IDictionary<string, string> MachineRooms { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
     public bool CheckCrc { get; set; }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 
@@ -14,17 +15,22 @@ namespace OrleansRocketMQ.Hosting;
 /// </summary>
 internal sealed class ConsumerSet : IConfigurationValidator
 {
+    private static readonly string[] Sections = ["Topics", nameof(ConsumerOptions.QueuesByMember)];
+
     private readonly ListenerClasses _listeners;
+    private readonly AllocateStrategies _strategies;
     private readonly RocketMQOptions _options;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
 
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
         ListenerClasses listeners,
+        AllocateStrategies strategies,
         IOptions<RocketMQOptions> options,
         IConfiguration? configuration = null)
     {
         _listeners = listeners;
+        _strategies = strategies;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
     }
@@ -44,6 +50,7 @@ internal sealed class ConsumerSet : IConfigurationValidator
             }
 
             _listeners.Resolve(consumer.Group, consumer.Listener!);
+            _strategies.Resolve(consumer);
         }
     }
 
@@ -74,10 +81,15 @@ internal sealed class ConsumerSet : IConfigurationValidator
         foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
         {
             var consumer = Of(child.Key);
-            SettingsBinder.Bind(child, consumer, isElsewhere: name => string.Equals(name, "Topics", StringComparison.OrdinalIgnoreCase));
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
             foreach (var topic in child.GetSection("Topics").GetChildren())
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
+            }
+
+            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
+            {
+                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
             }
         }
 

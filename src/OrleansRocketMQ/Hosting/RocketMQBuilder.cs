@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Hosting;
@@ -29,6 +30,34 @@ public sealed class RocketMQBuilder
     {
         ArgumentNullException.ThrowIfNull(decompressor);
         Services.AddSingleton(decompressor);
+        return this;
+    }
+
+    /// <summary>
+    /// Makes a way to split queues known, to be chosen by its name in <see cref="ConsumerOptions.AllocateStrategy"/>. One
+    /// with the name of a built-in strategy takes its place.
+    /// </summary>
+    public RocketMQBuilder AddAllocateStrategy(IAllocateStrategy strategy)
+    {
+        ArgumentNullException.ThrowIfNull(strategy);
+        Services.AddSingleton(strategy);
+        return this;
+    }
+
+    /// <inheritdoc cref="AddAllocateStrategy(IAllocateStrategy)"/>
+    /// <typeparam name="TStrategy">The strategy; made once, by the silo's services.</typeparam>
+    public RocketMQBuilder AddAllocateStrategy<TStrategy>()
+        where TStrategy : class, IAllocateStrategy
+    {
+        Services.AddSingleton<IAllocateStrategy, TStrategy>();
+        return this;
+    }
+
+    /// <summary>Tells in which machine rooms brokers and members stand, for the strategy MACHINE_ROOM_NEARBY; instead of <see cref="RocketMQOptions.MachineRooms"/>.</summary>
+    public RocketMQBuilder UseMachineRooms(IMachineRoomResolver rooms)
+    {
+        ArgumentNullException.ThrowIfNull(rooms);
+        Services.AddSingleton(rooms);
         return this;
     }
 

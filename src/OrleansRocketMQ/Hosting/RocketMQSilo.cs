@@ -27,7 +27,7 @@ internal sealed class RocketMQSilo(
     IClusterMembershipService membership,
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
-    IAllocateStrategy strategy,
+    AllocateStrategies strategies,
     IEnumerable<IMessageDecompressor> decompressors,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
@@ -50,7 +50,7 @@ internal sealed class RocketMQSilo(
             registry.Add(consumer);
             consumer.Start();
             var shepherd = new QueueShepherd(
-                consumer, strategy, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+                consumer, strategies.Resolve(consumerOptions), grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
             _shepherds.Add(shepherd);
             shepherd.Start();
         }

@@ -32,7 +32,7 @@ public static class RocketMQSiloBuilderExtensions
         if (!services.Any(service => service.ServiceType == typeof(RocketMQSilo)))
         {
             services.TryAddSingleton(TimeProvider.System);
-            services.TryAddSingleton<IAllocateStrategy, AverageAllocation>();
+            services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
             services.AddSingleton<ListenerClasses>();
             services.AddSingleton<ConsumerSet>();
@@ -53,6 +53,10 @@ public static class RocketMQSiloBuilderExtensions
                 if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
                 {
                     SettingsBinder.Bind(section, options);
+                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
+                    {
+                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
+                    }
                 }
             });
         return builder;

@@ -54,6 +54,7 @@ public sealed class OptionsValidationTests
         var options = Valid();
         OptionsValidation.Check(options);
 
+        Assert.Equal("AVG", options.AllocateStrategy);
         Assert.Equal(ConsumeFromWhere.LastOffset, options.ConsumeFromWhere);
         Assert.Equal((20, 64), (options.ConsumeThreadMin, options.ConsumeThreadMax));
         Assert.Equal((1, 32), (options.ConsumeBatchSize, options.PullBatchSize));
