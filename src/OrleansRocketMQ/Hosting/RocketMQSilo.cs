@@ -61,6 +61,7 @@ internal sealed class RocketMQSilo(
     private async Task DrainAsync()
     {
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
+        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
         await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
     }
 
