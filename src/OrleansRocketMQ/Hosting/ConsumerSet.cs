@@ -49,7 +49,11 @@ internal sealed class ConsumerSet : IConfigurationValidator
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
             }
 
-            _listeners.Resolve(consumer.Group, consumer.Listener!);
+            if (consumer.Listener is not null)
+            {
+                _listeners.Resolve(consumer.Group, consumer.Listener);
+            }
+
             _strategies.Resolve(consumer);
         }
     }

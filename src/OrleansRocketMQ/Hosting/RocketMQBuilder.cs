@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -71,9 +72,22 @@ public sealed class RocketMQBuilder
         ArgumentNullException.ThrowIfNull(configure);
         Services.AddSingleton(new ConsumerDeclaration(group, options =>
         {
-            options.Listener = typeof(TListener);
+            (options.Listener, options.Handler) = (typeof(TListener), null);
             configure(new ConsumerBuilder(options));
         }));
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a consumer group whose listener is a delegate (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
+    /// or is registered before it is started.
+    /// </summary>
+    /// <param name="group">The consumer group.</param>
+    /// <param name="configure">Subscribes it to topics, sets its listener and its options.</param>
+    public RocketMQBuilder AddConsumer(string group, Action<ConsumerBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        Services.AddSingleton(new ConsumerDeclaration(group, options => configure(new ConsumerBuilder(options))));
         return this;
     }
 }
@@ -96,6 +110,23 @@ public sealed class ConsumerBuilder
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
         Options.Subscriptions[topic] = selector;
+        return this;
+    }
+
+    /// <summary>Listens with a delegate instead of a grain: one message at a time, many calls at once.</summary>
+    /// <param name="listener">A message it throws on comes again.</param>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <inheritdoc cref="Handle(Func{MessageExt, CancellationToken, Task})"/>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <summary>Listens with a delegate instead of a grain: up to <see cref="ConsumerOptions.ConsumeBatchSize"/> messages of a queue at a time, many calls at once.</summary>
+    /// <param name="listener">As <see cref="IConcurrentListener.ConsumeAsync"/>.</param>
+    public ConsumerBuilder HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    private ConsumerBuilder Handle(DelegateHandler handler)
+    {
+        (Options.Handler, Options.Listener) = (handler, typeof(DelegateListener));
         return this;
     }
 

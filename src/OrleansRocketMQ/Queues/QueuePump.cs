@@ -21,7 +21,6 @@ internal sealed partial class QueuePump
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
-    private readonly Subscription _subscription;
     private readonly QueueGauge _gauge;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -29,6 +28,8 @@ internal sealed partial class QueuePump
     private readonly TaskTracker _tasks = new();
     private readonly SemaphoreSlim _commitTurn = new(1, 1);
     private readonly QueueProgress? _before;
+    private Subscription _subscription;
+    private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
@@ -51,7 +52,7 @@ internal sealed partial class QueuePump
         _before = before;
         Owner = owner;
         _consumer = consumer;
-        _subscription = consumer.Subscriptions.Of(queue.Topic);
+        _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
         Runs = new QueueRuns(new ProcessQueue(0));
@@ -85,6 +86,19 @@ internal sealed partial class QueuePump
     public void Track(Task task) => _tasks.Add(task);
 
     public void OnProgress() => _gauge.OnProgress();
+
+    /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
+    public void PullAnew()
+    {
+        try
+        {
+            Volatile.Read(ref _pull)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended; the next one is by the present subscription anyway.
+        }
+    }
 
     public void Fail(Exception exception) => _lastError = exception;
 
@@ -193,6 +207,7 @@ internal sealed partial class QueuePump
     private async Task PullOnceAsync()
     {
         var watermark = Runs.Window.Watermark;
+        var subscription = PresentSubscription();
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
@@ -201,10 +216,14 @@ internal sealed partial class QueuePump
             CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
-            SubVersion = _subscription.Data.SubVersion,
-            ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+            SubVersion = subscription.Data.SubVersion,
+            ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
-        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _stopping.Token).ConfigureAwait(false);
+        if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
+        {
+            return;
+        }
+
         if (request.CommitOffset > 0)
         {
             NoteCommitted(request.CommitOffset);
@@ -229,6 +248,29 @@ internal sealed partial class QueuePump
         _pulled.Clear();
     }
 
+    /// <summary>Pulls; null when the subscription has changed meanwhile.</summary>
+    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    {
+        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        Volatile.Write(ref _pull, pull);
+        if (!ReferenceEquals(PresentSubscription(), subscription))
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_stopping.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    // A topic given up keeps its last one until the queue stops.
+    private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
+
     /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
     /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
     private long Decode(PullResult result)
@@ -245,9 +287,10 @@ internal sealed partial class QueuePump
             Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
         }
 
-        if (!_subscription.Selector.SelectsAll)
+        var subscription = PresentSubscription();
+        if (!subscription.Selector.SelectsAll)
         {
-            _pulled.RemoveAll(message => !_subscription.Wants(message));
+            _pulled.RemoveAll(message => !subscription.Wants(message));
         }
 
         if (Queue.Topic == _consumer.Subscriptions.RetryTopic)
