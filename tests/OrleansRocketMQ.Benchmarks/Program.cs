@@ -10,6 +10,7 @@ return args.FirstOrDefault() switch
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
     "allocate" => AllocateBenchmark.Run(),
+    "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

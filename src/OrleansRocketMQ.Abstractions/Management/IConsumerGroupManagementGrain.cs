@@ -88,6 +88,22 @@ public sealed record QueueStatus
     [Id(10)]
     public string LastError { get; init; } = string.Empty;
 
+    /// <summary>The lowest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(21)]
+    public long CachedMinOffset { get; init; } = -1;
+
+    /// <summary>The highest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(22)]
+    public long CachedMaxOffset { get; init; } = -1;
+
+    /// <summary>When the broker last answered a pull of the queue; null before the first answer.</summary>
+    [Id(23)]
+    public DateTimeOffset? LastPulledAt { get; init; }
+
+    /// <summary>When messages of the queue were last done; null before.</summary>
+    [Id(24)]
+    public DateTimeOffset? LastConsumedAt { get; init; }
+
     /// <summary>Messages not yet consumed.</summary>
     public long Lag => MaxOffset < 0 || Watermark < 0 ? 0 : Math.Max(0, MaxOffset - Watermark);
 }

@@ -35,6 +35,8 @@ internal sealed partial class QueuePump
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
+    private long _lastPulledAt;
+    private long _lastConsumedAt;
     private Exception? _lastError;
     private Task? _stopped;
     private bool _left;
@@ -88,7 +90,11 @@ internal sealed partial class QueuePump
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
 
-    public void OnProgress() => _gauge.OnProgress();
+    public void OnProgress()
+    {
+        Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
+        _gauge.OnProgress();
+    }
 
     /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
     public void PullAnew()
@@ -132,6 +138,10 @@ internal sealed partial class QueuePump
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
+        CachedMinOffset = Runs.Window.MinOffset,
+        CachedMaxOffset = Runs.Window.MaxOffset,
+        LastPulledAt = Moment(ref _lastPulledAt),
+        LastConsumedAt = Moment(ref _lastConsumedAt),
         LastError = _lastError?.Message ?? string.Empty,
     };
 
@@ -232,6 +242,7 @@ internal sealed partial class QueuePump
             NoteCommitted(request.CommitOffset);
         }
 
+        Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
         _maxOffset = result.MaxOffset;
         if (result.Status == PullStatus.OffsetIllegal)
@@ -270,6 +281,8 @@ internal sealed partial class QueuePump
             return null;
         }
     }
+
+    private static DateTimeOffset? Moment(ref long ticks) => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
 
     // A topic given up keeps its last one until the queue stops.
     private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;

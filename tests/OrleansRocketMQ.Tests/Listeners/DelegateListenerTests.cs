@@ -6,6 +6,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Infrastructure;
+using TestCluster = OrleansRocketMQ.Testing.TestCluster;
 
 namespace OrleansRocketMQ.Tests.Listeners;
 
