@@ -10,6 +10,8 @@ return args.FirstOrDefault() switch
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
+    "allocate" => AllocateBenchmark.Run(),
+    "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

@@ -8,10 +8,6 @@ public sealed class ConsumerStartException(string group, string reason, Exceptio
 public sealed class ConsumerStateException(string group, string state, string operation)
     : RocketMQException(RocketMQErrorCode.State, $"The consumer of group '{group}' is {state}; it cannot {operation}.");
 
-/// <summary>A subscription is wrong, or the broker does not accept it.</summary>
-public sealed class SubscribeException(string topic, string reason, Exception? innerException = null)
-    : RocketMQException(RocketMQErrorCode.Subscribe, $"Topic '{topic}' cannot be subscribed to: {reason}", innerException);
-
 /// <summary>A queue has no place in this cluster: another member of the group owns it, or nobody knows it yet.</summary>
 public sealed class RebalanceException(string message, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.Rebalance, message, innerException);

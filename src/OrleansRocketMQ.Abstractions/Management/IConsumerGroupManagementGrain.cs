@@ -151,6 +151,22 @@ public sealed record QueueStatus
     [Id(13)]
     public ConsumeFigures Figures { get; init; } = ConsumeFigures.None;
 
+    /// <summary>The lowest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(21)]
+    public long CachedMinOffset { get; init; } = -1;
+
+    /// <summary>The highest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(22)]
+    public long CachedMaxOffset { get; init; } = -1;
+
+    /// <summary>When the broker last answered a pull of the queue; null before the first answer.</summary>
+    [Id(23)]
+    public DateTimeOffset? LastPulledAt { get; init; }
+
+    /// <summary>When messages of the queue were last done; null before.</summary>
+    [Id(24)]
+    public DateTimeOffset? LastConsumedAt { get; init; }
+
     /// <summary>What is known of a queue that is consumed in order; null for others, and until its first message came.</summary>
     [Id(30)]
     public OrderlyQueueStatus? Orderly { get; init; }

@@ -46,6 +46,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged += OnConsumerIdsChanged;
         Client.Routes.Changed += OnRouteChanged;
         consumer.LeavingChanged += Wake;
+        consumer.SubscriptionsChanged += Wake;
         _tending = Task.Run(TendAsync);
         _watching = Task.Run(WatchMembershipAsync);
     }
@@ -55,6 +56,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
         Client.Routes.Changed -= OnRouteChanged;
         consumer.LeavingChanged -= Wake;
+        consumer.SubscriptionsChanged -= Wake;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
     }
@@ -203,6 +205,7 @@ internal sealed partial class QueueShepherd(
         }
 
         (_topics, _clientIds) = (topics, clientIds);
+        consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
         return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
     }
@@ -211,6 +214,8 @@ internal sealed partial class QueueShepherd(
     {
         var topics = new List<IReadOnlyList<MessageQueue>>();
         var complete = true;
+        _check.Forget(consumer.Subscriptions);
+        _missingTopics.RemoveWhere(topic => !consumer.Subscriptions.Has(topic));
         foreach (var subscription in consumer.Subscriptions.All)
         {
             try
@@ -288,7 +293,7 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            var owner = await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync().ConfigureAwait(false);
+            var owner = await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync(silo).ConfigureAwait(false);
             return silo.Equals(owner);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Dispatch;
+
 namespace OrleansRocketMQ.Configuration;
 
 /// <summary>
@@ -12,7 +14,16 @@ public sealed class ConsumerOptions
     /// <summary>Name servers of this consumer, when they are not those of <see cref="RocketMQOptions.NameServer"/>.</summary>
     public string? NameServer { get; set; }
 
-    /// <summary>What is consumed: topic to selector. At least one.</summary>
+    /// <summary>
+    /// Whether the consumer starts with its silo. Without it, it is started through <c>IRocketMQConsumers</c>, and its listener
+    /// and topics may be set before. Default true.
+    /// </summary>
+    public bool AutoStart { get; set; } = true;
+
+    /// <summary>Topics the group may subscribe to, those at run time included, 1 to 100000. Default 10000.</summary>
+    public int MaxSubscriptions { get; set; } = 10_000;
+
+    /// <summary>What is consumed: topic to selector. At least one, unless <see cref="AutoStart"/> is off.</summary>
     public IDictionary<string, MessageSelector> Subscriptions { get; } = new Dictionary<string, MessageSelector>(StringComparer.Ordinal);
 
     /// <summary>The listener: a grain class, or a grain interface that exactly one grain class implements. Required.</summary>
@@ -29,6 +40,25 @@ public sealed class ConsumerOptions
 
     /// <summary>Offsets told to one broker at a time, 1 to 1000. Default 10.</summary>
     public int PersistBatchSize { get; set; } = 10;
+
+    /// <summary>
+    /// How the group's queues are split among its members: AVG, AVG_BY_CIRCLE, CONFIGURATION, CONSISTENT_HASH, HASH,
+    /// MACHINE_ROOM, MACHINE_ROOM_NEARBY (or with another strategy inside, MACHINE_ROOM_NEARBY-CONSISTENT_HASH), or the
+    /// name of one added by <c>AddAllocateStrategy</c>. All members of the group must use the same. Default AVG.
+    /// </summary>
+    public string AllocateStrategy { get; set; } = "AVG";
+
+    /// <summary>For the strategy MACHINE_ROOM: the rooms whose queues are consumed, joined by <c>;</c>.</summary>
+    public string? MachineRooms { get; set; }
+
+    /// <summary>
+    /// For the strategy CONFIGURATION: queues by member; see <see cref="Allocation.ConfiguredAllocation"/> for how members
+    /// are named. In configuration <c>QueuesByMember:10.0.0.1@11111 = "orders/broker-a/0-3;orders/broker-b/0"</c>.
+    /// </summary>
+    public IDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; } = new Dictionary<string, IReadOnlyList<MessageQueue>>(StringComparer.Ordinal);
+
+    /// <summary>The listener when it is a delegate.</summary>
+    internal DelegateHandler? Handler { get; set; }
 
     /// <summary>Where to begin when the broker has no offset of the group. Default <see cref="ConsumeFromWhere.LastOffset"/>.</summary>
     public ConsumeFromWhere ConsumeFromWhere { get; set; }

@@ -42,17 +42,24 @@ internal static class OptionsValidation
             CheckNameServer(options.NameServer, section);
         }
 
-        if (options.Listener is null)
+        if (options.Listener is null && options.AutoStart)
         {
             throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
         }
 
-        if (!typeof(IMessageListener).IsAssignableFrom(options.Listener))
+        if (options.Listener is not null && !typeof(IMessageListener).IsAssignableFrom(options.Listener))
         {
             throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
         }
 
-        if (options.Subscriptions.Count == 0)
+        options.Handler?.Check(options);
+        Between(options.MaxSubscriptions, 1, 100_000, section);
+        if (options.Subscriptions.Count > options.MaxSubscriptions)
+        {
+            throw new RocketMQConfigurationException($"{section}:Subscriptions", options.Subscriptions.Count, $"at most {options.MaxSubscriptions} topics ({nameof(options.MaxSubscriptions)})");
+        }
+
+        if (options.Subscriptions.Count == 0 && options.AutoStart)
         {
             throw new RocketMQConfigurationException($"{section}:Subscriptions", "(empty)", "at least one topic");
         }

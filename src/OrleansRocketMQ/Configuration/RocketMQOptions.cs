@@ -22,6 +22,12 @@ public sealed class RocketMQOptions
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
+    /// For the strategy MACHINE_ROOM_NEARBY: rooms with the beginnings of the broker names and client ids that stand in
+    /// them, joined by <c>;</c>; for example <c>east</c> with <c>east-;10.1.</c>
+    /// </summary>
+    public IDictionary<string, string> MachineRooms { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>
     /// The folder of <see cref="Hosting.RocketMQBuilder.UseFileStorage"/>. A leading <c>~</c> is the user's home. Default
     /// <c>~/.rocketmq/offsets</c>.
     /// </summary>

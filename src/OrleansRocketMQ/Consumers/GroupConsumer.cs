@@ -108,8 +108,11 @@ internal sealed partial class GroupConsumer
     /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
     public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
 
-    /// <summary>Another silo of the cluster has begun to leave.</summary>
+    /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
     public event Action? LeavingChanged;
+
+    /// <summary>The group subscribes to something else, and brokers have been told.</summary>
+    public event Action? SubscriptionsChanged;
 
     public void Start()
     {
@@ -155,6 +158,11 @@ internal sealed partial class GroupConsumer
     {
         await pump.StopAsync(budget).ConfigureAwait(false);
         Pumps.TryRemove(new(pump.Queue, pump));
+        if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
+        {
+            // The last one of a topic given up: now its brokers may be forgotten.
+            TellTopics();
+        }
     }
 
     /// <summary>
@@ -184,12 +192,52 @@ internal sealed partial class GroupConsumer
         }
     }
 
+    /// <summary>
+    /// The group subscribes to something else: brokers are told, then queues start and end, and pulls that wait at a broker
+    /// with an old selector are asked anew.
+    /// </summary>
+    public async Task ChangeSubscriptionsAsync(IEnumerable<SubscriptionInfo> subscriptions, CancellationToken cancellationToken)
+    {
+        var changed = Subscriptions.Replace(subscriptions);
+        TellTopics();
+        try
+        {
+            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            SubscriptionsChanged?.Invoke();
+            foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
+            {
+                pump.PullAnew();
+            }
+        }
+    }
+
     /// <summary>Another silo of this cluster is about to leave.</summary>
     public void NoteLeaving(string clientId)
     {
         if (_leaving.TryAdd(clientId, 0))
         {
             LeavingChanged?.Invoke();
+        }
+    }
+
+    /// <summary>Members that left and came back, or were stopped and started again, do not leave any more.</summary>
+    public void NoteHere(string clientId)
+    {
+        if (_leaving.TryRemove(clientId, out _))
+        {
+            LeavingChanged?.Invoke();
+        }
+    }
+
+    /// <summary>Those the brokers do not list any more have left; should they come back they are welcome.</summary>
+    public void NoteListed(IReadOnlySet<string> clientIds)
+    {
+        foreach (var clientId in _leaving.Keys.Where(clientId => !clientIds.Contains(clientId)))
+        {
+            _leaving.TryRemove(clientId, out _);
         }
     }
 
@@ -235,6 +283,10 @@ internal sealed partial class GroupConsumer
             }
         }
     }
+
+    // Topics whose queues still run here stay known: their brokers get the last commits.
+    private void TellTopics() => Client.ConsumerChanged(
+        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
 
     private ConsumerData Describe() => new()
     {

@@ -28,9 +28,9 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         (typeof(IKeyOrderedListener), ListenerKind.KeyOrdered),
     ];
 
-    /// <summary>All grain classes this silo knows that are listeners.</summary>
+    /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
-        type => type is { IsClass: true, IsAbstract: false } && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
+        type => type is { IsClass: true, IsAbstract: false } && type != typeof(DelegateListener) && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
 
     /// <summary>The grain class of a listener given as class or as interface.</summary>
     /// <exception cref="RocketMQConfigurationException">
@@ -38,6 +38,11 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// </exception>
     public ResolvedListener Resolve(string group, Type listener)
     {
+        if (listener == typeof(DelegateListener))
+        {
+            return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent);
+        }
+
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
         var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 
@@ -15,7 +16,10 @@ namespace OrleansRocketMQ.Hosting;
 /// </summary>
 internal sealed partial class ConsumerSet : IConfigurationValidator
 {
+    private static readonly string[] Sections = ["Topics", nameof(ConsumerOptions.QueuesByMember)];
+
     private readonly ListenerClasses _listeners;
+    private readonly AllocateStrategies _strategies;
     private readonly RocketMQOptions _options;
     private readonly ILocalSiloDetails _silo;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
@@ -23,12 +27,14 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
         ListenerClasses listeners,
+        AllocateStrategies strategies,
         IOptions<RocketMQOptions> options,
         ILocalSiloDetails silo,
         IConfiguration? configuration = null)
     {
         _silo = silo;
         _listeners = listeners;
+        _strategies = strategies;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
     }
@@ -47,7 +53,12 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
             }
 
-            _listeners.Resolve(consumer.Group, consumer.Listener!);
+            if (consumer.Listener is not null)
+            {
+                _listeners.Resolve(consumer.Group, consumer.Listener);
+            }
+
+            _strategies.Resolve(consumer);
             if (consumer.MessageModel == MessageModel.Broadcasting)
             {
                 CheckCanBroadcast(consumer);
@@ -96,10 +107,15 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
         {
             var consumer = Of(child.Key);
-            SettingsBinder.Bind(child, consumer, isElsewhere: name => string.Equals(name, "Topics", StringComparison.OrdinalIgnoreCase));
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
             foreach (var topic in child.GetSection("Topics").GetChildren())
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
+            }
+
+            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
+            {
+                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
             }
         }
 

@@ -2,7 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Runtime.Hosting;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
@@ -48,6 +50,34 @@ public sealed class RocketMQBuilder
         return this;
     }
 
+    /// <summary>
+    /// Makes a way to split queues known, to be chosen by its name in <see cref="ConsumerOptions.AllocateStrategy"/>. One
+    /// with the name of a built-in strategy takes its place.
+    /// </summary>
+    public RocketMQBuilder AddAllocateStrategy(IAllocateStrategy strategy)
+    {
+        ArgumentNullException.ThrowIfNull(strategy);
+        Services.AddSingleton(strategy);
+        return this;
+    }
+
+    /// <inheritdoc cref="AddAllocateStrategy(IAllocateStrategy)"/>
+    /// <typeparam name="TStrategy">The strategy; made once, by the silo's services.</typeparam>
+    public RocketMQBuilder AddAllocateStrategy<TStrategy>()
+        where TStrategy : class, IAllocateStrategy
+    {
+        Services.AddSingleton<IAllocateStrategy, TStrategy>();
+        return this;
+    }
+
+    /// <summary>Tells in which machine rooms brokers and members stand, for the strategy MACHINE_ROOM_NEARBY; instead of <see cref="RocketMQOptions.MachineRooms"/>.</summary>
+    public RocketMQBuilder UseMachineRooms(IMachineRoomResolver rooms)
+    {
+        ArgumentNullException.ThrowIfNull(rooms);
+        Services.AddSingleton(rooms);
+        return this;
+    }
+
     /// <summary>Adds a consumer group.</summary>
     /// <typeparam name="TListener">The listener: a grain class, or a grain interface that exactly one class implements.</typeparam>
     /// <param name="group">The consumer group.</param>
@@ -58,9 +88,22 @@ public sealed class RocketMQBuilder
         ArgumentNullException.ThrowIfNull(configure);
         Services.AddSingleton(new ConsumerDeclaration(group, options =>
         {
-            options.Listener = typeof(TListener);
+            (options.Listener, options.Handler) = (typeof(TListener), null);
             configure(new ConsumerBuilder(options));
         }));
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a consumer group whose listener is a delegate (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
+    /// or is registered before it is started.
+    /// </summary>
+    /// <param name="group">The consumer group.</param>
+    /// <param name="configure">Subscribes it to topics, sets its listener and its options.</param>
+    public RocketMQBuilder AddConsumer(string group, Action<ConsumerBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        Services.AddSingleton(new ConsumerDeclaration(group, options => configure(new ConsumerBuilder(options))));
         return this;
     }
 }
@@ -83,6 +126,23 @@ public sealed class ConsumerBuilder
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
         Options.Subscriptions[topic] = selector;
+        return this;
+    }
+
+    /// <summary>Listens with a delegate instead of a grain: one message at a time, many calls at once.</summary>
+    /// <param name="listener">A message it throws on comes again.</param>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <inheritdoc cref="Handle(Func{MessageExt, CancellationToken, Task})"/>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <summary>Listens with a delegate instead of a grain: up to <see cref="ConsumerOptions.ConsumeBatchSize"/> messages of a queue at a time, many calls at once.</summary>
+    /// <param name="listener">As <see cref="IConcurrentListener.ConsumeAsync"/>.</param>
+    public ConsumerBuilder HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    private ConsumerBuilder Handle(DelegateHandler handler)
+    {
+        (Options.Handler, Options.Listener) = (handler, typeof(DelegateListener));
         return this;
     }
 

@@ -18,6 +18,7 @@ using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Subscriptions;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -28,14 +29,14 @@ namespace OrleansRocketMQ.Hosting;
 /// takes over a queue that still works here.
 /// </summary>
 internal sealed class RocketMQSilo(
-    ConsumerSet consumerSet,
+    RocketMQConsumers consumers,
     ConsumerRegistry registry,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
-    IAllocateStrategy strategy,
+    AllocateStrategies strategies,
     IEnumerable<IMessageDecompressor> decompressors,
     IServiceProvider services,
     GrainTypeResolver grainTypes,
@@ -43,8 +44,7 @@ internal sealed class RocketMQSilo(
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
-    private readonly List<QueueShepherd> _shepherds = [];
-    private readonly List<GroupAgent> _agents = [];
+    private readonly Dictionary<RocketMQClient, Producer> _producers = [];
     private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -55,39 +55,36 @@ internal sealed class RocketMQSilo(
 
     private Task StartAsync()
     {
-        foreach (var consumerOptions in consumerSet.All)
+        foreach (var control in consumers.Controls)
         {
-            var client = ClientOf(consumerOptions.NameServer ?? options.Value.NameServer);
-            var consumer = Create(consumerOptions, client);
-            registry.Add(consumer);
-            consumer.Start();
-            var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
-            _agents.Add(agent);
-            agent.Start();
-            var shepherd = new QueueShepherd(
-                consumer, strategy, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
-            _shepherds.Add(shepherd);
-            shepherd.Start();
+            // Here, while nobody else is about: later starts only look them up.
+            var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
+            var producer = ProducerOf(client);
+            var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
+            control.Open(link, () => CreateRun(control, client, producer));
         }
 
         return Task.CompletedTask;
     }
 
-    private async Task DrainAsync()
-    {
-        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
-        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
-        await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
-        await Task.WhenAll(_agents.Select(agent => agent.StopAsync()));
-    }
+    private Task DrainAsync() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
 
     private async Task LeaveAsync()
     {
-        await Task.WhenAll(registry.All.Select(consumer => consumer.Client.UnregisterConsumerAsync(consumer.Group)));
+        await Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync()));
         foreach (var client in _clients.Values)
         {
             await client.DisposeAsync();
         }
+    }
+
+    private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client, Producer producer)
+    {
+        var consumer = Create(control.Options, client, producer, control.Statistics);
+        var shepherd = new QueueShepherd(
+            consumer, strategies.Resolve(control.Options), grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+        var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
+        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, loggers.CreateLogger<ConsumerRun>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)
@@ -119,13 +116,20 @@ internal sealed class RocketMQSilo(
     }
 
     // The group under which Java's client sends what it could not hand back.
-    private Producer ProducerOf(RocketMQClient client) => new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
-
-    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client)
+    private Producer ProducerOf(RocketMQClient client)
     {
-        var statistics = new GroupStatistics(time);
+        if (!_producers.TryGetValue(client, out var producer))
+        {
+            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+        }
+
+        return producer;
+    }
+
+    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, Producer producer, GroupStatistics statistics)
+    {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
+        var retry = new RetryRouter(client, producer, consumerOptions, loggers.CreateLogger<RetryRouter>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);

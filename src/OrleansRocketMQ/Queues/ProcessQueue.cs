@@ -90,6 +90,53 @@ internal sealed class ProcessQueue
         }
     }
 
+    /// <summary>The lowest offset of a message that is not done; -1 when there is none.</summary>
+    public long MinOffset
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _head == _tail ? -1 : At(_head)!.QueueOffset;
+            }
+        }
+    }
+
+    /// <summary>The highest offset of a message that is not done; -1 when there is none.</summary>
+    public long MaxOffset
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var place = _tail - 1;
+                while (place >= _head && At(place) is null)
+                {
+                    place--;
+                }
+
+                return place < _head ? -1 : At(place)!.QueueOffset;
+            }
+        }
+    }
+
+    /// <summary>Whether the message at an offset has been added and is not done. Looks at every message: for questions, not for the way of messages.</summary>
+    public bool Contains(long offset)
+    {
+        lock (_gate)
+        {
+            for (var place = _head; place < _tail; place++)
+            {
+                if (At(place)?.QueueOffset == offset)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>How far the newest message is ahead of the oldest that is not done, in offsets.</summary>
     public long Span
     {

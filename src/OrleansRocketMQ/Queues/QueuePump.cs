@@ -24,7 +24,6 @@ internal sealed partial class QueuePump
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
-    private readonly Subscription _subscription;
     private readonly QueueGauge _gauge;
     private readonly Holdings _holdings;
     private readonly TimeProvider _time;
@@ -35,11 +34,15 @@ internal sealed partial class QueuePump
     private readonly QueueLock? _lock;
     private QueueTenure _tenure;
     private readonly QueueProgress? _before;
+    private Subscription _subscription;
+    private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
+    private long _lastPulledAt;
+    private long _lastConsumedAt;
     private Exception? _lastError;
     private volatile TaskCompletionSource? _halted;
     private Task? _stopped;
@@ -58,7 +61,7 @@ internal sealed partial class QueuePump
         _before = before;
         Owner = owner;
         _consumer = consumer;
-        _subscription = consumer.Subscriptions.Of(queue.Topic);
+        _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
         var budgets = consumer.Budgets.Of(queue.Topic);
@@ -108,7 +111,24 @@ internal sealed partial class QueuePump
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
 
-    public void OnProgress() => _gauge.OnProgress();
+    public void OnProgress()
+    {
+        Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
+        _gauge.OnProgress();
+    }
+
+    /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
+    public void PullAnew()
+    {
+        try
+        {
+            Volatile.Read(ref _pull)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended; the next one is by the present subscription anyway.
+        }
+    }
 
     public void Fail(Exception exception) => _lastError = exception;
 
@@ -142,6 +162,10 @@ internal sealed partial class QueuePump
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
+        CachedMinOffset = Runs.Window.MinOffset,
+        CachedMaxOffset = Runs.Window.MaxOffset,
+        LastPulledAt = Moment(ref _lastPulledAt),
+        LastConsumedAt = Moment(ref _lastConsumedAt),
         LastError = _lastError?.Message ?? string.Empty,
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _halted is not null,
@@ -302,6 +326,7 @@ internal sealed partial class QueuePump
     private async Task PullAsync()
     {
         var watermark = Runs.Window.Watermark;
+        var subscription = PresentSubscription();
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
@@ -311,16 +336,21 @@ internal sealed partial class QueuePump
             CommitOffset = _consumer.Offsets.IsAtBroker && !broker.IsSlave && watermark > _committed ? watermark : 0,
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
-            SubVersion = _subscription.Data.SubVersion,
-            ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+            SubVersion = subscription.Data.SubVersion,
+            ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
-        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _tenure.Pulling).ConfigureAwait(false);
+        if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
+        {
+            return;
+        }
+
         if (request.CommitOffset > 0)
         {
             _consumer.Offsets.Update(Queue, request.CommitOffset, increaseOnly: true);
             NoteCommitted(request.CommitOffset);
         }
 
+        Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
         _maxOffset = result.MaxOffset;
         if (result.Status == PullStatus.OffsetIllegal)
@@ -340,6 +370,31 @@ internal sealed partial class QueuePump
         _pulled.Clear();
     }
 
+    /// <summary>Pulls; null when the subscription has changed meanwhile.</summary>
+    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    {
+        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
+        Volatile.Write(ref _pull, pull);
+        if (!ReferenceEquals(PresentSubscription(), subscription))
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static DateTimeOffset? Moment(ref long ticks) => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
+
+    // A topic given up keeps its last one until the queue stops.
+    private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
+
     /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
     /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
     private long Decode(PullResult result)
@@ -356,9 +411,10 @@ internal sealed partial class QueuePump
             Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
         }
 
-        if (!_subscription.Selector.SelectsAll)
+        var subscription = PresentSubscription();
+        if (!subscription.Selector.SelectsAll)
         {
-            _pulled.RemoveAll(message => !_subscription.Wants(message));
+            _pulled.RemoveAll(message => !subscription.Wants(message));
         }
 
         if (Queue.Topic == _consumer.Subscriptions.RetryTopic)

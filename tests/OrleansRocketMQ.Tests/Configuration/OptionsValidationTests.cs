@@ -18,6 +18,8 @@ public sealed class OptionsValidationTests
         { "NameServer", options => options.NameServer = "nowhere" },
         { "NameServer", options => options.NameServer = "host:99999" },
         { "ConsumeFromWhere", options => options.ConsumeFromWhere = (ConsumeFromWhere)17 },
+        { "MaxSubscriptions", options => options.MaxSubscriptions = 0 },
+        { "Subscriptions", options => (options.MaxSubscriptions, options.Subscriptions["u"]) = (1, MessageSelector.All) },
         { "ConsumeThreadMin", options => options.ConsumeThreadMin = 0 },
         { "ConsumeThreadMax", options => options.ConsumeThreadMax = 19 },
         { "ConsumeThreadMax", options => options.ConsumeThreadMax = 1001 },
@@ -72,6 +74,7 @@ public sealed class OptionsValidationTests
         var options = Valid();
         OptionsValidation.Check(options);
 
+        Assert.Equal("AVG", options.AllocateStrategy);
         Assert.Equal(ConsumeFromWhere.LastOffset, options.ConsumeFromWhere);
         Assert.Equal((20, 64), (options.ConsumeThreadMin, options.ConsumeThreadMax));
         Assert.Equal((1, 32), (options.ConsumeBatchSize, options.PullBatchSize));

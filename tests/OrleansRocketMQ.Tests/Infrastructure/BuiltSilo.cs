@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Orleans.Hosting;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
 
@@ -20,6 +21,8 @@ internal sealed class BuiltSilo : IDisposable
     public ConsumerOptions Only => Assert.Single(_host.Services.GetRequiredService<ConsumerSet>().All);
 
     public ConsumerOptions Consumer(string group) => _host.Services.GetRequiredService<ConsumerSet>().All.Single(consumer => consumer.Group == group);
+
+    public IAllocateStrategy StrategyOf(string group) => _host.Services.GetRequiredService<AllocateStrategies>().Resolve(Consumer(group));
 
     /// <exception cref="RocketMQConfigurationException">As a silo would throw at its start.</exception>
     public static BuiltSilo With(Action<RocketMQBuilder>? code = null, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool declared = false)
