@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
@@ -23,64 +22,19 @@ internal sealed partial class ConcurrentDispatcher(
     // Java's client waits as long before it gives a message to the listener again that the broker did not take back.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
+    private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
-    private readonly Lock _gate = new();
-    private readonly List<Task> _slots = [];
 
-    /// <summary>Opens the slots that are always kept ready.</summary>
-    public void Start()
+    public void Start() => _line.Start(RunSlotAsync);
+
+    public void Signal(QueuePump queue) => _line.Signal(queue);
+
+    public Task StopAsync() => _line.StopAsync();
+
+    private async Task RunSlotAsync(int slot)
     {
-        lock (_gate)
-        {
-            while (_slots.Count < options.ConsumeThreadMin)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Puts a queue that has messages in line, unless it stands there already.</summary>
-    public void Signal(QueuePump queue)
-    {
-        // A slot that waits gets the queue handed over directly; where it stays in line, all slots are busy.
-        if (!queue.Runs.TryEnterLine() || !_line.Writer.TryWrite(queue) || _line.Reader.Count == 0)
-        {
-            return;
-        }
-
-        lock (_gate)
-        {
-            if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Closes the slots once they have ended what they do.</summary>
-    public async Task StopAsync()
-    {
-        _line.Writer.TryComplete();
-        Task[] slots;
-        lock (_gate)
-        {
-            slots = [.. _slots];
-            _slots.Clear();
-        }
-
-        await Task.WhenAll(slots).ConfigureAwait(false);
-    }
-
-    private void OpenSlot()
-    {
-        var listener = listeners.Get(_slots.Count);
-        _slots.Add(Task.Run(() => RunSlotAsync(listener)));
-    }
-
-    private async Task RunSlotAsync(IListenerRunner listener)
-    {
-        while (await NextAsync().ConfigureAwait(false) is { } queue)
+        var listener = listeners.Get(slot);
+        while (await _line.NextAsync().ConfigureAwait(false) is { } queue)
         {
             var range = queue.Runs.Take(_runLength.Batches * options.ConsumeBatchSize);
             queue.Runs.LeaveLine();
@@ -93,18 +47,6 @@ internal sealed partial class ConcurrentDispatcher(
             {
                 await HandleAsync(queue, range, listener).ConfigureAwait(false);
             }
-        }
-    }
-
-    private async ValueTask<QueuePump?> NextAsync()
-    {
-        try
-        {
-            return await _line.Reader.ReadAsync().ConfigureAwait(false);
-        }
-        catch (ChannelClosedException)
-        {
-            return null;
         }
     }
 

@@ -11,6 +11,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     // Enough for a listener that heeds its token, and no noticeable delay for a silo that stops.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
+
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
@@ -36,7 +38,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         }
         catch (OperationCanceledException) when (!consuming.IsCompleted)
         {
-            await Task.WhenAny(consuming, Task.Delay(Grace, CancellationToken.None));
+            await Task.WhenAny(consuming, Task.Delay(GraceOf(run), CancellationToken.None));
         }
 
         if (!consuming.IsCompleted)
@@ -51,7 +53,6 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
     private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, CancellationToken cancellationToken)
     {
-        var listener = (IConcurrentListener)grain.GrainInstance!;
         var context = new ConsumeContext(run.Group, run.Queue);
         List<FailedMessage>? failures = null;
         var start = Stopwatch.GetTimestamp();
@@ -60,12 +61,12 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         do
         {
             var batch = run.Messages.Slice(consumed, Math.Min(run.BatchSize, run.Messages.Count - consumed));
-            context.Reset(batch[0].ReconsumeTimes);
+            context.Reset(batch[0].ReconsumeTimes + (consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
             try
             {
-                result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+                result = await CallAsync(new MessageBatch(batch), context, cancellationToken);
             }
             catch (Exception exception)
             {
@@ -82,10 +83,20 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             consumed += batch.Count;
             elapsed = Stopwatch.GetElapsedTime(start);
         }
-        while (consumed < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (consumed < run.Messages.Count && !(run.InOrder && failures is not null) && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
 
         return new ListenerRunResult(consumed, elapsed, failures);
     }
+
+    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
+        => grain.GrainInstance is IKeyOrderedListener keyOrdered
+            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
+            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
+
+    // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
+    // end. Only a silo that stops itself cannot wait for it.
+    private TimeSpan GraceOf(ListenerRun run)
+        => run.InOrder && consumers.Find(run.Group) is { IsStopping: false, IsLeaving: false } ? GraceInOrder : Grace;
 
     private static partial class Log
     {

@@ -8,6 +8,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Keyed;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 
@@ -122,6 +123,8 @@ internal sealed class RocketMQSilo(
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
                 consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+            ListenerKind.KeyOrdered => new KeyedDispatcher(
+                consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

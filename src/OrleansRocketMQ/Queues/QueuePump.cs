@@ -104,7 +104,7 @@ internal sealed partial class QueuePump
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
     public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
 
-    public QueueStatus Describe() => new()
+    public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
         Queue = Queue,
         Owner = _consumer.Client.ClientId,
@@ -116,7 +116,7 @@ internal sealed partial class QueuePump
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
         LastError = _lastError?.Message ?? string.Empty,
-    };
+    });
 
     // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
     private async Task CommitNowAsync(bool evenIfKnown)
@@ -270,7 +270,11 @@ internal sealed partial class QueuePump
     private async Task MoveToAsync(long offset)
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
-        await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        if (!_consumer.Dispatcher.KeepsFailedMessages)
+        {
+            await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        }
+
         await InTurnAsync(
             async () =>
             {
