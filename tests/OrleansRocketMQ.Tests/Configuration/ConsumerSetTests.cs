@@ -165,6 +165,18 @@ public sealed class ConsumerSetTests
         Assert.Contains(nameof(SpreadListener), two.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(typeof(StatelessKeyedListener), "StatelessWorker")]
+    [InlineData(typeof(ReentrantKeyedListener), "Reentrant")]
+    public void A_key_ordered_listener_whose_calls_could_overlap_is_refused(Type listener, string attribute)
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(
+            builder => builder.AddConsumer<ScriptedKeyedListener>("g", consumer => consumer.Subscribe("t").Configure(options => options.Listener = listener))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Listener", error.Field);
+        Assert.Contains($"[{attribute}]", error.Expected, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_group_with_an_illegal_name_or_without_a_topic_is_refused()
     {

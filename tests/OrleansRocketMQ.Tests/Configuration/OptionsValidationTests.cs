@@ -31,6 +31,9 @@ public sealed class OptionsValidationTests
         { "ConsumeMaxSpan", options => options.ConsumeMaxSpan = 0 },
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
+        { "KeyRetryBackoff", options => options.KeyRetryBackoff = TimeSpan.Zero },
+        { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromMilliseconds(999) },
+        { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromHours(2) },
         { "RetryInterval", options => options.RetryInterval = TimeSpan.FromDays(1) },
     };
 
