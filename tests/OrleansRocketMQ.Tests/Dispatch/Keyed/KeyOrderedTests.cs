@@ -3,6 +3,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -215,6 +216,39 @@ public sealed class KeyOrderedTests
     }
 
     [Fact]
+    public async Task When_the_broker_moves_the_offset_a_key_that_waits_is_not_waited_for()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var good = new TaskCompletionSource();
+        var calls = 0;
+        await using var cluster = await ConsumeAsync(
+            rocketmq,
+            (key, _, _, _) =>
+            {
+                Interlocked.Increment(ref calls);
+                if (key == "good")
+                {
+                    good.TrySetResult();
+                }
+
+                return ValueTask.FromResult(key == "good" ? ConsumeResult.Success : ConsumeResult.ReconsumeLater);
+            },
+            options => (options.KeyRetryBackoff, options.MaxKeyRetryBackoff, options.PullSuspendTimeout) = (TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(10), TimeSpan.FromMilliseconds(200)));
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, ["bad"], 0, 4);
+        await Eventually.TrueAsync(() => Queue(cluster, rocketmq).Keys is { BlockedKeys: 1, BlockedMessages: 4 }, "the key waits");
+
+        var reset = RemotingCommand.Request(RequestCodes.InvokeBrokerToResetOffset)
+            .Set("topic", TestRocketMQ.Topic).Set("group", rocketmq.MyGroup).Set("timestamp", 0L).Set("isForce", true).Set("queueId", 0).Set("offset", 4L);
+        await rocketmq.Client.Brokers.InvokeAsync(rocketmq.Broker.Address, reset);
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, ["good"], 0, 3);
+
+        await good.Task.WaitAsync(Eventually.Deadline);
+        await rocketmq.UntilCommittedAsync(7);
+        Assert.Equal(0, Queue(cluster, rocketmq).Keys!.BlockedKeys);
+        Assert.Equal(4, calls);
+    }
+
+    [Fact]
     public async Task Messages_without_a_key_run_at_once_and_go_back_to_the_broker_when_they_fail()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
@@ -276,13 +310,18 @@ public sealed class KeyOrderedTests
         var began = new TaskCompletionSource();
         var abandoned = new TaskCompletionSource();
         var release = new TaskCompletionSource();
+        var second = new TaskCompletionSource();
         var calls = 0;
         await using var cluster = await ConsumeAsync(
             rocketmq,
             async (key, messages, _, cancellationToken) =>
             {
                 history.Begin(key, messages);
-                if (Interlocked.Increment(ref calls) == 1)
+                if (Interlocked.Increment(ref calls) > 1)
+                {
+                    second.TrySetResult();
+                }
+                else
                 {
                     began.SetResult();
                     cancellationToken.Register(() => abandoned.TrySetResult());
@@ -304,6 +343,9 @@ public sealed class KeyOrderedTests
         await abandoned.Task;
         await leaving;
         await Eventually.TrueAsync(() => consumer.Pumps.Values.Any(running => running.Queue.Topic == TestRocketMQ.Topic && !ReferenceEquals(running, pump) && running.Runs.Window.Count > 0), "the queue has begun anew");
+
+        // Longer than a listener gets whose silo stops.
+        await Task.WhenAny(second.Task, Task.Delay(TimeSpan.FromSeconds(2.5)));
         Assert.Equal(1, Volatile.Read(ref calls));
 
         release.SetResult();
