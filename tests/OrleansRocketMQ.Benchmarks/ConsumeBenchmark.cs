@@ -27,7 +27,8 @@ internal static class ConsumeBenchmark
         {
             "concurrent" => BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, Configure),
             "orderly" => BenchmarkSilo.Build<OrderlyCountingListener, Goal>(arguments, goal, Configure),
-            _ => throw new RocketMQValidationException("--mode", mode, "concurrent or orderly"),
+            "keyed" => BenchmarkSilo.Build<CountingKeyedListener, Goal>(arguments, goal, Configure),
+            _ => throw new RocketMQValidationException("--mode", mode, "concurrent, orderly or keyed"),
         };
         await host.StartAsync();
         var end = await goal.Reached;
@@ -79,6 +80,16 @@ internal sealed class OrderlyCountingListener(Goal goal) : Grain, IOrderlyListen
     {
         goal.Count(messages.Count);
         return ValueTask.FromResult(ConsumeOrderlyResult.Success);
+    }
+}
+
+/// <summary>A grain for each key.</summary>
+internal sealed class CountingKeyedListener(Goal goal) : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        goal.Count(messages.Count);
+        return ValueTask.FromResult(ConsumeResult.Success);
     }
 }
 

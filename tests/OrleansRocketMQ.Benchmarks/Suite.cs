@@ -25,6 +25,14 @@ internal static class Suite
             Run("consume", nameServer, topic, load, "--mode=orderly", "--batch=32");
         }
 
+        // Both modes on the same messages, which have one of a thousand keys each.
+        Run("preload", nameServer, topic + "_keyed", load, "--keys=1000");
+        for (var round = 0; round < arguments.Number("rounds", 3); round++)
+        {
+            Run("consume", nameServer, topic + "_keyed", load, "--batch=1");
+            Run("consume", nameServer, topic + "_keyed", load, "--batch=1 --mode=keyed");
+        }
+
         // A broker of its own: one that holds a gigabyte in memory collects garbage for longer than messages travel.
         broker?.Dispose();
         using var fresh = given is null ? BrokerProcess.Start() : null;

@@ -171,6 +171,10 @@ public sealed record QueueStatus
     [Id(30)]
     public OrderlyQueueStatus? Orderly { get; init; }
 
+    /// <summary>What is known of a queue that is consumed in the order of keys; null for others.</summary>
+    [Id(40)]
+    public KeyedQueueStatus? Keys { get; init; }
+
     /// <summary>Messages not yet consumed.</summary>
     public long Lag => MaxOffset < 0 || Watermark < 0 ? 0 : Math.Max(0, MaxOffset - Watermark);
 }

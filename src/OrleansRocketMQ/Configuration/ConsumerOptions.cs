@@ -171,4 +171,19 @@ public sealed class ConsumerOptions
 
     /// <summary>With <see cref="PoisonHandling.Park"/>: messages a queue sets aside at most, 1 to 65535; beyond it the queue blocks. Default 500.</summary>
     public int MaxParkedMessages { get; set; } = 500;
+
+    /// <summary>
+    /// Key-ordered: the key of a message; null or empty for one without. Set in code only; must be fast and thread-safe and
+    /// not throw. Equal messages must have equal keys on every silo. Default: the message's sharding key.
+    /// </summary>
+    public Func<MessageExt, string?>? KeySelector { get; set; }
+
+    /// <summary>
+    /// Key-ordered: how long a key waits after its first failure, 1 ms to 1 h; it doubles with each failure up to
+    /// <see cref="MaxKeyRetryBackoff"/>, and up to half of it is taken off by chance. Default 1 s.
+    /// </summary>
+    public TimeSpan KeyRetryBackoff { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Key-ordered: how long a failing key waits at most, <see cref="KeyRetryBackoff"/> to 1 h. Default 30 s.</summary>
+    public TimeSpan MaxKeyRetryBackoff { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -103,6 +103,8 @@ internal static class OptionsValidation
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Between(options.KeyRetryBackoff, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), section);
+        Between(options.MaxKeyRetryBackoff, options.KeyRetryBackoff, TimeSpan.FromHours(1), section);
         CheckOrderly(options, section);
     }
 

@@ -277,10 +277,7 @@ internal sealed partial class GroupConsumer
         {
             var pump = pumps[(first + index) % pumps.Length];
             pump.OnProgress();
-            if (pump.Runs.Waiting > 0)
-            {
-                Dispatcher.Signal(pump);
-            }
+            Dispatcher.Signal(pump);
         }
     }
 

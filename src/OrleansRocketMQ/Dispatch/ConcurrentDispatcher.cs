@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
@@ -25,65 +24,20 @@ internal sealed partial class ConcurrentDispatcher(
     // thread its grain needs for that, or its silo does not answer.
     private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
-    private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
+    private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
-    private readonly Lock _gate = new();
-    private readonly List<Task> _slots = [];
     private int _replaced;
 
-    /// <summary>Opens the slots that are always kept ready.</summary>
-    public void Start()
+    public void Start() => _line.Start(RunSlotAsync);
+
+    public void Signal(QueuePump queue) => _line.Signal(queue);
+
+    public Task StopAsync() => _line.StopAsync();
+
+    private async Task RunSlotAsync(int slot)
     {
-        lock (_gate)
-        {
-            while (_slots.Count < options.ConsumeThreadMin)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Puts a queue that has messages in line, unless it stands there already.</summary>
-    public void Signal(QueuePump queue)
-    {
-        // A slot that waits gets the queue handed over directly; where it stays in line, all slots are busy.
-        if (!queue.Runs.TryEnterLine() || !_line.Writer.TryWrite(queue) || _line.Reader.Count == 0)
-        {
-            return;
-        }
-
-        lock (_gate)
-        {
-            if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Closes the slots once they have ended what they do.</summary>
-    public async Task StopAsync()
-    {
-        _line.Writer.TryComplete();
-        Task[] slots;
-        lock (_gate)
-        {
-            slots = [.. _slots];
-            _slots.Clear();
-        }
-
-        await Task.WhenAll(slots).ConfigureAwait(false);
-    }
-
-    private void OpenSlot()
-    {
-        var listener = listeners.Get(_slots.Count);
-        _slots.Add(Task.Run(() => RunSlotAsync(listener)));
-    }
-
-    private async Task RunSlotAsync(IListenerRunner listener)
-    {
-        while (await NextAsync().ConfigureAwait(false) is { } queue)
+        var listener = listeners.Get(slot);
+        while (await _line.NextAsync().ConfigureAwait(false) is { } queue)
         {
             var range = queue.Runs.Take(_runLength.Batches * options.ConsumeBatchSize);
             queue.Runs.LeaveLine();
@@ -96,18 +50,6 @@ internal sealed partial class ConcurrentDispatcher(
             {
                 listener = await HandleAsync(queue, range, listener).ConfigureAwait(false);
             }
-        }
-    }
-
-    private async ValueTask<QueuePump?> NextAsync()
-    {
-        try
-        {
-            return await _line.Reader.ReadAsync().ConfigureAwait(false);
-        }
-        catch (ChannelClosedException)
-        {
-            return null;
         }
     }
 

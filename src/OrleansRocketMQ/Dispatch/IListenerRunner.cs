@@ -35,7 +35,16 @@ internal sealed record ListenerRun(
     [property: Id(2)] int BatchSize,
     [property: Id(3)] TimeSpan TimeLimit,
     [property: Id(4)] ArraySegment<MessageExt> Messages,
-    [property: Id(5)] TimeSpan ConsumeTimeout);
+    [property: Id(5)] TimeSpan ConsumeTimeout)
+{
+    /// <summary>Whether the run ends with the first batch that fails, because what is behind it must not overtake it.</summary>
+    [Id(20)]
+    public bool InOrder { get; init; }
+
+    /// <summary>How often the first message has failed beside what it tells itself.</summary>
+    [Id(21)]
+    public int Failures { get; init; }
+}
 
 /// <summary>What became of a run.</summary>
 /// <param name="Consumed">How many messages, from the first on, were given to the listener.</param>

@@ -28,6 +28,9 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         (typeof(IKeyOrderedListener), ListenerKind.KeyOrdered),
     ];
 
+    // With these a grain may work on two calls at once.
+    private static readonly Type[] s_overlapping = [typeof(StatelessWorkerAttribute), typeof(ReentrantAttribute), typeof(MayInterleaveAttribute)];
+
     /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
         type => type is { IsClass: true, IsAbstract: false } && type != typeof(DelegateListener) && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
@@ -45,6 +48,11 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
 
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
+        if (typeof(IKeyOrderedListener).IsAssignableFrom(found) && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
+        {
+            throw Wrong(group, found, $"a class without [{overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal)}]: a key's calls would overlap");
+        }
+
         var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
         if (kinds is [{ Kind: ListenerKind.Orderly }] && found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
         {

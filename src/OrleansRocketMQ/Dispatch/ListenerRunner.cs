@@ -8,6 +8,8 @@ namespace OrleansRocketMQ.Dispatch;
 /// <inheritdoc cref="IListenerRunner"/>
 internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
 {
+    private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
+
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
@@ -58,7 +60,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         }
         catch (OperationCanceledException) when (!consuming.IsCompleted)
         {
-            await Task.WhenAny(consuming, Task.Delay(HangingListener.Grace, CancellationToken.None));
+            await Task.WhenAny(consuming, Task.Delay(GraceOf(run), CancellationToken.None));
         }
         finally
         {
@@ -113,19 +115,18 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
     private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, RunProgress progress)
     {
-        var listener = (IConcurrentListener)grain.GrainInstance!;
         var context = new ConsumeContext(run.Group, run.Queue);
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         TimeSpan elapsed;
         do
         {
             var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
-            context.Reset(batch[0].ReconsumeTimes);
+            context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
             try
             {
-                result = await listener.ConsumeAsync(new MessageBatch(batch), context, progress.Token);
+                result = await CallAsync(new MessageBatch(batch), context, progress.Token);
             }
             catch (Exception exception)
             {
@@ -148,7 +149,10 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             progress.BatchBegan = time.GetTimestamp();
             elapsed = time.GetElapsedTime(progress.RunBegan, progress.BatchBegan);
         }
-        while (progress.Consumed < run.Messages.Count && elapsed < run.TimeLimit && !progress.Token.IsCancellationRequested);
+        while (progress.Consumed < run.Messages.Count
+            && !(run.InOrder && progress.Failures is not null)
+            && elapsed < run.TimeLimit
+            && !progress.Token.IsCancellationRequested);
 
         return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures);
     }
@@ -186,6 +190,16 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         public void Dispose() => _abandon.Dispose();
     }
+
+    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
+        => grain.GrainInstance is IKeyOrderedListener keyOrdered
+            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
+            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
+
+    // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
+    // end. Only a silo that stops itself cannot wait for it.
+    private TimeSpan GraceOf(ListenerRun run)
+        => run.InOrder && consumers.Find(run.Group) is { IsStopping: false, IsLeaving: false } ? GraceInOrder : HangingListener.Grace;
 
     private static partial class Log
     {

@@ -112,6 +112,25 @@ internal sealed partial class RetryRouter(
         }
     }
 
+    /// <summary>
+    /// Has the broker file a message under %DLQ% at once. No copy is sent when it refuses: that would come again behind
+    /// messages it must not fall behind.
+    /// </summary>
+    /// <returns>Whether the broker has done it. Never throws.</returns>
+    public async Task<bool> FileAsDeadAsync(MessageExt message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RequestAsync(message, ConsumeContext.ToDeadLetters, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            Log.NotFiledAsDead(logger, message.MessageId, options.Group, exception);
+            return false;
+        }
+    }
+
     private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
         var broker = client.Routes.FindAddress(message.BrokerName)
@@ -154,6 +173,9 @@ internal sealed partial class RetryRouter(
 
         [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in its queue: {Reason}")]
         public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
+
+        [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; it stays in its queue and is tried again")]
+        public static partial void NotFiledAsDead(ILogger logger, string messageId, string group, Exception exception);
 
         [LoggerMessage(112, LogLevel.Error, "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
         public static partial void RetrySendFailed(ILogger logger, string messageId, string group, Exception exception);

@@ -9,6 +9,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Keyed;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
@@ -154,6 +155,8 @@ internal sealed class RocketMQSilo(
                 consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
                 consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+            ListenerKind.KeyOrdered => new KeyedDispatcher(
+                consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

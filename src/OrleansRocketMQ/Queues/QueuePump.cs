@@ -437,12 +437,12 @@ internal sealed partial class QueuePump
     private async Task MoveToAsync(long offset)
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
-        if (_lock is null)
+        // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
+        if (!_consumer.Dispatcher.KeepsFailedMessages)
         {
             await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
         }
 
-        // An orderly queue may stand still for long, or for ever, on a message it cannot pass: as in Java it is not waited for.
         await InTurnAsync(
             async () =>
             {

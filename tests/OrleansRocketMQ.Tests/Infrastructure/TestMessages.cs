@@ -15,9 +15,7 @@ internal static class TestMessages
             BornHost = Host,
             StoreHost = Host,
             ReconsumeTimes = reconsumeTimes,
-            Properties = MessageProperties.Encode(new KeyValuePair<string, string?>[] { new("TAGS", tags), new(MessageProperties.ShardingKey, shardingKey) }
-                .Where(property => property.Value is not null)
-                .Select(property => new KeyValuePair<string, string>(property.Key, property.Value!))),
+            Properties = Encode([new("TAGS", tags), new(MessageProperties.ShardingKey, shardingKey)]),
         });
 
     public static MessageExt UnreadableAt(long offset) => Decode(new StoredMessage
@@ -29,6 +27,9 @@ internal static class TestMessages
         BornHost = Host,
         StoreHost = Host,
     });
+
+    private static string Encode(KeyValuePair<string, string?>[] properties)
+        => MessageProperties.Encode(properties.Where(property => property.Value is not null).Select(property => new KeyValuePair<string, string>(property.Key, property.Value!)));
 
     private static MessageExt Decode(StoredMessage message) => Assert.Single(MessageDecoder.DecodeAll(message.Encode(), "broker-a"));
 }

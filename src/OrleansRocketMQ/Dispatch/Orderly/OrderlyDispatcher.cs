@@ -46,6 +46,8 @@ internal sealed partial class OrderlyDispatcher(
     /// <summary>How many batches go into one grain call.</summary>
     public RunLength RunLength => _runLength;
 
+    public bool KeepsFailedMessages => true;
+
     public void Start()
     {
         if (storage is null)
