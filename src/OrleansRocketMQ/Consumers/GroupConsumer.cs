@@ -148,6 +148,7 @@ internal sealed partial class GroupConsumer
             _ => ConsumerDataValues.FromLastOffset,
         },
         SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+        UnitMode = Options.UnitMode,
     };
 
     private async Task PersistAsync()
