@@ -1,5 +1,3 @@
-using Orleans;
-
 namespace OrleansRocketMQ;
 
 /// <summary>
@@ -18,7 +16,7 @@ namespace OrleansRocketMQ;
 /// Delivery is at least once: a batch may come again after a crash, a time-out, or when a result was lost.
 /// </para>
 /// </remarks>
-public interface IConcurrentListener : IGrainWithStringKey
+public interface IConcurrentListener : IMessageListener
 {
     /// <summary>Consumes a batch.</summary>
     /// <param name="messages">One to <c>ConsumeBatchSize</c> messages of one queue, in order.</param>

@@ -96,18 +96,20 @@ internal sealed class AllocationView
 /// <param name="Dead">Those that do not any more, although a broker may still list them.</param>
 internal sealed record ClusterSilos(IReadOnlyDictionary<string, SiloAddress> Live, IReadOnlySet<string> Dead)
 {
-    public static ClusterSilos From(ClusterMembershipSnapshot membership)
+    /// <param name="membership">What Orleans says.</param>
+    /// <param name="leaving">Client ids of silos that have said themselves that they leave.</param>
+    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving)
     {
         var live = new Dictionary<string, SiloAddress>(StringComparer.Ordinal);
         var dead = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in membership.Members.Values)
         {
             var clientId = ClientIdentity.Of(member.SiloAddress);
-            if (member.Status == SiloStatus.Active)
+            if (member.Status == SiloStatus.Active && !leaving.Contains(clientId))
             {
                 live[clientId] = member.SiloAddress;
             }
-            else if (member.Status == SiloStatus.Dead)
+            else if (member.Status >= SiloStatus.Active)
             {
                 dead.Add(clientId);
             }

@@ -23,8 +23,7 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers)
     /// <exception cref="RebalanceException">The queue belongs to another program, or to nobody.</exception>
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
-        var compatible = context.GetCompatibleSilos(target);
-        if (IPlacementDirector.GetPlacementHint(target.RequestContextData, compatible) is { } hint)
+        if (target.RequestContextData is { } hints && IPlacementDirector.GetPlacementHint(hints, context.GetCompatibleSilos(target)) is { } hint)
         {
             return Task.FromResult(hint);
         }
@@ -32,7 +31,10 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers)
         var (group, queue) = QueueGrainKey.Parse(target.GrainIdentity.Key.ToString()!);
         var view = consumers.Find(group)?.View
             ?? throw new RebalanceException($"Silo {context.LocalSilo} does not run group '{group}', so it cannot place {queue}.");
-        return view.SiloOf(queue) is { } silo && compatible.Contains(silo)
+
+        // Not checked against the silos Orleans knows to be compatible: it hears of a new silo's grain classes later than the
+        // broker of its membership, and a member of the group has this class.
+        return view.SiloOf(queue) is { } silo
             ? Task.FromResult(silo)
             : throw new RebalanceException($"No silo of this cluster owns {queue} of group '{group}'; its owner is '{view.OwnerOf(queue) ?? "(nobody)"}'.");
     }

@@ -30,7 +30,10 @@ internal sealed partial class QueueShepherd(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
     private readonly SubscriptionCheck _check = new(consumer, logger);
+    private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
+    private IReadOnlyCollection<string> _clientIds = [];
     private Task _tending = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
 
@@ -42,6 +45,7 @@ internal sealed partial class QueueShepherd(
     {
         Client.ConsumerIdsChanged += OnConsumerIdsChanged;
         Client.Routes.Changed += OnRouteChanged;
+        consumer.LeavingChanged += Wake;
         _tending = Task.Run(TendAsync);
         _watching = Task.Run(WatchMembershipAsync);
     }
@@ -50,8 +54,16 @@ internal sealed partial class QueueShepherd(
     {
         Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
         Client.Routes.Changed -= OnRouteChanged;
+        consumer.LeavingChanged -= Wake;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
+    public Task HandOverAsync()
+    {
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId]);
+        return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
     }
 
     private void OnConsumerIdsChanged(string group)
@@ -141,6 +153,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
     private async Task<bool> LookAsync(CancellationToken cancellationToken)
     {
+        var began = time.GetTimestamp();
         var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
         if (topics.Count == 0)
         {
@@ -155,14 +168,16 @@ internal sealed partial class QueueShepherd(
             return false;
         }
 
-        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot));
+        (_topics, _clientIds) = (topics, clientIds);
+        await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
+        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
         if (!view.SameAs(consumer.View))
         {
             Log.Allocated(logger, Group, view.QueuesOf(Client.ClientId).Count(), view.Queues.Count(), view.ClientIds.Count);
         }
 
         consumer.View = view;
-        var released = ReleaseOthersAsync(view);
+        var released = ReleaseOthersAsync(view, began);
         var started = await StartOwnAsync(view).ConfigureAwait(false);
         await released.ConfigureAwait(false);
         return complete && started;
@@ -227,6 +242,17 @@ internal sealed partial class QueueShepherd(
         throw new RebalanceException($"No broker could tell the members of group '{Group}'.", last);
     }
 
+    /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
+    private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
+    {
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving);
+        _strangers.IntersectWith(clientIds);
+        if (clientIds.Any(clientId => !cluster.Live.ContainsKey(clientId) && !cluster.Dead.Contains(clientId) && _strangers.Add(clientId)))
+        {
+            await membership.Refresh(cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private async Task<bool> StartOwnAsync(AllocationView view)
     {
         var missing = view.QueuesOf(Client.ClientId).Where(queue => !consumer.Pumps.ContainsKey(queue)).ToArray();
@@ -248,8 +274,9 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    private Task ReleaseOthersAsync(AllocationView view) => Task.WhenAll(consumer.Pumps.Values
-        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId)
+    // A queue that was handed over while this look was on may have come for a reason the look could not see yet.
+    private Task ReleaseOthersAsync(AllocationView view, long began) => Task.WhenAll(consumer.Pumps.Values
+        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId && pump.StartedAt < began)
         .Select(pump => ReleaseAsync(pump, view)));
 
     private async Task ReleaseAsync(QueuePump pump, AllocationView view)

@@ -40,12 +40,12 @@ internal static class OptionsValidation
 
         if (options.Listener is null)
         {
-            throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IConcurrentListener)}");
+            throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
         }
 
-        if (!typeof(IConcurrentListener).IsAssignableFrom(options.Listener))
+        if (!typeof(IMessageListener).IsAssignableFrom(options.Listener))
         {
-            throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IConcurrentListener)}");
+            throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
         }
 
         if (options.Subscriptions.Count == 0)

@@ -15,8 +15,12 @@ namespace OrleansRocketMQ.Consumers;
 /// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
 internal sealed partial class GroupConsumer
 {
+    // Orleans' own limit for the end of an activation.
+    private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(30);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
+    private readonly ConcurrentDictionary<string, byte> _leaving = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
@@ -26,7 +30,7 @@ internal sealed partial class GroupConsumer
         ConsumerOptions options,
         RocketMQClient client,
         SubscriptionTable subscriptions,
-        ListenerDispatcher dispatcher,
+        IQueueDispatcher dispatcher,
         GroupStatistics statistics,
         TimeProvider time,
         ILoggerFactory loggers)
@@ -50,7 +54,7 @@ internal sealed partial class GroupConsumer
 
     public SubscriptionTable Subscriptions { get; }
 
-    public ListenerDispatcher Dispatcher { get; }
+    public IQueueDispatcher Dispatcher { get; }
 
     public GroupStatistics Statistics { get; }
 
@@ -68,6 +72,15 @@ internal sealed partial class GroupConsumer
     /// <summary>Whether the group has begun to stop; no queue starts any more.</summary>
     public bool IsStopping => _stopping.IsCancellationRequested;
 
+    /// <summary>Whether this silo hands its queues over to others because it stops.</summary>
+    public bool IsLeaving { get; private set; }
+
+    /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
+    public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
+
+    /// <summary>Another silo of the cluster has begun to leave.</summary>
+    public event Action? LeavingChanged;
+
     public void Start()
     {
         Dispatcher.Start();
@@ -78,13 +91,14 @@ internal sealed partial class GroupConsumer
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="owner">The activation of its grain.</param>
+    /// <param name="before">How far it was on the silo it comes from.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner)
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueProgress? before = null)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
         {
-            if (IsStopping)
+            if (IsStopping || IsLeaving)
             {
                 throw new ConsumerStateException(Group, "stopping", $"start {queue}");
             }
@@ -96,7 +110,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, before, _time, _loggers.CreateLogger<QueuePump>());
             Pumps[queue] = pump;
             pump.Start();
             return pump;
@@ -110,7 +124,10 @@ internal sealed partial class GroupConsumer
         Pumps.TryRemove(new(pump.Queue, pump));
     }
 
-    /// <summary>Stops a queue, then lets its grain go: to the silo that owns it now, or for good when a member elsewhere does.</summary>
+    /// <summary>
+    /// Stops a queue, then lets its grain go: to the silo that owns it now, taking along how far it is, or for good when a
+    /// member elsewhere does. Ends when it is gone.
+    /// </summary>
     public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
     {
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
@@ -120,9 +137,39 @@ internal sealed partial class GroupConsumer
         }
         else
         {
-            // A plain deactivation would leave stale addresses behind: calls would bring the grain to life here again.
             pump.Owner.Migrate(requestContext: null);
         }
+
+        try
+        {
+            await pump.Owner.Deactivated.WaitAsync(HandOverTimeout, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The queue itself has stopped. Its grain follows, or Orleans abandons it.
+            Log.GrainStays(_logger, Group, pump.Queue, HandOverTimeout);
+        }
+    }
+
+    /// <summary>Another silo of this cluster is about to leave.</summary>
+    public void NoteLeaving(string clientId)
+    {
+        if (_leaving.TryAdd(clientId, 0))
+        {
+            LeavingChanged?.Invoke();
+        }
+    }
+
+    /// <summary>Hands all queues over to the silos that own them by the given view, in which this one does not take part any more.</summary>
+    public async Task LeaveAsync(AllocationView without, TimeSpan budget)
+    {
+        lock (_gate)
+        {
+            IsLeaving = true;
+        }
+
+        View = without;
+        await Task.WhenAll(Pumps.Values.Select(pump => ReleaseQueueAsync(pump, budget))).ConfigureAwait(false);
     }
 
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
@@ -183,6 +230,9 @@ internal sealed partial class GroupConsumer
 
     private static partial class Log
     {
+        [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
+        public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
+
         [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId}; it is told again: {Reason}")]
         public static partial void CommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
     }

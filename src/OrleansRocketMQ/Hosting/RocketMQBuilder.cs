@@ -40,7 +40,7 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     /// <param name="group">The consumer group.</param>
     /// <param name="configure">Subscribes it to topics and sets its options.</param>
     public RocketMQBuilder AddConsumer<TListener>(string group, Action<ConsumerBuilder> configure)
-        where TListener : IConcurrentListener
+        where TListener : IMessageListener
     {
         ArgumentNullException.ThrowIfNull(configure);
         Services.AddSingleton(new ConsumerDeclaration(group, options =>

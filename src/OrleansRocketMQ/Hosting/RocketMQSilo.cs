@@ -61,6 +61,7 @@ internal sealed class RocketMQSilo(
     private async Task DrainAsync()
     {
         await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
+        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
         await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
     }
 
@@ -108,10 +109,20 @@ internal sealed class RocketMQSilo(
     {
         var statistics = new GroupStatistics(time);
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var listeners = new ListenerGrains(grains, listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!), silo.SiloAddress);
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
-        var dispatcher = new ListenerDispatcher(consumerOptions, listeners, retry, statistics, time, loggers.CreateLogger<ListenerDispatcher>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
+        var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
         return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers);
+    }
+
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
+    {
+        var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
+        return listener.Kind switch
+        {
+            ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
+                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+            _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
+        };
     }
 }

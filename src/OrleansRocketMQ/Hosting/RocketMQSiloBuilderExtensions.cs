@@ -10,6 +10,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 
 namespace Orleans.Hosting;
@@ -42,6 +43,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
+            QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
         }

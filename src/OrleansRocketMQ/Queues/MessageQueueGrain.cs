@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.GrainDirectory;
 using Orleans.Placement;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
@@ -26,13 +27,17 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
 [KeepAlive]
 [Immovable]
 [RocketMQQueuePlacement]
-internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
+[GrainDirectory(QueueDirectory.Name)]
+internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
 {
+    private const string HandOverKey = "OrleansRocketMQ.HandOver";
+
     private readonly IGrainContext _context;
     private readonly GroupConsumer _consumer;
     private readonly TimeSpan _shutdownTimeout;
     private readonly SiloAddress _silo;
     private readonly MessageQueue _queue;
+    private QueueHandOver? _handOver;
     private QueuePump? _pump;
 
     public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
@@ -79,6 +84,33 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
         ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
         : _pump.Describe() with { Silo = _silo.ToString() });
+
+    public void OnDehydrate(IDehydrationContext dehydrationContext)
+    {
+        if (_pump?.Progress is { } progress)
+        {
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer.Client.ClientId, _consumer.IsLeaving));
+        }
+    }
+
+    public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+
+    /// <summary>A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may learn it only now.</summary>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        if (_handOver is { } handOver)
+        {
+            _handOver = null;
+            if (handOver.FromLeaves)
+            {
+                _consumer.NoteLeaving(handOver.From);
+            }
+
+            _pump = _consumer.StartQueue(_queue, _context, handOver.Progress);
+        }
+
+        return Task.CompletedTask;
+    }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
         => _pump is null ? Task.CompletedTask : _consumer.StopQueueAsync(_pump, _shutdownTimeout);

@@ -20,6 +20,7 @@ internal sealed class ProcessQueue
     private long _pulledTo;
     private long _lastOffset;
     private int _done;
+    private readonly QueueProgress? _before;
 
     /// <summary>An empty window whose watermark is <paramref name="startOffset"/>.</summary>
     public ProcessQueue(long startOffset)
@@ -27,6 +28,10 @@ internal sealed class ProcessQueue
         _pulledTo = startOffset;
         _lastOffset = startOffset - 1;
     }
+
+    /// <summary>An empty window that goes on where another one of the same queue was; what that one had done is left out.</summary>
+    public ProcessQueue(QueueProgress before)
+        : this(before.Watermark) => _before = before;
 
     /// <summary>Messages added and not done.</summary>
     public int Count
@@ -103,7 +108,7 @@ internal sealed class ProcessQueue
             var bytes = 0L;
             foreach (var message in messages)
             {
-                if (message.QueueOffset <= _lastOffset)
+                if (message.QueueOffset <= _lastOffset || _before?.IsDone(message.QueueOffset) is true)
                 {
                     continue;
                 }
@@ -184,6 +189,35 @@ internal sealed class ProcessQueue
         }
 
         Interlocked.Add(ref _bytes, -bytes);
+    }
+
+    /// <summary>What is done and what is not, for the window that takes the queue over.</summary>
+    public QueueProgress Snapshot()
+    {
+        lock (_gate)
+        {
+            // What was never handed out needs no mention: the next window pulls it like anything new. Only if this window
+            // itself goes on after another, and is not through with what that one had seen, all of it must be told.
+            var seenTo = _next < _tail ? At(_next)!.QueueOffset : _pulledTo;
+            var inherited = _before?.SeenTo > seenTo ? _before : null;
+            var unfinished = new List<long>();
+            for (var place = _head; place < (inherited is null ? _next : _tail); place++)
+            {
+                if (At(place) is { } message)
+                {
+                    unfinished.Add(message.QueueOffset);
+                }
+            }
+
+            if (inherited is not null)
+            {
+                seenTo = Math.Max(inherited.SeenTo, _pulledTo);
+                unfinished.AddRange(inherited.Unfinished.Where(offset => offset >= _pulledTo));
+            }
+
+            var watermark = _head == _tail ? _pulledTo : At(_head)!.QueueOffset;
+            return new QueueProgress(watermark, seenTo, [.. unfinished]);
+        }
     }
 
     private MessageExt? At(long place) => _ring[place & (_ring.Length - 1)];

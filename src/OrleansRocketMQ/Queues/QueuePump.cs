@@ -28,6 +28,7 @@ internal sealed partial class QueuePump
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
     private readonly SemaphoreSlim _commitTurn = new(1, 1);
+    private readonly QueueProgress? _before;
     private Task _pumping = Task.CompletedTask;
     private long _committed = -1;
     private long _maxOffset = -1;
@@ -37,9 +38,17 @@ internal sealed partial class QueuePump
     private Task? _stopped;
     private bool _left;
 
-    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, TimeProvider time, ILogger logger)
+    /// <param name="queue">The queue.</param>
+    /// <param name="consumer">Its group.</param>
+    /// <param name="owner">The activation of its grain.</param>
+    /// <param name="before">How far the queue was on the silo it comes from; null when it is not known.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueProgress? before, TimeProvider time, ILogger logger)
     {
         Queue = queue;
+        StartedAt = time.GetTimestamp();
+        _before = before;
         Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Of(queue.Topic);
@@ -54,7 +63,13 @@ internal sealed partial class QueuePump
     /// <summary>The activation whose queue this is.</summary>
     public IGrainContext Owner { get; }
 
+    /// <summary>When it was made, by the clock's time stamp.</summary>
+    public long StartedAt { get; }
+
     public QueueRuns Runs { get; }
+
+    /// <summary>How far the queue is; null before that is known.</summary>
+    public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -165,8 +180,12 @@ internal sealed partial class QueuePump
 
     private async Task BeginAsync()
     {
-        var offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
-        Runs.Restart(new ProcessQueue(offset));
+        // What came along is newer than what the broker knows, or as new.
+        var window = _before is null
+            ? new ProcessQueue(await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false))
+            : new ProcessQueue(_before);
+        var offset = window.Watermark;
+        Runs.Restart(window);
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }

@@ -12,13 +12,13 @@ namespace OrleansRocketMQ.Dispatch;
 /// <see cref="ConsumerOptions.ConsumeThreadMax"/> calls at once. Queues with messages stand in line; each free slot
 /// takes a run from the first and sends the queue to the end, so no queue starves. A slot always calls the same grain.
 /// </summary>
-internal sealed partial class ListenerDispatcher(
+internal sealed partial class ConcurrentDispatcher(
     ConsumerOptions options,
     ListenerGrains listeners,
     RetryRouter retry,
     GroupStatistics statistics,
     TimeProvider time,
-    ILogger<ListenerDispatcher> logger)
+    ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {
     // Java's client waits as long before it gives a message to the listener again that the broker did not take back.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
@@ -58,7 +58,7 @@ internal sealed partial class ListenerDispatcher(
         }
     }
 
-    /// <summary>Closes the slots once they have ended what they do. The queues must have been closed before.</summary>
+    /// <summary>Closes the slots once they have ended what they do.</summary>
     public async Task StopAsync()
     {
         _line.Writer.TryComplete();

@@ -1,0 +1,61 @@
+using Orleans;
+
+namespace OrleansRocketMQ;
+
+/// <summary>
+/// Where a batch consumed in order comes from, and what the listener wants to happen next. Belongs to the one call it is
+/// given to. Mirrors <c>ConsumeOrderlyContext</c>.
+/// </summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.ConsumeOrderlyContext")]
+public sealed class ConsumeOrderlyContext
+{
+    [Id(5)]
+    private Dictionary<string, string>? _properties;
+
+    /// <summary>Creates a context; the library does it for real calls, tests for theirs.</summary>
+    public ConsumeOrderlyContext(string group, MessageQueue queue, int reconsumeTimes = 0, bool autoCommit = true)
+    {
+        Group = group;
+        Queue = queue;
+        ReconsumeTimes = reconsumeTimes;
+        AutoCommit = autoCommit;
+    }
+
+    /// <summary>The consumer group.</summary>
+    [Id(0)]
+    public string Group { get; }
+
+    /// <summary>The queue the batch was pulled from.</summary>
+    [Id(1)]
+    public MessageQueue Queue { get; }
+
+    /// <summary>How often the first message of the batch has failed before; counted on over restarts and moves of the queue.</summary>
+    [Id(2)]
+    public int ReconsumeTimes { get; }
+
+    /// <summary>
+    /// Whether a batch that succeeds may be committed at once. The group's option unless the listener sets it for this
+    /// batch.
+    /// </summary>
+    [Id(3)]
+    public bool AutoCommit { get; set; }
+
+    /// <summary>
+    /// How long the queue pauses when the batch is to come again; null (default): the group's option. Held between 10 ms and 30 s.
+    /// </summary>
+    [Id(4)]
+    public TimeSpan? SuspendCurrentQueueTime { get; set; }
+
+    /// <summary>Room for whatever the listener and its call filters want to tell each other about the batch.</summary>
+    public IDictionary<string, string> Properties => _properties ??= new(StringComparer.Ordinal);
+
+    /// <summary>The topic of <see cref="Queue"/>.</summary>
+    public string Topic => Queue.Topic;
+
+    /// <summary>The broker set of <see cref="Queue"/>.</summary>
+    public string BrokerName => Queue.BrokerName;
+
+    /// <summary>The number of <see cref="Queue"/>.</summary>
+    public int QueueId => Queue.QueueId;
+}

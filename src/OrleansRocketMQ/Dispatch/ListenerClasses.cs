@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Metadata;
+using Orleans.Runtime;
+using Orleans.Serialization.Configuration;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>How a group consumes: decided by the interface its listener implements.</summary>
+internal enum ListenerKind
+{
+    Concurrent,
+    Orderly,
+    KeyOrdered,
+}
+
+/// <summary>The grain class that listens for a group.</summary>
+internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind);
+
+/// <summary>Finds the grain class of a configured listener.</summary>
+internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, GrainTypeResolver grainTypes)
+{
+    private static readonly (Type Interface, ListenerKind Kind)[] s_kinds =
+    [
+        (typeof(IConcurrentListener), ListenerKind.Concurrent),
+        (typeof(IOrderlyListener), ListenerKind.Orderly),
+        (typeof(IKeyOrderedListener), ListenerKind.KeyOrdered),
+    ];
+
+    /// <summary>All grain classes this silo knows that are listeners.</summary>
+    public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
+        type => type is { IsClass: true, IsAbstract: false } && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
+
+    /// <summary>The grain class of a listener given as class or as interface.</summary>
+    /// <exception cref="RocketMQConfigurationException">
+    /// No class, or more than one, implements the interface; or the class is not of exactly one kind.
+    /// </exception>
+    public ResolvedListener Resolve(string group, Type listener)
+    {
+        var classes = All.Where(listener.IsAssignableFrom).ToArray();
+        var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
+        var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
+        return kinds.Length == 1
+            ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
+            : throw Wrong(group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
+    }
+
+    private static RocketMQConfigurationException NotFound(string group, Type listener, Type[] classes) => Wrong(
+        group,
+        listener,
+        classes.Length == 0
+            ? "a grain class this silo knows, or an interface that one of them implements"
+            : $"one grain class, but it is implemented by {string.Join(", ", classes.Select(type => type.FullName))}");
+
+    private static RocketMQConfigurationException Wrong(string group, Type listener, string expected)
+        => new($"RocketMQ:Consumers:{group}:Listener", listener.FullName, expected);
+}

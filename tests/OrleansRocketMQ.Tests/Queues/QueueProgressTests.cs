@@ -1,0 +1,90 @@
+using FsCheck;
+using FsCheck.Fluent;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Queues;
+
+/// <summary>What a queue takes along when it moves: nothing that is done is handed out again, nothing else is left out.</summary>
+public sealed class QueueProgressTests
+{
+    private const int Messages = 60;
+
+    [Fact]
+    public void A_queue_that_has_not_begun_is_wholly_undone()
+    {
+        var progress = new ProcessQueue(40).Snapshot();
+
+        Assert.Equal(40, progress.Watermark);
+        Assert.True(progress.IsDone(39));
+        Assert.False(progress.IsDone(40));
+    }
+
+    [Fact]
+    public void What_was_done_behind_an_unfinished_message_is_not_done_again()
+    {
+        var window = new ProcessQueue(0);
+        window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], pulledTo: 10);
+        window.Take(1);
+        window.Take(5).Complete();
+
+        var next = new ProcessQueue(window.Snapshot());
+        next.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], pulledTo: 10);
+
+        Assert.Equal([0, 6, 7, 8, 9], next.Take(10).Messages.Select(message => (int)message.QueueOffset));
+    }
+
+    /// <summary>However often a queue moves, and however far each of its windows comes, every message is done exactly once.</summary>
+    [Fact]
+    public void Over_any_number_of_moves_each_message_is_done_once()
+    {
+        var steps = Gen.Choose(0, 10_000).ListOf(150).ToArbitrary();
+        Check.QuickThrowOnFailure(Prop.ForAll(steps, choices =>
+        {
+            var done = new HashSet<long>();
+            var window = new ProcessQueue(0);
+            var inWork = new List<ProcessQueueRange>();
+            var pulledTo = 0;
+            foreach (var choice in choices)
+            {
+                switch (choice % 8)
+                {
+                    case 0:
+                        var progress = window.Snapshot();
+                        Assert.All(done, offset => Assert.True(progress.IsDone(offset)));
+                        Assert.All(Enumerable.Range(0, Messages), offset => Assert.Equal(done.Contains(offset), progress.IsDone(offset)));
+                        (window, pulledTo) = (new ProcessQueue(progress), (int)progress.Watermark);
+                        inWork.Clear();
+                        break;
+                    case <= 2:
+                        pulledTo = Pull(window, pulledTo, 1 + (choice % 13));
+                        break;
+                    case <= 4:
+                        if (window.Take(1 + (choice % 5)) is { IsEmpty: false } range)
+                        {
+                            inWork.Add(range);
+                        }
+
+                        break;
+                    default:
+                        if (inWork.Count > 0)
+                        {
+                            var finished = inWork[choice % inWork.Count];
+                            inWork.Remove(finished);
+                            finished.Complete();
+                            Assert.All(finished.Messages, message => Assert.True(done.Add(message.QueueOffset)));
+                        }
+
+                        break;
+                }
+            }
+        }));
+    }
+
+    private static int Pull(ProcessQueue window, int from, int count)
+    {
+        var to = Math.Min(Messages, from + count);
+        window.Add([.. Enumerable.Range(from, to - from).Select(offset => TestMessages.At(offset))], to);
+        return to;
+    }
+}
