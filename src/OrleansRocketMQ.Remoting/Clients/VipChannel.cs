@@ -20,7 +20,7 @@ internal static class VipChannel
         RequestCodes.LockBatchMessageQueue, RequestCodes.UnlockBatchMessageQueue, RequestCodes.GetConsumerListByGroup,
         RequestCodes.QueryConsumerOffset, RequestCodes.UpdateConsumerOffset, RequestCodes.GetMaxOffset, RequestCodes.GetMinOffset,
         RequestCodes.SearchOffsetByTimestamp, RequestCodes.GetEarliestMessageStoreTime, RequestCodes.ViewMessageById,
-        RequestCodes.UpdateAndCreateTopic, RequestCodes.DeleteTopicInBroker,
+        RequestCodes.CheckClientConfig, RequestCodes.UpdateAndCreateTopic, RequestCodes.DeleteTopicInBroker,
     ]);
 
     /// <summary>Where a request to a broker goes.</summary>

@@ -62,7 +62,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
     public Task HandOverAsync()
     {
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId]);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
         return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
     }
 
@@ -170,7 +170,7 @@ internal sealed partial class QueueShepherd(
 
         (_topics, _clientIds) = (topics, clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
+        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName));
         if (!view.SameAs(consumer.View))
         {
             Log.Allocated(logger, Group, view.QueuesOf(Client.ClientId).Count(), view.Queues.Count(), view.ClientIds.Count);
@@ -245,7 +245,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
     {
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
         _strangers.IntersectWith(clientIds);
         if (clientIds.Any(clientId => !cluster.Live.ContainsKey(clientId) && !cluster.Dead.Contains(clientId) && _strangers.Add(clientId)))
         {

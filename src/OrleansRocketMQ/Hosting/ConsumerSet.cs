@@ -35,6 +35,7 @@ internal sealed class ConsumerSet : IConfigurationValidator
     public void ValidateConfiguration()
     {
         OptionsValidation.Check(_options);
+        ClientSettings.Check(_options);
         foreach (var consumer in All)
         {
             OptionsValidation.Check(consumer);

@@ -5,7 +5,6 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Producing;
@@ -84,8 +83,9 @@ internal sealed class RocketMQSilo(
                 new RocketMQClientOptions
                 {
                     NameServerAddresses = addresses,
-                    ClientId = ClientIdentity.Of(silo.SiloAddress),
-                    Remoting = new RemotingOptions { RequestTimeout = options.Value.RequestTimeout },
+                    ClientId = ClientIdentity.Of(silo.SiloAddress, options.Value.UnitName),
+                    Remoting = ClientSettings.RemotingOf(options.Value),
+                    VipChannel = options.Value.VipChannel,
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
                     DecoderOptions = new MessageDecoderOptions
