@@ -21,8 +21,8 @@ public sealed record RemotingOptions
     /// <summary>The wait before the first new attempt after a connection failed; doubles each time, with jitter. Default 100 ms.</summary>
     public TimeSpan ReconnectBackoff { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The longest wait between two attempts to connect. Default 5 s.</summary>
-    public TimeSpan MaxReconnectBackoff { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>The longest wait between two attempts to connect. Default 2 s.</summary>
+    public TimeSpan MaxReconnectBackoff { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How requests are written. Answers are read in either way. Default JSON.</summary>
     public SerializeType SerializeType { get; init; } = SerializeType.Json;

@@ -153,6 +153,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
     private async Task<bool> LookAsync(CancellationToken cancellationToken)
     {
+        // A queue that is handed over to this silo from now on may come for a reason that this look cannot see yet.
         var began = time.GetTimestamp();
         var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
         if (topics.Count == 0)
@@ -274,10 +275,14 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    // A queue that was handed over while this look was on may have come for a reason the look could not see yet.
     private Task ReleaseOthersAsync(AllocationView view, long began) => Task.WhenAll(consumer.Pumps.Values
-        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId && pump.StartedAt < began)
+        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId && pump.StartedAt < began && !AwaitsItsBroker(pump, view))
         .Select(pump => ReleaseAsync(pump, view)));
+
+    // A queue nobody owns has vanished from the routes, with its broker most likely. While that owes a commit, only this
+    // silo knows what must not come again; the queue stays, to go on here or to be handed over when it is back.
+    private bool AwaitsItsBroker(QueuePump pump, AllocationView view)
+        => view.OwnerOf(pump.Queue) is null && consumer.Subscriptions.Has(pump.Queue.Topic) && pump.HoldsUncommitted;
 
     private async Task ReleaseAsync(QueuePump pump, AllocationView view)
     {

@@ -9,22 +9,25 @@ using OrleansRocketMQ.Dispatch;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>
-/// The consumers of this silo, put together from three places: attributes on listener classes, then code, then
-/// configuration, the later overriding the earlier. Checked when the silo is built.
+/// The consumers of this silo, put together from four places: attributes on listener classes, then code, then
+/// configuration, then the environment's variables, the later overriding the earlier. Checked when the silo is built.
 /// </summary>
 internal sealed class ConsumerSet : IConfigurationValidator
 {
     private readonly ListenerClasses _listeners;
     private readonly RocketMQOptions _options;
+    private readonly EnvironmentVariables _environment;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
 
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
         ListenerClasses listeners,
         IOptions<RocketMQOptions> options,
+        EnvironmentVariables environment,
         IConfiguration? configuration = null)
     {
         _listeners = listeners;
+        _environment = environment;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
     }
@@ -38,7 +41,7 @@ internal sealed class ConsumerSet : IConfigurationValidator
         ClientSettings.Check(_options);
         foreach (var consumer in All)
         {
-            OptionsValidation.Check(consumer);
+            _environment.Check(consumer);
             if (consumer.NameServer is null)
             {
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
@@ -80,6 +83,11 @@ internal sealed class ConsumerSet : IConfigurationValidator
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
             }
+        }
+
+        foreach (var consumer in byGroup.Values)
+        {
+            _environment.Apply(consumer);
         }
 
         return [.. byGroup.Values];

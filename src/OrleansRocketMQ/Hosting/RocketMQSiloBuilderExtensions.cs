@@ -36,6 +36,7 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton<IAllocateStrategy, AverageAllocation>();
             services.AddSingleton<ConsumerRegistry>();
             services.AddSingleton<ListenerClasses>();
+            services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<RocketMQSilo>();

@@ -16,7 +16,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed partial class QueuePump
 {
     private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan MostRetryWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MostRetryWait = TimeSpan.FromSeconds(3);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
@@ -70,6 +70,9 @@ internal sealed partial class QueuePump
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
+
+    /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
+    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > Volatile.Read(ref _committed));
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
-namespace OrleansRocketMQ.SiloHost.Support;
+namespace OrleansRocketMQ.Testing;
 
 /// <summary>
 /// Ports for a program to listen on. From a range below the one that systems take ports from by themselves, so that no

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text;
+using Orleans;
+using Orleans.Concurrency;
+
+namespace OrleansRocketMQ.Cluster.Node;
+
+/// <summary>Tells each delivery before it counts as done, so that none is forgotten when the process is killed.</summary>
+[StatelessWorker]
+internal sealed class LineListener(DeliveryLines lines) : Grain, IConcurrentListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            lines.Write(context.Queue, message.QueueOffset);
+        }
+
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
+/// <summary>The process's output, unbuffered. Thread-safe.</summary>
+internal sealed class DeliveryLines
+{
+    private readonly Lock _gate = new();
+    private readonly Stream _output = Console.OpenStandardOutput();
+
+    public void Write(MessageQueue queue, long offset)
+    {
+        var line = Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"d {queue.Topic} {queue.BrokerName} {queue.QueueId} {offset}\n"));
+        lock (_gate)
+        {
+            _output.Write(line);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using OrleansRocketMQ.Cluster.Load;
+using OrleansRocketMQ.Cluster.Processes;
+using OrleansRocketMQ.Embedded;
+using Xunit.Abstractions;
+
+namespace OrleansRocketMQ.Cluster;
+
+/// <summary>Silos in processes of their own that are killed without warning, under load.</summary>
+public sealed class CrashTests(ITestOutputHelper output)
+{
+    private const string Group = "crashing";
+    private const int Kills = 3;
+
+    [Fact]
+    public async Task A_killed_silo_loses_no_message_and_its_queues_go_on_at_the_others()
+    {
+        await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
+        rocketmq.CreateTopic(SteadyLoad.Topic, 16);
+        using var primary = await StartPrimaryAsync();
+        var address = new IPEndPoint(IPAddress.Loopback, primary.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EndpointOptions>>().Value.SiloPort);
+        var nodes = new List<NodeProcess>(await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => NodeProcess.StartAsync(rocketmq.NameServerAddress, Group, address))));
+        try
+        {
+            var log = DeliveryLog.Of(Group);
+            await using var load = new SteadyLoad(rocketmq, LoadedCluster.MessagesPerSecond);
+            await UntilFlowsAsync(log);
+            for (var kill = 0; kill < Kills; kill++)
+            {
+                var before = log.Compare(rocketmq.Brokers).Duplicates;
+                await nodes[0].KillAsync();
+                nodes.RemoveAt(0);
+                await UntilFlowsAsync(log);
+                await UntilCaughtUpAsync(rocketmq, log);
+                var after = log.Compare(rocketmq.Brokers);
+                output.WriteLine($"kill {kill + 1}: {after.Duplicates - before} duplicates, longest pause so far {after.LongestPause.TotalMilliseconds:F0} ms");
+                nodes.Add(await NodeProcess.StartAsync(rocketmq.NameServerAddress, Group, address));
+                await UntilFlowsAsync(log);
+            }
+
+            await load.StopAsync();
+            await UntilCaughtUpAsync(rocketmq, log);
+            var outcome = log.Compare(rocketmq.Brokers);
+            output.WriteLine($"{Kills} kills: {outcome}");
+            Assert.Equal(0, outcome.Lost);
+
+            // What can come twice at a kill: what was done since the last pull told how far its queue was, and what was in work.
+            Assert.InRange(outcome.Duplicates, 0, Kills * 16 * 32 * 2);
+        }
+        finally
+        {
+            await Task.WhenAll(nodes.Select(node => node.DisposeAsync().AsTask()));
+            await primary.StopAsync();
+        }
+    }
+
+    /// <summary>Keeps the membership table; consumes nothing itself.</summary>
+    private static async Task<IHost> StartPrimaryAsync()
+    {
+        var ports = FreePorts.Take(2);
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.UseOrleans(silo => silo
+            .UseLocalhostClustering(ports[0], ports[1])
+            .AddRocketMQ("127.0.0.1:1")
+            .Configure<ClusterMembershipOptions>(membership =>
+            {
+                membership.ProbeTimeout = TimeSpan.FromMilliseconds(500);
+                membership.NumMissedProbesLimit = 2;
+                membership.NumVotesForDeathDeclaration = 1;
+                membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
+            }));
+        var host = builder.Build();
+        await host.StartAsync();
+        return host;
+    }
+
+    private static Task UntilFlowsAsync(DeliveryLog log)
+    {
+        var target = log.Count + LoadedCluster.MessagesPerSecond;
+        return Eventually.TrueAsync(() => log.Count >= target, () => $"{target} deliveries; there are {log.Count}");
+    }
+
+    private static Task UntilCaughtUpAsync(EmbeddedRocketMQ rocketmq, DeliveryLog log)
+    {
+        var ends = Enumerable.Range(0, 16).ToDictionary(queue => queue, queue => rocketmq.Broker.MaxOffset(SteadyLoad.Topic, queue));
+        return Eventually.TrueAsync(
+            () => log.CountIn(ends) == ends.Values.Sum(), () => $"all {ends.Values.Sum()} messages stored by now are consumed; {log.CountIn(ends)} are");
+    }
+}

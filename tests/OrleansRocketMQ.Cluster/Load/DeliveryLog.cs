@@ -1,0 +1,47 @@
+using System.Collections.Concurrent;
+using OrleansRocketMQ.Embedded;
+
+namespace OrleansRocketMQ.Cluster.Load;
+
+/// <summary>One message as a listener got it.</summary>
+internal readonly record struct LoggedDelivery(MessageQueue Queue, long Offset, string? Key, string Silo, long Time);
+
+/// <summary>Every delivery of a group, in the order in which listeners got them.</summary>
+internal sealed class DeliveryLog
+{
+    private static readonly ConcurrentDictionary<string, DeliveryLog> Logs = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<LoggedDelivery> _deliveries = new();
+    private long _count;
+
+    public long Count => Interlocked.Read(ref _count);
+
+    public static DeliveryLog Of(string group) => Logs.GetOrAdd(group, _ => new());
+
+    public void Add(MessageBatch messages, MessageQueue queue, string silo)
+    {
+        var now = TimeProvider.System.GetTimestamp();
+        foreach (var message in messages)
+        {
+            // A message that came through the retry topic is known by where it was first.
+            _deliveries.Enqueue(new(queue, message.QueueOffset, message.ShardingKey, silo, now));
+        }
+
+        Interlocked.Add(ref _count, messages.Count);
+    }
+
+    public void Add(MessageQueue queue, long offset, string silo)
+    {
+        _deliveries.Enqueue(new(queue, offset, null, silo, TimeProvider.System.GetTimestamp()));
+        Interlocked.Increment(ref _count);
+    }
+
+    /// <summary>How many messages below the given offsets of a broker's queues have come.</summary>
+    public long CountIn(IReadOnlyDictionary<int, long> ends) => _deliveries
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic && delivery.Offset < ends[delivery.Queue.QueueId])
+        .Select(delivery => (delivery.Queue.QueueId, delivery.Offset))
+        .Distinct()
+        .LongCount();
+
+    /// <summary>Compares what listeners got with what brokers have stored.</summary>
+    public Outcome Compare(IEnumerable<EmbeddedBroker> brokers) => Outcome.Of([.. _deliveries.Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)], brokers);
+}

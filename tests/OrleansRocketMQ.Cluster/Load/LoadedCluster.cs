@@ -1,0 +1,112 @@
+using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Statistics;
+using Xunit.Abstractions;
+using InProcessTestCluster = Orleans.TestingHost.InProcessTestCluster;
+
+namespace OrleansRocketMQ.Cluster.Load;
+
+/// <summary>
+/// Silos that consume a steady load, and what a test does to them. Queue grains live in the directory they have in
+/// production; only Orleans' own membership table and transport are those of its test cluster.
+/// </summary>
+internal sealed class LoadedCluster : IAsyncDisposable
+{
+    /// <summary>What the mission asks for at least.</summary>
+    public const int MessagesPerSecond = 5000;
+
+    private static int s_groups;
+    private readonly ITestOutputHelper _output;
+    private readonly SteadyLoad _load;
+
+    private LoadedCluster(EmbeddedRocketMQ rocketmq, TestCluster cluster, string group, ITestOutputHelper output)
+    {
+        RocketMQ = rocketmq;
+        Cluster = cluster;
+        Group = group;
+        _output = output;
+        _load = new SteadyLoad(rocketmq, MessagesPerSecond);
+    }
+
+    public EmbeddedRocketMQ RocketMQ { get; }
+
+    public TestCluster Cluster { get; }
+
+    public InProcessTestCluster Silos => Cluster.Silos;
+
+    public string Group { get; }
+
+    public DeliveryLog Log => DeliveryLog.Of(Group);
+
+    /// <summary>Silos that share the queues, under load; returns when messages flow from every queue.</summary>
+    public static async Task<LoadedCluster> StartAsync<TListener>(
+        ITestOutputHelper output, short silos, int queues = 16, int brokers = 1, Action<ConsumerBuilder>? configure = null)
+        where TListener : IMessageListener
+    {
+        var rocketmq = await EmbeddedRocketMQ.StartAsync();
+        for (var number = 1; number < brokers; number++)
+        {
+            await rocketmq.AddBrokerAsync($"broker-{(char)('a' + number)}");
+        }
+
+        rocketmq.CreateTopic(SteadyLoad.Topic, queues / brokers);
+        var group = $"loaded_{Interlocked.Increment(ref s_groups)}";
+        var cluster = await TestCluster.StartAsync(
+            rocketmq.NameServerAddress,
+            builder => builder.AddConsumer<TListener>(group, consumer =>
+            {
+                consumer.Subscribe(SteadyLoad.Topic).Configure(options => options.ConsumeFromWhere = Configuration.ConsumeFromWhere.FirstOffset);
+                configure?.Invoke(consumer);
+            }),
+            silos);
+        var loaded = new LoadedCluster(rocketmq, cluster, group, output);
+        await loaded.UntilBalancedAsync(silos, queues);
+        await loaded.UntilFlowsAsync();
+        return loaded;
+    }
+
+    /// <summary>Waits until that many silos share that many queues, none with more than one more than another.</summary>
+    public async Task UntilBalancedAsync(int silos, int queues)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        await Eventually.TrueAsync(
+            () => Shares() is var shares && shares.Count == silos && shares.Sum() == queues && shares.Max() - shares.Min() <= 1,
+            () => $"{queues} queues are shared evenly by {silos} silos; they have {string.Join(", ", Shares())}");
+        _output.WriteLine($"{silos} silos balanced after {TimeProvider.System.GetElapsedTime(start).TotalMilliseconds:F0} ms");
+    }
+
+    /// <summary>Waits until another second's worth of the load has been consumed.</summary>
+    public Task UntilFlowsAsync()
+    {
+        var target = Log.Count + MessagesPerSecond;
+        return Eventually.TrueAsync(() => Log.Count >= target, () => $"{target} deliveries; there are {Log.Count}");
+    }
+
+    /// <summary>Ends the load, waits until all of it is consumed and committed, and tells what became of it.</summary>
+    public async Task<Outcome> EndAsync(string what)
+    {
+        await _load.StopAsync();
+        await Eventually.TrueAsync(() => Uncommitted() == 0, () => $"everything is committed; {Uncommitted()} messages are not, {Log.Compare(RocketMQ.Brokers)}");
+        var outcome = Log.Compare(RocketMQ.Brokers);
+        _output.WriteLine($"{what}: {outcome}");
+        return outcome;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _load.DisposeAsync();
+        await Cluster.DisposeAsync();
+        await RocketMQ.DisposeAsync();
+    }
+
+    private IReadOnlyList<int> Shares() =>
+    [
+        .. Silos.GetActiveSilos()
+            .Select(silo => Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQSiloStatus>().Groups.FirstOrDefault(status => status.Group == Group))
+            .Select(status => status?.Queues.Count(queue => queue.Queue.Topic == SteadyLoad.Topic && queue.NextPullOffset >= 0) ?? 0),
+    ];
+
+    private long Uncommitted() => RocketMQ.Brokers.Sum(broker => Enumerable.Range(0, broker.QueueCount(SteadyLoad.Topic))
+        .Sum(queue => broker.MaxOffset(SteadyLoad.Topic, queue) - (broker.CommittedOffset(Group, SteadyLoad.Topic, queue) ?? 0)));
+}
