@@ -39,6 +39,8 @@ public sealed class SecureConsumptionTests : IDisposable
             VipChannel = true,
         });
         test.Embedded.CreateTopic("tenant%orders", 2);
+        // Written once: the silos read it at the same time.
+        var authority = _certificates.WriteAuthority(_folder.Path);
         var failed = new ConcurrentDictionary<string, bool>();
         await using var cluster = await test.ConsumeAsync(
             test.Recorder.Then((messages, _) => failed.TryAdd(TestRocketMQ.Text(messages[0]), true) ? ConsumeResult.ReconsumeLater : ConsumeResult.Success),
@@ -50,7 +52,7 @@ public sealed class SecureConsumptionTests : IDisposable
                 options.Namespace = "tenant";
                 options.VipChannel = true;
                 options.UseTls = true;
-                options.TlsAuthorityFile = _certificates.WriteAuthority(_folder.Path);
+                options.TlsAuthorityFile = authority;
             });
         await using var client = NewClient(test, new RemotingOptions
         {
