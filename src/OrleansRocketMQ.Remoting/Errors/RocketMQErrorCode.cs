@@ -66,6 +66,9 @@ public enum RocketMQErrorCode
     /// <summary>A message could not be sent.</summary>
     Send = 20,
 
+    /// <summary>A connection could not be encrypted, or the other side's certificate is not to be trusted.</summary>
+    Tls = 30,
+
     /// <summary>A topic's name is not allowed.</summary>
     InvalidTopic = 41,
 

@@ -14,7 +14,8 @@ public sealed partial class Producer
         ArgumentNullException.ThrowIfNull(message);
         message.DelayLevel = 0;
         message[MessageProperties.TransactionPrepared] = "true";
-        message[MessageProperties.ProducerGroup] = Options.Group;
+        // Brokers look for the group by this name when they ask back.
+        message[MessageProperties.ProducerGroup] = _client.Names.Wrap(Options.Group);
         return SendAsync(message, cancellationToken);
     }
 

@@ -148,13 +148,14 @@ internal sealed record ClusterSilos(IReadOnlyDictionary<string, SiloAddress> Liv
 {
     /// <param name="membership">What Orleans says.</param>
     /// <param name="leaving">Client ids of silos that have said themselves that they leave.</param>
-    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving)
+    /// <param name="unitName">What the client ids of this cluster end with, if anything.</param>
+    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving, string? unitName)
     {
         var live = new Dictionary<string, SiloAddress>(StringComparer.Ordinal);
         var dead = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in membership.Members.Values)
         {
-            var clientId = ClientIdentity.Of(member.SiloAddress);
+            var clientId = ClientIdentity.Of(member.SiloAddress, unitName);
             if (member.Status == SiloStatus.Active && !leaving.Contains(clientId))
             {
                 live[clientId] = member.SiloAddress;

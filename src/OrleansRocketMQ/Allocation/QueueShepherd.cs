@@ -70,7 +70,7 @@ internal sealed partial class QueueShepherd(
             return consumer.LeaveAsync(AllocationView.Empty, options.ShutdownTimeout);
         }
 
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId]);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
         return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
     }
 
@@ -207,7 +207,7 @@ internal sealed partial class QueueShepherd(
         (_topics, _clientIds) = (topics, clientIds);
         consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
+        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName));
     }
 
     private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
@@ -274,7 +274,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
     {
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
         _strangers.IntersectWith(clientIds);
         if (clientIds.Any(clientId => !cluster.Live.ContainsKey(clientId) && !cluster.Dead.Contains(clientId) && _strangers.Add(clientId)))
         {

@@ -141,6 +141,9 @@ public sealed class ConsumerOptions
     /// <summary>How often progress is told to the brokers. Default 5 s.</summary>
     public TimeSpan PersistInterval { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether the group is of unit mode: one of the sites of a service that spans several. Default false (<c>unitMode</c>).</summary>
+    public bool UnitMode { get; set; }
+
     /// <summary>How long to wait before trying again what failed: a pull, an offset, a hand-back. Default 1 s.</summary>
     public TimeSpan RetryInterval { get; set; } = TimeSpan.FromSeconds(1);
 

@@ -296,6 +296,7 @@ internal sealed partial class GroupConsumer
             _ => ConsumerDataValues.FromLastOffset,
         },
         SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+        UnitMode = Options.UnitMode,
     };
 
     private static partial class Log

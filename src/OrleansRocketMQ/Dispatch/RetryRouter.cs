@@ -144,6 +144,7 @@ internal sealed partial class RetryRouter(
             message.MessageId,
             message.Topic,
             options.MaxReconsumeTimes,
+            options.UnitMode,
             cancellationToken).ConfigureAwait(false);
     }
 
@@ -156,7 +157,7 @@ internal sealed partial class RetryRouter(
         }
 
         copy[MessageProperties.OriginMessageId] = message.OriginMessageId ?? message.MessageId;
-        copy[MessageProperties.RetryTopic] = message.Topic;
+        copy[MessageProperties.RetryTopic] = client.Names.Wrap(message.Topic);
         copy[MessageProperties.ReconsumeTime] = Text(reconsumeTimes + 1);
         copy[MessageProperties.MaxReconsumeTimes] = Text(options.MaxReconsumeTimes);
         copy[MessageProperties.TransactionPrepared] = null;

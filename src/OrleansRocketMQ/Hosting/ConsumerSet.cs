@@ -11,8 +11,8 @@ using OrleansRocketMQ.Dispatch;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>
-/// The consumers of this silo, put together from three places: attributes on listener classes, then code, then
-/// configuration, the later overriding the earlier. Checked when the silo is built.
+/// The consumers of this silo, put together from four places: attributes on listener classes, then code, then
+/// configuration, then the environment's variables, the later overriding the earlier. Checked when the silo is built.
 /// </summary>
 internal sealed partial class ConsumerSet : IConfigurationValidator
 {
@@ -22,6 +22,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     private readonly AllocateStrategies _strategies;
     private readonly RocketMQOptions _options;
     private readonly ILocalSiloDetails _silo;
+    private readonly EnvironmentVariables _environment;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
 
     public ConsumerSet(
@@ -30,11 +31,13 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         AllocateStrategies strategies,
         IOptions<RocketMQOptions> options,
         ILocalSiloDetails silo,
+        EnvironmentVariables environment,
         IConfiguration? configuration = null)
     {
         _silo = silo;
         _listeners = listeners;
         _strategies = strategies;
+        _environment = environment;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
     }
@@ -45,9 +48,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     public void ValidateConfiguration()
     {
         OptionsValidation.Check(_options);
+        ClientSettings.Check(_options);
         foreach (var consumer in All)
         {
-            OptionsValidation.Check(consumer);
+            _environment.Check(consumer);
             if (consumer.NameServer is null)
             {
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
@@ -117,6 +121,11 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             {
                 consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
             }
+        }
+
+        foreach (var consumer in byGroup.Values)
+        {
+            _environment.Apply(consumer);
         }
 
         return [.. byGroup.Values];

@@ -10,7 +10,7 @@ using OrleansRocketMQ.Storage;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>Says in code what a silo consumes.</summary>
-public sealed class RocketMQBuilder
+public sealed class RocketMQBuilder : IDecompressorRegistry
 {
     internal RocketMQBuilder(IServiceCollection services) => Services = services;
 
@@ -28,8 +28,8 @@ public sealed class RocketMQBuilder
     }
 
     /// <summary>
-    /// Registers who decompresses bodies of a type other than zlib (LZ4, ZSTD). Without one such messages count as failed
-    /// and go the way of retry.
+    /// Registers who decompresses bodies of a type other than zlib. Without one such messages count as failed and go the
+    /// way of retry. For LZ4 and ZSTD the package OrleansRocketMQ.Compression has <c>AddLz4AndZstd()</c>.
     /// </summary>
     public RocketMQBuilder AddDecompressor(IMessageDecompressor decompressor)
     {
@@ -77,6 +77,9 @@ public sealed class RocketMQBuilder
         Services.AddSingleton(rooms);
         return this;
     }
+
+    /// <inheritdoc/>
+    void IDecompressorRegistry.Register(IMessageDecompressor decompressor) => AddDecompressor(decompressor);
 
     /// <summary>Adds a consumer group.</summary>
     /// <typeparam name="TListener">The listener: a grain class, or a grain interface that exactly one class implements.</typeparam>

@@ -6,7 +6,6 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Keyed;
@@ -98,8 +97,9 @@ internal sealed class RocketMQSilo(
                 new RocketMQClientOptions
                 {
                     NameServerAddresses = addresses,
-                    ClientId = ClientIdentity.Of(silo.SiloAddress),
-                    Remoting = new RemotingOptions { RequestTimeout = options.Value.RequestTimeout },
+                    ClientId = ClientIdentity.Of(silo.SiloAddress, options.Value.UnitName),
+                    Remoting = ClientSettings.RemotingOf(options.Value),
+                    VipChannel = options.Value.VipChannel,
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
                     DecoderOptions = new MessageDecoderOptions
@@ -169,5 +169,5 @@ internal sealed class RocketMQSilo(
     // Really dead: a silo that leaves still works on its queues.
     private IEnumerable<string> DeadMembers() => membership.CurrentSnapshot.Members.Values
         .Where(member => member.Status == SiloStatus.Dead)
-        .Select(member => ClientIdentity.Of(member.SiloAddress));
+        .Select(member => ClientIdentity.Of(member.SiloAddress, options.Value.UnitName));
 }

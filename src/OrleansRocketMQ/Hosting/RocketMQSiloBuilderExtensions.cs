@@ -39,6 +39,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
             services.AddSingleton<ListenerClasses>();
+            services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();
             services.AddSingleton<IRocketMQConsumers>(provider => provider.GetRequiredService<RocketMQConsumers>());

@@ -37,6 +37,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private readonly ConsumerRegistry _consumers;
     private readonly string _group;
     private readonly TimeSpan _shutdownTimeout;
+    private readonly string? _unitName;
     private readonly SiloAddress _silo;
     private readonly MessageQueue _queue;
     private QueueHandOver? _handOver;
@@ -50,6 +51,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _silo = silo.SiloAddress;
         _shutdownTimeout = options.Value.ShutdownTimeout;
+        _unitName = options.Value.UnitName;
     }
 
     /// <summary>The silo that owns the queue, as this one sees it.</summary>
@@ -57,7 +59,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
     {
-        _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller));
+        _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
         if (_silo.Equals(Owner))
         {
             Start(before: null);

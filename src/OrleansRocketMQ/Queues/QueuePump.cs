@@ -422,7 +422,7 @@ internal sealed partial class QueuePump
             for (var index = 0; index < _pulled.Count; index++)
             {
                 _pulled[index] = _pulled[index].GetProperty(MessageProperties.RetryTopic) is { } topic
-                    ? _pulled[index].WithTopic(topic)
+                    ? _pulled[index].WithTopic(_consumer.Client.Names.Unwrap(topic))
                     : _pulled[index];
             }
         }
