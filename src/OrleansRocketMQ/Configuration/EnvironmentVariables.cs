@@ -29,8 +29,17 @@ internal sealed class EnvironmentVariables(Func<string, string?> read)
         Number("ROCKETMQ_CONSUME_THREAD_MAX", nameof(ConsumerOptions.ConsumeThreadMax), (options, value) => options.ConsumeThreadMax = value),
         Number("ROCKETMQ_CONSUME_BATCH_SIZE", nameof(ConsumerOptions.ConsumeBatchSize), (options, value) => options.ConsumeBatchSize = value),
         Number("ROCKETMQ_PULL_BATCH_SIZE", nameof(ConsumerOptions.PullBatchSize), (options, value) => options.PullBatchSize = value),
+        Time("ROCKETMQ_CONSUME_TIMEOUT", nameof(ConsumerOptions.ConsumeTimeout), "min", (options, value) => options.ConsumeTimeout = value),
+        Choice<MessageModel>("ROCKETMQ_MESSAGE_MODEL", nameof(ConsumerOptions.MessageModel), (options, value) => options.MessageModel = value),
+        new("ROCKETMQ_ALLOCATE_STRATEGY", nameof(ConsumerOptions.AllocateStrategy), "a strategy's name", SetStrategy),
         Choice<ConsumeFromWhere>("ROCKETMQ_CONSUME_FROM_WHERE", nameof(ConsumerOptions.ConsumeFromWhere), (options, value) => options.ConsumeFromWhere = value),
         Time("ROCKETMQ_PERSIST_INTERVAL", nameof(ConsumerOptions.PersistInterval), "ms", (options, value) => options.PersistInterval = value),
+        Number("ROCKETMQ_MAX_CACHE_COUNT_PER_QUEUE", nameof(ConsumerOptions.MaxCachedMessagesPerQueue), (options, value) => options.MaxCachedMessagesPerQueue = value),
+        Number("ROCKETMQ_MAX_CACHE_SIZE_PER_QUEUE", nameof(ConsumerOptions.MaxCachedBytesPerQueue), (options, value) => options.MaxCachedBytesPerQueue = value * 1024L * 1024),
+        new("ROCKETMQ_ENABLE_AUTO_RECOVERY", nameof(ConsumerOptions.AutoRecovery), "true or false", SetAutoRecovery),
+        Number("ROCKETMQ_MAX_RETRY_TIMES", nameof(ConsumerOptions.MaxRetryTimes), (options, value) => options.MaxRetryTimes = value),
+        Time("ROCKETMQ_SUSPEND_CURRENT_QUEUE_TIME_MILLIS", nameof(ConsumerOptions.SuspendCurrentQueueTime), "ms", (options, value) => options.SuspendCurrentQueueTime = value),
+        Time("ROCKETMQ_LOCK_EXPIRE_TIME", nameof(ConsumerOptions.LockExpiry), "s", (options, value) => options.LockExpiry = value),
     ];
 
     /// <summary>The variable's value, or null when it is not set.</summary>
@@ -67,6 +76,22 @@ internal sealed class EnvironmentVariables(Func<string, string?> read)
 
             throw;
         }
+    }
+
+    /// <summary>Sets what all consumers of the silo share.</summary>
+    public void Apply(RocketMQOptions options) => options.OffsetStorePath = this["ROCKETMQ_OFFSET_STORE_PATH"] ?? options.OffsetStorePath;
+
+    private static bool SetStrategy(ConsumerOptions options, string text)
+    {
+        options.AllocateStrategy = text;
+        return true;
+    }
+
+    private static bool SetAutoRecovery(ConsumerOptions options, string text)
+    {
+        var good = bool.TryParse(text, out var value);
+        options.AutoRecovery = good ? value : options.AutoRecovery;
+        return good;
     }
 
     private static EnvironmentVariable Number(string name, string option, Action<ConsumerOptions, int> set) => new(name, option, "a whole number", (options, text) =>
