@@ -18,9 +18,6 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed partial class QueuePump
 {
-    private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan MostRetryWait = TimeSpan.FromSeconds(3);
-
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
@@ -30,23 +27,20 @@ internal sealed partial class QueuePump
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
-    private readonly SemaphoreSlim _commitTurn = new(1, 1);
+    private readonly QueueCommits _commits;
+    private readonly QueueRecovery _recovery;
     private readonly QueueLock? _lock;
     private QueueTenure _tenure;
     private readonly QueueProgress? _before;
     private Subscription _subscription;
     private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
-    private long _committed = -1;
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
     private long _lastPulledAt;
     private long _lastConsumedAt;
-    private Exception? _lastError;
-    private volatile TaskCompletionSource? _halted;
     private Task? _stopped;
-    private bool _left;
 
     /// <param name="queue">The queue.</param>
     /// <param name="consumer">Its group.</param>
@@ -64,6 +58,8 @@ internal sealed partial class QueuePump
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
+        _commits = new QueueCommits(queue, consumer.Offsets);
+        _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
         Statistics = consumer.Statistics.Open(queue);
@@ -90,7 +86,7 @@ internal sealed partial class QueuePump
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
-    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > Volatile.Read(ref _committed));
+    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -130,10 +126,10 @@ internal sealed partial class QueuePump
         }
     }
 
-    public void Fail(Exception exception) => _lastError = exception;
+    public void Fail(Exception exception) => _recovery.LastError = exception;
 
     /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
-    public void Recover() => _halted?.TrySetResult();
+    public void Recover() => _recovery.GoOn();
 
     /// <summary>
     /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
@@ -149,13 +145,13 @@ internal sealed partial class QueuePump
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
+    public Task CommitAsync() => _commits.CommitAsync(Committable);
 
     public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
         Queue = Queue,
         Owner = _consumer.Client.ClientId,
-        CommittedOffset = Volatile.Read(ref _committed),
+        CommittedOffset = _commits.Committed,
         Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
         NextPullOffset = _nextOffset,
         MaxOffset = _maxOffset,
@@ -166,43 +162,17 @@ internal sealed partial class QueuePump
         CachedMaxOffset = Runs.Window.MaxOffset,
         LastPulledAt = Moment(ref _lastPulledAt),
         LastConsumedAt = Moment(ref _lastConsumedAt),
-        LastError = _lastError?.Message ?? string.Empty,
+        LastError = _recovery.LastError?.Message ?? string.Empty,
         IsPaused = Runs.Gate.IsPaused,
-        HasFailed = _halted is not null,
+        HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
     });
 
-    // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
-    private async Task CommitNowAsync(bool evenIfKnown)
-    {
-        var watermark = _nextOffset < 0 || !Tenure.IsValid ? -1 : Runs.Window.Watermark;
-        if (_left || watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
-        {
-            return;
-        }
-
-        _consumer.Offsets.Update(Queue, watermark, increaseOnly: true);
-        await _consumer.Offsets.PersistAsync(Queue).ConfigureAwait(false);
-        NoteCommitted(watermark);
-    }
-
-    /// <summary>Offsets are told one after the other, so that an old one never overtakes a new one, which may be lower.</summary>
-    private async Task InTurnAsync(Func<Task> tell, CancellationToken cancellationToken)
-    {
-        await _commitTurn.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await tell().ConfigureAwait(false);
-        }
-        finally
-        {
-            _commitTurn.Release();
-        }
-    }
+    // Nothing is known before the first pull, and nothing counts that was done without the lock.
+    private long Committable() => _nextOffset < 0 || !Tenure.IsValid ? -1 : Runs.Window.Watermark;
 
     private async Task PumpAsync()
     {
-        var failures = 0;
         while (!_stopping.IsCancellationRequested)
         {
             try
@@ -224,8 +194,7 @@ internal sealed partial class QueuePump
 
                 await _gauge.WaitForRoomAsync(_tenure.Pulling).ConfigureAwait(false);
                 await PullOnceAsync().ConfigureAwait(false);
-                failures = 0;
-                _lastError = null;
+                _recovery.Succeeded();
                 if (Options.PullInterval > TimeSpan.Zero)
                 {
                     await Task.Delay(Options.PullInterval, _time, _stopping.Token).ConfigureAwait(false);
@@ -241,7 +210,9 @@ internal sealed partial class QueuePump
             }
             catch (Exception exception)
             {
-                failures = await RecoverAsync(exception, failures + 1).ConfigureAwait(false);
+                _pulled.Clear();
+                _brokerId = BrokerData.MasterId;
+                await _recovery.AfterAsync(exception).ConfigureAwait(false);
             }
         }
     }
@@ -252,13 +223,11 @@ internal sealed partial class QueuePump
     /// </summary>
     private async Task TakeLockAsync()
     {
-        await InTurnAsync(
+        await _commits.ForgetAsync(
             () =>
             {
                 _nextOffset = -1;
-                Volatile.Write(ref _committed, -1);
                 Runs.Restart(new ProcessQueue(0, _holdings));
-                return Task.CompletedTask;
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
@@ -332,8 +301,7 @@ internal sealed partial class QueuePump
         {
             MaxMessages = _gauge.MessagesPerPull,
             MaxBytes = _gauge.MaxBytesPerPull,
-            // A slave keeps no offsets; what is told to it is lost.
-            CommitOffset = _consumer.Offsets.IsAtBroker && !broker.IsSlave && watermark > _committed ? watermark : 0,
+            CommitOffset = _commits.Carry(watermark, broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
             SubVersion = subscription.Data.SubVersion,
@@ -344,12 +312,7 @@ internal sealed partial class QueuePump
             return;
         }
 
-        if (request.CommitOffset > 0)
-        {
-            _consumer.Offsets.Update(Queue, request.CommitOffset, increaseOnly: true);
-            NoteCommitted(request.CommitOffset);
-        }
-
+        _commits.CarriedOver();
         Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
         _maxOffset = result.MaxOffset;
@@ -443,86 +406,14 @@ internal sealed partial class QueuePump
             await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
         }
 
-        await InTurnAsync(
-            async () =>
+        await _commits.MoveAsync(
+            offset,
+            () =>
             {
-                _consumer.Offsets.Update(Queue, offset, increaseOnly: false);
-                await _consumer.Offsets.PersistAsync(Queue).ConfigureAwait(false);
                 Runs.Restart(new ProcessQueue(offset, _holdings));
-                Volatile.Write(ref _committed, offset);
                 _nextOffset = offset;
             },
             _stopping.Token).ConfigureAwait(false);
-    }
-
-    /// <summary>Prepares the next attempt after a failure, and tells how many failures there have been on end.</summary>
-    private async Task<int> RecoverAsync(Exception failure, int failures)
-    {
-        _pulled.Clear();
-        _lastError = failure;
-        _brokerId = BrokerData.MasterId;
-        var exception = failure is MessagePullException or OffsetFetchException ? failure.InnerException! : failure;
-        var wait = Backoff.Next(failures, Options.RetryInterval, MostRetryWait);
-        if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
-        {
-            wait = BrokerBusyWait;
-        }
-        else if (!Options.AutoRecovery && failures >= Options.MaxRetryTimes)
-        {
-            await HaltAsync(failures).ConfigureAwait(false);
-            return 0;
-        }
-        else
-        {
-            Log.PullFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, wait, exception.Message);
-        }
-
-        try
-        {
-            if (exception is BrokerResponseException
-                {
-                    ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
-                })
-            {
-                // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
-                await _consumer.Client.HeartbeatAsync(_stopping.Token).ConfigureAwait(false);
-            }
-
-            await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
-        }
-        catch (Exception second)
-        {
-            // Nobody but this loop would ever pull again.
-            Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
-            await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
-        }
-
-        return failures;
-    }
-
-    /// <summary>Pulls no more until somebody lets the queue go on, or it stops. What it holds is consumed meanwhile.</summary>
-    private async Task HaltAsync(int failures)
-    {
-        var halted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _halted = halted;
-        Log.Halts(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, failures, _lastError);
-        try
-        {
-            await halted.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
-            Log.GoesOn(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
-        }
-        finally
-        {
-            _halted = null;
-        }
     }
 
     private async Task StopOnceAsync(TimeSpan budget)
@@ -540,20 +431,7 @@ internal sealed partial class QueuePump
 
         try
         {
-            await InTurnAsync(
-                async () =>
-                {
-                    try
-                    {
-                        await CommitNowAsync(evenIfKnown: true).ConfigureAwait(false);
-                    }
-                    finally
-                    {
-                        // From now on the queue may be another member's.
-                        _left = true;
-                    }
-                },
-                CancellationToken.None).ConfigureAwait(false);
+            await _commits.LeaveAsync(Committable).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
@@ -580,16 +458,6 @@ internal sealed partial class QueuePump
         _consumer.Statistics.Close(Queue);
     }
 
-    private void NoteCommitted(long offset)
-    {
-        // The pull loop and the periodic commit both report here; the higher one stays.
-        long known;
-        while ((known = Volatile.Read(ref _committed)) < offset)
-        {
-            Interlocked.CompareExchange(ref _committed, offset, known);
-        }
-    }
-
     private string MasterAddress() => _consumer.Client.Routes.FindAddress(Queue.BrokerName)?.Address ?? throw NoBroker();
 
     private BrokerNotAvailableException NoBroker() => new($"No address of broker '{Queue.BrokerName}' is known for queue {Queue}.");
@@ -602,9 +470,6 @@ internal sealed partial class QueuePump
         [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
         public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
-        [LoggerMessage(133, LogLevel.Warning, "Group {Group} could not pull {Topic} {Broker}/{QueueId}, next attempt in {Wait}: {Reason}")]
-        public static partial void PullFailed(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
-
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
 
@@ -613,17 +478,5 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
         public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
-
-        [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
-        public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
-
-        [LoggerMessage(139, LogLevel.Error, "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; resume it to go on")]
-        public static partial void Halts(ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);
-
-        [LoggerMessage(140, LogLevel.Information, "Group {Group} goes on pulling {Topic} {Broker}/{QueueId}")]
-        public static partial void GoesOn(ILogger logger, string group, string topic, string broker, int queueId);
-
-        [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
-        public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
     }
 }

@@ -224,4 +224,24 @@ public sealed class ConsumerSetTests
 
     private static IEnumerable<KeyValuePair<string, string?>> Settings(params (string Key, string? Value)[] settings)
         => settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value));
+
+    [Fact]
+    public void A_silo_with_a_random_name_cannot_broadcast()
+    {
+        Action<RocketMQBuilder> broadcasting = builder => builder.AddConsumer<ScriptedListener>(
+            "g", consumer => consumer.Subscribe("t").Configure(options => options.MessageModel = MessageModel.Broadcasting));
+
+        Assert.Equal("Orleans:Name", Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(broadcasting, name: "Silo_0a1b2")).Field);
+        using var named = BuiltSilo.With(broadcasting, name: "silo-1");
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.FirstOffset)]
+    [InlineData(ConsumeFromWhere.MinOffset)]
+    [InlineData(ConsumeFromWhere.Timestamp)]
+    public void Skipping_history_goes_only_with_beginning_at_the_end(ConsumeFromWhere where)
+        => Assert.Equal("RocketMQ:Consumers:g:SkipHistory", Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(builder => builder
+            .AddConsumer<ScriptedListener>("g", consumer => consumer
+                .Subscribe("t")
+                .Configure(options => (options.SkipHistory, options.ConsumeFromWhere) = (true, where))))).Field);
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.Hosting;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
@@ -25,9 +26,9 @@ internal sealed class BuiltSilo : IDisposable
     public IAllocateStrategy StrategyOf(string group) => _host.Services.GetRequiredService<AllocateStrategies>().Resolve(Consumer(group));
 
     /// <exception cref="RocketMQConfigurationException">As a silo would throw at its start.</exception>
-    public static BuiltSilo With(Action<RocketMQBuilder>? code = null, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool declared = false, IReadOnlyDictionary<string, string>? environment = null)
+    public static BuiltSilo With(Action<RocketMQBuilder>? code = null, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool declared = false, IReadOnlyDictionary<string, string>? environment = null, string name = "built")
     {
-        var silo = new BuiltSilo(Build(code, settings, declared, environment));
+        var silo = new BuiltSilo(Build(code, settings, declared, environment, name));
         try
         {
             silo._host.Services.GetRequiredService<ConsumerSet>().ValidateConfiguration();
@@ -41,7 +42,7 @@ internal sealed class BuiltSilo : IDisposable
     }
 
     /// <summary>A host whose silo has not been asked for anything yet.</summary>
-    public static IHost Build(Action<RocketMQBuilder>? code, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool declared = false, IReadOnlyDictionary<string, string>? environment = null)
+    public static IHost Build(Action<RocketMQBuilder>? code, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool declared = false, IReadOnlyDictionary<string, string>? environment = null, string name = "built")
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection([new("RocketMQ:NameServer", "127.0.0.1:9876")]);
@@ -49,6 +50,7 @@ internal sealed class BuiltSilo : IDisposable
         builder.UseOrleans(silo =>
         {
             silo.UseLocalhostClustering();
+            silo.Configure<SiloOptions>(options => options.SiloName = name);
             // Not that of the machine the tests happen to run on.
             silo.Services.AddSingleton(new EnvironmentVariables(name => environment?.GetValueOrDefault(name)));
             silo.AddRocketMQ(code);

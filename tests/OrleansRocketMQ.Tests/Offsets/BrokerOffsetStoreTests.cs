@@ -14,6 +14,12 @@ public sealed class BrokerOffsetStoreTests : OffsetStoreContract
     {
         _rocketmq = await TestRocketMQ.StartAsync();
         await _rocketmq.Client.Routes.GetAsync(TestRocketMQ.Topic);
+
+        // A broker keeps offsets only of groups it has heard of.
+        var group = _rocketmq.MyGroup;
+        _rocketmq.Client.RegisterConsumer(
+            group, () => new ConsumerData { GroupName = group, SubscriptionDataSet = [SubscriptionData.From(TestRocketMQ.Topic, MessageSelector.All, 1)] }, [TestRocketMQ.Topic]);
+        await _rocketmq.Client.HeartbeatAsync();
     }
 
     public override async Task DisposeAsync() => await _rocketmq!.DisposeAsync();

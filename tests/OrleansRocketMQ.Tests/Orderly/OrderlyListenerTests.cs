@@ -178,19 +178,31 @@ public sealed class OrderlyListenerTests
         Assert.Contains("without [StatelessWorker]", error.Expected, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task The_storage_of_our_name_is_taken_before_the_default_one_and_none_is_no_error()
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    public void The_storage_of_our_name_is_taken_then_the_default_one_then_memory(bool hasDefault, bool hasOurs)
     {
         var ours = new KeptStorage();
         var theirs = new KeptStorage();
+        using var host = BuiltSilo.Build(builder =>
+        {
+            if (hasDefault)
+            {
+                builder.Services.AddKeyedSingleton<IGrainStorage>("Default", theirs);
+            }
 
-        await using var none = new ServiceCollection().BuildServiceProvider();
-        await using var one = new ServiceCollection().AddKeyedSingleton<IGrainStorage>("Default", theirs).BuildServiceProvider();
-        await using var both = new ServiceCollection().AddKeyedSingleton<IGrainStorage>("Default", theirs).AddKeyedSingleton<IGrainStorage>("RocketMQ", ours).BuildServiceProvider();
+            if (hasOurs)
+            {
+                builder.Services.AddKeyedSingleton<IGrainStorage>("RocketMQ", ours);
+            }
+        });
 
-        Assert.Null(StateStorage.Find(none));
-        Assert.Same(theirs, StateStorage.Find(one));
-        Assert.Same(ours, StateStorage.Find(both));
+        var found = StateStorage.Find(host.Services);
+
+        Assert.Equal(hasOurs, ReferenceEquals(found, ours));
+        Assert.Equal(hasDefault && !hasOurs, ReferenceEquals(found, theirs));
     }
 
     private static async Task<bool> AllAreNearAsync(TestRocketMQ rocketmq, TestCluster cluster)
