@@ -24,9 +24,6 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
     /// <summary>Whether the queue has not begun anew since it was last asked.</summary>
     public bool IsCurrent => ReferenceEquals(runs.Window, _window);
 
-    /// <summary>Whether <see cref="TakeFree"/> may find something.</summary>
-    public bool MayHaveMore => _back.Count > 0 || runs.Waiting > 0;
-
     /// <summary>
     /// Forgets everything when the queue has begun anew, at another offset or under another lock; true when it has. A
     /// message of an earlier window counts for nothing any more.

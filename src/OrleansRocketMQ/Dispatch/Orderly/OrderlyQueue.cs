@@ -148,11 +148,13 @@ internal sealed partial class OrderlyQueue
             await _failures.BeginAsync(offset).ConfigureAwait(false);
         }
 
+        // One moment for all questions: what is due a little later must be waited for, not overlooked.
+        var now = Now;
         var parked = _backlog.Parked.First;
-        var parkedIsDue = parked is not null && parked.Due <= Now;
+        var parkedIsDue = parked is not null && parked.Due <= now;
         if (!parkedIsDue || _lastWasParked)
         {
-            var range = _resumeAt <= Now ? _backlog.TakeFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
+            var range = _resumeAt <= now ? _backlog.TakeFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
             if (!range.IsEmpty)
             {
                 _lastWasParked = false;
@@ -168,13 +170,12 @@ internal sealed partial class OrderlyQueue
         }
         else if (_backlog.IsCurrent)
         {
-            await WaitAsync(UntilDue(parked)).ConfigureAwait(false);
+            await WaitAsync(UntilDue(parked, now)).ConfigureAwait(false);
         }
     }
 
-    private TimeSpan? UntilDue(ParkedKey? parked)
+    private TimeSpan? UntilDue(ParkedKey? parked, TimeSpan now)
     {
-        var now = Now;
         TimeSpan? resumes = _resumeAt > now ? _resumeAt - now : null;
         TimeSpan? unparks = parked is not null ? parked.Due - now : null;
         return resumes < unparks ? resumes : unparks ?? resumes;
