@@ -1,4 +1,6 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.SiloHost.Demo;
 using OrleansRocketMQ.SiloHost.Terminal;
 
@@ -64,7 +66,7 @@ internal static class SiloApplication
     }
 
     // In memory unless a folder is named: then progress of broadcasting groups and failure counts outlive the host.
-    private static void KeepState(RocketMQBuilder rocketmq, IConfiguration configuration)
+    private static void KeepState(RocketMQBuilder rocketmq, ConfigurationManager configuration)
     {
         if (configuration[$"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.OffsetStorePath)}"] is not null
             || Environment.GetEnvironmentVariable("ROCKETMQ_OFFSET_STORE_PATH") is not null)

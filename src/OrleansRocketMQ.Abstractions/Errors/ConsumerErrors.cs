@@ -4,6 +4,10 @@ namespace OrleansRocketMQ;
 public sealed class ConsumerStartException(string group, string reason, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.Start, $"The consumer of group '{group}' could not be started: {reason}", innerException);
 
+/// <summary>A consumer has stopped, but not as it should: listeners did not end in time. What they had comes again.</summary>
+public sealed class ConsumerShutdownException(string group, string reason, Exception? innerException = null)
+    : RocketMQException(RocketMQErrorCode.Shutdown, $"The consumer of group '{group}' did not stop well: {reason}", innerException);
+
 /// <summary>The operation is not allowed in the consumer's present state.</summary>
 public sealed class ConsumerStateException(string group, string state, string operation)
     : RocketMQException(RocketMQErrorCode.State, $"The consumer of group '{group}' is {state}; it cannot {operation}.");

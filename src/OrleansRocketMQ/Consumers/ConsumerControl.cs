@@ -93,7 +93,15 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
         return InTurnAsync(StartInTurnAsync, cancellationToken);
     }
 
-    public Task StopAsync(CancellationToken cancellationToken = default) => InTurnAsync(_ => StopInTurnAsync(), cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken = default) => InTurnAsync(
+        async _ =>
+        {
+            if (await StopInTurnAsync().ConfigureAwait(false) is > 0 and var abandoned)
+            {
+                throw new ConsumerShutdownException(Group, $"listeners did not finish {abandoned} messages in time; they come again");
+            }
+        },
+        cancellationToken);
 
     public Task RestartAsync(CancellationToken cancellationToken = default)
     {
@@ -175,6 +183,10 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
             State = ConsumerState.Running;
             Log.Started(logger, Group);
         }
+        catch (Exception exception) when (exception is not (OperationCanceledException or RocketMQException))
+        {
+            throw new ConsumerStartException(Group, exception.Message, exception);
+        }
         finally
         {
             if (_run is null)
@@ -184,19 +196,20 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
         }
     }
 
-    private async Task StopInTurnAsync()
+    private async Task<int> StopInTurnAsync()
     {
         if (_run is not { } run || _closing.IsCancellationRequested)
         {
-            return;
+            return 0;
         }
 
         State = ConsumerState.Stopping;
-        await run.DrainAsync().ConfigureAwait(false);
+        var abandoned = await run.DrainAsync().ConfigureAwait(false);
         await run.LeaveAsync().ConfigureAwait(false);
         _run = null;
         State = ConsumerState.Stopped;
         Log.Stopped(logger, Group);
+        return abandoned;
     }
 
     private async Task AutoStartAsync()

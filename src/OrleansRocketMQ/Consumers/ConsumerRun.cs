@@ -33,8 +33,10 @@ internal sealed partial class ConsumerRun(
     }
 
     /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>
-    public async Task DrainAsync()
+    /// <returns>Messages listeners did not finish in time.</returns>
+    public async Task<int> DrainAsync()
     {
+        var queues = consumer.Pumps.Values.ToArray();
         subscriptions.Changed -= OnChanged;
         subscriptions.Client = null;
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -52,6 +54,7 @@ internal sealed partial class ConsumerRun(
 
         await consumer.StopAsync(options.ShutdownTimeout).ConfigureAwait(false);
         await agent.StopAsync().ConfigureAwait(false);
+        return queues.Sum(queue => queue.Abandoned);
     }
 
     /// <summary>Tells the brokers that this silo is no member any more.</summary>

@@ -88,6 +88,9 @@ internal sealed partial class QueuePump
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
     public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
 
+    /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
+    public int Abandoned { get; private set; }
+
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
@@ -426,6 +429,7 @@ internal sealed partial class QueuePump
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
+            Abandoned = Runs.InFlight;
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 

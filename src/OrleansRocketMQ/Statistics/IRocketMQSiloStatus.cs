@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Offsets;
 
 namespace OrleansRocketMQ.Statistics;
 
@@ -41,6 +42,9 @@ public sealed record SiloGroupStatus
 
     /// <summary>Bytes of messages that all groups of this silo hold together; see <c>RocketMQOptions.MaxCachedBytes</c>.</summary>
     public long SiloCachedBytes { get; init; }
+
+    /// <summary>What keeping the group's progress took.</summary>
+    public OffsetStoreFigures Offsets { get; init; } = new();
 
     /// <summary>The queues that run on this silo.</summary>
     public IReadOnlyList<QueueStatus> Queues { get; init; } = [];
@@ -86,6 +90,7 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
             LateResults = consumer.Statistics.LateResults,
             Rebalances = consumer.Statistics.Rebalances,
             Uptime = consumer.Statistics.Uptime,
+            Offsets = consumer.Offsets.Metrics.Snapshot(),
             SiloCachedBytes = consumer.Budgets.SiloBytes.Used,
             Queues = queues,
             // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.

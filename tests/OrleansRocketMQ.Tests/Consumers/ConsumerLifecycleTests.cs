@@ -55,6 +55,48 @@ public sealed class ConsumerLifecycleTests
     }
 
     [Fact]
+    public async Task A_stop_that_leaves_messages_unfinished_says_so_and_they_come_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var calls = 0;
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, token) =>
+            {
+                if (Interlocked.Increment(ref calls) == 1)
+                {
+                    await Task.Delay(Timeout.Infinite, token);
+                }
+
+                rocketmq.Recorder.Record(messages, context);
+                return ConsumeResult.Success;
+            },
+            setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        await rocketmq.SendAsync(1);
+        await Eventually.TrueAsync(() => Volatile.Read(ref calls) == 1, "the listener has the message");
+
+        var error = await Assert.ThrowsAsync<ConsumerShutdownException>(() => consumer.StopAsync());
+
+        Assert.Equal(RocketMQErrorCode.Shutdown, error.Code);
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+        await consumer.StartAsync();
+        await rocketmq.UntilAllCameAsync(1);
+    }
+
+    [Fact]
+    public async Task What_keeping_offsets_takes_is_told()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync();
+        await rocketmq.SendAsync(20);
+        await rocketmq.UntilCommittedAsync(20);
+
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup)[0].Offsets is { Loaded: >= 4, LoadsFailed: 0, PersistsFailed: 0 },
+            () => $"a load of each queue is counted: {cluster.StatusOf(rocketmq.MyGroup)[0].Offsets}");
+    }
+
+    [Fact]
     public async Task A_consumer_without_a_listener_cannot_start()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
