@@ -2,6 +2,7 @@ using System.Text;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Support;
+using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Tests;
 

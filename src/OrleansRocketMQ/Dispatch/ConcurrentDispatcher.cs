@@ -24,6 +24,9 @@ internal sealed partial class ConcurrentDispatcher(
     // thread its grain needs for that, or its silo does not answer.
     private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
+    // Five times what a run may take: not before something is really slow.
+    private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
+
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
     private int _replaced;
@@ -63,12 +66,12 @@ internal sealed partial class ConcurrentDispatcher(
             return listener;
         }
 
+        var share = new RunShare();
         ListenerRunResult result;
         try
         {
-            var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout);
-            result = await listener.RunAsync(run, queue.ListenerToken).AsTask()
-                .WaitAsync(RunLength.Limit + options.ConsumeTimeout + RunnerGrace, time, queue.ListenerToken).ConfigureAwait(false);
+            result = await RunAsync(queue, range, listener, share).ConfigureAwait(false);
+            range = LeftOf(range, share);
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
@@ -79,6 +82,7 @@ internal sealed partial class ConcurrentDispatcher(
         {
             // Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain
             // that is stuck takes no more calls; the slot goes on with another one.
+            range = LeftOf(range, share);
             Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
             queue.Statistics.CountTimedOut(range.Messages.Count);
             await SettleAsync(
@@ -92,6 +96,7 @@ internal sealed partial class ConcurrentDispatcher(
         {
             // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The
             // messages have not been judged, so they do not go to the retry topic; they stay here and are tried again.
+            range = LeftOf(range, share);
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
             ReturnLater(queue, range, options.RetryInterval);
@@ -116,6 +121,37 @@ internal sealed partial class ConcurrentDispatcher(
 
     private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
         => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+
+    /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
+    private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
+    {
+        var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
+        var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
+        for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
+        {
+            try
+            {
+                return await call.WaitAsync(patience, time, queue.ListenerToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (!call.IsCompleted)
+            {
+                if (!share.TryReclaim())
+                {
+                    continue;
+                }
+
+                var left = share.Left!.Value;
+                queue.Runs.Return(range.Slice(left, range.Messages.Count - left));
+                Signal(queue);
+                break;
+            }
+        }
+
+        return await call.WaitAsync(longest, time, queue.ListenerToken).ConfigureAwait(false);
+    }
+
+    private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share) => share.Left is { } left ? range.Slice(0, left) : range;
 
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
     private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)

@@ -44,6 +44,10 @@ internal sealed record ListenerRun(
     /// <summary>How often the first message has failed beside what it tells itself.</summary>
     [Id(21)]
     public int Failures { get; init; }
+
+    /// <summary>Lets the dispatcher take back what has not begun; does not travel, so only a listener on the same silo has it.</summary>
+    [field: NonSerialized]
+    public RunShare? Share { get; init; }
 }
 
 /// <summary>What became of a run.</summary>

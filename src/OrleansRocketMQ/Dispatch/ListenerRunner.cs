@@ -121,6 +121,11 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         do
         {
             var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
+            {
+                break;
+            }
+
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;

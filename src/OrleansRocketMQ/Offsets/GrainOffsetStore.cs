@@ -23,19 +23,9 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
 
     public async ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken)
     {
-        if (mode != OffsetReadMode.Store)
+        if (_table.Answers(queue, mode, Metrics, out var answer))
         {
-            if (_table.TryGet(queue, out var known))
-            {
-                Metrics.CountHit();
-                return known;
-            }
-
-            Metrics.CountMiss();
-            if (mode == OffsetReadMode.Memory)
-            {
-                return null;
-            }
+            return answer;
         }
 
         var state = new GrainState<StoredOffset>();

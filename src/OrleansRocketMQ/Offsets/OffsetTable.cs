@@ -7,6 +7,26 @@ internal sealed class OffsetTable
 {
     private readonly ConcurrentDictionary<MessageQueue, long> _offsets = new();
 
+    /// <summary>Whether memory is to answer a read, and what it says; otherwise the store must be asked.</summary>
+    public bool Answers(MessageQueue queue, OffsetReadMode mode, OffsetStoreMetrics metrics, out long? answer)
+    {
+        answer = null;
+        if (mode == OffsetReadMode.Store)
+        {
+            return false;
+        }
+
+        if (TryGet(queue, out var known))
+        {
+            metrics.CountHit();
+            answer = known;
+            return true;
+        }
+
+        metrics.CountMiss();
+        return mode == OffsetReadMode.Memory;
+    }
+
     public bool TryGet(MessageQueue queue, out long offset) => _offsets.TryGetValue(queue, out offset);
 
     public void Update(MessageQueue queue, long offset, bool increaseOnly) => _offsets.AddOrUpdate(

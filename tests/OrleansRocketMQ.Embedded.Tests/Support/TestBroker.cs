@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Tests.Support;
 

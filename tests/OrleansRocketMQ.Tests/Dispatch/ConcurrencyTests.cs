@@ -79,4 +79,32 @@ public sealed class ConcurrencyTests
             Interlocked.CompareExchange(ref place, value, known);
         }
     }
+
+    [Fact]
+    public async Task One_slow_message_does_not_hold_up_those_that_were_handed_out_with_it()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var release = new TaskCompletionSource();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, cancellationToken) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                if (TestRocketMQ.Text(messages[0]) == "1000")
+                {
+                    await release.Task.WaitAsync(cancellationToken);
+                }
+
+                return ConsumeResult.Success;
+            });
+
+        // Fast ones first, so that runs have become long.
+        await rocketmq.SendAsync(1000);
+        await rocketmq.UntilAllCameAsync(1000);
+        await rocketmq.SendAsync(300, first: 1000);
+
+        await rocketmq.UntilAllCameAsync(1300);
+        release.SetResult();
+        await rocketmq.UntilCommittedAsync(1300);
+        Assert.Equal(1300, rocketmq.Recorder.Count);
+    }
 }

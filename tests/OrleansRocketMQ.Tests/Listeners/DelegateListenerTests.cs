@@ -58,7 +58,11 @@ public sealed class DelegateListenerTests
         await rocketmq.SendAsync(16);
         await using var cluster = await StartAsync(rocketmq, consumer => consumer.Configure(options => options.ConsumeBatchSize = 4).HandleBatch((messages, context, _) =>
         {
-            sizes.Add(messages.Count);
+            if (context.ReconsumeTimes == 0)
+            {
+                sizes.Add(messages.Count);
+            }
+
             foreach (var message in messages)
             {
                 _bodies.Add(TestRocketMQ.Text(message));
@@ -68,7 +72,7 @@ public sealed class DelegateListenerTests
             return ValueTask.FromResult(ConsumeResult.Success);
         }));
 
-        await Eventually.TrueAsync(() => _bodies.Count >= 16 + sizes.Count(size => size == 4), "each batch's last message comes again");
+        await Eventually.TrueAsync(() => _bodies.Count >= 16 + sizes.Count, "each batch's last message comes again");
         Assert.Contains(4, sizes);
         Assert.Equal(TestRocketMQ.Numbers(16), _bodies.Distinct().Order());
     }

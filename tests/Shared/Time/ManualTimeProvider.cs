@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Tests.Infrastructure;
+namespace OrleansRocketMQ.Testing;
 
 /// <summary>A clock that stands still until told to go on; timers run on the thread that tells it.</summary>
 internal sealed class ManualTimeProvider : TimeProvider
