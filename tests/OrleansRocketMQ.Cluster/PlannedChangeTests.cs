@@ -74,7 +74,9 @@ public sealed class PlannedChangeTests(ITestOutputHelper output)
         await JoinAndStopAsync(loaded);
 
         var outcome = await loaded.EndAsync("key-ordered, a silo joined and another stopped");
-        AssertPerfect(outcome);
+
+        // The grains of keys move when their silo stops, and Orleans may lose the answer to a call then; such a run comes again.
+        Assert.Equal(0, outcome.Lost);
         Assert.Equal(0, outcome.KeyDisorder);
     }
 

@@ -305,22 +305,17 @@ internal sealed partial class QueueShepherd(
 
     private Task ReleaseOthersAsync(AllocationView view, long began) => Task.WhenAll(consumer.Pumps.Values
         .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId && pump.StartedAt < began && !AwaitsItsBroker(pump, view))
-        .Select(pump => ReleaseAsync(pump, view)));
+        .Select(ReleaseAsync));
 
     // A queue nobody owns has vanished from the routes, with its broker most likely. While that owes a commit, only this
     // silo knows what must not come again; the queue stays, to go on here or to be handed over when it is back.
     private bool AwaitsItsBroker(QueuePump pump, AllocationView view)
         => view.OwnerOf(pump.Queue) is null && consumer.Subscriptions.Has(pump.Queue.Topic) && pump.HoldsUncommitted;
 
-    private async Task ReleaseAsync(QueuePump pump, AllocationView view)
+    private async Task ReleaseAsync(QueuePump pump)
     {
         await consumer.ReleaseQueueAsync(pump, options.ShutdownTimeout).ConfigureAwait(false);
         Log.Released(logger, Group, pump.Queue);
-        if (view.SiloOf(pump.Queue) is not null)
-        {
-            // Its new silo has been waiting for it and would look again in a second; called from here it starts at once.
-            await StartAsync(pump.Queue).ConfigureAwait(false);
-        }
     }
 
     private static partial class Log

@@ -167,7 +167,7 @@ internal sealed partial class GroupConsumer
 
     /// <summary>
     /// Stops a queue, then lets its grain go: to the silo that owns it now, taking along how far it is, or for good when a
-    /// member elsewhere does. Ends when it is gone.
+    /// member elsewhere does.
     /// </summary>
     public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
     {
@@ -179,16 +179,6 @@ internal sealed partial class GroupConsumer
         else
         {
             pump.Owner.Migrate(requestContext: null);
-        }
-
-        try
-        {
-            await pump.Owner.Deactivated.WaitAsync(HandOverTimeout, _time).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // The queue itself has stopped. Its grain follows, or Orleans abandons it.
-            Log.GrainStays(_logger, Group, pump.Queue, HandOverTimeout);
         }
     }
 
@@ -250,7 +240,22 @@ internal sealed partial class GroupConsumer
         }
 
         View = without;
-        await Task.WhenAll(Pumps.Values.Select(pump => ReleaseQueueAsync(pump, budget))).ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Values.Select(pump => HandOverAsync(pump, budget))).ConfigureAwait(false);
+    }
+
+    /// <summary>Releases a queue, and ends when it is gone: before that the silo must not stop.</summary>
+    private async Task HandOverAsync(QueuePump pump, TimeSpan budget)
+    {
+        await ReleaseQueueAsync(pump, budget).ConfigureAwait(false);
+        try
+        {
+            await pump.Owner.Deactivated.WaitAsync(HandOverTimeout, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The queue itself has stopped. Its grain follows, or Orleans abandons it.
+            Log.GrainStays(_logger, Group, pump.Queue, HandOverTimeout);
+        }
     }
 
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>

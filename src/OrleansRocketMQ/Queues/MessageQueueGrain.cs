@@ -16,6 +16,8 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
 {
     /// <summary>Starts the queue unless it runs, and tells on which silo; null when it is about to leave the silo it is on.</summary>
     /// <param name="caller">The silo that asks; the group runs there.</param>
+    // Asked again every second; one that is lost in a change of silos must not hold the others up.
+    [ResponseTimeout("00:00:05")]
     [Alias("EnsureStarted")]
     Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller);
 

@@ -48,6 +48,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
             try
             {
                 await TellAsync(watermark(), evenIfKnown: true).ConfigureAwait(false);
+                await CheckNotOvertakenAsync().ConfigureAwait(false);
             }
             finally
             {
@@ -95,6 +96,24 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
         offsets.Update(queue, watermark, increaseOnly: true);
         await offsets.PersistAsync(queue).ConfigureAwait(false);
         Note(watermark);
+    }
+
+    /// <summary>
+    /// A pull that was given up may have carried an older offset, and its broker may take that after the last one. Looks
+    /// what the broker has, and tells it again.
+    /// </summary>
+    private async Task CheckNotOvertakenAsync()
+    {
+        for (var attempt = 0; attempt < 3 && Volatile.Read(ref _carried) is > 0 and var carried && carried < Committed; attempt++)
+        {
+            if (await offsets.ReadAsync(queue, OffsetReadMode.Store, CancellationToken.None).ConfigureAwait(false) >= Committed)
+            {
+                return;
+            }
+
+            offsets.Update(queue, Committed, increaseOnly: true);
+            await offsets.PersistAsync(queue).ConfigureAwait(false);
+        }
     }
 
     private void Note(long offset)

@@ -279,8 +279,9 @@ internal sealed partial class QueuePump
             throw new OffsetFetchException(Queue, exception.Message, exception);
         }
 
-        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
-        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before, _holdings) : new ProcessQueue(offset, _holdings);
+        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
+        // holds. A lower offset is one that a pull of the former owner carried and that arrived late.
+        return _tenure.Number == 1 && _before?.Watermark >= offset ? new ProcessQueue(_before, _holdings) : new ProcessQueue(offset, _holdings);
     }
 
     private async Task PullOnceAsync()
