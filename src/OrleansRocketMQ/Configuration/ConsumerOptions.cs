@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Protocol;
+
 namespace OrleansRocketMQ.Configuration;
 
 /// <summary>
@@ -56,6 +58,12 @@ public sealed class ConsumerOptions
 
     /// <summary>How often progress is told to the brokers. Default 5 s.</summary>
     public TimeSpan PersistInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whether RocketMQ's message trace tells who got which message and how the listener ended. Default false (<c>enableTrace</c>).</summary>
+    public bool MessageTrace { get; set; }
+
+    /// <summary>Where that goes. Default <c>RMQ_SYS_TRACE_TOPIC</c> (<c>customizedTraceTopic</c>).</summary>
+    public string MessageTraceTopic { get; set; } = SystemTopics.Trace;
 
     /// <summary>How long to wait before trying again what failed: a pull, an offset, a hand-back. Default 1 s.</summary>
     public TimeSpan RetryInterval { get; set; } = TimeSpan.FromSeconds(1);

@@ -53,6 +53,7 @@ internal static class OptionsValidation
             throw new RocketMQConfigurationException($"{section}:Subscriptions", "(empty)", "at least one topic");
         }
 
+        CheckTopic(options.MessageTraceTopic, $"{section}:{nameof(options.MessageTraceTopic)}");
         foreach (var topic in options.Subscriptions.Keys)
         {
             try
@@ -78,6 +79,18 @@ internal static class OptionsValidation
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+    }
+
+    private static void CheckTopic(string topic, string field)
+    {
+        try
+        {
+            SystemTopics.CheckTopic(topic);
+        }
+        catch (RocketMQValidationException exception)
+        {
+            throw new RocketMQConfigurationException(field, exception.Value, exception.Expected);
+        }
     }
 
     public static void CheckNameServer(string? nameServer, string section)

@@ -9,6 +9,7 @@ using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Consumers;
 
@@ -42,11 +43,14 @@ internal sealed partial class GroupConsumer
         Statistics = statistics;
         StartOffset = new StartOffset(client.Brokers, options, time);
         _time = time;
+        StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
     }
 
     public string Group => Options.Group;
+
+    public DateTimeOffset StartedAt { get; }
 
     public ConsumerOptions Options { get; }
 
@@ -59,6 +63,9 @@ internal sealed partial class GroupConsumer
     public GroupStatistics Statistics { get; }
 
     public StartOffset StartOffset { get; }
+
+    /// <summary>Tells the trace topic what is consumed; null when that is not wanted.</summary>
+    public MessageTrace? Trace { get; init; }
 
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
     public AllocationView View { get; set; } = AllocationView.Empty;
@@ -84,6 +91,7 @@ internal sealed partial class GroupConsumer
     public void Start()
     {
         Dispatcher.Start();
+        Trace?.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
         _persisting = Task.Run(PersistAsync);
     }
@@ -182,10 +190,16 @@ internal sealed partial class GroupConsumer
 
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
+        if (Trace is not null)
+        {
+            await Trace.StopAsync(budget).ConfigureAwait(false);
+        }
+
         await _persisting.ConfigureAwait(false);
     }
 
-    private ConsumerData Describe() => new()
+    /// <summary>What heartbeats tell of the group.</summary>
+    public ConsumerData Describe() => new()
     {
         GroupName = Group,
         ConsumeFromWhere = Options.ConsumeFromWhere switch

@@ -138,6 +138,7 @@ internal sealed partial class ConcurrentDispatcher(
             return;
         }
 
+        queue.Activity.Consumed(result.Consumed - (result.Failures?.Count ?? 0), result.Failures?.Count ?? 0, result.ListenerTime);
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -54,6 +55,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         var listener = (IConcurrentListener)grain.GrainInstance!;
         var context = new ConsumeContext(run.Group, run.Queue);
         List<FailedMessage>? failures = null;
+        var trace = consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var consumed = 0;
         TimeSpan elapsed;
@@ -63,6 +65,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             context.Reset(batch[0].ReconsumeTimes);
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
+            var traced = trace?.Begin(batch);
             try
             {
                 result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
@@ -71,6 +74,11 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
                 error = exception.Message;
+            }
+
+            if (traced is not null)
+            {
+                trace!.End(traced, error is not null ? TraceOutcome.Exception : result == ConsumeResult.Success ? TraceOutcome.Success : TraceOutcome.Failed);
             }
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -10,6 +11,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -28,6 +30,7 @@ internal sealed class RocketMQSilo(
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
     IAllocateStrategy strategy,
+    AdminRequests admin,
     IEnumerable<IMessageDecompressor> decompressors,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
@@ -88,6 +91,7 @@ internal sealed class RocketMQSilo(
                     Remoting = new RemotingOptions { RequestTimeout = options.Value.RequestTimeout },
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
+                    UseHeartbeatV2 = options.Value.UseHeartbeatV2,
                     DecoderOptions = new MessageDecoderOptions
                     {
                         Decompressors = new MessageDecompressors(decompressors),
@@ -96,6 +100,7 @@ internal sealed class RocketMQSilo(
                 },
                 loggers,
                 time);
+            admin.AnswerOn(client);
             client.Start();
         }
 
@@ -112,8 +117,18 @@ internal sealed class RocketMQSilo(
         var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
         var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers);
+        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers)
+        {
+            Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
+        };
     }
+
+    private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
+        consumerOptions.Group,
+        consumerOptions.MessageTraceTopic,
+        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME" }, loggers),
+        time,
+        loggers.CreateLogger<MessageTrace>());
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
     {

@@ -5,6 +5,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
 using OrleansRocketMQ;
+using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -38,6 +39,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<ListenerClasses>();
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
+            services.AddSingleton<DirectConsumption>();
+            services.AddSingleton<AdminRequests>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();

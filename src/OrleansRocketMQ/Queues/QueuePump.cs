@@ -37,6 +37,8 @@ internal sealed partial class QueuePump
     private Exception? _lastError;
     private Task? _stopped;
     private bool _left;
+    private CancellationTokenSource _interrupt;
+    private long _resetTo = -1;
 
     /// <param name="queue">The queue.</param>
     /// <param name="consumer">Its group.</param>
@@ -56,6 +58,8 @@ internal sealed partial class QueuePump
         _logger = logger;
         Runs = new QueueRuns(new ProcessQueue(0));
         _gauge = new QueueGauge(consumer.Options, Runs);
+        _interrupt = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        Activity = new QueueActivity(time);
     }
 
     public MessageQueue Queue { get; }
@@ -67,6 +71,9 @@ internal sealed partial class QueuePump
     public long StartedAt { get; }
 
     public QueueRuns Runs { get; }
+
+    /// <summary>What it did of late.</summary>
+    public QueueActivity Activity { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
@@ -101,6 +108,16 @@ internal sealed partial class QueuePump
         {
             return _stopped ??= StopOnceAsync(budget);
         }
+    }
+
+    /// <summary>
+    /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
+    /// works on ends first. Returns at once.
+    /// </summary>
+    public void ResetTo(long offset)
+    {
+        Volatile.Write(ref _resetTo, offset);
+        Volatile.Read(ref _interrupt).Cancel();
     }
 
     /// <summary>Tells the broker how far the queue is.</summary>
@@ -161,7 +178,8 @@ internal sealed partial class QueuePump
                     await BeginAsync().ConfigureAwait(false);
                 }
 
-                await _gauge.WaitForRoomAsync(_stopping.Token).ConfigureAwait(false);
+                await ResetIfWantedAsync().ConfigureAwait(false);
+                await _gauge.WaitForRoomAsync(_interrupt.Token).ConfigureAwait(false);
                 await PullOnceAsync().ConfigureAwait(false);
                 failures = 0;
                 _lastError = null;
@@ -173,6 +191,10 @@ internal sealed partial class QueuePump
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
                 return;
+            }
+            catch (OperationCanceledException) when (_interrupt.IsCancellationRequested)
+            {
+                // Somebody wants the queue to go on elsewhere; the next round sees to it.
             }
             catch (Exception exception)
             {
@@ -207,7 +229,8 @@ internal sealed partial class QueuePump
             SubVersion = _subscription.Data.SubVersion,
             ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
-        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _stopping.Token).ConfigureAwait(false);
+        var asked = _time.GetTimestamp();
+        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _interrupt.Token).ConfigureAwait(false);
         if (request.CommitOffset > 0)
         {
             NoteCommitted(request.CommitOffset);
@@ -229,6 +252,7 @@ internal sealed partial class QueuePump
             _consumer.Dispatcher.Signal(this);
         }
 
+        Activity.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
         _pulled.Clear();
     }
 
@@ -283,6 +307,35 @@ internal sealed partial class QueuePump
                 _nextOffset = offset;
             },
             _stopping.Token).ConfigureAwait(false);
+    }
+
+    private async Task ResetIfWantedAsync()
+    {
+        if (!_interrupt.IsCancellationRequested)
+        {
+            return;
+        }
+
+        // The new source first: a wish that comes from now on breaks off what follows.
+        Interlocked.Exchange(ref _interrupt, CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token)).Dispose();
+        if (Interlocked.Exchange(ref _resetTo, -1) is var offset and >= 0)
+        {
+            Runs.DropWaiting();
+            try
+            {
+                await MoveToAsync(offset).ConfigureAwait(false);
+            }
+            catch
+            {
+                // The broker did not take it; the wish stays, unless there is a newer one.
+                if (Interlocked.CompareExchange(ref _resetTo, offset, -1) == -1)
+                {
+                    await _interrupt.CancelAsync().ConfigureAwait(false);
+                }
+
+                throw;
+            }
+        }
     }
 
     private async Task RecoverAsync(Exception exception, int failures)

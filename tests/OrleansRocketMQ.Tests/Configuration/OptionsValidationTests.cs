@@ -31,6 +31,7 @@ public sealed class OptionsValidationTests
         { "ConsumeMaxSpan", options => options.ConsumeMaxSpan = 0 },
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
+        { "MessageTraceTopic", options => options.MessageTraceTopic = "a b" },
         { "RetryInterval", options => options.RetryInterval = TimeSpan.FromDays(1) },
     };
 
