@@ -1,4 +1,6 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.SiloHost.Demo;
 using OrleansRocketMQ.SiloHost.Terminal;
 
@@ -38,7 +40,7 @@ internal static class SiloApplication
         {
             clustering.Apply(silo);
             silo.AddMemoryGrainStorageAsDefault();
-            silo.AddRocketMQ();
+            silo.AddRocketMQ(rocketmq => KeepState(rocketmq, builder.Configuration));
             silo.AddDemo(demo);
         });
         builder.Services.AddHealthChecks().AddRocketMQ();
@@ -61,6 +63,16 @@ internal static class SiloApplication
         }
 
         return verdict?.ExitCode ?? ExitCode.Success;
+    }
+
+    // In memory unless a folder is named: then progress of broadcasting groups and failure counts outlive the host.
+    private static void KeepState(RocketMQBuilder rocketmq, ConfigurationManager configuration)
+    {
+        if (configuration[$"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.OffsetStorePath)}"] is not null
+            || Environment.GetEnvironmentVariable("ROCKETMQ_OFFSET_STORE_PATH") is not null)
+        {
+            rocketmq.UseFileStorage();
+        }
     }
 
     private static void Introduce(HostConsole console, IConfiguration configuration, bool isEmbedded, Clustering clustering, string healthUrls, DemoOptions demo)

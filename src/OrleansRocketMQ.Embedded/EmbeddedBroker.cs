@@ -15,7 +15,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private readonly EmbeddedRocketMQOptions _options;
     private readonly RouteTable _routes;
     private readonly BrokerCore _core;
-    private readonly ServerEndpoint _endpoint;
+    private readonly BrokerEndpoints _endpoint;
     private readonly Registration _registration;
     private bool _disposed;
 
@@ -24,9 +24,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         Name = name;
         _options = options;
         _routes = routes;
-        var table = new RequestTable();
+        var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
         var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
-        _endpoint = new(name, FaultServers.Brokers, new IPEndPoint(options.BindAddress, port), table, faults, options.TimeProvider, logger);
+        _endpoint = new(name, port, options, table, faults, logger);
         _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, logger);
         _endpoint.PeerClosed += _core.Forget;
         _registration = new(this);
@@ -44,6 +44,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     /// <summary>How many clients are connected.</summary>
     public int ConnectionCount => _endpoint.ConnectionCount;
 
+    /// <summary>Where clients find it that use the VIP channel, <c>host:port</c>; null when there is none.</summary>
+    public string? VipAddress => _endpoint.VipPort is { } port ? new HostAndPort(_options.ToldAddress.ToString(), port).ToString() : null;
+
     /// <summary>How many pulls wait for messages.</summary>
     public int HeldPulls => _core.Hold.Count;
 
@@ -60,7 +63,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (!_endpoint.IsRunning)
             {
-                _endpoint.Start();
+                await _endpoint.StartAsync().ConfigureAwait(false);
                 _core.Start();
                 _routes.Register(_registration);
             }

@@ -24,7 +24,8 @@ public sealed class EmbeddedNameServer
             table,
             faults,
             options.TimeProvider,
-            options.LoggerFactory.CreateLogger<EmbeddedNameServer>());
+            options.LoggerFactory.CreateLogger<EmbeddedNameServer>(),
+            options.NewTlsGate());
     }
 
     /// <summary>Where clients find it, <c>host:port</c>; the same after a restart.</summary>

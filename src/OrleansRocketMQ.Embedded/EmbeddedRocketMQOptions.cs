@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -91,6 +92,30 @@ public sealed record EmbeddedRocketMQOptions
     public long MaxStoreBytes { get; init; }
 
     /// <summary>
+    /// The accounts that may use the brokers, access key to secret key; requests must be signed by one of them. As with a
+    /// real name server, that is not asked there. Null (default): everybody may.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Accounts { get; init; }
+
+    /// <summary>
+    /// The certificate, with its key, that name server and brokers show to clients that speak TLS. Plain connections are
+    /// welcome on the same port unless <see cref="RequireTls"/> is set. Null (default): no TLS.
+    /// </summary>
+    public X509Certificate2? TlsCertificate { get; init; }
+
+    /// <summary>Whether plain connections are refused (<c>tls.server.mode=enforcing</c>). Default false.</summary>
+    public bool RequireTls { get; init; }
+
+    /// <summary>
+    /// The authority that certificates of clients must come from; with one, clients that speak TLS must show such a
+    /// certificate (<c>tls.server.need.client.auth</c>). Null (default): they need not.
+    /// </summary>
+    public X509Certificate2? TlsClientAuthority { get; init; }
+
+    /// <summary>Whether brokers listen on a second port, two below the first, as RocketMQ's do. Default false.</summary>
+    public bool VipChannel { get; init; }
+
+    /// <summary>
     /// The clock of store times, delays, expiry, locks and long polls. Default the system's. Sockets live in real time
     /// whatever is given here.
     /// </summary>
@@ -98,6 +123,8 @@ public sealed record EmbeddedRocketMQOptions
 
     /// <summary>Where logs go. Default nowhere.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    internal Serving.TlsGate? NewTlsGate() => TlsCertificate is null ? null : new(TlsCertificate, TlsClientAuthority, RequireTls);
 
     internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;
 
@@ -126,6 +153,10 @@ public sealed record EmbeddedRocketMQOptions
             nameof(MaxStoreBytes),
             MaxStoreBytes,
             "0, or at least 1048576 and four times MaxMessageSize");
+        Check(TlsCertificate?.HasPrivateKey != false, nameof(TlsCertificate), TlsCertificate?.Subject, "a certificate with its private key");
+        Check(!RequireTls || TlsCertificate is not null, nameof(RequireTls), RequireTls, "false, since there is no TlsCertificate");
+        Check(TlsClientAuthority is null || TlsCertificate is not null, nameof(TlsClientAuthority), TlsClientAuthority?.Subject, "null, since there is no TlsCertificate");
+        Check(!VipChannel || BrokerPort is 0 or > 2, nameof(BrokerPort), BrokerPort, "0, or a port with another one two below it");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
         _ = Delays.DelayLevels.Parse(MessageDelayLevels);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Hosting;
+using Orleans.Placement;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Benchmarks;
@@ -13,16 +14,25 @@ internal static class ConsumeBenchmark
     public static async Task<int> RunAsync(Arguments arguments)
     {
         var batch = arguments.Number("batch", 1);
+        var mode = arguments["mode"] ?? "concurrent";
         var goal = new Goal(arguments.Messages);
-        using var host = BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, options =>
+        void Configure(ConsumerOptions options)
         {
             options.ConsumeBatchSize = batch;
             options.PullBatchSize = arguments.Number("pull", 32);
             options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
-        });
+        }
+
+        using var host = mode switch
+        {
+            "concurrent" => BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, Configure),
+            "orderly" => BenchmarkSilo.Build<OrderlyCountingListener, Goal>(arguments, goal, Configure),
+            "keyed" => BenchmarkSilo.Build<CountingKeyedListener, Goal>(arguments, goal, Configure),
+            _ => throw new RocketMQValidationException("--mode", mode, "concurrent, orderly or keyed"),
+        };
         await host.StartAsync();
         var end = await goal.Reached;
-        Console.WriteLine(end.Report($"consume batch {batch}", goal.Start, arguments.Messages, arguments.BodyLength));
+        Console.WriteLine(end.Report($"consume {mode}, batch {batch}", goal.Start, arguments.Messages, arguments.BodyLength));
         await host.StopAsync();
         return 0;
     }
@@ -63,10 +73,30 @@ internal sealed class CountingListener(Goal goal) : Grain, IConcurrentListener
     }
 }
 
+[PreferLocalPlacement]
+internal sealed class OrderlyCountingListener(Goal goal) : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+    {
+        goal.Count(messages.Count);
+        return ValueTask.FromResult(ConsumeOrderlyResult.Success);
+    }
+}
+
+/// <summary>A grain for each key.</summary>
+internal sealed class CountingKeyedListener(Goal goal) : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        goal.Count(messages.Count);
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
 internal static class BenchmarkSilo
 {
     public static IHost Build<TListener, TState>(Arguments arguments, TState state, Action<ConsumerOptions> configure)
-        where TListener : IConcurrentListener
+        where TListener : IMessageListener
         where TState : class
     {
         var builder = Host.CreateApplicationBuilder();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Concurrency;
+using Orleans.Placement;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 
@@ -24,7 +25,13 @@ internal static class LatencyBenchmark
         await Cluster.CreateTopicAsync(client, topic, arguments.Queues);
         var latencies = new Latencies();
         var silo = Arguments.Parse([$"--nameserver={arguments.NameServer}", $"--topic={topic}"]);
-        using var host = BenchmarkSilo.Build<LatencyListener, Latencies>(silo, latencies, _ => { });
+        var mode = arguments["mode"] ?? "concurrent";
+        using var host = mode switch
+        {
+            "concurrent" => BenchmarkSilo.Build<LatencyListener, Latencies>(silo, latencies, _ => { }),
+            "orderly" => BenchmarkSilo.Build<OrderlyLatencyListener, Latencies>(silo, latencies, _ => { }),
+            _ => throw new RocketMQValidationException("--mode", mode, "concurrent or orderly"),
+        };
         await host.StartAsync();
         var status = host.Services.GetRequiredService<IRocketMQSiloStatus>();
         while (!status.Groups.Any(group => group.IsReady))
@@ -39,7 +46,7 @@ internal static class LatencyBenchmark
             await Task.Delay(10);
         }
 
-        Console.WriteLine(latencies.Report($"latency at {rate} msg/s for {seconds} s"));
+        Console.WriteLine(latencies.Report($"latency, {mode}, at {rate} msg/s for {seconds} s"));
         await host.StopAsync();
         return 0;
     }
@@ -125,5 +132,19 @@ internal sealed class LatencyListener(Latencies latencies) : Grain, IConcurrentL
         }
 
         return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
+[PreferLocalPlacement]
+internal sealed class OrderlyLatencyListener(Latencies latencies) : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            latencies.Record(message.Body.Span);
+        }
+
+        return ValueTask.FromResult(ConsumeOrderlyResult.Success);
     }
 }

@@ -18,9 +18,13 @@ internal static class Preload
         await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark", SendTimeout = TimeSpan.FromSeconds(30), RetryTimes = 10 }, NullLoggerFactory.Instance);
         var body = new byte[arguments.BodyLength];
         Random.Shared.NextBytes(body);
+        var keys = arguments.Number("keys", 0);
         await Parallel.ForAsync(0, arguments.Messages, new ParallelOptions { MaxDegreeOfParallelism = SendsAtOnce }, async (number, token) =>
-            await producer.SendAsync(new Message(arguments.Topic, body), route.WriteQueues[number % route.WriteQueues.Count], token));
+            await producer.SendAsync(MessageOf(number), route.WriteQueues[number % route.WriteQueues.Count], token));
         Console.WriteLine($"preloaded {arguments.Messages} x {arguments.BodyLength} bytes on {route.WriteQueues.Count} queues of {arguments.Topic}");
         return 0;
+
+        // Keys in turn; their number is a multiple of that of the queues, so each key stays on one queue.
+        Message MessageOf(int number) => new(arguments.Topic, body) { ShardingKey = keys > 0 ? FormattableString.Invariant($"key-{number % keys}") : null };
     }
 }

@@ -5,10 +5,13 @@ var arguments = Arguments.Parse(args);
 return args.FirstOrDefault() switch
 {
     "decode" => DecodeBenchmark.Run(),
+    "statistics" => StatisticsBenchmark.Run(),
     "broker" => await BrokerProcess.RunAsync(),
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
+    "allocate" => AllocateBenchmark.Run(),
+    "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

@@ -14,18 +14,30 @@ internal static class Suite
         var load = $"--messages={arguments.Messages} --queues={arguments.Queues} --body={arguments.BodyLength}";
         Console.WriteLine(FormattableString.Invariant($"{Environment.ProcessorCount} cores, {Environment.OSVersion}, .NET {Environment.Version}, {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC"));
         Run("decode");
+        Run("statistics");
         Run("preload", nameServer, topic, load);
         for (var round = 0; round < arguments.Number("rounds", 3); round++)
         {
             Run("pull", nameServer, topic, load);
             Run("consume", nameServer, topic, load, "--batch=1");
             Run("consume", nameServer, topic, load, "--batch=32");
+            Run("consume", nameServer, topic, load, "--mode=orderly", "--batch=1");
+            Run("consume", nameServer, topic, load, "--mode=orderly", "--batch=32");
+        }
+
+        // Both modes on the same messages, which have one of a thousand keys each.
+        Run("preload", nameServer, topic + "_keyed", load, "--keys=1000");
+        for (var round = 0; round < arguments.Number("rounds", 3); round++)
+        {
+            Run("consume", nameServer, topic + "_keyed", load, "--batch=1");
+            Run("consume", nameServer, topic + "_keyed", load, "--batch=1 --mode=keyed");
         }
 
         // A broker of its own: one that holds a gigabyte in memory collects garbage for longer than messages travel.
         broker?.Dispose();
         using var fresh = given is null ? BrokerProcess.Start() : null;
         Run("latency", $"--nameserver={given ?? fresh!.NameServer}");
+        Run("latency", $"--nameserver={given ?? fresh!.NameServer}", "--mode=orderly");
         return Task.FromResult(0);
     }
 

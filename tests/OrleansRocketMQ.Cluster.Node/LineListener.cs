@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Orleans;
@@ -20,16 +21,30 @@ internal sealed class LineListener(DeliveryLines lines) : Grain, IConcurrentList
     }
 }
 
+/// <summary>Tells each success of a key before it counts as done.</summary>
+internal sealed class KeyLineListener(DeliveryLines lines) : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            lines.Write(context.Queue, message.QueueOffset, $" {this.GetPrimaryKeyString()} {Encoding.UTF8.GetString(message.Body.Span)} {Stopwatch.GetTimestamp()}");
+        }
+
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
 /// <summary>The process's output, unbuffered. Thread-safe.</summary>
 internal sealed class DeliveryLines
 {
     private readonly Lock _gate = new();
     private readonly Stream _output = Console.OpenStandardOutput();
 
-    public void Write(MessageQueue queue, long offset)
+    public void Write(MessageQueue queue, long offset, string more = "")
     {
         var line = Encoding.UTF8.GetBytes(string.Create(
-            CultureInfo.InvariantCulture, $"d {queue.Topic} {queue.BrokerName} {queue.QueueId} {offset}\n"));
+            CultureInfo.InvariantCulture, $"d {queue.Topic} {queue.BrokerName} {queue.QueueId} {offset}{more}\n"));
         lock (_gate)
         {
             _output.Write(line);

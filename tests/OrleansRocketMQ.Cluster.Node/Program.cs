@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using OrleansRocketMQ;
 using OrleansRocketMQ.Cluster.Node;
 using OrleansRocketMQ.Configuration;
 
@@ -25,9 +26,13 @@ builder.UseOrleans(silo => silo
     })
     .AddRocketMQ(rocketmq => rocketmq
         .UseNameServer(nameServer)
-        .AddConsumer<LineListener>(group, consumer => consumer
+        .AddConsumer<IMessageListener>(group, consumer => consumer
             .Subscribe(topic)
-            .Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset))));
+            .Configure(options =>
+            {
+                options.Listener = args is [.., "keyed"] ? typeof(KeyLineListener) : typeof(LineListener);
+                options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+            }))));
 var host = builder.Build();
 await host.StartAsync();
 Console.WriteLine("ready");

@@ -2,11 +2,14 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Cluster.Load;
 using OrleansRocketMQ.Cluster.Processes;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Producing;
 using Xunit.Abstractions;
 
 namespace OrleansRocketMQ.Cluster;
@@ -51,6 +54,43 @@ public sealed class CrashTests(ITestOutputHelper output)
 
             // What can come twice at a kill: what was done since the last pull told how far its queue was, and what was in work.
             Assert.InRange(outcome.Duplicates, 0, Kills * 16 * 32 * 2);
+        }
+        finally
+        {
+            await Task.WhenAll(nodes.Select(node => node.DisposeAsync().AsTask()));
+            await primary.StopAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Keys_keep_their_order_over_a_killed_silo_and_lose_nothing()
+    {
+        const string KeyedGroup = "crashing_keyed";
+        await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
+        rocketmq.CreateTopic(SteadyLoad.Topic, 8);
+        using var primary = await StartPrimaryAsync();
+        var address = new IPEndPoint(IPAddress.Loopback, primary.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EndpointOptions>>().Value.SiloPort);
+        var successes = new KeySuccesses();
+        var keys = Enumerable.Range(0, 1000).Select(number => $"key-{number}").ToArray();
+        var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => NodeProcess.StartAsync(rocketmq.NameServerAddress, KeyedGroup, address, successes)));
+        await using var client = new RocketMQClient(
+            new RocketMQClientOptions { NameServerAddresses = [rocketmq.NameServerAddress], ClientId = "127.0.0.1@keyed" }, NullLoggerFactory.Instance);
+        client.Start();
+        await using var producer = new Producer(client, new ProducerOptions { Group = "keyed_producer" }, NullLoggerFactory.Instance);
+        try
+        {
+            var sending = KeyHistory.SendAsync(producer, SteadyLoad.Topic, keys, first: 0, count: 10);
+            await Eventually.TrueAsync(() => successes.Count > 2000, () => $"2000 successes; there are {successes.Count}");
+            await nodes[0].KillAsync();
+            await sending;
+            await Eventually.TrueAsync(() => successes.Count == 10_000, () => $"10000 successes; there are {successes.Count}");
+            var history = new KeyHistory(repeatsAllowed: true);
+            successes.Replay(history);
+            output.WriteLine($"{history.Repeats} repeats");
+            Assert.Null(history.Violation);
+
+            // At most what the queues' windows held.
+            Assert.InRange(history.Repeats, 0, 8 * 2000);
         }
         finally
         {

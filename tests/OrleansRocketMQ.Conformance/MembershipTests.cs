@@ -112,6 +112,12 @@ public sealed class MembershipTests(RocketMQCluster rocketmq)
         Assert.Equal(4, status.Queues.Count(queue => queue.Queue.Topic == topic));
         Assert.Equal(2, status.Queues.Select(queue => queue.Silo).Distinct().Count());
         Assert.All(status.Queues, queue => Assert.Contains(queue.Owner, status.ClientIds));
+        Assert.All(status.Queues.Where(queue => queue.Queue.Topic == topic), queue =>
+        {
+            Assert.Equal((-1, -1, 0), (queue.CachedMinOffset, queue.CachedMaxOffset, queue.CachedMessages));
+            Assert.NotNull(queue.LastPulledAt);
+            Assert.NotNull(queue.LastConsumedAt);
+        });
     }
 
     /// <summary>Waits until each silo runs that many queues of the topic.</summary>

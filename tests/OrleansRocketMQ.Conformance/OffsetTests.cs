@@ -78,6 +78,7 @@ public sealed class OffsetTests(RocketMQCluster rocketmq)
     [Theory]
     [InlineData(ConsumeFromWhere.FirstOffset)]
     [InlineData(ConsumeFromWhere.Timestamp)]
+    [InlineData(ConsumeFromWhere.MinOffset)]
     public async Task A_new_group_can_begin_at_the_first_message_or_at_a_time(ConsumeFromWhere where)
     {
         var topic = await rocketmq.CreateTopicAsync();
@@ -92,6 +93,76 @@ public sealed class OffsetTests(RocketMQCluster rocketmq)
 
         await _recorder.UntilAsync(20);
         Assert.Equal(Texts(20).Order(), _recorder.Bodies.Order());
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.LastOffset)]
+    [InlineData(ConsumeFromWhere.MaxOffset)]
+    public async Task A_new_group_can_leave_out_the_history_of_a_young_topic(ConsumeFromWhere where)
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await rocketmq.SendAsync(topic, Texts(20));
+
+        await using var cluster = await TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Succeed(), consumer => consumer
+            .Configure(options => (options.ConsumeFromWhere, options.SkipHistory) = (where, true)));
+        await rocketmq.SendAsync(topic, ["new"]);
+        await Eventually.TrueAsync(() => _recorder.Bodies.Contains("new"), "the new message");
+
+        Assert.Equal(["new"], _recorder.Bodies);
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.LastOffset)]
+    [InlineData(ConsumeFromWhere.MaxOffset)]
+    public async Task Otherwise_a_young_topic_is_begun_at_its_first_message_by_the_brokers_own_rule(ConsumeFromWhere where)
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await rocketmq.SendAsync(topic, Texts(20));
+
+        await using var cluster = await TestCluster.ConsumeAsync(
+            rocketmq.NameServer, _group, topic, _recorder.Succeed(), consumer => consumer.Configure(options => options.ConsumeFromWhere = where));
+        await _recorder.UntilAsync(20);
+
+        Assert.Equal(Texts(20).Order(), _recorder.Bodies.Order());
+    }
+
+    [Fact]
+    public async Task A_time_between_two_messages_is_where_a_new_group_begins()
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await rocketmq.SendAsync(topic, Texts(5));
+        var between = DateTimeOffset.UtcNow.AddMilliseconds(50);
+        await Eventually.TrueAsync(() => DateTimeOffset.UtcNow > between.AddMilliseconds(50), "a moment has passed");
+        await rocketmq.SendAsync(topic, ["later 1", "later 2"]);
+
+        await using var cluster = await TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Succeed(), consumer => consumer
+            .Configure(options => (options.ConsumeFromWhere, options.ConsumeTimestamp, options.SkipHistory) = (ConsumeFromWhere.Timestamp, between, false)));
+        await Eventually.TrueAsync(() => _recorder.Bodies.Contains("later 2"), "the later messages");
+
+        // A broker that calls the queue young begins it at 0, whatever the group wants.
+        Assert.Contains(_recorder.Count, new[] { 2, 7 });
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.LastOffset)]
+    [InlineData(ConsumeFromWhere.FirstOffset)]
+    [InlineData(ConsumeFromWhere.MinOffset)]
+    public async Task A_stored_offset_goes_before_every_rule(ConsumeFromWhere where)
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await rocketmq.SendAsync(topic, Texts(10));
+        await using (await TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Succeed()))
+        {
+            await _recorder.UntilAsync(10);
+        }
+
+        await rocketmq.SendAsync(topic, ["meanwhile"]);
+        var again = new Recorder();
+        await using var cluster = await TestCluster.ConsumeAsync(
+            rocketmq.NameServer, _group, topic, again.Succeed(), consumer => consumer.Configure(options => options.ConsumeFromWhere = where));
+        await again.UntilAsync(1);
+
+        Assert.Equal(["meanwhile"], again.Bodies);
     }
 
     private static IEnumerable<string> Texts(int count) => Enumerable.Range(0, count).Select(number => $"message {number:000}");

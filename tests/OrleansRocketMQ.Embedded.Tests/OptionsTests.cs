@@ -25,6 +25,8 @@ public class OptionsTests
         { nameof(EmbeddedRocketMQOptions.TransactionCheckMax), new() { TransactionCheckMax = -1 } },
         { nameof(EmbeddedRocketMQOptions.MaxMessageSize), new() { MaxMessageSize = 0 } },
         { nameof(EmbeddedRocketMQOptions.MaxStoreBytes), new() { MaxStoreBytes = 1000 } },
+        { nameof(EmbeddedRocketMQOptions.RequireTls), new() { RequireTls = true } },
+        { nameof(EmbeddedRocketMQOptions.BrokerPort), new() { VipChannel = true, BrokerPort = 2 } },
     };
 
     [Theory]

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Hosting;
 using Orleans.TestingHost;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Statistics;
 
@@ -69,6 +70,10 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
             .GetRequiredService<IRocketMQSiloStatus>().Groups.FirstOrDefault(status => status.Group == group))
             .OfType<SiloGroupStatus>(),
     ];
+
+    /// <summary>The group's consumer on a silo.</summary>
+    public IRocketMQConsumer Consumer(string group, int silo = 0)
+        => cluster.GetSiloServiceProvider(cluster.Silos[silo].SiloAddress).GetRequiredService<IRocketMQConsumers>().Get(group);
 
     public Task UntilReadyAsync(string group) => Eventually.TrueAsync(
         () => StatusOf(group) is { Count: > 0 } all && all.All(status => status.IsReady),

@@ -4,7 +4,7 @@ namespace OrleansRocketMQ;
 
 /// <summary>
 /// Where a batch consumed in order comes from, and what the listener wants to happen next. Belongs to the one call it is
-/// given to. Mirrors <c>ConsumeOrderlyContext</c>.
+/// given to: do not keep it, the next call may get the same object. Mirrors <c>ConsumeOrderlyContext</c>.
 /// </summary>
 [GenerateSerializer]
 [Alias("OrleansRocketMQ.ConsumeOrderlyContext")]
@@ -22,6 +22,15 @@ public sealed class ConsumeOrderlyContext
         AutoCommit = autoCommit;
     }
 
+    /// <summary>Makes the context ready for the next batch of the same queue.</summary>
+    internal void Reset(int reconsumeTimes, bool autoCommit)
+    {
+        ReconsumeTimes = reconsumeTimes;
+        AutoCommit = autoCommit;
+        SuspendCurrentQueueTime = null;
+        _properties = null;
+    }
+
     /// <summary>The consumer group.</summary>
     [Id(0)]
     public string Group { get; }
@@ -30,13 +39,16 @@ public sealed class ConsumeOrderlyContext
     [Id(1)]
     public MessageQueue Queue { get; }
 
-    /// <summary>How often the first message of the batch has failed before; counted on over restarts and moves of the queue.</summary>
+    /// <summary>
+    /// How often the first message of the batch has failed before. Counted on over restarts and moves of the queue where
+    /// the silos have grain storage: a provider named <c>RocketMQ</c>, else the default one.
+    /// </summary>
     [Id(2)]
-    public int ReconsumeTimes { get; }
+    public int ReconsumeTimes { get; private set; }
 
     /// <summary>
     /// Whether a batch that succeeds may be committed at once. The group's option unless the listener sets it for this
-    /// batch.
+    /// batch; where failing keys are parked, always true.
     /// </summary>
     [Id(3)]
     public bool AutoCommit { get; set; }

@@ -5,9 +5,20 @@ namespace OrleansRocketMQ;
 /// Mirrors <c>MessageListenerOrderly</c>.
 /// </summary>
 /// <remarks>
-/// <para>The grain's key names the queue (<c>topic/queueId/broker</c>), so each queue has its own grain and its fields
-/// need no locks.</para>
-/// <para>Delivery is at least once: a batch may come again after a crash, or when a result was lost.</para>
+/// <para>
+/// The grain's key names the queue (<c>group/topic/queueId/broker</c>), so each queue has its own grain and its fields need
+/// no locks.
+/// </para>
+/// <para>
+/// Mark the class <c>[PreferLocalPlacement]</c>: its grains then live on the silo that owns their queue, are let go when the
+/// queue moves, and come back beside it, so a call stays in the process. With the host's default placement most of them
+/// live elsewhere, and every run of messages crosses the network and is copied. Not for <c>[StatelessWorker]</c> classes:
+/// several grains would share a queue's fields.
+/// </para>
+/// <para>
+/// Delivery is at least once: a batch may come again after a crash, after its lock was lost, or when a result was lost. It
+/// never comes after a later one of its queue has succeeded, except that what was not committed then comes again in order.
+/// </para>
 /// </remarks>
 public interface IOrderlyListener : IMessageListener
 {

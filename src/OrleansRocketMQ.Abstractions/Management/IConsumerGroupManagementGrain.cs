@@ -14,6 +14,41 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
     [Alias("GetStatus")]
     Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Pauses the group, a topic or a queue on all silos: no pulls, and nothing that is buffered goes to listeners. What
+    /// listeners have begun they end. Stays in force for queues that move and silos that join, until resumed.
+    /// </summary>
+    /// <returns>Once all silos that can be reached have been told.</returns>
+    /// <exception cref="RocketMQValidationException">The group does not subscribe to the topic.</exception>
+    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
+    [Alias("Pause")]
+    Task<FlowSettings> PauseAsync(ConsumerScope scope);
+
+    /// <summary>
+    /// Ends exactly that pause: resuming the group leaves topics and queues paused that were paused by themselves. Queues in
+    /// the scope that have stopped because of failures (auto recovery off) go on.
+    /// </summary>
+    /// <inheritdoc cref="PauseAsync"/>
+    [Alias("Resume")]
+    Task<FlowSettings> ResumeAsync(ConsumerScope scope);
+
+    /// <summary>
+    /// Limits how many messages of a topic go to listeners per second, over all silos of the cluster; takes effect at once.
+    /// Each silo gets the part of the limit that it has of the topic's queues, so the sum never exceeds the limit, but
+    /// falls short of it while messages are only in some queues; the part of members in other programs is nobody's.
+    /// Bursts hold at most one second's messages. Retried messages are of the topic %RETRY%group.
+    /// </summary>
+    /// <param name="topic">The topic.</param>
+    /// <param name="messagesPerSecond">The limit, above 0; null: none.</param>
+    /// <exception cref="RocketMQValidationException">The group does not subscribe to the topic, or the limit is not above 0.</exception>
+    /// <inheritdoc cref="PauseAsync"/>
+    [Alias("LimitRate")]
+    Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond);
+
+    /// <summary>What is paused and slowed down now.</summary>
+    [Alias("GetFlow")]
+    Task<FlowSettings> GetFlowAsync();
 }
 
 /// <summary>A group at one moment.</summary>
@@ -33,6 +68,22 @@ public sealed record ConsumerGroupStatus
     /// <summary>Every queue of the subscribed topics, in order.</summary>
     [Id(2)]
     public required IReadOnlyList<QueueStatus> Queues { get; init; }
+
+    /// <summary>What is paused and slowed down.</summary>
+    [Id(3)]
+    public FlowSettings Flow { get; init; } = FlowSettings.None;
+
+    /// <summary>What was consumed, over all silos that answer, each since its start.</summary>
+    [Id(4)]
+    public ConsumeFigures Figures { get; init; } = ConsumeFigures.None;
+
+    /// <summary>The same by topic.</summary>
+    [Id(5)]
+    public IReadOnlyDictionary<string, ConsumeFigures> Topics { get; init; } = new Dictionary<string, ConsumeFigures>();
+
+    /// <summary>The silos that run the group.</summary>
+    [Id(6)]
+    public IReadOnlyList<SiloConsumerStatus> Silos { get; init; } = [];
 
     /// <summary>Messages not yet consumed, over all queues that run in this cluster.</summary>
     public long Lag => Queues.Sum(queue => queue.Lag);
@@ -87,6 +138,42 @@ public sealed record QueueStatus
     /// <summary>What last went wrong with the queue; empty when nothing did.</summary>
     [Id(10)]
     public string LastError { get; init; } = string.Empty;
+
+    /// <summary>Whether it is paused: it neither pulls nor gives messages to listeners.</summary>
+    [Id(11)]
+    public bool IsPaused { get; init; }
+
+    /// <summary>Whether it has stopped pulling because of <see cref="LastError"/>, and waits to be resumed (auto recovery is off).</summary>
+    [Id(12)]
+    public bool HasFailed { get; init; }
+
+    /// <summary>What was consumed of it since it came to the silo it is on.</summary>
+    [Id(13)]
+    public ConsumeFigures Figures { get; init; } = ConsumeFigures.None;
+
+    /// <summary>The lowest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(21)]
+    public long CachedMinOffset { get; init; } = -1;
+
+    /// <summary>The highest offset of a message pulled and not done; -1 when there is none.</summary>
+    [Id(22)]
+    public long CachedMaxOffset { get; init; } = -1;
+
+    /// <summary>When the broker last answered a pull of the queue; null before the first answer.</summary>
+    [Id(23)]
+    public DateTimeOffset? LastPulledAt { get; init; }
+
+    /// <summary>When messages of the queue were last done; null before.</summary>
+    [Id(24)]
+    public DateTimeOffset? LastConsumedAt { get; init; }
+
+    /// <summary>What is known of a queue that is consumed in order; null for others, and until its first message came.</summary>
+    [Id(30)]
+    public OrderlyQueueStatus? Orderly { get; init; }
+
+    /// <summary>What is known of a queue that is consumed in the order of keys; null for others.</summary>
+    [Id(40)]
+    public KeyedQueueStatus? Keys { get; init; }
 
     /// <summary>Messages not yet consumed.</summary>
     public long Lag => MaxOffset < 0 || Watermark < 0 ? 0 : Math.Max(0, MaxOffset - Watermark);

@@ -7,7 +7,8 @@ namespace OrleansRocketMQ.Embedded.Serving;
 internal delegate ValueTask<RemotingCommand?> RequestHandler(ClientPeer peer, RemotingCommand request);
 
 /// <summary>Who handles which request code. Filled once, then only read.</summary>
-internal sealed class RequestTable
+/// <param name="access">Who may ask at all; null: everybody.</param>
+internal sealed class RequestTable(AccessControl? access = null)
 {
     private readonly Dictionary<int, RequestHandler> _handlers = [];
 
@@ -16,8 +17,16 @@ internal sealed class RequestTable
     public void Add(int code, Func<ClientPeer, RemotingCommand, RemotingCommand?> handler)
         => _handlers.Add(code, (peer, request) => ValueTask.FromResult(handler(peer, request)));
 
-    public ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request) => _handlers.TryGetValue(request.Code, out var handler)
-        ? handler(peer, request)
-        : ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(
-            request, ResponseCodes.RequestCodeNotSupported, $" request type {request.Code} not supported"));
+    public ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request)
+    {
+        if (access?.Complaint(request) is { } complaint)
+        {
+            return ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(request, ResponseCodes.NoPermission, complaint));
+        }
+
+        return _handlers.TryGetValue(request.Code, out var handler)
+            ? handler(peer, request)
+            : ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(
+                request, ResponseCodes.RequestCodeNotSupported, $" request type {request.Code} not supported"));
+    }
 }

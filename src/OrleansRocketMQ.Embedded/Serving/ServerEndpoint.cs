@@ -19,7 +19,9 @@ internal sealed partial class ServerEndpoint(
     RequestTable requests,
     FaultInjection faults,
     TimeProvider time,
-    ILogger logger)
+    ILogger logger,
+    TlsGate? tls = null,
+    string? countedAs = null)
 {
     private const int Backlog = 512;
 
@@ -27,6 +29,8 @@ internal sealed partial class ServerEndpoint(
     private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 64 * 1024 * 1024 };
 
     private readonly ConcurrentDictionary<ClientPeer, Task> _peers = new();
+    private readonly ConcurrentDictionary<Socket, Task> _handshakes = new();
+    private CancellationTokenSource _stopping = new();
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
     private int _port = listenOn.Port;
@@ -57,6 +61,7 @@ internal sealed partial class ServerEndpoint(
         }
 
         _port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        _stopping = new();
         _listener = listener;
         _accepting = AcceptAsync(listener);
     }
@@ -72,6 +77,8 @@ internal sealed partial class ServerEndpoint(
 
         listener.Dispose();
         await _accepting.ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_handshakes.Values).ConfigureAwait(false);
         CloseConnections();
         await Task.WhenAll(_peers.Values).ConfigureAwait(false);
     }
@@ -123,7 +130,37 @@ internal sealed partial class ServerEndpoint(
             return;
         }
 
-        var stream = new NetworkStream(socket, ownsSocket: true);
+        if (tls is null)
+        {
+            Serve(new NetworkStream(socket, ownsSocket: true), remote);
+            return;
+        }
+
+        // Whoever accepts must not wait for what a client says first.
+        var watch = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _handshakes[socket] = watch.Task;
+        _ = OpenAsync(tls, socket, remote, watch, _stopping.Token);
+    }
+
+    private async Task OpenAsync(TlsGate gate, Socket socket, IPEndPoint remote, TaskCompletionSource watch, CancellationToken stopping)
+    {
+        try
+        {
+            Serve(await gate.OpenAsync(socket, stopping).ConfigureAwait(false), remote);
+        }
+        catch (IOException exception)
+        {
+            Log.NotWelcome(logger, name, remote, exception.Message);
+        }
+        finally
+        {
+            _handshakes.TryRemove(socket, out _);
+            watch.SetResult();
+        }
+    }
+
+    private void Serve(Stream stream, IPEndPoint remote)
+    {
         var peer = new ClientPeer(stream, remote);
 
         // The system's clock: a test that turns the broker's clock forward must not thereby make its connections idle.
@@ -157,7 +194,7 @@ internal sealed partial class ServerEndpoint(
     private ValueTask<RemotingCommand?> HandleAsync(RemotingConnection connection, RemotingCommand request)
     {
         var peer = (ClientPeer)connection.State!;
-        faults.Count(name, request.Code);
+        faults.Count(countedAs ?? name, request.Code);
         if (faults.HasAny && faults.Take(kind, new FaultTarget(name, peer.Address, peer.ClientId, request)) is { } fault)
         {
             return FailAsync(fault, peer, request);
@@ -216,6 +253,9 @@ internal sealed partial class ServerEndpoint(
     {
         [LoggerMessage(110, LogLevel.Warning, "The {Server} could not accept a connection: {Reason}")]
         public static partial void AcceptFailed(ILogger logger, string server, string reason);
+
+        [LoggerMessage(112, LogLevel.Warning, "The {Server} closed the connection of {Address}: {Reason}")]
+        public static partial void NotWelcome(ILogger logger, string server, IPEndPoint address, string reason);
 
         [LoggerMessage(111, LogLevel.Debug, "Fault {Kind} at the {Server}: request {Code} of {Address}")]
         public static partial void FaultHappens(ILogger logger, FaultKind kind, string server, int code, string address);

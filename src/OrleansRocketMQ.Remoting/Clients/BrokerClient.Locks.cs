@@ -17,7 +17,7 @@ public sealed partial class BrokerClient
     {
         var request = RemotingCommand.Request(RequestCodes.LockBatchMessageQueue, LockBody(consumerGroup, clientId, queues));
         var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return [.. (TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse).LockOKMQSet ?? []).Select(queue => queue.ToQueue())];
+        return [.. (TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse).LockOKMQSet ?? []).Select(queue => Remoting.Names.Unwrap(queue.ToQueue()))];
     }
 
     /// <summary>UNLOCK_BATCH_MQ: lets locks of a client go.</summary>
@@ -38,7 +38,7 @@ public sealed partial class BrokerClient
         var request = RemotingCommand.Request(RequestCodes.UnlockBatchMessageQueue, LockBody(consumerGroup, clientId, queues), oneWay);
         if (oneWay)
         {
-            await Remoting.SendOneWayAsync(address, request, cancellationToken).ConfigureAwait(false);
+            await TellAsync(address, request, cancellationToken).ConfigureAwait(false);
         }
         else
         {
@@ -46,7 +46,12 @@ public sealed partial class BrokerClient
         }
     }
 
-    private static byte[] LockBody(string consumerGroup, string clientId, IEnumerable<MessageQueue> queues) => JsonSerializer.SerializeToUtf8Bytes(
-        new LockBatchRequest { ConsumerGroup = consumerGroup, ClientId = clientId, MqSet = [.. queues.Select(QueueKey.Of)] },
+    private byte[] LockBody(string consumerGroup, string clientId, IEnumerable<MessageQueue> queues) => JsonSerializer.SerializeToUtf8Bytes(
+        new LockBatchRequest
+        {
+            ConsumerGroup = Remoting.Names.Wrap(consumerGroup),
+            ClientId = clientId,
+            MqSet = [.. queues.Select(queue => QueueKey.Of(queue) with { Topic = Remoting.Names.Wrap(queue.Topic) })],
+        },
         ProtocolJson.Default.LockBatchRequest);
 }

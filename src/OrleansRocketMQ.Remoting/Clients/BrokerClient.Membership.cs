@@ -39,7 +39,7 @@ public sealed partial class BrokerClient
     public async Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string consumerGroup, CancellationToken cancellationToken = default)
     {
         var request = RemotingCommand.Request(RequestCodes.GetConsumerListByGroup).Set("consumerGroup", consumerGroup);
-        var response = await Remoting.InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        var response = await AskAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
         return response.Code switch
         {
             ResponseCodes.Success when response.Body.IsEmpty => [],
@@ -53,8 +53,13 @@ public sealed partial class BrokerClient
     /// <summary>CHECK_CLIENT_CONFIG: whether the broker accepts a subscription; for SQL92 it compiles the expression.</summary>
     /// <exception cref="BrokerResponseException">It does not; the remark says why.</exception>
     public Task CheckClientConfigAsync(string address, CheckClientRequest check, CancellationToken cancellationToken = default)
-        => InvokeAsync(
+    {
+        ArgumentNullException.ThrowIfNull(check);
+        var names = Remoting.Names;
+        var onTheWire = check with { Group = names.Wrap(check.Group), SubscriptionData = names.Wrap(check.SubscriptionData) };
+        return InvokeAsync(
             address,
-            RemotingCommand.Request(RequestCodes.CheckClientConfig, JsonSerializer.SerializeToUtf8Bytes(check, ProtocolJson.Default.CheckClientRequest)),
+            RemotingCommand.Request(RequestCodes.CheckClientConfig, JsonSerializer.SerializeToUtf8Bytes(onTheWire, ProtocolJson.Default.CheckClientRequest)),
             cancellationToken: cancellationToken);
+    }
 }

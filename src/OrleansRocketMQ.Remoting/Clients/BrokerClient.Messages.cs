@@ -17,6 +17,7 @@ public sealed partial class BrokerClient
     /// <param name="originMessageId">The message's id, <see cref="MessageExt.MessageId"/>.</param>
     /// <param name="originTopic">The message's topic.</param>
     /// <param name="maxReconsumeTimes">After how many tries it is dead; overrides the group's setting at the broker.</param>
+    /// <param name="unitMode">Whether the group is of unit mode.</param>
     /// <param name="cancellationToken">Gives up early.</param>
     public Task SendMessageBackAsync(
         string address,
@@ -27,6 +28,7 @@ public sealed partial class BrokerClient
         string? originMessageId,
         string? originTopic,
         int maxReconsumeTimes,
+        bool unitMode = false,
         CancellationToken cancellationToken = default)
         => InvokeAsync(
             address,
@@ -36,7 +38,7 @@ public sealed partial class BrokerClient
                 .Set("delayLevel", delayLevel)
                 .Set("originMsgId", originMessageId)
                 .Set("originTopic", originTopic)
-                .Set("unitMode", false)
+                .Set("unitMode", unitMode)
                 .Set("maxReconsumeTimes", maxReconsumeTimes)
                 .Set("bname", brokerName),
             PatientTimeout,
@@ -70,7 +72,7 @@ public sealed partial class BrokerClient
     {
         var request = RemotingCommand.Request(RequestCodes.ViewMessageById).Set("offset", commitLogOffset).Set("topic", topic);
         var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        var messages = MessageDecoder.DecodeAll(response.Body, string.Empty, options);
+        var messages = MessageDecoder.DecodeAll(response.Body, string.Empty, (options ?? MessageDecoderOptions.Default) with { Namespace = Remoting.Names });
         return messages.Count > 0
             ? messages[0]
             : throw new MessageFormatException("number of messages", "0", "the one asked for");

@@ -37,7 +37,7 @@ public sealed partial class BrokerClient
             request.Set("setZeroIfNotFound", zero);
         }
 
-        var response = await Remoting.InvokeAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
+        var response = await AskAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
         return response.Code switch
         {
             ResponseCodes.Success => response.GetInt64("offset"),
@@ -66,7 +66,7 @@ public sealed partial class BrokerClient
             .Set("commitOffset", offset);
         if (oneWay)
         {
-            await Remoting.SendOneWayAsync(address, request, cancellationToken).ConfigureAwait(false);
+            await TellAsync(address, request, cancellationToken).ConfigureAwait(false);
         }
         else
         {

@@ -19,7 +19,7 @@ public sealed partial class BrokerClient
         CancellationToken cancellationToken = default)
     {
         var request = CommandOf(message, oneWay: false);
-        var response = await Remoting.InvokeAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
+        var response = await AskAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
         return response.Code is ResponseCodes.Success or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout or ResponseCodes.SlaveNotAvailable
             ? new SendMessageResponse(
                 response.Code,
@@ -33,7 +33,7 @@ public sealed partial class BrokerClient
 
     /// <summary>Stores a message, or a batch, without asking whether that worked.</summary>
     public ValueTask SendOneWayAsync(string address, SendMessageRequest message, CancellationToken cancellationToken = default)
-        => Remoting.SendOneWayAsync(address, CommandOf(message, oneWay: true), cancellationToken);
+        => TellAsync(address, CommandOf(message, oneWay: true), cancellationToken);
 
     /// <summary>END_TRANSACTION, one-way: commits or rolls back a half message.</summary>
     /// <param name="address">The broker that has the half message.</param>
@@ -42,7 +42,7 @@ public sealed partial class BrokerClient
     public ValueTask EndTransactionAsync(string address, EndTransactionRequest transaction, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        return Remoting.SendOneWayAsync(
+        return TellAsync(
             address,
             RemotingCommand.Request(RequestCodes.EndTransaction, oneWay: true)
                 .Set("topic", transaction.Topic)

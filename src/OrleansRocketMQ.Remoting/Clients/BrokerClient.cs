@@ -16,15 +16,18 @@ public sealed partial class BrokerClient
     private static readonly TimeSpan PatientTimeout = TimeSpan.FromSeconds(5);
 
     private readonly TimeSpan _pullTimeout;
+    private readonly bool _vipChannel;
 
     /// <summary>Creates a client on the given connections.</summary>
     /// <param name="remoting">The connections.</param>
     /// <param name="pullTimeout">How long a pull waits for its answer. Default 30 s.</param>
-    public BrokerClient(RemotingClient remoting, TimeSpan? pullTimeout = null)
+    /// <param name="vipChannel">See <see cref="RocketMQClientOptions.VipChannel"/>.</param>
+    public BrokerClient(RemotingClient remoting, TimeSpan? pullTimeout = null, bool vipChannel = false)
     {
         ArgumentNullException.ThrowIfNull(remoting);
         Remoting = remoting;
         _pullTimeout = pullTimeout ?? TimeSpan.FromSeconds(30);
+        _vipChannel = vipChannel;
     }
 
     /// <summary>The connections.</summary>
@@ -43,9 +46,17 @@ public sealed partial class BrokerClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var response = await Remoting.InvokeAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
+        var response = await AskAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
         return response.Code == ResponseCodes.Success ? response : throw Refused(address, request, response);
     }
+
+    private Task<RemotingCommand> AskAsync(string address, RemotingCommand request, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+        => Remoting.InvokeAsync(AddressFor(address, request), request, timeout, cancellationToken);
+
+    private ValueTask TellAsync(string address, RemotingCommand request, CancellationToken cancellationToken)
+        => Remoting.SendOneWayAsync(AddressFor(address, request), request, cancellationToken);
+
+    private string AddressFor(string address, RemotingCommand request) => _vipChannel ? Clients.VipChannel.AddressFor(address, request) : address;
 
     private static BrokerResponseException Refused(string address, RemotingCommand request, RemotingCommand response)
         => new(request.Code, response.Code, response.Remark, address);

@@ -36,13 +36,15 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         options.Validate();
         var time = timeProvider ?? TimeProvider.System;
         _logger = loggerFactory.CreateLogger<RocketMQClient>();
-        Options = options;
         Remoting = new RemotingClient(options.Remoting, time, loggerFactory.CreateLogger<RemotingClient>());
+        Options = options with { DecoderOptions = options.DecoderOptions with { Namespace = Remoting.Names } };
         NameServer = new NameServerClient(Remoting, options.NameServerAddresses, loggerFactory.CreateLogger<NameServerClient>());
-        Brokers = new BrokerClient(Remoting, options.PullTimeout);
+        Brokers = new BrokerClient(Remoting, options.PullTimeout, options.VipChannel);
         Routes = new RouteTable(NameServer, loggerFactory.CreateLogger<RouteTable>());
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
         _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
+
+        TransactionChecks = new TransactionChecks(Brokers, options.DecoderOptions, _logger);
 
         Routes.Changed += _ => _heartbeats.RoutesChanged();
         Remoting.ConnectionOpened += _heartbeats.ConnectionOpened;
@@ -67,11 +69,17 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     /// <summary>The name servers.</summary>
     public NameServerClient NameServer { get; }
 
+    /// <summary>How names of topics and groups are written on the wire.</summary>
+    internal ClientNamespace Names => Remoting.Names;
+
     /// <summary>Requests to brokers.</summary>
     public BrokerClient Brokers { get; }
 
     /// <summary>Where topics and brokers are.</summary>
     public RouteTable Routes { get; }
+
+    /// <summary>Who answers brokers that ask how a transaction ended.</summary>
+    internal TransactionChecks TransactionChecks { get; }
 
     /// <summary>The groups this client consumes for.</summary>
     public IReadOnlyCollection<string> ConsumerGroups => [.. _consumers.Keys];
@@ -288,12 +296,12 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
         public bool HasProducers => !client._producers.IsEmpty;
 
-        public HeartbeatData Describe() => new()
+        public HeartbeatData Describe() => client.Remoting.Names.Wrap(new HeartbeatData
         {
             ClientId = client.ClientId,
             ConsumerDataSet = [.. client._consumers.Select(consumer => DescribeOrNull(consumer.Key, consumer.Value)).OfType<ConsumerData>()],
             ProducerDataSet = [.. client._producers.Keys.Select(group => new ProducerData(group))],
-        };
+        });
 
         // A group left out of one heartbeat stays registered; one that cannot describe itself must not stop the others.
         private ConsumerData? DescribeOrNull(string group, ConsumerEntry consumer)

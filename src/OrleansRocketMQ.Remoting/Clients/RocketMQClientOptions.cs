@@ -35,6 +35,12 @@ public sealed record RocketMQClientOptions
     /// <summary>How long a pull waits for its answer; must be longer than brokers may hold it. Default 30 s (<c>consumerPullTimeoutMillis</c>).</summary>
     public TimeSpan PullTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Whether requests that must not wait behind pulls go to brokers' second port, two below the first: sends, messages
+    /// sent back, locks, offsets. Default false (<c>vipChannelEnabled</c>).
+    /// </summary>
+    public bool VipChannel { get; init; }
+
     /// <summary>How received messages are decoded. Default: zlib bodies are decompressed, checksums are not checked.</summary>
     public MessageDecoderOptions DecoderOptions { get; init; } = MessageDecoderOptions.Default;
 

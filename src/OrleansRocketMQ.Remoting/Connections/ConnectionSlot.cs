@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
 
@@ -8,6 +9,7 @@ namespace OrleansRocketMQ.Connections;
 internal sealed partial class ConnectionSlot(
     string address,
     RemotingOptions options,
+    TlsHandshake? tls,
     RemotingRequestHandler handler,
     Action<string> onOpened,
     TimeProvider time,
@@ -102,20 +104,10 @@ internal sealed partial class ConnectionSlot(
                 await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
             }
 
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token);
-            using var expiry = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, options.ConnectTimeout, Timeout.InfiniteTimeSpan);
-            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            try
-            {
-                await socket.ConnectAsync(_endPoint, limit.Token).ConfigureAwait(false);
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-
-            var connection = new RemotingConnection(new NetworkStream(socket, ownsSocket: true), address, options, handler, time, logger);
+            using var expiry = new CancellationTokenSource(options.ConnectTimeout, time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token, expiry.Token);
+            var stream = await ConnectAsync(limit.Token).ConfigureAwait(false);
+            var connection = new RemotingConnection(stream, address, options, handler, time, logger);
             connection.Start();
             _failures = 0;
             onOpened(address);
@@ -127,6 +119,28 @@ internal sealed partial class ConnectionSlot(
             var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
             throw new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
         }
+        catch (TlsException)
+        {
+            _failures++;
+            throw;
+        }
+    }
+
+    private async Task<Stream> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(_endPoint, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        var plain = new NetworkStream(socket, ownsSocket: true);
+        return tls is null ? plain : await tls.EncryptAsync(plain, address, cancellationToken).ConfigureAwait(false);
     }
 
     private static partial class Log

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
 
@@ -14,14 +15,18 @@ public sealed partial class RemotingClient : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ConnectionSlot> _slots = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<int, RemotingRequestHandler> _handlers = new();
     private readonly ILogger _logger;
+    private readonly TlsHandshake? _tls;
     private int _disposed;
 
     /// <summary>Creates a client; it connects to nothing yet.</summary>
+    /// <exception cref="RocketMQConfigurationException">A file of <see cref="RemotingOptions.Tls"/> cannot be used.</exception>
     public RemotingClient(RemotingOptions options, TimeProvider timeProvider, ILogger logger)
     {
         ArgumentNullException.ThrowIfNull(options);
         Options = options;
+        Names = new ClientNamespace(options.Namespace);
         TimeProvider = timeProvider;
+        _tls = options.Tls is null ? null : new TlsHandshake(options.Tls);
         _logger = logger;
     }
 
@@ -30,6 +35,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
 
     /// <summary>Limits and time-outs of all connections.</summary>
     public RemotingOptions Options { get; }
+
+    /// <summary>How names are written on the wire.</summary>
+    internal ClientNamespace Names { get; }
 
     /// <summary>The clock of all time-outs.</summary>
     public TimeProvider TimeProvider { get; }
@@ -51,7 +59,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        ApplySerializeType(request);
+        Prepare(request);
         var limit = timeout ?? Options.RequestTimeout;
         for (var mayResend = true; ; mayResend = false)
         {
@@ -75,7 +83,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
     public async ValueTask SendOneWayAsync(string address, RemotingCommand request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        ApplySerializeType(request);
+        Prepare(request);
         var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
         var sending = connection.SendAsync(request, cancellationToken);
         if (sending.IsCompletedSuccessfully)
@@ -116,12 +124,24 @@ public sealed partial class RemotingClient : IAsyncDisposable
         }
     }
 
-    // A code that does not fit the binary header goes as JSON whatever the setting.
-    private void ApplySerializeType(RemotingCommand request)
+    private void Prepare(RemotingCommand request)
     {
+        Names.WrapFields(request);
+        if (!string.IsNullOrEmpty(Options.NamespaceV2))
+        {
+            request.Set("nsd", true).Set("ns", Options.NamespaceV2);
+        }
+
+        // A code that does not fit the binary header goes as JSON whatever the setting.
         if (Options.SerializeType == SerializeType.RocketMQ && request.Code is >= short.MinValue and <= short.MaxValue)
         {
             request.SerializeType = SerializeType.RocketMQ;
+        }
+
+        // Last, for it covers everything else.
+        if (Options.Credentials is { } credentials)
+        {
+            AclSigner.Sign(request, credentials);
         }
     }
 
@@ -131,7 +151,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         return _slots.GetOrAdd(
             address,
             static (key, self) => new ConnectionSlot(
-                key, self.Options, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
+                key, self.Options, self._tls, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
             this);
     }
 
@@ -149,9 +169,12 @@ public sealed partial class RemotingClient : IAsyncDisposable
     }
 
     private ValueTask<RemotingCommand?> AnswerAsync(RemotingConnection connection, RemotingCommand request)
-        => _handlers.TryGetValue(request.Code, out var handler)
+    {
+        Names.UnwrapFields(request);
+        return _handlers.TryGetValue(request.Code, out var handler)
             ? handler(connection, request)
             : new(RemotingCommand.Response(request, ResponseCodes.RequestCodeNotSupported, $"request code {request.Code} not supported"));
+    }
 
     private static partial class Log
     {

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
 
@@ -28,4 +29,19 @@ public sealed record RemotingOptions
 
     /// <summary>Bytes waiting in one connection above which senders wait. Default 8 MiB.</summary>
     public int SendBufferLimit { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Encrypts every connection; null (default): plain TCP. Servers speak both on the same port.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>Signs every request; null (default): none is signed.</summary>
+    public AclCredentials? Credentials { get; init; }
+
+    /// <summary>
+    /// The tenant's namespace of version 1: names of topics and groups get the prefix <c>namespace%</c> on the wire, and
+    /// lose it on the way back. Null (default): none (<c>namespace</c>).
+    /// </summary>
+    public string? Namespace { get; init; }
+
+    /// <summary>The tenant's namespace of version 2, a field of every request. Null (default): none (<c>namespaceV2</c>).</summary>
+    public string? NamespaceV2 { get; init; }
 }

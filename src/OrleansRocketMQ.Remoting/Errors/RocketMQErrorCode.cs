@@ -65,4 +65,25 @@ public enum RocketMQErrorCode
 
     /// <summary>A message could not be sent.</summary>
     Send = 20,
+
+    /// <summary>A connection could not be encrypted, or the other side's certificate is not to be trusted.</summary>
+    Tls = 30,
+
+    /// <summary>A topic's name is not allowed.</summary>
+    InvalidTopic = 41,
+
+    /// <summary>A selector is none, or the broker does not accept it.</summary>
+    InvalidSelector = 42,
+
+    /// <summary>There is no such subscription.</summary>
+    NotSubscribed = 43,
+
+    /// <summary>The topic is subscribed to with another selector.</summary>
+    SubscriptionConflict = 44,
+
+    /// <summary>The group has as many subscriptions as it may have.</summary>
+    SubscriptionLimitExceeded = 45,
+
+    /// <summary>A text that should describe subscriptions does not.</summary>
+    SubscriptionData = 46,
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ;
 
@@ -16,6 +17,9 @@ public sealed record MessageDecoderOptions
 
     /// <summary>Whether a body that does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
     public bool CheckCrc { get; init; }
+
+    /// <summary>What is taken off the names of topics.</summary>
+    internal ClientNamespace Namespace { get; init; } = ClientNamespace.None;
 }
 
 /// <summary>
@@ -150,7 +154,7 @@ public static class MessageDecoder
             if (!_bytes.AsSpan(topic).SequenceEqual(_bytes.AsSpan(_topic)))
             {
                 _topic = topic;
-                _origin = _origin with { Topic = Encoding.UTF8.GetString(_bytes.AsSpan(topic)) };
+                _origin = _origin with { Topic = _options.Namespace.Unwrap(Encoding.UTF8.GetString(_bytes.AsSpan(topic))) };
             }
 
             return _origin;

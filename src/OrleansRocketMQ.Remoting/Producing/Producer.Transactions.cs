@@ -14,13 +14,14 @@ public sealed partial class Producer
         ArgumentNullException.ThrowIfNull(message);
         message.DelayLevel = 0;
         message[MessageProperties.TransactionPrepared] = "true";
-        message[MessageProperties.ProducerGroup] = Options.Group;
+        // Brokers look for the group by this name when they ask back.
+        message[MessageProperties.ProducerGroup] = _client.Names.Wrap(Options.Group);
         return SendAsync(message, cancellationToken);
     }
 
     /// <summary>
     /// Commits or rolls back a half message. One-way, as in Java: when it gets lost the broker asks the group
-    /// (CHECK_TRANSACTION_STATE), which this producer leaves to handlers set with <see cref="RocketMQClient.Handle"/>.
+    /// (CHECK_TRANSACTION_STATE), which <see cref="ProducerOptions.CheckTransaction"/> answers.
     /// </summary>
     /// <param name="half">What <see cref="SendHalfAsync"/> gave.</param>
     /// <param name="commit">Whether consumers get the message.</param>
@@ -44,5 +45,21 @@ public sealed partial class Producer
                 State = commit ? TransactionState.Committed : TransactionState.RolledBack,
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    private void AnswerTransactionChecks()
+    {
+        if (Options.CheckTransaction is { } check)
+        {
+            _client.TransactionChecks.Add(Options.Group, check);
+        }
+    }
+
+    private void StopAnsweringTransactionChecks()
+    {
+        if (Options.CheckTransaction is { } check)
+        {
+            _client.TransactionChecks.Remove(Options.Group, check);
+        }
     }
 }

@@ -51,6 +51,7 @@ public sealed partial class Producer : IAsyncDisposable
         _logger = loggerFactory.CreateLogger<Producer>();
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
         client.RegisterProducer(options.Group);
+        AnswerTransactionChecks();
     }
 
     /// <summary>The settings.</summary>
@@ -134,6 +135,7 @@ public sealed partial class Producer : IAsyncDisposable
             return;
         }
 
+        StopAnsweringTransactionChecks();
         await _client.UnregisterProducerAsync(Options.Group).ConfigureAwait(false);
         if (_ownsClient)
         {

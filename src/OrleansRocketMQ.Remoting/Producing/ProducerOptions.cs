@@ -29,6 +29,15 @@ public sealed record ProducerOptions
     /// <summary>Whether a message that was stored, but less safely than set up, is sent again to another broker. Default false.</summary>
     public bool RetryWhenNotStoredOk { get; init; }
 
+    /// <summary>
+    /// Answers brokers that ask how a transaction ended whose end did not reach them: given the half message,
+    /// <see cref="TransactionState.Committed"/>, <see cref="TransactionState.RolledBack"/>, or anything else for "not known
+    /// yet", which is also what an exception means; the broker asks again then. May be called more than once for a
+    /// message, on any thread, and has 30 s. Producers of one group on one client must give the same answers. Null (default): nobody
+    /// answers. Mirrors <c>TransactionListener.checkLocalTransaction</c>.
+    /// </summary>
+    public Func<MessageExt, CancellationToken, ValueTask<TransactionState>>? CheckTransaction { get; init; }
+
     /// <summary>Checks the settings.</summary>
     /// <exception cref="RocketMQValidationException">One is missing or out of range; the error names it.</exception>
     public void Validate()

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -21,7 +20,6 @@ internal sealed partial class AdminRequests(
     ListenerClasses listeners,
     DirectConsumption direct,
     IOptions<RocketMQOptions> options,
-    IAllocateStrategy strategy,
     ILogger<AdminRequests> logger)
 {
     public void AnswerOn(RocketMQClient client)
@@ -41,7 +39,7 @@ internal sealed partial class AdminRequests(
         }
 
         var kind = listeners.Resolve(group, consumer.Options.Listener!).Kind;
-        var info = new RunningInfo(consumer, kind, options.Value, strategy);
+        var info = new RunningInfo(consumer, kind, options.Value);
         return RemotingCommand.Response(request, ResponseCodes.Success, body: info.Write(request.GetBoolean("jstackEnable")));
     }
 
@@ -76,7 +74,7 @@ internal sealed partial class AdminRequests(
         {
             json.WriteStartObject();
             json.WritePropertyName("messageQueueTable");
-            ObjectKeyJson.Write(json, offsets ?? [], static (value, offset) => value.WriteNumberValue(offset));
+            ObjectKeyJson.Write(json, offsets ?? [], client.Names, static (value, offset) => value.WriteNumberValue(offset));
             json.WriteEndObject();
         }
 
@@ -90,7 +88,7 @@ internal sealed partial class AdminRequests(
         var consumer = Find(client, request.GetRequired("group"));
         if (consumer is not null && !request.Body.IsEmpty)
         {
-            foreach (var (queue, offset) in ObjectKeyJson.ReadOffsets(request.Body, "offsetTable"))
+            foreach (var (queue, offset) in ObjectKeyJson.ReadOffsets(request.Body, "offsetTable", client.Names))
             {
                 if (queue.Topic == topic && offset >= 0 && consumer.Pumps.TryGetValue(queue, out var pump))
                 {

@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Admin;
 internal static class ObjectKeyJson
 {
     /// <summary>Writes the table as the next value of a document.</summary>
-    public static void Write<T>(Utf8JsonWriter json, IEnumerable<KeyValuePair<MessageQueue, T>> table, Action<Utf8JsonWriter, T> writeValue)
+    public static void Write<T>(Utf8JsonWriter json, IEnumerable<KeyValuePair<MessageQueue, T>> table, ClientNamespace names, Action<Utf8JsonWriter, T> writeValue)
     {
         var output = new ArrayBufferWriter<byte>();
         output.Write("{"u8);
@@ -17,7 +17,7 @@ internal static class ObjectKeyJson
         {
             output.Write(first ? ""u8 : ","u8);
             first = false;
-            output.Write(JsonSerializer.SerializeToUtf8Bytes(QueueKey.Of(queue), ProtocolJson.Default.QueueKey));
+            output.Write(JsonSerializer.SerializeToUtf8Bytes(QueueKey.Of(queue) with { Topic = names.Wrap(queue.Topic) }, ProtocolJson.Default.QueueKey));
             output.Write(":"u8);
             using var valueJson = new Utf8JsonWriter(output);
             writeValue(valueJson, value);
@@ -30,7 +30,7 @@ internal static class ObjectKeyJson
 
     /// <summary>Reads a table of offsets that stands in a body under the given name; empty when it does not.</summary>
     /// <exception cref="MessageFormatException">The body is no such JSON.</exception>
-    public static Dictionary<MessageQueue, long> ReadOffsets(ReadOnlyMemory<byte> body, string name)
+    public static Dictionary<MessageQueue, long> ReadOffsets(ReadOnlyMemory<byte> body, string name, ClientNamespace names)
     {
         var offsets = new Dictionary<MessageQueue, long>();
         try
@@ -41,7 +41,7 @@ internal static class ObjectKeyJson
                 foreach (var entry in table.EnumerateObject())
                 {
                     var key = JsonSerializer.Deserialize(entry.Name, ProtocolJson.Default.QueueKey) ?? throw new JsonException("a key is null");
-                    offsets[key.ToQueue()] = entry.Value.GetInt64();
+                    offsets[names.Unwrap(key.ToQueue())] = entry.Value.GetInt64();
                 }
             }
 

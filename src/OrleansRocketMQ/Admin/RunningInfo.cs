@@ -2,12 +2,12 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Admin;
 
@@ -15,7 +15,7 @@ namespace OrleansRocketMQ.Admin;
 /// What a member tells of itself when an administrator asks: settings under the names of Java's consumer, subscriptions,
 /// queues and rates. Mirrors <c>ConsumerRunningInfo</c>.
 /// </summary>
-internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, RocketMQOptions options, IAllocateStrategy strategy)
+internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, RocketMQOptions options)
 {
     private const double SecondsOfRates = 60;
     private const long MiB = 1024 * 1024;
@@ -35,13 +35,13 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
             json.WriteStartObject("mqPopTable");
             json.WriteEndObject();
             json.WritePropertyName("mqTable");
-            ObjectKeyJson.Write(json, pumps, WriteQueue);
+            ObjectKeyJson.Write(json, pumps, consumer.Client.Names, WriteQueue);
             WriteProperties(json);
             WriteRates(json, pumps.Select(pump => pump.Value));
             json.WriteStartArray("subscriptionSet");
             foreach (var subscription in consumer.Subscriptions.All)
             {
-                JsonSerializer.Serialize(json, subscription.Data, ProtocolJson.Default.SubscriptionData);
+                JsonSerializer.Serialize(json, consumer.Client.Names.Wrap(subscription.Data), ProtocolJson.Default.SubscriptionData);
             }
 
             json.WriteEndArray();
@@ -53,22 +53,20 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
         return output.WrittenSpan.ToArray();
     }
 
-    private static void WriteQueue(Utf8JsonWriter json, QueuePump pump)
+    private void WriteQueue(Utf8JsonWriter json, QueuePump pump)
     {
         var status = pump.Describe();
-        var window = pump.Runs.Window;
-        var (first, last) = status.CachedMessages == 0 ? (0, 0) : (status.Watermark, status.Watermark + window.Span);
         json.WriteStartObject();
         json.WriteNumber("cachedMsgCount", status.CachedMessages);
-        json.WriteNumber("cachedMsgMaxOffset", last);
-        json.WriteNumber("cachedMsgMinOffset", first);
+        json.WriteNumber("cachedMsgMaxOffset", Math.Max(0, status.CachedMaxOffset));
+        json.WriteNumber("cachedMsgMinOffset", Math.Max(0, status.CachedMinOffset));
         json.WriteNumber("cachedMsgSizeInMiB", status.CachedBytes / MiB);
         json.WriteNumber("commitOffset", status.Watermark);
         json.WriteBoolean("droped", pump.Stopping.IsCancellationRequested);
-        json.WriteNumber("lastConsumeTimestamp", pump.Activity.LastConsume);
+        json.WriteNumber("lastConsumeTimestamp", status.LastConsumedAt?.ToUnixTimeMilliseconds() ?? 0);
         json.WriteNumber("lastLockTimestamp", 0);
-        json.WriteNumber("lastPullTimestamp", pump.Activity.LastPull);
-        json.WriteBoolean("locked", false);
+        json.WriteNumber("lastPullTimestamp", status.LastPulledAt?.ToUnixTimeMilliseconds() ?? 0);
+        json.WriteBoolean("locked", consumer.Locks is not null && pump.Tenure.IsValid);
         json.WriteNumber("transactionMsgCount", 0);
         json.WriteNumber("transactionMsgMaxOffset", 0);
         json.WriteNumber("transactionMsgMinOffset", 0);
@@ -95,7 +93,7 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
         Write("language", "DOTNET");
         Write("messageModel", described.MessageModel);
         Write("messageListener", settings.Listener?.FullName ?? string.Empty);
-        Write("allocateMessageQueueStrategy", strategy.GetType().FullName!);
+        Write("allocateMessageQueueStrategy", settings.AllocateStrategy);
         Write("consumeFromWhere", described.ConsumeFromWhere);
         Write("consumeTimestamp", settings.ConsumeTimestamp?.ToLocalTime().ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture) ?? string.Empty);
         Write("consumeThreadMin", settings.ConsumeThreadMin);
@@ -125,14 +123,14 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
         });
     }
 
-    private static void WriteRates(Utf8JsonWriter json, IEnumerable<QueuePump> pumps)
+    private void WriteRates(Utf8JsonWriter json, IEnumerable<QueuePump> pumps)
     {
         json.WriteStartObject("statusTable");
         foreach (var topic in pumps.GroupBy(pump => pump.Queue.Topic))
         {
-            var activities = topic.Select(pump => pump.Activity.Read()).ToArray();
+            var activities = topic.Select(pump => pump.Statistics.Recent.Read()).ToArray();
             var sums = activities.Aggregate(default(ActivitySums), (sum, activity) => sum + activity.LastMinute);
-            json.WriteStartObject(topic.Key);
+            json.WriteStartObject(consumer.Client.Names.Wrap(topic.Key));
             json.WriteNumber("consumeFailedMsgs", activities.Sum(activity => activity.FailedInHour));
             json.WriteNumber("consumeFailedTPS", sums.Failed / SecondsOfRates);
             json.WriteNumber("consumeOKTPS", sums.Succeeded / SecondsOfRates);

@@ -9,29 +9,36 @@ namespace OrleansRocketMQ.Allocation;
 /// </summary>
 internal sealed class AllocationView
 {
-    private readonly FrozenDictionary<MessageQueue, string> _owners;
+    // Not frozen: with many queues that takes longer than all its look-ups.
+    private readonly Dictionary<MessageQueue, string> _owners;
     private readonly FrozenDictionary<string, SiloAddress> _silos;
 
-    private AllocationView(FrozenDictionary<MessageQueue, string> owners, FrozenDictionary<string, SiloAddress> silos, IReadOnlyList<string> clientIds)
+    private AllocationView(Dictionary<MessageQueue, string> owners, FrozenDictionary<string, SiloAddress> silos, IReadOnlyList<string> clientIds)
     {
         _owners = owners;
         _silos = silos;
         ClientIds = clientIds;
     }
 
-    public static AllocationView Empty { get; } = new(
-        FrozenDictionary<MessageQueue, string>.Empty, FrozenDictionary<string, SiloAddress>.Empty, []);
+    public static AllocationView Empty { get; } = new([], FrozenDictionary<string, SiloAddress>.Empty, []);
 
     /// <summary>The members that took part, sorted.</summary>
     public IReadOnlyList<string> ClientIds { get; }
 
     public IEnumerable<MessageQueue> Queues => _owners.Keys;
 
+    /// <summary>Of a group whose members all consume every queue: each sees them as its own.</summary>
+    public static AllocationView Everything(IEnumerable<IReadOnlyList<MessageQueue>> topics, string clientId, SiloAddress silo) => new(
+        topics.SelectMany(queues => queues).Distinct().ToDictionary(queue => queue, _ => clientId),
+        new Dictionary<string, SiloAddress>(StringComparer.Ordinal) { [clientId] = silo }.ToFrozenDictionary(StringComparer.Ordinal),
+        [clientId]);
+
     /// <param name="group">The group.</param>
     /// <param name="strategy">How queues are split.</param>
-    /// <param name="topics">The queues of each topic.</param>
+    /// <param name="topics">The queues of each topic; each topic is split by itself, as Java does.</param>
     /// <param name="listedClientIds">The members the broker lists.</param>
     /// <param name="cluster">The silos of this cluster.</param>
+    /// <exception cref="RebalanceException">The strategy gives a queue to two members, or one that does not exist.</exception>
     public static AllocationView Compute(
         string group,
         IAllocateStrategy strategy,
@@ -44,35 +51,21 @@ internal sealed class AllocationView
         var owners = new Dictionary<MessageQueue, string>();
         foreach (var queues in topics)
         {
-            var sorted = queues.Order().ToArray();
-            var orphans = new List<MessageQueue>();
-            foreach (var clientId in clientIds)
-            {
-                foreach (var queue in strategy.Allocate(group, clientId, sorted, clientIds))
-                {
-                    if (cluster.Dead.Contains(clientId))
-                    {
-                        orphans.Add(queue);
-                    }
-                    else
-                    {
-                        owners[queue] = clientId;
-                    }
-                }
-            }
+            var sorted = Sorted(queues);
+            Give(group, strategy, sorted, clientIds, owners);
 
             // The broker lists a dead silo for up to two minutes, and members elsewhere leave its queues alone so long.
             // Its own cluster knows better and shares them out among its living silos at once.
-            foreach (var clientId in live)
+            var orphans = cluster.Dead.Count == 0 ? [] : sorted.Where(queue => owners.TryGetValue(queue, out var owner) && cluster.Dead.Contains(owner)).ToArray();
+            foreach (var orphan in orphans)
             {
-                foreach (var queue in strategy.Allocate(group, clientId, orphans, live))
-                {
-                    owners[queue] = clientId;
-                }
+                owners.Remove(orphan);
             }
+
+            Give(group, strategy, orphans, live, owners);
         }
 
-        return new AllocationView(owners.ToFrozenDictionary(), cluster.Live.ToFrozenDictionary(StringComparer.Ordinal), clientIds);
+        return new AllocationView(owners, cluster.Live.ToFrozenDictionary(StringComparer.Ordinal), clientIds);
     }
 
     /// <summary>The client id that owns a queue, or null.</summary>
@@ -85,10 +78,67 @@ internal sealed class AllocationView
     /// <summary>The queues of one member.</summary>
     public IEnumerable<MessageQueue> QueuesOf(string clientId) => _owners.Where(pair => pair.Value == clientId).Select(pair => pair.Key);
 
+    /// <summary>How large a part of a topic's queues a member has, 0 to 1.</summary>
+    public double ShareOf(string clientId, string topic)
+    {
+        var (all, own) = (0, 0);
+        foreach (var (queue, owner) in _owners)
+        {
+            if (queue.Topic == topic)
+            {
+                all++;
+                own += owner == clientId ? 1 : 0;
+            }
+        }
+
+        return all == 0 ? 0 : (double)own / all;
+    }
+
     /// <summary>Whether the other view says the same.</summary>
     public bool SameAs(AllocationView other) => _owners.Count == other._owners.Count
         && ClientIds.SequenceEqual(other.ClientIds, StringComparer.Ordinal)
         && _owners.All(pair => other.OwnerOf(pair.Key) == pair.Value);
+
+    private static void Give(
+        string group, IAllocateStrategy strategy, IReadOnlyList<MessageQueue> queues, string[] clientIds, Dictionary<MessageQueue, string> owners)
+    {
+        if (queues.Count == 0 || clientIds.Length == 0)
+        {
+            return;
+        }
+
+        var before = owners.Count;
+        var shares = strategy.AllocateAll(group, queues, clientIds);
+        for (var member = 0; member < clientIds.Length; member++)
+        {
+            foreach (var queue in shares[member])
+            {
+                if (!owners.TryAdd(queue, clientIds[member]))
+                {
+                    throw new RebalanceException($"Strategy {strategy.Name} gives {queue} of group '{group}' to '{owners[queue]}' and to '{clientIds[member]}'.");
+                }
+            }
+        }
+
+        if (owners.Count - before != queues.Count(owners.ContainsKey))
+        {
+            throw new RebalanceException($"Strategy {strategy.Name} gives queues to members of group '{group}' that are not among those to be shared out.");
+        }
+    }
+
+    // Routes come sorted; only what comes from elsewhere costs a sort.
+    private static IReadOnlyList<MessageQueue> Sorted(IReadOnlyList<MessageQueue> queues)
+    {
+        for (var index = 1; index < queues.Count; index++)
+        {
+            if (queues[index - 1].CompareTo(queues[index]) > 0)
+            {
+                return [.. queues.Order()];
+            }
+        }
+
+        return queues;
+    }
 }
 
 /// <summary>The silos of this cluster by client id.</summary>
@@ -98,13 +148,14 @@ internal sealed record ClusterSilos(IReadOnlyDictionary<string, SiloAddress> Liv
 {
     /// <param name="membership">What Orleans says.</param>
     /// <param name="leaving">Client ids of silos that have said themselves that they leave.</param>
-    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving)
+    /// <param name="unitName">What the client ids of this cluster end with, if anything.</param>
+    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving, string? unitName)
     {
         var live = new Dictionary<string, SiloAddress>(StringComparer.Ordinal);
         var dead = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in membership.Members.Values)
         {
-            var clientId = ClientIdentity.Of(member.SiloAddress);
+            var clientId = ClientIdentity.Of(member.SiloAddress, unitName);
             if (member.Status == SiloStatus.Active && !leaving.Contains(clientId))
             {
                 live[clientId] = member.SiloAddress;

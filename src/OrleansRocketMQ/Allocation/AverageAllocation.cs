@@ -1,41 +1,25 @@
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>
-/// Contiguous blocks whose sizes differ by at most one; the first members get the larger ones.
+/// AVG: contiguous blocks whose sizes differ by at most one; the first members get the larger ones.
 /// Mirrors <c>AllocateMessageQueueAveragely</c>, queue for queue.
 /// </summary>
-public sealed class AverageAllocation : IAllocateStrategy
+public sealed class AverageAllocation : WholeAllocation
 {
     /// <inheritdoc/>
-    public string Name => "AVG";
+    public override string Name => "AVG";
 
-    /// <inheritdoc/>
-    public IReadOnlyList<MessageQueue> Allocate(string group, string clientId, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds)
+    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
     {
-        ArgumentNullException.ThrowIfNull(queues);
-        ArgumentNullException.ThrowIfNull(clientIds);
-        var index = IndexOf(clientIds, clientId);
-        if (index < 0)
+        var (share, larger) = Math.DivRem(queues.Count, shares.Length);
+        var next = 0;
+        for (var member = 0; member < shares.Length; member++)
         {
-            return [];
-        }
-
-        var (share, larger) = Math.DivRem(queues.Count, clientIds.Count);
-        var start = (index * share) + Math.Min(index, larger);
-        var size = share + (index < larger ? 1 : 0);
-        return [.. queues.Skip(start).Take(size)];
-    }
-
-    private static int IndexOf(IReadOnlyList<string> clientIds, string clientId)
-    {
-        for (var index = 0; index < clientIds.Count; index++)
-        {
-            if (clientIds[index] == clientId)
+            var end = next + share + (member < larger ? 1 : 0);
+            while (next < end)
             {
-                return index;
+                shares[member].Add(queues[next++]);
             }
         }
-
-        return -1;
     }
 }

@@ -17,8 +17,11 @@ internal sealed class RocketMQQueuePlacement : PlacementStrategy;
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class RocketMQQueuePlacementAttribute() : PlacementAttribute(new RocketMQQueuePlacement());
 
-/// <summary>Looks the silo of a queue up in this silo's view of the allocation. Makes no decision of its own.</summary>
-internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers) : IPlacementDirector
+/// <summary>
+/// Looks the silo of a queue up in this silo's view of the allocation, or the silo of the name that the grain's key holds.
+/// Makes no decision of its own.
+/// </summary>
+internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers, IClusterMembershipService membership) : IPlacementDirector
 {
     /// <exception cref="RebalanceException">The queue belongs to another program, or to nobody.</exception>
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
@@ -28,7 +31,13 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers)
             return Task.FromResult(hint);
         }
 
-        var (group, queue) = QueueGrainKey.Parse(target.GrainIdentity.Key.ToString()!);
+        var (group, queue, instance) = QueueGrainKey.Parse(target.GrainIdentity.Key.ToString()!);
+        if (instance is not null)
+        {
+            return Task.FromResult(SiloOf(instance, context.LocalSilo)
+                ?? throw new RebalanceException($"No active silo is named '{instance}', so its part of {queue} of group '{group}' cannot be placed."));
+        }
+
         var view = consumers.Find(group)?.View
             ?? throw new RebalanceException($"Silo {context.LocalSilo} does not run group '{group}', so it cannot place {queue}.");
 
@@ -37,5 +46,13 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers)
         return view.SiloOf(queue) is { } silo
             ? Task.FromResult(silo)
             : throw new RebalanceException($"No silo of this cluster owns {queue} of group '{group}'; its owner is '{view.OwnerOf(queue) ?? "(nobody)"}'.");
+    }
+
+    // Two silos of one name can meet while the former process still stops: each keeps to itself.
+    private SiloAddress? SiloOf(string instance, SiloAddress local)
+    {
+        var named = membership.CurrentSnapshot.Members.Values
+            .Where(member => member.Status == SiloStatus.Active && member.Name == instance).Select(member => member.SiloAddress).ToArray();
+        return named.Contains(local) ? local : named.FirstOrDefault();
     }
 }

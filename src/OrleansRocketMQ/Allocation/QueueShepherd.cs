@@ -46,6 +46,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged += OnConsumerIdsChanged;
         Client.Routes.Changed += OnRouteChanged;
         consumer.LeavingChanged += Wake;
+        consumer.SubscriptionsChanged += Wake;
         _tending = Task.Run(TendAsync);
         _watching = Task.Run(WatchMembershipAsync);
     }
@@ -55,6 +56,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
         Client.Routes.Changed -= OnRouteChanged;
         consumer.LeavingChanged -= Wake;
+        consumer.SubscriptionsChanged -= Wake;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
     }
@@ -62,7 +64,13 @@ internal sealed partial class QueueShepherd(
     /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
     public Task HandOverAsync()
     {
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId]);
+        if (consumer.IsBroadcasting)
+        {
+            // Nobody else can have them.
+            return consumer.LeaveAsync(AllocationView.Empty, options.ShutdownTimeout);
+        }
+
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
         return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
     }
 
@@ -138,8 +146,8 @@ internal sealed partial class QueueShepherd(
 
     private async Task WaitAsync(TimeSpan longest)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        using var timer = time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, longest, Timeout.InfiniteTimeSpan);
+        using var due = new CancellationTokenSource(longest, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, due.Token);
         try
         {
             await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -161,33 +169,53 @@ internal sealed partial class QueueShepherd(
             return complete;
         }
 
-        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
-        if (!clientIds.Contains(Client.ClientId))
+        if (await AllocateAsync(topics, cancellationToken).ConfigureAwait(false) is not { } view)
         {
-            // Until the broker counts this silo in, the others share out its part among themselves.
-            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
             return false;
         }
 
-        (_topics, _clientIds) = (topics, clientIds);
-        await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        var view = AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving));
         if (!view.SameAs(consumer.View))
         {
+            consumer.Statistics.CountRebalance();
             Log.Allocated(logger, Group, view.QueuesOf(Client.ClientId).Count(), view.Queues.Count(), view.ClientIds.Count);
         }
 
         consumer.View = view;
+        consumer.Flow.Share(topic => view.ShareOf(Client.ClientId, topic));
         var released = ReleaseOthersAsync(view, began);
         var started = await StartOwnAsync(view).ConfigureAwait(false);
         await released.ConfigureAwait(false);
         return complete && started;
     }
 
+    /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
+    private async Task<AllocationView?> AllocateAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    {
+        if (consumer.IsBroadcasting)
+        {
+            return AllocationView.Everything(topics, Client.ClientId, silo);
+        }
+
+        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
+        if (!clientIds.Contains(Client.ClientId))
+        {
+            // Until the broker counts this silo in, the others share out its part among themselves.
+            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+
+        (_topics, _clientIds) = (topics, clientIds);
+        consumer.NoteListed(clientIds);
+        await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
+        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName));
+    }
+
     private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
     {
         var topics = new List<IReadOnlyList<MessageQueue>>();
         var complete = true;
+        _check.Forget(consumer.Subscriptions);
+        _missingTopics.RemoveWhere(topic => !consumer.Subscriptions.Has(topic));
         foreach (var subscription in consumer.Subscriptions.All)
         {
             try
@@ -246,7 +274,7 @@ internal sealed partial class QueueShepherd(
     /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
     {
-        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
         _strangers.IntersectWith(clientIds);
         if (clientIds.Any(clientId => !cluster.Live.ContainsKey(clientId) && !cluster.Dead.Contains(clientId) && _strangers.Add(clientId)))
         {
@@ -265,7 +293,7 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            var owner = await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(Group, queue)).EnsureStartedAsync().ConfigureAwait(false);
+            var owner = await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync(silo).ConfigureAwait(false);
             return silo.Equals(owner);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)

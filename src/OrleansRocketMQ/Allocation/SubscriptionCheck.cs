@@ -12,12 +12,27 @@ namespace OrleansRocketMQ.Allocation;
 /// </summary>
 internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger logger)
 {
-    private readonly HashSet<string> _accepted = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SubscribeException> _refused = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, MessageSelector> _accepted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (MessageSelector Selector, SubscribeException Error)> _refused = new(StringComparer.Ordinal);
+
+    /// <summary>What was said about topics given up, or about selectors replaced, does not count any more.</summary>
+    public void Forget(SubscriptionTable subscriptions)
+    {
+        foreach (var topic in _accepted.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value).Select(pair => pair.Key).ToArray())
+        {
+            _accepted.Remove(topic);
+        }
+
+        foreach (var topic in _refused.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value.Selector).Select(pair => pair.Key).ToArray())
+        {
+            _refused.Remove(topic);
+            consumer.Refused = _refused.Values.FirstOrDefault().Error;
+        }
+    }
 
     public async Task<bool> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
     {
-        if (subscription.Selector.Type == ExpressionType.Tag || _accepted.Contains(subscription.Topic))
+        if (subscription.Selector.Type == ExpressionType.Tag || _accepted.ContainsKey(subscription.Topic))
         {
             return true;
         }
@@ -30,15 +45,15 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger 
                 address,
                 new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
                 cancellationToken).ConfigureAwait(false);
-            _accepted.Add(subscription.Topic);
+            _accepted[subscription.Topic] = subscription.Selector;
             _refused.Remove(subscription.Topic);
-            consumer.Refused = _refused.Values.FirstOrDefault();
+            consumer.Refused = _refused.Values.FirstOrDefault().Error;
             return true;
         }
         catch (BrokerResponseException exception)
         {
             var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {exception.Remark}", exception);
-            if (_refused.TryAdd(subscription.Topic, error))
+            if (_refused.TryAdd(subscription.Topic, (subscription.Selector, error)))
             {
                 Log.Refused(logger, consumer.Group, error);
             }

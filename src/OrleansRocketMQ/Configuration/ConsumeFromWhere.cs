@@ -14,4 +14,10 @@ public enum ConsumeFromWhere
 
     /// <summary>At the first message stored at or after <see cref="ConsumerOptions.ConsumeTimestamp"/>.</summary>
     Timestamp = 2,
+
+    /// <summary>At the oldest message the broker still has, which it is asked for. %RETRY% from 0, as ever.</summary>
+    MinOffset = 3,
+
+    /// <summary>As <see cref="LastOffset"/>; the old name RocketMQ maps to it.</summary>
+    MaxOffset = 4,
 }

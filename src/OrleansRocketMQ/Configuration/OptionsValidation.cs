@@ -15,6 +15,10 @@ internal static class OptionsValidation
         Between(options.RequestTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), Section);
         Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
+        if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
+        {
+            throw new RocketMQConfigurationException($"{Section}:{nameof(options.MaxCachedBytes)}", bytes, "1048576 or more, or nothing");
+        }
     }
 
     public static void Check(ConsumerOptions options)
@@ -38,17 +42,24 @@ internal static class OptionsValidation
             CheckNameServer(options.NameServer, section);
         }
 
-        if (options.Listener is null)
+        if (options.Listener is null && options.AutoStart)
         {
             throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
         }
 
-        if (!typeof(IMessageListener).IsAssignableFrom(options.Listener))
+        if (options.Listener is not null && !typeof(IMessageListener).IsAssignableFrom(options.Listener))
         {
             throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
         }
 
-        if (options.Subscriptions.Count == 0)
+        options.Handler?.Check(options);
+        Between(options.MaxSubscriptions, 1, 100_000, section);
+        if (options.Subscriptions.Count > options.MaxSubscriptions)
+        {
+            throw new RocketMQConfigurationException($"{section}:Subscriptions", options.Subscriptions.Count, $"at most {options.MaxSubscriptions} topics ({nameof(options.MaxSubscriptions)})");
+        }
+
+        if (options.Subscriptions.Count == 0 && options.AutoStart)
         {
             throw new RocketMQConfigurationException($"{section}:Subscriptions", "(empty)", "at least one topic");
         }
@@ -67,18 +78,50 @@ internal static class OptionsValidation
         }
 
         Defined(options.ConsumeFromWhere, section);
+        Defined(options.MessageModel, section);
+        if (options.SkipHistory && options.ConsumeFromWhere is not (ConsumeFromWhere.LastOffset or ConsumeFromWhere.MaxOffset))
+        {
+            throw new RocketMQConfigurationException($"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
+        }
+
+        Between(options.PersistBatchSize, 1, 1000, section);
         Between(options.ConsumeThreadMin, 1, 1000, section);
         Between(options.ConsumeThreadMax, options.ConsumeThreadMin, 1000, section);
         Between(options.ConsumeBatchSize, 1, 1024, section);
         Between(options.PullBatchSize, 1, 1024, section);
         Between(options.PullInterval, TimeSpan.Zero, TimeSpan.FromMilliseconds(65535), section);
         Between(options.PullSuspendTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Between(options.PullThresholdForAll, 1, 6553500, section);
+        Between(options.PullThresholdForTopic, 1, 6553500, section);
+        Between(options.PullThresholdBytesForTopic, 1024 * 1024, 100L * 1024 * 1024 * 1024, section);
+        Between(options.MaxCachedMessagesPerQueue, 1, 65535, section);
+        Between(options.MaxCachedBytesPerQueue, 1024 * 1024, 16L * 1024 * 1024 * 1024, section);
+        Between(options.ConsumeTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(12), section);
+        Between(options.MaxRetryTimes, 1, 100, section);
         Between(options.PullThresholdForQueue, 1, 65535, section);
         Between(options.PullThresholdBytesForQueue, 1024 * 1024, 1024L * 1024 * 1024, section);
         Between(options.ConsumeMaxSpan, 1, 65535, section);
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Between(options.KeyRetryBackoff, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), section);
+        Between(options.MaxKeyRetryBackoff, options.KeyRetryBackoff, TimeSpan.FromHours(1), section);
+        CheckOrderly(options, section);
+    }
+
+    private static void CheckOrderly(ConsumerOptions options, string section)
+    {
+        Between(options.SuspendCurrentQueueTime, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(30), section);
+        Between(options.LockExpiry, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(60), section);
+        Between(options.LockInterval, TimeSpan.FromMilliseconds(10), options.LockExpiry - TimeSpan.FromMilliseconds(1), section);
+        Defined(options.PoisonHandling, section);
+        Between(options.MaxParkedKeys, 1, 10_000, section);
+        Between(options.MaxParkedMessages, 1, 65535, section);
+        if (options is { PoisonHandling: PoisonHandling.Park, AutoCommit: false })
+        {
+            // What the listener has not committed could come again before what was parked of the same key.
+            throw new RocketMQConfigurationException($"{section}:{nameof(options.PoisonHandling)}", options.PoisonHandling, $"{PoisonHandling.Block}, as {nameof(options.AutoCommit)} is off");
+        }
     }
 
     private static void CheckTopic(string topic, string field)

@@ -24,12 +24,76 @@ public sealed class RocketMQOptions
     /// <summary>How often the allocation is checked even when nothing seems to have changed. Default 20 s.</summary>
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// For the strategy MACHINE_ROOM_NEARBY: rooms with the beginnings of the broker names and client ids that stand in
+    /// them, joined by <c>;</c>; for example <c>east</c> with <c>east-;10.1.</c>
+    /// </summary>
+    public IDictionary<string, string> MachineRooms { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The folder of <see cref="Hosting.RocketMQBuilder.UseFileStorage"/>. A leading <c>~</c> is the user's home. Default
+    /// <c>~/.rocketmq/offsets</c>.
+    /// </summary>
+    public string OffsetStorePath { get; set; } = "~/.rocketmq/offsets";
+
     /// <summary>Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
     public bool CheckCrc { get; set; }
+
+    /// <summary>
+    /// Bytes of message bodies that all groups of the silo hold together before pulling waits; queues take turns then. At least
+    /// 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
+    /// queue (256 KiB, or one message where that is larger), because a queue that holds nothing always pulls.
+    /// </summary>
+    public long? MaxCachedBytes { get; set; }
 
     /// <summary>
     /// At shutdown, how long listeners may take to finish what they have begun before their token fires. Default 10 s;
     /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and the host's shutdown time-out (30 s).
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The account that requests are signed for (ACL). Null (default): none, requests are not signed.</summary>
+    public string? AccessKey { get; set; }
+
+    /// <summary>The secret key of <see cref="AccessKey"/>, required with it. Never logged or shown.</summary>
+    public string? SecretKey { get; set; }
+
+    /// <summary>The token of a temporary account. Default none. Never logged or shown.</summary>
+    public string? SecurityToken { get; set; }
+
+    /// <summary>
+    /// The tenant's namespace of version 1: on the wire names of topics and groups begin with <c>namespace%</c>; listeners,
+    /// settings and statistics have them without. Default none. Not together with <see cref="NamespaceV2"/>.
+    /// </summary>
+    public string? Namespace { get; set; }
+
+    /// <summary>The tenant's namespace of version 2, which every request carries. Default none.</summary>
+    public string? NamespaceV2 { get; set; }
+
+    /// <summary>The site this cluster belongs to; part of its client ids. The same on all silos. Default none.</summary>
+    public string? UnitName { get; set; }
+
+    /// <summary>Whether short requests go to brokers' second port, two below the first. Default false.</summary>
+    public bool VipChannel { get; set; }
+
+    /// <summary>Whether connections are encrypted. Default false.</summary>
+    public bool UseTls { get; set; }
+
+    /// <summary>A PEM file with the authorities that servers' certificates must come from. Default those the system trusts.</summary>
+    public string? TlsAuthorityFile { get; set; }
+
+    /// <summary>Whether any certificate is good, be it forged; for tests only. Default false.</summary>
+    public bool TlsDangerouslyTrustAnyCertificate { get; set; }
+
+    /// <summary>A file with the certificate this silo shows to servers: PEM, or PKCS #12 with its key. Default none is shown.</summary>
+    public string? TlsClientCertificateFile { get; set; }
+
+    /// <summary>The PEM file of that certificate's key, when it is not in the same file. Default the same file.</summary>
+    public string? TlsClientKeyFile { get; set; }
+
+    /// <summary>The password of that key or PKCS #12 file. Default none. Never logged or shown.</summary>
+    public string? TlsClientKeyPassword { get; set; }
+
+    /// <summary>The name that servers' certificates must be for. Default the host of each address.</summary>
+    public string? TlsTargetHost { get; set; }
 }

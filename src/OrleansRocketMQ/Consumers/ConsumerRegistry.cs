@@ -12,4 +12,6 @@ internal sealed class ConsumerRegistry
     public GroupConsumer? Find(string group) => _byGroup.GetValueOrDefault(group);
 
     public void Add(GroupConsumer consumer) => _byGroup[consumer.Group] = consumer;
+
+    public void Remove(GroupConsumer consumer) => _byGroup.TryRemove(new(consumer.Group, consumer));
 }

@@ -5,6 +5,8 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
@@ -25,7 +27,8 @@ internal sealed partial class GroupConsumer
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
-    private Task _persisting = Task.CompletedTask;
+    private readonly OffsetPersister _persisting;
+    private int _turn;
 
     public GroupConsumer(
         ConsumerOptions options,
@@ -33,19 +36,28 @@ internal sealed partial class GroupConsumer
         SubscriptionTable subscriptions,
         IQueueDispatcher dispatcher,
         GroupStatistics statistics,
+        GroupBudgets budgets,
+        IOffsetStore offsets,
         TimeProvider time,
-        ILoggerFactory loggers)
+        ILoggerFactory loggers,
+        QueueLocks? locks = null)
     {
         Options = options;
         Client = client;
         Subscriptions = subscriptions;
         Dispatcher = dispatcher;
         Statistics = statistics;
-        StartOffset = new StartOffset(client.Brokers, options, time);
+        Locks = locks;
+        Budgets = budgets;
+        Flow = new GroupFlow(time);
+        Flow.Opened += GoOn;
+        Offsets = offsets;
+        StartOffset = new StartOffset(offsets, client.Brokers, options, time);
         _time = time;
         StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
+        _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
     }
 
     public string Group => Options.Group;
@@ -61,6 +73,24 @@ internal sealed partial class GroupConsumer
     public IQueueDispatcher Dispatcher { get; }
 
     public GroupStatistics Statistics { get; }
+
+    /// <summary>The queue locks at the brokers, when the group needs them.</summary>
+    public QueueLocks? Locks { get; }
+
+    /// <summary>What its queues may hold together.</summary>
+    public GroupBudgets Budgets { get; }
+
+    /// <summary>What is paused or slowed down.</summary>
+    public GroupFlow Flow { get; }
+
+    /// <summary>Where the group's progress is kept.</summary>
+    public IOffsetStore Offsets { get; }
+
+    /// <summary>Whether every member of the group gets every message.</summary>
+    public bool IsBroadcasting => Options.MessageModel == MessageModel.Broadcasting;
+
+    /// <summary>The name under which this silo has grains of its own for the queues; null when the members share them.</summary>
+    public string? Instance { get; init; }
 
     public StartOffset StartOffset { get; }
 
@@ -85,16 +115,22 @@ internal sealed partial class GroupConsumer
     /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
     public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
 
-    /// <summary>Another silo of the cluster has begun to leave.</summary>
+    /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
     public event Action? LeavingChanged;
+
+    /// <summary>The group subscribes to something else, and brokers have been told.</summary>
+    public event Action? SubscriptionsChanged;
 
     public void Start()
     {
         Dispatcher.Start();
         Trace?.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
-        _persisting = Task.Run(PersistAsync);
+        _persisting.Start();
     }
+
+    /// <summary>The key of the grain that has a queue for this silo.</summary>
+    public string GrainKeyOf(MessageQueue queue) => QueueGrainKey.Of(Group, queue, Instance);
 
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
@@ -130,6 +166,11 @@ internal sealed partial class GroupConsumer
     {
         await pump.StopAsync(budget).ConfigureAwait(false);
         Pumps.TryRemove(new(pump.Queue, pump));
+        if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
+        {
+            // The last one of a topic given up: now its brokers may be forgotten.
+            TellTopics();
+        }
     }
 
     /// <summary>
@@ -159,12 +200,52 @@ internal sealed partial class GroupConsumer
         }
     }
 
+    /// <summary>
+    /// The group subscribes to something else: brokers are told, then queues start and end, and pulls that wait at a broker
+    /// with an old selector are asked anew.
+    /// </summary>
+    public async Task ChangeSubscriptionsAsync(IEnumerable<SubscriptionInfo> subscriptions, CancellationToken cancellationToken)
+    {
+        var changed = Subscriptions.Replace(subscriptions);
+        TellTopics();
+        try
+        {
+            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            SubscriptionsChanged?.Invoke();
+            foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
+            {
+                pump.PullAnew();
+            }
+        }
+    }
+
     /// <summary>Another silo of this cluster is about to leave.</summary>
     public void NoteLeaving(string clientId)
     {
         if (_leaving.TryAdd(clientId, 0))
         {
             LeavingChanged?.Invoke();
+        }
+    }
+
+    /// <summary>Members that left and came back, or were stopped and started again, do not leave any more.</summary>
+    public void NoteHere(string clientId)
+    {
+        if (_leaving.TryRemove(clientId, out _))
+        {
+            LeavingChanged?.Invoke();
+        }
+    }
+
+    /// <summary>Those the brokers do not list any more have left; should they come back they are welcome.</summary>
+    public void NoteListed(IReadOnlySet<string> clientIds)
+    {
+        foreach (var clientId in _leaving.Keys.Where(clientId => !clientIds.Contains(clientId)))
+        {
+            _leaving.TryRemove(clientId, out _);
         }
     }
 
@@ -190,18 +271,34 @@ internal sealed partial class GroupConsumer
 
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
-        if (Trace is not null)
-        {
-            await Trace.StopAsync(budget).ConfigureAwait(false);
-        }
-
-        await _persisting.ConfigureAwait(false);
+        await (Trace?.StopAsync(budget) ?? Task.CompletedTask).ConfigureAwait(false);
+        await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        await _persisting.StopAsync().ConfigureAwait(false);
+        Flow.Dispose();
     }
+
+    /// <summary>Queues may go on that could not before. A different one comes first each time, so that none is always the last.</summary>
+    private void GoOn(Func<MessageQueue, bool> which)
+    {
+        var pumps = Pumps.Values.Where(pump => which(pump.Queue)).ToArray();
+        var first = (int)((uint)Interlocked.Increment(ref _turn) % Math.Max(1, pumps.Length));
+        for (var index = 0; index < pumps.Length; index++)
+        {
+            var pump = pumps[(first + index) % pumps.Length];
+            pump.OnProgress();
+            Dispatcher.Signal(pump);
+        }
+    }
+
+    // Topics whose queues still run here stay known: their brokers get the last commits.
+    private void TellTopics() => Client.ConsumerChanged(
+        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
 
     /// <summary>What heartbeats tell of the group.</summary>
     public ConsumerData Describe() => new()
     {
         GroupName = Group,
+        MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,
         ConsumeFromWhere = Options.ConsumeFromWhere switch
         {
             ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
@@ -209,44 +306,13 @@ internal sealed partial class GroupConsumer
             _ => ConsumerDataValues.FromLastOffset,
         },
         SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+        UnitMode = Options.UnitMode,
     };
-
-    private async Task PersistAsync()
-    {
-        using var timer = new PeriodicTimer(Options.PersistInterval, _time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
-            {
-                await Parallel.ForEachAsync(
-                    Pumps.Values, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = _stopping.Token }, PersistOneAsync).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // Each queue commits once more when it stops.
-        }
-    }
-
-    private async ValueTask PersistOneAsync(QueuePump pump, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await pump.CommitAsync().ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Whatever it is, the other queues and the next round must not suffer from it.
-            Log.CommitFailed(_logger, Group, pump.Queue.Topic, pump.Queue.BrokerName, pump.Queue.QueueId, exception.Message);
-        }
-    }
 
     private static partial class Log
     {
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
 
-        [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId}; it is told again: {Reason}")]
-        public static partial void CommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
     }
 }

@@ -29,17 +29,20 @@ internal sealed class Subscription
     public bool Wants(MessageExt message) => _utf8Tags is null || message.HasTagIn(_utf8Tags);
 }
 
-/// <summary>The topics of one group, its retry topic included. Thread-safe.</summary>
+/// <summary>The topics a group consumes now, its retry topic included. Thread-safe.</summary>
 internal sealed class SubscriptionTable
 {
-    private readonly Dictionary<string, Subscription> _byTopic;
+    private volatile Dictionary<string, Subscription> _byTopic;
 
-    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version)
+    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version, bool retries = true)
     {
         RetryTopic = SystemTopics.Retry(group);
         _byTopic = subscriptions.ToDictionary(
             pair => pair.Key, pair => new Subscription(pair.Key, pair.Value, version), StringComparer.Ordinal);
-        _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+        if (retries)
+        {
+            _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+        }
     }
 
     /// <summary>Where failed messages of the group come back from.</summary>
@@ -49,5 +52,33 @@ internal sealed class SubscriptionTable
 
     public bool Has(string topic) => _byTopic.ContainsKey(topic);
 
-    public Subscription Of(string topic) => _byTopic[topic];
+    public Subscription? Find(string topic) => _byTopic.GetValueOrDefault(topic);
+
+    /// <summary>Puts other subscriptions in the place of all but the retry topic's; those that are not active are left out.</summary>
+    /// <returns>The topics that came, went, or have another selector. One caller at a time.</returns>
+    public IReadOnlySet<string> Replace(IEnumerable<SubscriptionInfo> subscriptions)
+    {
+        var before = _byTopic;
+        var after = before.Where(pair => pair.Key == RetryTopic).ToDictionary(StringComparer.Ordinal);
+        var changed = before.Keys.Where(topic => topic != RetryTopic).ToHashSet(StringComparer.Ordinal);
+        foreach (var subscription in subscriptions.Where(subscription => subscription.IsActive))
+        {
+            var known = before.GetValueOrDefault(subscription.Topic);
+            if (known is not null && known.Selector == subscription.Selector)
+            {
+                changed.Remove(subscription.Topic);
+            }
+            else
+            {
+                changed.Add(subscription.Topic);
+            }
+
+            after[subscription.Topic] = known is not null && known.Selector == subscription.Selector && known.Data.SubVersion == subscription.Version
+                ? known
+                : new Subscription(subscription.Topic, subscription.Selector, subscription.Version);
+        }
+
+        _byTopic = after;
+        return changed;
+    }
 }

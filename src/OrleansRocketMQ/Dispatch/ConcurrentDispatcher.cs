@@ -1,9 +1,7 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -16,71 +14,30 @@ internal sealed partial class ConcurrentDispatcher(
     ConsumerOptions options,
     ListenerGrains listeners,
     RetryRouter retry,
-    GroupStatistics statistics,
     TimeProvider time,
     ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {
     // Java's client waits as long before it gives a message to the listener again that the broker did not take back.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
+    // The runner ends a call that takes too long. This much later the dispatcher does without it: the listener holds the
+    // thread its grain needs for that, or its silo does not answer.
+    private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
+
+    private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
-    private readonly Lock _gate = new();
-    private readonly List<Task> _slots = [];
+    private int _replaced;
 
-    /// <summary>Opens the slots that are always kept ready.</summary>
-    public void Start()
+    public void Start() => _line.Start(RunSlotAsync);
+
+    public void Signal(QueuePump queue) => _line.Signal(queue);
+
+    public Task StopAsync() => _line.StopAsync();
+
+    private async Task RunSlotAsync(int slot)
     {
-        lock (_gate)
-        {
-            while (_slots.Count < options.ConsumeThreadMin)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Puts a queue that has messages in line, unless it stands there already.</summary>
-    public void Signal(QueuePump queue)
-    {
-        // A slot that waits gets the queue handed over directly; where it stays in line, all slots are busy.
-        if (!queue.Runs.TryEnterLine() || !_line.Writer.TryWrite(queue) || _line.Reader.Count == 0)
-        {
-            return;
-        }
-
-        lock (_gate)
-        {
-            if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
-            {
-                OpenSlot();
-            }
-        }
-    }
-
-    /// <summary>Closes the slots once they have ended what they do.</summary>
-    public async Task StopAsync()
-    {
-        _line.Writer.TryComplete();
-        Task[] slots;
-        lock (_gate)
-        {
-            slots = [.. _slots];
-            _slots.Clear();
-        }
-
-        await Task.WhenAll(slots).ConfigureAwait(false);
-    }
-
-    private void OpenSlot()
-    {
-        var listener = listeners.Get(_slots.Count);
-        _slots.Add(Task.Run(() => RunSlotAsync(listener)));
-    }
-
-    private async Task RunSlotAsync(IListenerRunner listener)
-    {
-        while (await NextAsync().ConfigureAwait(false) is { } queue)
+        var listener = listeners.Get(slot);
+        while (await _line.NextAsync().ConfigureAwait(false) is { } queue)
         {
             var range = queue.Runs.Take(_runLength.Batches * options.ConsumeBatchSize);
             queue.Runs.LeaveLine();
@@ -91,42 +48,45 @@ internal sealed partial class ConcurrentDispatcher(
 
             if (!range.IsEmpty)
             {
-                await HandleAsync(queue, range, listener).ConfigureAwait(false);
+                listener = await HandleAsync(queue, range, listener).ConfigureAwait(false);
             }
         }
     }
 
-    private async ValueTask<QueuePump?> NextAsync()
-    {
-        try
-        {
-            return await _line.Reader.ReadAsync().ConfigureAwait(false);
-        }
-        catch (ChannelClosedException)
-        {
-            return null;
-        }
-    }
-
-    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener)
+    /// <summary>Has a run consumed, and tells which grain the slot is to call next.</summary>
+    private async Task<IListenerRunner> HandleAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)]).ConfigureAwait(false);
-            return;
+            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)], TimeSpan.Zero).ConfigureAwait(false);
+            return listener;
         }
 
         ListenerRunResult result;
         try
         {
-            var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages);
-            result = await listener.RunAsync(run, queue.ListenerToken).ConfigureAwait(false);
+            var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout);
+            result = await listener.RunAsync(run, queue.ListenerToken).AsTask()
+                .WaitAsync(RunLength.Limit + options.ConsumeTimeout + RunnerGrace, time, queue.ListenerToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere.
-            return;
+            return listener;
+        }
+        catch (TimeoutException)
+        {
+            // Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain
+            // that is stuck takes no more calls; the slot goes on with another one.
+            Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
+            queue.Statistics.CountTimedOut(range.Messages.Count);
+            await SettleAsync(
+                queue,
+                range,
+                [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
+                options.ConsumeTimeout).ConfigureAwait(false);
+            return listeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
         }
         catch (Exception exception)
         {
@@ -135,10 +95,9 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
             ReturnLater(queue, range, options.RetryInterval);
-            return;
+            return listener;
         }
 
-        queue.Activity.Consumed(result.Consumed - (result.Failures?.Count ?? 0), result.Failures?.Count ?? 0, result.ListenerTime);
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
@@ -146,14 +105,23 @@ internal sealed partial class ConcurrentDispatcher(
             Signal(queue);
         }
 
-        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures).ConfigureAwait(false);
+        if (result.TimedOut > 0)
+        {
+            queue.Statistics.CountTimedOut(result.TimedOut);
+        }
+
+        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
+        return listener;
     }
 
+    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
+        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures)
+    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
-        statistics.CountConsumed(range.Messages, failures?.Count ?? 0);
-        if (failures is null)
+        queue.Statistics.Count(range.Messages, failures?.Count ?? 0, listenerTime);
+        if (failures is null || GivesUp(range, failures))
         {
             range.Complete();
             queue.OnProgress();
@@ -172,12 +140,12 @@ internal sealed partial class ConcurrentDispatcher(
             var failed = range.Slice(failure.Index, 1);
             if (await retry.SendBackAsync(failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false))
             {
-                statistics.CountSentBack();
+                queue.Statistics.CountSentBack();
                 failed.Complete();
             }
             else
             {
-                ReturnLater(queue, failed, RetryHereAfter);
+                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel));
             }
         }
 
@@ -187,6 +155,29 @@ internal sealed partial class ConcurrentDispatcher(
         }
 
         queue.OnProgress();
+    }
+
+    /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
+    private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel)
+    {
+        try
+        {
+            await retry.SendBackAgainAsync(failed.Messages[0], delayLevel, time, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
+            queue.Statistics.CountSentBack();
+            failed.Complete();
+            queue.OnProgress();
+        }
+        catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
+        {
+            queue.Runs.Return(failed);
+            queue.OnProgress();
+        }
+        catch (MessageConsumeException exception)
+        {
+            queue.Fail(exception);
+            Log.NotHandedBack(logger, exception.Message);
+            await ReturnAfterAsync(queue, failed, RetryHereAfter).ConfigureAwait(false);
+        }
     }
 
     private void ReturnLater(QueuePump queue, ProcessQueueRange range, TimeSpan after)
@@ -212,6 +203,12 @@ internal sealed partial class ConcurrentDispatcher(
     {
         [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
         public static partial void ListenerUnreachable(ILogger logger, string group, int count, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(123, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
+        public static partial void ListenerStuck(ILogger logger, string group, int count, string messageId);
+
+        [LoggerMessage(124, LogLevel.Error, "{Reason}")]
+        public static partial void NotHandedBack(ILogger logger, string reason);
 
         [LoggerMessage(122, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and goes to the retry topic")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);

@@ -25,6 +25,7 @@ internal interface IListenerRunner : IGrainExtension
 /// <param name="BatchSize">Messages per call of the listener.</param>
 /// <param name="TimeLimit">The run stops after the batch in which this time is over, so that what is left can go elsewhere.</param>
 /// <param name="Messages">The messages, in order.</param>
+/// <param name="ConsumeTimeout">How long the listener may have one batch.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.ListenerRun")]
@@ -33,19 +34,35 @@ internal sealed record ListenerRun(
     [property: Id(1)] MessageQueue Queue,
     [property: Id(2)] int BatchSize,
     [property: Id(3)] TimeSpan TimeLimit,
-    [property: Id(4)] ArraySegment<MessageExt> Messages);
+    [property: Id(4)] ArraySegment<MessageExt> Messages,
+    [property: Id(5)] TimeSpan ConsumeTimeout)
+{
+    /// <summary>Whether the run ends with the first batch that fails, because what is behind it must not overtake it.</summary>
+    [Id(20)]
+    public bool InOrder { get; init; }
+
+    /// <summary>How often the first message has failed beside what it tells itself.</summary>
+    [Id(21)]
+    public int Failures { get; init; }
+
+    /// <summary>Whether an administrator wants it, not the queue.</summary>
+    [Id(22)]
+    public bool IsDirect { get; init; }
+}
 
 /// <summary>What became of a run.</summary>
 /// <param name="Consumed">How many messages, from the first on, were given to the listener.</param>
 /// <param name="ListenerTime">The time the listener took for them.</param>
 /// <param name="Failures">Those of them that failed; null when none did.</param>
+/// <param name="TimedOut">How many of the failures, the last ones, failed because the listener had them for too long.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.ListenerRunResult")]
 internal sealed record ListenerRunResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
-    [property: Id(2)] IReadOnlyList<FailedMessage>? Failures);
+    [property: Id(2)] IReadOnlyList<FailedMessage>? Failures,
+    [property: Id(3)] int TimedOut = 0);
 
 /// <summary>A message a listener failed on.</summary>
 /// <param name="Index">Its place in the run.</param>
@@ -57,4 +74,11 @@ internal sealed record ListenerRunResult(
 internal readonly record struct FailedMessage(
     [property: Id(0)] int Index,
     [property: Id(1)] int DelayLevel,
-    [property: Id(2)] string? Error);
+    [property: Id(2)] string? Error)
+{
+    // As Java's client sends back what a listener has for too long: it comes again after 10 s.
+    private const int TimeoutDelayLevel = 3;
+
+    /// <summary>A message a listener had for too long.</summary>
+    public static FailedMessage TimedOut(int index, TimeSpan limit) => new(index, TimeoutDelayLevel, $"not consumed within {limit}");
+}

@@ -10,6 +10,13 @@ internal interface IQueueDispatcher
     /// <summary>A queue has messages nobody works on.</summary>
     void Signal(QueuePump queue);
 
+    /// <summary>Adds to a queue's status what only the dispatcher knows.</summary>
+    QueueStatus Describe(QueuePump queue, QueueStatus status) => status;
+
+
+    /// <summary>Whether a message that fails stays in its queue, perhaps for long, instead of going back to the broker at once.</summary>
+    bool KeepsFailedMessages => false;
+
     /// <summary>Ends once nothing is dispatched any more. The queues must have been closed before.</summary>
     Task StopAsync();
 }

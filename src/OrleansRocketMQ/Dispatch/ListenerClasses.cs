@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Concurrency;
 using Orleans.Metadata;
 using Orleans.Runtime;
 using Orleans.Serialization.Configuration;
@@ -27,9 +28,12 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         (typeof(IKeyOrderedListener), ListenerKind.KeyOrdered),
     ];
 
-    /// <summary>All grain classes this silo knows that are listeners.</summary>
+    // With these a grain may work on two calls at once.
+    private static readonly Type[] s_overlapping = [typeof(StatelessWorkerAttribute), typeof(ReentrantAttribute), typeof(MayInterleaveAttribute)];
+
+    /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
-        type => type is { IsClass: true, IsAbstract: false } && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
+        type => type is { IsClass: true, IsAbstract: false } && type != typeof(DelegateListener) && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
 
     /// <summary>The grain class of a listener given as class or as interface.</summary>
     /// <exception cref="RocketMQConfigurationException">
@@ -37,9 +41,24 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// </exception>
     public ResolvedListener Resolve(string group, Type listener)
     {
+        if (listener == typeof(DelegateListener))
+        {
+            return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent);
+        }
+
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
+        if (typeof(IKeyOrderedListener).IsAssignableFrom(found) && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
+        {
+            throw Wrong(group, found, $"a class without [{overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal)}]: a key's calls would overlap");
+        }
+
         var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
+        if (kinds is [{ Kind: ListenerKind.Orderly }] && found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
+        {
+            throw Wrong(group, found, $"a class without [StatelessWorker]: an {nameof(IOrderlyListener)} has one grain for each queue");
+        }
+
         return kinds.Length == 1
             ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
             : throw Wrong(group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");

@@ -7,68 +7,129 @@ using OrleansRocketMQ.Tracing;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
 {
-    // Enough for a listener that heeds its token, and no noticeable delay for a silo that stops.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        if (consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
         {
             cancellationToken = pump.ListenerToken;
         }
 
-        var consuming = ConsumeAsync(run, cancellationToken);
-        return consuming.IsCompleted ? consuming : new(EndInTimeAsync(consuming.AsTask(), run, cancellationToken));
+        var progress = new RunProgress(cancellationToken);
+        var consuming = ConsumeAsync(run, progress);
+        if (!consuming.IsCompleted)
+        {
+            return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
+        }
+
+        progress.Dispose();
+        return consuming;
     }
 
     /// <summary>
-    /// Ends the call though the listener does not, when its time is over: Orleans would wait for it before the silo may
-    /// stop. The activation is given up, so that no later call runs beside the one that hangs.
+    /// Ends the call though the listener does not: when a batch has taken too long, or the queue's time to stop is over
+    /// and Orleans would wait for the call. The activation is given up then, so that no later call runs beside the one that
+    /// hangs.
     /// </summary>
-    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, CancellationToken cancellationToken)
+    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
     {
         try
         {
-            return await consuming.WaitAsync(cancellationToken);
+            while (true)
+            {
+                // One clock for the whole run: when it strikes, the batch under way may have begun later than the run.
+                var left = run.ConsumeTimeout - time.GetElapsedTime(progress.BatchBegan);
+                if (left <= TimeSpan.Zero)
+                {
+                    return GiveUp(consuming, run, progress);
+                }
+
+                try
+                {
+                    return await consuming.WaitAsync(left, time, cancellationToken);
+                }
+                catch (TimeoutException) when (!consuming.IsCompleted)
+                {
+                    // Looks at the batch again.
+                }
+            }
         }
         catch (OperationCanceledException) when (!consuming.IsCompleted)
         {
-            await Task.WhenAny(consuming, Task.Delay(Grace, CancellationToken.None));
+            await Task.WhenAny(consuming, Task.Delay(GraceOf(run), CancellationToken.None));
+        }
+        finally
+        {
+            if (consuming.IsCompleted)
+            {
+                progress.Dispose();
+            }
         }
 
         if (!consuming.IsCompleted)
         {
-            Log.ListenerHangs(logger, run.Group, run.Messages.Count, run.Messages[0].MessageId);
-            grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener hangs."), CancellationToken.None);
+            HangingListener.Report(logger, run.Group, run.Messages);
+            LeaveAlone(consuming, run, progress);
         }
 
         // Whoever called has stopped waiting; the messages come again elsewhere.
         throw new OperationCanceledException(cancellationToken);
     }
 
-    private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, CancellationToken cancellationToken)
+    /// <summary>The result of a run whose last batch takes too long: what was done before it, and that batch as failed.</summary>
+    private ListenerRunResult GiveUp(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress)
     {
-        var listener = (IConcurrentListener)grain.GrainInstance!;
+        var batch = Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed);
+        Log.TimedOut(logger, run.Group, batch, run.Messages[progress.Consumed].MessageId, run.ConsumeTimeout);
+        var failures = progress.Failures ?? [];
+        for (var index = 0; index < batch; index++)
+        {
+            failures.Add(FailedMessage.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
+        }
+
+        var result = new ListenerRunResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch);
+        LeaveAlone(consuming, run, progress);
+        return result;
+    }
+
+    /// <summary>Fires the listener's token and turns to other things; nothing that comes of the call counts any more.</summary>
+    private void LeaveAlone(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress)
+    {
+        progress.GiveUp();
+        grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener does not end."), CancellationToken.None);
+        var statistics = consumers.Find(run.Group)?.Statistics;
+        consuming.ContinueWith(
+            _ =>
+            {
+                statistics?.CountLateResult();
+                progress.Dispose();
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, RunProgress progress)
+    {
         var context = new ConsumeContext(run.Group, run.Queue);
-        List<FailedMessage>? failures = null;
-        var trace = consumers.Find(run.Group)?.Trace;
-        var start = Stopwatch.GetTimestamp();
-        var consumed = 0;
+        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
+        progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         TimeSpan elapsed;
         do
         {
-            var batch = run.Messages.Slice(consumed, Math.Min(run.BatchSize, run.Messages.Count - consumed));
-            context.Reset(batch[0].ReconsumeTimes);
+            var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
             var traced = trace?.Begin(batch);
             try
             {
-                result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+                result = await CallAsync(new MessageBatch(batch), context, progress.Token);
             }
             catch (Exception exception)
             {
@@ -78,29 +139,88 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
             if (traced is not null)
             {
-                trace!.End(traced, error is not null ? TraceOutcome.Exception : result == ConsumeResult.Success ? TraceOutcome.Success : TraceOutcome.Failed);
+                trace!.End(traced, result == ConsumeResult.Success, (error, progress.IsGivenUp, result) switch
+                {
+                    (not null, _, _) => TraceOutcome.Exception,
+                    (_, true, _) => TraceOutcome.TimeOut,
+                    (_, _, ConsumeResult.Success) => TraceOutcome.Success,
+                    _ => TraceOutcome.Failed,
+                });
+            }
+
+            if (progress.IsGivenUp)
+            {
+                break;
             }
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (failures ??= []).Add(new FailedMessage(consumed + index, context.DelayLevelWhenNextConsume, error));
+                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error));
             }
 
-            consumed += batch.Count;
-            elapsed = Stopwatch.GetElapsedTime(start);
+            progress.Consumed += batch.Count;
+            progress.BatchBegan = time.GetTimestamp();
+            elapsed = time.GetElapsedTime(progress.RunBegan, progress.BatchBegan);
         }
-        while (consumed < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (progress.Consumed < run.Messages.Count
+            && !(run.InOrder && progress.Failures is not null)
+            && elapsed < run.TimeLimit
+            && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(consumed, elapsed, failures);
+        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures);
     }
+
+    /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
+    private sealed class RunProgress : IDisposable
+    {
+        private readonly CancellationTokenSource _source = new();
+        private readonly CancellationTokenRegistration _abandon;
+
+        public RunProgress(CancellationToken abandon)
+        {
+            Token = _source.Token;
+            _abandon = abandon.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
+        }
+
+        /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
+        public CancellationToken Token { get; }
+
+        public int Consumed { get; set; }
+
+        public List<FailedMessage>? Failures { get; set; }
+
+        public long RunBegan { get; set; }
+
+        public long BatchBegan { get; set; }
+
+        public bool IsGivenUp { get; private set; }
+
+        public void GiveUp()
+        {
+            IsGivenUp = true;
+            _source.Cancel();
+        }
+
+        public void Dispose() => _abandon.Dispose();
+    }
+
+    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
+        => grain.GrainInstance is IKeyOrderedListener keyOrdered
+            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
+            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
+
+    // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
+    // end. Only a silo that stops itself cannot wait for it.
+    private TimeSpan GraceOf(ListenerRun run)
+        => run.InOrder && consumers.Find(run.Group) is { IsStopping: false, IsLeaving: false } ? GraceInOrder : HangingListener.Grace;
 
     private static partial class Log
     {
-        [LoggerMessage(102, LogLevel.Error, "The listener of group {Group} does not heed its token; its call with {Count} messages from {MessageId} on is given up, they come again")]
-        public static partial void ListenerHangs(ILogger logger, string group, int count, string messageId);
-
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
+
+        [LoggerMessage(103, LogLevel.Error, "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the broker, and what it says later is ignored")]
+        public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);
     }
 }

@@ -1,30 +1,43 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>
-/// The consumers of this silo, put together from three places: attributes on listener classes, then code, then
-/// configuration, the later overriding the earlier. Checked when the silo is built.
+/// The consumers of this silo, put together from four places: attributes on listener classes, then code, then
+/// configuration, then the environment's variables, the later overriding the earlier. Checked when the silo is built.
 /// </summary>
-internal sealed class ConsumerSet : IConfigurationValidator
+internal sealed partial class ConsumerSet : IConfigurationValidator
 {
+    private static readonly string[] Sections = ["Topics", nameof(ConsumerOptions.QueuesByMember)];
+
     private readonly ListenerClasses _listeners;
+    private readonly AllocateStrategies _strategies;
     private readonly RocketMQOptions _options;
+    private readonly ILocalSiloDetails _silo;
+    private readonly EnvironmentVariables _environment;
     private readonly Lazy<IReadOnlyList<ConsumerOptions>> _all;
 
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
         ListenerClasses listeners,
+        AllocateStrategies strategies,
         IOptions<RocketMQOptions> options,
+        ILocalSiloDetails silo,
+        EnvironmentVariables environment,
         IConfiguration? configuration = null)
     {
+        _silo = silo;
         _listeners = listeners;
+        _strategies = strategies;
+        _environment = environment;
         _options = options.Value;
         _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
     }
@@ -35,17 +48,41 @@ internal sealed class ConsumerSet : IConfigurationValidator
     public void ValidateConfiguration()
     {
         OptionsValidation.Check(_options);
+        ClientSettings.Check(_options);
         foreach (var consumer in All)
         {
-            OptionsValidation.Check(consumer);
+            _environment.Check(consumer);
             if (consumer.NameServer is null)
             {
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
             }
 
-            _listeners.Resolve(consumer.Group, consumer.Listener!);
+            if (consumer.Listener is not null)
+            {
+                _listeners.Resolve(consumer.Group, consumer.Listener);
+            }
+
+            _strategies.Resolve(consumer);
+            if (consumer.MessageModel == MessageModel.Broadcasting)
+            {
+                CheckCanBroadcast(consumer);
+            }
         }
     }
+
+    /// <summary>A member that gets everything must be known again after a restart, or it would not find how far it was.</summary>
+    private void CheckCanBroadcast(ConsumerOptions consumer)
+    {
+        if (RandomSiloName().IsMatch(_silo.Name))
+        {
+            throw new RocketMQConfigurationException(
+                "Orleans:Name", _silo.Name, $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
+        }
+    }
+
+    // What Orleans calls a silo that was given no name.
+    [GeneratedRegex("^Silo_[0-9a-f]{5}$")]
+    private static partial Regex RandomSiloName();
 
     private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, IConfigurationSection? section)
     {
@@ -74,11 +111,21 @@ internal sealed class ConsumerSet : IConfigurationValidator
         foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
         {
             var consumer = Of(child.Key);
-            SettingsBinder.Bind(child, consumer, isElsewhere: name => string.Equals(name, "Topics", StringComparison.OrdinalIgnoreCase));
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
             foreach (var topic in child.GetSection("Topics").GetChildren())
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
             }
+
+            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
+            {
+                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
+            }
+        }
+
+        foreach (var consumer in byGroup.Values)
+        {
+            _environment.Apply(consumer);
         }
 
         return [.. byGroup.Values];

@@ -1,10 +1,16 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Runtime.Hosting;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>Says in code what a silo consumes.</summary>
-public sealed class RocketMQBuilder
+public sealed class RocketMQBuilder : IDecompressorRegistry
 {
     internal RocketMQBuilder(IServiceCollection services) => Services = services;
 
@@ -22,8 +28,8 @@ public sealed class RocketMQBuilder
     }
 
     /// <summary>
-    /// Registers who decompresses bodies of a type other than zlib (LZ4, ZSTD). Without one such messages count as failed
-    /// and go the way of retry.
+    /// Registers who decompresses bodies of a type other than zlib. Without one such messages count as failed and go the
+    /// way of retry. For LZ4 and ZSTD the package OrleansRocketMQ.Compression has <c>AddLz4AndZstd()</c>.
     /// </summary>
     public RocketMQBuilder AddDecompressor(IMessageDecompressor decompressor)
     {
@@ -31,6 +37,49 @@ public sealed class RocketMQBuilder
         Services.AddSingleton(decompressor);
         return this;
     }
+
+    /// <summary>
+    /// Keeps this library's own state (progress of broadcasting groups, failure counts of orderly ones) in readable files
+    /// in <see cref="RocketMQOptions.OffsetStorePath"/>, as the grain storage <c>RocketMQ</c>. For silos with a disk of their
+    /// own that outlives them; any other Orleans grain storage of that name does as well.
+    /// </summary>
+    public RocketMQBuilder UseFileStorage()
+    {
+        Services.AddGrainStorage(StateStorage.ProviderName, static (services, _) => new FileGrainStorage(
+            services.GetRequiredService<IOptions<RocketMQOptions>>().Value.OffsetStorePath, services.GetRequiredService<ILogger<FileGrainStorage>>()));
+        return this;
+    }
+
+    /// <summary>
+    /// Makes a way to split queues known, to be chosen by its name in <see cref="ConsumerOptions.AllocateStrategy"/>. One
+    /// with the name of a built-in strategy takes its place.
+    /// </summary>
+    public RocketMQBuilder AddAllocateStrategy(IAllocateStrategy strategy)
+    {
+        ArgumentNullException.ThrowIfNull(strategy);
+        Services.AddSingleton(strategy);
+        return this;
+    }
+
+    /// <inheritdoc cref="AddAllocateStrategy(IAllocateStrategy)"/>
+    /// <typeparam name="TStrategy">The strategy; made once, by the silo's services.</typeparam>
+    public RocketMQBuilder AddAllocateStrategy<TStrategy>()
+        where TStrategy : class, IAllocateStrategy
+    {
+        Services.AddSingleton<IAllocateStrategy, TStrategy>();
+        return this;
+    }
+
+    /// <summary>Tells in which machine rooms brokers and members stand, for the strategy MACHINE_ROOM_NEARBY; instead of <see cref="RocketMQOptions.MachineRooms"/>.</summary>
+    public RocketMQBuilder UseMachineRooms(IMachineRoomResolver rooms)
+    {
+        ArgumentNullException.ThrowIfNull(rooms);
+        Services.AddSingleton(rooms);
+        return this;
+    }
+
+    /// <inheritdoc/>
+    void IDecompressorRegistry.Register(IMessageDecompressor decompressor) => AddDecompressor(decompressor);
 
     /// <summary>Adds a consumer group.</summary>
     /// <typeparam name="TListener">The listener: a grain class, or a grain interface that exactly one class implements.</typeparam>
@@ -42,9 +91,22 @@ public sealed class RocketMQBuilder
         ArgumentNullException.ThrowIfNull(configure);
         Services.AddSingleton(new ConsumerDeclaration(group, options =>
         {
-            options.Listener = typeof(TListener);
+            (options.Listener, options.Handler) = (typeof(TListener), null);
             configure(new ConsumerBuilder(options));
         }));
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a consumer group whose listener is a delegate (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
+    /// or is registered before it is started.
+    /// </summary>
+    /// <param name="group">The consumer group.</param>
+    /// <param name="configure">Subscribes it to topics, sets its listener and its options.</param>
+    public RocketMQBuilder AddConsumer(string group, Action<ConsumerBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        Services.AddSingleton(new ConsumerDeclaration(group, options => configure(new ConsumerBuilder(options))));
         return this;
     }
 }
@@ -67,6 +129,23 @@ public sealed class ConsumerBuilder
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
         Options.Subscriptions[topic] = selector;
+        return this;
+    }
+
+    /// <summary>Listens with a delegate instead of a grain: one message at a time, many calls at once.</summary>
+    /// <param name="listener">A message it throws on comes again.</param>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <inheritdoc cref="Handle(Func{MessageExt, CancellationToken, Task})"/>
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    /// <summary>Listens with a delegate instead of a grain: up to <see cref="ConsumerOptions.ConsumeBatchSize"/> messages of a queue at a time, many calls at once.</summary>
+    /// <param name="listener">As <see cref="IConcurrentListener.ConsumeAsync"/>.</param>
+    public ConsumerBuilder HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+
+    private ConsumerBuilder Handle(DelegateHandler handler)
+    {
+        (Options.Handler, Options.Listener) = (handler, typeof(DelegateListener));
         return this;
     }
 

@@ -1,16 +1,25 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Keyed;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Subscriptions;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Hosting;
@@ -22,21 +31,24 @@ namespace OrleansRocketMQ.Hosting;
 /// takes over a queue that still works here.
 /// </summary>
 internal sealed class RocketMQSilo(
-    ConsumerSet consumerSet,
+    RocketMQConsumers consumers,
     ConsumerRegistry registry,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
-    IAllocateStrategy strategy,
+    AllocateStrategies strategies,
     AdminRequests admin,
     IEnumerable<IMessageDecompressor> decompressors,
+    IServiceProvider services,
+    GrainTypeResolver grainTypes,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
-    private readonly List<QueueShepherd> _shepherds = [];
+    private readonly Dictionary<RocketMQClient, Producer> _producers = [];
+    private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
     {
@@ -46,35 +58,36 @@ internal sealed class RocketMQSilo(
 
     private Task StartAsync()
     {
-        foreach (var consumerOptions in consumerSet.All)
+        foreach (var control in consumers.Controls)
         {
-            var client = ClientOf(consumerOptions.NameServer ?? options.Value.NameServer);
-            var consumer = Create(consumerOptions, client);
-            registry.Add(consumer);
-            consumer.Start();
-            var shepherd = new QueueShepherd(
-                consumer, strategy, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
-            _shepherds.Add(shepherd);
-            shepherd.Start();
+            // Here, while nobody else is about: later starts only look them up.
+            var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
+            var producer = ProducerOf(client);
+            var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
+            control.Open(link, () => CreateRun(control, client, producer));
         }
 
         return Task.CompletedTask;
     }
 
-    private async Task DrainAsync()
-    {
-        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.StopAsync()));
-        await Task.WhenAll(_shepherds.Select(shepherd => shepherd.HandOverAsync()));
-        await Task.WhenAll(registry.All.Select(consumer => consumer.StopAsync(options.Value.ShutdownTimeout)));
-    }
+    private Task DrainAsync() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
 
     private async Task LeaveAsync()
     {
-        await Task.WhenAll(registry.All.Select(consumer => consumer.Client.UnregisterConsumerAsync(consumer.Group)));
+        await Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync()));
         foreach (var client in _clients.Values)
         {
             await client.DisposeAsync();
         }
+    }
+
+    private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client, Producer producer)
+    {
+        var consumer = Create(control.Options, client, producer, control.Statistics);
+        var shepherd = new QueueShepherd(
+            consumer, strategies.Resolve(control.Options), grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+        var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
+        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, loggers.CreateLogger<ConsumerRun>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)
@@ -87,8 +100,9 @@ internal sealed class RocketMQSilo(
                 new RocketMQClientOptions
                 {
                     NameServerAddresses = addresses,
-                    ClientId = ClientIdentity.Of(silo.SiloAddress),
-                    Remoting = new RemotingOptions { RequestTimeout = options.Value.RequestTimeout },
+                    ClientId = ClientIdentity.Of(silo.SiloAddress, options.Value.UnitName),
+                    Remoting = ClientSettings.RemotingOf(options.Value),
+                    VipChannel = options.Value.VipChannel,
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
                     UseHeartbeatV2 = options.Value.UseHeartbeatV2,
@@ -108,17 +122,28 @@ internal sealed class RocketMQSilo(
     }
 
     // The group under which Java's client sends what it could not hand back.
-    private Producer ProducerOf(RocketMQClient client) => new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
-
-    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client)
+    private Producer ProducerOf(RocketMQClient client)
     {
-        var statistics = new GroupStatistics(time);
-        var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var retry = new RetryRouter(client, ProducerOf(client), consumerOptions, loggers.CreateLogger<RetryRouter>());
-        var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version);
-        var dispatcher = DispatcherOf(consumerOptions, retry, statistics);
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, time, loggers)
+        if (!_producers.TryGetValue(client, out var producer))
         {
+            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+        }
+
+        return producer;
+    }
+
+    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, Producer producer, GroupStatistics statistics)
+    {
+        var version = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var retry = new RetryRouter(client, producer, consumerOptions, loggers.CreateLogger<RetryRouter>());
+        var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
+        var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
+        var dispatcher = DispatcherOf(consumerOptions, retry);
+        var budgets = new GroupBudgets(consumerOptions, _siloBytes);
+        return new GroupConsumer(
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
+        {
+            Instance = broadcasts ? silo.Name : null,
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };
     }
@@ -130,14 +155,32 @@ internal sealed class RocketMQSilo(
         time,
         loggers.CreateLogger<MessageTrace>());
 
-    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry, GroupStatistics statistics)
+    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
+        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, grainTypes.GetGrainType(typeof(MessageQueueGrain)))
+        : new BrokerOffsetStore(client, consumerOptions);
+
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, statistics, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+            ListenerKind.Orderly => new OrderlyDispatcher(
+                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+            ListenerKind.KeyOrdered => new KeyedDispatcher(
+                consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }
+
+    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client)
+        => dispatcher is OrderlyDispatcher && consumerOptions.MessageModel == MessageModel.Clustering
+            ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
+            : null;
+
+    // Really dead: a silo that leaves still works on its queues.
+    private IEnumerable<string> DeadMembers() => membership.CurrentSnapshot.Members.Values
+        .Where(member => member.Status == SiloStatus.Dead)
+        .Select(member => ClientIdentity.Of(member.SiloAddress, options.Value.UnitName));
 }

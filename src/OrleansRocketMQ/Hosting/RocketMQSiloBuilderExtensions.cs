@@ -10,9 +10,12 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Storage;
 
 namespace Orleans.Hosting;
 
@@ -34,21 +37,27 @@ public static class RocketMQSiloBuilderExtensions
         if (!services.Any(service => service.ServiceType == typeof(RocketMQSilo)))
         {
             services.TryAddSingleton(TimeProvider.System);
-            services.TryAddSingleton<IAllocateStrategy, AverageAllocation>();
+            services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
             services.AddSingleton<ListenerClasses>();
+            services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
+            services.AddSingleton<RocketMQConsumers>();
+            services.AddSingleton<IRocketMQConsumers>(provider => provider.GetRequiredService<RocketMQConsumers>());
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
+            services.AddSingleton<IRocketMQSiloControl, RocketMQSiloControl>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
+            StateStorage.AddTo(builder);
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
+            builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));
@@ -58,6 +67,10 @@ public static class RocketMQSiloBuilderExtensions
                 if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
                 {
                     SettingsBinder.Bind(section, options);
+                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
+                    {
+                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
+                    }
                 }
             });
         return builder;
@@ -68,4 +81,19 @@ public static class RocketMQSiloBuilderExtensions
     /// <param name="nameServer">Name servers: <c>host:port</c>, several separated by <c>;</c>.</param>
     public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, string nameServer)
         => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer));
+
+    /// <summary>The quick start: consumes one topic with a delegate; everything else is as by default.</summary>
+    /// <param name="builder">The silo.</param>
+    /// <param name="group">The consumer group.</param>
+    /// <param name="nameServer">Name servers: <c>host:port</c>, several separated by <c>;</c>.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="listener">Gets one message at a time, many at once; a message it throws on comes again.</param>
+    public static ISiloBuilder AddRocketMQ(
+        this ISiloBuilder builder, string group, string nameServer, string topic, Func<MessageExt, CancellationToken, Task> listener)
+        => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer).AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
+
+    /// <inheritdoc cref="AddRocketMQ(ISiloBuilder, string, string, string, Func{MessageExt, CancellationToken, Task})"/>
+    public static ISiloBuilder AddRocketMQ(
+        this ISiloBuilder builder, string group, string nameServer, string topic, Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener)
+        => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer).AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
 }

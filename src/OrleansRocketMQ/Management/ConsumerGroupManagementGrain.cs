@@ -3,6 +3,7 @@ using Orleans.Concurrency;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;
 
@@ -10,13 +11,57 @@ namespace OrleansRocketMQ.Management;
 [StatelessWorker]
 internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ConsumerRegistry consumers) : Grain, IConsumerGroupManagementGrain
 {
+    private string Group => context.GrainId.Key.ToString()!;
+
+    private IGroupSettingsGrain Settings => GrainFactory.GetGrain<IGroupSettingsGrain>(Group);
+
     public async Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default)
     {
-        var group = context.GrainId.Key.ToString()!;
-        var consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not running on this silo", "tell its status");
+        var consumer = Consumer("tell its status");
         var view = consumer.View;
+        var reporting = Settings.DescribeAsync();
+        var flow = Settings.GetAsync();
         var queues = await Task.WhenAll(view.Queues.Order().Select(queue => DescribeAsync(consumer, queue)));
-        return new ConsumerGroupStatus { Group = group, ClientIds = view.ClientIds, Queues = queues };
+        var reports = await reporting;
+        var topics = reports.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
+            .ToDictionary(topic => topic.Key, ConsumeTotals.Sum, StringComparer.Ordinal);
+        return new ConsumerGroupStatus
+        {
+            Group = Group,
+            ClientIds = view.ClientIds,
+            Queues = queues,
+            Flow = await flow,
+            Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
+            Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
+            Silos = reports.Select(report => report.Status).OrderBy(silo => silo.Silo, StringComparer.Ordinal).ToArray(),
+        };
+    }
+
+    public Task<FlowSettings> PauseAsync(ConsumerScope scope) => Settings.PauseAsync(Checked(scope, "pause"));
+
+    public Task<FlowSettings> ResumeAsync(ConsumerScope scope) => Settings.ResumeAsync(Checked(scope, "resume"));
+
+    public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
+    {
+        Checked(ConsumerScope.OfTopic(topic), "limit its rate");
+
+        // Refused here already, where the caller sees it for certain.
+        FlowSettings.None.LimitRate(topic, messagesPerSecond);
+        return Settings.LimitRateAsync(topic, messagesPerSecond);
+    }
+
+    public Task<FlowSettings> GetFlowAsync() => Settings.GetAsync();
+
+    private GroupConsumer Consumer(string operation)
+        => consumers.Find(Group) ?? throw new ConsumerStateException(Group, "not running on this silo", operation);
+
+    private ConsumerScope Checked(ConsumerScope scope, string operation)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        var subscriptions = Consumer(operation).Subscriptions;
+        return scope.Topic is null || subscriptions.Has(scope.Topic)
+            ? scope
+            : throw new RocketMQValidationException("Topic", scope.Topic, $"one the group subscribes to: {string.Join(", ", subscriptions.All.Select(subscription => subscription.Topic))}");
     }
 
     private async Task<QueueStatus> DescribeAsync(GroupConsumer consumer, MessageQueue queue)
@@ -27,7 +72,7 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, Consum
             return new QueueStatus { Queue = queue, Owner = owner };
         }
 
-        var status = await GrainFactory.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(consumer.Group, queue)).GetStatusAsync();
+        var status = await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
         return status with { Owner = owner };
     }
 }

@@ -8,16 +8,15 @@ namespace OrleansRocketMQ.Offsets;
 /// Finds where a queue is to be consumed from: the group's stored offset, or what <see cref="ConsumeFromWhere"/> says.
 /// Mirrors <c>RebalancePushImpl.computePullFromWhereWithException</c>.
 /// </summary>
-internal sealed class StartOffset(BrokerClient brokers, ConsumerOptions options, TimeProvider time)
+internal sealed class StartOffset(IOffsetStore store, BrokerClient brokers, ConsumerOptions options, TimeProvider time)
 {
     // Java's default: half an hour before the consumer was made.
     private readonly DateTimeOffset _timestamp = options.ConsumeTimestamp ?? time.GetUtcNow() - TimeSpan.FromMinutes(30);
 
-    /// <exception cref="RocketMQException">The broker could not be asked. The queue must not start: any guess would lose or repeat messages.</exception>
+    /// <exception cref="RocketMQException">The store or the broker could not be asked. The queue must not start: any guess would lose or repeat messages.</exception>
     public async Task<long> FindAsync(string masterAddress, MessageQueue queue, CancellationToken cancellationToken)
     {
-        var stored = await brokers.QueryConsumerOffsetAsync(masterAddress, options.Group, queue, cancellationToken: cancellationToken).ConfigureAwait(false);
-        if (stored is { } offset)
+        if (await store.ReadAsync(queue, OffsetReadMode.Store, cancellationToken).ConfigureAwait(false) is { } offset)
         {
             return offset;
         }
@@ -26,8 +25,9 @@ internal sealed class StartOffset(BrokerClient brokers, ConsumerOptions options,
         return options.ConsumeFromWhere switch
         {
             // Messages in %RETRY% are the group's own unfinished work, however old.
-            ConsumeFromWhere.LastOffset when isRetry => 0,
+            ConsumeFromWhere.LastOffset or ConsumeFromWhere.MaxOffset or ConsumeFromWhere.MinOffset when isRetry => 0,
             ConsumeFromWhere.FirstOffset => 0,
+            ConsumeFromWhere.MinOffset => await brokers.GetMinOffsetAsync(masterAddress, queue, cancellationToken).ConfigureAwait(false),
             ConsumeFromWhere.Timestamp when !isRetry => await brokers
                 .SearchOffsetAsync(masterAddress, queue, _timestamp.ToUnixTimeMilliseconds(), cancellationToken: cancellationToken).ConfigureAwait(false),
             _ => await brokers.GetMaxOffsetAsync(masterAddress, queue, cancellationToken).ConfigureAwait(false),

@@ -15,8 +15,9 @@ namespace OrleansRocketMQ.Queues;
 internal interface IMessageQueueGrain : IGrainWithStringKey
 {
     /// <summary>Starts the queue unless it runs, and tells on which silo; null when it is about to leave the silo it is on.</summary>
+    /// <param name="caller">The silo that asks; the group runs there.</param>
     [Alias("EnsureStarted")]
-    Task<SiloAddress?> EnsureStartedAsync();
+    Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller);
 
     [AlwaysInterleave]
     [Alias("GetStatus")]
@@ -33,35 +34,39 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
 
     private readonly IGrainContext _context;
-    private readonly GroupConsumer _consumer;
+    private readonly ConsumerRegistry _consumers;
+    private readonly string _group;
     private readonly TimeSpan _shutdownTimeout;
+    private readonly string? _unitName;
     private readonly SiloAddress _silo;
     private readonly MessageQueue _queue;
     private QueueHandOver? _handOver;
+    private GroupConsumer? _consumer;
     private QueuePump? _pump;
 
     public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
     {
         _context = context;
-        var (group, queue) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
-        _queue = queue;
+        _consumers = consumers;
+        (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _silo = silo.SiloAddress;
         _shutdownTimeout = options.Value.ShutdownTimeout;
-        _consumer = consumers.Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", $"own {queue}");
+        _unitName = options.Value.UnitName;
     }
 
     /// <summary>The silo that owns the queue, as this one sees it.</summary>
-    private SiloAddress? Owner => _consumer.View.SiloOf(_queue);
+    private SiloAddress? Owner => _consumers.Find(_group)?.View.SiloOf(_queue);
 
-    public Task<SiloAddress?> EnsureStartedAsync()
+    public Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
     {
+        _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
         if (_silo.Equals(Owner))
         {
-            _pump = _consumer.StartQueue(_queue, _context);
+            Start(before: null);
             return Task.FromResult<SiloAddress?>(_silo);
         }
 
-        if (_pump is not null)
+        if (_pump is not null && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
             // The shepherd of this silo is about to release it.
             return Task.FromResult<SiloAddress?>(_silo);
@@ -89,7 +94,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     {
         if (_pump?.Progress is { } progress)
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer.Client.ClientId, _consumer.IsLeaving));
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving));
         }
     }
 
@@ -103,15 +108,22 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             _handOver = null;
             if (handOver.FromLeaves)
             {
-                _consumer.NoteLeaving(handOver.From);
+                _consumers.Find(_group)?.NoteLeaving(handOver.From);
             }
 
-            _pump = _consumer.StartQueue(_queue, _context, handOver.Progress);
+            Start(handOver.Progress);
         }
 
         return Task.CompletedTask;
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
-        => _pump is null ? Task.CompletedTask : _consumer.StopQueueAsync(_pump, _shutdownTimeout);
+        => _pump is null ? Task.CompletedTask : _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
+
+    // The group may have stopped and started again since the queue last ran here; it is another consumer then.
+    private void Start(QueueProgress? before)
+    {
+        _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
+        _pump = _consumer.StartQueue(_queue, _context, before);
+    }
 }

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Flow;
+
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
@@ -12,6 +14,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed class ProcessQueue
 {
     private readonly Lock _gate = new();
+    private readonly Holdings? _holdings;
     private MessageExt?[] _ring = new MessageExt?[64];
     private long _head;
     private long _next;
@@ -23,15 +26,18 @@ internal sealed class ProcessQueue
     private readonly QueueProgress? _before;
 
     /// <summary>An empty window whose watermark is <paramref name="startOffset"/>.</summary>
-    public ProcessQueue(long startOffset)
+    /// <param name="startOffset">The first offset to be added.</param>
+    /// <param name="holdings">Is told what the window holds, for the budgets shared with other queues.</param>
+    public ProcessQueue(long startOffset, Holdings? holdings = null)
     {
+        _holdings = holdings;
         _pulledTo = startOffset;
         _lastOffset = startOffset - 1;
     }
 
     /// <summary>An empty window that goes on where another one of the same queue was; what that one had done is left out.</summary>
-    public ProcessQueue(QueueProgress before)
-        : this(before.Watermark) => _before = before;
+    public ProcessQueue(QueueProgress before, Holdings? holdings = null)
+        : this(before.Watermark, holdings) => _before = before;
 
     /// <summary>Messages added and not done.</summary>
     public int Count
@@ -84,6 +90,53 @@ internal sealed class ProcessQueue
         }
     }
 
+    /// <summary>The lowest offset of a message that is not done; -1 when there is none.</summary>
+    public long MinOffset
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _head == _tail ? -1 : At(_head)!.QueueOffset;
+            }
+        }
+    }
+
+    /// <summary>The highest offset of a message that is not done; -1 when there is none.</summary>
+    public long MaxOffset
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var place = _tail - 1;
+                while (place >= _head && At(place) is null)
+                {
+                    place--;
+                }
+
+                return place < _head ? -1 : At(place)!.QueueOffset;
+            }
+        }
+    }
+
+    /// <summary>Whether the message at an offset has been added and is not done. Looks at every message: for questions, not for the way of messages.</summary>
+    public bool Contains(long offset)
+    {
+        lock (_gate)
+        {
+            for (var place = _head; place < _tail; place++)
+            {
+                if (At(place)?.QueueOffset == offset)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>How far the newest message is ahead of the oldest that is not done, in offsets.</summary>
     public long Span
     {
@@ -126,6 +179,7 @@ internal sealed class ProcessQueue
 
             _pulledTo = Math.Max(_pulledTo, pulledTo);
             Interlocked.Add(ref _bytes, bytes);
+            _holdings?.Add(added, bytes);
             return added;
         }
     }
@@ -189,12 +243,14 @@ internal sealed class ProcessQueue
         }
 
         Interlocked.Add(ref _bytes, -bytes);
+        _holdings?.Remove(messages.Length, bytes);
     }
 
     /// <summary>Forgets the messages that were never handed out; the window ends before them, as if they had not been pulled.</summary>
     public void DropWaiting()
     {
         var bytes = 0L;
+        int dropped;
         lock (_gate)
         {
             if (_next == _tail)
@@ -210,10 +266,12 @@ internal sealed class ProcessQueue
                 _ring[place & (_ring.Length - 1)] = null;
             }
 
+            dropped = (int)(_tail - _next);
             _tail = _next;
         }
 
         Interlocked.Add(ref _bytes, -bytes);
+        _holdings?.Remove(dropped, bytes);
     }
 
     /// <summary>What is done and what is not, for the window that takes the queue over.</summary>

@@ -1,29 +1,46 @@
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Flow;
 
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
-/// Watches how full a queue's window is: lets the pump wait until there is room, and its owner until nothing is in
-/// work. Woken by progress, so nobody polls. Thread-safe.
+/// Watches how full a queue's window is: lets the pump wait until there is room for a pull, and its owner until nothing is
+/// in work. Room is a matter of the queue (messages, bytes, span, pause) and of the budgets it shares with others; a
+/// queue that holds nothing may always pull, whatever the others hold. Woken by progress, so nobody polls. Thread-safe.
 /// </summary>
-internal sealed class QueueGauge(ConsumerOptions options, QueueRuns runs)
+internal sealed class QueueGauge
 {
+    /// <summary>What brokers and Java's client take for one pull (<c>pullBatchSizeInBytes</c>); a larger message comes alone.</summary>
+    private const long BytesPerPull = 256 * 1024;
+
     private readonly Lock _gate = new();
+    private readonly ConsumerOptions _options;
+    private readonly QueueRuns _runs;
+    private readonly BudgetTicket[] _tickets;
+    private readonly bool _limitsSpan;
     private TaskCompletionSource? _progress;
 
-    /// <summary>Whether the next pull fits: by messages, by bytes, and by how far it would run ahead of the slowest message.</summary>
-    public bool HasRoom
+    public QueueGauge(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, bool limitsSpan = true)
     {
-        get
-        {
-            var window = runs.Window;
-            return window.Count < options.PullThresholdForQueue
-                && window.Bytes < options.PullThresholdBytesForQueue
-                && window.Span < options.ConsumeMaxSpan;
-        }
+        _options = options;
+        _runs = runs;
+        _limitsSpan = limitsSpan;
+        _tickets =
+        [
+            new(budgets.Topic, options.PullBatchSize, OnProgress),
+            new(budgets.TopicBytes, BytesPerPull, OnProgress),
+            new(budgets.Group, options.PullBatchSize, OnProgress),
+            new(budgets.SiloBytes, BytesPerPull, OnProgress),
+        ];
     }
 
-    /// <summary>Some messages are done.</summary>
+    /// <summary>Messages the next pull may bring.</summary>
+    public int MessagesPerPull => Math.Clamp(_options.MaxCachedMessagesPerQueue - _runs.Window.Count, 1, _options.PullBatchSize);
+
+    /// <summary>Bytes the next pull may bring; the broker gives one message more than that if there is not even room for one.</summary>
+    public int MaxBytesPerPull => (int)Math.Clamp(_options.MaxCachedBytesPerQueue - _runs.Window.Bytes, 1, BytesPerPull);
+
+    /// <summary>Some messages are done, or something else has changed that a waiter may wait for.</summary>
     public void OnProgress()
     {
         // The usual case: nobody waits. A waiter looks again after it has put its source here, so none is missed.
@@ -39,22 +56,87 @@ internal sealed class QueueGauge(ConsumerOptions options, QueueRuns runs)
         }
     }
 
-    public ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
-        => HasRoom ? ValueTask.CompletedTask : new(WaitAsync(() => HasRoom, cancellationToken));
+    /// <summary>
+    /// Waits until the next pull fits; the queue counts as having pulled then. Or until something else is wanted of it,
+    /// which <see cref="OnProgress"/> must follow.
+    /// </summary>
+    /// <returns>Whether the pull fits.</returns>
+    public async ValueTask<bool> WaitForRoomAsync(Func<bool> somethingElse, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!MayPull())
+            {
+                var mayPull = false;
+                await WaitAsync(() => somethingElse() || (mayPull = MayPull()), cancellationToken).ConfigureAwait(false);
+                if (!mayPull)
+                {
+                    return false;
+                }
+            }
 
-    public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => runs.Window.Count == 0, cancellationToken);
+            LeaveLines(pulls: true);
+            return true;
+        }
+        finally
+        {
+            LeaveLines(pulls: false);
+        }
+    }
+
+    public Task WaitUntilResumedAsync(CancellationToken cancellationToken) => WaitAsync(() => !_runs.Gate.IsPaused, cancellationToken);
+
+    public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => _runs.Window.Count == 0, cancellationToken);
 
     /// <summary>Waits until no listener has a message of the queue; false when cancelled before.</summary>
     public async Task<bool> WaitUntilIdleAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await WaitAsync(() => runs.InFlight == 0, cancellationToken).ConfigureAwait(false);
+            await WaitAsync(() => _runs.InFlight == 0, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)
         {
             return false;
+        }
+    }
+
+    private bool MayPull()
+    {
+        var window = _runs.Window;
+        var held = window.Count;
+        if (_runs.Gate.IsPaused
+            || held >= Math.Min(_options.PullThresholdForQueue, _options.MaxCachedMessagesPerQueue)
+            || window.Bytes >= Math.Min(_options.PullThresholdBytesForQueue, _options.MaxCachedBytesPerQueue)
+            || (_limitsSpan && window.Span >= _options.ConsumeMaxSpan))
+        {
+            // Its turn, if it has one, is for those who can use it.
+            LeaveLines(pulls: false);
+            return false;
+        }
+
+        if (held == 0)
+        {
+            return true;
+        }
+
+        foreach (var ticket in _tickets)
+        {
+            if (!ticket.Budget.TryPass(ticket))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void LeaveLines(bool pulls)
+    {
+        foreach (var ticket in _tickets)
+        {
+            ticket.Budget.Return(ticket, pulls);
         }
     }
 

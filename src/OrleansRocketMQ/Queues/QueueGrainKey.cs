@@ -3,19 +3,36 @@ using System.Globalization;
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
-/// The key of a queue's grain: <c>group/topic/queueId/broker</c>. Groups and topics cannot hold a slash; a broker's name
+/// The key of a queue's grain: <c>group/topic/queueId/broker</c>, and before it <c>@instance/</c> when every instance of
+/// the group has a grain of its own for the queue. Groups and topics cannot hold a slash or an at sign; a broker's name
 /// may, so it comes last.
 /// </summary>
-internal static class QueueGrainKey
+internal readonly record struct QueueGrainKey(string Group, MessageQueue Queue, string? Instance)
 {
-    public static string Of(string group, MessageQueue queue)
-        => string.Create(CultureInfo.InvariantCulture, $"{group}/{queue.Topic}/{queue.QueueId}/{queue.BrokerName}");
+    private const char InstanceMark = '@';
 
-    public static (string Group, MessageQueue Queue) Parse(string key)
+    public static string Of(string group, MessageQueue queue, string? instance = null)
+        => new QueueGrainKey(group, queue, instance).ToString();
+
+    public static QueueGrainKey Parse(string key)
     {
+        string? instance = null;
         var parts = key.Split('/', 4);
+        if (key.StartsWith(InstanceMark))
+        {
+            parts = key.Split('/', 5);
+            instance = Uri.UnescapeDataString(parts[0][1..]);
+            parts = parts[1..];
+        }
+
         return parts.Length == 4 && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var queueId)
-            ? (parts[0], new MessageQueue(parts[1], parts[3], queueId))
+            ? new(parts[0], new MessageQueue(parts[1], parts[3], queueId), instance)
             : throw new RocketMQValidationException("Key of a queue grain", key, "group/topic/queueId/broker");
+    }
+
+    public override string ToString()
+    {
+        var queue = string.Create(CultureInfo.InvariantCulture, $"{Group}/{Queue.Topic}/{Queue.QueueId}/{Queue.BrokerName}");
+        return Instance is null ? queue : $"{InstanceMark}{Uri.EscapeDataString(Instance)}/{queue}";
     }
 }

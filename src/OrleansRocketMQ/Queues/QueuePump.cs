@@ -4,7 +4,10 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -15,30 +18,29 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed partial class QueuePump
 {
-    private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan MostRetryWait = TimeSpan.FromSeconds(3);
-
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
-    private readonly Subscription _subscription;
     private readonly QueueGauge _gauge;
+    private readonly Holdings _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
-    private readonly SemaphoreSlim _commitTurn = new(1, 1);
+    private readonly QueueCommits _commits;
+    private readonly QueueRecovery _recovery;
+    private readonly QueueLock? _lock;
+    private QueueTenure _tenure;
     private readonly QueueProgress? _before;
+    private Subscription _subscription;
+    private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
-    private long _committed = -1;
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
-    private Exception? _lastError;
+    private long _lastPulledAt;
+    private long _lastConsumedAt;
     private Task? _stopped;
-    private bool _left;
-    private CancellationTokenSource _interrupt;
-    private long _resetTo = -1;
 
     /// <param name="queue">The queue.</param>
     /// <param name="consumer">Its group.</param>
@@ -53,13 +55,20 @@ internal sealed partial class QueuePump
         _before = before;
         Owner = owner;
         _consumer = consumer;
-        _subscription = consumer.Subscriptions.Of(queue.Topic);
+        _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
-        Runs = new QueueRuns(new ProcessQueue(0));
-        _gauge = new QueueGauge(consumer.Options, Runs);
-        _interrupt = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        Activity = new QueueActivity(time);
+        _commits = new QueueCommits(queue, consumer.Offsets);
+        _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
+        var budgets = consumer.Budgets.Of(queue.Topic);
+        _holdings = new Holdings(budgets);
+        _isResetWanted = () => IsResetWanted;
+        Statistics = consumer.Statistics.Open(queue);
+        Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
+        _lock = consumer.Locks?.Add(queue);
+        // In order, nothing runs ahead of an unfinished message, except of one that is parked.
+        _gauge = new QueueGauge(consumer.Options, Runs, budgets, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
+        _tenure = _lock is null ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token) : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
     }
 
     public MessageQueue Queue { get; }
@@ -72,20 +81,28 @@ internal sealed partial class QueuePump
 
     public QueueRuns Runs { get; }
 
-    /// <summary>What it did of late.</summary>
-    public QueueActivity Activity { get; }
+    public QueueStatistics Statistics { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
-    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > Volatile.Read(ref _committed));
+    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
+
+    /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
+    public int Abandoned { get; private set; }
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
-    /// <summary>What listeners get: fires when their time to finish is over.</summary>
-    public CancellationToken ListenerToken => _abandon.Token;
+    /// <summary>The time the queue may be worked on, now; not valid while the queue waits for its lock.</summary>
+    public QueueTenure Tenure => Volatile.Read(ref _tenure);
+
+    /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
+    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
+
+    /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
+    public CancellationToken ListenerToken => Tenure.Listening;
 
     private ConsumerOptions Options => _consumer.Options;
 
@@ -94,9 +111,29 @@ internal sealed partial class QueuePump
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
 
-    public void OnProgress() => _gauge.OnProgress();
+    public void OnProgress()
+    {
+        Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
+        _gauge.OnProgress();
+    }
 
-    public void Fail(Exception exception) => _lastError = exception;
+    /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
+    public void PullAnew()
+    {
+        try
+        {
+            Volatile.Read(ref _pull)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended; the next one is by the present subscription anyway.
+        }
+    }
+
+    public void Fail(Exception exception) => _recovery.LastError = exception;
+
+    /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
+    public void Recover() => _recovery.GoOn();
 
     /// <summary>
     /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
@@ -110,79 +147,64 @@ internal sealed partial class QueuePump
         }
     }
 
-    /// <summary>
-    /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
-    /// works on ends first. Returns at once.
-    /// </summary>
-    public void ResetTo(long offset)
-    {
-        Volatile.Write(ref _resetTo, offset);
-        Volatile.Read(ref _interrupt).Cancel();
-    }
-
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
-    public Task CommitAsync() => InTurnAsync(() => CommitNowAsync(evenIfKnown: false), CancellationToken.None);
+    public Task CommitAsync() => _commits.CommitAsync(Committable);
 
-    public QueueStatus Describe() => new()
+    public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
         Queue = Queue,
         Owner = _consumer.Client.ClientId,
-        CommittedOffset = Volatile.Read(ref _committed),
+        CommittedOffset = _commits.Committed,
         Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
         NextPullOffset = _nextOffset,
         MaxOffset = _maxOffset,
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
-        LastError = _lastError?.Message ?? string.Empty,
-    };
+        CachedMinOffset = Runs.Window.MinOffset,
+        CachedMaxOffset = Runs.Window.MaxOffset,
+        LastPulledAt = Moment(ref _lastPulledAt),
+        LastConsumedAt = Moment(ref _lastConsumedAt),
+        LastError = _recovery.LastError?.Message ?? string.Empty,
+        IsPaused = Runs.Gate.IsPaused,
+        HasFailed = _recovery.IsHalted,
+        Figures = Statistics.Totals().ToFigures(),
+    });
 
-    // At the stop the broker is told even what it should know: what a pull carried may have been overtaken.
-    private async Task CommitNowAsync(bool evenIfKnown)
-    {
-        var watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark;
-        if (_left || watermark < 0 || (watermark <= Volatile.Read(ref _committed) && !evenIfKnown))
-        {
-            return;
-        }
-
-        // Never given up half-way: a request that was sent may still arrive, after a later one with another offset.
-        await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, watermark).ConfigureAwait(false);
-        NoteCommitted(watermark);
-    }
-
-    /// <summary>Offsets are told one after the other, so that an old one never overtakes a new one, which may be lower.</summary>
-    private async Task InTurnAsync(Func<Task> tell, CancellationToken cancellationToken)
-    {
-        await _commitTurn.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await tell().ConfigureAwait(false);
-        }
-        finally
-        {
-            _commitTurn.Release();
-        }
-    }
+    // Nothing is known before the first pull, and nothing counts that was done without the lock.
+    private long Committable() => _nextOffset < 0 || !Tenure.IsValid ? -1 : Runs.Window.Watermark;
 
     private async Task PumpAsync()
     {
-        var failures = 0;
         while (!_stopping.IsCancellationRequested)
         {
             try
             {
+                if (!_tenure.IsValid)
+                {
+                    await TakeLockAsync().ConfigureAwait(false);
+                }
+
                 if (_nextOffset < 0)
                 {
                     await BeginAsync().ConfigureAwait(false);
                 }
 
+                while (Runs.Gate.IsPaused)
+                {
+                    await ResetIfWantedAsync().ConfigureAwait(false);
+                    await WaitPausedAsync().ConfigureAwait(false);
+                }
+
                 await ResetIfWantedAsync().ConfigureAwait(false);
-                await _gauge.WaitForRoomAsync(_interrupt.Token).ConfigureAwait(false);
+                if (!await _gauge.WaitForRoomAsync(_isResetWanted, _tenure.Pulling).ConfigureAwait(false))
+                {
+                    continue;
+                }
+
                 await PullOnceAsync().ConfigureAwait(false);
-                failures = 0;
-                _lastError = null;
+                _recovery.Succeeded();
                 if (Options.PullInterval > TimeSpan.Zero)
                 {
                     await Task.Delay(Options.PullInterval, _time, _stopping.Token).ConfigureAwait(false);
@@ -192,50 +214,117 @@ internal sealed partial class QueuePump
             {
                 return;
             }
-            catch (OperationCanceledException) when (_interrupt.IsCancellationRequested)
+            catch (OperationCanceledException) when (!_tenure.IsValid)
             {
-                // Somebody wants the queue to go on elsewhere; the next round sees to it.
+                // The lock is lost; the next round waits for it.
             }
             catch (Exception exception)
             {
-                await RecoverAsync(exception, ++failures).ConfigureAwait(false);
+                _pulled.Clear();
+                _brokerId = BrokerData.MasterId;
+                await _recovery.AfterAsync(exception).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>
+    /// Waits for the queue's lock. Whatever was pulled without it, or under an earlier one, is forgotten: another member
+    /// may have gone on, so the offset is read from the broker again.
+    /// </summary>
+    private async Task TakeLockAsync()
+    {
+        await _commits.ForgetAsync(
+            () =>
+            {
+                _nextOffset = -1;
+                Runs.Restart(new ProcessQueue(0, _holdings));
+            },
+            _stopping.Token).ConfigureAwait(false);
+        _consumer.Dispatcher.Signal(this);
+        var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
+    }
+
+    /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
+    private async Task WaitPausedAsync()
+    {
+        _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        try
+        {
+            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Still paused.
         }
     }
 
     private async Task BeginAsync()
     {
-        // What came along is newer than what the broker knows, or as new.
-        var window = _before is null
-            ? new ProcessQueue(await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false))
-            : new ProcessQueue(_before);
+        var window = await FirstWindowAsync().ConfigureAwait(false);
         var offset = window.Watermark;
         Runs.Restart(window);
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }
 
+    private async Task<ProcessQueue> FirstWindowAsync()
+    {
+        if (_before is not null && _lock is null)
+        {
+            // What came along is newer than what the broker knows, or as new.
+            return new ProcessQueue(_before, _holdings);
+        }
+
+        long offset;
+        try
+        {
+            offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new OffsetFetchException(Queue, exception.Message, exception);
+        }
+
+        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still holds.
+        return _tenure.Number == 1 && _before?.Watermark == offset ? new ProcessQueue(_before, _holdings) : new ProcessQueue(offset, _holdings);
+    }
+
     private async Task PullOnceAsync()
     {
+        try
+        {
+            await PullAsync().ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new MessagePullException(Queue, exception.Message, exception);
+        }
+    }
+
+    private async Task PullAsync()
+    {
         var watermark = Runs.Window.Watermark;
+        var subscription = PresentSubscription();
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
-            MaxMessages = Options.PullBatchSize,
-            // A slave keeps no offsets; what is told to it is lost.
-            CommitOffset = !broker.IsSlave && watermark > _committed ? watermark : 0,
+            MaxMessages = _gauge.MessagesPerPull,
+            MaxBytes = _gauge.MaxBytesPerPull,
+            CommitOffset = _commits.Carry(watermark, broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
-            SubVersion = _subscription.Data.SubVersion,
-            ExpressionType = _subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+            SubVersion = subscription.Data.SubVersion,
+            ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
         var asked = _time.GetTimestamp();
-        var result = await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), _interrupt.Token).ConfigureAwait(false);
-        if (request.CommitOffset > 0)
+        if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
-            NoteCommitted(request.CommitOffset);
+            return;
         }
 
+        _commits.CarriedOver();
+        Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
         _maxOffset = result.MaxOffset;
         if (result.Status == PullStatus.OffsetIllegal)
@@ -252,9 +341,34 @@ internal sealed partial class QueuePump
             _consumer.Dispatcher.Signal(this);
         }
 
-        Activity.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+        Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
         _pulled.Clear();
     }
+
+    /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>
+    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    {
+        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
+        Volatile.Write(ref _pull, pull);
+        if (!ReferenceEquals(PresentSubscription(), subscription) || IsResetWanted)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static DateTimeOffset? Moment(ref long ticks) => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
+
+    // A topic given up keeps its last one until the queue stops.
+    private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
 
     /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
     /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
@@ -272,9 +386,10 @@ internal sealed partial class QueuePump
             Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
         }
 
-        if (!_subscription.Selector.SelectsAll)
+        var subscription = PresentSubscription();
+        if (!subscription.Selector.SelectsAll)
         {
-            _pulled.RemoveAll(message => !_subscription.Wants(message));
+            _pulled.RemoveAll(message => !subscription.Wants(message));
         }
 
         if (Queue.Topic == _consumer.Subscriptions.RetryTopic)
@@ -282,7 +397,7 @@ internal sealed partial class QueuePump
             for (var index = 0; index < _pulled.Count; index++)
             {
                 _pulled[index] = _pulled[index].GetProperty(MessageProperties.RetryTopic) is { } topic
-                    ? _pulled[index].WithTopic(topic)
+                    ? _pulled[index].WithTopic(_consumer.Client.Names.Unwrap(topic))
                     : _pulled[index];
             }
         }
@@ -297,85 +412,20 @@ internal sealed partial class QueuePump
     private async Task MoveToAsync(long offset)
     {
         Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
-        await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
-        await InTurnAsync(
-            async () =>
+        // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
+        if (!_consumer.Dispatcher.KeepsFailedMessages)
+        {
+            await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
+        }
+
+        await _commits.MoveAsync(
+            offset,
+            () =>
             {
-                await _consumer.Client.Brokers.UpdateConsumerOffsetAsync(MasterAddress(), Options.Group, Queue, offset).ConfigureAwait(false);
-                Runs.Restart(new ProcessQueue(offset));
-                Volatile.Write(ref _committed, offset);
+                Runs.Restart(new ProcessQueue(offset, _holdings));
                 _nextOffset = offset;
             },
             _stopping.Token).ConfigureAwait(false);
-    }
-
-    private async Task ResetIfWantedAsync()
-    {
-        if (!_interrupt.IsCancellationRequested)
-        {
-            return;
-        }
-
-        // The new source first: a wish that comes from now on breaks off what follows.
-        Interlocked.Exchange(ref _interrupt, CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token)).Dispose();
-        if (Interlocked.Exchange(ref _resetTo, -1) is var offset and >= 0)
-        {
-            Runs.DropWaiting();
-            try
-            {
-                await MoveToAsync(offset).ConfigureAwait(false);
-            }
-            catch
-            {
-                // The broker did not take it; the wish stays, unless there is a newer one.
-                if (Interlocked.CompareExchange(ref _resetTo, offset, -1) == -1)
-                {
-                    await _interrupt.CancelAsync().ConfigureAwait(false);
-                }
-
-                throw;
-            }
-        }
-    }
-
-    private async Task RecoverAsync(Exception exception, int failures)
-    {
-        _pulled.Clear();
-        _lastError = exception;
-        _brokerId = BrokerData.MasterId;
-        var wait = Backoff.Next(failures, Options.RetryInterval, MostRetryWait);
-        if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
-        {
-            wait = BrokerBusyWait;
-        }
-        else
-        {
-            Log.PullFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, wait, exception.Message);
-        }
-
-        try
-        {
-            if (exception is BrokerResponseException
-                {
-                    ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
-                })
-            {
-                // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
-                await _consumer.Client.HeartbeatAsync(_stopping.Token).ConfigureAwait(false);
-            }
-
-            await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            Log.StopsWhileFailing(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId);
-        }
-        catch (Exception second)
-        {
-            // Nobody but this loop would ever pull again.
-            Log.RecoveryFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, second);
-            await Task.Delay(BrokerBusyWait, _time, CancellationToken.None).ConfigureAwait(false);
-        }
     }
 
     private async Task StopOnceAsync(TimeSpan budget)
@@ -388,40 +438,37 @@ internal sealed partial class QueuePump
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
+            Abandoned = Runs.InFlight;
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 
         try
         {
-            await InTurnAsync(
-                async () =>
-                {
-                    try
-                    {
-                        await CommitNowAsync(evenIfKnown: true).ConfigureAwait(false);
-                    }
-                    finally
-                    {
-                        // From now on the queue may be another member's.
-                        _left = true;
-                    }
-                },
-                CancellationToken.None).ConfigureAwait(false);
+            await _commits.LeaveAsync(Committable).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
         }
+        finally
+        {
+            LetGo();
+        }
+
+        if (_lock is not null)
+        {
+            // Last of all: whoever gets the lock begins at what has just been committed.
+            await _consumer.Locks!.ReleaseAsync(_lock).ConfigureAwait(false);
+        }
     }
 
-    private void NoteCommitted(long offset)
+    /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
+    private void LetGo()
     {
-        // The pull loop and the periodic commit both report here; the higher one stays.
-        long known;
-        while ((known = Volatile.Read(ref _committed)) < offset)
-        {
-            Interlocked.CompareExchange(ref _committed, offset, known);
-        }
+        _consumer.Offsets.Remove(Queue);
+        _holdings.Close();
+        _consumer.Flow.Close(Queue);
+        _consumer.Statistics.Close(Queue);
     }
 
     private string MasterAddress() => _consumer.Client.Routes.FindAddress(Queue.BrokerName)?.Address ?? throw NoBroker();
@@ -436,9 +483,6 @@ internal sealed partial class QueuePump
         [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
         public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
-        [LoggerMessage(133, LogLevel.Warning, "Group {Group} could not pull {Topic} {Broker}/{QueueId}, next attempt in {Wait}: {Reason}")]
-        public static partial void PullFailed(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
-
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
 
@@ -447,11 +491,5 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
         public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
-
-        [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
-        public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
-
-        [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
-        public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
     }
 }

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Flow;
+
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
@@ -13,7 +15,14 @@ internal sealed class QueueRuns
     private bool _closed;
     private int _inLine;
 
-    public QueueRuns(ProcessQueue window) => _window = window;
+    public QueueRuns(ProcessQueue window, QueueGate? gate = null)
+    {
+        _window = window;
+        Gate = gate ?? new QueueGate();
+    }
+
+    /// <summary>Whether, and how many, messages may be handed out now.</summary>
+    public QueueGate Gate { get; }
 
     /// <summary>The window new messages go to.</summary>
     public ProcessQueue Window
@@ -27,14 +36,15 @@ internal sealed class QueueRuns
         }
     }
 
-    /// <summary>Messages nobody works on.</summary>
+    /// <summary>Messages nobody works on and that may be handed out now.</summary>
     public int Waiting
     {
         get
         {
             lock (_gate)
             {
-                return _closed ? 0 : _returnedMessages + _window.Waiting;
+                var waiting = _closed ? 0 : _returnedMessages + _window.Waiting;
+                return waiting > 0 && Gate.IsOpen ? waiting : 0;
             }
         }
     }
@@ -62,21 +72,16 @@ internal sealed class QueueRuns
     {
         lock (_gate)
         {
-            if (_closed)
+            if (_closed || _returnedMessages + _window.Waiting == 0)
             {
                 return default;
             }
 
-            if (!_returned.TryDequeue(out var range))
+            var admitted = Gate.Admit(most);
+            var range = TakeLocked(admitted);
+            if (range.Messages.Count < admitted)
             {
-                return _window.Take(most);
-            }
-
-            _returnedMessages -= range.Messages.Count;
-            if (range.Messages.Count > most)
-            {
-                ReturnLocked(range.Slice(most, range.Messages.Count - most));
-                range = range.Slice(0, most);
+                Gate.GiveBack(admitted - range.Messages.Count);
             }
 
             return range;
@@ -119,6 +124,23 @@ internal sealed class QueueRuns
         {
             _closed = true;
         }
+    }
+
+    private ProcessQueueRange TakeLocked(int most)
+    {
+        if (most == 0 || !_returned.TryDequeue(out var range))
+        {
+            return _window.Take(most);
+        }
+
+        _returnedMessages -= range.Messages.Count;
+        if (range.Messages.Count > most)
+        {
+            ReturnLocked(range.Slice(most, range.Messages.Count - most));
+            range = range.Slice(0, most);
+        }
+
+        return range;
     }
 
     private void ReturnLocked(ProcessQueueRange range)

@@ -3,43 +3,88 @@ namespace OrleansRocketMQ.Statistics;
 /// <summary>What one group did on this silo since it started. Thread-safe.</summary>
 internal sealed class GroupStatistics(TimeProvider time)
 {
-    private long _consumed;
-    private long _failed;
-    private long _sentBack;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<MessageQueue, QueueStatistics> _queues = [];
+    private readonly Dictionary<string, ConsumeTotals> _gone = new(StringComparer.Ordinal);
+    private readonly long _startedAt = time.GetTimestamp();
+    private long _rebalances;
+    private long _lateResults;
 
-    /// <summary>From the producer's clock to the end of the listener's work.</summary>
-    public LatencyHistogram BornToConsumed { get; } = new();
+    /// <summary>How long the group has been running here.</summary>
+    public TimeSpan Uptime => time.GetElapsedTime(_startedAt);
 
-    public long Consumed => Interlocked.Read(ref _consumed);
+    /// <summary>How often the allocation of the group's queues has changed.</summary>
+    public long Rebalances => Interlocked.Read(ref _rebalances);
 
-    public long Failed => Interlocked.Read(ref _failed);
+    /// <summary>Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.</summary>
+    public long LateResults => Interlocked.Read(ref _lateResults);
 
-    public long SentBack => Interlocked.Read(ref _sentBack);
+    public void CountRebalance() => Interlocked.Increment(ref _rebalances);
 
-    public void CountConsumed(ReadOnlySpan<MessageExt> messages, int failures)
+    public void CountLateResult() => Interlocked.Increment(ref _lateResults);
+
+    /// <summary>The counters of a queue that starts here.</summary>
+    public QueueStatistics Open(MessageQueue queue)
     {
-        Interlocked.Add(ref _consumed, messages.Length - failures);
-        if (failures > 0)
+        lock (_gate)
         {
-            Interlocked.Add(ref _failed, failures);
-        }
-
-        // Messages of one run are mostly of one age; those with the same time stamp are counted together.
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var index = 0;
-        while (index < messages.Length)
-        {
-            var born = messages[index].BornTimestamp;
-            var same = 1;
-            while (index + same < messages.Length && messages[index + same].BornTimestamp == born)
+            if (!_queues.TryGetValue(queue, out var statistics))
             {
-                same++;
+                _queues[queue] = statistics = new QueueStatistics(time);
             }
 
-            BornToConsumed.Record((now - born) * 1000, same);
-            index += same;
+            return statistics;
         }
     }
 
-    public void CountSentBack() => Interlocked.Increment(ref _sentBack);
+    /// <summary>The queue has left; what was counted stays in its topic's sums.</summary>
+    public void Close(MessageQueue queue)
+    {
+        lock (_gate)
+        {
+            if (!_queues.Remove(queue, out var statistics))
+            {
+                return;
+            }
+
+            if (!_gone.TryGetValue(queue.Topic, out var totals))
+            {
+                _gone[queue.Topic] = totals = new ConsumeTotals();
+            }
+
+            var last = statistics.Totals();
+            last.MessagesPerSecond = 0;
+            totals.Add(last);
+        }
+    }
+
+    /// <summary>Sums by topic, queues that have left included.</summary>
+    public IReadOnlyDictionary<string, ConsumeTotals> ByTopic()
+    {
+        var topics = new Dictionary<string, ConsumeTotals>(StringComparer.Ordinal);
+        lock (_gate)
+        {
+            foreach (var (topic, totals) in _gone)
+            {
+                Of(topic).Add(totals);
+            }
+
+            foreach (var (queue, statistics) in _queues)
+            {
+                Of(queue.Topic).Add(statistics.Totals());
+            }
+        }
+
+        return topics;
+
+        ConsumeTotals Of(string topic)
+        {
+            if (!topics.TryGetValue(topic, out var totals))
+            {
+                topics[topic] = totals = new ConsumeTotals();
+            }
+
+            return totals;
+        }
+    }
 }

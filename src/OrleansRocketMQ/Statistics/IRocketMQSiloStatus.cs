@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Offsets;
 
 namespace OrleansRocketMQ.Statistics;
 
@@ -15,14 +16,35 @@ public sealed record SiloGroupStatus
     /// <summary>The group.</summary>
     public required string Group { get; init; }
 
-    /// <summary>Messages a listener consumed.</summary>
-    public long Consumed { get; init; }
+    /// <summary>What was consumed, over all topics.</summary>
+    public ConsumeFigures Figures { get; init; } = ConsumeFigures.None;
 
-    /// <summary>Messages a listener failed on, or that could not be read.</summary>
-    public long Failed { get; init; }
+    /// <summary>What was consumed, by topic; the figures of a queue are with <see cref="Queues"/>.</summary>
+    public IReadOnlyDictionary<string, ConsumeFigures> Topics { get; init; } = new Dictionary<string, ConsumeFigures>();
+
+    /// <summary>Messages a listener consumed.</summary>
+    public long Consumed => Figures.Consumed;
+
+    /// <summary>Messages a listener failed on, took too long for, or that could not be read.</summary>
+    public long Failed => Figures.Failed;
 
     /// <summary>Messages the broker has taken back to bring them again, or to file them as dead.</summary>
-    public long SentBack { get; init; }
+    public long SentBack => Figures.SentBack;
+
+    /// <summary>Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.</summary>
+    public long LateResults { get; init; }
+
+    /// <summary>How often the allocation of the group's queues has changed, as this silo saw it.</summary>
+    public long Rebalances { get; init; }
+
+    /// <summary>How long the consumer has been running on this silo.</summary>
+    public TimeSpan Uptime { get; init; }
+
+    /// <summary>Bytes of messages that all groups of this silo hold together; see <c>RocketMQOptions.MaxCachedBytes</c>.</summary>
+    public long SiloCachedBytes { get; init; }
+
+    /// <summary>What keeping the group's progress took.</summary>
+    public OffsetStoreFigures Offsets { get; init; } = new();
 
     /// <summary>The queues that run on this silo.</summary>
     public IReadOnlyList<QueueStatus> Queues { get; init; } = [];
@@ -57,18 +79,24 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
     private static SiloGroupStatus Describe(GroupConsumer consumer)
     {
         var queues = consumer.Pumps.Values.Select(pump => pump.Describe()).OrderBy(status => status.Queue).ToArray();
+        var totals = consumer.Statistics.ByTopic();
+        var all = ConsumeTotals.Sum(totals.Values);
         var own = consumer.View.QueuesOf(consumer.Client.ClientId).ToArray();
         return new SiloGroupStatus
         {
             Group = consumer.Group,
-            Consumed = consumer.Statistics.Consumed,
-            Failed = consumer.Statistics.Failed,
-            SentBack = consumer.Statistics.SentBack,
+            Figures = all.ToFigures(),
+            Topics = totals.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
+            LateResults = consumer.Statistics.LateResults,
+            Rebalances = consumer.Statistics.Rebalances,
+            Uptime = consumer.Statistics.Uptime,
+            Offsets = consumer.Offsets.Metrics.Snapshot(),
+            SiloCachedBytes = consumer.Budgets.SiloBytes.Used,
             Queues = queues,
             // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.
             IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
             Refused = consumer.Refused?.Message ?? string.Empty,
-            LatencyCounts = consumer.Statistics.BornToConsumed.Snapshot(),
+            LatencyCounts = all.LatencyCounts ?? new LatencyHistogram().Snapshot(),
         };
     }
 }

@@ -43,10 +43,10 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
     }
 
     /// <summary>The listener has ended.</summary>
-    public void End(TracedCall call, TraceOutcome outcome)
+    public void End(TracedCall call, bool succeeded, TraceOutcome outcome)
     {
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        Add(TraceRecord.After(group, call.RequestId, call.Messages, now, (now - call.StartedAt) / call.BatchSize, outcome));
+        Add(TraceRecord.After(group, call.RequestId, call.Messages, now, (now - call.StartedAt) / call.BatchSize, succeeded, outcome));
     }
 
     /// <summary>Sends what is there, but not for longer than <paramref name="budget"/>.</summary>

@@ -14,28 +14,32 @@ internal sealed class NodeProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly Task _reading;
 
-    private NodeProcess(Process process, DeliveryLog log)
+    private NodeProcess(Process process, DeliveryLog log, KeySuccesses? successes)
     {
         _process = process;
         Name = $"node-{process.Id}";
-        _reading = Task.WhenAll(Task.Run(() => ReadOutputAsync(log)), Task.Run(ReadErrorsAsync));
+        _reading = Task.WhenAll(Task.Run(() => ReadOutputAsync(log, successes)), Task.Run(ReadErrorsAsync));
     }
 
     public string Name { get; }
 
     /// <summary>Starts a silo and waits until it has joined.</summary>
-    public static async Task<NodeProcess> StartAsync(string nameServer, string group, IPEndPoint primary)
+    /// <param name="nameServer">Where it consumes.</param>
+    /// <param name="group">For which group.</param>
+    /// <param name="primary">The silo it joins.</param>
+    /// <param name="successes">Makes its listener a key-ordered one and gets what succeeds.</param>
+    public static async Task<NodeProcess> StartAsync(string nameServer, string group, IPEndPoint primary, KeySuccesses? successes = null)
     {
         var path = typeof(NodeProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "node").Value!;
         var ports = FreePorts.Take(2);
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [path, nameServer, group, SteadyLoad.Topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString()])
+            [path, nameServer, group, SteadyLoad.Topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString(), .. successes is null ? [] : (string[])["keyed"]])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        var node = new NodeProcess(Process.Start(start)!, DeliveryLog.Of(group));
+        var node = new NodeProcess(Process.Start(start)!, DeliveryLog.Of(group), successes);
         var deadline = Task.Delay(Eventually.Deadline);
         if (await Task.WhenAny(node._ready.Task, node._reading, deadline) != node._ready.Task)
         {
@@ -63,7 +67,7 @@ internal sealed class NodeProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task ReadOutputAsync(DeliveryLog log)
+    private async Task ReadOutputAsync(DeliveryLog log, KeySuccesses? successes)
     {
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
         {
@@ -71,8 +75,13 @@ internal sealed class NodeProcess : IAsyncDisposable
             {
                 _ready.SetResult();
             }
-            else if (line.Split(' ') is ["d", var topic, var broker, var queue, var offset] && line.Length > 2)
+            else if (line.Split(' ') is ["d", var topic, var broker, var queue, var offset, .. var more])
             {
+                if (more is [var key, var number, var at])
+                {
+                    successes?.Add(key, int.Parse(number, CultureInfo.InvariantCulture), long.Parse(at, CultureInfo.InvariantCulture));
+                }
+
                 log.Add(new MessageQueue(topic, broker, int.Parse(queue, CultureInfo.InvariantCulture)), long.Parse(offset, CultureInfo.InvariantCulture), Name);
             }
         }

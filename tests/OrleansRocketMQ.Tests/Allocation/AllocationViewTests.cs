@@ -53,5 +53,5 @@ public sealed class AllocationViewTests
     private static ClusterSilos Cluster(SiloAddress[] live, SiloAddress[]? dead = null)
         => new(live.ToDictionary(Id), (dead ?? []).Select(Id).ToHashSet());
 
-    private static string Id(SiloAddress silo) => ClientIdentity.Of(silo);
+    private static string Id(SiloAddress silo) => ClientIdentity.Of(silo, unitName: null);
 }

@@ -26,6 +26,8 @@ public sealed class ConsumerSetTests
             ("RocketMQ:Consumers:g:MaxReconsumeTimes", "8"),
             ("RocketMQ:Consumers:g:PersistInterval", "00:00:03"),
             ("RocketMQ:Consumers:g:RetryInterval", "00:00:04"),
+            ("RocketMQ:Consumers:g:KeyRetryBackoff", "00:00:05"),
+            ("RocketMQ:Consumers:g:MaxKeyRetryBackoff", "00:00:06"),
             ("RocketMQ:Consumers:g:NameServer", "other:1234")));
 
         var g = silo.Only;
@@ -34,6 +36,7 @@ public sealed class ConsumerSetTests
         Assert.Equal((2, 3, 4, 5), (g.ConsumeThreadMin, g.ConsumeThreadMax, g.ConsumeBatchSize, g.PullBatchSize));
         Assert.Equal((1, 2), (g.PullInterval.TotalSeconds, g.PullSuspendTimeout.TotalSeconds));
         Assert.Equal((6, 1048577, 7, 8), (g.PullThresholdForQueue, g.PullThresholdBytesForQueue, g.ConsumeMaxSpan, g.MaxReconsumeTimes));
+        Assert.Equal((5, 6), (g.KeyRetryBackoff.TotalSeconds, g.MaxKeyRetryBackoff.TotalSeconds));
         Assert.Equal((3, 4, "other:1234"), (g.PersistInterval.TotalSeconds, g.RetryInterval.TotalSeconds, g.NameServer));
     }
 
@@ -165,6 +168,18 @@ public sealed class ConsumerSetTests
         Assert.Contains(nameof(SpreadListener), two.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(typeof(StatelessKeyedListener), "StatelessWorker")]
+    [InlineData(typeof(ReentrantKeyedListener), "Reentrant")]
+    public void A_key_ordered_listener_whose_calls_could_overlap_is_refused(Type listener, string attribute)
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(
+            builder => builder.AddConsumer<ScriptedKeyedListener>("g", consumer => consumer.Subscribe("t").Configure(options => options.Listener = listener))));
+
+        Assert.Equal("RocketMQ:Consumers:g:Listener", error.Field);
+        Assert.Contains($"[{attribute}]", error.Expected, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_group_with_an_illegal_name_or_without_a_topic_is_refused()
     {
@@ -209,4 +224,24 @@ public sealed class ConsumerSetTests
 
     private static IEnumerable<KeyValuePair<string, string?>> Settings(params (string Key, string? Value)[] settings)
         => settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value));
+
+    [Fact]
+    public void A_silo_with_a_random_name_cannot_broadcast()
+    {
+        Action<RocketMQBuilder> broadcasting = builder => builder.AddConsumer<ScriptedListener>(
+            "g", consumer => consumer.Subscribe("t").Configure(options => options.MessageModel = MessageModel.Broadcasting));
+
+        Assert.Equal("Orleans:Name", Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(broadcasting, name: "Silo_0a1b2")).Field);
+        using var named = BuiltSilo.With(broadcasting, name: "silo-1");
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.FirstOffset)]
+    [InlineData(ConsumeFromWhere.MinOffset)]
+    [InlineData(ConsumeFromWhere.Timestamp)]
+    public void Skipping_history_goes_only_with_beginning_at_the_end(ConsumeFromWhere where)
+        => Assert.Equal("RocketMQ:Consumers:g:SkipHistory", Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(builder => builder
+            .AddConsumer<ScriptedListener>("g", consumer => consumer
+                .Subscribe("t")
+                .Configure(options => (options.SkipHistory, options.ConsumeFromWhere) = (true, where))))).Field);
 }

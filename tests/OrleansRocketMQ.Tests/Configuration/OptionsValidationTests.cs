@@ -18,6 +18,8 @@ public sealed class OptionsValidationTests
         { "NameServer", options => options.NameServer = "nowhere" },
         { "NameServer", options => options.NameServer = "host:99999" },
         { "ConsumeFromWhere", options => options.ConsumeFromWhere = (ConsumeFromWhere)17 },
+        { "MaxSubscriptions", options => options.MaxSubscriptions = 0 },
+        { "Subscriptions", options => (options.MaxSubscriptions, options.Subscriptions["u"]) = (1, MessageSelector.All) },
         { "ConsumeThreadMin", options => options.ConsumeThreadMin = 0 },
         { "ConsumeThreadMax", options => options.ConsumeThreadMax = 19 },
         { "ConsumeThreadMax", options => options.ConsumeThreadMax = 1001 },
@@ -28,11 +30,32 @@ public sealed class OptionsValidationTests
         { "PullSuspendTimeout", options => options.PullSuspendTimeout = TimeSpan.Zero },
         { "PullThresholdForQueue", options => options.PullThresholdForQueue = 65536 },
         { "PullThresholdBytesForQueue", options => options.PullThresholdBytesForQueue = -5 },
+        { "PullThresholdForAll", options => options.PullThresholdForAll = 0 },
+        { "PullThresholdForTopic", options => options.PullThresholdForTopic = 6553501 },
+        { "PullThresholdBytesForTopic", options => options.PullThresholdBytesForTopic = 1024 },
+        { "MaxCachedMessagesPerQueue", options => options.MaxCachedMessagesPerQueue = 0 },
+        { "MaxCachedBytesPerQueue", options => options.MaxCachedBytesPerQueue = 1024 },
+        { "ConsumeTimeout", options => options.ConsumeTimeout = TimeSpan.Zero },
+        { "ConsumeTimeout", options => options.ConsumeTimeout = TimeSpan.FromDays(1) },
+        { "MaxRetryTimes", options => options.MaxRetryTimes = 0 },
+        { "MaxRetryTimes", options => options.MaxRetryTimes = 101 },
         { "ConsumeMaxSpan", options => options.ConsumeMaxSpan = 0 },
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
         { "MessageTraceTopic", options => options.MessageTraceTopic = "a b" },
+        { "KeyRetryBackoff", options => options.KeyRetryBackoff = TimeSpan.Zero },
+        { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromMilliseconds(999) },
+        { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromHours(2) },
         { "RetryInterval", options => options.RetryInterval = TimeSpan.FromDays(1) },
+        { "SuspendCurrentQueueTime", options => options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(31) },
+        { "SuspendCurrentQueueTime", options => options.SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(9) },
+        { "LockExpiry", options => options.LockExpiry = TimeSpan.FromSeconds(61) },
+        { "LockInterval", options => options.LockInterval = TimeSpan.FromSeconds(30) },
+        { "LockInterval", options => options.LockInterval = TimeSpan.Zero },
+        { "PoisonHandling", options => options.PoisonHandling = (PoisonHandling)7 },
+        { "PoisonHandling", options => (options.PoisonHandling, options.AutoCommit) = (PoisonHandling.Park, false) },
+        { "MaxParkedKeys", options => options.MaxParkedKeys = 0 },
+        { "MaxParkedMessages", options => options.MaxParkedMessages = 65536 },
     };
 
     [Theory]
@@ -55,14 +78,31 @@ public sealed class OptionsValidationTests
         var options = Valid();
         OptionsValidation.Check(options);
 
+        Assert.Equal("AVG", options.AllocateStrategy);
         Assert.Equal(ConsumeFromWhere.LastOffset, options.ConsumeFromWhere);
         Assert.Equal((20, 64), (options.ConsumeThreadMin, options.ConsumeThreadMax));
         Assert.Equal((1, 32), (options.ConsumeBatchSize, options.PullBatchSize));
         Assert.Equal(TimeSpan.Zero, options.PullInterval);
         Assert.Equal((1000, 100L * 1024 * 1024), (options.PullThresholdForQueue, options.PullThresholdBytesForQueue));
+        Assert.Equal((50000, 10000, 100L * 1024 * 1024), (options.PullThresholdForAll, options.PullThresholdForTopic, options.PullThresholdBytesForTopic));
+        Assert.Equal((1024, 512L * 1024 * 1024), (options.MaxCachedMessagesPerQueue, options.MaxCachedBytesPerQueue));
+        Assert.Equal(TimeSpan.FromMinutes(15), options.ConsumeTimeout);
+        Assert.Equal((true, 3), (options.AutoRecovery, options.MaxRetryTimes));
         Assert.Equal(2000, options.ConsumeMaxSpan);
         Assert.Equal(16, options.MaxReconsumeTimes);
         Assert.Equal(TimeSpan.FromSeconds(5), options.PersistInterval);
+        Assert.Equal((TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30)), (options.LockInterval, options.LockExpiry));
+        Assert.Equal((TimeSpan.FromSeconds(1), true), (options.SuspendCurrentQueueTime, options.AutoCommit));
+        Assert.Equal((PoisonHandling.Block, 100, 500), (options.PoisonHandling, options.MaxParkedKeys, options.MaxParkedMessages));
+    }
+
+    [Fact]
+    public void A_silo_that_may_hold_hardly_anything_is_refused()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => OptionsValidation.Check(new RocketMQOptions { MaxCachedBytes = 1000 }));
+
+        Assert.Equal("RocketMQ:MaxCachedBytes", error.Field);
+        OptionsValidation.Check(new RocketMQOptions());
     }
 
     private static ConsumerOptions Valid() => new() { Group = "g", Listener = typeof(ScriptedListener), Subscriptions = { ["t"] = MessageSelector.All } };

@@ -1,9 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Extensions.DependencyInjection;
-using Orleans;
-using Orleans.Metadata;
-using Orleans.Runtime;
-using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Dispatch;
@@ -11,8 +5,6 @@ namespace OrleansRocketMQ.Tests.Dispatch;
 /// <summary>A run of messages in one call: the listener sees batches, the caller a result for each message.</summary>
 public sealed class ListenerRunnerTests
 {
-    private static readonly MessageQueue Queue = new("T", "broker-a", 0);
-
     [Fact]
     public async Task Each_batch_has_a_result_of_its_own()
     {
@@ -114,31 +106,5 @@ public sealed class ListenerRunnerTests
         Assert.Equal(1100, rocketmq.Recorder.Count);
         Assert.Equal(100, rocketmq.Recorder.Deliveries.Count(delivery => delivery.Message.ReconsumeTimes == 1));
         Assert.Equal((100, 100), (cluster.StatusOf(rocketmq.MyGroup)[0].Failed, cluster.StatusOf(rocketmq.MyGroup)[0].SentBack));
-    }
-
-    /// <summary>The runner of a listener grain in a real silo, called without a queue.</summary>
-    private sealed class Runner(TestRocketMQ rocketmq, TestCluster cluster, IListenerRunner runner) : IAsyncDisposable
-    {
-        public static async Task<Runner> StartAsync(ListenerScript script)
-        {
-            var rocketmq = await TestRocketMQ.StartAsync();
-            var cluster = await rocketmq.ConsumeAsync(script);
-            var services = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress);
-            var type = services.GetRequiredService<GrainTypeResolver>().GetGrainType(typeof(ScriptedListener));
-            var grain = services.GetRequiredService<IGrainFactory>().GetGrain(GrainId.Create(type, "test")).AsReference<IListenerRunner>();
-            return new(rocketmq, cluster, grain);
-        }
-
-        public async Task<ListenerRunResult> RunAsync(int count, int batchSize, TimeSpan limit)
-        {
-            var messages = Enumerable.Range(0, count).Select(offset => TestMessages.At(offset)).ToArray();
-            return await runner.RunAsync(new ListenerRun(rocketmq.MyGroup, Queue, batchSize, limit, messages), CancellationToken.None);
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await cluster.DisposeAsync();
-            await rocketmq.DisposeAsync();
-        }
     }
 }

@@ -36,6 +36,20 @@ internal sealed class DeclaredListener : Grain, IOnlyListener
         => ScriptedListener.ScriptOf(context.Group)(messages, context, cancellationToken);
 }
 
+/// <summary>A key-ordered listener that must be refused.</summary>
+[StatelessWorker]
+internal sealed class StatelessKeyedListener : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
+
+/// <summary>A key-ordered listener that must be refused.</summary>
+[Reentrant]
+internal sealed class ReentrantKeyedListener : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
+
 /// <summary>An interface with one class.</summary>
 internal interface IOnlyListener : IConcurrentListener;
 

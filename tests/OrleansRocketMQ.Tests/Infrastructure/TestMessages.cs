@@ -6,7 +6,7 @@ internal static class TestMessages
 {
     private static readonly IPEndPoint Host = new(IPAddress.Loopback, 10911);
 
-    public static MessageExt At(long offset, int bodyLength = 8, string topic = "T", string? tags = null, int reconsumeTimes = 0)
+    public static MessageExt At(long offset, int bodyLength = 8, string topic = "T", string? tags = null, int reconsumeTimes = 0, string? shardingKey = null)
         => Decode(new StoredMessage
         {
             Topic = topic,
@@ -15,7 +15,7 @@ internal static class TestMessages
             BornHost = Host,
             StoreHost = Host,
             ReconsumeTimes = reconsumeTimes,
-            Properties = tags is null ? string.Empty : MessageProperties.Encode([new("TAGS", tags)]),
+            Properties = Encode([new("TAGS", tags), new(MessageProperties.ShardingKey, shardingKey)]),
         });
 
     public static MessageExt UnreadableAt(long offset) => Decode(new StoredMessage
@@ -27,6 +27,9 @@ internal static class TestMessages
         BornHost = Host,
         StoreHost = Host,
     });
+
+    private static string Encode(KeyValuePair<string, string?>[] properties)
+        => MessageProperties.Encode(properties.Where(property => property.Value is not null).Select(property => new KeyValuePair<string, string>(property.Key, property.Value!)));
 
     private static MessageExt Decode(StoredMessage message) => Assert.Single(MessageDecoder.DecodeAll(message.Encode(), "broker-a"));
 }

@@ -47,6 +47,26 @@ public sealed class ProcessQueueTests
     }
 
     [Fact]
+    public void Least_and_greatest_offset_and_what_is_contained_tell_of_what_is_not_done()
+    {
+        var queue = new ProcessQueue(0);
+        Assert.Equal((-1, -1), (queue.MinOffset, queue.MaxOffset));
+        queue.Add([TestMessages.At(5), TestMessages.At(9), TestMessages.At(12)], pulledTo: 20);
+        Assert.Equal((5, 12), (queue.MinOffset, queue.MaxOffset));
+
+        var first = queue.Take(1);
+        queue.Take(1).Complete();
+        queue.Take(1).Complete();
+
+        Assert.Equal((5, 5), (queue.MinOffset, queue.MaxOffset));
+        Assert.True(queue.Contains(5));
+        Assert.False(queue.Contains(9));
+        Assert.False(queue.Contains(6));
+        first.Complete();
+        Assert.Equal((-1, -1), (queue.MinOffset, queue.MaxOffset));
+    }
+
+    [Fact]
     public void A_message_pulled_twice_is_there_once()
     {
         var queue = new ProcessQueue(0);

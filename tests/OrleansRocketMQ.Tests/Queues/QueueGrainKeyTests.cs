@@ -11,7 +11,8 @@ public sealed class QueueGrainKeyTests
     {
         var queue = new MessageQueue(topic, broker, queueId);
 
-        Assert.Equal((group, queue), QueueGrainKey.Parse(QueueGrainKey.Of(group, queue)));
+        Assert.Equal(new QueueGrainKey(group, queue, null), QueueGrainKey.Parse(QueueGrainKey.Of(group, queue)));
+        Assert.Equal(new QueueGrainKey(group, queue, "silo/1@east"), QueueGrainKey.Parse(QueueGrainKey.Of(group, queue, "silo/1@east")));
     }
 
     [Theory]

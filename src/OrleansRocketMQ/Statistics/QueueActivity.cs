@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Statistics;
 
 /// <summary>
 /// What a queue pulled and consumed of late, for those who ask how it does: sums over the last minute, failures over the
@@ -9,18 +9,9 @@ internal sealed class QueueActivity(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly SlidingSums _minute = new(slots: 6, TimeSpan.FromSeconds(10), time);
     private readonly SlidingSums _hour = new(slots: 60, TimeSpan.FromMinutes(1), time);
-    private long _lastPull;
-    private long _lastConsume;
-
-    /// <summary>When a pull was last answered, milliseconds since 1970 UTC; 0: never.</summary>
-    public long LastPull => Volatile.Read(ref _lastPull);
-
-    /// <summary>When messages were last consumed, milliseconds since 1970 UTC; 0: never.</summary>
-    public long LastConsume => Volatile.Read(ref _lastConsume);
 
     public void Pulled(int messages, TimeSpan took)
     {
-        Volatile.Write(ref _lastPull, Now());
         lock (_gate)
         {
             _minute.Add(new(Pulls: 1, PulledMessages: messages, PullTime: took));
@@ -29,7 +20,6 @@ internal sealed class QueueActivity(TimeProvider time)
 
     public void Consumed(int succeeded, int failed, TimeSpan took)
     {
-        Volatile.Write(ref _lastConsume, Now());
         lock (_gate)
         {
             _minute.Add(new(Succeeded: succeeded, Failed: failed, ConsumeTime: took));
@@ -48,8 +38,6 @@ internal sealed class QueueActivity(TimeProvider time)
             return (_minute.Sum(), _hour.Sum().Failed);
         }
     }
-
-    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Sums in slots of equal length, of which the oldest is forgotten as time goes on.</summary>
     private sealed class SlidingSums(int slots, TimeSpan slotLength, TimeProvider time)

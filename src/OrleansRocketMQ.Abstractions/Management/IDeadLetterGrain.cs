@@ -1,0 +1,172 @@
+using Orleans;
+
+namespace OrleansRocketMQ;
+
+/// <summary>
+/// The dead letters of a consumer group, those in its topic %DLQ%group; the grain's key is the group. RocketMQ has no such
+/// client, and deletes no single message: what has been handled here is what lies below a position kept at the
+/// broker under the group <c>DLQ_OF_{group}</c>, and what was sent again above it. Works from any silo of the group and
+/// from Orleans clients. Every action is logged with who asked for it and how many messages it touched.
+/// </summary>
+/// <remarks>
+/// All methods throw <see cref="ConsumerStateException"/> where the silo does not run the group, and
+/// <see cref="RocketMQException"/> when a broker cannot be reached or refuses.
+/// </remarks>
+[Alias("OrleansRocketMQ.IDeadLetterGrain")]
+public interface IDeadLetterGrain : IGrainWithStringKey
+{
+    /// <summary>Lists dead letters that have not been handled, in the order they were filed.</summary>
+    /// <param name="from">Where to go on: <see cref="DeadLetterPage.Next"/> of the page before; null: the beginning.</param>
+    /// <param name="limit">The most entries, 1 to 1000.</param>
+    /// <exception cref="RocketMQValidationException">The limit is out of range.</exception>
+    [Alias("List")]
+    Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32);
+
+    /// <summary>Reads one with its body; null when there is none with that id. Nothing changes.</summary>
+    /// <param name="messageId">The id of the message as its producer gave it, or <see cref="DeadLetter.OffsetMessageId"/>.</param>
+    [ResponseTimeout("00:05:00")]
+    [Alias("Peek")]
+    Task<MessageExt?> PeekAsync(string messageId);
+
+    /// <summary>
+    /// Sends one again: to its original topic, with its body, flag and properties, as if it had never failed. It keeps its
+    /// id and <c>ORIGIN_MESSAGE_ID</c>. At least once: after a crash in between it may be sent again.
+    /// </summary>
+    /// <param name="messageId">As for <see cref="PeekAsync"/>.</param>
+    /// <param name="requestedBy">Who wants it, for the log.</param>
+    /// <returns>How many were sent: 0 when there is none.</returns>
+    /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: all are being sent again just now.</exception>
+    /// <exception cref="MessageFormatException">Its body cannot be read, so it cannot be sent as it was.</exception>
+    [ResponseTimeout("00:05:00")]
+    [Alias("Resend")]
+    Task<int> ResendAsync(string messageId, string requestedBy);
+
+    /// <summary>Sends all again that carry a key.</summary>
+    /// <inheritdoc cref="ResendAsync"/>
+    [ResponseTimeout("00:05:00")]
+    [Alias("ResendByKey")]
+    Task<int> ResendByKeyAsync(string key, string requestedBy);
+
+    /// <summary>
+    /// Begins to send all again that are there now, and returns at once; ask <see cref="GetResendAsync"/> how far it is.
+    /// Ends with the silo it runs on; started again it goes on where it was. Those that cannot be read are left.
+    /// </summary>
+    /// <param name="messagesPerSecond">How fast, above 0.</param>
+    /// <param name="requestedBy">Who wants it, for the log.</param>
+    /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: that is being done already.</exception>
+    [Alias("ResendAll")]
+    Task<DeadLetterResend> ResendAllAsync(double messagesPerSecond, string requestedBy);
+
+    /// <summary>How far the last <see cref="ResendAllAsync"/> is.</summary>
+    [Alias("GetResend")]
+    Task<DeadLetterResend> GetResendAsync();
+
+    /// <summary>Stops sending; what was sent is not sent again next time.</summary>
+    [Alias("StopResend")]
+    Task<DeadLetterResend> StopResendAsync(string requestedBy);
+
+    /// <summary>
+    /// Drops dead letters: they are neither listed nor sent any more. They are not deleted, which RocketMQ cannot do: until the
+    /// broker's retention takes them, other tools still find them in the topic.
+    /// </summary>
+    /// <param name="below">Only those of that queue below that offset; null: all there are now.</param>
+    /// <param name="requestedBy">Who wants it, for the log.</param>
+    /// <returns>How many were dropped.</returns>
+    /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: all are being sent again just now.</exception>
+    [Alias("Drop")]
+    Task<long> DropAsync(DeadLetterPosition? below, string requestedBy);
+}
+
+/// <summary>A place in a group's dead letters.</summary>
+/// <param name="Queue">The queue of the topic %DLQ%group; there is one on each broker.</param>
+/// <param name="Offset">The offset.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterPosition")]
+public sealed record DeadLetterPosition([property: Id(0)] MessageQueue Queue, [property: Id(1)] long Offset);
+
+/// <summary>Some of a group's dead letters.</summary>
+/// <param name="Letters">The letters, in the order they were filed.</param>
+/// <param name="Next">Where the next page begins; null when there is none.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterPage")]
+public sealed record DeadLetterPage([property: Id(0)] IReadOnlyList<DeadLetter> Letters, [property: Id(1)] DeadLetterPosition? Next);
+
+/// <summary>A message the group has given up, without its body.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetter")]
+public sealed record DeadLetter
+{
+    /// <summary>Where it is.</summary>
+    [Id(0)]
+    public required DeadLetterPosition Position { get; init; }
+
+    /// <summary>The id its producer gave.</summary>
+    [Id(1)]
+    public required string MessageId { get; init; }
+
+    /// <summary>The broker's id of this copy.</summary>
+    [Id(2)]
+    public required string OffsetMessageId { get; init; }
+
+    /// <summary>The broker's id of the first copy.</summary>
+    [Id(3)]
+    public string? OriginMessageId { get; init; }
+
+    /// <summary>The topic it was first sent to.</summary>
+    [Id(4)]
+    public required string Topic { get; init; }
+
+    /// <summary>Its keys.</summary>
+    [Id(5)]
+    public string? Keys { get; init; }
+
+    /// <summary>Its tag.</summary>
+    [Id(6)]
+    public string? Tags { get; init; }
+
+    /// <summary>How often the group has failed on it.</summary>
+    [Id(7)]
+    public int ReconsumeTimes { get; init; }
+
+    /// <summary>When it was sent.</summary>
+    [Id(8)]
+    public DateTimeOffset Born { get; init; }
+
+    /// <summary>When it was filed.</summary>
+    [Id(9)]
+    public DateTimeOffset Filed { get; init; }
+
+    /// <summary>Bytes of its body.</summary>
+    [Id(10)]
+    public int BodyLength { get; init; }
+
+    /// <summary>Why its body cannot be read; null when it can.</summary>
+    [Id(11)]
+    public string? BodyError { get; init; }
+}
+
+/// <summary>How far sending all dead letters again is.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterResend")]
+public sealed record DeadLetterResend
+{
+    /// <summary>Whether it is under way.</summary>
+    [Id(0)]
+    public bool IsRunning { get; init; }
+
+    /// <summary>Messages sent.</summary>
+    [Id(1)]
+    public long Sent { get; init; }
+
+    /// <summary>Messages left where they are, because their body cannot be read.</summary>
+    [Id(2)]
+    public long Unreadable { get; init; }
+
+    /// <summary>Why it ended early; null when it did not.</summary>
+    [Id(3)]
+    public string? Error { get; init; }
+}

@@ -1,0 +1,134 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using OrleansRocketMQ.Connections;
+
+namespace OrleansRocketMQ.Security;
+
+/// <summary>Encrypts connections to servers, and says what is wrong when that cannot be done. Thread-safe.</summary>
+internal sealed class TlsHandshake
+{
+    private readonly TlsOptions _options;
+    private readonly X509Certificate2Collection? _authorities;
+    private readonly SslStreamCertificateContext? _client;
+
+    /// <exception cref="RocketMQConfigurationException">A file cannot be read, or does not hold what it should.</exception>
+    public TlsHandshake(TlsOptions options)
+    {
+        _options = options;
+        _authorities = options.AuthorityFile is null ? null : LoadAuthorities(options.AuthorityFile);
+        _client = options.ClientCertificateFile is null ? null : SslStreamCertificateContext.Create(LoadClientCertificate(options), additionalCertificates: null, offline: true);
+    }
+
+    /// <summary>Takes over a connection that was just made.</summary>
+    /// <exception cref="TlsException">The certificate is not to be trusted, or the server does not speak TLS.</exception>
+    public async Task<Stream> EncryptAsync(Stream plain, string address, CancellationToken cancellationToken)
+    {
+        var host = _options.TargetHost ?? HostAndPort.Parse(address).Host;
+        string? complaint = null;
+        var encrypted = new SslStream(plain);
+        try
+        {
+            await encrypted.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = host,
+                    ClientCertificateContext = _client,
+                    CertificateChainPolicy = ChainPolicy(),
+                    RemoteCertificateValidationCallback = (_, certificate, chain, errors) => _options.DangerouslyTrustAnyCertificate
+                        || (complaint = Complaint(certificate, chain, errors, host)) is null,
+                },
+                cancellationToken).ConfigureAwait(false);
+            return encrypted;
+        }
+        catch (Exception exception)
+        {
+            await encrypted.DisposeAsync().ConfigureAwait(false);
+            if (exception is AuthenticationException or IOException)
+            {
+                throw new TlsException(
+                    address,
+                    complaint ?? $"the handshake failed, perhaps because the server does not speak TLS or wants another client certificate: {exception.Message}",
+                    exception);
+            }
+
+            throw;
+        }
+    }
+
+    private X509ChainPolicy ChainPolicy()
+    {
+        // Authorities of one's own have no revocation lists to ask for, as a rule; the system's are not asked in .NET's default either.
+        var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck };
+        if (_authorities is not null)
+        {
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.AddRange(_authorities);
+        }
+
+        return policy;
+    }
+
+    private static string? Complaint(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, string host)
+    {
+        if (errors == SslPolicyErrors.None)
+        {
+            return null;
+        }
+
+        var complaints = new List<string>();
+        if ((errors & SslPolicyErrors.RemoteCertificateNotAvailable) != 0)
+        {
+            complaints.Add("the server shows no certificate");
+        }
+
+        if ((errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
+        {
+            complaints.Add($"the certificate '{certificate?.Subject}' is not for '{host}'");
+        }
+
+        if ((errors & SslPolicyErrors.RemoteCertificateChainErrors) != 0)
+        {
+            var reasons = chain?.ChainStatus.Select(status => $"{status.Status} ({status.StatusInformation.Trim()})") ?? [];
+            complaints.Add($"the certificate '{certificate?.Subject}' of '{certificate?.Issuer}' is not to be trusted: {string.Join(", ", reasons)}");
+        }
+
+        return string.Join("; ", complaints);
+    }
+
+    private static X509Certificate2Collection LoadAuthorities(string file) => Load(nameof(TlsOptions.AuthorityFile), file, "a readable PEM file with certificates", () =>
+    {
+        var authorities = new X509Certificate2Collection();
+        authorities.ImportFromPemFile(file);
+        return authorities.Count > 0 ? authorities : throw new CryptographicException("There is no certificate in it.");
+    });
+
+    private static X509Certificate2 LoadClientCertificate(TlsOptions options)
+    {
+        var file = options.ClientCertificateFile!;
+        return Load(nameof(TlsOptions.ClientCertificateFile), file, "a readable certificate with its key, PEM or PKCS #12, and the right password", () =>
+        {
+            if (X509Certificate2.GetCertContentType(file) == X509ContentType.Pkcs12)
+            {
+                return X509CertificateLoader.LoadPkcs12FromFile(file, options.ClientKeyPassword);
+            }
+
+            return string.IsNullOrEmpty(options.ClientKeyPassword)
+                ? X509Certificate2.CreateFromPemFile(file, options.ClientKeyFile)
+                : X509Certificate2.CreateFromEncryptedPemFile(file, options.ClientKeyPassword, options.ClientKeyFile);
+        });
+    }
+
+    private static T Load<T>(string field, string file, string expected, Func<T> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            throw new RocketMQConfigurationException($"Tls.{field}", file, $"{expected} ({exception.Message})");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Microsoft.Extensions.Options;
+using OrleansRocketMQ.Configuration;
+
+namespace OrleansRocketMQ.Allocation;
+
+/// <summary>Finds the strategy a group has chosen by name: one of its own first, then RocketMQ's and the specification's.</summary>
+internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> registered, IOptions<RocketMQOptions> options, IMachineRoomResolver? rooms = null)
+{
+    private static readonly string[] BuiltIn = ["AVG", "AVG_BY_CIRCLE", "CONFIGURATION", "CONSISTENT_HASH", "HASH", "MACHINE_ROOM", NearbyAllocation.BareName];
+
+    // The last one registered under a name counts, as with all services.
+    private readonly Dictionary<string, IAllocateStrategy> _registered = ByName(registered);
+
+    /// <exception cref="RocketMQConfigurationException">There is none of that name, or what it needs is not set.</exception>
+    public IAllocateStrategy Resolve(ConsumerOptions consumer)
+    {
+        var section = $"{RocketMQOptions.SectionName}:Consumers:{consumer.Group}";
+        return Find(consumer.AllocateStrategy, consumer, section)
+            ?? throw new RocketMQConfigurationException(
+                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}", consumer.AllocateStrategy, $"one of {string.Join(", ", BuiltIn.Union(_registered.Keys).Order(StringComparer.Ordinal))}");
+    }
+
+    private IAllocateStrategy? Find(string name, ConsumerOptions consumer, string section)
+    {
+        if (_registered.TryGetValue(name, out var own))
+        {
+            return own;
+        }
+
+        if (name.StartsWith($"{NearbyAllocation.BareName}-", StringComparison.OrdinalIgnoreCase))
+        {
+            return Find(name[(NearbyAllocation.BareName.Length + 1)..], consumer, section) is { } inner ? new NearbyAllocation(inner, Rooms(section)) : null;
+        }
+
+        return name.ToUpperInvariant() switch
+        {
+            "AVG" => new AverageAllocation(),
+            "AVG_BY_CIRCLE" => new CircleAllocation(),
+            "CONFIGURATION" or "CONFIG" => Configured(consumer, section),
+            "CONSISTENT_HASH" => new ConsistentHashAllocation(),
+            "HASH" => new HashAllocation(),
+            "MACHINE_ROOM" => new MachineRoomAllocation(RoomNames(consumer, section)),
+            NearbyAllocation.BareName => new NearbyAllocation(new AverageAllocation(), Rooms(section)),
+            _ => null,
+        };
+    }
+
+    private IMachineRoomResolver Rooms(string section)
+    {
+        if (rooms is not null)
+        {
+            return rooms;
+        }
+
+        if (options.Value.MachineRooms.Count == 0)
+        {
+            throw new RocketMQConfigurationException(
+                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}", NearbyAllocation.BareName, $"rooms to be known, by {RocketMQOptions.SectionName}:{nameof(RocketMQOptions.MachineRooms)} or UseMachineRooms");
+        }
+
+        return new PrefixMachineRooms(options.Value.MachineRooms.ToDictionary(room => room.Key, room => (IReadOnlyList<string>)Names(room.Value), StringComparer.Ordinal));
+    }
+
+    private static string[] RoomNames(ConsumerOptions consumer, string section) => Names(consumer.MachineRooms ?? string.Empty) is { Length: > 0 } names
+        ? names
+        : throw new RocketMQConfigurationException($"{section}:{nameof(ConsumerOptions.MachineRooms)}", consumer.MachineRooms, "rooms joined by ';', for the strategy MACHINE_ROOM");
+
+    private static ConfiguredAllocation Configured(ConsumerOptions consumer, string section)
+    {
+        if (consumer.QueuesByMember.Count == 0)
+        {
+            throw new RocketMQConfigurationException($"{section}:{nameof(ConsumerOptions.QueuesByMember)}", "(empty)", "the queues of each member, for the strategy CONFIGURATION");
+        }
+
+        try
+        {
+            return new ConfiguredAllocation(consumer.QueuesByMember);
+        }
+        catch (RocketMQValidationException exception)
+        {
+            throw new RocketMQConfigurationException($"{section}:{exception.Field}", exception.Value, exception.Expected);
+        }
+    }
+
+    private static string[] Names(string names) => names.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static Dictionary<string, IAllocateStrategy> ByName(IEnumerable<IAllocateStrategy> registered)
+    {
+        var byName = new Dictionary<string, IAllocateStrategy>(StringComparer.OrdinalIgnoreCase);
+        foreach (var strategy in registered)
+        {
+            byName[strategy.Name] = strategy;
+        }
+
+        return byName;
+    }
+}

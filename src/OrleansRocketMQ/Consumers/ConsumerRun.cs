@@ -1,0 +1,108 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Subscriptions;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>A consumer from one start to its stop: the group's part on this silo, its shepherd, and what brings changed subscriptions to them.</summary>
+internal sealed partial class ConsumerRun(
+    GroupConsumer consumer,
+    QueueShepherd shepherd,
+    GroupAgent agent,
+    SubscriptionManager subscriptions,
+    ConsumerRegistry registry,
+    RocketMQOptions options,
+    ILogger<ConsumerRun> logger)
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _changed = new(0, 1);
+    private Task _applying = Task.CompletedTask;
+
+    public void Start()
+    {
+        subscriptions.Changed += OnChanged;
+        subscriptions.Client = consumer.Client;
+        consumer.Subscriptions.Replace(subscriptions.List());
+        registry.Add(consumer);
+        consumer.Start();
+        agent.Start();
+        shepherd.Start();
+        _applying = Task.Run(ApplyAsync);
+    }
+
+    /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>
+    /// <returns>Messages listeners did not finish in time.</returns>
+    public async Task<int> DrainAsync()
+    {
+        var queues = consumer.Pumps.Values.ToArray();
+        subscriptions.Changed -= OnChanged;
+        subscriptions.Client = null;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _applying.ConfigureAwait(false);
+        await shepherd.StopAsync().ConfigureAwait(false);
+        try
+        {
+            await shepherd.HandOverAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Then others begin where the brokers say, and no later than after the next look.
+            Log.NotHandedOver(logger, consumer.Group, exception);
+        }
+
+        await consumer.StopAsync(options.ShutdownTimeout).ConfigureAwait(false);
+        await agent.StopAsync().ConfigureAwait(false);
+        return queues.Sum(queue => queue.Abandoned);
+    }
+
+    /// <summary>Tells the brokers that this silo is no member any more.</summary>
+    public async Task LeaveAsync()
+    {
+        await consumer.Client.UnregisterConsumerAsync(consumer.Group).ConfigureAwait(false);
+        registry.Remove(consumer);
+    }
+
+    private void OnChanged()
+    {
+        try
+        {
+            _changed.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is going to look anyway.
+        }
+    }
+
+    private async Task ApplyAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _changed.WaitAsync(_stopping.Token).ConfigureAwait(false);
+                await consumer.ChangeSubscriptionsAsync(subscriptions.List(), _stopping.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // The table is changed; heartbeats and the shepherd's next look bring the rest.
+                Log.NotApplied(logger, consumer.Group, exception);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(184, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
+        public static partial void NotHandedOver(ILogger logger, string group, Exception exception);
+
+        [LoggerMessage(185, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
+        public static partial void NotApplied(ILogger logger, string group, Exception exception);
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Hosting;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <inheritdoc cref="IRocketMQConsumers"/>
+internal sealed class RocketMQConsumers(ConsumerSet consumerSet, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
+{
+    private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
+        options => options.Group, options => new ConsumerControl(options, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
+
+    public IReadOnlyCollection<ConsumerControl> Controls => _byGroup.Value.Values;
+
+    public IReadOnlyList<IRocketMQConsumer> All => [.. Controls];
+
+    public IRocketMQConsumer? Find(string group) => _byGroup.Value.GetValueOrDefault(group);
+
+    public IRocketMQConsumer Get(string group) => Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", "be controlled");
+
+    /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
+    public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler
+        ?? throw new ConsumerStateException(group, "without a delegate on this silo", "consume");
+}

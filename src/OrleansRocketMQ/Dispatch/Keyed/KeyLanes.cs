@@ -1,0 +1,256 @@
+using System.Text;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Keyed;
+
+/// <summary>
+/// Sorts the messages of one queue into lanes, one for each key, and hands out the lanes whose first message may be
+/// consumed: each lane to one caller at a time, so that a key's messages stay in order while keys overtake each other.
+/// O(1) per message. Not thread-safe.
+/// </summary>
+/// <remarks>
+/// Lanes that are empty are kept for a while, because most keys come again; the one that has been empty for longest is
+/// used for a new key once there are many. Messages without a key share nameless lanes, which are split when they are
+/// taken, so that nothing waits behind them.
+/// </remarks>
+internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
+{
+    /// <summary>Empty lanes that are kept.</summary>
+    public const int MostIdle = 1024;
+
+    private const int MostInNamelessLane = 64;
+    private const int LongestKeyOnStack = 256;
+
+    private readonly Dictionary<string, KeyLane> _byKey = new(StringComparer.Ordinal);
+    private readonly Queue<KeyLane> _ready = new();
+    private readonly LinkedList<KeyLane> _idle = new();
+    private readonly LinkedList<KeyLane> _blocked = new();
+    private readonly HashSet<KeyLane> _running = [];
+    private readonly Stack<KeyLane> _spare = new();
+    private KeyLane? _nameless;
+
+    /// <summary>Whether a lane can be taken.</summary>
+    public bool HasReady => _ready.Count > 0;
+
+    /// <summary>Messages listeners have.</summary>
+    public int InFlight { get; private set; }
+
+    /// <summary>Lanes that wait for another attempt, the longest waiting first.</summary>
+    public IReadOnlyCollection<KeyLane> Blocked => _blocked;
+
+    /// <summary>Adds messages in the order of their queue.</summary>
+    public void Add(in ProcessQueueRange range)
+    {
+        for (var index = 0; index < range.Messages.Count; index++)
+        {
+            var message = range.Messages[index];
+            var lane = LaneOf(message) ?? NamelessLane();
+            lane.Add(range.Window, range.Place + index, message);
+            if (lane.State == LaneState.Idle)
+            {
+                if (lane.Key is not null)
+                {
+                    _idle.Remove(lane.Node);
+                }
+
+                Enqueue(lane);
+            }
+        }
+    }
+
+    /// <summary>Takes the next lane that may be consumed; it is the caller's until given back by one of the other methods.</summary>
+    /// <param name="most">Messages to take at most; a lane whose first message has failed gives only that.</param>
+    /// <param name="messages">Its first messages.</param>
+    public KeyLane? Take(int most, out MessageExt[] messages)
+    {
+        if (!_ready.TryDequeue(out var lane))
+        {
+            messages = [];
+            return null;
+        }
+
+        if (lane.Key is null)
+        {
+            lane = TakeNameless(lane, most);
+        }
+
+        messages = lane.Peek(lane.Failures > 0 ? 1 : most);
+        lane.State = LaneState.Running;
+        lane.Running = messages.Length;
+        InFlight += messages.Length;
+        _running.Add(lane);
+        return lane;
+    }
+
+    /// <summary>The first messages of a lane that was taken are done. The lane stays taken.</summary>
+    public void Complete(KeyLane lane, ArraySegment<MessageExt> messages)
+    {
+        if (messages.Count > 0)
+        {
+            lane.Complete(messages);
+            lane.Failures = 0;
+            lane.Error = null;
+            InFlight -= messages.Count;
+        }
+    }
+
+    /// <summary>Gives a lane back; what is left in it may be consumed.</summary>
+    public void Release(KeyLane lane)
+    {
+        Land(lane);
+        if (lane.Count > 0)
+        {
+            Enqueue(lane);
+        }
+        else
+        {
+            Rest(lane);
+        }
+    }
+
+    /// <summary>Gives a lane back whose first message must wait.</summary>
+    public void Block(KeyLane lane, string? error)
+    {
+        Land(lane);
+        lane.State = LaneState.Blocked;
+        lane.Error = error;
+        _blocked.AddLast(lane.Node);
+    }
+
+    /// <summary>A blocked lane has waited long enough. Nothing happens when it was emptied meanwhile.</summary>
+    public void Unblock(KeyLane lane)
+    {
+        if (lane.State == LaneState.Blocked)
+        {
+            _blocked.Remove(lane.Node);
+            Enqueue(lane);
+        }
+    }
+
+    /// <summary>Takes out all messages no listener has; of each key in order.</summary>
+    public IEnumerable<ProcessQueueRange> TakeWaiting()
+    {
+        KeyLane[] waiting = [.. _ready, .. _blocked];
+        _ready.Clear();
+        _blocked.Clear();
+        _nameless = null;
+        foreach (var lane in (IEnumerable<KeyLane>)[.. waiting, .. _running])
+        {
+            foreach (var range in lane.TakeWaiting())
+            {
+                yield return range;
+            }
+        }
+
+        foreach (var lane in waiting)
+        {
+            Rest(lane);
+        }
+    }
+
+    private void Land(KeyLane lane)
+    {
+        InFlight -= lane.Running;
+        lane.Running = 0;
+        _running.Remove(lane);
+    }
+
+    private void Enqueue(KeyLane lane)
+    {
+        lane.State = LaneState.Ready;
+        _ready.Enqueue(lane);
+    }
+
+    private void Rest(KeyLane lane)
+    {
+        lane.State = LaneState.Idle;
+        lane.Failures = 0;
+        lane.Error = null;
+        lane.Trim();
+        if (lane.Key is not null)
+        {
+            _idle.AddLast(lane.Node);
+        }
+        else if (_spare.Count < MostIdle)
+        {
+            _spare.Push(lane);
+        }
+    }
+
+    private KeyLane? LaneOf(MessageExt message)
+    {
+        if (keySelector is not null)
+        {
+            return keySelector(message) is { Length: > 0 } selected ? LaneOf(selected) : null;
+        }
+
+        if (!MessageProperties.TryFind(message.StoredProperties, "__SHARDINGKEY"u8, out var utf8) || utf8.Length == 0)
+        {
+            return null;
+        }
+
+        if (utf8.Length > LongestKeyOnStack)
+        {
+            return LaneOf(Encoding.UTF8.GetString(utf8));
+        }
+
+        // Most keys have a lane already: no text is made to find it.
+        Span<char> key = stackalloc char[utf8.Length];
+        key = key[..Encoding.UTF8.GetChars(utf8, key)];
+        return _byKey.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(key, out var lane) ? lane : LaneOf(key.ToString());
+    }
+
+    private KeyLane LaneOf(string key)
+    {
+        if (_byKey.TryGetValue(key, out var lane))
+        {
+            return lane;
+        }
+
+        if (_idle.Count >= MostIdle)
+        {
+            lane = _idle.First!.Value;
+            _idle.Remove(lane.Node);
+            _byKey.Remove(lane.Key!);
+        }
+        else
+        {
+            lane = new KeyLane();
+        }
+
+        lane.Rename(key);
+        _byKey.Add(key, lane);
+        _idle.AddLast(lane.Node);
+        return lane;
+    }
+
+    private KeyLane NamelessLane()
+    {
+        if (_nameless is not { State: LaneState.Ready, Count: < MostInNamelessLane })
+        {
+            _nameless = NewNameless();
+        }
+
+        return _nameless;
+    }
+
+    private KeyLane TakeNameless(KeyLane lane, int most)
+    {
+        if (ReferenceEquals(lane, _nameless))
+        {
+            _nameless = null;
+        }
+
+        if (lane.Count <= most || lane.Failures > 0)
+        {
+            return lane;
+        }
+
+        var part = NewNameless();
+        lane.MoveTo(part, most);
+        Enqueue(lane);
+        return part;
+    }
+
+    private KeyLane NewNameless() => _spare.TryPop(out var lane) ? lane : new KeyLane();
+}

@@ -1,0 +1,255 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Keyed;
+
+/// <summary>
+/// Gives the messages of each key to the key's own listener grain, wherever that lives, in order; different keys at the
+/// same time, at most <see cref="ConsumerOptions.ConsumeThreadMax"/> calls at once. A message that fails waits and holds
+/// up its key only, until it succeeds or goes to the dead letters. Messages without a key have no order: they go to a
+/// grain of the slot that serves them, and back to the broker when they fail, as in concurrent consumption.
+/// </summary>
+/// <remarks>Attempts are counted in memory: after a restart or a move of the queue they count from the start.</remarks>
+internal sealed partial class KeyedDispatcher(
+    ConsumerOptions options,
+    IGrainFactory grains,
+    GrainType listenerType,
+    ListenerGrains slotListeners,
+    RetryRouter retry,
+    TimeProvider time,
+    ILogger<KeyedDispatcher> logger) : IQueueDispatcher
+{
+    // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
+    private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
+    private readonly QueueLine _line = new(options);
+    private readonly RunLength _runLength = new();
+    private readonly Lock _gate = new();
+
+    public bool KeepsFailedMessages => true;
+
+    public void Start() => _line.Start(RunSlotAsync);
+
+    public void Signal(QueuePump queue) => _line.Signal(queue);
+
+    public Task StopAsync() => _line.StopAsync();
+
+    public QueueStatus Describe(QueuePump queue, QueueStatus status)
+        => _queues.TryGetValue(queue, out var keyed) ? keyed.Describe(status) : status with { Keys = new() };
+
+    private KeyedQueue QueueOf(QueuePump pump)
+    {
+        if (_queues.TryGetValue(pump, out var known))
+        {
+            return known;
+        }
+
+        lock (_gate)
+        {
+            if (!_queues.TryGetValue(pump, out known))
+            {
+                var queue = known = _queues[pump] = new KeyedQueue(pump, options.KeySelector is null ? null : KeyOf);
+
+                // At once when the queue has begun to stop already.
+                pump.Stopping.UnsafeRegister(
+                    _ =>
+                    {
+                        queue.Close();
+                        _queues.TryRemove(pump, out KeyedQueue? _);
+                    },
+                    null);
+            }
+
+            return known;
+        }
+    }
+
+    private string? KeyOf(MessageExt message)
+    {
+        try
+        {
+            return options.KeySelector!(message);
+        }
+        catch (Exception exception)
+        {
+            Log.NoKey(logger, message.MessageId, options.Group, exception);
+            return null;
+        }
+    }
+
+    private async Task RunSlotAsync(int slot)
+    {
+        var slotListener = slotListeners.Get(slot);
+        while (await _line.NextAsync().ConfigureAwait(false) is { } pump)
+        {
+            var queue = QueueOf(pump);
+            var lane = queue.Take(_runLength.Batches * options.ConsumeBatchSize, out var messages);
+            pump.Runs.LeaveLine();
+            if (queue.HasWork)
+            {
+                _line.Signal(pump);
+            }
+
+            if (lane is not null)
+            {
+                await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private IListenerRunner ListenerOf(string key) => grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>();
+
+    private async Task HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    {
+        if (messages[0].BodyError is { } unreadable)
+        {
+            Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
+            queue.Pump.Statistics.Count(messages, failures: 1);
+            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message)).ConfigureAwait(false);
+            return;
+        }
+
+        var token = queue.Pump.ListenerToken;
+        ListenerRunResult result;
+        try
+        {
+            var run = new ListenerRun(options.Group, queue.Pump.Queue, options.ConsumeBatchSize, RunLength.Limit, messages, options.ConsumeTimeout)
+            {
+                InOrder = true,
+                Failures = lane.Failures,
+            };
+            var listener = lane.Key is { } key ? lane.Listener ??= ListenerOf(key) : slotListener;
+            var call = listener.RunAsync(run, token);
+            result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere, after it.
+            return;
+        }
+        catch (Exception exception)
+        {
+            // The way to the listener failed; nobody judged the messages, so this is no attempt.
+            queue.Pump.Fail(exception);
+            Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
+            BlockFor(queue, lane, options.RetryInterval, exception.Message);
+            return;
+        }
+
+        _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
+        queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures?.Count ?? 0, result.ListenerTime);
+        queue.Pump.Statistics.CountTimedOut(result.TimedOut);
+        var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
+        queue.Complete(lane, new(messages, 0, succeeded));
+        if (succeeded == result.Consumed)
+        {
+            Release(queue, lane);
+        }
+        else
+        {
+            await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
+    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
+    {
+        if (lane.Key is null)
+        {
+            await SendBackAsync(queue, lane, failed, failure).ConfigureAwait(false);
+            return;
+        }
+
+        // Of a batch nobody knows which message is to blame. The first one comes again alone, then the next, so in the end
+        // only the bad one has failed too often.
+        var attempts = failed[0].ReconsumeTimes + lane.Failures;
+        if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == ConsumeContext.ToDeadLetters)
+        {
+            if (await retry.FileAsDeadAsync(failed[0], queue.Pump.ListenerToken).ConfigureAwait(false))
+            {
+                Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
+                queue.Pump.Statistics.CountSentBack();
+                queue.Complete(lane, failed.Slice(0, 1));
+                Release(queue, lane);
+                return;
+            }
+        }
+        else
+        {
+            lane.Failures++;
+        }
+
+        BlockFor(queue, lane, Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff), failure.Error ?? "The listener wants it again.");
+    }
+
+    private async Task SendBackAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
+    {
+        for (var index = 0; index < failed.Count; index++)
+        {
+            if (!await retry.SendBackAsync(failed[index], failure.DelayLevel, queue.Pump.ListenerToken).ConfigureAwait(false))
+            {
+                BlockFor(queue, lane, RetryHereAfter, failure.Error);
+                return;
+            }
+
+            queue.Pump.Statistics.CountSentBack();
+            queue.Complete(lane, failed.Slice(index, 1));
+        }
+
+        Release(queue, lane);
+    }
+
+    private void Release(KeyedQueue queue, KeyLane lane)
+    {
+        queue.Release(lane);
+        if (queue.HasWork)
+        {
+            _line.Signal(queue.Pump);
+        }
+    }
+
+    private void BlockFor(KeyedQueue queue, KeyLane lane, TimeSpan wait, string? error)
+    {
+        if (queue.Block(lane, error))
+        {
+            queue.Pump.Track(UnblockAfterAsync(queue, lane, wait));
+        }
+    }
+
+    private async Task UnblockAfterAsync(KeyedQueue queue, KeyLane lane, TimeSpan wait)
+    {
+        try
+        {
+            await Task.Delay(wait, time, queue.Pump.Stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops; the lane has been emptied.
+            return;
+        }
+
+        queue.Unblock(lane);
+        _line.Signal(queue.Pump);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(191, LogLevel.Error, "Group {Group} cannot reach its listener grain of key {Key}; {Count} messages are tried again in {Wait}")]
+        public static partial void ListenerUnreachable(ILogger logger, string group, string? key, int count, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(192, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and counts as failed")]
+        public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(194, LogLevel.Error, "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
+        public static partial void NoKey(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(193, LogLevel.Warning, "Message {MessageId} of group {Group} went to the dead letters after {Attempts} attempts; its key {Key} goes on")]
+        public static partial void Dead(ILogger logger, string messageId, string group, string key, int attempts);
+    }
+}

@@ -1,0 +1,162 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using Orleans.Storage;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>
+/// Counts how often each unfinished message of an orderly queue has failed, and keeps the counts in grain storage, so
+/// that neither a restart nor a move of the queue begins to count again. Storage is written when a message fails and when
+/// such a message is done, never otherwise; while it is away counts are kept in memory and consuming goes on.
+/// Changed by the queue's loop only; may be read by anybody.
+/// </summary>
+internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queue, TimeSpan storageTimeout, ILogger logger)
+{
+    private const string StateName = "failures";
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, MessageFailures> _byOffset = [];
+    private GrainState<FailureRecord> _stored = new();
+    private bool _isRead;
+    private bool _isChanged;
+
+    /// <summary>Whether any unfinished message has failed. False nearly always, so that those that do not fail cost nothing.</summary>
+    public bool Any { get; private set; }
+
+    /// <summary>The counts, by offset.</summary>
+    public IReadOnlyList<MessageFailures> Snapshot
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _byOffset.Values.OrderBy(failures => failures.Offset)];
+            }
+        }
+    }
+
+    /// <summary>How often a message has failed, in this queue and before it came here.</summary>
+    public int Of(MessageExt message)
+        => message.ReconsumeTimes + (Any && _byOffset.TryGetValue(message.QueueOffset, out var known) && known.MessageId == message.MessageId ? known.Count : 0);
+
+    /// <summary>A message has failed once more.</summary>
+    public void Count(MessageExt message)
+    {
+        lock (_gate)
+        {
+            var before = Of(message) - message.ReconsumeTimes;
+            _byOffset[message.QueueOffset] = new(message.QueueOffset, message.MessageId, before + 1);
+            Any = true;
+            _isChanged = true;
+        }
+    }
+
+    /// <summary>Messages are done.</summary>
+    public void Forget(ReadOnlySpan<MessageExt> messages)
+    {
+        if (!Any)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            foreach (var message in messages)
+            {
+                _isChanged |= _byOffset.Remove(message.QueueOffset);
+            }
+
+            Any = _byOffset.Count > 0;
+        }
+    }
+
+    /// <summary>Reads the counts of the messages from an offset on: the queue begins there.</summary>
+    public async Task BeginAsync(long offset)
+    {
+        lock (_gate)
+        {
+            _byOffset.Clear();
+            (Any, _isChanged, _isRead) = (false, false, false);
+        }
+
+        try
+        {
+            await ReadAsync(offset).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Log.ReadFailed(logger, queue, exception);
+        }
+    }
+
+    /// <summary>Writes the counts if they have changed. Never throws: what could not be written is written with the next change.</summary>
+    public async Task SaveAsync()
+    {
+        if (!_isChanged)
+        {
+            return;
+        }
+
+        try
+        {
+            if (!_isRead)
+            {
+                await ReadAsync(offset: 0).ConfigureAwait(false);
+            }
+
+            await WriteAsync().ConfigureAwait(false);
+            _isChanged = false;
+        }
+        catch (Exception exception)
+        {
+            // Somebody else may have written, or our own write may have arrived after all: look before the next one.
+            _isRead = false;
+            Log.WriteFailed(logger, queue, exception);
+        }
+    }
+
+    private async Task ReadAsync(long offset)
+    {
+        if (storage is not null)
+        {
+            _stored = new GrainState<FailureRecord>(new());
+            await storage.ReadStateAsync(StateName, queue, _stored).WaitAsync(storageTimeout).ConfigureAwait(false);
+        }
+
+        lock (_gate)
+        {
+            foreach (var known in _stored.State?.Messages ?? [])
+            {
+                if (known.Offset >= offset && (!_byOffset.TryGetValue(known.Offset, out var here) || here.Count < known.Count))
+                {
+                    _byOffset[known.Offset] = known;
+                }
+            }
+
+            Any = _byOffset.Count > 0;
+        }
+
+        _isRead = true;
+    }
+
+    private Task WriteAsync()
+    {
+        if (storage is null)
+        {
+            return Task.CompletedTask;
+        }
+
+        _stored.State = new FailureRecord { Messages = [.. Snapshot] };
+        return (Any ? storage.WriteStateAsync(StateName, queue, _stored) : storage.ClearStateAsync(StateName, queue, _stored)).WaitAsync(storageTimeout);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(171, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
+        public static partial void ReadFailed(ILogger logger, GrainId queue, Exception exception);
+
+        [LoggerMessage(172, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
+        public static partial void WriteFailed(ILogger logger, GrainId queue, Exception exception);
+    }
+}

@@ -1,0 +1,88 @@
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>
+/// The extension of orderly listener grains: takes a run of messages in one grain call and gives them to the listener
+/// batch by batch, up to the first batch that does not succeed, inside the grain's own turn. As
+/// <see cref="IListenerRunner"/> for the other kinds.
+/// </summary>
+[Alias("OrleansRocketMQ.IOrderlyRunner")]
+internal interface IOrderlyRunner : IGrainExtension
+{
+    /// <summary>Consumes a run. Never fails because the listener does; the result tells how far it came.</summary>
+    [ResponseTimeout("1.00:00:00")]
+    [Alias("Run")]
+    ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The grain's queue has left a silo. If the grain is still there it is let go, so that the next call places it anew,
+    /// perhaps beside its queue.
+    /// </summary>
+    [AlwaysInterleave]
+    [Alias("QueueLeft")]
+    Task QueueLeftAsync(SiloAddress silo);
+}
+
+/// <summary>Messages for an orderly listener.</summary>
+/// <param name="Group">The consumer group.</param>
+/// <param name="Queue">The queue they were pulled from.</param>
+/// <param name="Tenure">The tenure of the queue they belong to.</param>
+/// <param name="BatchSize">Messages per call of the listener.</param>
+/// <param name="TimeLimit">The run stops after the batch in which this time is over.</param>
+/// <param name="Messages">The messages, in order.</param>
+/// <param name="AutoCommit">Whether what succeeds may be committed at once, unless the listener says otherwise.</param>
+/// <param name="MayDecideCommit">Whether the listener may say otherwise.</param>
+/// <param name="ReconsumeTimes">How often each has failed; null when none has but what its own count says.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.OrderlyRun")]
+internal sealed record OrderlyRun(
+    [property: Id(0)] string Group,
+    [property: Id(1)] MessageQueue Queue,
+    [property: Id(2)] int Tenure,
+    [property: Id(3)] int BatchSize,
+    [property: Id(4)] TimeSpan TimeLimit,
+    [property: Id(5)] ArraySegment<MessageExt> Messages,
+    [property: Id(6)] bool AutoCommit,
+    [property: Id(7)] bool MayDecideCommit,
+    [property: Id(8)] int[]? ReconsumeTimes)
+{
+    /// <summary>Whether an administrator wants it, not the queue.</summary>
+    [Id(20)]
+    public bool IsDirect { get; init; }
+}
+
+/// <summary>What became of a run.</summary>
+/// <param name="Succeeded">How many messages, from the first on, succeeded.</param>
+/// <param name="Committed">How many of them may be committed; if any, then all before them too.</param>
+/// <param name="Stopped">The batch behind them that did not succeed; null when none was tried.</param>
+/// <param name="Batches">How many batches were tried.</param>
+/// <param name="ListenerTime">The time the listener took for them.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.OrderlyRunResult")]
+internal sealed record OrderlyRunResult(
+    [property: Id(0)] int Succeeded,
+    [property: Id(1)] int Committed,
+    [property: Id(2)] StoppedBatch? Stopped,
+    [property: Id(3)] int Batches,
+    [property: Id(4)] TimeSpan ListenerTime);
+
+/// <summary>A batch that did not succeed.</summary>
+/// <param name="Count">Its messages.</param>
+/// <param name="IsRollback">Whether it did not fail, but comes again with all that is not committed.</param>
+/// <param name="Pause">How long the listener wants to wait; null: as the group's options say.</param>
+/// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
+/// <param name="Error">What went wrong; null when the listener just said so.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.StoppedBatch")]
+internal sealed record StoppedBatch(
+    [property: Id(0)] int Count,
+    [property: Id(1)] bool IsRollback,
+    [property: Id(2)] TimeSpan? Pause,
+    [property: Id(3)] bool AutoCommit,
+    [property: Id(4)] string? Error);

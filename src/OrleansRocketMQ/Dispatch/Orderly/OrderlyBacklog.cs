@@ -1,0 +1,160 @@
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>
+/// What an orderly queue gives its listener next, in order: first what came back, then what is new; messages of parked
+/// keys go to their place instead. Also holds what succeeded and waits for the listener's commit. Used by the queue's
+/// loop only, except where noted.
+/// </summary>
+internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
+{
+    // The next message is at the end.
+    private readonly Stack<ProcessQueueRange> _back = new();
+    private readonly List<ProcessQueueRange> _uncommitted = [];
+    private ProcessQueue? _window;
+    private int _uncommittedMessages;
+
+    /// <summary>Keys that are set aside.</summary>
+    public ParkedKeys Parked { get; } = parked;
+
+    /// <summary>Messages that succeeded and are not committed. May be read by anybody.</summary>
+    public int UncommittedMessages => Volatile.Read(ref _uncommittedMessages);
+
+    /// <summary>Whether the queue has not begun anew since it was last asked.</summary>
+    public bool IsCurrent => ReferenceEquals(runs.Window, _window);
+
+    /// <summary>
+    /// Forgets everything when the queue has begun anew, at another offset or under another lock; true when it has. A
+    /// message of an earlier window counts for nothing any more.
+    /// </summary>
+    /// <param name="offset">Where the queue begins.</param>
+    public bool BeginsAnew(out long offset)
+    {
+        var window = runs.Window;
+        offset = window.Watermark;
+        if (ReferenceEquals(window, _window))
+        {
+            return false;
+        }
+
+        _window = window;
+        _back.Clear();
+        _uncommitted.Clear();
+        Volatile.Write(ref _uncommittedMessages, 0);
+        Parked.Clear();
+        return true;
+    }
+
+    /// <summary>
+    /// The next messages, at most that many; empty when there are none, or when the next one is of a parked key and no
+    /// room is left there.
+    /// </summary>
+    public ProcessQueueRange TakeFree(int most)
+    {
+        while (true)
+        {
+            var range = Take(most);
+            if (range.IsEmpty || !Parked.Any)
+            {
+                return range;
+            }
+
+            var first = 0;
+            while (first < range.Messages.Count && range.Messages[first].ShardingKey is { } key && Parked.Has(key))
+            {
+                if (!Parked.TryAppend(key, range.Slice(first, 1)))
+                {
+                    PutBack(range.Slice(first, range.Messages.Count - first));
+                    return default;
+                }
+
+                first++;
+            }
+
+            var end = first;
+            while (end < range.Messages.Count && !Parked.Has(range.Messages[end].ShardingKey))
+            {
+                end++;
+            }
+
+            PutBack(range.Slice(end, range.Messages.Count - end));
+            if (end > first)
+            {
+                return range.Slice(first, end - first);
+            }
+        }
+    }
+
+    /// <summary>Messages come again before everything else.</summary>
+    public void PutBack(ProcessQueueRange range)
+    {
+        if (!range.IsEmpty)
+        {
+            _back.Push(range);
+        }
+    }
+
+    /// <summary>Messages come again before everything else.</summary>
+    public void PutBack(IReadOnlyList<ProcessQueueRange> ranges)
+    {
+        for (var index = ranges.Count - 1; index >= 0; index--)
+        {
+            PutBack(ranges[index]);
+        }
+    }
+
+    /// <summary>Messages succeeded and wait for a commit.</summary>
+    public void KeepUncommitted(ProcessQueueRange range)
+    {
+        if (!range.IsEmpty)
+        {
+            _uncommitted.Add(range);
+            Volatile.Write(ref _uncommittedMessages, _uncommittedMessages + range.Messages.Count);
+        }
+    }
+
+    /// <summary>Takes out all that wait for a commit, in order.</summary>
+    public IReadOnlyList<ProcessQueueRange> TakeUncommitted()
+    {
+        if (_uncommitted.Count == 0)
+        {
+            return [];
+        }
+
+        ProcessQueueRange[] all = [.. _uncommitted];
+        _uncommitted.Clear();
+        Volatile.Write(ref _uncommittedMessages, 0);
+        return all;
+    }
+
+    /// <summary>Gives everything back to the queue undone: it stops.</summary>
+    public void ReturnAll()
+    {
+        foreach (var range in (IEnumerable<ProcessQueueRange>)[.. TakeUncommitted(), .. Parked.Clear(), .. _back])
+        {
+            runs.Return(range);
+        }
+
+        _back.Clear();
+    }
+
+    private ProcessQueueRange Take(int most)
+    {
+        if (!_back.TryPop(out var range))
+        {
+            range = runs.Take(most);
+            if (range.IsEmpty || ReferenceEquals(range.Window, _window))
+            {
+                return range;
+            }
+
+            // The queue has begun anew a moment ago; what belongs to that must wait until the rest is forgotten.
+            runs.Return(range);
+            return default;
+        }
+
+        PutBack(range.Slice(Math.Min(most, range.Messages.Count), Math.Max(0, range.Messages.Count - most)));
+        return range.Slice(0, Math.Min(most, range.Messages.Count));
+    }
+}

@@ -1,0 +1,391 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>
+/// Consumes one queue in order: a loop that gives its listener one run after the other, waits after a failure, and sees
+/// to what is parked in between. Whether the queue may be worked on is its tenure's word, asked before every call and
+/// before a result counts.
+/// </summary>
+internal sealed partial class OrderlyQueue
+{
+    private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MostPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly QueuePump _pump;
+    private readonly OrderlyListener _listener;
+    private readonly OrderlyDispatcher _group;
+    private readonly OrderlyBacklog _backlog;
+    private readonly FailureCounts _failures;
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Lock _gate = new();
+    private readonly long _start;
+    private Task _running = Task.CompletedTask;
+    private TimeSpan _resumeAt;
+    private bool _started;
+    private bool _lastWasParked;
+    private bool _toldUncommitted;
+
+    public OrderlyQueue(QueuePump pump, OrderlyListener listener, OrderlyDispatcher group)
+    {
+        _pump = pump;
+        _listener = listener;
+        _group = group;
+        _backlog = new(pump.Runs, new ParkedKeys(group.Options.MaxParkedKeys, group.Options.MaxParkedMessages));
+        _failures = new(group.Storage, pump.Owner.GrainId, StorageTimeout, group.Logger);
+        _start = group.Time.GetTimestamp();
+    }
+
+    /// <summary>Ends some time after the queue's stop has begun.</summary>
+    public Task Ended
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _running;
+            }
+        }
+    }
+
+    private ConsumerOptions Options => _group.Options;
+
+    private bool Parks => Options.PoisonHandling == PoisonHandling.Park;
+
+    /// <summary>The queue's own clock.</summary>
+    private TimeSpan Now => _group.Time.GetElapsedTime(_start);
+
+    /// <summary>Starts the loop, once.</summary>
+    public void Start()
+    {
+        if (Volatile.Read(ref _started))
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (!_started)
+            {
+                _started = true;
+                _running = Task.Run(RunAsync);
+            }
+        }
+    }
+
+    /// <summary>Something may have changed: messages came, or the queue has begun anew.</summary>
+    public void Wake()
+    {
+        try
+        {
+            if (_wake.CurrentCount == 0)
+            {
+                _wake.Release();
+            }
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is about to look anyway.
+        }
+    }
+
+    public QueueStatus Describe(QueueStatus status) => status with
+    {
+        InFlight = _listener.InCall,
+        Orderly = new OrderlyQueueStatus
+        {
+            IsLocked = _pump.Tenure.IsValid,
+            IsSuspended = _resumeAt > Now,
+            UncommittedMessages = _backlog.UncommittedMessages,
+            Failing = [.. _failures.Snapshot.Select(failing => new FailingMessageStatus { Offset = failing.Offset, MessageId = failing.MessageId, Failures = failing.Count })],
+            ParkedKeys = _backlog.Parked.Snapshot,
+        },
+    };
+
+    private async Task RunAsync()
+    {
+        while (!_pump.Stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await StepAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_pump.Stopping.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception exception)
+            {
+                // Nobody but this loop would ever consume the queue.
+                Log.StepFailed(_group.Logger, Options.Group, _pump.Queue, exception);
+                _pump.Fail(exception);
+                await Task.Delay(Options.RetryInterval, _group.Time, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+
+        _backlog.ReturnAll();
+        _pump.OnProgress();
+        await _listener.LeaveAsync().ConfigureAwait(false);
+        _group.Forget(_pump);
+    }
+
+    private async Task StepAsync()
+    {
+        var tenure = _pump.Tenure;
+        if (!tenure.IsValid)
+        {
+            await WaitAsync(longest: null).ConfigureAwait(false);
+            return;
+        }
+
+        if (_backlog.BeginsAnew(out var offset))
+        {
+            _resumeAt = TimeSpan.Zero;
+            _toldUncommitted = false;
+            await _failures.BeginAsync(offset).ConfigureAwait(false);
+        }
+
+        // One moment for all questions: what is due a little later must be waited for, not overlooked.
+        var now = Now;
+        var parked = _backlog.Parked.First;
+        var parkedIsDue = parked is not null && parked.Due <= now;
+        if (!parkedIsDue || _lastWasParked)
+        {
+            var range = _resumeAt <= now ? _backlog.TakeFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
+            if (!range.IsEmpty)
+            {
+                _lastWasParked = false;
+                await ConsumeAsync(range, tenure).ConfigureAwait(false);
+                return;
+            }
+        }
+
+        if (parkedIsDue)
+        {
+            _lastWasParked = true;
+            await ConsumeParkedAsync(parked!, tenure).ConfigureAwait(false);
+        }
+        else if (_backlog.IsCurrent)
+        {
+            await WaitAsync(UntilDue(parked, now)).ConfigureAwait(false);
+        }
+    }
+
+    private TimeSpan? UntilDue(ParkedKey? parked, TimeSpan now)
+    {
+        TimeSpan? resumes = _resumeAt > now ? _resumeAt - now : null;
+        TimeSpan? unparks = parked is not null ? parked.Due - now : null;
+        return resumes < unparks ? resumes : unparks ?? resumes;
+    }
+
+    private async Task ConsumeAsync(ProcessQueueRange range, QueueTenure tenure)
+    {
+        var result = await CallAsync(range.Messages, tenure).ConfigureAwait(false);
+        if (result is null || !tenure.IsValid)
+        {
+            _backlog.PutBack(range);
+            return;
+        }
+
+        var rest = range.Slice(result.Succeeded, range.Messages.Count - result.Succeeded);
+        if (result.Succeeded > 0)
+        {
+            _pump.Statistics.Count(range.Messages.Slice(0, result.Succeeded), failures: 0, result.ListenerTime);
+            if (result.Committed > 0)
+            {
+                Commit(range.Slice(0, result.Committed));
+            }
+
+            _backlog.KeepUncommitted(range.Slice(result.Committed, result.Succeeded - result.Committed));
+        }
+
+        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
+        {
+            _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count));
+            await HandleAsync(rest.Slice(0, stopped.Count), stopped, tenure).ConfigureAwait(false);
+        }
+        else
+        {
+            _backlog.PutBack(rest);
+        }
+
+        await _failures.SaveAsync().ConfigureAwait(false);
+        _pump.OnProgress();
+    }
+
+    /// <summary>Decides about a batch that did not succeed.</summary>
+    private async Task HandleAsync(ProcessQueueRange batch, StoppedBatch stopped, QueueTenure tenure)
+    {
+        var pause = PauseOf(stopped);
+        if (stopped.IsRollback)
+        {
+            _backlog.PutBack(batch);
+            _backlog.PutBack(_backlog.TakeUncommitted());
+            _resumeAt = Now + pause;
+            return;
+        }
+
+        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count);
+        var left = await FailAsync(BatchPieces.Singles(batch), tenure).ConfigureAwait(false);
+        if (left.Count == 0)
+        {
+            if (stopped.AutoCommit)
+            {
+                Commit(default);
+            }
+
+            return;
+        }
+
+        if (Parks && _backlog.Parked.TryPark(left, Now + pause))
+        {
+            Log.Parked(_group.Logger, Options.Group, _pump.Queue, left[0].Messages[0].ShardingKey!, left[0].Messages[0].MessageId);
+            return;
+        }
+
+        _backlog.PutBack(BatchPieces.Join(batch, left));
+        _resumeAt = Now + pause;
+    }
+
+    private async Task ConsumeParkedAsync(ParkedKey key, QueueTenure tenure)
+    {
+        var tried = key.Next(_group.RunLength.Batches * Options.ConsumeBatchSize);
+        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure).ConfigureAwait(false);
+        if (result is null || !tenure.IsValid)
+        {
+            _backlog.Parked.Settle(key, 0, [], Now + Options.RetryInterval);
+            return;
+        }
+
+        foreach (var single in tried.AsSpan(0, result.Succeeded))
+        {
+            _pump.Statistics.Count(single.Messages, failures: 0);
+            Complete(single);
+        }
+
+        var due = Now;
+        IReadOnlyList<ProcessQueueRange> left = tried[result.Succeeded..];
+        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
+        {
+            var end = result.Succeeded + stopped.Count;
+            foreach (var single in tried[result.Succeeded..end])
+            {
+                _pump.Statistics.Count(single.Messages, failures: 1);
+            }
+
+            var failed = await FailAsync(tried[result.Succeeded..end], tenure).ConfigureAwait(false);
+            due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
+            left = [.. failed, .. tried[end..]];
+        }
+
+        _backlog.Parked.Settle(key, tried.Length, left, due);
+        await _failures.SaveAsync().ConfigureAwait(false);
+        _pump.OnProgress();
+    }
+
+    /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
+    private async Task<OrderlyRunResult?> CallAsync(ArraySegment<MessageExt> messages, QueueTenure tenure)
+    {
+        var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
+        var result = await _listener.CallAsync(messages, reconsumeTimes, tenure).ConfigureAwait(false);
+        if (_listener.IsUnreachable)
+        {
+            _resumeAt = Now + Options.RetryInterval;
+        }
+
+        return result;
+    }
+
+    /// <summary>Counts failures; what has failed too often goes to the dead letters and is done. Gives back the rest.</summary>
+    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, QueueTenure tenure)
+    {
+        var left = new List<ProcessQueueRange>(singles.Length);
+        foreach (var single in singles)
+        {
+            var message = single.Messages[0];
+            var before = _failures.Of(message);
+            if (before >= Options.MaxReconsumeTimes && await _group.Retry.SendToDeadLettersAsync(message, before, tenure.Listening).ConfigureAwait(false))
+            {
+                Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
+                _pump.Statistics.CountSentBack();
+                Complete(single);
+                continue;
+            }
+
+            _failures.Count(message);
+            left.Add(single);
+        }
+
+        return left;
+    }
+
+    /// <summary>Everything that succeeded is done, and the range too.</summary>
+    private void Commit(ProcessQueueRange range)
+    {
+        foreach (var earlier in _backlog.TakeUncommitted())
+        {
+            Complete(earlier);
+        }
+
+        if (!range.IsEmpty)
+        {
+            Complete(range);
+        }
+    }
+
+    private void Complete(ProcessQueueRange range)
+    {
+        _failures.Forget(range.Messages);
+        range.Complete();
+    }
+
+    private TimeSpan PauseOf(StoppedBatch stopped)
+    {
+        var pause = stopped.Pause ?? Options.SuspendCurrentQueueTime;
+        return pause < LeastPause ? LeastPause : pause > MostPause ? MostPause : pause;
+    }
+
+    private async Task WaitAsync(TimeSpan? longest)
+    {
+        if (!_toldUncommitted && _backlog.UncommittedMessages >= Options.PullThresholdForQueue)
+        {
+            _toldUncommitted = true;
+            Log.NotCommitted(_group.Logger, Options.Group, _pump.Queue, _backlog.UncommittedMessages);
+        }
+
+        if (longest is not { } time)
+        {
+            await _wake.WaitAsync(_pump.Stopping).ConfigureAwait(false);
+            return;
+        }
+
+        using var due = new CancellationTokenSource(time > TimeSpan.Zero ? time : TimeSpan.Zero, _group.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_pump.Stopping, due.Token);
+        try
+        {
+            await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!_pump.Stopping.IsCancellationRequested)
+        {
+            // Time to go on.
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(184, LogLevel.Error, "Message {MessageId} of group {Group} has failed {Times} times and goes to the dead letters; its queue goes on")]
+        public static partial void DeadLetter(ILogger logger, string messageId, string group, int times);
+
+        [LoggerMessage(185, LogLevel.Warning, "Group {Group}, {Queue}: key {Key} is set aside with message {MessageId}, which failed; other keys go on")]
+        public static partial void Parked(ILogger logger, string group, MessageQueue queue, string key, string messageId);
+
+        [LoggerMessage(186, LogLevel.Error, "Group {Group}: consuming {Queue} in order failed, it is tried again")]
+        public static partial void StepFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(187, LogLevel.Warning, "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more is pulled until the listener commits")]
+        public static partial void NotCommitted(ILogger logger, string group, MessageQueue queue, int count);
+    }
+}

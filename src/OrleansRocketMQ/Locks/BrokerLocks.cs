@@ -1,0 +1,269 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+
+namespace OrleansRocketMQ.Locks;
+
+/// <summary>
+/// Takes and keeps the locks of a group's queues at one broker: all in one request where it can. One request at a time,
+/// so that an unlock is never overtaken by a lock.
+/// </summary>
+internal sealed partial class BrokerLocks(
+    string brokerName,
+    ConsumerOptions options,
+    RocketMQClient client,
+    Func<IEnumerable<string>> deadMembers,
+    TimeProvider time,
+    ILogger logger)
+{
+    private const int FailuresBetweenWarnings = 30;
+
+    private readonly ConcurrentDictionary<MessageQueue, QueueLock> _locks = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly ConcurrentQueue<MessageQueue> _toUnlock = new();
+    private Task _keeping = Task.CompletedTask;
+
+    public void Start() => _keeping = Task.Run(KeepAsync);
+
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _keeping.ConfigureAwait(false);
+    }
+
+    /// <summary>The queue's lock is wanted, now and until it is released.</summary>
+    public QueueLock Add(MessageQueue queue)
+    {
+        var added = _locks[queue] = new QueueLock(queue, options.LockInterval, options.LockExpiry, time);
+        Wake();
+        return added;
+    }
+
+    /// <summary>
+    /// Gives a lock back. Whoever waits for it gets it at once; if the broker cannot be told, when it expires there. What is
+    /// released at the same time goes in one request, so that a broker that is away is waited for once and not for each queue.
+    /// </summary>
+    public async Task ReleaseAsync(QueueLock queueLock)
+    {
+        _locks.TryRemove(new(queueLock.Queue, queueLock));
+        queueLock.Release();
+        _toUnlock.Enqueue(queueLock.Queue);
+        await _turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var queues = new List<MessageQueue>();
+            while (_toUnlock.TryDequeue(out var queue))
+            {
+                queues.Add(queue);
+            }
+
+            if (queues.Count > 0)
+            {
+                await UnlockAsync(queues).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task UnlockAsync(List<MessageQueue> queues)
+    {
+        try
+        {
+            await client.Brokers.UnlockAsync(Address(), options.Group, client.ClientId, queues).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
+        {
+            Log.UnlockFailed(logger, options.Group, brokerName, queues.Count, exception.Message);
+        }
+    }
+
+    private async Task KeepAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await AskAsync().ConfigureAwait(false);
+                await WaitAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // Nobody but this loop renews. What failed is not known to be due later, so wait here.
+                Log.RoundFailed(logger, options.Group, brokerName, exception);
+                await Task.Delay(TimeSpan.FromSeconds(1), time, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task AskAsync()
+    {
+        await _turn.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        try
+        {
+            var wanted = Due();
+            if (wanted.Count > 0)
+            {
+                await AskAsync(wanted).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>What is to be asked for now. When one lock is to be renewed all are, so that they keep step in one request.</summary>
+    private List<QueueLock> Due()
+    {
+        var due = _locks.Values.Where(queueLock => queueLock.DueIn <= TimeSpan.Zero).ToList();
+        return due.Exists(queueLock => queueLock.IsHeld)
+            ? [.. _locks.Values.Where(queueLock => queueLock.IsHeld || queueLock.DueIn <= TimeSpan.Zero)]
+            : due;
+    }
+
+    private async Task AskAsync(List<QueueLock> wanted)
+    {
+        var askedAt = time.GetTimestamp();
+        HashSet<MessageQueue> held;
+        try
+        {
+            held = [.. await client.Brokers.LockAsync(
+                Address(), options.Group, client.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token).ConfigureAwait(false)];
+        }
+        catch (RocketMQException exception)
+        {
+            foreach (var queueLock in wanted)
+            {
+                queueLock.Fail(askedAt);
+            }
+
+            if (wanted.Min(queueLock => queueLock.Failures) % FailuresBetweenWarnings == 1)
+            {
+                Log.LockFailed(logger, options.Group, brokerName, wanted.Count, exception.Message);
+            }
+
+            return;
+        }
+
+        var refused = new List<QueueLock>();
+        foreach (var queueLock in wanted)
+        {
+            if (held.Contains(queueLock.Queue))
+            {
+                queueLock.Grant(askedAt);
+                continue;
+            }
+
+            if (queueLock.Refuse(askedAt))
+            {
+                Log.LockLost(logger, options.Group, queueLock.Queue);
+            }
+            else if (queueLock.Failures % FailuresBetweenWarnings == 0)
+            {
+                Log.LockRefused(logger, options.Group, queueLock.Queue, queueLock.Failures);
+            }
+
+            refused.Add(queueLock);
+        }
+
+        await FreeFromTheDeadAsync(refused).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A silo that died without a word holds its locks at the broker for another minute. The cluster knows that it is
+    /// dead, so its locks are given back in its name; should it live on after all, its next renewal is refused.
+    /// </summary>
+    private async Task FreeFromTheDeadAsync(List<QueueLock> refused)
+    {
+        foreach (var clientId in refused.Count == 0 ? [] : deadMembers())
+        {
+            var queues = refused.Where(queueLock => queueLock.TryNoteFreedFrom(clientId)).ToArray();
+            if (queues.Length == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                await client.Brokers.UnlockAsync(
+                    Address(), options.Group, clientId, queues.Select(queueLock => queueLock.Queue), cancellationToken: _stopping.Token).ConfigureAwait(false);
+            }
+            catch (RocketMQException exception)
+            {
+                Log.FreeFailed(logger, options.Group, clientId, brokerName, exception.Message);
+                return;
+            }
+
+            foreach (var queueLock in queues)
+            {
+                queueLock.AskSoon();
+            }
+        }
+    }
+
+    private async Task WaitAsync()
+    {
+        var longest = _locks.Values.Select(queueLock => queueLock.DueIn).DefaultIfEmpty(options.LockInterval).Min();
+        if (longest <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        using var due = new CancellationTokenSource(longest, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, due.Token);
+        try
+        {
+            await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Time to renew, or to stop.
+        }
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is about to look anyway.
+        }
+    }
+
+    private string Address() => client.Routes.FindAddress(brokerName)?.Address
+        ?? throw new BrokerNotAvailableException($"No address of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(161, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be taken or renewed, it is tried again: {Reason}")]
+        public static partial void LockFailed(ILogger logger, string group, string broker, int count, string reason);
+
+        [LoggerMessage(162, LogLevel.Warning, "Group {Group}: another member has taken the lock of {Queue}; its messages come again when the lock is back")]
+        public static partial void LockLost(ILogger logger, string group, MessageQueue queue);
+
+        [LoggerMessage(163, LogLevel.Warning, "Group {Group}: {Queue} waits for its lock, which another member holds; {Attempts} attempts so far")]
+        public static partial void LockRefused(ILogger logger, string group, MessageQueue queue, int attempts);
+
+        [LoggerMessage(164, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be given back; they expire there: {Reason}")]
+        public static partial void UnlockFailed(ILogger logger, string group, string broker, int count, string reason);
+
+        [LoggerMessage(165, LogLevel.Warning, "Group {Group}: the locks of the dead member {ClientId} at broker {Broker} could not be freed: {Reason}")]
+        public static partial void FreeFailed(ILogger logger, string group, string clientId, string broker, string reason);
+
+        [LoggerMessage(166, LogLevel.Error, "Group {Group}: looking after the locks at broker {Broker} failed, it is tried again")]
+        public static partial void RoundFailed(ILogger logger, string group, string broker, Exception exception);
+    }
+}

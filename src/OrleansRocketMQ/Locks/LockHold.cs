@@ -1,0 +1,70 @@
+namespace OrleansRocketMQ.Locks;
+
+/// <summary>
+/// One unbroken possession of a queue's lock: from the broker's yes until the lock is refused, given back, or was not
+/// renewed in time. What once is over never comes back; the next yes begins another possession. Thread-safe.
+/// </summary>
+internal sealed class LockHold
+{
+    private readonly CancellationTokenSource _lost = new();
+    private readonly TimeSpan _expiry;
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private long _askedAt;
+    private int _over;
+
+    /// <param name="expiry">How long the lock counts without a renewal.</param>
+    /// <param name="askedAt">When the request was sent the broker said yes to: its own clock cannot have begun before.</param>
+    /// <param name="time">The clock.</param>
+    public LockHold(TimeSpan expiry, long askedAt, TimeProvider time)
+    {
+        _expiry = expiry;
+        _time = time;
+        _askedAt = askedAt;
+        Lost = _lost.Token;
+        _timer = time.CreateTimer(static hold => ((LockHold)hold!).Check(), this, Positive(Left), Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Whether the queue may be worked on. Also says no when time is over but its timer has not fired yet.</summary>
+    public bool IsValid => Volatile.Read(ref _over) == 0 && Left > TimeSpan.Zero;
+
+    /// <summary>Fires when the possession is over.</summary>
+    public CancellationToken Lost { get; }
+
+    private TimeSpan Left => _expiry - _time.GetElapsedTime(Volatile.Read(ref _askedAt));
+
+    public void Renew(long askedAt) => Volatile.Write(ref _askedAt, askedAt);
+
+    /// <summary>The possession is over. Safe to call more than once.</summary>
+    public void End()
+    {
+        if (Interlocked.Exchange(ref _over, 1) == 0)
+        {
+            _timer.Dispose();
+            // Callbacks are a listener's own code: none of them runs here, or keeps another from running.
+            _ = _lost.CancelAsync().ContinueWith(
+                static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        }
+    }
+
+    private void Check()
+    {
+        if (Left <= TimeSpan.Zero)
+        {
+            End();
+            return;
+        }
+
+        try
+        {
+            // Renewed meanwhile.
+            _timer.Change(Positive(Left), Timeout.InfiniteTimeSpan);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Over meanwhile.
+        }
+    }
+
+    private static TimeSpan Positive(TimeSpan time) => time > TimeSpan.FromMilliseconds(1) ? time : TimeSpan.FromMilliseconds(1);
+}

@@ -1,0 +1,152 @@
+using OrleansRocketMQ.Connections;
+
+namespace OrleansRocketMQ.Locks;
+
+/// <summary>A queue this silo wants locked at its broker for as long as the queue runs here. Thread-safe.</summary>
+internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan expiry, TimeProvider time)
+{
+    // A member that gives a queue up needs moments; one that does not must not be hammered at.
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan MostRetry = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _freedFrom = new(StringComparer.Ordinal);
+    private TaskCompletionSource<LockHold> _granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private LockHold? _hold;
+    private long? _lastAsked;
+    private TimeSpan _nextAfter;
+    private int _failures;
+    private bool _released;
+
+    public MessageQueue Queue { get; } = queue;
+
+    public bool IsHeld => Volatile.Read(ref _hold) is { IsValid: true };
+
+    /// <summary>How often in a row the lock could not be had.</summary>
+    public int Failures => Volatile.Read(ref _failures);
+
+    /// <summary>How long until the broker is to be asked again; zero or less: now.</summary>
+    public TimeSpan DueIn
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lastAsked is { } asked ? _nextAfter - time.GetElapsedTime(asked) : TimeSpan.Zero;
+            }
+        }
+    }
+
+    /// <summary>Waits until the lock is this silo's.</summary>
+    public async Task<LockHold> WaitAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task<LockHold> granted;
+            lock (_gate)
+            {
+                if (_hold is { IsValid: true } hold)
+                {
+                    return hold;
+                }
+
+                if (_granted.Task.IsCompleted)
+                {
+                    _granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                }
+
+                granted = _granted.Task;
+            }
+
+            await granted.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The broker has said yes to a request sent at that time.</summary>
+    public void Grant(long askedAt)
+    {
+        lock (_gate)
+        {
+            if (_released)
+            {
+                return;
+            }
+
+            _failures = 0;
+            _freedFrom.Clear();
+            Next(askedAt, interval);
+            if (_hold is { IsValid: true })
+            {
+                _hold.Renew(askedAt);
+                return;
+            }
+
+            _hold?.End();
+            _hold = new LockHold(expiry, askedAt, time);
+            _granted.TrySetResult(_hold);
+        }
+    }
+
+    /// <summary>Another member has the lock.</summary>
+    /// <returns>Whether it was this silo's until now.</returns>
+    public bool Refuse(long askedAt)
+    {
+        lock (_gate)
+        {
+            var was = IsHeld;
+            _hold?.End();
+            _hold = null;
+            FailLocked(askedAt);
+            return was;
+        }
+    }
+
+    /// <summary>The broker could not be asked. What is held stays held until it expires.</summary>
+    public void Fail(long askedAt)
+    {
+        lock (_gate)
+        {
+            FailLocked(askedAt);
+        }
+    }
+
+    /// <summary>Whether the lock has not been taken away yet from a member that is dead. Asked once per member and refusal.</summary>
+    public bool TryNoteFreedFrom(string clientId)
+    {
+        lock (_gate)
+        {
+            return _freedFrom.Add(clientId);
+        }
+    }
+
+    /// <summary>To be asked for again at once.</summary>
+    public void AskSoon()
+    {
+        lock (_gate)
+        {
+            _nextAfter = TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>The queue does not run here any more.</summary>
+    public void Release()
+    {
+        lock (_gate)
+        {
+            _released = true;
+            _hold?.End();
+        }
+    }
+
+    private void FailLocked(long askedAt)
+    {
+        _failures++;
+        Next(askedAt, Backoff.Next(_failures, FirstRetry, MostRetry));
+    }
+
+    private void Next(long askedAt, TimeSpan after)
+    {
+        _lastAsked = askedAt;
+        _nextAfter = after;
+    }
+}

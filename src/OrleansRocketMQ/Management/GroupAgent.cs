@@ -1,0 +1,124 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>
+/// Keeps one group on this silo in step with its cluster-wide settings, and tells how it does. Asks for the settings at the
+/// start and every few seconds, and is told of changes in between.
+/// </summary>
+internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory grains, SiloAddress silo, TimeProvider time, ILogger<GroupAgent> logger) : IGroupAgent
+{
+    // Without storage or directory there are no settings to be had; consuming is more important than a pause that may be.
+    private static readonly TimeSpan LongestWithout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly string _silo = silo.ToParsableString();
+    private IGroupAgent? _reference;
+    private Task _following = Task.CompletedTask;
+
+    private IGroupSettingsGrain Grain => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
+
+    public void Start()
+    {
+        _reference = grains.CreateObjectReference<IGroupAgent>(this);
+        _following = Task.Run(FollowAsync);
+    }
+
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _following.ConfigureAwait(false);
+        try
+        {
+            await Grain.LeaveAsync(_silo).WaitAsync(SoonAgain, time).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // It is forgotten after a while.
+            Log.NotLeft(logger, consumer.Group, exception.Message);
+        }
+
+        grains.DeleteObjectReference<IGroupAgent>(_reference!);
+    }
+
+    public Task ApplyAsync(FlowSettings settings)
+    {
+        consumer.Flow.Apply(settings);
+        return Task.CompletedTask;
+    }
+
+    public Task RecoverAsync(ConsumerScope scope)
+    {
+        foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Queue)))
+        {
+            pump.Recover();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<SiloReport> DescribeAsync()
+    {
+        var topics = consumer.Statistics.ByTopic();
+        return Task.FromResult(new SiloReport(
+            new SiloConsumerStatus
+            {
+                Silo = _silo,
+                ClientId = consumer.Client.ClientId,
+                Uptime = consumer.Statistics.Uptime,
+                Rebalances = consumer.Statistics.Rebalances,
+                AssignedQueues = consumer.Pumps.Count,
+                Figures = Statistics.ConsumeTotals.Sum(topics.Values).ToFigures(),
+            },
+            new(topics, StringComparer.Ordinal)));
+    }
+
+    private async Task FollowAsync()
+    {
+        var start = time.GetTimestamp();
+        while (!_stopping.IsCancellationRequested)
+        {
+            var wait = GroupSettingsGrain.JoinInterval;
+            try
+            {
+                consumer.Flow.Apply(await Grain.JoinAsync(_silo, _reference!, consumer.Flow.Cluster).WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false));
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                Log.SettingsUnknown(logger, consumer.Group, exception.Message);
+                if (time.GetElapsedTime(start) >= LongestWithout)
+                {
+                    consumer.Flow.Apply(FlowSettings.None);
+                }
+
+                wait = SoonAgain;
+            }
+
+            try
+            {
+                await Task.Delay(wait, time, _stopping.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(165, LogLevel.Warning, "Group {Group} cannot learn what is paused and slowed down; it waits for that 10 s at most at its start, and asks again: {Reason}")]
+        public static partial void SettingsUnknown(ILogger logger, string group, string reason);
+
+        [LoggerMessage(166, LogLevel.Debug, "Group {Group} could not say that this silo leaves: {Reason}")]
+        public static partial void NotLeft(ILogger logger, string group, string reason);
+    }
+}

@@ -1,0 +1,22 @@
+using System.Collections.Concurrent;
+
+namespace OrleansRocketMQ.Offsets;
+
+/// <summary>The offsets a store knows of. Thread-safe.</summary>
+internal sealed class OffsetTable
+{
+    private readonly ConcurrentDictionary<MessageQueue, long> _offsets = new();
+
+    public bool TryGet(MessageQueue queue, out long offset) => _offsets.TryGetValue(queue, out offset);
+
+    public void Update(MessageQueue queue, long offset, bool increaseOnly) => _offsets.AddOrUpdate(
+        queue,
+        static (_, update) => update.offset,
+        static (_, known, update) => update.increaseOnly ? Math.Max(known, update.offset) : update.offset,
+        (offset, increaseOnly));
+
+    public void Remove(MessageQueue queue) => _offsets.TryRemove(queue, out _);
+
+    public IReadOnlyDictionary<MessageQueue, long> Clone(string topic)
+        => _offsets.Where(pair => pair.Key.Topic == topic).ToDictionary(pair => pair.Key, pair => pair.Value);
+}

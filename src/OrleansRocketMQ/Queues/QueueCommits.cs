@@ -1,0 +1,122 @@
+using OrleansRocketMQ.Offsets;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// Tells the store how far a queue is: one offset after the other, so that an old one never overtakes a new one, which may
+/// be lower; never one below what was told, except when the queue is moved; and none after the queue has left. Thread-safe.
+/// </summary>
+internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
+{
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private long _committed = -1;
+    private long _carried;
+    private bool _tellAgain;
+    private bool _left;
+
+    /// <summary>What the store knows; -1 when nothing was told yet.</summary>
+    public long Committed => Volatile.Read(ref _committed);
+
+    /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
+    public long Carry(long watermark, bool toSlave)
+    {
+        // A slave keeps no offsets; what is told to it is lost.
+        var carried = offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0;
+        Volatile.Write(ref _carried, carried);
+        return carried;
+    }
+
+    /// <summary>The pull was answered, so the broker knows what it carried.</summary>
+    public void CarriedOver()
+    {
+        if (Interlocked.Exchange(ref _carried, 0) is > 0 and var carried)
+        {
+            offsets.Update(queue, carried, increaseOnly: true);
+            Note(carried);
+        }
+    }
+
+    /// <summary>Tells the watermark if it is news.</summary>
+    /// <exception cref="RocketMQException">The store did not take it; it is told again next time.</exception>
+    public Task CommitAsync(Func<long> watermark) => InTurnAsync(() => TellAsync(watermark(), evenIfKnown: false), CancellationToken.None);
+
+    /// <summary>Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's.</summary>
+    /// <inheritdoc cref="CommitAsync"/>
+    public Task LeaveAsync(Func<long> watermark) => InTurnAsync(
+        async () =>
+        {
+            try
+            {
+                await TellAsync(watermark(), evenIfKnown: true).ConfigureAwait(false);
+            }
+            finally
+            {
+                _left = true;
+            }
+        },
+        CancellationToken.None);
+
+    /// <summary>Moves the queue to an offset, which may be lower.</summary>
+    /// <param name="offset">Where the queue goes on.</param>
+    /// <param name="apply">What follows from it here, once the store knows.</param>
+    /// <param name="cancellationToken">Gives up while waiting for the turn.</param>
+    /// <inheritdoc cref="CommitAsync"/>
+    public Task MoveAsync(long offset, Action apply, CancellationToken cancellationToken) => InTurnAsync(
+        async () =>
+        {
+            offsets.Update(queue, offset, increaseOnly: false);
+            await offsets.PersistAsync(queue).ConfigureAwait(false);
+            apply();
+            Volatile.Write(ref _committed, offset);
+        },
+        cancellationToken);
+
+    /// <summary>Forgets what was told: another member may have told something else meanwhile.</summary>
+    public Task ForgetAsync(Action apply, CancellationToken cancellationToken) => InTurnAsync(
+        () =>
+        {
+            apply();
+            Volatile.Write(ref _committed, -1);
+            return Task.CompletedTask;
+        },
+        cancellationToken);
+
+    private async Task TellAsync(long watermark, bool evenIfKnown)
+    {
+        var isNews = watermark > Committed;
+        if (_left || watermark < 0 || !(isNews || evenIfKnown || _tellAgain))
+        {
+            return;
+        }
+
+        // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
+        // that pull has long arrived.
+        _tellAgain = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
+        offsets.Update(queue, watermark, increaseOnly: true);
+        await offsets.PersistAsync(queue).ConfigureAwait(false);
+        Note(watermark);
+    }
+
+    private void Note(long offset)
+    {
+        // Pulls and commits both report here; the higher one stays.
+        long known;
+        while ((known = Volatile.Read(ref _committed)) < offset)
+        {
+            Interlocked.CompareExchange(ref _committed, offset, known);
+        }
+    }
+
+    private async Task InTurnAsync(Func<Task> tell, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await tell().ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+}

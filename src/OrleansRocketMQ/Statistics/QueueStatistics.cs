@@ -1,0 +1,92 @@
+namespace OrleansRocketMQ.Statistics;
+
+/// <summary>
+/// What was consumed of one queue on this silo. Counted per run of messages, a handful of atomic additions each; topics and
+/// groups are summed up when somebody asks. Thread-safe.
+/// </summary>
+internal sealed class QueueStatistics(TimeProvider time)
+{
+    private readonly RateMeter _rate = new();
+    private LatencyHistogram? _latency;
+    private long _consumed;
+    private long _failed;
+    private long _sentBack;
+    private long _timedOut;
+    private long _latencySum;
+    private long _latencyMax;
+    private long _listenerTicks;
+
+    /// <summary>What happened of late, for RocketMQ's admin tools.</summary>
+    public QueueActivity Recent { get; } = new(time);
+
+    /// <summary>Counts messages a listener was done with, be it successfully or not.</summary>
+    /// <param name="messages">The messages.</param>
+    /// <param name="failures">How many of them failed.</param>
+    /// <param name="listenerTime">The time the listener took for all of them.</param>
+    public void Count(ReadOnlySpan<MessageExt> messages, int failures, TimeSpan listenerTime = default)
+    {
+        if (messages.IsEmpty)
+        {
+            return;
+        }
+
+        var succeeded = messages.Length - failures;
+        Recent.Consumed(succeeded, failures, listenerTime);
+        Interlocked.Add(ref _consumed, succeeded);
+        if (failures > 0)
+        {
+            Interlocked.Add(ref _failed, failures);
+        }
+
+        Interlocked.Add(ref _listenerTicks, listenerTime.Ticks);
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        _rate.Count(now, succeeded);
+
+        // From the producer's clock to now. Messages of one run are mostly of one age; those are counted together.
+        var histogram = LazyInitializer.EnsureInitialized(ref _latency);
+        var (sum, max) = (0L, 0L);
+        var index = 0;
+        while (index < messages.Length)
+        {
+            var born = messages[index].BornTimestamp;
+            var same = 1;
+            while (index + same < messages.Length && messages[index + same].BornTimestamp == born)
+            {
+                same++;
+            }
+
+            // Clocks that disagree must not make times negative.
+            var latency = Math.Max(0, now - born) * 1000;
+            histogram.Record(latency, same);
+            sum += latency * same;
+            max = Math.Max(max, latency);
+            index += same;
+        }
+
+        Interlocked.Add(ref _latencySum, sum);
+        long known;
+        while ((known = Volatile.Read(ref _latencyMax)) < max)
+        {
+            Interlocked.CompareExchange(ref _latencyMax, max, known);
+        }
+    }
+
+    /// <summary>Messages the broker has taken back.</summary>
+    public void CountSentBack(int messages = 1) => Interlocked.Add(ref _sentBack, messages);
+
+    /// <summary>Messages a listener had for too long; they count among the failures, too.</summary>
+    public void CountTimedOut(int messages) => Interlocked.Add(ref _timedOut, messages);
+
+    public ConsumeTotals Totals() => new()
+    {
+        Consumed = Interlocked.Read(ref _consumed),
+        Failed = Interlocked.Read(ref _failed),
+        SentBack = Interlocked.Read(ref _sentBack),
+        TimedOut = Interlocked.Read(ref _timedOut),
+        MessagesPerSecond = _rate.PerSecond(time.GetUtcNow().ToUnixTimeMilliseconds()),
+        LatencySumMicroseconds = Interlocked.Read(ref _latencySum),
+        LatencyMaxMicroseconds = Interlocked.Read(ref _latencyMax),
+        LatencyCounts = Volatile.Read(ref _latency)?.Snapshot(),
+        ListenerTicks = Interlocked.Read(ref _listenerTicks),
+    };
+}

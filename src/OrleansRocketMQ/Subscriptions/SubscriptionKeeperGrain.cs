@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+
+namespace OrleansRocketMQ.Subscriptions;
+
+/// <summary>
+/// Where all changes of a group's subscriptions are decided, one after the other, and told to every silo of the group.
+/// Its key is the group. Stores nothing: every silo knows all decisions, so a new activation learns them from those who
+/// follow, and they live as long as one silo of the group does.
+/// </summary>
+[Alias("OrleansRocketMQ.ISubscriptionKeeperGrain")]
+internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
+{
+    /// <summary>A silo tells what it knows, and gets to know everything, now and with each change.</summary>
+    [Alias("Follow")]
+    Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
+        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known);
+
+    /// <summary>A silo stops.</summary>
+    [Alias("Leave")]
+    Task LeaveAsync(SiloAddress silo);
+
+    /// <summary>Decides on a wish and tells every silo. Null when nobody has told yet what there is: follow, then ask again.</summary>
+    [Alias("Change")]
+    Task<SubscriptionOutcome?> ChangeAsync(SubscriptionChange change);
+}
+
+/// <summary>A silo that wants to know of changes.</summary>
+[Alias("OrleansRocketMQ.ISubscriptionFollower")]
+internal interface ISubscriptionFollower : IGrainObserver
+{
+    [Alias("Learn")]
+    Task LearnAsync(ImmutableArray<SubscriptionDecision> decisions);
+}
+
+/// <inheritdoc cref="ISubscriptionKeeperGrain"/>
+internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
+{
+    // A silo that does not answer learns of the change when it follows anew; the others must not wait for it.
+    private static readonly TimeSpan LongestTell = TimeSpan.FromSeconds(3);
+
+    private readonly TimeProvider _time = context.ActivationServices.GetService<TimeProvider>() ?? TimeProvider.System;
+    private readonly Dictionary<SiloAddress, ISubscriptionFollower> _followers = [];
+    private readonly SubscriptionBook _book = new();
+
+    public Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
+        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known)
+    {
+        _followers[silo] = follower;
+        _book.Declare(declared);
+        _book.Merge(known, _time.GetUtcNow());
+        return Task.FromResult(_book.Decisions);
+    }
+
+    public Task LeaveAsync(SiloAddress silo)
+    {
+        _followers.Remove(silo);
+        return Task.CompletedTask;
+    }
+
+    public async Task<SubscriptionOutcome?> ChangeAsync(SubscriptionChange change)
+    {
+        if (_followers.Count == 0)
+        {
+            return null;
+        }
+
+        var outcome = _book.Plan(change, _time.GetUtcNow());
+        if (outcome.Decisions.Length > 0)
+        {
+            _book.Merge(outcome.Decisions, _time.GetUtcNow());
+            await Task.WhenAll(_followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)));
+        }
+
+        return outcome;
+    }
+
+    private async Task TellAsync(SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionDecision> decisions)
+    {
+        try
+        {
+            await follower.LearnAsync(decisions).WaitAsync(LongestTell, _time);
+        }
+        catch (Exception exception)
+        {
+            // Dead silos go this way too; a living one follows anew before long.
+            _followers.Remove(silo);
+            Log.NotTold(logger, context.GrainId.Key.ToString()!, silo, exception.Message);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(171, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
+        public static partial void NotTold(ILogger logger, string group, SiloAddress silo, string reason);
+    }
+}

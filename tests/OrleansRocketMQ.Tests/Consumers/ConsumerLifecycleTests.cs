@@ -1,0 +1,142 @@
+using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Testing;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Consumers;
+
+public sealed class ConsumerLifecycleTests
+{
+    [Fact]
+    public async Task Starting_and_stopping_twice_does_no_harm_and_statistics_count_on()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync();
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        await rocketmq.SendAsync(10);
+        await rocketmq.Recorder.UntilAsync(10);
+
+        await Task.WhenAll(consumer.StartAsync(), consumer.StartAsync());
+        Assert.Equal(ConsumerState.Running, consumer.State);
+        await Task.WhenAll(consumer.StopAsync(), consumer.StopAsync());
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+        Assert.Empty(cluster.StatusOf(rocketmq.MyGroup));
+        await Task.WhenAll(consumer.StartAsync(), consumer.RestartAsync());
+        await rocketmq.SendAsync(10, first: 10);
+        await rocketmq.UntilAllCameAsync(20);
+
+        Assert.Equal(20, rocketmq.Recorder.Count);
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup) is [{ Consumed: 20 }], "20 messages counted");
+    }
+
+    [Fact]
+    public async Task A_listener_is_taken_only_while_the_consumer_is_stopped()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync();
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        await Eventually.TrueAsync(() => consumer.State == ConsumerState.Running, "running");
+
+        var error = Assert.Throws<ConsumerStateException>(() => consumer.Handle((_, _) => Task.CompletedTask));
+        Assert.Equal(RocketMQErrorCode.State, error.Code);
+        await consumer.StopAsync();
+        var bodies = new System.Collections.Concurrent.ConcurrentBag<string>();
+        consumer.Handle((message, _) =>
+        {
+            bodies.Add(TestRocketMQ.Text(message));
+            return Task.FromResult(ConsumeResult.Success);
+        });
+        await consumer.StartAsync();
+        await rocketmq.SendAsync(5);
+
+        await Eventually.TrueAsync(() => bodies.Count == 5, "the new listener gets the messages");
+        Assert.Equal(0, rocketmq.Recorder.Count);
+    }
+
+    [Fact]
+    public async Task A_stop_that_leaves_messages_unfinished_says_so_and_they_come_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var calls = 0;
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, token) =>
+            {
+                if (Interlocked.Increment(ref calls) == 1)
+                {
+                    await Task.Delay(Timeout.Infinite, token);
+                }
+
+                rocketmq.Recorder.Record(messages, context);
+                return ConsumeResult.Success;
+            },
+            setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(100));
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        await rocketmq.SendAsync(1);
+        await Eventually.TrueAsync(() => Volatile.Read(ref calls) == 1, "the listener has the message");
+
+        var error = await Assert.ThrowsAsync<ConsumerShutdownException>(() => consumer.StopAsync());
+
+        Assert.Equal(RocketMQErrorCode.Shutdown, error.Code);
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+        await consumer.StartAsync();
+        await rocketmq.UntilAllCameAsync(1);
+    }
+
+    [Fact]
+    public async Task What_keeping_offsets_takes_is_told()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync();
+        await rocketmq.SendAsync(20);
+        await rocketmq.UntilCommittedAsync(20);
+
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup)[0].Offsets is { Loaded: >= 4, LoadsFailed: 0, PersistsFailed: 0 },
+            () => $"a load of each queue is counted: {cluster.StatusOf(rocketmq.MyGroup)[0].Offsets}");
+    }
+
+    [Fact]
+    public async Task A_consumer_without_a_listener_cannot_start()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress, builder => builder.AddConsumer("g", consumer => consumer.Configure(options => options.AutoStart = false)));
+
+        var error = await Assert.ThrowsAsync<ConsumerStartException>(() => cluster.Consumer("g").StartAsync());
+
+        Assert.Equal(RocketMQErrorCode.Start, error.Code);
+        Assert.Equal(ConsumerState.Stopped, cluster.Consumer("g").State);
+    }
+
+    [Fact]
+    public async Task Before_the_silo_is_active_and_after_its_stop_nothing_starts()
+    {
+        using var built = BuiltSilo.Build(builder => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("t")));
+        var early = built.Services.GetRequiredService<IRocketMQConsumers>().Get("g");
+        await Assert.ThrowsAsync<ConsumerStateException>(() => early.StartAsync());
+        await Assert.ThrowsAsync<ConsumerStateException>(() => early.RestartAsync());
+        await Assert.ThrowsAsync<ConsumerStateException>(() => early.Subscriptions.SubscribeAsync("a"));
+        await early.StopAsync();
+        Assert.True(early.Subscriptions.IsSubscribed("t"));
+
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        var cluster = await rocketmq.ConsumeAsync();
+        var late = cluster.Consumer(rocketmq.MyGroup);
+        await cluster.DisposeAsync();
+        await Assert.ThrowsAsync<ConsumerStateException>(() => late.StartAsync());
+        Assert.Equal(ConsumerState.Stopped, late.State);
+    }
+
+    [Fact]
+    public async Task A_group_that_is_not_configured_is_an_error_that_names_it()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        using var built = BuiltSilo.Build(builder => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("t")));
+        var consumers = built.Services.GetRequiredService<IRocketMQConsumers>();
+
+        Assert.Null(consumers.Find("nobody"));
+        Assert.Equal("g", Assert.Single(consumers.All).Group);
+        Assert.Contains("nobody", Assert.Throws<ConsumerStateException>(() => consumers.Get("nobody")).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,50 @@
+using Orleans.Runtime;
+using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Tests.Orderly;
+
+namespace OrleansRocketMQ.Tests.Offsets;
+
+public sealed class GrainOffsetStoreTests : OffsetStoreContract
+{
+    private readonly KeptStorage _storage = new();
+
+    public override Task InitializeAsync() => Task.CompletedTask;
+
+    public override Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task Each_member_has_a_record_of_its_own_for_each_queue()
+    {
+        var (one, other) = (Create("one"), Create("other"));
+        one.Update(Queue, 1, increaseOnly: true);
+        other.Update(Queue, 2, increaseOnly: true);
+        other.Update(Queue with { QueueId = 0 }, 3, increaseOnly: true);
+        await one.PersistAsync(Queue);
+        await other.PersistAsync(Queue);
+        await other.PersistAsync(Queue with { QueueId = 0 });
+
+        Assert.Equal(3, _storage.Count);
+        Assert.Equal(1, await Create("one").ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+        Assert.Equal(2, await Create("other").ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task After_somebody_else_has_written_the_next_attempt_succeeds()
+    {
+        var (first, second) = (Create(), Create());
+        first.Update(Queue, 10, increaseOnly: true);
+        await first.PersistAsync(Queue);
+        second.Update(Queue, 20, increaseOnly: true);
+
+        await Assert.ThrowsAsync<OffsetException>(() => second.PersistAsync(Queue));
+        await second.PersistAsync(Queue);
+
+        Assert.Equal(20, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
+    private protected override IOffsetStore Create() => Create("silo-1");
+
+    private protected override void SetFailing(bool fails) => _storage.Fails = fails;
+
+    private GrainOffsetStore Create(string instance) => new(_storage, "billing", instance, GrainType.Create("queue"));
+}

@@ -1,0 +1,173 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Orderly;
+
+/// <summary>How often a message has failed is known after a restart and on another silo.</summary>
+public sealed class FailureCountTests
+{
+    private static readonly GrainId Queue = GrainId.Create("queue", "g/t/0/b");
+
+    private readonly OrderlyRecorder _recorder = new();
+    private readonly KeptStorage _storage = new();
+
+    [Fact]
+    public async Task A_restart_goes_on_counting()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(3);
+        await using (await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((_, context) =>
+            {
+                context.SuspendCurrentQueueTime = context.ReconsumeTimes == 1 ? TimeSpan.FromSeconds(30) : null;
+                return ConsumeOrderlyResult.SuspendCurrentQueue;
+            }),
+            storage: _storage))
+        {
+            await _recorder.UntilAsync(2);
+        }
+
+        Assert.Equal([0, 1], _recorder.Deliveries.Select(delivery => delivery.ReconsumeTimes));
+        Assert.Equal(0, rocketmq.Committed());
+
+        await using var again = await rocketmq.ConsumeInOrderAsync(_recorder.Succeed(), storage: _storage);
+        await _recorder.UntilSucceededAsync(3);
+        await rocketmq.UntilCommittedAsync(3);
+
+        Assert.Equal([0, 1, 2, 0, 0], _recorder.Deliveries.Select(delivery => delivery.ReconsumeTimes));
+        await Eventually.TrueAsync(() => _storage.Count == 0, "nothing is kept of messages that are done");
+    }
+
+    [Fact]
+    public async Task Counts_go_with_a_queue_to_another_silo_and_lead_to_the_dead_letters_there()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await rocketmq.SendAsync(4);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((_, _) => ConsumeOrderlyResult.SuspendCurrentQueue),
+            options => (options.MaxReconsumeTimes, options.SuspendCurrentQueueTime) = (30, TimeSpan.FromMilliseconds(100)),
+            storage: _storage);
+        await _recorder.UntilAsync(8);
+
+        await cluster.Silos.StartAdditionalSiloAsync();
+        await rocketmq.UntilCommittedAsync(4);
+
+        Assert.All(cluster.StatusOf(rocketmq.MyGroup), status => Assert.Equal(2, status.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic)));
+        Assert.All(
+            _recorder.Deliveries.GroupBy(delivery => delivery.Queue),
+            queue => Assert.Equal(Enumerable.Range(0, 31), queue.Select(delivery => delivery.ReconsumeTimes).Distinct()));
+        Assert.Equal(4, rocketmq.Broker.Messages(SystemTopics.DeadLetter(rocketmq.MyGroup)).Count);
+    }
+
+    [Fact]
+    public async Task Storage_is_written_for_failures_only()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(200);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((messages, context) => messages[0].QueueOffset == 200 && context.ReconsumeTimes < 2 ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success),
+            storage: _storage);
+
+        await rocketmq.UntilCommittedAsync(200);
+        Assert.Equal(0, _storage.Writes);
+        await rocketmq.SendAsync(100, first: 200);
+        await rocketmq.UntilCommittedAsync(300);
+
+        // Two failures, and the end of them.
+        Assert.Equal(3, _storage.Writes);
+        Assert.Equal(0, _storage.Count);
+    }
+
+    [Fact]
+    public async Task A_storage_that_is_away_stops_nothing_and_gets_what_it_has_missed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(2);
+        _storage.Fails = true;
+        var block = true;
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            _recorder.Then((_, _) => Volatile.Read(ref block) ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success), storage: _storage);
+
+        await _recorder.UntilAsync(4);
+        Assert.Equal([0, 1, 2, 3], _recorder.Deliveries.Take(4).Select(delivery => delivery.ReconsumeTimes));
+        _storage.Fails = false;
+        await Eventually.TrueAsync(() => _storage.Count == 1, "the counts are written");
+        Volatile.Write(ref block, false);
+        await rocketmq.UntilCommittedAsync(2);
+
+        await Eventually.TrueAsync(() => _storage.Count == 0, "nothing is kept of messages that are done");
+    }
+
+    [Fact]
+    public async Task Without_storage_counts_are_kept_in_memory()
+    {
+        var counts = new FailureCounts(storage: null, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await counts.BeginAsync(0);
+        var message = TestMessages.At(5, reconsumeTimes: 2);
+
+        counts.Count(message);
+        counts.Count(message);
+        await counts.SaveAsync();
+
+        Assert.Equal(4, counts.Of(message));
+        Assert.Equal(0, counts.Of(TestMessages.At(6)));
+        counts.Forget([message]);
+        Assert.False(counts.Any);
+        Assert.Equal(2, counts.Of(message));
+    }
+
+    [Fact]
+    public async Task Counts_of_another_message_at_the_same_offset_or_of_one_that_is_done_do_not_count()
+    {
+        var before = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await before.BeginAsync(0);
+        before.Count(TestMessages.At(3));
+        before.Count(TestMessages.At(7));
+        await before.SaveAsync();
+
+        var after = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await after.BeginAsync(5);
+
+        Assert.Equal([7L], after.Snapshot.Select(failing => failing.Offset));
+        Assert.Equal(1, after.Of(TestMessages.At(7)));
+        var other = new MessageFailures(7, "another id", 9);
+        Assert.NotEqual(other.MessageId, after.Snapshot[0].MessageId);
+        Assert.Equal(0, after.Of(Another(7)));
+    }
+
+    [Fact]
+    public async Task Whoever_wrote_in_between_is_not_overwritten()
+    {
+        var first = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var second = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await first.BeginAsync(0);
+        await second.BeginAsync(0);
+        first.Count(TestMessages.At(1));
+        await first.SaveAsync();
+
+        second.Count(TestMessages.At(2));
+        await second.SaveAsync();
+        second.Count(TestMessages.At(2));
+        await second.SaveAsync();
+
+        var after = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await after.BeginAsync(0);
+        Assert.Equal([(1, 1), (2, 2)], after.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
+    }
+
+    private static MessageExt Another(long offset) => Assert.Single(MessageDecoder.DecodeAll(
+        new StoredMessage
+        {
+            Topic = "T",
+            QueueOffset = offset,
+            CommitLogOffset = 4711,
+            BornHost = new(System.Net.IPAddress.Loopback, 1),
+            StoreHost = new(System.Net.IPAddress.Loopback, 10911),
+        }.Encode(),
+        "broker-a"));
+}
