@@ -54,6 +54,41 @@ public sealed class PlannedChangeTests(ITestOutputHelper output)
         AssertPerfect(await loaded.EndAsync("rolling restart of 3"));
     }
 
+    [Fact]
+    public async Task Queues_consumed_in_order_keep_it_while_silos_join_and_stop()
+    {
+        await using var loaded = await LoadedCluster.StartAsync<OrderlyLoggingListener>(output, silos: 2);
+
+        await JoinAndStopAsync(loaded);
+
+        var outcome = await loaded.EndAsync("orderly, a silo joined and another stopped");
+        AssertPerfect(outcome);
+        Assert.Equal(0, outcome.QueueDisorder);
+    }
+
+    [Fact]
+    public async Task Keys_consumed_in_order_keep_it_while_silos_join_and_stop()
+    {
+        await using var loaded = await LoadedCluster.StartAsync<KeyedLoggingListener>(output, silos: 2);
+
+        await JoinAndStopAsync(loaded);
+
+        var outcome = await loaded.EndAsync("key-ordered, a silo joined and another stopped");
+        AssertPerfect(outcome);
+        Assert.Equal(0, outcome.KeyDisorder);
+    }
+
+    private static async Task JoinAndStopAsync(LoadedCluster loaded)
+    {
+        var first = loaded.Silos.Silos[0];
+        await loaded.Silos.StartAdditionalSiloAsync();
+        await loaded.UntilBalancedAsync(3, Queues);
+        await loaded.UntilFlowsAsync();
+        await loaded.Silos.StopSiloAsync(first);
+        await loaded.UntilBalancedAsync(2, Queues);
+        await loaded.UntilFlowsAsync();
+    }
+
     private static void AssertPerfect(Outcome outcome)
     {
         Assert.Equal(0, outcome.Lost);
