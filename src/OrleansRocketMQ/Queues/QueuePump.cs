@@ -341,7 +341,12 @@ internal sealed partial class QueuePump
             _consumer.Dispatcher.Signal(this);
         }
 
-        Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+        if (result.Status == PullStatus.Found)
+        {
+            // As in Java: how long a pull waited for nothing says nothing.
+            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+        }
+
         _pulled.Clear();
     }
 
