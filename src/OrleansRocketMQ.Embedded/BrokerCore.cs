@@ -75,7 +75,7 @@ internal sealed partial class BrokerCore : IDisposable
         new SendProcessor(_intake, _halfMessages, Topics, _groups, Locks, options).AddTo(table);
         new SendBackProcessor(_intake, Topics, _groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
-        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, name).AddTo(table);
+        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, name, options.PushOffsetResets).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
         new RelayProcessor(Consumers, Store, name).AddTo(table);
 

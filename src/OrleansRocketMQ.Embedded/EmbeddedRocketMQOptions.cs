@@ -67,6 +67,12 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>A queue lock that is not renewed for this long is anybody's. Default 60 s (<c>rocketmq.broker.rebalance.lockMaxLiveTime</c>).</summary>
     public TimeSpan LockExpiry { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// Whether a reset of offsets is sent to the members of the group, as brokers before 5.2 do, instead of being told to
+    /// the next pull of each queue. Default false (<c>useServerSideResetOffset</c> is true).
+    /// </summary>
+    public bool PushOffsetResets { get; init; }
+
     /// <summary>A half message older than this is asked back for (<c>transactionTimeOut</c>). Default 6 s.</summary>
     public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(6);
 

@@ -17,7 +17,8 @@ internal sealed class GroupProcessor(
     OffsetTable offsets,
     TopicTable topics,
     MessageStore store,
-    string brokerName)
+    string brokerName,
+    bool pushResets)
 {
     private const long AllQueues = -1;
 
@@ -28,7 +29,7 @@ internal sealed class GroupProcessor(
         table.Add(RequestCodes.GetAllSubscriptionGroupConfig, (_, request) => GetAll(request));
         table.Add(RequestCodes.GetConsumerConnectionList, (_, request) => GetConnections(request));
         table.Add(RequestCodes.GetConsumeStats, (_, request) => GetStats(request));
-        table.Add(RequestCodes.InvokeBrokerToResetOffset, (_, request) => ResetOffsets(request));
+        table.Add(RequestCodes.InvokeBrokerToResetOffset, (_, request) => ResetOffsetsAsync(request));
     }
 
     private RemotingCommand Set(RemotingCommand request)
@@ -129,8 +130,9 @@ internal sealed class GroupProcessor(
         return $"{QueueJson(queue)}:{{\"brokerOffset\":{store.MaxOffset(queue)},\"consumerOffset\":{consumed},\"lastTimestamp\":{lastTime},\"pullOffset\":{consumed}}}";
     }
 
-    // What RocketMQ does since 5.2: the offsets are changed here, and the next pull of each queue is told to move.
-    private RemotingCommand ResetOffsets(RemotingCommand request)
+    // What RocketMQ does since 5.2: the offsets are changed here, and the next pull of each queue is told to move. Before,
+    // members were told, and they changed the offsets.
+    private async ValueTask<RemotingCommand?> ResetOffsetsAsync(RemotingCommand request)
     {
         var group = request.GetRequired("group");
         var topicName = request.GetRequired("topic");
@@ -158,11 +160,32 @@ internal sealed class GroupProcessor(
             var target = offset >= 0 && queueId != AllQueues
                 ? offset
                 : timestamp < 0 ? store.MaxOffset(queue) : store.FindByTime(queue, timestamp, upper: false);
-            offsets.Reset(new(group, topicName, queue.QueueId), target);
+            if (!pushResets)
+            {
+                offsets.Reset(new(group, topicName, queue.QueueId), target);
+            }
+
             entries.Add($"{QueueJson(queue)}:{target}");
         }
 
-        return WithJson(request, $"{{\"offsetTable\":{{{string.Join(',', entries)}}}}}");
+        var answer = WithJson(request, $"{{\"offsetTable\":{{{string.Join(',', entries)}}}}}");
+        if (pushResets)
+        {
+            if (consumers.View(group) is not { Members.Count: > 0 } view)
+            {
+                return RemotingCommand.Response(
+                    request, ResponseCodes.ConsumerNotOnline, $"Consumer not online, so can not reset offset, Group: {group} Topic: {topicName} Timestamp: {timestamp}");
+            }
+
+            foreach (var member in view.Members)
+            {
+                var push = RemotingCommand.Request(RequestCodes.ResetConsumerClientOffset, answer.Body, oneWay: true)
+                    .Set("topic", topicName).Set("group", group).Set("timestamp", timestamp);
+                await member.Peer.Connection.SendAsync(push).ConfigureAwait(false);
+            }
+        }
+
+        return answer;
     }
 
     private string QueueJson(TopicQueue queue)

@@ -25,6 +25,7 @@ internal sealed class Heartbeats(
     RouteTable routes,
     BrokerClient brokers,
     TimeSpan interval,
+    bool useV2,
     TimeProvider time,
     ILogger logger)
 {
@@ -42,6 +43,7 @@ internal sealed class Heartbeats(
     {
         foreach (var receiver in _receivers.Values)
         {
+            receiver.InFull = true;
             receiver.BeatNow = true;
         }
 
@@ -57,6 +59,7 @@ internal sealed class Heartbeats(
         // Before the first answer the first heartbeat is still to come, perhaps on this very connection.
         if (_receivers.TryGetValue(address, out var receiver) && receiver.Version > 0)
         {
+            receiver.InFull = true;
             receiver.BeatNow = true;
             _wakeup.Set();
         }
@@ -66,7 +69,9 @@ internal sealed class Heartbeats(
     /// <returns>The brokers that answered.</returns>
     public async Task<IReadOnlyList<BrokerAddress>> BeatAllAsync(CancellationToken cancellationToken)
     {
+        // Whoever asks for one now may have been told that the broker knows no subscription.
         var targets = Targets();
+        targets.ForEach(target => ReceiverOf(target.Address).InFull = true);
         var answered = await Task.WhenAll(targets.Select(target => BeatAsync(target, cancellationToken))).ConfigureAwait(false);
         return [.. targets.Where((_, index) => answered[index])];
     }
@@ -166,7 +171,7 @@ internal sealed class Heartbeats(
         {
             // From here on a change asks for another one; what this one tells is looked up after that.
             receiver.BeatNow = false;
-            var result = await brokers.HeartbeatAsync(target.Address, source.Describe(), cancellationToken).ConfigureAwait(false);
+            var result = await SendAsync(target, receiver, cancellationToken).ConfigureAwait(false);
             receiver.Failures = 0;
             receiver.Version = result.BrokerVersion;
             receiver.NextAt = After(interval);
@@ -176,6 +181,7 @@ internal sealed class Heartbeats(
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             receiver.Failures++;
+            receiver.InFull = true;
             // A broker that accepts connections and closes them again must not get one heartbeat right after the other.
             receiver.BeatNow = false;
             receiver.NextAt = After(Backoff.Next(receiver.Failures, FirstRetry, interval));
@@ -188,6 +194,31 @@ internal sealed class Heartbeats(
         }
     }
 
+    /// <summary>
+    /// In version 2 a heartbeat leaves the subscriptions out where nothing has changed since the broker got all of it. Only
+    /// one that is sent because its time has come may do so: where something happened, the broker may have forgotten.
+    /// </summary>
+    private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, CancellationToken cancellationToken)
+    {
+        var heartbeat = source.Describe();
+        if (!useV2)
+        {
+            return await brokers.HeartbeatAsync(target.Address, heartbeat, cancellationToken).ConfigureAwait(false);
+        }
+
+        heartbeat = heartbeat with { HeartbeatFingerprint = heartbeat.ComputeFingerprint() };
+        if (!receiver.TakeInFull() && receiver.Known == heartbeat.HeartbeatFingerprint)
+        {
+            var shortResult = await brokers.HeartbeatAsync(target.Address, heartbeat.WithoutSubscriptions(), cancellationToken).ConfigureAwait(false);
+            receiver.Known = shortResult.SubscriptionChanged ? null : receiver.Known;
+            return shortResult;
+        }
+
+        var result = await brokers.HeartbeatAsync(target.Address, heartbeat, cancellationToken).ConfigureAwait(false);
+        receiver.Known = result is { SupportsHeartbeatV2: true, SubscriptionChanged: false } ? heartbeat.HeartbeatFingerprint : null;
+        return result;
+    }
+
     private long After(TimeSpan span) => time.GetTimestamp() + (long)(span.TotalSeconds * time.TimestampFrequency);
 
     private sealed class Receiver
@@ -195,6 +226,7 @@ internal sealed class Heartbeats(
         private volatile bool _beatNow = true;
         private volatile bool _underWay;
         private volatile int _version;
+        private int _inFull = 1;
 
         public SemaphoreSlim Turn { get; } = new(1, 1);
 
@@ -216,8 +248,19 @@ internal sealed class Heartbeats(
             set => _version = value;
         }
 
+        /// <summary>Whether the next heartbeat must bring the subscriptions, whatever the broker knew.</summary>
+        public bool InFull
+        {
+            set => Volatile.Write(ref _inFull, value ? 1 : 0);
+        }
+
+        /// <summary>The fingerprint of what the broker has been told in full; null when that is not certain.</summary>
+        public int? Known { get; set; }
+
         public long NextAt { get; set; }
 
         public int Failures { get; set; }
+
+        public bool TakeInFull() => Interlocked.Exchange(ref _inFull, 0) != 0;
     }
 }

@@ -42,7 +42,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         Brokers = new BrokerClient(Remoting, options.PullTimeout, options.VipChannel);
         Routes = new RouteTable(NameServer, loggerFactory.CreateLogger<RouteTable>());
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
-        _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, time, _logger);
+        _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
 
         TransactionChecks = new TransactionChecks(Brokers, options.DecoderOptions, _logger);
 

@@ -26,6 +26,12 @@ public sealed record RocketMQClientOptions
     /// <summary>How often every broker gets a heartbeat; brokers forget a client after 120 s. Default 30 s (<c>heartbeatBrokerInterval</c>).</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Whether heartbeats leave the subscriptions out where the broker knows them and nothing changed. Default false
+    /// (<c>useHeartbeatV2</c>). Brokers before 5.1 get whole ones anyway.
+    /// </summary>
+    public bool UseHeartbeatV2 { get; init; }
+
     /// <summary>How long a pull waits for its answer; must be longer than brokers may hold it. Default 30 s (<c>consumerPullTimeoutMillis</c>).</summary>
     public TimeSpan PullTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

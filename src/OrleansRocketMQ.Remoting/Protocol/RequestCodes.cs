@@ -40,6 +40,7 @@ public static class RequestCodes
     public const int ResetConsumerClientOffset = 220;
     public const int GetConsumerStatusFromClient = 221;
     public const int InvokeBrokerToResetOffset = 222;
+    public const int InvokeBrokerToGetConsumerStatus = 223;
     public const int GetConsumerRunningInfo = 307;
     public const int ConsumeMessageDirectly = 309;
     public const int SendMessageV2 = 310;

@@ -17,6 +17,9 @@ public static class SystemTopics
     /// <summary>Where delayed messages wait.</summary>
     public const string Schedule = "SCHEDULE_TOPIC_XXXX";
 
+    /// <summary>Where the message trace goes.</summary>
+    public const string Trace = "RMQ_SYS_TRACE_TOPIC";
+
     /// <summary>The longest topic a producer may name, in bytes.</summary>
     public const int MaxTopicLength = 127;
 

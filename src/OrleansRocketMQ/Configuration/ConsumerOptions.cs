@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Configuration;
 
@@ -140,6 +141,12 @@ public sealed class ConsumerOptions
 
     /// <summary>How often progress is told to the brokers. Default 5 s.</summary>
     public TimeSpan PersistInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whether RocketMQ's message trace tells who got which message and how the listener ended. Default false (<c>enableTrace</c>).</summary>
+    public bool MessageTrace { get; set; }
+
+    /// <summary>Where that goes. Default <c>RMQ_SYS_TRACE_TOPIC</c> (<c>customizedTraceTopic</c>).</summary>
+    public string MessageTraceTopic { get; set; } = SystemTopics.Trace;
 
     /// <summary>Whether the group is of unit mode: one of the sites of a service that spans several. Default false (<c>unitMode</c>).</summary>
     public bool UnitMode { get; set; }

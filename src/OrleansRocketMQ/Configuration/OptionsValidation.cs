@@ -64,16 +64,10 @@ internal static class OptionsValidation
             throw new RocketMQConfigurationException($"{section}:Subscriptions", "(empty)", "at least one topic");
         }
 
+        CheckTopic(options.MessageTraceTopic, $"{section}:{nameof(options.MessageTraceTopic)}");
         foreach (var topic in options.Subscriptions.Keys)
         {
-            try
-            {
-                SystemTopics.CheckTopic(topic);
-            }
-            catch (RocketMQValidationException exception)
-            {
-                throw new RocketMQConfigurationException($"{section}:Subscriptions:Topic", exception.Value, exception.Expected);
-            }
+            CheckTopic(topic, $"{section}:Subscriptions:Topic");
         }
 
         Defined(options.ConsumeFromWhere, section);
@@ -120,6 +114,18 @@ internal static class OptionsValidation
         {
             // What the listener has not committed could come again before what was parked of the same key.
             throw new RocketMQConfigurationException($"{section}:{nameof(options.PoisonHandling)}", options.PoisonHandling, $"{PoisonHandling.Block}, as {nameof(options.AutoCommit)} is off");
+        }
+    }
+
+    private static void CheckTopic(string topic, string field)
+    {
+        try
+        {
+            SystemTopics.CheckTopic(topic);
+        }
+        catch (RocketMQValidationException exception)
+        {
+            throw new RocketMQConfigurationException(field, exception.Value, exception.Expected);
         }
     }
 

@@ -15,6 +15,9 @@ public sealed class RocketMQOptions
     /// <summary>How often every broker is told that this silo lives; a broker forgets it after 120 s. Default 30 s.</summary>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether heartbeats leave out subscriptions that brokers know already. Default false (<c>useHeartbeatV2</c>).</summary>
+    public bool UseHeartbeatV2 { get; set; }
+
     /// <summary>How long a request to a name server or broker may take, pulls excepted. Default 3 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(3);
 

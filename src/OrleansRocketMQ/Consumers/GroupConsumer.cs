@@ -11,6 +11,7 @@ using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Consumers;
 
@@ -53,12 +54,15 @@ internal sealed partial class GroupConsumer
         Offsets = offsets;
         StartOffset = new StartOffset(offsets, client.Brokers, options, time);
         _time = time;
+        StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
         _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
     }
 
     public string Group => Options.Group;
+
+    public DateTimeOffset StartedAt { get; }
 
     public ConsumerOptions Options { get; }
 
@@ -90,6 +94,9 @@ internal sealed partial class GroupConsumer
 
     public StartOffset StartOffset { get; }
 
+    /// <summary>Tells the trace topic what is consumed; null when that is not wanted.</summary>
+    public MessageTrace? Trace { get; init; }
+
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
     public AllocationView View { get; set; } = AllocationView.Empty;
 
@@ -117,6 +124,7 @@ internal sealed partial class GroupConsumer
     public void Start()
     {
         Dispatcher.Start();
+        Trace?.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
         _persisting.Start();
     }
@@ -268,6 +276,7 @@ internal sealed partial class GroupConsumer
 
         await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
+        await (Trace?.StopAsync(budget) ?? Task.CompletedTask).ConfigureAwait(false);
         await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await _persisting.StopAsync().ConfigureAwait(false);
         Flow.Dispose();
@@ -290,7 +299,8 @@ internal sealed partial class GroupConsumer
     private void TellTopics() => Client.ConsumerChanged(
         Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
 
-    private ConsumerData Describe() => new()
+    /// <summary>What heartbeats tell of the group.</summary>
+    public ConsumerData Describe() => new()
     {
         GroupName = Group,
         MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,

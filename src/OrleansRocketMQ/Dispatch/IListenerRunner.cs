@@ -48,6 +48,10 @@ internal sealed record ListenerRun(
     /// <summary>Lets the dispatcher take back what has not begun; does not travel, so only a listener on the same silo has it.</summary>
     [field: NonSerialized]
     public RunShare? Share { get; init; }
+
+    /// <summary>Whether an administrator wants it, not the queue.</summary>
+    [Id(22)]
+    public bool IsDirect { get; init; }
 }
 
 /// <summary>What became of a run.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -14,7 +15,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     {
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        if (consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
         {
             cancellationToken = pump.ListenerToken;
         }
@@ -116,6 +117,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     private async ValueTask<ListenerRunResult> ConsumeAsync(ListenerRun run, RunProgress progress)
     {
         var context = new ConsumeContext(run.Group, run.Queue);
+        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         TimeSpan elapsed;
         do
@@ -129,6 +131,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
+            var traced = trace?.Begin(batch);
             try
             {
                 result = await CallAsync(new MessageBatch(batch), context, progress.Token);
@@ -137,6 +140,17 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
                 error = exception.Message;
+            }
+
+            if (traced is not null)
+            {
+                trace!.End(traced, result == ConsumeResult.Success, (error, progress.IsGivenUp, result) switch
+                {
+                    (not null, _, _) => TraceOutcome.Exception,
+                    (_, true, _) => TraceOutcome.TimeOut,
+                    (_, _, ConsumeResult.Success) => TraceOutcome.Success,
+                    _ => TraceOutcome.Failed,
+                });
             }
 
             if (progress.IsGivenUp)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Metadata;
 using Orleans.Runtime;
+using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -19,6 +20,7 @@ using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Subscriptions;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -37,6 +39,7 @@ internal sealed class RocketMQSilo(
     ILocalSiloDetails silo,
     IOptions<RocketMQOptions> options,
     AllocateStrategies strategies,
+    AdminRequests admin,
     IEnumerable<IMessageDecompressor> decompressors,
     IServiceProvider services,
     GrainTypeResolver grainTypes,
@@ -102,6 +105,7 @@ internal sealed class RocketMQSilo(
                     VipChannel = options.Value.VipChannel,
                     PollNameServerInterval = options.Value.PollNameServerInterval,
                     HeartbeatInterval = options.Value.HeartbeatInterval,
+                    UseHeartbeatV2 = options.Value.UseHeartbeatV2,
                     DecoderOptions = new MessageDecoderOptions
                     {
                         Decompressors = new MessageDecompressors(decompressors),
@@ -110,6 +114,7 @@ internal sealed class RocketMQSilo(
                 },
                 loggers,
                 time);
+            admin.AnswerOn(client);
             client.Start();
         }
 
@@ -139,8 +144,16 @@ internal sealed class RocketMQSilo(
             consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
         {
             Instance = broadcasts ? silo.Name : null,
+            Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };
     }
+
+    private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
+        consumerOptions.Group,
+        consumerOptions.MessageTraceTopic,
+        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME" }, loggers),
+        time,
+        loggers.CreateLogger<MessageTrace>());
 
     private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
         ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, grainTypes.GetGrainType(typeof(MessageQueueGrain)))

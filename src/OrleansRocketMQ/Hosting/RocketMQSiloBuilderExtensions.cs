@@ -5,6 +5,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
 using OrleansRocketMQ;
+using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -44,6 +45,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQConsumers>();
             services.AddSingleton<IRocketMQConsumers>(provider => provider.GetRequiredService<RocketMQConsumers>());
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
+            services.AddSingleton<DirectConsumption>();
+            services.AddSingleton<AdminRequests>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();

@@ -246,6 +246,34 @@ internal sealed class ProcessQueue
         _holdings?.Remove(messages.Length, bytes);
     }
 
+    /// <summary>Forgets the messages that were never handed out; the window ends before them, as if they had not been pulled.</summary>
+    public void DropWaiting()
+    {
+        var bytes = 0L;
+        int dropped;
+        lock (_gate)
+        {
+            if (_next == _tail)
+            {
+                return;
+            }
+
+            _pulledTo = At(_next)!.QueueOffset;
+            _lastOffset = _pulledTo - 1;
+            for (var place = _next; place < _tail; place++)
+            {
+                bytes += At(place)!.Body.Length;
+                _ring[place & (_ring.Length - 1)] = null;
+            }
+
+            dropped = (int)(_tail - _next);
+            _tail = _next;
+        }
+
+        Interlocked.Add(ref _bytes, -bytes);
+        _holdings?.Remove(dropped, bytes);
+    }
+
     /// <summary>What is done and what is not, for the window that takes the queue over.</summary>
     public QueueProgress Snapshot()
     {

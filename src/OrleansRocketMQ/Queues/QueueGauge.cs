@@ -56,17 +56,27 @@ internal sealed class QueueGauge
         }
     }
 
-    /// <summary>Waits until the next pull fits. The queue counts as having pulled then.</summary>
-    public async ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits until the next pull fits; the queue counts as having pulled then. Or until something else is wanted of it,
+    /// which <see cref="OnProgress"/> must follow.
+    /// </summary>
+    /// <returns>Whether the pull fits.</returns>
+    public async ValueTask<bool> WaitForRoomAsync(Func<bool> somethingElse, CancellationToken cancellationToken)
     {
         try
         {
             if (!MayPull())
             {
-                await WaitAsync(MayPull, cancellationToken).ConfigureAwait(false);
+                var mayPull = false;
+                await WaitAsync(() => somethingElse() || (mayPull = MayPull()), cancellationToken).ConfigureAwait(false);
+                if (!mayPull)
+                {
+                    return false;
+                }
             }
 
             LeaveLines(pulls: true);
+            return true;
         }
         finally
         {

@@ -62,6 +62,7 @@ internal sealed partial class QueuePump
         _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
+        _isResetWanted = () => IsResetWanted;
         Statistics = consumer.Statistics.Open(queue);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
@@ -192,10 +193,16 @@ internal sealed partial class QueuePump
 
                 while (Runs.Gate.IsPaused)
                 {
+                    await ResetIfWantedAsync().ConfigureAwait(false);
                     await WaitPausedAsync().ConfigureAwait(false);
                 }
 
-                await _gauge.WaitForRoomAsync(_tenure.Pulling).ConfigureAwait(false);
+                await ResetIfWantedAsync().ConfigureAwait(false);
+                if (!await _gauge.WaitForRoomAsync(_isResetWanted, _tenure.Pulling).ConfigureAwait(false))
+                {
+                    continue;
+                }
+
                 await PullOnceAsync().ConfigureAwait(false);
                 _recovery.Succeeded();
                 if (Options.PullInterval > TimeSpan.Zero)
@@ -311,6 +318,7 @@ internal sealed partial class QueuePump
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
+        var asked = _time.GetTimestamp();
         if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
             return;
@@ -334,15 +342,21 @@ internal sealed partial class QueuePump
             _consumer.Dispatcher.Signal(this);
         }
 
+        if (result.Status == PullStatus.Found)
+        {
+            // As in Java: how long a pull waited for nothing says nothing.
+            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+        }
+
         _pulled.Clear();
     }
 
-    /// <summary>Pulls; null when the subscription has changed meanwhile.</summary>
+    /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>
     private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
     {
         using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
         Volatile.Write(ref _pull, pull);
-        if (!ReferenceEquals(PresentSubscription(), subscription))
+        if (!ReferenceEquals(PresentSubscription(), subscription) || IsResetWanted)
         {
             return null;
         }

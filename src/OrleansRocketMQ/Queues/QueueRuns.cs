@@ -108,6 +108,15 @@ internal sealed class QueueRuns
         }
     }
 
+    /// <summary>Forgets the messages that were never handed out; they count as not pulled.</summary>
+    public void DropWaiting()
+    {
+        lock (_gate)
+        {
+            _window.DropWaiting();
+        }
+    }
+
     /// <summary>Nothing is handed out from now on.</summary>
     public void Close()
     {

@@ -16,6 +16,9 @@ internal sealed class QueueStatistics(TimeProvider time)
     private long _latencyMax;
     private long _listenerTicks;
 
+    /// <summary>What happened of late, for RocketMQ's admin tools.</summary>
+    public QueueActivity Recent { get; } = new(time);
+
     /// <summary>Counts messages a listener was done with, be it successfully or not.</summary>
     /// <param name="messages">The messages.</param>
     /// <param name="failures">How many of them failed.</param>
@@ -28,6 +31,7 @@ internal sealed class QueueStatistics(TimeProvider time)
         }
 
         var succeeded = messages.Length - failures;
+        Recent.Consumed(succeeded, failures, listenerTime);
         Interlocked.Add(ref _consumed, succeeded);
         if (failures > 0)
         {

@@ -42,6 +42,7 @@ public sealed class OptionsValidationTests
         { "ConsumeMaxSpan", options => options.ConsumeMaxSpan = 0 },
         { "MaxReconsumeTimes", options => options.MaxReconsumeTimes = -2 },
         { "PersistInterval", options => options.PersistInterval = TimeSpan.Zero },
+        { "MessageTraceTopic", options => options.MessageTraceTopic = "a b" },
         { "KeyRetryBackoff", options => options.KeyRetryBackoff = TimeSpan.Zero },
         { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromMilliseconds(999) },
         { "MaxKeyRetryBackoff", options => options.MaxKeyRetryBackoff = TimeSpan.FromHours(2) },

@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace OrleansRocketMQ.Protocol;
@@ -20,6 +24,46 @@ public sealed record HeartbeatData
 
     /// <summary>Heartbeat version 2: the subscriptions are those of the last full heartbeat.</summary>
     public bool WithoutSub { get; init; }
+
+    /// <summary>
+    /// The fingerprint of version 2: Java's hash code of the JSON without what differs between clients or from one
+    /// heartbeat to the next. Mirrors <c>computeHeartbeatFingerprint</c>. Sets are sorted here, so that all members
+    /// of a group come to the same; brokers only compare it.
+    /// </summary>
+    public int ComputeFingerprint()
+    {
+        var plain = this with
+        {
+            ClientId = string.Empty,
+            HeartbeatFingerprint = 0,
+            WithoutSub = false,
+            ProducerDataSet = [.. ProducerDataSet.OrderBy(producer => producer.GroupName, StringComparer.Ordinal)],
+            ConsumerDataSet = [.. ConsumerDataSet.OrderBy(consumer => consumer.GroupName, StringComparer.Ordinal).Select(consumer => consumer with
+            {
+                SubscriptionDataSet =
+                [
+                    .. consumer.SubscriptionDataSet.OrderBy(subscription => subscription.Topic, StringComparer.Ordinal)
+                        .Select(subscription => subscription with { SubVersion = 0 }),
+                ],
+            })],
+        };
+        // Java leaves characters alone that .NET would escape.
+        var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        var output = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(output, options))
+        {
+            JsonSerializer.Serialize(json, plain, ProtocolJson.Default.HeartbeatData);
+        }
+
+        return JavaString.HashCode(Encoding.UTF8.GetString(output.WrittenSpan));
+    }
+
+    /// <summary>The same without subscriptions, for a broker that knows them.</summary>
+    public HeartbeatData WithoutSubscriptions() => this with
+    {
+        WithoutSub = true,
+        ConsumerDataSet = [.. ConsumerDataSet.Select(consumer => consumer with { SubscriptionDataSet = [] })],
+    };
 }
 
 /// <summary>A producer group in a heartbeat.</summary>

@@ -48,7 +48,12 @@ internal sealed record OrderlyRun(
     [property: Id(5)] ArraySegment<MessageExt> Messages,
     [property: Id(6)] bool AutoCommit,
     [property: Id(7)] bool MayDecideCommit,
-    [property: Id(8)] int[]? ReconsumeTimes);
+    [property: Id(8)] int[]? ReconsumeTimes)
+{
+    /// <summary>Whether an administrator wants it, not the queue.</summary>
+    [Id(20)]
+    public bool IsDirect { get; init; }
+}
 
 /// <summary>What became of a run.</summary>
 /// <param name="Succeeded">How many messages, from the first on, succeeded.</param>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -12,7 +13,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
-        if (consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
         {
             var tenure = pump.Tenure;
             if (tenure.Number != run.Tenure || !tenure.IsValid)
@@ -43,6 +44,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
     {
         var listener = (IOrderlyListener)grain.GrainInstance!;
         var context = new ConsumeOrderlyContext(run.Group, run.Queue);
+        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var succeeded = 0;
         var committed = 0;
@@ -56,6 +58,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             batches++;
             ConsumeOrderlyResult? result = null;
             string? error = null;
+            var traced = trace?.Begin(batch);
             try
             {
                 result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
@@ -64,6 +67,12 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
                 error = exception.Message;
+            }
+
+            if (traced is not null)
+            {
+                var succeeds = result is ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit;
+                trace!.End(traced, succeeds, error is not null ? TraceOutcome.Exception : succeeds ? TraceOutcome.Success : TraceOutcome.Failed);
             }
 
             elapsed = Stopwatch.GetElapsedTime(start);
