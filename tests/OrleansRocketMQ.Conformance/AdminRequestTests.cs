@@ -55,7 +55,8 @@ public sealed class AdminRequestTests(RocketMQCluster rocketmq)
     {
         var topic = await rocketmq.CreateTopicAsync(queues: 1);
         await rocketmq.SendAsync(topic, [body]);
-        var message = Assert.Single(await rocketmq.ReadAllAsync(topic));
+        var message = (await Eventually.GetAsync(
+            async () => await rocketmq.ReadAllAsync(topic) is { Count: 1 } all ? all : null, "the message can be read"))[0];
         var calls = 0;
         await using var cluster = await TestCluster.ConsumeAsync(
             rocketmq.NameServer,

@@ -134,8 +134,14 @@ internal sealed partial class ConcurrentDispatcher(
             {
                 return await call.WaitAsync(patience, time, queue.ListenerToken).ConfigureAwait(false);
             }
-            catch (TimeoutException) when (!call.IsCompleted)
+            catch (TimeoutException)
             {
+                if (call.IsCompleted)
+                {
+                    // It ended in the very moment in which patience did.
+                    return await call.ConfigureAwait(false);
+                }
+
                 if (!share.TryReclaim())
                 {
                     continue;

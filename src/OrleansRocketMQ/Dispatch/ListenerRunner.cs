@@ -44,18 +44,18 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             {
                 // One clock for the whole run: when it strikes, the batch under way may have begun later than the run.
                 var left = run.ConsumeTimeout - time.GetElapsedTime(progress.BatchBegan);
-                if (left <= TimeSpan.Zero)
+                if (left <= TimeSpan.Zero && !consuming.IsCompleted)
                 {
                     return GiveUp(consuming, run, progress);
                 }
 
                 try
                 {
-                    return await consuming.WaitAsync(left, time, cancellationToken);
+                    return await consuming.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
                 }
-                catch (TimeoutException) when (!consuming.IsCompleted)
+                catch (TimeoutException)
                 {
-                    // Looks at the batch again.
+                    // Looks at the batch again. Listeners' own exceptions do not get here.
                 }
             }
         }
