@@ -19,28 +19,5 @@ public sealed class Lz4Decompressor : IMessageDecompressor
 
     /// <inheritdoc/>
     public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
-    {
-        var body = new DecompressedBody(_maxBodyLength);
-        var reader = new CompressedReader(compressed.Span);
-        var frames = 0;
-        while (!reader.IsAtEnd)
-        {
-            var magic = reader.UInt32("the frame's magic number");
-            if (SkippableFrame.Is(magic))
-            {
-                SkippableFrame.Skip(ref reader);
-            }
-            else if (magic == Lz4Frame.Magic)
-            {
-                Lz4Frame.Decode(ref reader, body);
-                frames++;
-            }
-            else
-            {
-                throw new InvalidDataException($"no LZ4 frame: it begins with 0x{magic:X8}");
-            }
-        }
-
-        return frames > 0 ? body.Written : throw new InvalidDataException("there is no LZ4 frame in it");
-    }
+        => CompressedFrames.Decode(compressed, _maxBodyLength, "LZ4", Lz4Frame.Magic, Lz4Frame.Decode);
 }

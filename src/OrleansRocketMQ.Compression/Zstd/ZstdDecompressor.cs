@@ -18,28 +18,5 @@ public sealed class ZstdDecompressor : IMessageDecompressor
 
     /// <inheritdoc/>
     public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
-    {
-        var body = new DecompressedBody(_maxBodyLength);
-        var reader = new CompressedReader(compressed.Span);
-        var frames = 0;
-        while (!reader.IsAtEnd)
-        {
-            var magic = reader.UInt32("the frame's magic number");
-            if (SkippableFrame.Is(magic))
-            {
-                SkippableFrame.Skip(ref reader);
-            }
-            else if (magic == ZstdFrame.Magic)
-            {
-                ZstdFrame.Decode(ref reader, body);
-                frames++;
-            }
-            else
-            {
-                throw new InvalidDataException($"no Zstandard frame: it begins with 0x{magic:X8}");
-            }
-        }
-
-        return frames > 0 ? body.Written : throw new InvalidDataException("there is no Zstandard frame in it");
-    }
+        => CompressedFrames.Decode(compressed, _maxBodyLength, "Zstandard", ZstdFrame.Magic, ZstdFrame.Decode);
 }
