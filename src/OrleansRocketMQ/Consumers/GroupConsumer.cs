@@ -136,8 +136,9 @@ internal sealed partial class GroupConsumer
     /// <param name="queue">The queue.</param>
     /// <param name="owner">The activation of its grain.</param>
     /// <param name="before">How far it was on the silo it comes from.</param>
+    /// <param name="handedOverAt">See <see cref="QueuePump.HandedOverAt"/>.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueProgress? before = null)
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueProgress? before = null, long handedOverAt = 0)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -154,7 +155,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, before, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, before, _time, _loggers.CreateLogger<QueuePump>()) { HandedOverAt = handedOverAt };
             Pumps[queue] = pump;
             pump.Start();
             return pump;

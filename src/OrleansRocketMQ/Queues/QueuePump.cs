@@ -241,6 +241,11 @@ internal sealed partial class QueuePump
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
+        if (_tenure.Number > 0)
+        {
+            Statistics.Metrics?.LockLost();
+        }
+
         var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
         Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
     }
@@ -318,6 +323,7 @@ internal sealed partial class QueuePump
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
+        NotePull();
         var asked = _time.GetTimestamp();
         if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
@@ -345,7 +351,9 @@ internal sealed partial class QueuePump
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took);
         }
 
         _pulled.Clear();
@@ -448,6 +456,7 @@ internal sealed partial class QueuePump
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 
+        NoteIdle();
         try
         {
             await _commits.LeaveAsync(Committable).ConfigureAwait(false);
