@@ -106,7 +106,7 @@ internal sealed partial class QueuePump
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Task.Run(PumpAsync);
+    public void Start() => _pumping = Telemetry.Detached.Run(PumpAsync);
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);

@@ -52,7 +52,7 @@ internal sealed class RocketMQMetrics
         meter.CreateObservableGauge(Lag, () => Observe(static pump => pump.Lag), "{message}", "Messages of a queue not yet consumed.");
         meter.CreateObservableGauge(InFlight, () => Observe(static pump => pump.InFlight), "{message}", "Messages of a queue that listeners work on.");
         meter.CreateObservableGauge(CachedMessages, () => Observe(static pump => pump.Runs.Window.Count), "{message}", "Messages of a queue that were pulled and are not done.");
-        meter.CreateObservableGauge(CachedBytes, () => Observe(static pump => pump.Runs.Window.Bytes), "By", "Bytes of these messages.");
+        meter.CreateObservableGauge(CachedBytes, () => Observe(static pump => pump.Runs.Window.Bytes), "By", "Bytes of the bodies of these messages.");
     }
 
     public Counter<long> ConsumedCounter { get; }

@@ -111,7 +111,7 @@ public sealed class MetricsTests
         await probe.UntilAsync(RocketMQMetrics.InFlight, 6, ofTopic);
         await probe.UntilAsync(RocketMQMetrics.Lag, 6, ofTopic);
         await probe.UntilAsync(RocketMQMetrics.CachedMessages, 6, ofTopic);
-        Assert.True(probe.Sum(RocketMQMetrics.CachedBytes, ofTopic) > 6);
+        Assert.Equal(6, probe.Sum(RocketMQMetrics.CachedBytes, ofTopic));
         var lags = probe.Of(RocketMQMetrics.Lag).Where(measured => Equals(measured.Tags[MessagingAttributes.Destination], TestRocketMQ.Topic)).ToArray();
         Assert.Equal(
             new[] { 0, 1 }.Select(queue => MessagingAttributes.PartitionOf(new(TestRocketMQ.Topic, rocketmq.Broker.Name, queue))),

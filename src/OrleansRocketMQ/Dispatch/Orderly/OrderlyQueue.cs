@@ -71,7 +71,7 @@ internal sealed partial class OrderlyQueue
             if (!_started)
             {
                 _started = true;
-                _running = Task.Run(RunAsync);
+                _running = Telemetry.Detached.Run(RunAsync);
             }
         }
     }
