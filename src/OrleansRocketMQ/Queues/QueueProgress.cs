@@ -25,12 +25,15 @@ internal sealed record QueueProgress(
 /// <param name="Progress">How far the queue is.</param>
 /// <param name="From">The client id of the silo it comes from.</param>
 /// <param name="FromLeaves">Whether that silo is about to leave the group, which others may not know yet.</param>
-/// <param name="IdleSince">When the last work on the queue ended there, in ticks of UTC; 0 from silos that do not tell.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.QueueHandOver")]
 internal sealed record QueueHandOver(
     [property: Id(0)] QueueProgress Progress,
     [property: Id(1)] string From,
-    [property: Id(2)] bool FromLeaves,
-    [property: Id(3)] long IdleSince = 0);
+    [property: Id(2)] bool FromLeaves)
+{
+    /// <summary>When the last work on the queue ended there, in ticks of UTC; 0 from silos that do not tell.</summary>
+    [Id(20)]
+    public long IdleSince { get; init; }
+}
