@@ -1,6 +1,4 @@
 using Orleans.Runtime;
-using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.SiloHost.Demo;
 using OrleansRocketMQ.SiloHost.Terminal;
 
@@ -11,11 +9,11 @@ internal static class SiloApplication
 {
     /// <summary>Runs until it is stopped, or until a demo with an end has ended.</summary>
     /// <returns>The process's exit code.</returns>
-    public static async Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            Args = args,
+            Args = commandLine.Settings,
             // The settings lie beside the program, wherever it is started from.
             ContentRootPath = AppContext.BaseDirectory,
         });
@@ -26,6 +24,7 @@ internal static class SiloApplication
         // All that can be wrong is looked at before anything starts.
         EmbeddedDefault.CheckNameServer(builder.Configuration);
         var clustering = Clustering.Read(builder.Configuration);
+        clustering.CheckPorts(builder.Configuration);
         var healthUrls = HealthUrls.Read(builder.Configuration);
 
         // Without a name server in the settings the host brings its own broker, so that a first run needs nothing else.
@@ -39,9 +38,10 @@ internal static class SiloApplication
         builder.Host.UseOrleans(silo =>
         {
             clustering.Apply(silo);
-            silo.AddMemoryGrainStorageAsDefault();
-            silo.AddRocketMQ(rocketmq => KeepState(rocketmq, builder.Configuration));
+            GrainState.Keep(silo, builder.Configuration);
+            silo.AddRocketMQ();
             silo.AddDemo(demo);
+            configure?.Invoke(silo);
         });
         builder.Services.AddHealthChecks().AddRocketMQ();
 
@@ -50,6 +50,11 @@ internal static class SiloApplication
         foreach (var validator in app.Services.GetServices<IConfigurationValidator>())
         {
             validator.ValidateConfiguration();
+        }
+
+        if (!clustering.IsLocal)
+        {
+            await ClusterStore.ReadAsync(app.Services, clustering.ProviderType);
         }
 
         var verdict = app.Services.GetService<DemoVerdict>();
@@ -65,16 +70,6 @@ internal static class SiloApplication
         return verdict?.ExitCode ?? ExitCode.Success;
     }
 
-    // In memory unless a folder is named: then progress of broadcasting groups and failure counts outlive the host.
-    private static void KeepState(RocketMQBuilder rocketmq, ConfigurationManager configuration)
-    {
-        if (configuration[$"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.OffsetStorePath)}"] is not null
-            || Environment.GetEnvironmentVariable("ROCKETMQ_OFFSET_STORE_PATH") is not null)
-        {
-            rocketmq.UseFileStorage();
-        }
-    }
-
     private static void Introduce(HostConsole console, IConfiguration configuration, bool isEmbedded, Clustering clustering, string healthUrls, DemoOptions demo)
     {
         var nameServer = configuration[EmbeddedDefault.NameServerKey];
@@ -83,7 +78,7 @@ internal static class SiloApplication
             : $"RocketMQ: name server {nameServer}");
         if (!demo.HasEnd)
         {
-            console.WriteLine($"Orleans:  silo port {clustering.SiloPort}, gateway port {clustering.GatewayPort}");
+            console.WriteLine($"Orleans:  {clustering}");
             console.WriteLine($"Health:   {healthUrls}");
             console.WriteLine("Ctrl+C stops it; --help tells what else it can do.");
         }

@@ -15,16 +15,29 @@ public sealed class SettingsTests
     [InlineData("Demo:Rate", "-5")]
     [InlineData("Demo:Group", "a group")]
     [InlineData("Orleans:PrimarySilo", "that one")]
+    [InlineData("Orleans:Clustering:PrimarySiloEndPoint", "that one, too")]
+    [InlineData("Orleans:Clustering:ProviderType", "Redis")]
+    [InlineData("Orleans:GrainStorage:RocketMQ:ProviderType", "AdoNet")]
     [InlineData("Embedded:NameServerPort", "99999")]
     public async Task A_wrong_setting_is_named(string field, string value)
     {
         var (exitCode, program) = await SiloHostProgram.RunAsync($"--{field}={value}");
 
-        Assert.NotEqual(0, exitCode);
+        Assert.Equal(2, exitCode);
         var error = Assert.Single(program.Errors);
         Assert.Contains(field, error, StringComparison.Ordinal);
         Assert.Contains(value, error, StringComparison.Ordinal);
         Assert.DoesNotContain(program.Output, line => line.Contains("   at ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_provider_the_program_does_not_bring_is_told_with_those_it_does()
+    {
+        var (_, program) = await SiloHostProgram.RunAsync("--Orleans:Clustering:ProviderType=Redis");
+
+        var error = Assert.Single(program.Errors);
+        Assert.Contains("Development", error, StringComparison.Ordinal);
+        Assert.Contains("silo-host/Providers", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -48,7 +61,7 @@ public sealed class SettingsTests
 
         var (exitCode, program) = await SiloHostProgram.RunAsync($"--{field}={string.Format(System.Globalization.CultureInfo.InvariantCulture, value, port)}");
 
-        Assert.NotEqual(0, exitCode);
+        Assert.Equal(2, exitCode);
         var error = Assert.Single(program.Errors);
         Assert.Contains($"{port}", error, StringComparison.Ordinal);
         Assert.Contains(hint, error, StringComparison.Ordinal);
