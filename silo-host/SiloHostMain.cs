@@ -1,3 +1,4 @@
+using OrleansRocketMQ.SiloHost.Checking;
 using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost;
@@ -23,7 +24,9 @@ public static class SiloHostMain
 
         try
         {
-            return await SiloApplication.RunAsync(commandLine, configure);
+            return commandLine.AsksForCheck
+                ? await StartCheck.RunAsync(commandLine, configure)
+                : await SiloApplication.RunAsync(commandLine, configure);
         }
         catch (Exception exception) when (StartError.Explain(exception) is { } error)
         {

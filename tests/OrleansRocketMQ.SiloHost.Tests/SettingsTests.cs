@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using OrleansRocketMQ.SiloHost.Support;
 
 namespace OrleansRocketMQ.SiloHost;
@@ -11,6 +12,8 @@ public sealed class SettingsTests
     [InlineData("RocketMQ:NameServer", "nowhere")]
     [InlineData("RocketMQ:HeartbeatInterval", "soon")]
     [InlineData("RocketMQ:Consumers:OrleansRocketMQ_Demo:PullBatchSize", "5000")]
+    [InlineData("RocketMQ:ShutdownTimeout", "00:00:30")]
+    [InlineData("ShutdownTimeoutSeconds", "soon")]
     [InlineData("Demo:Messages", "many")]
     [InlineData("Demo:Rate", "-5")]
     [InlineData("Demo:Group", "a group")]
@@ -47,6 +50,33 @@ public sealed class SettingsTests
 
         Assert.NotEqual(0, await host.Program.UntilEndedAsync());
         Assert.Contains("RocketMQ:NameServer", Assert.Single(host.Program.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_argument_overrides_the_environment_and_the_environment_the_file()
+    {
+        Assert.Contains("its topic OrleansRocketMQ_Demo ", await CheckAsync([]), StringComparison.Ordinal);
+        Assert.Contains("its topic FromTheEnvironment ", await CheckAsync([], ("DEMO__TOPIC", "FromTheEnvironment")), StringComparison.Ordinal);
+        Assert.Contains("its topic FromAnArgument ", await CheckAsync(["--Demo:Topic=FromAnArgument"], ("DEMO__TOPIC", "FromTheEnvironment")), StringComparison.Ordinal);
+
+        static async Task<string> CheckAsync(string[] arguments, params (string, string)[] environment)
+        {
+            await using var program = RunningProgram.Start("silo-host", ["--check", .. arguments], environment);
+            Assert.Equal(0, await program.UntilEndedAsync());
+            return program.Everything;
+        }
+    }
+
+    [Fact]
+    public async Task Logs_for_a_collector_are_one_JSON_object_a_line_and_nothing_else()
+    {
+        await using var host = SiloHostProgram.Start("--Logging:Console:FormatterName=json");
+        await host.Program.UntilPrintedAsync("8 queues here");
+        host.Program.Interrupt();
+
+        Assert.True(await host.Program.UntilEndedAsync() == 0, host.Program.Everything);
+        Assert.All(host.Program.Output, line => Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(line).RootElement.ValueKind));
+        Assert.Contains(host.Program.Output, line => line.Contains("stopped; this host sent", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -31,6 +31,9 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
         private set => Volatile.Write(ref _state, (int)value);
     }
 
+    /// <summary>Whether it has ever been started on this silo.</summary>
+    public bool HasRun { get; private set; }
+
     public ISubscriptionManager Subscriptions => _subscriptions;
 
     public SubscriptionManager Book => _subscriptions;
@@ -180,6 +183,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
             var run = _create!();
             run.Start();
             _run = run;
+            HasRun = true;
             State = ConsumerState.Running;
             Log.Started(logger, Group);
         }
