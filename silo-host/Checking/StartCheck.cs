@@ -112,7 +112,7 @@ internal static class StartCheck
         }
         catch (StartException exception)
         {
-            report.Failed($"clustering: {exception.Message}", exception.ExitCode);
+            report.Failed($"clustering: {StartError.Explain(exception)!.Message}", exception.ExitCode);
         }
     }
 

@@ -8,7 +8,7 @@ internal static class ClusterStore
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    /// <summary>Reads the list of silos, as a silo does that starts; changes nothing.</summary>
+    /// <summary>Reads the list of silos as a silo does that starts: where the cluster is new, its list is begun.</summary>
     /// <returns>How many silos are in the cluster.</returns>
     /// <exception cref="StartException">It cannot be read.</exception>
     public static async Task<int> ReadAsync(IServiceProvider services, string providerType)
@@ -17,7 +17,7 @@ internal static class ClusterStore
         var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, services.GetRequiredService<IMembershipTable>().GetType());
         try
         {
-            await table.InitializeMembershipTable(tryInitTableVersion: false).WaitAsync(Patience);
+            await table.InitializeMembershipTable(tryInitTableVersion: true).WaitAsync(Patience);
             var silos = await table.ReadAll().WaitAsync(Patience);
             return silos.Members.Count(member => member.Item1.Status == SiloStatus.Active);
         }

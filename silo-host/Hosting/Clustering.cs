@@ -61,6 +61,8 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
 
     public void Apply(ISiloBuilder silo)
     {
+        // Orleans binds all its other settings itself.
+        silo.Services.Configure<ClusterMembershipOptions>(silo.Configuration.GetSection("Orleans:Membership"));
         if (!IsLocal)
         {
             return;

@@ -16,7 +16,8 @@ internal sealed class StartException(string message, Exception? innerException =
 internal sealed record StartError(string Message, int ExitCode)
 {
     /// <summary>What is wrong, or null when it is none of the user's doing.</summary>
-    public static StartError? Explain(Exception exception) => Chain(exception).Select(ExplainOne).FirstOrDefault(error => error is not null);
+    public static StartError? Explain(Exception exception)
+        => Chain(exception).Select(ExplainOne).FirstOrDefault(error => error is not null) is { } found ? found with { Message = OneLine(found.Message) } : null;
 
     private static StartError? ExplainOne(Exception exception) => exception switch
     {
@@ -24,9 +25,9 @@ internal sealed record StartError(string Message, int ExitCode)
         RocketMQValidationException => new(exception.Message, Hosting.ExitCode.BadConfiguration),
         InvalidOperationException when exception.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal)
             => new(WithoutType(exception.Message), Hosting.ExitCode.BadConfiguration),
-        OrleansConfigurationException => new($"a setting of Orleans is wrong: {OneLine(exception.Message)}", Hosting.ExitCode.BadConfiguration),
+        OrleansConfigurationException => new($"a setting of Orleans is wrong: {exception.Message}", Hosting.ExitCode.BadConfiguration),
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => new($"a port it needs is taken ({exception.Message}).", Hosting.ExitCode.BadConfiguration),
-        DbException => new($"the database of the Orleans cluster cannot be used: {OneLine(exception.Message)}", Hosting.ExitCode.Unreachable),
+        DbException => new($"the database of the Orleans cluster cannot be used: {exception.Message}", Hosting.ExitCode.Unreachable),
         _ => null,
     };
 

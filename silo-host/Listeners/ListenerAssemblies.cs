@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json;
 using Orleans.Metadata;
 using OrleansRocketMQ.SiloHost.Hosting;
 
@@ -54,7 +55,15 @@ internal static class ListenerAssemblies
     {
         try
         {
-            var assembly = new ListenerLoadContext(file).LoadFromAssemblyPath(file);
+            CheckDependencies(file);
+            var context = new ListenerLoadContext(file);
+            var assembly = context.LoadFromAssemblyPath(file);
+            foreach (var reference in assembly.GetReferencedAssemblies())
+            {
+                // Now, not with the first message.
+                context.LoadFromAssemblyName(reference);
+            }
+
             Type[] listeners = [.. assembly.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type))];
             if (!listeners.Any(listener => listener.IsDefined(typeof(RocketMQListenerAttribute))))
             {
@@ -72,6 +81,33 @@ internal static class ListenerAssemblies
         catch (Exception exception) when (exception is BadImageFormatException or IOException or UnauthorizedAccessException or TypeLoadException or InvalidOperationException)
         {
             throw new StartException($"{file} ({PathKey}) cannot be loaded: {exception.Message}", exception);
+        }
+    }
+
+    // .NET's own reader ends the process over a file that does not say what it is for.
+    private static void CheckDependencies(string file)
+    {
+        var path = Path.ChangeExtension(file, DependenciesSuffix);
+        using var json = ReadJson(path);
+        if (json.RootElement.ValueKind != JsonValueKind.Object
+            || !json.RootElement.TryGetProperty("runtimeTarget", out var target)
+            || target.ValueKind != JsonValueKind.Object
+            || !target.TryGetProperty("name", out var name)
+            || name.ValueKind != JsonValueKind.String)
+        {
+            throw new StartException($"{file} ({PathKey}) cannot be loaded: {path} is not what a build writes. Build or publish the project anew.");
+        }
+    }
+
+    private static JsonDocument ReadJson(string path)
+    {
+        try
+        {
+            return JsonDocument.Parse(File.ReadAllBytes(path));
+        }
+        catch (JsonException exception)
+        {
+            throw new StartException($"{path} ({PathKey}) cannot be read: {exception.Message}", exception);
         }
     }
 

@@ -5,6 +5,8 @@ namespace OrleansRocketMQ.SiloHost;
 /// <summary>Listeners that were built by themselves and are dropped into a folder.</summary>
 public sealed class ListenerAssemblyTests : IDisposable
 {
+    private const string NoDependencies = """{ "runtimeTarget": { "name": ".NETCoreApp,Version=v10.0" }, "targets": { ".NETCoreApp,Version=v10.0": {} }, "libraries": {} }""";
+
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -37,17 +39,25 @@ public sealed class ListenerAssemblyTests : IDisposable
     public async Task A_file_that_is_no_assembly_is_named()
     {
         await File.WriteAllTextAsync(_folder.In("broken.dll"), "this is no assembly");
-        await File.WriteAllTextAsync(_folder.In("broken.deps.json"), "{}");
+        await File.WriteAllTextAsync(_folder.In("broken.deps.json"), NoDependencies);
 
         await FailsAsync(_folder.Path, _folder.In("broken.dll"), "cannot be loaded");
+    }
+
+    [Fact]
+    public async Task A_file_of_dependencies_that_cannot_be_read_is_named()
+    {
+        var folder = _folder.AddListeners("lame");
+        await File.WriteAllTextAsync(Path.Combine(folder, "TestListeners.deps.json"), "{}");
+
+        await FailsAsync(folder, Path.Combine(folder, "TestListeners.dll"), "cannot be loaded");
     }
 
     [Fact]
     public async Task An_assembly_whose_dependency_is_missing_is_named()
     {
         var folder = _folder.AddListeners("lame");
-        File.Delete(Path.Combine(folder, "TestListeners.deps.json"));
-        await File.WriteAllTextAsync(Path.Combine(folder, "TestListeners.deps.json"), """{ "runtimeTarget": { "name": ".NETCoreApp,Version=v10.0" }, "targets": { ".NETCoreApp,Version=v10.0": {} }, "libraries": {} }""");
+        await File.WriteAllTextAsync(Path.Combine(folder, "TestListeners.deps.json"), NoDependencies);
         File.Delete(Path.Combine(folder, "FSharp.Core.dll"));
 
         await FailsAsync(folder, Path.Combine(folder, "TestListeners.dll"), "FSharp.Core");
@@ -57,7 +67,7 @@ public sealed class ListenerAssemblyTests : IDisposable
     public async Task An_assembly_without_a_listener_is_named()
     {
         File.Copy(typeof(Embedded.EmbeddedRocketMQ).Assembly.Location, _folder.In("empty.dll"));
-        await File.WriteAllTextAsync(_folder.In("empty.deps.json"), "{}");
+        await File.WriteAllTextAsync(_folder.In("empty.deps.json"), NoDependencies);
 
         await FailsAsync(_folder.Path, _folder.In("empty.dll"), "has no listener");
     }

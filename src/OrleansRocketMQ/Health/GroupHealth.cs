@@ -60,9 +60,10 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
 
         foreach (var broker in failing.Where(status => !status.HasFailed).GroupBy(status => status.Queue.BrokerName, StringComparer.Ordinal))
         {
-            var answered = broker.Max(status => status.LastPulledAt);
-            var silence = answered is { } last ? $"has not answered for {Seconds(now - last)}" : "has not answered yet";
-            yield return $"broker {broker.Key} at {consumer.Client.Routes.FindAddress(broker.Key)?.Address ?? "no known address"} {silence}; "
+            var address = consumer.Client.Routes.FindAddress(broker.Key)?.Address;
+            var since = broker.Max(status => status.LastPulledAt) ?? consumer.Client.UnreachableBrokers.FirstOrDefault(server => server.Address == address)?.Since;
+            var silence = since is { } last ? $"has not answered for {Seconds(now - last)}" : "has not answered yet";
+            yield return $"broker {broker.Key} at {address ?? "no known address"} {silence}; "
                 + $"{broker.Count()} of {all} queues of group {consumer.Group} wait for it: {broker.First().LastError}";
         }
     }

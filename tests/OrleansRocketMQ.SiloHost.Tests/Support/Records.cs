@@ -52,10 +52,14 @@ internal sealed class Records : IAsyncDisposable
 
     /// <summary>A host with the test's listener.</summary>
     /// <returns>The host, and the file its listener writes to.</returns>
-    public (SiloHostProgram Host, string File) Start(params string[] arguments)
+    public (SiloHostProgram Host, string File) Start(params string[] arguments) => StartProgram("silo-host", arguments);
+
+    /// <inheritdoc cref="Start"/>
+    public (SiloHostProgram Host, string File) StartProgram(string program, string[] arguments)
     {
         var file = _folder.In($"records-{++_hosts}");
         return (SiloHostProgram.Start(
+            program,
             [
                 $"--RocketMQ:NameServer={Cluster.NameServerAddress}",
                 $"--Listeners:Path={RunningProgram.PathOf("listeners")}",
