@@ -61,7 +61,7 @@ public sealed class DrainTests
 
         host.Program.Terminate();
 
-        await host.Program.UntilEndedAsync();
+        Assert.True(await host.Program.UntilEndedAsync() == 0, host.Program.Everything);
         Assert.Equal(0, records.Committed);
     }
 }

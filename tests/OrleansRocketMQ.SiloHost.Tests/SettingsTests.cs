@@ -14,6 +14,7 @@ public sealed class SettingsTests
     [InlineData("RocketMQ:Consumers:OrleansRocketMQ_Demo:PullBatchSize", "5000")]
     [InlineData("RocketMQ:ShutdownTimeout", "00:00:30")]
     [InlineData("ShutdownTimeoutSeconds", "soon")]
+    [InlineData("Orleans:Membership:ProbeTimeout", "at once")]
     [InlineData("Demo:Messages", "many")]
     [InlineData("Demo:Rate", "-5")]
     [InlineData("Demo:Group", "a group")]
