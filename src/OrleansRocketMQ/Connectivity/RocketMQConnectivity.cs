@@ -151,6 +151,13 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             var subscription = SubscriptionData.From(queue.Topic, selector, 0);
             try
             {
+                if (selector.Type == ExpressionType.Sql92)
+                {
+                    // A pull with an expression that cannot be read brings nothing and no error.
+                    var check = new CheckClientRequest { ClientId = client.ClientId, Group = group, SubscriptionData = subscription };
+                    await client.Brokers.CheckClientConfigAsync(address, check, cancellationToken).ConfigureAwait(false);
+                }
+
                 var end = await client.Brokers.GetMaxOffsetAsync(address, queue, cancellationToken).ConfigureAwait(false);
                 var request = new PullRequest(group, queue, end)
                 {

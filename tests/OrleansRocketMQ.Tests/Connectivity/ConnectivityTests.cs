@@ -66,12 +66,14 @@ public sealed class ConnectivityTests
         Assert.StartsWith("topic not_there does not exist. Make it", failed.Text, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_condition_the_broker_does_not_take_is_told()
+    [Theory]
+    [InlineData(false, "a > 1")]
+    [InlineData(true, "a > > 1")]
+    public async Task A_condition_the_broker_does_not_take_is_told(bool takesConditions, string sql)
     {
-        await using var rocketmq = await TestRocketMQ.StartAsync(options: TestRocketMQ.QuickRetries with { EnablePropertyFilter = false });
+        await using var rocketmq = await TestRocketMQ.StartAsync(options: TestRocketMQ.QuickRetries with { EnablePropertyFilter = takesConditions });
 
-        var findings = await CheckAsync(rocketmq, selector: MessageSelector.BySql("a > 1"));
+        var findings = await CheckAsync(rocketmq, selector: MessageSelector.BySql(sql));
 
         var failed = Assert.Single(findings, finding => !finding.IsOk);
         Assert.Equal(ConnectivitySubject.Access, failed.Subject);
