@@ -32,6 +32,9 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
         private set => Volatile.Write(ref _state, (int)value);
     }
 
+    /// <summary>Whether it has ever been started on this silo.</summary>
+    public bool HasRun { get; private set; }
+
     public ISubscriptionManager Subscriptions => _subscriptions;
 
     public SubscriptionManager Book => _subscriptions;
@@ -181,6 +184,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
             var run = _create!();
             run.Start();
             _run = run;
+            HasRun = true;
             State = ConsumerState.Running;
             Log.Started(logger, Group);
         }

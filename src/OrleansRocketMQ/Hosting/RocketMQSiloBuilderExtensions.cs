@@ -8,6 +8,7 @@ using OrleansRocketMQ;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
@@ -56,6 +57,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
             services.AddSingleton<IRocketMQSiloControl, RocketMQSiloControl>();
+            services.AddSingleton<IRocketMQConnectivity, RocketMQConnectivity>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
             StateStorage.AddTo(builder);
