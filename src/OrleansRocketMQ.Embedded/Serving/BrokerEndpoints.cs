@@ -14,19 +14,21 @@ internal sealed class BrokerEndpoints
     private readonly RequestTable _table;
     private readonly FaultInjection _faults;
     private readonly ILogger _logger;
+    private readonly string? _countedAs;
     private int _wantedPort;
     private ServerEndpoint _main;
     private ServerEndpoint? _vip;
 
-    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger)
+    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger, string? countedAs = null)
     {
         _name = name;
         _options = options;
         _table = table;
         _faults = faults;
         _logger = logger;
+        _countedAs = countedAs;
         _wantedPort = port;
-        _main = NewEndpoint(port, countedAs: null);
+        _main = NewEndpoint(port, countedAs);
     }
 
     /// <summary>Raised when a connection has ended.</summary>
@@ -61,7 +63,7 @@ internal sealed class BrokerEndpoints
                 }
 
                 // Any port will do, but it must be one whose neighbour is free, too.
-                _main = NewEndpoint(0, countedAs: null);
+                _main = NewEndpoint(0, _countedAs);
                 _vip = null;
             }
         }
@@ -79,7 +81,7 @@ internal sealed class BrokerEndpoints
     {
         if (_options.VipChannel)
         {
-            _vip ??= NewEndpoint(_main.Port - VipDistance, $"{_name} (vip)");
+            _vip ??= NewEndpoint(_main.Port - VipDistance, $"{_countedAs ?? _name} (vip)");
             _vip.Start();
         }
     }
