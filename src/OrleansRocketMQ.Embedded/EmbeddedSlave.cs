@@ -33,7 +33,7 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         _routes = routes;
         var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
         var logger = options.LoggerFactory.CreateLogger<EmbeddedSlave>();
-        _endpoint = new(master.Name, port, options, table, faults, logger, $"{master.Name} (slave {brokerId})");
+        _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, faults, logger);
         _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, options, table, logger);
         _endpoint.PeerClosed += _core.Forget;
         _registration = new(this, masterCore.Topics);

@@ -14,21 +14,19 @@ internal sealed class BrokerEndpoints
     private readonly RequestTable _table;
     private readonly FaultInjection _faults;
     private readonly ILogger _logger;
-    private readonly string? _countedAs;
     private int _wantedPort;
     private ServerEndpoint _main;
     private ServerEndpoint? _vip;
 
-    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger, string? countedAs = null)
+    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger)
     {
         _name = name;
         _options = options;
         _table = table;
         _faults = faults;
         _logger = logger;
-        _countedAs = countedAs;
         _wantedPort = port;
-        _main = NewEndpoint(port, countedAs);
+        _main = NewEndpoint(port, countedAs: null);
     }
 
     /// <summary>Raised when a connection has ended.</summary>
@@ -63,7 +61,7 @@ internal sealed class BrokerEndpoints
                 }
 
                 // Any port will do, but it must be one whose neighbour is free, too.
-                _main = NewEndpoint(0, _countedAs);
+                _main = NewEndpoint(0, countedAs: null);
                 _vip = null;
             }
         }
@@ -81,7 +79,7 @@ internal sealed class BrokerEndpoints
     {
         if (_options.VipChannel)
         {
-            _vip ??= NewEndpoint(_main.Port - VipDistance, $"{_countedAs ?? _name} (vip)");
+            _vip ??= NewEndpoint(_main.Port - VipDistance, $"{_name} (vip)");
             _vip.Start();
         }
     }

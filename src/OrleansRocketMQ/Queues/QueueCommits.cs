@@ -92,9 +92,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
 
         // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
         // that pull has long arrived.
-        _tellAgain = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
+        var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
         offsets.Update(queue, watermark, increaseOnly: true);
-        await offsets.PersistAsync(queue).ConfigureAwait(false);
+        _tellAgain = !await offsets.PersistAsync(queue).ConfigureAwait(false) || mayBeOvertaken;
         Note(watermark);
     }
 
