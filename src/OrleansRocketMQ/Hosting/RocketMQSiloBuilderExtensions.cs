@@ -39,6 +39,7 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
+            services.AddSingleton<GuestRuns>();
             services.AddSingleton<ListenerClasses>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
