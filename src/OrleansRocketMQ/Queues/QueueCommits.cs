@@ -20,7 +20,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Carry(long watermark, bool toSlave)
     {
-        // A slave keeps no offsets; what is told to it is lost.
+        // As Java: no offset travels with a pull from a slave; it is told apart if no master is there.
         var carried = offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0;
         Volatile.Write(ref _carried, carried);
         return carried;

@@ -70,7 +70,13 @@ internal sealed class LoadedCluster : IAsyncDisposable
             rocketmq.NameServerAddress,
             builder => builder.AddConsumer<TListener>(
                 group,
-                consumer => consumer.Subscribe(SteadyLoad.Topic).Configure(settings => settings.ConsumeFromWhere = Configuration.ConsumeFromWhere.FirstOffset)),
+                consumer => consumer.Subscribe(SteadyLoad.Topic).Configure(settings =>
+                {
+                    settings.ConsumeFromWhere = Configuration.ConsumeFromWhere.FirstOffset;
+
+                    // Sooner than the usual 5 s, as every test waits for the last commit.
+                    settings.PersistInterval = TimeSpan.FromSeconds(1);
+                })),
             silos);
         var loaded = new LoadedCluster(rocketmq, cluster, group, mode, output);
         await loaded.UntilBalancedAsync(silos, queues);

@@ -155,6 +155,7 @@ public sealed class SlaveReadTests
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, WithSlave);
         var recorder = new OrderlyRecorder();
+        var ready = new TaskCompletionSource();
         var lockLost = new TaskCompletionSource();
         await rocketmq.SendAsync(50);
         await using var cluster = await rocketmq.ConsumeInOrderAsync(
@@ -162,6 +163,7 @@ public sealed class SlaveReadTests
             {
                 if (TestRocketMQ.Text(messages[0]) == "20" && !lockLost.Task.IsCompleted)
                 {
+                    await ready.Task;
                     await rocketmq.Broker.StopAsync();
                     await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     lockLost.SetResult();
@@ -173,6 +175,7 @@ public sealed class SlaveReadTests
             },
             options => (options.LockInterval, options.LockExpiry) = (TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)));
 
+        ready.SetResult();
         await lockLost.Task.WaitAsync(Eventually.Deadline);
         Assert.Equal(20, recorder.Deliveries.Count);
         Assert.Equal(0, rocketmq.Faults.RequestsSeen(RequestCodes.LockBatchMessageQueue, Slave));
