@@ -142,6 +142,13 @@ public sealed class ConsumerOptions
     /// <summary>How often progress is told to the brokers. Default 5 s.</summary>
     public TimeSpan PersistInterval { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// How often it is written down, in the grain storage <c>RocketMQ</c>, what a queue has done beyond its committed offset;
+    /// whoever takes over from a silo that crashed does not do it again. Only queues with something new are written. Zero:
+    /// never; then a crash repeats everything behind the oldest message that was not done. Default 1 s.
+    /// </summary>
+    public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Whether RocketMQ's message trace tells who got which message and how the listener ended. Default false (<c>enableTrace</c>).</summary>
     public bool MessageTrace { get; set; }
 

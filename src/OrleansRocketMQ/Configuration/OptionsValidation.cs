@@ -14,6 +14,7 @@ internal static class OptionsValidation
         Between(options.HeartbeatInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(100), Section);
         Between(options.RequestTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), Section);
         Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
+        Between(options.MembershipTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), Section);
         Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
         if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
         {
@@ -96,6 +97,7 @@ internal static class OptionsValidation
         Between(options.ConsumeMaxSpan, 1, 65535, section);
         Between(options.MaxReconsumeTimes, 0, int.MaxValue, section);
         Between(options.PersistInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), section);
+        Between(options.CheckpointInterval, TimeSpan.Zero, TimeSpan.FromHours(1), section);
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
         Between(options.KeyRetryBackoff, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), section);
         Between(options.MaxKeyRetryBackoff, options.KeyRetryBackoff, TimeSpan.FromHours(1), section);

@@ -25,6 +25,13 @@ public sealed class RocketMQOptions
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
+    /// How long this silo goes on without being able to read the cluster's membership. After that others may have taken
+    /// its queues without its knowing, so they pause, and nothing is committed, until the membership can be read again.
+    /// A quarter of it passes between two readings. Zero: never paused. Default 2 min.
+    /// </summary>
+    public TimeSpan MembershipTimeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>
     /// For the strategy MACHINE_ROOM_NEARBY: rooms with the beginnings of the broker names and client ids that stand in
     /// them, joined by <c>;</c>; for example <c>east</c> with <c>east-;10.1.</c>
     /// </summary>

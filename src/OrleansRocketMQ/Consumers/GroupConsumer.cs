@@ -2,9 +2,11 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
@@ -83,6 +85,12 @@ internal sealed partial class GroupConsumer
     /// <summary>What is paused or slowed down.</summary>
     public GroupFlow Flow { get; }
 
+    /// <summary>Whether its queues may be worked on by this silo at all.</summary>
+    public required MembershipFence Fence { get; init; }
+
+    /// <summary>What its queues have done beyond their commits; null when that is not written down.</summary>
+    public GroupCheckpoints? Checkpoints { get; init; }
+
     /// <summary>Where the group's progress is kept.</summary>
     public IOffsetStore Offsets { get; }
 
@@ -127,6 +135,9 @@ internal sealed partial class GroupConsumer
         Trace?.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
         _persisting.Start();
+        Checkpoints?.Start(() => Pumps.Values);
+        Fence.Changed += OnFenceChanged;
+        OnFenceChanged(Fence.IsClosed);
     }
 
     /// <summary>The key of the grain that has a queue for this silo.</summary>
@@ -135,9 +146,9 @@ internal sealed partial class GroupConsumer
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="owner">The activation of its grain.</param>
-    /// <param name="before">How far it was on the silo it comes from.</param>
+    /// <param name="handOver">What comes along from the silo it was on.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueProgress? before = null)
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -154,7 +165,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, before, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>());
             Pumps[queue] = pump;
             pump.Start();
             return pump;
@@ -182,6 +193,7 @@ internal sealed partial class GroupConsumer
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
         if (View.SiloOf(pump.Queue) is null)
         {
+            await pump.ClearCheckpointAsync().ConfigureAwait(false);
             pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
         else
@@ -279,7 +291,20 @@ internal sealed partial class GroupConsumer
         await (Trace?.StopAsync(budget) ?? Task.CompletedTask).ConfigureAwait(false);
         await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await _persisting.StopAsync().ConfigureAwait(false);
+        await (Checkpoints?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        Fence.Changed -= OnFenceChanged;
         Flow.Dispose();
+    }
+
+    private void OnFenceChanged(bool closed)
+    {
+        Flow.Fence(closed);
+        foreach (var pump in Pumps.Values)
+        {
+            // Whatever it waits for, it must look at its gate.
+            pump.PullAnew();
+            pump.OnFence();
+        }
     }
 
     /// <summary>Queues may go on that could not before. A different one comes first each time, so that none is always the last.</summary>

@@ -5,12 +5,14 @@ using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Keyed;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Management;
@@ -41,6 +43,7 @@ internal sealed class RocketMQSilo(
     IOptions<RocketMQOptions> options,
     AllocateStrategies strategies,
     AdminRequests admin,
+    MembershipFence fence,
     IEnumerable<IMessageDecompressor> decompressors,
     IServiceProvider services,
     GrainTypeResolver grainTypes,
@@ -49,6 +52,7 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly Dictionary<RocketMQClient, Producer> _producers = [];
+    private readonly GrainType _queueGrains = grainTypes.GetGrainType(typeof(MessageQueueGrain));
     private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -59,6 +63,7 @@ internal sealed class RocketMQSilo(
 
     private Task StartAsync()
     {
+        fence.Start();
         foreach (var control in consumers.Controls)
         {
             // Here, while nobody else is about: later starts only look them up.
@@ -86,6 +91,8 @@ internal sealed class RocketMQSilo(
         {
             await client.DisposeAsync();
         }
+
+        await fence.DisposeAsync();
     }
 
     private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client, Producer producer)
@@ -150,7 +157,9 @@ internal sealed class RocketMQSilo(
         return new GroupConsumer(
             consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
         {
-            Instance = broadcasts ? silo.Name : null,
+            Fence = fence,
+            Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
+            Instance = InstanceOf(consumerOptions),
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };
     }
@@ -162,8 +171,13 @@ internal sealed class RocketMQSilo(
         time,
         loggers.CreateLogger<MessageTrace>());
 
+    private GroupCheckpoints CheckpointsOf(ConsumerOptions consumerOptions) => new(
+        consumerOptions, InstanceOf(consumerOptions), StateStorage.Find(services), _queueGrains, time, loggers.CreateLogger<GroupCheckpoints>());
+
+    private string? InstanceOf(ConsumerOptions consumerOptions) => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
+
     private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
-        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, grainTypes.GetGrainType(typeof(MessageQueueGrain)))
+        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains)
         : new BrokerOffsetStore(client, consumerOptions);
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)

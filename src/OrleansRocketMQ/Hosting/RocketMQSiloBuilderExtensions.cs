@@ -11,6 +11,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
@@ -48,6 +49,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
+            services.AddSingleton<MembershipFence>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();

@@ -64,7 +64,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
         if (_silo.Equals(Owner))
         {
-            Start(before: null);
+            Start(handOver: null);
             return Task.FromResult<SiloAddress?>(_silo);
         }
 
@@ -96,7 +96,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     {
         if (_pump?.Progress is { } progress)
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving));
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint));
         }
     }
 
@@ -113,7 +113,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
                 _consumers.Find(_group)?.NoteLeaving(handOver.From);
             }
 
-            Start(handOver.Progress);
+            Start(handOver);
         }
 
         return Task.CompletedTask;
@@ -123,9 +123,9 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         => _pump is null ? Task.CompletedTask : _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
 
     // The group may have stopped and started again since the queue last ran here; it is another consumer then.
-    private void Start(QueueProgress? before)
+    private void Start(QueueHandOver? handOver)
     {
         _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
-        _pump = _consumer.StartQueue(_queue, _context, before);
+        _pump = _consumer.StartQueue(_queue, _context, handOver);
     }
 }

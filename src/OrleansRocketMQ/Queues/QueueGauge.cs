@@ -84,7 +84,7 @@ internal sealed class QueueGauge
         }
     }
 
-    public Task WaitUntilResumedAsync(CancellationToken cancellationToken) => WaitAsync(() => !_runs.Gate.IsPaused, cancellationToken);
+    public Task WaitUntilResumedAsync(CancellationToken cancellationToken) => WaitAsync(() => !_runs.Gate.IsPaused || _runs.Gate.IsFenced, cancellationToken);
 
     public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => _runs.Window.Count == 0, cancellationToken);
 
@@ -106,7 +106,7 @@ internal sealed class QueueGauge
     {
         var window = _runs.Window;
         var held = window.Count;
-        if (_runs.Gate.IsPaused
+        if (_runs.Gate.IsShut
             || held >= Math.Min(_options.PullThresholdForQueue, _options.MaxCachedMessagesPerQueue)
             || window.Bytes >= Math.Min(_options.PullThresholdBytesForQueue, _options.MaxCachedBytesPerQueue)
             || (_limitsSpan && window.Span >= _options.ConsumeMaxSpan))

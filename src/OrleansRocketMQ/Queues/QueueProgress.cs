@@ -19,16 +19,32 @@ internal sealed record QueueProgress(
 {
     /// <summary>Whether the message at an offset needs no more work.</summary>
     public bool IsDone(long offset) => offset < Watermark || (offset < SeenTo && Array.BinarySearch(Unfinished, offset) < 0);
+
+    /// <summary>Whether anything at an offset or behind it is done. Offsets a filter left out count as done.</summary>
+    public bool HasDoneBeyond(long offset) => Watermark > offset || SeenTo - Watermark > Unfinished.Length;
+
+    /// <summary>The same where somebody else has said that everything below an offset is done.</summary>
+    public QueueProgress From(long offset)
+    {
+        var unfinished = Unfinished.AsSpan();
+        var first = unfinished.BinarySearch(offset);
+        unfinished = unfinished[(first < 0 ? ~first : first)..];
+        return offset <= Watermark ? this
+            : offset >= SeenTo ? new QueueProgress(offset, offset, [])
+            : new QueueProgress(unfinished.IsEmpty ? SeenTo : unfinished[0], SeenTo, unfinished.ToArray());
+    }
 }
 
 /// <summary>What a queue's grain takes along to another silo.</summary>
 /// <param name="Progress">How far the queue is.</param>
 /// <param name="From">The client id of the silo it comes from.</param>
 /// <param name="FromLeaves">Whether that silo is about to leave the group, which others may not know yet.</param>
+/// <param name="HasCheckpoint">Whether something may be written down of the queue that must go one day.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.QueueHandOver")]
 internal sealed record QueueHandOver(
     [property: Id(0)] QueueProgress Progress,
     [property: Id(1)] string From,
-    [property: Id(2)] bool FromLeaves);
+    [property: Id(2)] bool FromLeaves,
+    [property: Id(3)] bool HasCheckpoint);

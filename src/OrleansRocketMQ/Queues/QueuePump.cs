@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
@@ -34,8 +35,10 @@ internal sealed partial class QueuePump
     private readonly QueueCommits _commits;
     private readonly QueueRecovery _recovery;
     private readonly QueueLock? _lock;
+    private readonly QueueCheckpoint? _checkpoint;
+    private readonly QueueBeginning _beginning;
+    private readonly PulledRecords _records;
     private QueueTenure _tenure;
-    private readonly QueueProgress? _before;
     private Subscription _subscription;
     private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
@@ -50,24 +53,27 @@ internal sealed partial class QueuePump
     /// <param name="queue">The queue.</param>
     /// <param name="consumer">Its group.</param>
     /// <param name="owner">The activation of its grain.</param>
-    /// <param name="before">How far the queue was on the silo it comes from; null when it is not known.</param>
+    /// <param name="handOver">What comes along from the silo it was on; null when it just starts.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
-    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueProgress? before, TimeProvider time, ILogger logger)
+    public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueHandOver? handOver, TimeProvider time, ILogger logger)
     {
         Queue = queue;
         StartedAt = time.GetTimestamp();
-        _before = before;
         Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
         _commits = new QueueCommits(queue, consumer.Offsets);
+        _checkpoint = consumer.Checkpoints?.Open(queue);
+        _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
+        _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
+        _records = new PulledRecords(queue, consumer, logger);
         _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
-        _isResetWanted = () => IsResetWanted;
+        _isElsewhereWanted = () => IsResetWanted || Runs!.Gate.IsFenced;
         Statistics = consumer.Statistics.Open(queue);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
@@ -89,7 +95,10 @@ internal sealed partial class QueuePump
     public QueueStatistics Statistics { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
-    public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
+    public QueueProgress? Progress => _nextOffset < 0 ? _beginning.Before : Runs.Window.Snapshot();
+
+    /// <summary>Whether something may be written down of the queue that must go when the queue leaves the cluster.</summary>
+    public bool HasCheckpoint => _checkpoint is { MayExist: true };
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
     public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
@@ -121,6 +130,9 @@ internal sealed partial class QueuePump
         Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
         _gauge.OnProgress();
     }
+
+    /// <summary>It has come into doubt, or is no more in doubt, that the queue is this silo's.</summary>
+    public void OnFence() => _gauge.OnProgress();
 
     /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
     public void PullAnew()
@@ -156,6 +168,14 @@ internal sealed partial class QueuePump
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
     public Task CommitAsync() => _commits.CommitAsync(Committable);
 
+    /// <summary>Writes down what is done beyond the last commit, if there is news.</summary>
+    /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
+    public Task WriteCheckpointAsync() => _checkpoint?.WriteAsync(
+        () => !_isMoving && Committable() >= 0 && _commits.Committed is >= 0 and var committed ? (Runs.Window.Snapshot(), committed) : null) ?? Task.CompletedTask;
+
+    /// <summary>The queue leaves the cluster: what was written down of it must not hold for whoever begins it anew.</summary>
+    public Task ClearCheckpointAsync() => _checkpoint?.ClearAsync() ?? Task.CompletedTask;
+
     public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
         Queue = Queue,
@@ -177,8 +197,9 @@ internal sealed partial class QueuePump
         Figures = Statistics.Totals().ToFigures(),
     });
 
-    // Nothing is known before the first pull, and nothing counts that was done without the lock.
-    private long Committable() => _nextOffset < 0 || !Tenure.IsValid ? -1 : Runs.Window.Watermark;
+    // Nothing is known before the first pull, and nothing counts that was done without the lock, or that may have been done
+    // while the queue was another's.
+    private long Committable() => _nextOffset < 0 || !Tenure.IsValid || Runs.Gate.IsFenced || _consumer.Fence.IsClosed ? -1 : Runs.Window.Watermark;
 
     private async Task PumpAsync()
     {
@@ -196,14 +217,15 @@ internal sealed partial class QueuePump
                     await BeginAsync().ConfigureAwait(false);
                 }
 
-                while (Runs.Gate.IsPaused)
+                while (Runs.Gate.IsShut)
                 {
+                    await PassFenceAsync().ConfigureAwait(false);
                     await ResetIfWantedAsync().ConfigureAwait(false);
                     await WaitPausedAsync().ConfigureAwait(false);
                 }
 
                 await ResetIfWantedAsync().ConfigureAwait(false);
-                if (!await _gauge.WaitForRoomAsync(_isResetWanted, _tenure.Pulling).ConfigureAwait(false))
+                if (!await _gauge.WaitForRoomAsync(_isElsewhereWanted, _tenure.Pulling).ConfigureAwait(false))
                 {
                     continue;
                 }
@@ -266,34 +288,11 @@ internal sealed partial class QueuePump
 
     private async Task BeginAsync()
     {
-        var window = await FirstWindowAsync().ConfigureAwait(false);
+        var window = await _beginning.FirstWindowAsync(MasterAddress(), _tenure, _holdings).ConfigureAwait(false);
         var offset = window.Watermark;
         Runs.Restart(window);
         _nextOffset = offset;
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
-    }
-
-    private async Task<ProcessQueue> FirstWindowAsync()
-    {
-        if (_before is not null && _lock is null)
-        {
-            // What came along is newer than what the broker knows, or as new.
-            return new ProcessQueue(_before, _holdings);
-        }
-
-        long offset;
-        try
-        {
-            offset = await _consumer.StartOffset.FindAsync(MasterAddress(), Queue, _tenure.Pulling).ConfigureAwait(false);
-        }
-        catch (RocketMQException exception)
-        {
-            throw new OffsetFetchException(Queue, exception.Message, exception);
-        }
-
-        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
-        // holds. A lower offset is one that a pull of the former owner carried and that arrived late.
-        return _tenure.Number == 1 && _before?.Watermark >= offset ? new ProcessQueue(_before, _holdings) : new ProcessQueue(offset, _holdings);
     }
 
     private async Task PullOnceAsync()
@@ -310,14 +309,13 @@ internal sealed partial class QueuePump
 
     private async Task PullAsync()
     {
-        var watermark = Runs.Window.Watermark;
         var subscription = PresentSubscription();
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
             MaxMessages = _gauge.MessagesPerPull,
             MaxBytes = _gauge.MaxBytesPerPull,
-            CommitOffset = _commits.Carry(watermark, broker.IsSlave),
+            CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
             SubVersion = subscription.Data.SubVersion,
@@ -340,7 +338,7 @@ internal sealed partial class QueuePump
         }
 
         // An answer without messages moves on too: what the filter left out needs no consuming.
-        var next = result.Status == PullStatus.Found ? Decode(result) : result.NextBeginOffset;
+        var next = result.Status == PullStatus.Found ? _records.Decode(result, PresentSubscription(), _pulled) : result.NextBeginOffset;
         _nextOffset = next;
         if (Runs.Window.Add(_pulled, next) > 0)
         {
@@ -394,64 +392,6 @@ internal sealed partial class QueuePump
 
     // A topic given up keeps its last one until the queue stops.
     private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
-
-    /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
-    /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
-    private long Decode(PullResult result)
-    {
-        var next = result.NextBeginOffset;
-        try
-        {
-            result.Decode(_pulled, Queue.BrokerName, _consumer.Client.Options.DecoderOptions);
-        }
-        catch (MessageFormatException exception) when (_pulled.Count > 0)
-        {
-            // What stands before a broken record is good; the next pull begins at the broken one.
-            next = _pulled[^1].QueueOffset + 1;
-            Log.BrokenRecord(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, next, exception);
-        }
-
-        var subscription = PresentSubscription();
-        if (!subscription.Selector.SelectsAll)
-        {
-            _pulled.RemoveAll(message => !subscription.Wants(message));
-        }
-
-        if (Queue.Topic == _consumer.Subscriptions.RetryTopic)
-        {
-            for (var index = 0; index < _pulled.Count; index++)
-            {
-                _pulled[index] = _pulled[index].GetProperty(MessageProperties.RetryTopic) is { } topic
-                    ? _pulled[index].WithTopic(_consumer.Client.Names.Unwrap(topic))
-                    : _pulled[index];
-            }
-        }
-
-        return next;
-    }
-
-    /// <summary>
-    /// The broker has no such offset, or was told to reset it, and says where to go on. What is in flight ends first;
-    /// then the broker gets the new offset, be it lower, and the queue begins there.
-    /// </summary>
-    private async Task MoveToAsync(long offset)
-    {
-        Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, offset);
-        // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
-        if (!_consumer.Dispatcher.KeepsFailedMessages)
-        {
-            await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
-        }
-
-        await _commits.MoveAsync(
-            offset,
-            () =>
-            {
-                Runs.Restart(new ProcessQueue(offset, _holdings));
-                _nextOffset = offset;
-            },
-            _stopping.Token).ConfigureAwait(false);
-    }
 
     private async Task StopOnceAsync(TimeSpan budget)
     {
@@ -508,13 +448,13 @@ internal sealed partial class QueuePump
         [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
         public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
+        [LoggerMessage(234, LogLevel.Warning, "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
+        public static partial void OvertakenBehindFence(ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
+
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
 
         [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
         public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
-
-        [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
-        public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
     }
 }

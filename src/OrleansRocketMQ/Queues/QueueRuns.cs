@@ -102,6 +102,13 @@ internal sealed class QueueRuns
     {
         lock (_gate)
         {
+            // What nobody works on is not held any more.
+            _window.DropWaiting();
+            foreach (var range in _returned)
+            {
+                range.Complete();
+            }
+
             _window = window;
             _returned.Clear();
             _returnedMessages = 0;

@@ -23,6 +23,9 @@ internal sealed class QueueTenure
     /// <summary>Counts the tenures of a queue since it started here.</summary>
     public int Number { get; }
 
+    /// <summary>Whether the queue is one that must be locked, and is.</summary>
+    public bool IsLocked => _hold is not null;
+
     /// <summary>Whether the queue may be worked on, and what was done may be committed.</summary>
     public bool IsValid => _begun && _hold is not { IsValid: false };
 

@@ -1,6 +1,6 @@
 using Orleans.Runtime;
 using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Tests.Orderly;
+using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Offsets;
 

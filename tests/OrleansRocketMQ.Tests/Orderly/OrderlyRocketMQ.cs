@@ -27,6 +27,8 @@ internal static class OrderlyRocketMQ
             {
                 options.PersistInterval = TimeSpan.FromMilliseconds(20);
                 options.RetryInterval = TimeSpan.FromMilliseconds(100);
+                // Tests count what is written of failures.
+                options.CheckpointInterval = TimeSpan.Zero;
                 configure?.Invoke(options);
             },
             silos,

@@ -81,6 +81,25 @@ public sealed class QueueProgressTests
         }));
     }
 
+    /// <summary>Somebody else's word that everything below an offset is done adds exactly that.</summary>
+    [Fact]
+    public void Progress_from_a_later_offset_says_what_both_say()
+    {
+        var cases = Gen.Choose(0, 30).SelectMany(watermark => Gen.Choose(0, 20).SelectMany(seen =>
+            Gen.Elements(true, false).ArrayOf(seen).SelectMany(open => Gen.Choose(0, 60).Select(offset => (watermark, open, offset))))).ToArbitrary();
+        Check.QuickThrowOnFailure(Prop.ForAll(cases, one =>
+        {
+            var unfinished = one.open.Select((isOpen, index) => (isOpen, Offset: (long)one.watermark + index)).Where(message => message.isOpen).Select(message => message.Offset).ToArray();
+            var progress = new QueueProgress(unfinished.Length == 0 ? one.watermark + one.open.Length : unfinished[0], one.watermark + one.open.Length, unfinished);
+
+            var from = progress.From(one.offset);
+
+            Assert.All(Enumerable.Range(0, 90), offset => Assert.Equal(offset < one.offset || progress.IsDone(offset), from.IsDone(offset)));
+            Assert.False(from.IsDone(from.Watermark));
+            Assert.Equal(Enumerable.Range(0, 90).Any(offset => offset >= progress.Watermark && progress.IsDone(offset)), progress.HasDoneBeyond(progress.Watermark));
+        }));
+    }
+
     private static int Pull(ProcessQueue window, int from, int count)
     {
         var to = Math.Min(Messages, from + count);

@@ -26,6 +26,15 @@ internal sealed class ManualTimeProvider : TimeProvider
         return timer;
     }
 
+    /// <summary>Time passes and no timer runs, as if the process had stood still.</summary>
+    public void Jump(TimeSpan by)
+    {
+        lock (_gate)
+        {
+            _now += by;
+        }
+    }
+
     /// <summary>Lets time pass, stopping at each timer on the way.</summary>
     public void Advance(TimeSpan by)
     {

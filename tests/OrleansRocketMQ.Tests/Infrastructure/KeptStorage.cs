@@ -3,7 +3,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
 
-namespace OrleansRocketMQ.Tests.Orderly;
+namespace OrleansRocketMQ.Tests.Infrastructure;
 
 /// <summary>A grain storage that outlives silos, counts what it is asked for, checks ETags, and fails when told to.</summary>
 internal sealed class KeptStorage : IGrainStorage
@@ -13,6 +13,9 @@ internal sealed class KeptStorage : IGrainStorage
     private int _etags;
 
     public bool Fails { get; set; }
+
+    /// <summary>The states of that name cannot be read: nothing is answered.</summary>
+    public string? Unanswered { get; set; }
 
     /// <summary>How often anything was written or cleared, or was to be.</summary>
     public int Writes => Volatile.Read(ref _writes);
@@ -28,8 +31,14 @@ internal sealed class KeptStorage : IGrainStorage
             (grainState.State, grainState.ETag, grainState.RecordExists) = ((T)stored.State, stored.ETag, true);
         }
 
-        return Task.CompletedTask;
+        return stateName == Unanswered ? new TaskCompletionSource().Task : Task.CompletedTask;
     }
+
+    /// <summary>The states of one type.</summary>
+    public IReadOnlyDictionary<GrainId, T> All<T>() => _states.Where(state => state.Value.State is T).ToDictionary(state => state.Key.Grain, state => (T)state.Value.State);
+
+    /// <summary>What somebody else has written before.</summary>
+    public void Put(string stateName, GrainId grain, object state) => _states[(stateName, grain)] = (state, $"{Interlocked.Increment(ref _etags)}");
 
     public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {

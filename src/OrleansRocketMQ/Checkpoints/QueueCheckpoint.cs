@@ -1,0 +1,140 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using Orleans.Storage;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Checkpoints;
+
+/// <summary>
+/// What one queue has done beyond its commit, kept where it outlives the silo: a crash then repeats what was done since
+/// the last checkpoint, and not everything behind the oldest unfinished message. It only ever spares work: where it is
+/// missing or cannot be read, messages come again. Thread-safe.
+/// </summary>
+internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId grain, MessageQueue queue, string group, TimeProvider time, ILogger logger)
+{
+    private const string StateName = "checkpoint";
+
+    // A queue does not stand still for longer than this in order to spare some messages a second time.
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private GrainState<StoredCheckpoint>? _state;
+    private (long Watermark, long SeenTo, int Unfinished) _last;
+
+    /// <summary>Whether there may be a record; such a one must go when the queue does not go on in this cluster.</summary>
+    public bool MayExist { get; set; }
+
+    /// <summary>What a former owner had done, as far as it holds when the store says <paramref name="offset"/>; null when nothing is known.</summary>
+    public async Task<QueueProgress?> FindAsync(long offset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var state = await InTurnAsync(ReadAsync, cancellationToken).WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false);
+            return state.RecordExists && offset >= state.State.Committed && offset < state.State.SeenTo
+                ? state.State.ToProgress().From(offset)
+                : null;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            Log.NotRead(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Writes down how far the queue is, if that is news.</summary>
+    /// <param name="look">Looks how far the queue is and what is committed of it; null when nothing is to be kept.</param>
+    /// <exception cref="OffsetException">The storage did not take it.</exception>
+    public Task WriteAsync(Func<(QueueProgress Progress, long Committed)?> look) => InTurnAsync(
+        async () =>
+        {
+            // Looked at in turn, so that what is written is never older than what was.
+            if (look() is not var (progress, committed)
+                || !progress.HasDoneBeyond(committed)
+                || (progress.Watermark, progress.SeenTo, progress.Unfinished.Length) is var mark && mark == _last)
+            {
+                return true;
+            }
+
+            await StoreAsync(async state =>
+            {
+                state.State = StoredCheckpoint.Of(queue, committed, progress);
+                await storage.WriteStateAsync(StateName, grain, state).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+            (_last, MayExist) = (mark, true);
+            return true;
+        },
+        CancellationToken.None);
+
+    /// <summary>
+    /// Forgets what was written down: the queue is moved, or leaves the cluster, and what was done before says nothing about
+    /// what is to be done then.
+    /// </summary>
+    public async Task ClearAsync()
+    {
+        try
+        {
+            await InTurnAsync(
+                async () =>
+                {
+                    if (MayExist)
+                    {
+                        await StoreAsync(state => state.RecordExists ? storage.ClearStateAsync(StateName, grain, state) : Task.CompletedTask).ConfigureAwait(false);
+                        (_last, MayExist) = (default, false);
+                    }
+
+                    return true;
+                },
+                CancellationToken.None).WaitAsync(ReadTimeout, time).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is OffsetException or TimeoutException)
+        {
+            Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
+        }
+    }
+
+    private async Task<GrainState<StoredCheckpoint>> ReadAsync()
+    {
+        var state = new GrainState<StoredCheckpoint>(new StoredCheckpoint());
+        await storage.ReadStateAsync(StateName, grain, state).ConfigureAwait(false);
+        _state = state;
+        MayExist |= state.RecordExists;
+        return state;
+    }
+
+    private async Task StoreAsync(Func<GrainState<StoredCheckpoint>, Task> store)
+    {
+        try
+        {
+            await store(_state ?? await ReadAsync().ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Somebody else may have written, or it was written after all: what is there is read before the next attempt.
+            _state = null;
+            throw new OffsetException(queue, $"its checkpoint could not be stored: {exception.Message}", exception);
+        }
+    }
+
+    private async Task<T> InTurnAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(222, LogLevel.Warning, "Group {Group} goes on with {Topic} {Broker}/{QueueId} without its checkpoint; if its last owner crashed, some messages may come again: {Reason}")]
+        public static partial void NotRead(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+
+        [LoggerMessage(223, LogLevel.Warning, "Group {Group} could not remove the checkpoint of {Topic} {Broker}/{QueueId}: {Reason}")]
+        public static partial void NotCleared(ILogger logger, string group, string topic, string broker, int queueId, string reason);
+    }
+}

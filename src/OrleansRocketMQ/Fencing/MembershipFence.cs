@@ -1,0 +1,236 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+
+namespace OrleansRocketMQ.Fencing;
+
+/// <summary>
+/// Knows whether this silo may still believe that its queues are its own. It may not once Orleans has declared it dead,
+/// nor when it has not been able to read the cluster's membership for <see cref="RocketMQOptions.MembershipTimeout"/>, nor
+/// when its process stood still for so long that others may have declared it dead meanwhile. Then nothing is pulled,
+/// handed to listeners or committed until the membership could be read and still counts this silo in. Thread-safe.
+/// </summary>
+internal sealed partial class MembershipFence : IAsyncDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private readonly IClusterMembershipService _membership;
+    private readonly SiloAddress _silo;
+    private readonly TimeSpan _timeout;
+    private readonly TimeSpan _stall;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private Task _watching = Task.CompletedTask;
+    private Task _confirming = Task.CompletedTask;
+    private TaskCompletionSource? _opening;
+    private long _lastTick;
+    private long _confirmed;
+    private long _noticed;
+    private bool _stoodStill;
+    private bool _isDead;
+    private bool _wasClosed;
+
+    public MembershipFence(
+        IClusterMembershipService membership,
+        ILocalSiloDetails silo,
+        IOptions<RocketMQOptions> options,
+        IOptions<ClusterMembershipOptions> clusterOptions,
+        TimeProvider time,
+        ILogger<MembershipFence> logger)
+    {
+        _membership = membership;
+        _silo = silo.SiloAddress;
+        _timeout = options.Value.MembershipTimeout;
+        // No silo is declared dead before it has missed so many probes.
+        _stall = clusterOptions.Value.ProbeTimeout * clusterOptions.Value.NumMissedProbesLimit;
+        _time = time;
+        _logger = logger;
+        _lastTick = _confirmed = time.GetTimestamp();
+    }
+
+    /// <summary>The fence has closed (true) or opened; told one after the other.</summary>
+    public event Action<bool>? Changed;
+
+    /// <summary>
+    /// Whether nothing may be done for the queues now. Looks at the clock, so that it is right even in the first instant after
+    /// the process stood still.
+    /// </summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return Reason(_time.GetTimestamp()) is not null;
+            }
+        }
+    }
+
+    private bool IsOff => _timeout == TimeSpan.Zero;
+
+    public void Start()
+    {
+        lock (_gate)
+        {
+            _lastTick = _confirmed = _time.GetTimestamp();
+        }
+
+        if (!IsOff)
+        {
+            _watching = WatchAsync();
+        }
+    }
+
+    /// <summary>Ends when the fence is open.</summary>
+    public async Task WaitUntilOpenAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task opening;
+            lock (_gate)
+            {
+                if (Reason(_time.GetTimestamp()) is null)
+                {
+                    return;
+                }
+
+                opening = (_opening ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
+            await opening.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Looks no more. May be called again: by the silo when it leaves, by its services when they end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _watching.ConfigureAwait(false);
+        await _confirming.ConfigureAwait(false);
+    }
+
+    private async Task WatchAsync()
+    {
+        using var timer = new PeriodicTimer(Tick < _timeout / 4 ? Tick : _timeout / 4, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                Look();
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The silo has stopped.
+        }
+    }
+
+    private void Look()
+    {
+        var isDead = _membership.CurrentSnapshot.GetSiloStatus(_silo) == SiloStatus.Dead;
+        bool confirms;
+        lock (_gate)
+        {
+            var now = _time.GetTimestamp();
+            _isDead |= isDead;
+            if (_time.GetElapsedTime(_lastTick, now) > _stall)
+            {
+                (_stoodStill, _noticed) = (true, now);
+            }
+
+            _lastTick = now;
+            confirms = _stoodStill || _time.GetElapsedTime(_confirmed, now) > _timeout / 4;
+        }
+
+        if (confirms && _confirming.IsCompleted)
+        {
+            _confirming = ConfirmAsync();
+        }
+
+        Tell();
+    }
+
+    private async Task ConfirmAsync()
+    {
+        var asked = _time.GetTimestamp();
+        try
+        {
+            using var tooLate = new CancellationTokenSource(_timeout, _time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, tooLate.Token);
+            await _membership.Refresh(cancellationToken: limit.Token).ConfigureAwait(false);
+            var isDead = _membership.CurrentSnapshot.GetSiloStatus(_silo) == SiloStatus.Dead;
+            lock (_gate)
+            {
+                _isDead |= isDead;
+                _confirmed = asked;
+                // What was asked before the process stood still tells nothing of the time since.
+                _stoodStill &= asked < _noticed;
+            }
+        }
+        catch (Exception exception)
+        {
+            // The table is away, or so slow that its answer says nothing about now. The next tick asks again.
+            if (!_stopping.IsCancellationRequested)
+            {
+                Log.NotConfirmed(_logger, exception.Message);
+            }
+        }
+
+        Tell();
+    }
+
+    private void Tell()
+    {
+        TaskCompletionSource? opening = null;
+        lock (_gate)
+        {
+            var reason = Reason(_time.GetTimestamp());
+            if (reason is null)
+            {
+                (opening, _opening) = (_opening, null);
+            }
+
+            if (_wasClosed != reason is not null)
+            {
+                _wasClosed = reason is not null;
+                if (reason is null)
+                {
+                    Log.Opens(_logger);
+                }
+                else
+                {
+                    Log.Closes(_logger, reason);
+                }
+
+                // Within the lock, so that who listens hears it in order; it only sets flags.
+                Changed?.Invoke(_wasClosed);
+            }
+        }
+
+        opening?.TrySetResult();
+    }
+
+    /// <summary>Why nothing may be done; null when all is well.</summary>
+    private string? Reason(long now)
+        => IsOff ? null
+        : _isDead ? "the cluster has declared this silo dead"
+        : _stoodStill || _time.GetElapsedTime(_lastTick, now) > _stall ? "this process stood still for so long that the cluster may have declared it dead"
+        : _time.GetElapsedTime(_confirmed, now) > _timeout ? "the cluster's membership could not be read"
+        : null;
+
+    private static partial class Log
+    {
+        [LoggerMessage(231, LogLevel.Error, "All queues of this silo are paused and nothing is committed, since {Reason}; they go on once the membership can be read and counts this silo in")]
+        public static partial void Closes(ILogger logger, string reason);
+
+        [LoggerMessage(232, LogLevel.Warning, "The queues of this silo go on: the cluster's membership counts it in")]
+        public static partial void Opens(ILogger logger);
+
+        [LoggerMessage(233, LogLevel.Warning, "The cluster's membership could not be read: {Reason}")]
+        public static partial void NotConfirmed(ILogger logger, string reason);
+    }
+}

@@ -1,0 +1,238 @@
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Runtime;
+using Orleans.Storage;
+using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Checkpoints;
+
+/// <summary>What was done beyond the last commit is not done again after a crash; and whatever must be done again, is.</summary>
+public sealed class CheckpointTests
+{
+    private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(50);
+
+    private readonly KeptStorage _storage = new();
+
+    [Fact]
+    public async Task What_a_crashed_owner_had_done_behind_an_unfinished_message_is_not_done_again()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(["10", "11", "3", "6", "9"], rocketmq.Recorder.Bodies.Order());
+    }
+
+    [Fact]
+    public async Task A_commit_that_came_after_the_checkpoint_holds()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 7);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 11, Unfinished: [3, 6, 9]));
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(["11", "9"], rocketmq.Recorder.Bodies.Order());
+    }
+
+    [Fact]
+    public async Task Offsets_that_were_moved_back_meanwhile_are_obeyed()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 1);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 12, Unfinished: [3]));
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(11, rocketmq.Recorder.Count);
+    }
+
+    [Fact]
+    public async Task Offsets_that_a_broker_gave_anew_after_it_lost_messages_are_not_taken_for_the_old_ones()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 20, SeenTo: 20, Unfinished: []));
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(10, rocketmq.Recorder.Count);
+    }
+
+    [Fact]
+    public async Task A_queue_writes_down_what_it_has_done_behind_an_unfinished_message_and_nothing_when_all_is_committed()
+    {
+        await using var rocketmq = await StartAsync(messages: 0);
+        var release = new TaskCompletionSource();
+        await using var cluster = await ConsumeAsync(rocketmq, async (messages, context, _) =>
+        {
+            if (messages[0].QueueOffset == 5)
+            {
+                await release.Task;
+            }
+
+            rocketmq.Recorder.Record(messages, context);
+            return ConsumeResult.Success;
+        });
+
+        await rocketmq.SendAsync(5);
+        await rocketmq.UntilCommittedAsync(5);
+        await rocketmq.SendAsync(15, first: 5);
+        await Eventually.TrueAsync(
+            () => _storage.All<StoredCheckpoint>().Values.ToArray() is [{ Committed: 5, Watermark: 5, SeenTo: 20, Unfinished: [5], Topic: TestRocketMQ.Topic }],
+            () => string.Join(", ", _storage.All<StoredCheckpoint>()));
+        var writes = _storage.Writes;
+
+        release.SetResult();
+        await rocketmq.UntilCommittedAsync(20);
+        await rocketmq.SendAsync(20, first: 20);
+        await rocketmq.UntilCommittedAsync(40);
+
+        // One more at most for what was done in the instant before its commit.
+        Assert.InRange(_storage.Writes, writes, writes + 4);
+    }
+
+    [Fact]
+    public async Task A_group_that_stops_in_order_leaves_nothing_behind()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+
+        await using (await ConsumeAsync(rocketmq, silos: 2))
+        {
+            await rocketmq.UntilCommittedAsync(12);
+        }
+
+        Assert.Equal(0, _storage.Count);
+    }
+
+    [Fact]
+    public async Task A_queue_that_is_moved_forgets_what_it_had_done()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2, options: TestRocketMQ.QuickRetries with { PushOffsetResets = true });
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        await rocketmq.Client.Remoting.InvokeAsync(
+            rocketmq.Broker.Address,
+            RemotingCommand.Request(RequestCodes.InvokeBrokerToResetOffset)
+                .Set("topic", TestRocketMQ.Topic).Set("group", rocketmq.MyGroup).Set("timestamp", 0L).Set("isForce", true));
+
+        await rocketmq.Recorder.UntilAsync(5 + 12);
+        await rocketmq.UntilCommittedAsync(12);
+        Assert.Equal(Enumerable.Range(0, 12).Select(number => $"{number}").Order(), rocketmq.Recorder.Bodies.Distinct().Order());
+        Assert.DoesNotContain(_storage.All<StoredCheckpoint>().Values, checkpoint => checkpoint.Committed == 2);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_storage_that_fails_or_hangs_stops_no_queue(bool hangs)
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        (_storage.Fails, _storage.Unanswered) = (!hangs, hangs ? "checkpoint" : null);
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+        await rocketmq.SendAsync(5, first: 12);
+        await rocketmq.UntilCommittedAsync(17);
+
+        Assert.Equal(15, rocketmq.Recorder.Count);
+    }
+
+    [Fact]
+    public async Task Without_an_interval_nothing_is_written_or_read()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+
+        await using var cluster = await ConsumeAsync(rocketmq, configure: options => options.CheckpointInterval = TimeSpan.Zero);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(10, rocketmq.Recorder.Count);
+        Assert.Equal(0, _storage.Writes);
+    }
+
+    [Fact]
+    public async Task In_broadcasting_mode_each_instance_has_its_own()
+    {
+        await using var rocketmq = await StartAsync(messages: 0);
+        var release = new TaskCompletionSource();
+        await using var cluster = await ConsumeAsync(
+            rocketmq,
+            async (messages, context, _) =>
+            {
+                if (messages[0].QueueOffset == 0)
+                {
+                    await release.Task;
+                }
+
+                return ConsumeResult.Success;
+            },
+            options => options.MessageModel = MessageModel.Broadcasting,
+            silos: 2);
+        await rocketmq.SendAsync(10);
+
+        await Eventually.TrueAsync(
+            () => _storage.All<StoredCheckpoint>().Values.Count(checkpoint => checkpoint is { SeenTo: 10, Unfinished: [0] }) == 2,
+            () => string.Join(", ", _storage.All<StoredCheckpoint>()));
+        release.SetResult();
+    }
+
+    /// <summary>One queue with messages "0", "1" ... at offsets of the same number.</summary>
+    private static async Task<TestRocketMQ> StartAsync(int messages, long committed = 0, Embedded.EmbeddedRocketMQOptions? options = null)
+    {
+        var rocketmq = await TestRocketMQ.StartAsync(queues: 1, options);
+        await rocketmq.SendAsync(messages);
+        if (committed > 0)
+        {
+            await rocketmq.Client.Remoting.InvokeAsync(
+                rocketmq.Broker.Address,
+                RemotingCommand.Request(RequestCodes.UpdateAndCreateSubscriptionGroup, Encoding.UTF8.GetBytes($"{{\"groupName\":\"{rocketmq.MyGroup}\"}}")));
+            await rocketmq.Client.Brokers.UpdateConsumerOffsetAsync(
+                rocketmq.Broker.Address, rocketmq.MyGroup, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0), committed, cancellationToken: CancellationToken.None);
+        }
+
+        return rocketmq;
+    }
+
+    private async Task<TestCluster> ConsumeAsync(
+        TestRocketMQ rocketmq, ListenerScript? script = null, Action<ConsumerOptions>? configure = null, short silos = 1)
+    {
+        var cluster = await TestCluster.BeginAsync(
+            rocketmq.Embedded.NameServerAddress,
+            rocketmq.MyGroup,
+            TestRocketMQ.Topic,
+            script ?? rocketmq.Recorder.Succeed(),
+            consumer => consumer.Configure(options =>
+            {
+                options.PersistInterval = TimeSpan.FromMilliseconds(20);
+                options.CheckpointInterval = Often;
+                configure?.Invoke(options);
+            }),
+            silos,
+            builder =>
+            {
+                DeclaredListeners.HideIn(builder.Services);
+                builder.Services.AddKeyedSingleton<IGrainStorage>(StateStorage.ProviderName, _storage);
+            });
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        return cluster;
+    }
+
+    /// <summary>What the owner of the only queue had written down before it crashed.</summary>
+    private void Left(TestRocketMQ rocketmq, long committed, QueueProgress progress)
+    {
+        var queue = new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0);
+        _storage.Put("checkpoint", GrainId.Create("messagequeue", QueueGrainKey.Of(rocketmq.MyGroup, queue)), StoredCheckpoint.Of(queue, committed, progress));
+    }
+}
