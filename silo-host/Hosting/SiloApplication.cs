@@ -2,6 +2,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Metrics;
 using OrleansRocketMQ.SiloHost.Terminal;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
@@ -36,17 +37,20 @@ internal static class SiloApplication
         }
 
         builder.Services.AddSingleton(console);
+        builder.Services.AddTelemetry(builder.Configuration);
         builder.Host.UseOrleans(silo =>
         {
             clustering.Apply(silo);
             silo.AddMemoryGrainStorageAsDefault();
             silo.AddRocketMQ(rocketmq => KeepState(rocketmq, builder.Configuration));
             silo.AddDemo(demo);
+            silo.PropagateTraces(builder.Configuration);
         });
         builder.Services.AddHealthChecks().AddRocketMQ();
 
         var app = builder.Build();
         app.MapRocketMQHealth();
+        app.MapPrometheusMetrics();
         foreach (var validator in app.Services.GetServices<IConfigurationValidator>())
         {
             validator.ValidateConfiguration();

@@ -13,7 +13,8 @@ internal static class Usage
           --Orleans:Endpoints:SiloPort=N --Orleans:Endpoints:GatewayPort=N    another silo on this machine (default 11111, 30000)
           --Orleans:PrimarySilo=127.0.0.1:11111    join the cluster of that silo
           --Embedded:NameServerPort=N --Embedded:BrokerPort=N --Embedded:DataFolder=PATH    the embedded broker (default: free ports, in memory)
-          --Urls=http://127.0.0.1:8088    where /health/live and /health/ready are
+          --Urls=http://127.0.0.1:8088    where /health/live, /health/ready and /metrics are
+          --OTEL_EXPORTER_OTLP_ENDPOINT=http://host:4317    send metrics and traces there; OpenTelemetry's other settings count, too
 
         Every setting can also stand in appsettings.json or in the environment (ROCKETMQ__NAMESERVER=host:port).
         """;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -8,17 +9,30 @@ namespace OrleansRocketMQ.Cluster.Node;
 
 /// <summary>Tells each delivery before it counts as done, so that none is forgotten when the process is killed.</summary>
 [StatelessWorker]
-internal sealed class LineListener(DeliveryLines lines) : Grain, IConcurrentListener
+internal sealed class LineListener(DeliveryLines lines, HeldMessages held) : Grain, IConcurrentListener
 {
-    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    public async ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
     {
         foreach (var message in messages)
         {
+            if (held.IsHeld(context.Queue, message.QueueOffset))
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+
             lines.Write(context.Queue, message.QueueOffset);
         }
 
-        return ValueTask.FromResult(ConsumeResult.Success);
+        return ConsumeResult.Success;
     }
+}
+
+/// <summary>Messages this process never ends, one of each queue, if it is to have any: what is done behind them cannot be committed.</summary>
+internal sealed class HeldMessages(bool any)
+{
+    private readonly ConcurrentDictionary<MessageQueue, long> _held = new();
+
+    public bool IsHeld(MessageQueue queue, long offset) => any && offset >= 500 && _held.GetOrAdd(queue, offset) == offset;
 }
 
 /// <summary>Tells each success of a key before it counts as done.</summary>

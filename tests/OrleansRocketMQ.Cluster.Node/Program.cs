@@ -1,4 +1,5 @@
 // A silo in a process of its own, for tests that kill it. Tells its listener's deliveries on its output, one line each.
+using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,11 +11,15 @@ using OrleansRocketMQ.Cluster.Node;
 using OrleansRocketMQ.Configuration;
 
 var (nameServer, group, topic) = (args[0], args[1], args[2]);
+// What follows is words: keyed, hold, and name=value.
+var words = args[6..];
+string? ValueOf(string name) => words.FirstOrDefault(word => word.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
 var (siloPort, gatewayPort, primary) = (int.Parse(args[3]), int.Parse(args[4]), IPEndPoint.Parse(args[5]));
 
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddSingleton<DeliveryLines>();
+builder.Services.AddSingleton(new HeldMessages(words.Contains("hold")));
 builder.UseOrleans(silo => silo
     .UseLocalhostClustering(siloPort, gatewayPort, primary)
     .Configure<ClusterMembershipOptions>(membership =>
@@ -24,14 +29,16 @@ builder.UseOrleans(silo => silo
         membership.NumVotesForDeathDeclaration = 1;
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
     })
-    .AddRocketMQ(rocketmq => rocketmq
+    .AddRocketMQ(rocketmq => (ValueOf("state") is null ? rocketmq : rocketmq.UseFileStorage())
         .UseNameServer(nameServer)
+        .Configure(options => options.OffsetStorePath = ValueOf("state") ?? options.OffsetStorePath)
         .AddConsumer<IMessageListener>(group, consumer => consumer
             .Subscribe(topic)
             .Configure(options =>
             {
-                options.Listener = args is [.., "keyed"] ? typeof(KeyLineListener) : typeof(LineListener);
+                options.Listener = words.Contains("keyed") ? typeof(KeyLineListener) : typeof(LineListener);
                 options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                options.CheckpointInterval = ValueOf("checkpoint") is { } interval ? TimeSpan.Parse(interval, CultureInfo.InvariantCulture) : options.CheckpointInterval;
             }))));
 var host = builder.Build();
 await host.StartAsync();

@@ -1,10 +1,4 @@
-using System.Net;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.Configuration;
-using Orleans.Hosting;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Cluster.Load;
 using OrleansRocketMQ.Cluster.Processes;
@@ -31,8 +25,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     {
         await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
         rocketmq.CreateTopic(SteadyLoad.Topic, LoadQueues);
-        using var primary = await StartPrimaryAsync();
-        var address = new IPEndPoint(IPAddress.Loopback, primary.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EndpointOptions>>().Value.SiloPort);
+        await using var primary = await PrimarySilo.StartAsync();
+        var address = primary.Address;
         var nodes = new List<NodeProcess>(await Task.WhenAll(Enumerable.Range(0, Silos).Select(_ => NodeProcess.StartAsync(rocketmq.NameServerAddress, Group, address))));
         try
         {
@@ -69,7 +63,6 @@ public sealed class CrashTests(ITestOutputHelper output)
         finally
         {
             await Task.WhenAll(nodes.Select(node => node.DisposeAsync().AsTask()));
-            await primary.StopAsync();
         }
     }
 
@@ -79,8 +72,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         const string KeyedGroup = "crashing_keyed";
         await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
         rocketmq.CreateTopic(SteadyLoad.Topic, 8);
-        using var primary = await StartPrimaryAsync();
-        var address = new IPEndPoint(IPAddress.Loopback, primary.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<EndpointOptions>>().Value.SiloPort);
+        await using var primary = await PrimarySilo.StartAsync();
+        var address = primary.Address;
         var successes = new KeySuccesses();
         var keys = Enumerable.Range(0, 1000).Select(number => $"key-{number}").ToArray();
         var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => NodeProcess.StartAsync(rocketmq.NameServerAddress, KeyedGroup, address, successes)));
@@ -106,29 +99,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         finally
         {
             await Task.WhenAll(nodes.Select(node => node.DisposeAsync().AsTask()));
-            await primary.StopAsync();
         }
-    }
-
-    /// <summary>Keeps the membership table; consumes nothing itself.</summary>
-    private static async Task<IHost> StartPrimaryAsync()
-    {
-        var ports = FreePorts.Take(2);
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleans(silo => silo
-            .UseLocalhostClustering(ports[0], ports[1])
-            .AddRocketMQ("127.0.0.1:1")
-            .Configure<ClusterMembershipOptions>(membership =>
-            {
-                membership.ProbeTimeout = TimeSpan.FromMilliseconds(500);
-                membership.NumMissedProbesLimit = 2;
-                membership.NumVotesForDeathDeclaration = 1;
-                membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
-            }));
-        var host = builder.Build();
-        await host.StartAsync();
-        return host;
     }
 
     private static Task UntilFlowsAsync(DeliveryLog log)

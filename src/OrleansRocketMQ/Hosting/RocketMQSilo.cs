@@ -140,7 +140,7 @@ internal sealed class RocketMQSilo(
     {
         if (!_producers.TryGetValue(client, out var producer))
         {
-            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
         }
 
         return producer;
@@ -167,7 +167,7 @@ internal sealed class RocketMQSilo(
     private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
         consumerOptions.Group,
         consumerOptions.MessageTraceTopic,
-        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME" }, loggers),
+        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME", PropagateTraceContext = false }, loggers),
         time,
         loggers.CreateLogger<MessageTrace>());
 

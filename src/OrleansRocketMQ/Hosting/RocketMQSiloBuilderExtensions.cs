@@ -17,6 +17,7 @@ using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Telemetry;
 
 namespace Orleans.Hosting;
 
@@ -41,6 +42,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
             services.AddSingleton<GuestRuns>();
+            services.AddMetrics();
+            services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();

@@ -120,7 +120,7 @@ internal sealed partial class QueuePump
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Task.Run(PumpAsync);
+    public void Start() => _pumping = Telemetry.Detached.Run(PumpAsync);
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
@@ -268,6 +268,11 @@ internal sealed partial class QueuePump
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
+        if (_tenure.Number > 0)
+        {
+            Statistics.Metrics?.LockLost();
+        }
+
         var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
         Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
     }
@@ -321,6 +326,7 @@ internal sealed partial class QueuePump
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
+        NotePull();
         var asked = _time.GetTimestamp();
         if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
@@ -348,7 +354,9 @@ internal sealed partial class QueuePump
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took);
         }
 
         _pulled.Clear();
@@ -407,6 +415,7 @@ internal sealed partial class QueuePump
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 
+        NoteIdle();
         try
         {
             await _commits.LeaveAsync(Committable).ConfigureAwait(false);

@@ -49,6 +49,15 @@ internal sealed class DeliveryLog
         .Distinct()
         .LongCount();
 
+    /// <summary>How many messages at or behind the given offsets of a broker's queues a silo has got.</summary>
+    public int CountBehind(IReadOnlyDictionary<int, long> offsets, string silo) => From(silo).Count(message => message.Offset >= offsets[message.QueueId]);
+
+    /// <summary>The messages of the load a silo has got.</summary>
+    public HashSet<(int QueueId, long Offset)> From(string silo) =>
+    [
+        .. _deliveries.Where(delivery => delivery.Silo == silo && delivery.Queue.Topic == SteadyLoad.Topic).Select(delivery => (delivery.Queue.QueueId, delivery.Offset)),
+    ];
+
     /// <summary>Compares what listeners got with what brokers have stored.</summary>
     /// <param name="brokers">Where the load went.</param>
     /// <param name="since">Pauses that ended before this time stamp do not count.</param>

@@ -28,13 +28,14 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <param name="group">For which group.</param>
     /// <param name="primary">The silo it joins.</param>
     /// <param name="successes">Makes its listener a key-ordered one and gets what succeeds.</param>
-    public static async Task<NodeProcess> StartAsync(string nameServer, string group, IPEndPoint primary, KeySuccesses? successes = null)
+    /// <param name="words">More of what the node understands.</param>
+    public static async Task<NodeProcess> StartAsync(string nameServer, string group, IPEndPoint primary, KeySuccesses? successes = null, params string[] words)
     {
         var path = typeof(NodeProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "node").Value!;
         var ports = FreePorts.Take(2);
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [path, nameServer, group, SteadyLoad.Topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString(), .. successes is null ? [] : (string[])["keyed"]])
+            [path, nameServer, group, SteadyLoad.Topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString(), .. successes is null ? [] : (string[])["keyed"], .. words])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -47,6 +48,19 @@ internal sealed class NodeProcess : IAsyncDisposable
         }
 
         return node;
+    }
+
+    /// <summary>Lets the process stand still, as a long pause of its virtual machine would.</summary>
+    public Task FreezeAsync() => SignalAsync("STOP");
+
+    /// <summary>Lets it go on.</summary>
+    public Task ThawAsync() => SignalAsync("CONT");
+
+    /// <summary>Waits until the process has ended by itself.</summary>
+    public async Task UntilEndedAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(Eventually.Deadline);
+        await _reading;
     }
 
     /// <summary>Ends the process at once, as a power failure would, and reads what it had still told.</summary>
@@ -65,6 +79,12 @@ internal sealed class NodeProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)])!;
+        await kill.WaitForExitAsync();
     }
 
     private async Task ReadOutputAsync(DeliveryLog log, KeySuccesses? successes)
