@@ -24,6 +24,9 @@ internal sealed partial class ConcurrentDispatcher(
     // thread its grain needs for that, or its silo does not answer.
     private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
+    // Until the grains of a silo that stops are placed elsewhere.
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
 
@@ -72,6 +75,11 @@ internal sealed partial class ConcurrentDispatcher(
         {
             result = await RunAsync(queue, range, listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
+            if (result.IsRefused)
+            {
+                ReturnLater(queue, range, AskAgainAfter);
+                return listener;
+            }
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {

@@ -66,7 +66,15 @@ internal sealed record ListenerRunResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
     [property: Id(2)] IReadOnlyList<FailedMessage>? Failures,
-    [property: Id(3)] int TimedOut = 0);
+    [property: Id(3)] int TimedOut = 0)
+{
+    /// <summary>Nothing was given to the listener, because its silo stops; the next call finds it elsewhere.</summary>
+    public static readonly ListenerRunResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };
+
+    /// <summary>Whether it is <see cref="Refused"/>.</summary>
+    [Id(4)]
+    public bool IsRefused { get; init; }
+}
 
 /// <summary>A message a listener failed on.</summary>
 /// <param name="Index">Its place in the run.</param>

@@ -8,7 +8,7 @@ using OrleansRocketMQ.Tracing;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, RocketMQMetrics metrics, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
@@ -18,9 +18,27 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         // runs on this silo its own token is at hand.
         if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
         {
-            cancellationToken = pump.ListenerToken;
+            return BeginAsync(run, pump.ListenerToken);
         }
 
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(ListenerRunResult.Refused);
+        }
+
+        var running = BeginAsync(run, cancellationToken);
+        if (!running.IsCompleted)
+        {
+            return new(EndGuestAsync(running.AsTask()));
+        }
+
+        guests.End();
+        return running;
+    }
+
+    private ValueTask<ListenerRunResult> BeginAsync(ListenerRun run, CancellationToken cancellationToken)
+    {
         var progress = new RunProgress(cancellationToken);
         var consuming = ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
@@ -30,6 +48,18 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         progress.Dispose();
         return consuming;
+    }
+
+    private async Task<ListenerRunResult> EndGuestAsync(Task<ListenerRunResult> running)
+    {
+        try
+        {
+            return await running;
+        }
+        finally
+        {
+            guests.End();
+        }
     }
 
     /// <summary>

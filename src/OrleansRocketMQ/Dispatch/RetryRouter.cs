@@ -136,7 +136,7 @@ internal sealed partial class RetryRouter(
 
     private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
-        var broker = client.Routes.FindAddress(message.BrokerName)
+        var broker = client.Routes.FindAddress(message.BrokerName, onlyThisBroker: true)
             ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
         await client.Brokers.SendMessageBackAsync(
             broker.Address,

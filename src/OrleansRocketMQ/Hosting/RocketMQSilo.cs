@@ -35,6 +35,7 @@ namespace OrleansRocketMQ.Hosting;
 internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
     ConsumerRegistry registry,
+    GuestRuns guests,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
@@ -75,7 +76,13 @@ internal sealed class RocketMQSilo(
         return Task.CompletedTask;
     }
 
-    private Task DrainAsync() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
+    private async Task DrainAsync()
+    {
+        await Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
+
+        // Listeners here may still work for queues of others.
+        await guests.CloseAsync(options.Value.ShutdownTimeout);
+    }
 
     private async Task LeaveAsync()
     {

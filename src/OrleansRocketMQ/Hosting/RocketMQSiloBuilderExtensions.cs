@@ -42,6 +42,7 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
+            services.AddSingleton<GuestRuns>();
             services.AddMetrics();
             services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();

@@ -19,6 +19,10 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed partial class QueuePump
 {
+    // After answers that neither bring nor wait for anything.
+    private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
@@ -41,6 +45,7 @@ internal sealed partial class QueuePump
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
+    private int _rests;
     private long _lastPulledAt;
     private long _lastConsumedAt;
     private Task? _stopped;
@@ -355,6 +360,20 @@ internal sealed partial class QueuePump
         }
 
         _pulled.Clear();
+        await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
+    /// only the slave to ask again, and it must not be asked without a pause.
+    /// </summary>
+    private async Task RestAsync(BrokerAddress broker, bool isFruitless)
+    {
+        _rests = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _rests + 1 : 0;
+        if (_rests > 0)
+        {
+            await Task.Delay(Backoff.Next(_rests, FirstRest, LongestRest), _time, _tenure.Pulling).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>

@@ -27,6 +27,9 @@ internal sealed partial class KeyedDispatcher(
     // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
+    // Until the grains of a silo that stops are placed elsewhere.
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
@@ -141,6 +144,12 @@ internal sealed partial class KeyedDispatcher(
             queue.Pump.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
             BlockFor(queue, lane, options.RetryInterval, exception.Message);
+            return;
+        }
+
+        if (result.IsRefused)
+        {
+            BlockFor(queue, lane, AskAgainAfter, error: null);
             return;
         }
 
