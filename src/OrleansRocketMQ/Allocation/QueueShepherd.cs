@@ -106,8 +106,9 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            await foreach (var _ in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
+            await foreach (var cluster in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
             {
+                consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
                 Wake();
             }
         }

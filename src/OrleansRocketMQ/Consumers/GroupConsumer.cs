@@ -30,6 +30,7 @@ internal sealed partial class GroupConsumer
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
+    private int _leavingCount;
     private int _turn;
 
     public GroupConsumer(
@@ -122,6 +123,12 @@ internal sealed partial class GroupConsumer
 
     /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
     public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
+
+    /// <summary>Whether Orleans has silos of the cluster that stop; their grains move.</summary>
+    public bool HasStoppingSilos { get; set; }
+
+    /// <summary>Whether grains of listeners may be about to move, since silos stop or leave the group.</summary>
+    public bool DoListenersMove => HasStoppingSilos || Volatile.Read(ref _leavingCount) > 0;
 
     /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
     public event Action? LeavingChanged;
@@ -229,6 +236,7 @@ internal sealed partial class GroupConsumer
     {
         if (_leaving.TryAdd(clientId, 0))
         {
+            Interlocked.Increment(ref _leavingCount);
             LeavingChanged?.Invoke();
         }
     }
@@ -238,6 +246,7 @@ internal sealed partial class GroupConsumer
     {
         if (_leaving.TryRemove(clientId, out _))
         {
+            Interlocked.Decrement(ref _leavingCount);
             LeavingChanged?.Invoke();
         }
     }
@@ -247,7 +256,10 @@ internal sealed partial class GroupConsumer
     {
         foreach (var clientId in _leaving.Keys.Where(clientId => !clientIds.Contains(clientId)))
         {
-            _leaving.TryRemove(clientId, out _);
+            if (_leaving.TryRemove(clientId, out _))
+            {
+                Interlocked.Decrement(ref _leavingCount);
+            }
         }
     }
 

@@ -66,6 +66,7 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
+            builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));

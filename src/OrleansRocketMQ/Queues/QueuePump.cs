@@ -113,7 +113,10 @@ internal sealed partial class QueuePump
     public QueueTenure Tenure => Volatile.Read(ref _tenure);
 
     /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
-    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
+    public bool IsGroupStopping => _consumer.IsStopping;
+
+    /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
+    public bool DoListenersMove => _consumer.DoListenersMove;
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
     public CancellationToken ListenerToken => Tenure.Listening;
