@@ -49,6 +49,26 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <summary>What is paused and slowed down now.</summary>
     [Alias("GetFlow")]
     Task<FlowSettings> GetFlowAsync();
+
+    /// <summary>
+    /// Lets queues go on at another place, further back or further on: what was pulled and no listener has got is dropped,
+    /// what listeners have begun they end (it does not count any more), the new offset is stored, and consumption goes
+    /// on from there. Queues that are paused stay so. A group whose members all get every message goes there on every silo.
+    /// A group that is stopped everywhere may be moved too, so that it begins there when it is started.
+    /// </summary>
+    /// <param name="scope">
+    /// Which queues. Everything includes the group's %RETRY% topic: attempts of long ago come again when it goes back; name
+    /// the topics one by one if that is not wanted.
+    /// </param>
+    /// <param name="target">Where they go on.</param>
+    /// <returns>The new offset of each queue, once all of them are there.</returns>
+    /// <exception cref="RocketMQValidationException">The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such queue. Nothing is done then.</exception>
+    /// <exception cref="RebalanceException">A queue is consumed by a member in another program. Nothing is done then.</exception>
+    /// <exception cref="OffsetException">A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it.</exception>
+    /// <exception cref="ConsumerStateException">This silo does not run the group though others do, or a queue runs nowhere.</exception>
+    [ResponseTimeout("00:02:00")]
+    [Alias("Seek")]
+    Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target);
 }
 
 /// <summary>A group at one moment.</summary>

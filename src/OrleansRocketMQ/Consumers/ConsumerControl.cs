@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Statistics;
@@ -35,12 +36,16 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
 
     public SubscriptionManager Book => _subscriptions;
 
+    /// <summary>The way to its brokers; null until the silo is active.</summary>
+    public RocketMQClient? Client { get; private set; }
+
     /// <summary>Goes on counting over stops and starts.</summary>
     public GroupStatistics Statistics { get; } = new(time);
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
-    public void Open(SubscriptionLink link, Func<ConsumerRun> create)
+    public void Open(SubscriptionLink link, RocketMQClient client, Func<ConsumerRun> create)
     {
+        Client = client;
         _create = create;
         _link = link;
         link.Start();

@@ -47,6 +47,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
+            services.AddSingleton<GroupSeek>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();

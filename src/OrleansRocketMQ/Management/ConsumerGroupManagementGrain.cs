@@ -9,7 +9,8 @@ namespace OrleansRocketMQ.Management;
 
 /// <inheritdoc cref="IConsumerGroupManagementGrain"/>
 [StatelessWorker]
-internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ConsumerRegistry consumers) : Grain, IConsumerGroupManagementGrain
+internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ConsumerRegistry consumers, RocketMQConsumers controls, GroupSeek seek)
+    : Grain, IConsumerGroupManagementGrain
 {
     private string Group => context.GrainId.Key.ToString()!;
 
@@ -51,6 +52,25 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, Consum
     }
 
     public Task<FlowSettings> GetFlowAsync() => Settings.GetAsync();
+
+    public async Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        ArgumentNullException.ThrowIfNull(target);
+        if (target.Offset is not null && scope.Queue is null)
+        {
+            throw new RocketMQValidationException("Scope", scope, $"one queue, because {target} means another message in each");
+        }
+
+        var control = controls.Control(Group, "seek");
+        if (consumers.Find(Group) is not { } consumer)
+        {
+            return await seek.MoveAsync(control, control.Client ?? throw new ConsumerStateException(Group, "on a silo that is not active yet", "seek"), scope, target);
+        }
+
+        var topics = control.Subscriptions.List().Select(subscription => subscription.Topic).Concat(consumer.Subscriptions.All.Select(subscription => subscription.Topic));
+        return await seek.MoveAsync(consumer, [.. topics], scope, target);
+    }
 
     private GroupConsumer Consumer(string operation)
         => consumers.Find(Group) ?? throw new ConsumerStateException(Group, "not running on this silo", operation);

@@ -4,36 +4,72 @@ namespace OrleansRocketMQ.Queues;
 internal sealed partial class QueuePump
 {
     private readonly Func<bool> _isResetWanted;
-    private long _resetTo = -1;
+    private ResetWish? _wish;
 
-    private bool IsResetWanted => Volatile.Read(ref _resetTo) >= 0;
+    private bool IsResetWanted => Volatile.Read(ref _wish) is not null;
 
     /// <summary>
     /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
-    /// works on ends first. Returns at once.
+    /// works on ends first. Holds for a queue that is paused or has stopped because of failures, too.
     /// </summary>
-    public void ResetTo(long offset)
+    /// <returns>
+    /// Ends when the offset is stored and the queue is there, or a later wish has taken its place; cancelled when the queue
+    /// stops here before.
+    /// </returns>
+    public Task ResetTo(long offset)
     {
-        Volatile.Write(ref _resetTo, offset);
+        var wish = new ResetWish(offset);
+        Interlocked.Exchange(ref _wish, wish)?.Done.TrySetResult();
+        if (_stopping.IsCancellationRequested)
+        {
+            // Either the stop sees the wish, or the wish sees the stop.
+            wish.Done.TrySetCanceled();
+        }
+
         PullAnew();
         _gauge.OnProgress();
+        _recovery.GoOn();
+        return wish.Done.Task;
     }
 
     private async Task ResetIfWantedAsync()
     {
-        if (Interlocked.Exchange(ref _resetTo, -1) is var offset and >= 0)
+        if (Interlocked.Exchange(ref _wish, null) is not { } wish)
         {
-            Runs.DropWaiting();
-            try
-            {
-                await MoveToAsync(offset).ConfigureAwait(false);
-            }
-            catch
-            {
-                // The broker did not take it; the wish stays, unless there is a newer one.
-                Interlocked.CompareExchange(ref _resetTo, offset, -1);
-                throw;
-            }
+            return;
         }
+
+        try
+        {
+            Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, wish.Offset);
+            Runs.DropWaiting();
+            Runs.Hold();
+
+            // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
+            if (!_consumer.Dispatcher.KeepsFailedMessages && !await _gauge.WaitUntilIdleAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                throw new OperationCanceledException(_stopping.Token);
+            }
+
+            await BeginAtAsync(wish.Offset).ConfigureAwait(false);
+            wish.Done.TrySetResult();
+        }
+        catch
+        {
+            // The broker did not take it, or the queue stops; the wish stays, unless there is a newer one.
+            if (Interlocked.CompareExchange(ref _wish, wish, null) is not null)
+            {
+                wish.Done.TrySetResult();
+            }
+
+            throw;
+        }
+    }
+
+    private void DropWish() => Interlocked.Exchange(ref _wish, null)?.Done.TrySetCanceled();
+
+    private sealed record ResetWish(long Offset)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -251,7 +251,7 @@ internal sealed partial class QueuePump
         _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
         try
         {
-            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+            await _gauge.WaitUntilResumedAsync(_isResetWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -412,8 +412,8 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>
-    /// The broker has no such offset, or was told to reset it, and says where to go on. What is in flight ends first;
-    /// then the broker gets the new offset, be it lower, and the queue begins there.
+    /// The broker has no such offset and says where to go on. What is in flight ends first; then the broker gets the new
+    /// offset, be it lower, and the queue begins there.
     /// </summary>
     private async Task MoveToAsync(long offset)
     {
@@ -424,15 +424,18 @@ internal sealed partial class QueuePump
             await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
         }
 
-        await _commits.MoveAsync(
-            offset,
-            () =>
-            {
-                Runs.Restart(new ProcessQueue(offset, _holdings));
-                _nextOffset = offset;
-            },
-            _stopping.Token).ConfigureAwait(false);
+        await BeginAtAsync(offset).ConfigureAwait(false);
     }
+
+    /// <summary>The store gets the offset, be it lower, and then the queue begins there. What is still in work counts no more.</summary>
+    private Task BeginAtAsync(long offset) => _commits.MoveAsync(
+        offset,
+        () =>
+        {
+            Runs.Restart(new ProcessQueue(offset, _holdings));
+            _nextOffset = offset;
+        },
+        _stopping.Token);
 
     private async Task StopOnceAsync(TimeSpan budget)
     {
@@ -440,6 +443,7 @@ internal sealed partial class QueuePump
         Runs.Close();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _pumping.ConfigureAwait(false);
+        DropWish();
         await _tasks.WaitAsync().ConfigureAwait(false);
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
@@ -488,6 +492,9 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
         public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
+
+        [LoggerMessage(141, LogLevel.Information, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
+        public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
