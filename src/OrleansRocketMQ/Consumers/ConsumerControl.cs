@@ -95,7 +95,9 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
     public Task StartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("start");
-        return InTurnAsync(StartInTurnAsync, cancellationToken);
+
+        // Not in the turn of a grain that may have asked: what grains call back cannot be made there.
+        return Task.Run(() => InTurnAsync(StartInTurnAsync, cancellationToken), cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken = default) => InTurnAsync(
@@ -111,12 +113,14 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
     public Task RestartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("restart");
-        return InTurnAsync(
-            async cancelled =>
-            {
-                await StopInTurnAsync().ConfigureAwait(false);
-                await StartInTurnAsync(cancelled).ConfigureAwait(false);
-            },
+        return Task.Run(
+            () => InTurnAsync(
+                async cancelled =>
+                {
+                    await StopInTurnAsync().ConfigureAwait(false);
+                    await StartInTurnAsync(cancelled).ConfigureAwait(false);
+                },
+                cancellationToken),
             cancellationToken);
     }
 

@@ -48,6 +48,8 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<GroupSeek>();
+            services.AddSingleton<GroupPlacement>();
+            services.AddSingleton<GroupSwitch>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
@@ -57,6 +59,7 @@ public static class RocketMQSiloBuilderExtensions
             StateStorage.AddTo(builder);
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
+            builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
         }

@@ -4,6 +4,7 @@ using Orleans.Concurrency;
 using Orleans.GrainDirectory;
 using Orleans.Placement;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -85,8 +86,14 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         }
 
         // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
-        // not make him forget it.
-        if (Owner is null)
+        // not make him forget it: his next call would make another one here.
+        if (Owner is null && !caller.Equals(_silo))
+        {
+            // The group does not run here any more, so this silo cannot tell who owns the queue; who calls does.
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, caller);
+            MigrateOnIdle();
+        }
+        else if (Owner is null)
         {
             DeactivateOnIdle();
         }
@@ -99,8 +106,8 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
-        ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
-        : _pump.Describe() with { Silo = _silo.ToString() });
+        ? new QueueStatus { Queue = _queue, Silo = _silo.ToParsableString() }
+        : _pump.Describe() with { Silo = _silo.ToParsableString() });
 
     public async Task<bool> SeekAsync(long offset)
     {
@@ -128,9 +135,10 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
-        if (_pump?.Progress is { } progress)
+        // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
+        if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving));
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _consumer.Placement));
         }
     }
 
@@ -145,6 +153,11 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             if (handOver.FromLeaves)
             {
                 _consumers.Find(_group)?.NoteLeaving(handOver.From);
+            }
+
+            if (handOver.Placement is { } placement)
+            {
+                _consumers.Find(_group)?.Apply(placement);
             }
 
             Start(handOver.Progress);

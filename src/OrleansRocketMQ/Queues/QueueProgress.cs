@@ -1,4 +1,5 @@
 using Orleans;
+using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -25,10 +26,12 @@ internal sealed record QueueProgress(
 /// <param name="Progress">How far the queue is.</param>
 /// <param name="From">The client id of the silo it comes from.</param>
 /// <param name="FromLeaves">Whether that silo is about to leave the group, which others may not know yet.</param>
+/// <param name="Placement">What operators want, as far as that silo knows; it may be the reason of the move.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.QueueHandOver")]
 internal sealed record QueueHandOver(
     [property: Id(0)] QueueProgress Progress,
     [property: Id(1)] string From,
-    [property: Id(2)] bool FromLeaves);
+    [property: Id(2)] bool FromLeaves,
+    [property: Id(3)] PlacementSettings? Placement);

@@ -64,6 +64,7 @@ internal sealed partial class QueuePump
         _holdings = new Holdings(budgets);
         _isResetWanted = () => IsResetWanted;
         Statistics = consumer.Statistics.Open(queue);
+        Running = new RunningCalls(time);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
@@ -82,6 +83,9 @@ internal sealed partial class QueuePump
     public QueueRuns Runs { get; }
 
     public QueueStatistics Statistics { get; }
+
+    /// <summary>What listeners work on.</summary>
+    public RunningCalls Running { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _before : Runs.Window.Snapshot();
@@ -170,6 +174,8 @@ internal sealed partial class QueuePump
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
+        Slowest = Running.Slowest(),
+        Lock = _lock is null ? QueueLockState.None : Tenure.IsValid ? QueueLockState.Held : QueueLockState.Awaited,
     });
 
     // Nothing is known before the first pull, and nothing counts that was done without the lock.

@@ -125,6 +125,7 @@ internal sealed partial class KeyedDispatcher(
                 Failures = lane.Failures,
             };
             var listener = lane.Key is { } key ? lane.Listener ??= ListenerOf(key) : slotListener;
+            using var running = queue.Pump.Running.Begin(messages);
             var call = listener.RunAsync(run, token);
             result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
         }
