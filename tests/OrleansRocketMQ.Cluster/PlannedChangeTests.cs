@@ -80,6 +80,43 @@ public sealed class PlannedChangeTests(ITestOutputHelper output)
         Assert.Equal(0, outcome.KeyDisorder);
     }
 
+    [Fact]
+    public async Task A_queue_an_operator_moves_and_a_silo_he_drains_lose_and_repeat_nothing()
+    {
+        await using var loaded = await LoadedCluster.StartAsync<LoggingListener>(output, silos: 3);
+
+        await MoveAndDrainAsync(loaded);
+
+        AssertPerfect(await loaded.EndAsync("a queue moved to and fro, a silo drained and restored"));
+    }
+
+    [Fact]
+    public async Task Queues_consumed_in_order_keep_it_while_an_operator_moves_them()
+    {
+        await using var loaded = await LoadedCluster.StartAsync<OrderlyLoggingListener>(output, silos: 3);
+
+        await MoveAndDrainAsync(loaded);
+
+        var outcome = await loaded.EndAsync("orderly, a queue moved to and fro, a silo drained and restored");
+        AssertPerfect(outcome);
+        Assert.Equal(0, outcome.QueueDisorder);
+    }
+
+    private static async Task MoveAndDrainAsync(LoadedCluster loaded)
+    {
+        var management = loaded.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(loaded.Group);
+        var silos = loaded.Silos.Silos.Select(silo => silo.SiloAddress.ToParsableString()).ToArray();
+        var moved = (await management.GetStatusAsync()).Queues.First(queue => queue.Queue.Topic == SteadyLoad.Topic && queue.Silo == silos[0]);
+        await management.MoveQueueAsync(moved.Queue, silos[1]);
+        await loaded.UntilFlowsAsync();
+        Assert.Empty(await management.DrainSiloAsync(silos[2]));
+        await loaded.UntilFlowsAsync();
+        await management.ReleaseQueueAsync(moved.Queue);
+        await management.RestoreSiloAsync(silos[2]);
+        await loaded.UntilBalancedAsync(3, Queues);
+        await loaded.UntilFlowsAsync();
+    }
+
     private static async Task JoinAndStopAsync(LoadedCluster loaded)
     {
         var first = loaded.Silos.Silos[0];
