@@ -109,6 +109,9 @@ internal sealed partial class GroupConsumer
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
     public AllocationView View { get; set; } = AllocationView.Empty;
 
+    /// <summary>What operators want of the queues' places; null until that is known.</summary>
+    public PlacementSettings? Placement { get; private set; }
+
     /// <summary>Why a subscription is not consumed, when a broker refused it.</summary>
     public SubscribeException? Refused { get; set; }
 
@@ -132,6 +135,9 @@ internal sealed partial class GroupConsumer
 
     /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
     public event Action? LeavingChanged;
+
+    /// <summary>Operators want other places for queues.</summary>
+    public event Action? PlacementChanged;
 
     /// <summary>The group subscribes to something else, and brokers have been told.</summary>
     public event Action? SubscriptionsChanged;
@@ -229,6 +235,22 @@ internal sealed partial class GroupConsumer
                 pump.PullAnew();
             }
         }
+    }
+
+    /// <summary>Takes over what operators want, unless something newer is known.</summary>
+    public void Apply(PlacementSettings placement)
+    {
+        lock (_gate)
+        {
+            if (Placement is not null && placement.Version <= Placement.Version)
+            {
+                return;
+            }
+
+            Placement = placement;
+        }
+
+        PlacementChanged?.Invoke();
     }
 
     /// <summary>Another silo of this cluster is about to leave.</summary>

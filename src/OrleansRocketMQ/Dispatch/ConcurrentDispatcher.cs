@@ -136,6 +136,7 @@ internal sealed partial class ConcurrentDispatcher(
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
     {
         var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
         var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)

@@ -135,6 +135,7 @@ internal sealed partial class KeyedDispatcher(
             }
 
             lane.AsksFirst = false;
+            using var running = queue.Pump.Running.Begin(messages);
             var call = listener.RunAsync(run, token);
             result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
         }

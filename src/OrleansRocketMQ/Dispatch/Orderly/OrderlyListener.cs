@@ -68,6 +68,7 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
                 options.AutoCommit,
                 MayDecideCommit: options.PoisonHandling != Configuration.PoisonHandling.Park,
                 reconsumeTimes);
+            using var running = pump.Running.Begin(messages);
             var result = await grain.RunAsync(run, tenure.Listening).ConfigureAwait(false);
             if (result.IsRefused)
             {
