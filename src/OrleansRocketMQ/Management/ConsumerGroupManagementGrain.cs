@@ -23,9 +23,8 @@ internal sealed class ConsumerGroupManagementGrain(
         var consumer = Consumer("tell its status");
         var view = consumer.View;
         var reporting = Settings.DescribeAsync();
-        var settings = Settings.GetAsync();
-        var (pins, drained) = ((await settings).Placement, (await settings).Placement.Drained);
-        var queues = await Task.WhenAll(view.Queues.Order().Select(queue => DescribeAsync(consumer, view, queue, pins.PinOf(queue))));
+        var settings = await Settings.GetAsync();
+        var queues = await Task.WhenAll(view.Queues.Order().Select(queue => DescribeAsync(consumer, view, queue, settings.Placement.PinOf(queue))));
         var reports = await reporting;
         var topics = reports.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
             .ToDictionary(topic => topic.Key, ConsumeTotals.Sum, StringComparer.Ordinal);
@@ -34,10 +33,10 @@ internal sealed class ConsumerGroupManagementGrain(
             Group = Group,
             ClientIds = view.ClientIds,
             Queues = queues,
-            Flow = (await settings).Flow,
+            Flow = settings.Flow,
             Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
             Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
-            Silos = reports.Select(report => report.Status with { IsDrained = drained.Contains(report.Status.Silo) }).OrderBy(silo => silo.Silo, StringComparer.Ordinal).ToArray(),
+            Silos = reports.Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) }).OrderBy(silo => silo.Silo, StringComparer.Ordinal).ToArray(),
         };
     }
 
@@ -125,9 +124,20 @@ internal sealed class ConsumerGroupManagementGrain(
     {
         var owner = view.OwnerOf(queue) ?? string.Empty;
         var home = view.SiloOf(queue)?.ToParsableString();
-        var status = home is null
-            ? new QueueStatus { Queue = queue }
-            : await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
+        var status = new QueueStatus { Queue = queue };
+        try
+        {
+            if (home is not null)
+            {
+                status = await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
+            }
+        }
+        catch (Exception exception) when (exception is RebalanceException or OrleansException or TimeoutException)
+        {
+            // What moves cannot be asked for moments; the other queues are to be seen all the same.
+            status = status with { LastError = exception.Message };
+        }
+
         return status with
         {
             Owner = owner,
