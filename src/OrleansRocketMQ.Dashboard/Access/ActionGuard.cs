@@ -48,7 +48,7 @@ internal sealed class ActionGuard(
         var policy = await policies.GetPolicyAsync(name).ConfigureAwait(false)
             ?? throw new RocketMQConfigurationException(nameof(options.ActionPolicy), name, "the name of a policy that is registered");
         var authentication = await evaluator.AuthenticateAsync(policy, context).ConfigureAwait(false);
-        return (await evaluator.AuthorizeAsync(policy, authentication, context, resource: null).ConfigureAwait(false)).Succeeded;
+        return (await evaluator.AuthorizeAsync(policy, authentication, context, resource: context).ConfigureAwait(false)).Succeeded;
     }
 
     // Browsers that tell where a request comes from are believed; the token has to be right in any case.

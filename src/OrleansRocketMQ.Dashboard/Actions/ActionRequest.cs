@@ -1,6 +1,9 @@
 namespace OrleansRocketMQ.Dashboard.Actions;
 
-/// <summary>What the page asks for; which members count depends on the action.</summary>
+/// <summary>
+/// What the page asks for; which members count depends on the action. What is derived from them is not public, so that
+/// neither JSON nor the log, which prints the public members, touches it.
+/// </summary>
 internal sealed record ActionRequest
 {
     public string? Topic { get; init; }
@@ -23,7 +26,7 @@ internal sealed record ActionRequest
     public string? MessageId { get; init; }
 
     /// <summary>The queue of the request; null when it names none.</summary>
-    public MessageQueue? Queue => (Topic, Broker, QueueId) switch
+    internal MessageQueue? Queue => (Topic, Broker, QueueId) switch
     {
         ({ Length: > 0 } topic, { Length: > 0 } broker, { } id) => new MessageQueue(topic, broker, id),
         (_, null, null) => null,
@@ -31,19 +34,19 @@ internal sealed record ActionRequest
     };
 
     /// <summary>The part of the group it names.</summary>
-    public ConsumerScope Scope => Queue is { } queue ? ConsumerScope.OfQueue(queue)
+    internal ConsumerScope Scope => Queue is { } queue ? ConsumerScope.OfQueue(queue)
         : Topic is { Length: > 0 } topic ? ConsumerScope.OfTopic(topic)
         : ConsumerScope.Everything;
 
-    public MessageQueue RequiredQueue => Queue ?? throw new RocketMQValidationException("Queue", null, "a topic, a broker and a queue id");
+    internal MessageQueue RequiredQueue => Queue ?? throw new RocketMQValidationException("Queue", null, "a topic, a broker and a queue id");
 
-    public string RequiredTopic => Required(Topic, nameof(Topic));
+    internal string RequiredTopic => Required(Topic, nameof(Topic));
 
-    public string RequiredSilo => Required(Silo, nameof(Silo));
+    internal string RequiredSilo => Required(Silo, nameof(Silo));
 
-    public string RequiredMessageId => Required(MessageId, nameof(MessageId));
+    internal string RequiredMessageId => Required(MessageId, nameof(MessageId));
 
-    public SeekTarget RequiredTarget => Target switch
+    internal SeekTarget RequiredTarget => Target switch
     {
         "begin" => SeekTarget.Begin,
         "end" => SeekTarget.End,
