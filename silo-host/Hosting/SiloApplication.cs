@@ -44,9 +44,11 @@ internal static class SiloApplication
             silo.AddDemo(demo);
         });
         builder.Services.AddHealthChecks().AddRocketMQ();
+        builder.Services.AddRocketMQDashboard();
 
         var app = builder.Build();
         app.MapRocketMQHealth();
+        app.MapRocketMQDashboard();
         foreach (var validator in app.Services.GetServices<IConfigurationValidator>())
         {
             validator.ValidateConfiguration();
