@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Playwright;
 
 namespace OrleansRocketMQ.Dashboard.Tests;
@@ -78,6 +79,26 @@ public sealed class BrowserTests
         await Assertions.Expect(browser.Page.Locator("#connection")).ToContainTextAsync("connection lost, last data", new() { Timeout = 30_000 });
         await browser.Page.Context.SetOfflineAsync(false);
         await Assertions.Expect(browser.Page.Locator("#connection")).ToHaveTextAsync("live", new() { Timeout = 30_000 });
+    }
+
+    [BrowserFact]
+    public async Task A_server_that_takes_requests_and_answers_none_is_told_within_seconds()
+    {
+        await using var host = await DashboardHost.StartAsync();
+        await host.ReadyAsync();
+        await using var browser = await OpenAsync(host);
+        var pill = browser.Page.Locator("#connection");
+        await Assertions.Expect(pill).ToHaveTextAsync("live", new() { Timeout = 30_000 });
+        host.Silence.Begin();
+        await Assertions.Expect(pill).ToContainTextAsync("connection lost, last data", new() { Timeout = 30_000 });
+
+        // As old as the page itself says: two intervals and 3 s, and the second it looks in.
+        var age = int.Parse((await pill.InnerTextAsync()).Split(' ')[^3], CultureInfo.InvariantCulture);
+        Assert.InRange(age, 5, 8);
+        await Assertions.Expect(browser.Page.Locator("#connection-change")).ToHaveTextAsync("Connection lost; the page shows old data.");
+        host.Silence.End();
+        await Assertions.Expect(pill).ToHaveTextAsync("live", new() { Timeout = 30_000 });
+        Assert.Empty(browser.Troubles);
     }
 
     private static LocatorAssertionsToHaveCountOptions Patience => new() { Timeout = 30_000 };

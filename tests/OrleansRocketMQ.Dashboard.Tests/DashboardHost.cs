@@ -38,10 +38,11 @@ internal sealed class DashboardHost : IAsyncDisposable
     private readonly EmbeddedRocketMQ _embedded;
     private readonly RocketMQClient _client;
     private readonly WebApplication _app;
+    private readonly IReadOnlyList<IHost> _otherSilos;
 
-    private DashboardHost(EmbeddedRocketMQ embedded, WebApplication app, RecordedLog log)
+    private DashboardHost(EmbeddedRocketMQ embedded, WebApplication app, IReadOnlyList<IHost> otherSilos, RecordedLog log, Silence silence, ConcurrentQueue<Handled> handled)
     {
-        (_embedded, _app, Log) = (embedded, app, log);
+        (_embedded, _app, _otherSilos, Log, Silence, Handled) = (embedded, app, otherSilos, log, silence, handled);
         _client = new RocketMQClient(
             new RocketMQClientOptions { NameServerAddresses = [embedded.NameServerAddress], ClientId = "127.0.0.1@producer" }, NullLoggerFactory.Instance);
         _client.Start();
@@ -50,6 +51,12 @@ internal sealed class DashboardHost : IAsyncDisposable
     }
 
     public RecordedLog Log { get; }
+
+    /// <summary>Makes the server accept requests and never answer them.</summary>
+    public Silence Silence { get; }
+
+    /// <summary>What listeners were given, and on which silo.</summary>
+    public ConcurrentQueue<Handled> Handled { get; }
 
     public Producer Producer { get; }
 
@@ -61,12 +68,20 @@ internal sealed class DashboardHost : IAsyncDisposable
 
     public IConsumerGroupManagementGrain Management => Services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(Group);
 
+    public IDeadLetterGrain Letters => Services.GetRequiredService<IGrainFactory>().GetGrain<IDeadLetterGrain>(Group);
+
+    /// <summary>Starts silos of which the first serves the dashboard.</summary>
     public static async Task<DashboardHost> StartAsync(
-        Action<RocketMQDashboardOptions>? configure = null, bool everybodyOperates = false, int queues = 4, Func<MessageExt, CancellationToken, Task<ConsumeResult>>? listener = null)
+        Action<RocketMQDashboardOptions>? configure = null,
+        bool everybodyOperates = false,
+        int queues = 4,
+        int silos = 1,
+        bool hasGroup = true,
+        Func<MessageExt, CancellationToken, Task<ConsumeResult>>? listener = null)
     {
         var embedded = await EmbeddedRocketMQ.StartAsync(new EmbeddedRocketMQOptions { MessageDelayLevels = "50ms 50ms 50ms 50ms 50ms 50ms" });
         embedded.CreateTopic(Topic, queues);
-        var log = new RecordedLog();
+        var (log, silence, handled) = (new RecordedLog(), new Silence(), new ConcurrentQueue<Handled>());
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(log);
@@ -74,13 +89,8 @@ internal sealed class DashboardHost : IAsyncDisposable
         builder.Services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy.RequireAssertion(
             context => everybodyOperates || (context.Resource as HttpContext)?.Request.Headers.ContainsKey(OperatorHeader) == true));
         builder.Services.AddRocketMQDashboard(configure);
-        var ports = FreePorts.Take(2);
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(ports[0], ports[1]).AddRocketMQ(rocketMQ => rocketMQ
-            .UseNameServer(embedded.NameServerAddress)
-            .AddConsumer(Group, consumer => consumer
-                .Subscribe(Topic)
-                .Handle(listener ?? ((_, _) => Task.FromResult(ConsumeResult.Success)))
-                .Configure(options => (options.ConsumeFromWhere, options.MaxReconsumeTimes) = (ConsumeFromWhere.FirstOffset, 1)))));
+        var ports = FreePorts.Take(2 * silos);
+        builder.Host.UseOrleans(silo => ConfigureSilo(silo, 0));
         var app = builder.Build();
         app.Use((context, next) =>
         {
@@ -91,11 +101,45 @@ internal sealed class DashboardHost : IAsyncDisposable
 
             return next(context);
         });
+        app.Use(async (context, next) =>
+        {
+            await silence.PassAsync(context.RequestAborted);
+            await next(context);
+        });
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapRocketMQDashboard();
         await app.StartAsync();
-        return new(embedded, app, log);
+        var others = new List<IHost>();
+        foreach (var number in Enumerable.Range(1, silos - 1))
+        {
+            var other = Host.CreateEmptyApplicationBuilder(null);
+            other.UseOrleans(silo => ConfigureSilo(silo, number));
+            others.Add(other.Build());
+            await others[^1].StartAsync();
+        }
+
+        return new(embedded, app, others, log, silence, handled);
+
+        void ConfigureSilo(ISiloBuilder silo, int number)
+        {
+            var primary = number == 0 ? null : new IPEndPoint(IPAddress.Loopback, ports[0]);
+            silo.UseLocalhostClustering(ports[2 * number], ports[(2 * number) + 1], primary).AddRocketMQ(rocketMQ =>
+            {
+                rocketMQ.UseNameServer(embedded.NameServerAddress);
+                if (hasGroup)
+                {
+                    rocketMQ.AddConsumer(Group, consumer => consumer
+                        .Subscribe(Topic)
+                        .Handle((message, cancellation) =>
+                        {
+                            handled.Enqueue(new(number, message.QueueId, Encoding.UTF8.GetString(message.Body.Span)));
+                            return listener?.Invoke(message, cancellation) ?? Task.FromResult(ConsumeResult.Success);
+                        })
+                        .Configure(options => (options.ConsumeFromWhere, options.MaxReconsumeTimes) = (ConsumeFromWhere.FirstOffset, 1)));
+                }
+            });
+        }
     }
 
     /// <summary>Waits until every queue runs on the silo.</summary>
@@ -140,31 +184,18 @@ internal sealed class DashboardHost : IAsyncDisposable
         Http.Dispose();
         await Producer.DisposeAsync();
         await _client.DisposeAsync();
+        Silence.End();
+        foreach (var other in _otherSilos)
+        {
+            await other.StopAsync();
+            other.Dispose();
+        }
+
         await _app.StopAsync();
         await _app.DisposeAsync();
         await _embedded.DisposeAsync();
     }
 }
 
-/// <summary>Keeps what the dashboard logs.</summary>
-internal sealed class RecordedLog : ILoggerProvider, ILogger
-{
-    private readonly ConcurrentQueue<string> _lines = new();
-
-    public IReadOnlyCollection<string> Lines => _lines;
-
-    public ILogger CreateLogger(string categoryName)
-        => categoryName.StartsWith("OrleansRocketMQ.Dashboard", StringComparison.Ordinal) ? this : NullLogger.Instance;
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
-
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        => _lines.Enqueue(formatter(state, exception));
-
-    public void Dispose()
-    {
-    }
-}
+/// <summary>A message a listener was given, and the number of the silo it was on.</summary>
+internal sealed record Handled(int Silo, int QueueId, string Body);

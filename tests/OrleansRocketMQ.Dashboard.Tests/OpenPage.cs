@@ -17,7 +17,7 @@ internal sealed class OpenPage : IAsyncDisposable
 
     public ConcurrentQueue<string> Troubles { get; } = new();
 
-    public static async Task<OpenPage> OpenAsync(string url, ColorScheme scheme, int width, int height)
+    public static async Task<OpenPage> OpenAsync(string url, ColorScheme scheme, int width, int height, Func<IPage, Task>? prepare = null)
     {
         var playwright = await Playwright.CreateAsync();
         var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = BrowserFactAttribute.Chromium, Args = ["--no-sandbox"] });
@@ -38,6 +38,11 @@ internal sealed class OpenPage : IAsyncDisposable
             }
         };
         page.PageError += (_, error) => open.Troubles.Enqueue(error);
+        if (prepare is not null)
+        {
+            await prepare(page);
+        }
+
         await page.GotoAsync(url);
         return open;
     }
