@@ -48,7 +48,7 @@ public sealed class AppearanceTests(ITestOutputHelper output)
             host.Page, ColorScheme.Light, 1280, 900, page => new FakedStatus(queues: 60) { MovesPerTick = 4 }.AnswerAsync(page));
         var page = browser.Page;
         await Assertions.Expect(page.Locator("#queues tr")).ToHaveCountAsync(50, new() { Timeout = 30_000 });
-        await page.WaitForFunctionAsync("document.getAnimations().length > 0");
+        await page.WaitForFunctionAsync("() => document.getAnimations().length > 0");
         await page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.Reduce });
         await Assertions.Expect(page.Locator(".chip.arrived").First).ToBeVisibleAsync();
         Assert.Equal(0, await page.EvaluateAsync<int>("document.getAnimations().length"));

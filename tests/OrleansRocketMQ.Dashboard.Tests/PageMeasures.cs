@@ -24,7 +24,7 @@ internal static class PageMeasures
         };
         """;
 
-    // Contrast by WCAG 2.2: text over what is behind it, with transparent colours and opacity laid over each other.
+    // Contrast by WCAG 2.2: text over what is behind it, with transparent colours and opacity laid over each other, and grey where the page is.
     private const string Contrast = """
         () => {
           const parse = text => { const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number); return [r, g, b, a]; };
@@ -35,6 +35,8 @@ internal static class PageMeasures
             return colour[3] === 1 ? colour : over(colour, behind(node.parentElement));
           };
           const opacity = node => node ? Number(getComputedStyle(node).opacity) * opacity(node.parentElement) : 1;
+          const isGrey = node => Boolean(node) && (getComputedStyle(node).filter === 'grayscale(1)' || isGrey(node.parentElement));
+          const grey = colour => Array(3).fill(colour[0] * 0.2126 + colour[1] * 0.7152 + colour[2] * 0.0722);
           const light = colour => colour.slice(0, 3).map(part => part / 255).map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
             .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
           const texts = [...document.querySelectorAll('body *')].filter(node => node.checkVisibility({ visibilityProperty: true }) && !node.classList.contains('unseen')
@@ -45,7 +47,7 @@ internal static class PageMeasures
             const ground = behind(node);
             const colour = parse(style.color);
             colour[3] *= opacity(node);
-            const [a, b] = [light(over(colour, ground)), light(ground)];
+            const [a, b] = [over(colour, ground), ground].map(shown => light(isGrey(node) ? grey(shown) : shown));
             const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
             const size = parseFloat(style.fontSize);
             const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
