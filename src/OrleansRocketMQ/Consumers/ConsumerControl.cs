@@ -3,6 +3,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Subscriptions;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Consumers;
 
@@ -10,7 +11,7 @@ namespace OrleansRocketMQ.Consumers;
 /// Starts and stops one group's consumer on this silo, one after the other whoever asks. Every start makes a new
 /// <see cref="ConsumerRun"/>; what lasts from one to the next is here.
 /// </summary>
-internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
+internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQMetrics metrics, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _closing = new();
@@ -31,12 +32,15 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
         private set => Volatile.Write(ref _state, (int)value);
     }
 
+    /// <summary>Whether it has ever been started on this silo.</summary>
+    public bool HasRun { get; private set; }
+
     public ISubscriptionManager Subscriptions => _subscriptions;
 
     public SubscriptionManager Book => _subscriptions;
 
     /// <summary>Goes on counting over stops and starts.</summary>
-    public GroupStatistics Statistics { get; } = new(time);
+    public GroupStatistics Statistics { get; } = new(time, options.Group, metrics);
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
     public void Open(SubscriptionLink link, Func<ConsumerRun> create)
@@ -180,6 +184,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
             var run = _create!();
             run.Start();
             _run = run;
+            HasRun = true;
             State = ConsumerState.Running;
             Log.Started(logger, Group);
         }

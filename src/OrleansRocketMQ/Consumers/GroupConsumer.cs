@@ -165,7 +165,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>()) { HandedOverAt = handOver?.IdleSince ?? 0 };
             Pumps[queue] = pump;
             pump.Start();
             return pump;

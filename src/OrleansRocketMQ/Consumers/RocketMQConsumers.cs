@@ -1,14 +1,15 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Consumers;
 
 /// <inheritdoc cref="IRocketMQConsumers"/>
-internal sealed class RocketMQConsumers(ConsumerSet consumerSet, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
+internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
 {
     private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
-        options => options.Group, options => new ConsumerControl(options, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
+        options => options.Group, options => new ConsumerControl(options, metrics, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
 
     public IReadOnlyCollection<ConsumerControl> Controls => _byGroup.Value.Values;
 

@@ -24,6 +24,9 @@ internal sealed partial class ConcurrentDispatcher(
     // thread its grain needs for that, or its silo does not answer.
     private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
+    // Until the grains of a silo that stops are placed elsewhere.
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
 
@@ -62,7 +65,7 @@ internal sealed partial class ConcurrentDispatcher(
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)], TimeSpan.Zero).ConfigureAwait(false);
+            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero).ConfigureAwait(false);
             return listener;
         }
 
@@ -72,6 +75,11 @@ internal sealed partial class ConcurrentDispatcher(
         {
             result = await RunAsync(queue, range, listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
+            if (result.IsRefused)
+            {
+                ReturnLater(queue, range, AskAgainAfter);
+                return listener;
+            }
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
@@ -162,7 +170,7 @@ internal sealed partial class ConcurrentDispatcher(
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
     private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
-        queue.Statistics.Count(range.Messages, failures?.Count ?? 0, listenerTime);
+        queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))
         {
             range.Complete();
@@ -182,7 +190,7 @@ internal sealed partial class ConcurrentDispatcher(
             var failed = range.Slice(failure.Index, 1);
             if (await retry.SendBackAsync(failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false))
             {
-                queue.Statistics.CountSentBack();
+                queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
                 failed.Complete();
             }
             else
@@ -205,7 +213,7 @@ internal sealed partial class ConcurrentDispatcher(
         try
         {
             await retry.SendBackAgainAsync(failed.Messages[0], delayLevel, time, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
-            queue.Statistics.CountSentBack();
+            queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], delayLevel));
             failed.Complete();
             queue.OnProgress();
         }

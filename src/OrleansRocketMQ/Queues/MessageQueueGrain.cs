@@ -96,7 +96,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     {
         if (_pump?.Progress is { } progress)
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint));
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint) { IdleSince = _pump.IdleSince });
         }
     }
 

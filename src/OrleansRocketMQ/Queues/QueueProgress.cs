@@ -47,4 +47,9 @@ internal sealed record QueueHandOver(
     [property: Id(0)] QueueProgress Progress,
     [property: Id(1)] string From,
     [property: Id(2)] bool FromLeaves,
-    [property: Id(3)] bool HasCheckpoint);
+    [property: Id(3)] bool HasCheckpoint)
+{
+    /// <summary>When the last work on the queue ended there, in ticks of UTC; 0 from silos that do not tell.</summary>
+    [Id(20)]
+    public long IdleSince { get; init; }
+}

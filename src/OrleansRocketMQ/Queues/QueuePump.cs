@@ -19,6 +19,10 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed partial class QueuePump
 {
+    // After answers that neither bring nor wait for anything.
+    private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
@@ -41,6 +45,7 @@ internal sealed partial class QueuePump
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
+    private int _rests;
     private long _lastPulledAt;
     private long _lastConsumedAt;
     private Task? _stopped;
@@ -115,7 +120,7 @@ internal sealed partial class QueuePump
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Task.Run(PumpAsync);
+    public void Start() => _pumping = Telemetry.Detached.Run(PumpAsync);
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
@@ -263,6 +268,11 @@ internal sealed partial class QueuePump
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
+        if (_tenure.Number > 0)
+        {
+            Statistics.Metrics?.LockLost();
+        }
+
         var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
         Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
     }
@@ -316,6 +326,7 @@ internal sealed partial class QueuePump
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
+        NotePull();
         var asked = _time.GetTimestamp();
         if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
@@ -343,10 +354,26 @@ internal sealed partial class QueuePump
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took);
         }
 
         _pulled.Clear();
+        await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
+    /// only the slave to ask again, and it must not be asked without a pause.
+    /// </summary>
+    private async Task RestAsync(BrokerAddress broker, bool isFruitless)
+    {
+        _rests = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _rests + 1 : 0;
+        if (_rests > 0)
+        {
+            await Task.Delay(Backoff.Next(_rests, FirstRest, LongestRest), _time, _tenure.Pulling).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>
@@ -388,6 +415,7 @@ internal sealed partial class QueuePump
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 
+        NoteIdle();
         try
         {
             await _commits.LeaveAsync(Committable).ConfigureAwait(false);

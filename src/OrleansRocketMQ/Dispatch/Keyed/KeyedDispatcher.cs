@@ -27,6 +27,9 @@ internal sealed partial class KeyedDispatcher(
     // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
+    // Until the grains of a silo that stops are placed elsewhere.
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
@@ -42,6 +45,8 @@ internal sealed partial class KeyedDispatcher(
 
     public QueueStatus Describe(QueuePump queue, QueueStatus status)
         => _queues.TryGetValue(queue, out var keyed) ? keyed.Describe(status) : status with { Keys = new() };
+
+    public int InFlightOf(QueuePump queue) => _queues.TryGetValue(queue, out var keyed) ? keyed.InFlight : 0;
 
     private KeyedQueue QueueOf(QueuePump pump)
     {
@@ -110,8 +115,8 @@ internal sealed partial class KeyedDispatcher(
         if (messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
-            queue.Pump.Statistics.Count(messages, failures: 1);
-            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message)).ConfigureAwait(false);
+            queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
+            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)).ConfigureAwait(false);
             return;
         }
 
@@ -142,8 +147,14 @@ internal sealed partial class KeyedDispatcher(
             return;
         }
 
+        if (result.IsRefused)
+        {
+            BlockFor(queue, lane, AskAgainAfter, error: null);
+            return;
+        }
+
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
-        queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures?.Count ?? 0, result.ListenerTime);
+        queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
         var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
         queue.Complete(lane, new(messages, 0, succeeded));
@@ -174,7 +185,7 @@ internal sealed partial class KeyedDispatcher(
             if (await retry.FileAsDeadAsync(failed[0], queue.Pump.ListenerToken).ConfigureAwait(false))
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
-                queue.Pump.Statistics.CountSentBack();
+                queue.Pump.Statistics.CountSentBack(asDead: true);
                 queue.Complete(lane, failed.Slice(0, 1));
                 Release(queue, lane);
                 return;
@@ -183,6 +194,7 @@ internal sealed partial class KeyedDispatcher(
         else
         {
             lane.Failures++;
+            queue.Pump.Statistics.Metrics?.Retried(failed.Count);
         }
 
         BlockFor(queue, lane, Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff), failure.Error ?? "The listener wants it again.");
@@ -198,7 +210,7 @@ internal sealed partial class KeyedDispatcher(
                 return;
             }
 
-            queue.Pump.Statistics.CountSentBack();
+            queue.Pump.Statistics.CountSentBack(asDead: retry.IsLast(failed[index], failure.DelayLevel));
             queue.Complete(lane, failed.Slice(index, 1));
         }
 

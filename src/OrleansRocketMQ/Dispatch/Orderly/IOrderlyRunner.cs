@@ -77,6 +77,7 @@ internal sealed record OrderlyRunResult(
 /// <param name="Pause">How long the listener wants to wait; null: as the group's options say.</param>
 /// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
 /// <param name="Error">What went wrong; null when the listener just said so.</param>
+/// <param name="ErrorType">Why it did not succeed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.StoppedBatch")]
@@ -85,4 +86,5 @@ internal sealed record StoppedBatch(
     [property: Id(1)] bool IsRollback,
     [property: Id(2)] TimeSpan? Pause,
     [property: Id(3)] bool AutoCommit,
-    [property: Id(4)] string? Error);
+    [property: Id(4)] string? Error,
+    [property: Id(5)] string? ErrorType = null);
