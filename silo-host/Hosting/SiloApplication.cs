@@ -39,10 +39,12 @@ internal static class SiloApplication
         builder.Services.AddTelemetry(builder.Configuration);
         AddSilo(builder, clustering, demo, configure);
         builder.Services.AddHealthChecks().AddRocketMQ();
+        builder.Services.AddRocketMQDashboard();
 
         var app = builder.Build();
         app.MapRocketMQHealth();
         app.MapPrometheusMetrics();
+        app.MapRocketMQDashboard();
         Validate(app.Services);
         if (!clustering.IsLocal)
         {

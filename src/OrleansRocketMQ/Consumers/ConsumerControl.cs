@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Statistics;
@@ -39,12 +40,16 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
 
     public SubscriptionManager Book => _subscriptions;
 
+    /// <summary>The way to its brokers; null until the silo is active.</summary>
+    public RocketMQClient? Client { get; private set; }
+
     /// <summary>Goes on counting over stops and starts.</summary>
     public GroupStatistics Statistics { get; } = new(time, options.Group, metrics);
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
-    public void Open(SubscriptionLink link, Func<ConsumerRun> create)
+    public void Open(SubscriptionLink link, RocketMQClient client, Func<ConsumerRun> create)
     {
+        Client = client;
         _create = create;
         _link = link;
         link.Start();
@@ -94,7 +99,9 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     public Task StartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("start");
-        return InTurnAsync(StartInTurnAsync, cancellationToken);
+
+        // Not in the turn of a grain that may have asked: what grains call back cannot be made there.
+        return Task.Run(() => InTurnAsync(StartInTurnAsync, cancellationToken), cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken = default) => InTurnAsync(
@@ -110,12 +117,14 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     public Task RestartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("restart");
-        return InTurnAsync(
-            async cancelled =>
-            {
-                await StopInTurnAsync().ConfigureAwait(false);
-                await StartInTurnAsync(cancelled).ConfigureAwait(false);
-            },
+        return Task.Run(
+            () => InTurnAsync(
+                async cancelled =>
+                {
+                    await StopInTurnAsync().ConfigureAwait(false);
+                    await StartInTurnAsync(cancelled).ConfigureAwait(false);
+                },
+                cancellationToken),
             cancellationToken);
     }
 

@@ -19,6 +19,11 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics
 
     public IRocketMQConsumer Get(string group) => Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", "be controlled");
 
+    /// <summary>That of a group.</summary>
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    public ConsumerControl Control(string group, string operation)
+        => _byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on this silo", operation);
+
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
     public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler
         ?? throw new ConsumerStateException(group, "without a delegate on this silo", "consume");

@@ -24,9 +24,6 @@ internal sealed partial class ConcurrentDispatcher(
     // thread its grain needs for that, or its silo does not answer.
     private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
-    // Until the grains of a silo that stops are placed elsewhere.
-    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
-
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
 
@@ -73,11 +70,16 @@ internal sealed partial class ConcurrentDispatcher(
         ListenerRunResult result;
         try
         {
-            result = await RunAsync(queue, range, listener, share).ConfigureAwait(false);
+            result = queue.DoListenersMove && !await ListenerDoor.IsOpenAsync(listener, queue.ListenerToken).ConfigureAwait(false)
+                ? ListenerRunResult.Refused
+                : await RunAsync(queue, range, listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
             if (result.IsRefused)
             {
-                ReturnLater(queue, range, AskAgainAfter);
+                // Others may have it meanwhile; this slot has nobody to call.
+                queue.Runs.Return(range);
+                Signal(queue);
+                await ListenerDoor.UntilOpenAsync(listener, time, queue.ListenerToken).ConfigureAwait(false);
                 return listener;
             }
         }
@@ -134,6 +136,7 @@ internal sealed partial class ConcurrentDispatcher(
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
     {
         var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
         var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>
-/// Runs that listener grains of this silo have for queues of other silos: those of keys, mostly. A silo that stops begins
+/// Runs that listener grains of this silo have for queues of other silos: those of keys, mostly, and of queues that have moved. A silo that stops begins
 /// no more of them and lets them end while it can still answer. Later Orleans drops what grains answer, and who asked
 /// would have to take the messages for not consumed. Thread-safe.
 /// </summary>
@@ -14,7 +14,19 @@ internal sealed partial class GuestRuns(TimeProvider time, ILogger<GuestRuns> lo
     private int _running;
     private bool _closed;
 
-    /// <summary>Whether a run may begin; each that does must <see cref="End"/>.</summary>
+    /// <summary>Whether no run may begin any more.</summary>
+    public bool IsClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _closed;
+            }
+        }
+    }
+
+    /// <summary>Whether a run may begin; each that does goes on with <see cref="EndAfter"/>.</summary>
     public bool TryBegin()
     {
         lock (_gate)
@@ -29,8 +41,32 @@ internal sealed partial class GuestRuns(TimeProvider time, ILogger<GuestRuns> lo
         }
     }
 
-    /// <summary>A run has ended.</summary>
-    public void End()
+    /// <summary>Ends a run that has begun when its work does.</summary>
+    public ValueTask<T> EndAfter<T>(ValueTask<T> work)
+    {
+        if (!work.IsCompleted)
+        {
+            return new(WaitAsync(work.AsTask()));
+        }
+
+        End();
+        return work;
+
+        // In the grain's turn, as the work itself.
+        async Task<T> WaitAsync(Task<T> running)
+        {
+            try
+            {
+                return await running.ConfigureAwait(true);
+            }
+            finally
+            {
+                End();
+            }
+        }
+    }
+
+    private void End()
     {
         lock (_gate)
         {

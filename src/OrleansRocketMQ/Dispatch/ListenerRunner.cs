@@ -27,14 +27,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             return new(ListenerRunResult.Refused);
         }
 
-        var running = BeginAsync(run, cancellationToken);
-        if (!running.IsCompleted)
-        {
-            return new(EndGuestAsync(running.AsTask()));
-        }
-
-        guests.End();
-        return running;
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
     }
 
     private ValueTask<ListenerRunResult> BeginAsync(ListenerRun run, CancellationToken cancellationToken)
@@ -48,18 +41,6 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         progress.Dispose();
         return consuming;
-    }
-
-    private async Task<ListenerRunResult> EndGuestAsync(Task<ListenerRunResult> running)
-    {
-        try
-        {
-            return await running;
-        }
-        finally
-        {
-            guests.End();
-        }
     }
 
     /// <summary>

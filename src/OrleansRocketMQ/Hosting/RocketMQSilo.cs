@@ -70,7 +70,7 @@ internal sealed class RocketMQSilo(
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
             var producer = ProducerOf(client);
             var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
-            control.Open(link, () => CreateRun(control, client, producer));
+            control.Open(link, client, () => CreateRun(control, client, producer));
         }
 
         return Task.CompletedTask;

@@ -54,6 +54,9 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<MembershipFence>();
+            services.AddSingleton<GroupSeek>();
+            services.AddSingleton<GroupPlacement>();
+            services.AddSingleton<GroupSwitch>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
@@ -64,8 +67,10 @@ public static class RocketMQSiloBuilderExtensions
             StateStorage.AddTo(builder);
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
+            builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
+            builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));

@@ -69,6 +69,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
             await offsets.PersistAsync(queue).ConfigureAwait(false);
             apply();
             Volatile.Write(ref _committed, offset);
+
+            // A pull that was given up may bring the broker what it carried after this.
+            _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0;
         },
         cancellationToken);
 

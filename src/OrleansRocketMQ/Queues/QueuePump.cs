@@ -75,6 +75,7 @@ internal sealed partial class QueuePump
         _holdings = new Holdings(budgets);
         _isElsewhereWanted = () => IsResetWanted || Runs!.Gate.IsFenced;
         Statistics = consumer.Statistics.Open(queue);
+        Running = new RunningCalls(time);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
@@ -93,6 +94,9 @@ internal sealed partial class QueuePump
     public QueueRuns Runs { get; }
 
     public QueueStatistics Statistics { get; }
+
+    /// <summary>What listeners work on.</summary>
+    public RunningCalls Running { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _beginning.Before : Runs.Window.Snapshot();
@@ -113,7 +117,10 @@ internal sealed partial class QueuePump
     public QueueTenure Tenure => Volatile.Read(ref _tenure);
 
     /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
-    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
+    public bool IsGroupStopping => _consumer.IsStopping;
+
+    /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
+    public bool DoListenersMove => _consumer.DoListenersMove;
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
     public CancellationToken ListenerToken => Tenure.Listening;
@@ -195,6 +202,8 @@ internal sealed partial class QueuePump
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
+        Slowest = Running.Slowest(),
+        Lock = _lock is null ? QueueLockState.None : Tenure.IsValid ? QueueLockState.Held : QueueLockState.Awaited,
     });
 
     // Nothing is known before the first pull, and nothing counts that was done without the lock, or that may have been done
@@ -283,7 +292,7 @@ internal sealed partial class QueuePump
         _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
         try
         {
-            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+            await _gauge.WaitUntilResumedAsync(_isElsewhereWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -407,6 +416,7 @@ internal sealed partial class QueuePump
         Runs.Close();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _pumping.ConfigureAwait(false);
+        DropWish();
         await _tasks.WaitAsync().ConfigureAwait(false);
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
@@ -459,6 +469,8 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(234, LogLevel.Warning, "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
         public static partial void OvertakenBehindFence(ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
+        [LoggerMessage(235, LogLevel.Information, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
+        public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);

@@ -27,9 +27,6 @@ internal sealed partial class KeyedDispatcher(
     // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
-    // Until the grains of a silo that stops are placed elsewhere.
-    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
-
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
@@ -130,6 +127,15 @@ internal sealed partial class KeyedDispatcher(
                 Failures = lane.Failures,
             };
             var listener = lane.Key is { } key ? lane.Listener ??= ListenerOf(key) : slotListener;
+            if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await ListenerDoor.IsOpenAsync(listener, token).ConfigureAwait(false))
+            {
+                lane.AsksFirst = true;
+                BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
+                return;
+            }
+
+            lane.AsksFirst = false;
+            using var running = queue.Pump.Running.Begin(messages);
             var call = listener.RunAsync(run, token);
             result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
         }
@@ -149,7 +155,8 @@ internal sealed partial class KeyedDispatcher(
 
         if (result.IsRefused)
         {
-            BlockFor(queue, lane, AskAgainAfter, error: null);
+            lane.AsksFirst = true;
+            BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
             return;
         }
 

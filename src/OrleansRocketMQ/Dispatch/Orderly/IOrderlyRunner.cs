@@ -69,7 +69,15 @@ internal sealed record OrderlyRunResult(
     [property: Id(1)] int Committed,
     [property: Id(2)] StoppedBatch? Stopped,
     [property: Id(3)] int Batches,
-    [property: Id(4)] TimeSpan ListenerTime);
+    [property: Id(4)] TimeSpan ListenerTime)
+{
+    /// <summary>Nothing was given to the listener, because its silo stops.</summary>
+    public static readonly OrderlyRunResult Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };
+
+    /// <summary>Whether it is <see cref="Refused"/>.</summary>
+    [Id(20)]
+    public bool IsRefused { get; init; }
+}
 
 /// <summary>A batch that did not succeed.</summary>
 /// <param name="Count">Its messages.</param>

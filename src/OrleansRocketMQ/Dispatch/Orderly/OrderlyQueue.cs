@@ -294,9 +294,9 @@ internal sealed partial class OrderlyQueue
     {
         var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
         var result = await _listener.CallAsync(messages, reconsumeTimes, tenure).ConfigureAwait(false);
-        if (_listener.IsUnreachable)
+        if (_listener.ReachableIn is { } wait)
         {
-            _resumeAt = Now + Options.RetryInterval;
+            _resumeAt = Now + wait;
         }
 
         return result;

@@ -9,7 +9,7 @@ using OrleansRocketMQ.Tracing;
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <inheritdoc cref="IOrderlyRunner"/>
-internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistry consumers, RocketMQMetrics metrics, ILogger<OrderlyRunner> logger) : IOrderlyRunner
+internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, ILogger<OrderlyRunner> logger) : IOrderlyRunner
 {
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
@@ -22,9 +22,20 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
                 return ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
             }
 
-            cancellationToken = tenure.Listening;
+            return BeginAsync(run, tenure.Listening);
         }
 
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(OrderlyRunResult.Refused);
+        }
+
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
+    }
+
+    private ValueTask<OrderlyRunResult> BeginAsync(OrderlyRun run, CancellationToken cancellationToken)
+    {
         var consuming = ConsumeAsync(run, cancellationToken);
         return consuming.IsCompleted
             ? consuming
