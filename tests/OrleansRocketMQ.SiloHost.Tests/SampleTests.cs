@@ -74,6 +74,18 @@ public sealed partial class SampleTests
     }
 
     [Fact]
+    public async Task Metrics_tell_what_was_consumed_what_failed_and_what_came_again()
+    {
+        var lines = (await RunAsync("Metrics")).Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
+
+        Assert.Contains("messaging.client.consumed.messages 50 {message}", lines);
+        Assert.Contains("messaging.client.consumed.messages 5 {message} reconsume_later", lines);
+        Assert.Contains("orleans_rocketmq.consumer.retries 5 {message}", lines);
+        Assert.Contains(lines, line => line.StartsWith("messaging.process.duration ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("orleans_rocketmq.queue.lag ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Every_sample_says_in_its_first_lines_what_it_shows_and_how_it_is_run()
     {
         var repository = typeof(SampleTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "repository").Value!;
