@@ -21,7 +21,7 @@ internal sealed class UserGrain(Crowd crowd, [PersistentState("user")] IPersiste
         {
             using (crowd.Enter(name))
             {
-                await Task.Delay(20, cancellationToken); // Work.
+                await Task.Delay(100, cancellationToken); // Work.
             }
 
             if (step == UserStep.Verified && context.ReconsumeTimes == 0 && name.StartsWith("user-13-", StringComparison.Ordinal))
