@@ -107,6 +107,8 @@ internal sealed partial class BrokerCore : IDisposable
         Every(SavePeriod, SaveOffsets);
     }
 
+    public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic);
+
     /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
     public void Stop()
     {
