@@ -1,13 +1,14 @@
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.SiloHost.Listeners;
 
 namespace OrleansRocketMQ.SiloHost.Demo;
 
-/// <summary>The demo that runs unless <c>Demo:Enabled=false</c>. Bound from the section <c>Demo</c>.</summary>
+/// <summary>The demo that runs unless <c>Demo:Enabled=false</c>, or <c>Listeners:Path</c> names listeners. Bound from the section <c>Demo</c>.</summary>
 internal sealed class DemoOptions
 {
     private const string Section = "Demo";
 
-    /// <summary>Whether the demo producer and listener run.</summary>
+    /// <summary>Whether the demo producer and listener run. Default: unless there are listeners of one's own.</summary>
     public bool Enabled { get; set; } = true;
 
     /// <summary>The topic; made when it is not there.</summary>
@@ -37,7 +38,13 @@ internal sealed class DemoOptions
     /// <exception cref="RocketMQValidationException">A setting is wrong.</exception>
     public static DemoOptions Read(IConfiguration configuration)
     {
-        var options = configuration.GetSection(Section).Get<DemoOptions>() ?? new DemoOptions();
+        var section = configuration.GetSection(Section);
+        var options = section.Get<DemoOptions>() ?? new DemoOptions();
+        if (section[nameof(Enabled)] is null)
+        {
+            options.Enabled = string.IsNullOrWhiteSpace(configuration[ListenerAssemblies.PathKey]);
+        }
+
         if (options.Enabled)
         {
             options.Check();

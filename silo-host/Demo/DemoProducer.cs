@@ -122,7 +122,7 @@ internal sealed class DemoProducer(
         console.EndLive();
         console.WriteLine(FormattableString.Invariant(
             $"consumed {ledger.Consumed} of {messages}, {lost} lost, {ledger.Duplicates} duplicates, {ledger.Consumed / elapsed.TotalSeconds:0} msg/s"));
-        verdict.ExitCode = lost == 0 ? ExitCode.Success : ExitCode.MessagesLost;
+        verdict.ExitCode = lost == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     private async Task UntilAsync(Func<bool> condition, Func<string>? whyNot, CancellationToken cancellationToken)

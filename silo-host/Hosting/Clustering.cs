@@ -1,57 +1,101 @@
 using System.Net;
+using Orleans.Configuration;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
-/// <summary>How this host finds its cluster.</summary>
-internal sealed record Clustering(int SiloPort, int GatewayPort, IPEndPoint? PrimarySilo, bool IsConfiguredElsewhere)
+/// <summary>How this host finds its cluster: by Orleans' own settings, with those of a cluster on this machine filled in.</summary>
+/// <param name="SiloPort">Where other silos reach it.</param>
+/// <param name="GatewayPort">Where clients reach it.</param>
+/// <param name="ProviderType">Who keeps the list of silos.</param>
+/// <param name="PrimarySilo">Of a cluster on this machine, the silo that keeps it; null: this one.</param>
+internal sealed record Clustering(int SiloPort, int GatewayPort, string ProviderType, IPEndPoint? PrimarySilo)
 {
+    public const string ProviderTypeKey = "Orleans:Clustering:ProviderType";
+    private const string Development = "Development";
     private const string SiloPortKey = "Orleans:Endpoints:SiloPort";
     private const string GatewayPortKey = "Orleans:Endpoints:GatewayPort";
+    private const string AddressKey = "Orleans:Endpoints:AdvertisedIPAddress";
     private const string PrimarySiloKey = "Orleans:PrimarySilo";
-    private const string Hint =
+    private const string PrimarySiloEndPointKey = "Orleans:Clustering:PrimarySiloEndPoint";
+    private const string LocalHint =
         $"Another silo on this machine? Choose other ports: --{SiloPortKey}=11112 --{GatewayPortKey}=30001, and --{PrimarySiloKey}=127.0.0.1:11111 to join its cluster.";
+    private const string Hint = $"Choose other ports: --{SiloPortKey}=11112 --{GatewayPortKey}=30001.";
+
+    /// <summary>Whether the cluster is on this machine only.</summary>
+    public bool IsLocal => ProviderType == Development;
 
     /// <summary>
-    /// Clustering on this machine. The ports come from Orleans' own settings, so that several hosts fit on one machine; a
-    /// host that names the first one's silo as <c>Orleans:PrimarySilo</c> joins it. With <c>Orleans:Clustering:ProviderType</c>
-    /// Orleans does it all by its own settings.
+    /// Without <c>Orleans:Clustering:ProviderType</c> the cluster is on this machine; several hosts fit there, as the ports
+    /// come from Orleans' own settings, and a host that names the first one's silo as <c>Orleans:PrimarySilo</c> joins it.
     /// </summary>
     /// <exception cref="RocketMQConfigurationException">A setting is wrong.</exception>
     /// <exception cref="StartException">A port is taken.</exception>
     public static Clustering Read(IConfiguration configuration)
     {
+        if (string.IsNullOrWhiteSpace(configuration[ProviderTypeKey]))
+        {
+            configuration[ProviderTypeKey] = Development;
+        }
+
+        Providers.Check(configuration);
         var clustering = new Clustering(
-            Ports.Read(configuration, SiloPortKey, 11111),
-            Ports.Read(configuration, GatewayPortKey, 30000),
-            ReadPrimarySilo(configuration[PrimarySiloKey]),
-            configuration["Orleans:Clustering:ProviderType"] is { Length: > 0 });
+            Ports.Read(configuration, SiloPortKey, EndpointOptions.DEFAULT_SILO_PORT),
+            Ports.Read(configuration, GatewayPortKey, EndpointOptions.DEFAULT_GATEWAY_PORT),
+            configuration[ProviderTypeKey]!,
+            ReadPrimarySilo(configuration));
         if (clustering.SiloPort == clustering.GatewayPort)
         {
             throw new RocketMQConfigurationException(GatewayPortKey, clustering.GatewayPort, "another port than that of the silo");
         }
 
-        Ports.CheckFree(IPAddress.Loopback, clustering.SiloPort, "the silo", Hint);
-        Ports.CheckFree(IPAddress.Loopback, clustering.GatewayPort, "the silo's gateway", Hint);
         return clustering;
+    }
+
+    /// <exception cref="StartException">A port is taken.</exception>
+    public void CheckPorts(IConfiguration configuration)
+    {
+        var (address, hint) = IsLocal ? (IPAddress.Loopback, LocalHint) : (ReadAddress(configuration) ?? IPAddress.Any, Hint);
+        Ports.CheckFree(address, SiloPort, "the silo", hint);
+        Ports.CheckFree(address, GatewayPort, "the silo's gateway", hint);
     }
 
     public void Apply(ISiloBuilder silo)
     {
-        if (!IsConfiguredElsewhere)
+        // Orleans binds all its other settings itself.
+        silo.Services.Configure<ClusterMembershipOptions>(silo.Configuration.GetSection("Orleans:Membership"));
+        if (!IsLocal)
         {
-            silo.UseLocalhostClustering(SiloPort, GatewayPort, PrimarySilo);
+            return;
         }
+
+        silo.Configure<EndpointOptions>(options =>
+        {
+            options.AdvertisedIPAddress = IPAddress.Loopback;
+            options.SiloPort = SiloPort;
+            options.GatewayPort = GatewayPort;
+        });
     }
 
-    private static IPEndPoint? ReadPrimarySilo(string? text)
+    /// <inheritdoc/>
+    public override string ToString()
+        => $"silo port {SiloPort}, gateway port {GatewayPort}{(!IsLocal ? $", cluster by {ProviderType}" : PrimarySilo is null ? string.Empty : $", cluster of {PrimarySilo}")}";
+
+    private static IPAddress? ReadAddress(IConfiguration configuration) => configuration[AddressKey] is not { Length: > 0 } text
+        ? null
+        : IPAddress.TryParse(text, out var address) ? address : throw new RocketMQConfigurationException(AddressKey, text, "an IP address other silos reach this one at");
+
+    // Orleans' name for it, and a short one for the command line.
+    private static IPEndPoint? ReadPrimarySilo(IConfiguration configuration)
     {
-        if (string.IsNullOrWhiteSpace(text))
+        var key = string.IsNullOrWhiteSpace(configuration[PrimarySiloKey]) ? PrimarySiloEndPointKey : PrimarySiloKey;
+        if (configuration[key] is not { } text || string.IsNullOrWhiteSpace(text))
         {
             return null;
         }
 
+        configuration[PrimarySiloEndPointKey] = text;
         return IPEndPoint.TryParse(text, out var endpoint) && endpoint.Port > 0
             ? endpoint
-            : throw new RocketMQConfigurationException(PrimarySiloKey, text, "address and port of a silo, such as 127.0.0.1:11111");
+            : throw new RocketMQConfigurationException(key, text, "address and port of a silo, such as 127.0.0.1:11111");
     }
 }

@@ -11,27 +11,33 @@ internal static class HealthUrls
     /// <exception cref="StartException">A port is taken.</exception>
     public static string Read(IConfiguration configuration)
     {
-        var urls = (configuration[Key] ?? string.Empty).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        foreach (var url in urls)
+        var urls = Parse(configuration);
+        foreach (var (_, address) in urls)
         {
-            Check(url);
+            CheckFree(address);
         }
 
-        return string.Join(' ', urls.Select(url => $"{url.TrimEnd('/')}/health/ready"));
+        return string.Join(' ', urls.Select(url => $"{url.Text.TrimEnd('/')}/health/ready"));
     }
 
-    private static void Check(string url)
+    /// <exception cref="RocketMQConfigurationException">An address is none.</exception>
+    public static IReadOnlyList<(string Text, BindingAddress Address)> Parse(IConfiguration configuration)
+        => [.. (configuration[Key] ?? string.Empty).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(url => (url, Parse(url)))];
+
+    private static BindingAddress Parse(string url)
     {
-        BindingAddress address;
         try
         {
-            address = BindingAddress.Parse(url);
+            return BindingAddress.Parse(url);
         }
         catch (FormatException)
         {
             throw new RocketMQConfigurationException(Key, url, "an address such as http://127.0.0.1:8088");
         }
+    }
 
+    private static void CheckFree(BindingAddress address)
+    {
         var ip = address.Host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(address.Host.Trim('[', ']'), out var parsed) ? parsed : null;
         if (ip is not null)
         {

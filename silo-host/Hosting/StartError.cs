@@ -1,22 +1,33 @@
+using System.Data.Common;
 using System.Net.Sockets;
+using Orleans.Runtime;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
 /// <summary>Something of this machine or of the settings is in the way of a start; the message says what and what to do.</summary>
-internal sealed class StartException(string message, Exception? innerException = null) : Exception(message, innerException);
+internal sealed class StartException(string message, Exception? innerException = null, int exitCode = ExitCode.BadConfiguration) : Exception(message, innerException)
+{
+    public int ExitCode { get; } = exitCode;
+}
 
 /// <summary>Tells errors that users can put right from those they cannot.</summary>
-internal static class StartError
+/// <param name="Message">One readable line.</param>
+/// <param name="ExitCode">What the process ends with.</param>
+internal sealed record StartError(string Message, int ExitCode)
 {
-    /// <summary>One readable line, or null when the error is none of the user's doing.</summary>
-    public static string? Explain(Exception exception) => Chain(exception).Select(ExplainOne).FirstOrDefault(line => line is not null);
+    /// <summary>What is wrong, or null when it is none of the user's doing.</summary>
+    public static StartError? Explain(Exception exception)
+        => Chain(exception).Select(ExplainOne).FirstOrDefault(error => error is not null) is { } found ? found with { Message = OneLine(found.Message) } : null;
 
-    private static string? ExplainOne(Exception exception) => exception switch
+    private static StartError? ExplainOne(Exception exception) => exception switch
     {
-        StartException or RocketMQValidationException => exception.Message,
+        StartException start => new(start.Message, start.ExitCode),
+        RocketMQValidationException => new(exception.Message, Hosting.ExitCode.BadConfiguration),
         InvalidOperationException when exception.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal)
-            => WithoutType(exception.Message),
-        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => $"a port it needs is taken ({exception.Message}).",
+            => new(WithoutType(exception.Message), Hosting.ExitCode.BadConfiguration),
+        OrleansConfigurationException => new($"a setting of Orleans is wrong: {exception.Message}", Hosting.ExitCode.BadConfiguration),
+        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => new($"a port it needs is taken ({exception.Message}).", Hosting.ExitCode.BadConfiguration),
+        DbException => new($"the database of the Orleans cluster cannot be used: {exception.Message}", Hosting.ExitCode.Unreachable),
         _ => null,
     };
 
@@ -26,6 +37,8 @@ internal static class StartError
         var type = message.IndexOf(" to type ", StringComparison.Ordinal);
         return type < 0 ? message : message[..type] + ".";
     }
+
+    private static string OneLine(string message) => string.Join(' ', message.Split('\n', '\r').Select(line => line.Trim()).Where(line => line.Length > 0));
 
     private static IEnumerable<Exception> Chain(Exception? exception)
     {

@@ -5,7 +5,14 @@ namespace OrleansRocketMQ.SiloHost.Terminal;
 /// <summary>How the host logs.</summary>
 internal static class LoggingSetup
 {
+    /// <summary>The log category of lines meant for people, where a log collector reads the output.</summary>
+    public const string LinesCategory = "silo-host";
+
     private const string FormatterKey = "Logging:Console:FormatterName";
+
+    // The standard console writes when it likes, in the midst of a live line. Where somebody chose a format for a log
+    // collector, json or systemd, it is the right one.
+    public static bool IsForCollector(IConfiguration configuration) => configuration[FormatterKey] is not (null or "simple");
 
     /// <param name="builder">The host.</param>
     /// <param name="console">Where to.</param>
@@ -15,19 +22,20 @@ internal static class LoggingSetup
         // First of all sources, so that any other overrides it.
         ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource
         {
-            InitialData = [new("Logging:LogLevel:OrleansRocketMQ", quiet ? nameof(LogLevel.Error) : nameof(LogLevel.Information))],
+            InitialData =
+            [
+                new("Logging:LogLevel:OrleansRocketMQ", quiet ? nameof(LogLevel.Error) : nameof(LogLevel.Information)),
+                new($"Logging:LogLevel:{LinesCategory}", nameof(LogLevel.Information)),
+            ],
         });
         builder.Logging.ClearProviders();
-
-        // The standard console writes when it likes, in the midst of a live line. Where somebody chose a format for a log
-        // collector, json or systemd, it is the right one.
-        if (builder.Configuration[FormatterKey] is null or "simple")
+        if (IsForCollector(builder.Configuration))
         {
-            builder.Logging.AddProvider(new HostConsoleLoggerProvider(console, TimeProvider.System));
+            builder.Logging.AddConsole();
         }
         else
         {
-            builder.Logging.AddConsole();
+            builder.Logging.AddProvider(new HostConsoleLoggerProvider(console, TimeProvider.System));
         }
     }
 }

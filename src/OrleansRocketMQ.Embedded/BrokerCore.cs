@@ -12,11 +12,12 @@ using OrleansRocketMQ.Embedded.State;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Embedded.Transactions;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded;
 
 /// <summary>Puts a broker's parts together, keeps its state, and runs what happens by the clock. Mirrors <c>BrokerController</c>.</summary>
-internal sealed partial class BrokerCore : IDisposable
+internal sealed class BrokerCore : IDisposable
 {
     private static readonly TimeSpan SilenceCheckPeriod = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SavePeriod = TimeSpan.FromSeconds(5);
@@ -24,14 +25,13 @@ internal sealed partial class BrokerCore : IDisposable
     private readonly EmbeddedRocketMQOptions _options;
     private readonly ILogger _logger;
     private readonly StateFile? _stateFile;
-    private readonly GroupTable _groups;
     private readonly ProducerTable _producers;
     private readonly MessageIntake _intake;
     private readonly HalfMessages _halfMessages;
     private readonly ClientProcessor _clients;
     private readonly DelayLevels _levels;
     private readonly TransactionChecker _transactions;
-    private readonly List<ITimer> _timers = [];
+    private readonly Rounds _rounds;
     private IReadOnlyDictionary<int, long> _delivered;
     private DelayScheduler? _delays;
     private long _savedChanges;
@@ -51,43 +51,47 @@ internal sealed partial class BrokerCore : IDisposable
         var state = _stateFile?.Load() ?? new();
         Topics = new(options.AutoCreateTopics, () => Store?.MaxLogOffset ?? 0);
         LoadTopics(name, state);
-        _groups = new(options.AutoCreateGroups);
+        Groups = new(options.AutoCreateGroups);
         LoadGroups(state);
         Store = OpenStore(folder, state);
         _delivered = state.Delivered;
 
         var time = options.TimeProvider;
+        _rounds = new(time, logger);
         Consumers = new(time);
         _producers = new(time);
         Locks = new(options.LockExpiry, time);
         Hold = new(Store, time);
         _intake = new(Store, _levels, options.MaxMessageSize, storeHost);
         _halfMessages = new(_intake, Store);
-        _clients = new(Consumers, _producers, _groups, Topics, options, logger);
+        _clients = new(Consumers, _producers, Groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);
-        TopicAdmin = new(Topics, Store, Offsets, name);
+        TopicAdmin = new(Topics, Store, Offsets);
 
         _clients.AddTo(table);
         TopicAdmin.AddTo(table);
-        new OffsetProcessor(Offsets, Store, Topics, _groups).AddTo(table);
+        new TopicViewProcessor(Topics, Store, name).AddTo(table);
+        new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
         new LockProcessor(Locks).AddTo(table);
-        new PullProcessor(Store, Hold, Consumers, Topics, _groups, Offsets, options).AddTo(table);
-        new SendProcessor(_intake, _halfMessages, Topics, _groups, Locks, options).AddTo(table);
-        new SendBackProcessor(_intake, Topics, _groups).AddTo(table);
+        new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, options).AddTo(table);
+        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, options).AddTo(table);
+        new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
-        new GroupProcessor(_groups, Consumers, Offsets, Topics, Store, name, options.PushOffsetResets).AddTo(table);
+        new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, options.PushOffsetResets).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
         new RelayProcessor(Consumers, Store, name).AddTo(table);
 
         // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
         Topics.Changed += Save;
-        _groups.Changed += Save;
+        Groups.Changed += Save;
         Save();
     }
 
     public MessageStore Store { get; }
 
     public TopicTable Topics { get; }
+
+    public GroupTable Groups { get; }
 
     public TopicProcessor TopicAdmin { get; }
 
@@ -102,9 +106,9 @@ internal sealed partial class BrokerCore : IDisposable
     public void Start()
     {
         _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
-        Every(SilenceCheckPeriod, _clients.CloseSilent);
-        Every(_options.TransactionCheckInterval, _transactions.Check);
-        Every(SavePeriod, SaveOffsets);
+        _rounds.Every(SilenceCheckPeriod, _clients.CloseSilent);
+        _rounds.Every(_options.TransactionCheckInterval, _transactions.Check);
+        _rounds.Every(SavePeriod, SaveOffsets);
     }
 
     public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic);
@@ -112,12 +116,7 @@ internal sealed partial class BrokerCore : IDisposable
     /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
     public void Stop()
     {
-        foreach (var timer in _timers)
-        {
-            timer.Dispose();
-        }
-
-        _timers.Clear();
+        _rounds.Stop();
         _delivered = _delays?.Delivered ?? _delivered;
         _delays?.Dispose();
         _delays = null;
@@ -153,7 +152,7 @@ internal sealed partial class BrokerCore : IDisposable
     {
         foreach (var group in state.Groups)
         {
-            _groups.Load(group);
+            Groups.Load(group);
         }
 
         foreach (var offset in state.Offsets)
@@ -180,23 +179,6 @@ internal sealed partial class BrokerCore : IDisposable
         return new(recovered, logFolder, _options.MaxStoreBytes, _options.TimeProvider);
     }
 
-    private void Every(TimeSpan period, Action action) => _timers.Add(_options.TimeProvider.CreateTimer(
-        _ =>
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception exception)
-            {
-                // A timer's failure would end the process; the next round may do better.
-                Log.RoundFailed(_logger, action.Method.Name, exception);
-            }
-        },
-        null,
-        period,
-        period));
-
     private void SaveOffsets()
     {
         if (Offsets.Changes != Interlocked.Read(ref _savedChanges))
@@ -211,16 +193,10 @@ internal sealed partial class BrokerCore : IDisposable
         return new BrokerState
         {
             Topics = [.. Topics.All],
-            Groups = [.. _groups.All],
+            Groups = [.. Groups.All],
             Offsets = [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))],
             Delivered = _delays?.Delivered ?? _delivered,
             QueueEnds = [.. Store.QueueEnds().Select(pair => new SavedQueueEnd(pair.Key.Topic, pair.Key.QueueId, pair.Value))],
         };
     });
-
-    private static partial class Log
-    {
-        [LoggerMessage(150, LogLevel.Error, "{Action} failed; it will be tried again")]
-        public static partial void RoundFailed(ILogger logger, string action, Exception exception);
-    }
 }

@@ -5,10 +5,11 @@ using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded;
 
-/// <summary>A broker in process; always a master. Stopped and started again it goes on with what it had. Thread-safe.</summary>
+/// <summary>A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had. Thread-safe.</summary>
 public sealed class EmbeddedBroker : IAsyncDisposable
 {
     private readonly SemaphoreSlim _lifecycle = new(1, 1);
@@ -17,6 +18,8 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private readonly BrokerCore _core;
     private readonly BrokerEndpoints _endpoint;
     private readonly Registration _registration;
+    private readonly FaultInjection _faults;
+    private volatile EmbeddedSlave[] _slaves = [];
     private bool _disposed;
 
     internal EmbeddedBroker(string name, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
@@ -24,6 +27,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         Name = name;
         _options = options;
         _routes = routes;
+        _faults = faults;
         var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
         var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
         _endpoint = new(name, port, options, table, faults, logger);
@@ -40,6 +44,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
     /// <summary>Whether it listens.</summary>
     public bool IsRunning => _endpoint.IsRunning;
+
+    /// <summary>Its slaves, running or not.</summary>
+    public IReadOnlyList<EmbeddedSlave> Slaves => _slaves;
 
     /// <summary>How many clients are connected.</summary>
     public int ConnectionCount => _endpoint.ConnectionCount;
@@ -74,8 +81,30 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts a further slave of this broker; its id is one above the last one's.</summary>
+    /// <param name="port">Its port; 0 takes any free one.</param>
+    /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
+    public async Task<EmbeddedSlave> AddSlaveAsync(int port = 0)
+    {
+        EmbeddedSlave slave;
+        await _lifecycle.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            slave = new(this, _core, _slaves.Length + 1, port, _options, _routes, _faults);
+            _slaves = [.. _slaves, slave];
+        }
+        finally
+        {
+            _lifecycle.Release();
+        }
+
+        await slave.StartAsync().ConfigureAwait(false);
+        return slave;
+    }
+
     /// <summary>
-    /// Stops listening and closes every connection. Messages, topics, groups and offsets stay; who is in which group and
+    /// Stops listening and closes every connection. Its slaves run on. Messages, topics, groups and offsets stay; who is in which group and
     /// who holds which lock is forgotten, as when a broker's process ends.
     /// </summary>
     /// <param name="unregister">
@@ -179,6 +208,11 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
         _disposed = true;
         await _lifecycle.WaitAsync().ConfigureAwait(false);
+        foreach (var slave in _slaves)
+        {
+            await slave.DisposeAsync().ConfigureAwait(false);
+        }
+
         await StopListeningAsync(unregister: true).ConfigureAwait(false);
         _core.Dispose();
         _lifecycle.Dispose();
@@ -188,7 +222,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     {
         if (unregister)
         {
-            _routes.Unregister(Name);
+            _routes.Unregister(_registration);
         }
 
         await _endpoint.StopAsync().ConfigureAwait(false);
@@ -198,6 +232,8 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private sealed class Registration(EmbeddedBroker broker) : IRegisteredBroker
     {
         public string Name => broker.Name;
+
+        public long BrokerId => BrokerData.MasterId;
 
         public string ClusterName => broker._options.ClusterName;
 

@@ -39,7 +39,7 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
     /// <summary>What is to go wrong, and how many requests have come in.</summary>
     public FaultInjection Faults { get; } = new();
 
-    /// <summary>Starts a name server and one broker.</summary>
+    /// <summary>Starts a name server and one broker, with its slaves.</summary>
     /// <param name="options">Null means the defaults.</param>
     /// <param name="cancellationToken">Gives up before anything listens.</param>
     /// <exception cref="RocketMQConfigurationException">An option is wrong; the error names it.</exception>
@@ -85,6 +85,11 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
         }
 
         await broker.StartAsync().ConfigureAwait(false);
+        for (var slave = 0; slave < _options.Slaves; slave++)
+        {
+            await broker.AddSlaveAsync().ConfigureAwait(false);
+        }
+
         return broker;
     }
 

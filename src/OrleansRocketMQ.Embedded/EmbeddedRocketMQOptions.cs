@@ -8,6 +8,7 @@ namespace OrleansRocketMQ.Embedded;
 /// <summary>How an embedded name server and its brokers behave. Immutable; defaults are RocketMQ 5.3's unless said otherwise.</summary>
 public sealed record EmbeddedRocketMQOptions
 {
+    private const int MostSlaves = 16;
     private const long SmallestStore = 1024 * 1024;
 
     /// <summary>RocketMQ's default delay levels, 1 to 18 (<c>messageDelayLevel</c>).</summary>
@@ -115,6 +116,25 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>Whether brokers listen on a second port, two below the first, as RocketMQ's do. Default false.</summary>
     public bool VipChannel { get; init; }
 
+    /// <summary>How many slaves each broker has from its start on. Default 0; more can be added later.</summary>
+    public int Slaves { get; init; }
+
+    /// <summary>
+    /// Whether slaves answer pulls, and masters send consumers there that are far behind (<c>slaveReadEnable</c>).
+    /// Default false: a slave answers that it is busy.
+    /// </summary>
+    public bool SlaveReadEnable { get; init; }
+
+    /// <summary>
+    /// How many bytes before the end of the commit log messages must lie for a pull of them to be sent to a slave. Null
+    /// (default): 40 % of the memory this process may use, where RocketMQ takes the machine's
+    /// (<c>accessMessageInMemoryMaxRatio</c>).
+    /// </summary>
+    public long? SlowReadBytes { get; init; }
+
+    /// <summary>How often a slave overwrites its offsets with the master's. Default 60 s.</summary>
+    public TimeSpan SlaveSyncInterval { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>
     /// The clock of store times, delays, expiry, locks and long polls. Default the system's. Sockets live in real time
     /// whatever is given here.
@@ -157,6 +177,9 @@ public sealed record EmbeddedRocketMQOptions
         Check(!RequireTls || TlsCertificate is not null, nameof(RequireTls), RequireTls, "false, since there is no TlsCertificate");
         Check(TlsClientAuthority is null || TlsCertificate is not null, nameof(TlsClientAuthority), TlsClientAuthority?.Subject, "null, since there is no TlsCertificate");
         Check(!VipChannel || BrokerPort is 0 or > 2, nameof(BrokerPort), BrokerPort, "0, or a port with another one two below it");
+        Check(Slaves is >= 0 and <= MostSlaves, nameof(Slaves), Slaves, "0 to 16");
+        Check(SlowReadBytes is null or >= 0, nameof(SlowReadBytes), SlowReadBytes, "null, or 0 or more");
+        Check(SlaveSyncInterval > TimeSpan.Zero, nameof(SlaveSyncInterval), SlaveSyncInterval, "more than zero");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
         _ = Delays.DelayLevels.Parse(MessageDelayLevels);

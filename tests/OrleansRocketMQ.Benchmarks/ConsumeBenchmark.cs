@@ -23,6 +23,10 @@ internal static class ConsumeBenchmark
             options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
         }
 
+        // As an exporter would; without them nobody listens.
+        using var metrics = arguments["metrics"] is null ? null : TelemetryListeners.ToMetrics();
+        using var traces = arguments["traces"] is null ? null : TelemetryListeners.ToTraces();
+        var listening = (metrics is null ? "" : ", metrics") + (traces is null ? "" : ", traces");
         using var host = mode switch
         {
             "concurrent" => BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, Configure),
@@ -32,7 +36,7 @@ internal static class ConsumeBenchmark
         };
         await host.StartAsync();
         var end = await goal.Reached;
-        Console.WriteLine(end.Report($"consume {mode}, batch {batch}", goal.Start, arguments.Messages, arguments.BodyLength));
+        Console.WriteLine(end.Report($"consume {mode}, batch {batch}{listening}", goal.Start, arguments.Messages, arguments.BodyLength));
         await host.StopAsync();
         return 0;
     }

@@ -20,6 +20,8 @@ internal static class Suite
         {
             Run("pull", nameServer, topic, load);
             Run("consume", nameServer, topic, load, "--batch=1");
+            Run("consume", nameServer, topic, load, "--batch=1", "--metrics");
+            Run("consume", nameServer, topic, load, "--batch=1", "--metrics", "--traces");
             Run("consume", nameServer, topic, load, "--batch=32");
             Run("consume", nameServer, topic, load, "--mode=orderly", "--batch=1");
             Run("consume", nameServer, topic, load, "--mode=orderly", "--batch=32");

@@ -26,6 +26,9 @@ public class OptionsTests
         { nameof(EmbeddedRocketMQOptions.MaxMessageSize), new() { MaxMessageSize = 0 } },
         { nameof(EmbeddedRocketMQOptions.MaxStoreBytes), new() { MaxStoreBytes = 1000 } },
         { nameof(EmbeddedRocketMQOptions.RequireTls), new() { RequireTls = true } },
+        { nameof(EmbeddedRocketMQOptions.Slaves), new() { Slaves = 17 } },
+        { nameof(EmbeddedRocketMQOptions.SlowReadBytes), new() { SlowReadBytes = -1 } },
+        { nameof(EmbeddedRocketMQOptions.SlaveSyncInterval), new() { SlaveSyncInterval = TimeSpan.Zero } },
         { nameof(EmbeddedRocketMQOptions.BrokerPort), new() { VipChannel = true, BrokerPort = 2 } },
     };
 

@@ -7,10 +7,10 @@ namespace OrleansRocketMQ.Packages.Tests;
 [Collection(PackedLibraries.Collection)]
 public sealed partial class PackageTests(PackedLibraries packed)
 {
-    // A package of ours, or one of others by the variable of its version.
+    // Packages, of ours in the same version and of others in the one of Directory.Packages.props, and frameworks.
     private static readonly Dictionary<string, string[]> Needs = new()
     {
-        ["OrleansRocketMQ"] = ["Microsoft.Orleans.Server", "OrleansRocketMQ.Abstractions"],
+        ["OrleansRocketMQ"] = ["Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Orleans.Server", "OrleansRocketMQ.Abstractions"],
         ["OrleansRocketMQ.Abstractions"] = ["Microsoft.Orleans.Sdk", "OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Compression"] = ["OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Dashboard"] = ["Microsoft.AspNetCore.App", "OrleansRocketMQ"],
@@ -114,6 +114,14 @@ public sealed partial class PackageTests(PackedLibraries packed)
     }
 
     [Fact]
+    public void The_dashboards_page_is_inside_of_its_library()
+    {
+        var page = Directory.EnumerateFiles(Path.Combine(Repository.FolderOf("OrleansRocketMQ.Dashboard"), "Page")).Select(file => Path.GetFileName(file)!);
+
+        Assert.Subset(Repository.AssemblyOf("OrleansRocketMQ.Dashboard").GetManifestResourceNames().ToHashSet(), page.ToHashSet());
+    }
+
+    [Fact]
     public void Every_package_is_in_the_table_of_needs() => Assert.Empty(Repository.Projects.Except(Needs.Keys));
 
     private static string Framework => $"net{Environment.Version.Major}.0";
@@ -126,7 +134,6 @@ public sealed partial class PackageTests(PackedLibraries packed)
 
     private static string WithVersion(string id)
         => id.StartsWith("OrleansRocketMQ", StringComparison.Ordinal) ? $"{id} {Repository.Version}"
-            : id.StartsWith("Microsoft.Orleans.", StringComparison.Ordinal) ? $"{id} {Repository.OrleansVersion}"
             : CentralVersions().GetValueOrDefault(id) is { } version ? $"{id} {version}"
             : id;
 

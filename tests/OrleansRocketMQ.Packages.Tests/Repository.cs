@@ -15,8 +15,6 @@ internal static class Repository
     /// <summary>The version of all packages.</summary>
     public static string Version => Fact("version");
 
-    public static string OrleansVersion => Fact("orleans");
-
     /// <summary>Where NuGet keeps the packages this build used.</summary>
     public static string PackageFolder => Fact("packages");
 

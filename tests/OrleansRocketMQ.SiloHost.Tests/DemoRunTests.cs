@@ -39,14 +39,16 @@ public sealed partial class DemoRunTests
         Assert.NotEqual(0, await host.Program.UntilEndedAsync());
     }
 
-    [Fact]
-    public async Task A_second_host_uses_the_cluster_it_is_told_of_and_joins_the_silo()
+    [Theory]
+    [InlineData("--Orleans:PrimarySilo=")]
+    [InlineData("--Orleans:Clustering:ProviderType=Development", "--Orleans:Clustering:PrimarySiloEndPoint=")]
+    public async Task A_second_host_uses_the_cluster_it_is_told_of_and_joins_the_silo(params string[] joining)
     {
         var nameServer = $"127.0.0.1:{FreePorts.Take(1)[0]}";
         await using var first = SiloHostProgram.Start($"--Embedded:NameServerPort={nameServer.Split(':')[1]}");
         await first.Program.UntilPrintedAsync("8 queues here");
 
-        await using var second = SiloHostProgram.Start($"--RocketMQ:NameServer={nameServer}", $"--Orleans:PrimarySilo=127.0.0.1:{first.SiloPort}");
+        await using var second = SiloHostProgram.Start([$"--RocketMQ:NameServer={nameServer}", .. joining[..^1], $"{joining[^1]}127.0.0.1:{first.SiloPort}"]);
 
         await second.Program.UntilPrintedAsync("| 4 queues here");
         await first.Program.UntilPrintedAsync("| 4 queues here");

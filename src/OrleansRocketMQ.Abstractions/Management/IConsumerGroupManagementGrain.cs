@@ -49,6 +49,109 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <summary>What is paused and slowed down now.</summary>
     [Alias("GetFlow")]
     Task<FlowSettings> GetFlowAsync();
+
+    /// <summary>
+    /// Lets queues go on at another place, further back or further on: what was pulled and no listener has got is dropped,
+    /// what listeners have begun they end (it does not count any more), the new offset is stored, and consumption goes
+    /// on from there. Queues that are paused stay so. A group whose members all get every message goes there on every silo.
+    /// A group that is stopped everywhere may be moved too, so that it begins there when it is started.
+    /// </summary>
+    /// <param name="scope">
+    /// Which queues. Everything includes the group's %RETRY% topic: attempts of long ago come again when it goes back; name
+    /// the topics one by one if that is not wanted.
+    /// </param>
+    /// <param name="target">Where they go on.</param>
+    /// <returns>The new offset of each queue, once all of them are there.</returns>
+    /// <exception cref="RocketMQValidationException">The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such queue. Nothing is done then.</exception>
+    /// <exception cref="RebalanceException">A queue is consumed by a member in another program. Nothing is done then.</exception>
+    /// <exception cref="OffsetException">A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it.</exception>
+    /// <exception cref="ConsumerStateException">This silo does not run the group though others do, or a queue runs nowhere.</exception>
+    [ResponseTimeout("00:02:00")]
+    [Alias("Seek")]
+    Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target);
+
+    /// <summary>
+    /// Runs a queue on a silo of the operator's choice instead of the one the strategy says, until it is released, or that
+    /// silo stops or is drained: then the strategy's answer holds. Other silos that join or stop change nothing. The queue
+    /// is handed over as in any planned move: no message is lost, and none comes twice. Only silos of this cluster share
+    /// queues out anew among themselves; members in other programs notice nothing.
+    /// </summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="silo">The silo, as <see cref="SiloConsumerStatus.Silo"/> names it.</param>
+    /// <returns>Once the queue runs there.</returns>
+    /// <exception cref="RocketMQValidationException">The group has no such queue; the silo does not run the group, or is drained. Nothing is done then.</exception>
+    /// <exception cref="RebalanceException">The queue belongs to a member in another program, and nothing is done; or it has not arrived within 30 s after <c>ShutdownTimeout</c>, and comes later.</exception>
+    /// <exception cref="ConsumerStateException">No silo runs this group here, or all members of it get every message.</exception>
+    [ResponseTimeout("00:12:00")]
+    [Alias("MoveQueue")]
+    Task MoveQueueAsync(MessageQueue queue, string silo);
+
+    /// <summary>Gives a queue that was moved back to the strategy; does nothing when it was not.</summary>
+    /// <returns>Once all silos that can be reached have been told; the queue moves then, if it has to.</returns>
+    /// <exception cref="ConsumerStateException">The group does not run on this silo.</exception>
+    [Alias("ReleaseQueue")]
+    Task ReleaseQueueAsync(MessageQueue queue);
+
+    /// <summary>
+    /// Takes all queues of this group from a silo, which stays up and stays a member, and lets the others of the cluster
+    /// have them, as if it stopped: listeners finish, offsets are committed, no message is lost, and none comes twice. A
+    /// whole silo is drained by draining it for each group, or by stopping it. A drained silo gets queues again when it is
+    /// restored, when it has been restarted, or when no other silo of the cluster is left to run the group.
+    /// </summary>
+    /// <param name="silo">The silo, as <see cref="SiloConsumerStatus.Silo"/> names it.</param>
+    /// <returns>
+    /// The queues it still has: none once all have gone; some when that took longer than 30 s after <c>ShutdownTimeout</c>, or
+    /// when the strategy gives them to nobody else.
+    /// </returns>
+    /// <exception cref="RocketMQValidationException">The silo does not run the group.</exception>
+    /// <exception cref="ConsumerStateException">No other silo of the cluster runs the group and is not drained; or all members of it get every message.</exception>
+    [ResponseTimeout("00:12:00")]
+    [Alias("DrainSilo")]
+    Task<IReadOnlyList<MessageQueue>> DrainSiloAsync(string silo);
+
+    /// <summary>Lets a drained silo have queues again; does nothing when it is not drained.</summary>
+    /// <returns>Once all silos that can be reached have been told; the queues move then.</returns>
+    /// <exception cref="RocketMQValidationException">The silo does not run the group.</exception>
+    /// <exception cref="ConsumerStateException">The group does not run on this silo.</exception>
+    [Alias("RestoreSilo")]
+    Task RestoreSiloAsync(string silo);
+
+    /// <summary>Subscribes the group to a topic, on all silos; see <c>ISubscriptionManager</c>.</summary>
+    /// <param name="topic">The topic; it may be made later.</param>
+    /// <param name="selector">Which messages; null for all.</param>
+    /// <exception cref="SubscribeException">It is refused; the derived class says why.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    [Alias("Subscribe")]
+    Task SubscribeAsync(string topic, MessageSelector? selector = null);
+
+    /// <summary>Gives a topic up, on all silos: its queues finish what they have begun, commit, and are released.</summary>
+    /// <exception cref="NotSubscribedException">There is no subscription.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    [Alias("Unsubscribe")]
+    Task UnsubscribeAsync(string topic);
+
+    /// <summary>
+    /// Starts the group on all silos of the cluster where it is configured; where it runs nothing happens. A silo that joins
+    /// later decides by its own <c>AutoStart</c>.
+    /// </summary>
+    /// <returns>The silos where it runs now.</returns>
+    /// <exception cref="ConsumerStartException">It could not be started on a silo; it may run on others.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo.</exception>
+    [ResponseTimeout("00:12:00")]
+    [Alias("Start")]
+    Task<IReadOnlyList<string>> StartAsync();
+
+    /// <summary>
+    /// Stops the group on all silos of the cluster: listeners finish, offsets are committed, and the silos leave the group at
+    /// the brokers, so that members in other programs take its queues. A silo that joins later decides by its own
+    /// <c>AutoStart</c>; to keep a group still whoever joins, pause it.
+    /// </summary>
+    /// <returns>The silos where it is configured; it is stopped there.</returns>
+    /// <exception cref="ConsumerShutdownException">It has stopped, but listeners did not end in time; what they had comes again.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo.</exception>
+    [ResponseTimeout("00:12:00")]
+    [Alias("Stop")]
+    Task<IReadOnlyList<string>> StopAsync();
 }
 
 /// <summary>A group at one moment.</summary>
@@ -103,7 +206,7 @@ public sealed record QueueStatus
     [Id(1)]
     public string Owner { get; init; } = string.Empty;
 
-    /// <summary>The silo it runs on; empty when it runs in another program or has not started.</summary>
+    /// <summary>The silo it runs on, as <see cref="SiloConsumerStatus.Silo"/> names it; empty when it runs in another program or has not started.</summary>
     [Id(2)]
     public string Silo { get; init; } = string.Empty;
 
@@ -166,6 +269,26 @@ public sealed record QueueStatus
     /// <summary>When messages of the queue were last done; null before.</summary>
     [Id(24)]
     public DateTimeOffset? LastConsumedAt { get; init; }
+
+    /// <summary>The message a listener has had for the longest time; null when none has any.</summary>
+    [Id(25)]
+    public RunningMessageStatus? Slowest { get; init; }
+
+    /// <summary>Whether the queue needs a lock at its broker, and has it.</summary>
+    [Id(26)]
+    public QueueLockState Lock { get; init; }
+
+    /// <summary>The silo an operator has moved it to; empty when its place is the strategy's matter.</summary>
+    [Id(27)]
+    public string PinnedTo { get; init; } = string.Empty;
+
+    /// <summary>Whether <see cref="PinnedTo"/> does not hold now: the silo is gone, drained, or does not run the group; or another program has the queue.</summary>
+    [Id(28)]
+    public bool IsPinIgnored { get; init; }
+
+    /// <summary>Whether it is on its way: it has not begun on the silo it belongs to. Stays so when it cannot begin, with the reason in <see cref="LastError"/>.</summary>
+    [Id(29)]
+    public bool IsMoving { get; init; }
 
     /// <summary>What is known of a queue that is consumed in order; null for others, and until its first message came.</summary>
     [Id(30)]

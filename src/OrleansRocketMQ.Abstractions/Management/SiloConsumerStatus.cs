@@ -8,7 +8,7 @@ namespace OrleansRocketMQ;
 [Alias("OrleansRocketMQ.SiloConsumerStatus")]
 public sealed record SiloConsumerStatus
 {
-    /// <summary>The silo.</summary>
+    /// <summary>The silo's address: what <c>SiloAddress.ToParsableString()</c> says.</summary>
     [Id(0)]
     public required string Silo { get; init; }
 
@@ -27,6 +27,10 @@ public sealed record SiloConsumerStatus
     /// <summary>Queues that run there.</summary>
     [Id(4)]
     public int AssignedQueues { get; init; }
+
+    /// <summary>Whether an operator has taken its queues of this group away.</summary>
+    [Id(6)]
+    public bool IsDrained { get; init; }
 
     /// <summary>What was consumed there.</summary>
     [Id(5)]

@@ -8,7 +8,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Passes on what an administrator asks of one consumer, and its answer. Mirrors <c>AdminBrokerProcessor.callConsumer</c>.</summary>
-internal sealed class RelayProcessor(ConsumerTable consumers, MessageStore store, string brokerName)
+internal sealed class RelayProcessor(ConsumerTable consumers, IMessageReader store, string brokerName)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
 

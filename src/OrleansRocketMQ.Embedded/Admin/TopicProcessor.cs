@@ -1,4 +1,3 @@
-using System.Text;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
@@ -8,15 +7,13 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Admin;
 
-/// <summary>Makes, changes, shows and deletes topics. Mirrors parts of <c>AdminBrokerProcessor</c>.</summary>
-internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets, string brokerName)
+/// <summary>Makes, changes and deletes topics. Mirrors parts of <c>AdminBrokerProcessor</c>.</summary>
+internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets)
 {
     public void AddTo(RequestTable table)
     {
         table.Add(RequestCodes.UpdateAndCreateTopic, (_, request) => Set(request));
         table.Add(RequestCodes.DeleteTopicInBroker, (_, request) => Delete(request));
-        table.Add(RequestCodes.GetTopicConfig, (_, request) => Get(request));
-        table.Add(RequestCodes.GetTopicStatsInfo, (_, request) => GetStats(request));
     }
 
     /// <summary>Deletes a topic with its messages and everybody's offsets.</summary>
@@ -65,37 +62,5 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
 
         Delete(topic);
         return RemotingCommand.Response(request, ResponseCodes.Success);
-    }
-
-    private RemotingCommand GetStats(RemotingCommand request)
-    {
-        var name = request.GetRequired("topic");
-        if (topics.Find(name) is not { } topic)
-        {
-            return RemotingCommand.Response(request, ResponseCodes.TopicNotExist, $"topic[{name}] not exist");
-        }
-
-        // Keys that are objects, as fastjson writes them.
-        var entries = Enumerable.Range(0, Math.Max(topic.ReadQueues, topic.WriteQueues)).Select(queueId =>
-        {
-            var queue = new TopicQueue(name, queueId);
-            var max = store.MaxOffset(queue);
-            var updated = store.TryGet(queue, max - 1, out var entry, out _) ? entry.StoreTime : 0;
-            return $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queueId},\"topic\":\"{name}\"}}:{{\"lastUpdateTimestamp\":{updated},\"maxOffset\":{max},\"minOffset\":{store.MinOffset(queue)}}}";
-        });
-        return RemotingCommand.Response(
-            request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes($"{{\"offsetTable\":{{{string.Join(',', entries)}}}}}"));
-    }
-
-    private RemotingCommand Get(RemotingCommand request)
-    {
-        var name = request.GetRequired("topic");
-        if (topics.Find(name) is not { } topic)
-        {
-            return RemotingCommand.Response(request, ResponseCodes.TopicNotExist, $"No topic in this broker. topic: {name}");
-        }
-
-        var json = $"{{\"attributes\":{{}},\"order\":{(topic.Order ? "true" : "false")},\"perm\":{topic.Perm},\"readQueueNums\":{topic.ReadQueues},\"topicFilterType\":\"{topic.FilterType}\",\"topicName\":\"{topic.Name}\",\"topicSysFlag\":{topic.SysFlag},\"writeQueueNums\":{topic.WriteQueues}}}";
-        return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));
     }
 }

@@ -6,7 +6,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Shows a stored message by its place. Mirrors <c>QueryMessageProcessor.viewMessageById</c>.</summary>
-internal sealed class ViewProcessor(MessageStore store)
+internal sealed class ViewProcessor(IMessageReader store)
 {
     public void AddTo(RequestTable table) => table.Add(RequestCodes.ViewMessageById, (_, request) => View(request));
 

@@ -39,7 +39,7 @@ public enum FaultKind
 }
 
 /// <summary>A request about to be handled.</summary>
-/// <param name="Server">The broker's name, or <c>name server</c>.</param>
+/// <param name="Server">The broker's name, that name and <c> (slave 1)</c> for its first slave, or <c>name server</c>.</param>
 /// <param name="RemoteAddress">The client, <c>host:port</c>.</param>
 /// <param name="ClientId">The client's id, once a heartbeat has told it on this connection.</param>
 /// <param name="Request">The request; not to be changed.</param>
@@ -59,7 +59,7 @@ public sealed record Fault
     /// <summary>The servers it happens to. Default all.</summary>
     public FaultServers Servers { get; init; } = FaultServers.All;
 
-    /// <summary>The broker it happens to; null (default) means each.</summary>
+    /// <summary>The broker it happens to, or, as in <c>broker-a (slave 1)</c>, the slave; null (default) means each.</summary>
     public string? BrokerName { get; init; }
 
     /// <summary>The code of the requests it happens to; null (default) means each.</summary>

@@ -21,10 +21,10 @@ internal sealed class NameServerProcessor(RouteTable routes)
     private RemotingCommand GetRoute(RemotingCommand request)
     {
         var topic = request.GetRequired("topic");
-        var found = (from broker in routes.Brokers
-                     let config = broker.FindTopic(topic)
+        var found = (from set in routes.Sets
+                     let config = set[0].FindTopic(topic)
                      where config is not null
-                     select (broker, config)).ToArray();
+                     select (set, config)).ToArray();
         if (found.Length == 0)
         {
             return RemotingCommand.Response(
@@ -37,9 +37,10 @@ internal sealed class NameServerProcessor(RouteTable routes)
 
     private RemotingCommand GetClusterInfo(RemotingCommand request)
     {
-        var brokers = routes.Brokers;
-        var addresses = brokers.Select(broker => $"{Quote(broker.Name)}:{BrokerJson(broker, standardJson: false)}");
-        var clusters = brokers
+        var sets = routes.Sets;
+        var addresses = sets.Select(set => $"{Quote(set[0].Name)}:{SetJson(set, standardJson: false)}");
+        var clusters = sets
+            .Select(set => set[0])
             .GroupBy(broker => broker.ClusterName, StringComparer.Ordinal)
             .Select(cluster => $"{Quote(cluster.Key)}:[{string.Join(',', cluster.Select(broker => Quote(broker.Name)))}]");
         var json = $"{{\"brokerAddrTable\":{{{string.Join(',', addresses)}}},\"clusterAddrTable\":{{{string.Join(',', clusters)}}}}}";
@@ -48,22 +49,25 @@ internal sealed class NameServerProcessor(RouteTable routes)
 
     private RemotingCommand GetTopics(RemotingCommand request)
     {
-        var topics = routes.Brokers.SelectMany(broker => broker.Topics).Select(topic => topic.Name).Distinct(StringComparer.Ordinal);
+        var topics = routes.Sets.SelectMany(set => set[0].Topics).Select(topic => topic.Name).Distinct(StringComparer.Ordinal);
         var json = $"{{\"topicList\":[{string.Join(',', topics.Select(Quote))}]}}";
         return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));
     }
 
-    private static string RouteJson((IRegisteredBroker Broker, TopicConfig Topic)[] found, bool standardJson)
+    private static string RouteJson((IReadOnlyList<IRegisteredBroker> Set, TopicConfig Topic)[] found, bool standardJson)
     {
-        var brokers = found.Select(pair => BrokerJson(pair.Broker, standardJson));
+        var brokers = found.Select(pair => SetJson(pair.Set, standardJson));
         var queues = found.Select(pair =>
-            $"{{\"brokerName\":{Quote(pair.Broker.Name)},\"perm\":{pair.Topic.Perm},\"readQueueNums\":{pair.Topic.ReadQueues},\"topicSysFlag\":{pair.Topic.SysFlag},\"writeQueueNums\":{pair.Topic.WriteQueues}}}");
+            $"{{\"brokerName\":{Quote(pair.Set[0].Name)},\"perm\":{pair.Topic.Perm},\"readQueueNums\":{pair.Topic.ReadQueues},\"topicSysFlag\":{pair.Topic.SysFlag},\"writeQueueNums\":{pair.Topic.WriteQueues}}}");
         return $"{{\"brokerDatas\":[{string.Join(',', brokers)}],\"filterServerTable\":{{}},\"queueDatas\":[{string.Join(',', queues)}]}}";
     }
 
-    // Old clients get the broker id as fastjson writes numbers that are keys: bare.
-    private static string BrokerJson(IRegisteredBroker broker, bool standardJson)
-        => $"{{\"brokerAddrs\":{{{(standardJson ? "\"0\"" : "0")}:{Quote(broker.Address)}}},\"brokerName\":{Quote(broker.Name)},\"cluster\":{Quote(broker.ClusterName)},\"enableActingMaster\":false}}";
+    // Old clients get the broker ids as fastjson writes numbers that are keys: bare.
+    private static string SetJson(IReadOnlyList<IRegisteredBroker> set, bool standardJson)
+    {
+        var addresses = set.Select(broker => $"{(standardJson ? $"\"{broker.BrokerId}\"" : broker.BrokerId)}:{Quote(broker.Address)}");
+        return $"{{\"brokerAddrs\":{{{string.Join(',', addresses)}}},\"brokerName\":{Quote(set[0].Name)},\"cluster\":{Quote(set[0].ClusterName)},\"enableActingMaster\":false}}";
+    }
 
     // Names are validated to hold nothing that JSON would have escaped.
     private static string Quote(string name) => $"\"{name}\"";

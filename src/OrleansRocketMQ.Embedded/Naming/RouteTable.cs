@@ -8,6 +8,9 @@ internal interface IRegisteredBroker
 {
     string Name { get; }
 
+    /// <summary>0 for the master, more for its slaves.</summary>
+    long BrokerId { get; }
+
     string ClusterName { get; }
 
     string Address { get; }
@@ -20,11 +23,17 @@ internal interface IRegisteredBroker
 /// <summary>The brokers a name server knows. Mirrors <c>RouteInfoManager</c>. Thread-safe.</summary>
 internal sealed class RouteTable
 {
-    private readonly ConcurrentDictionary<string, IRegisteredBroker> _brokers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Name, long Id), IRegisteredBroker> _brokers = new();
 
-    public IReadOnlyList<IRegisteredBroker> Brokers => [.. _brokers.Values.OrderBy(broker => broker.Name, StringComparer.Ordinal)];
+    /// <summary>The broker sets by name, each with its members by id: the master, if it is there, is the first.</summary>
+    public IReadOnlyList<IReadOnlyList<IRegisteredBroker>> Sets =>
+    [
+        .. _brokers.Values.GroupBy(broker => broker.Name, StringComparer.Ordinal)
+            .OrderBy(set => set.Key, StringComparer.Ordinal)
+            .Select(set => set.OrderBy(broker => broker.BrokerId).ToArray()),
+    ];
 
-    public void Register(IRegisteredBroker broker) => _brokers[broker.Name] = broker;
+    public void Register(IRegisteredBroker broker) => _brokers[(broker.Name, broker.BrokerId)] = broker;
 
-    public void Unregister(string brokerName) => _brokers.TryRemove(brokerName, out _);
+    public void Unregister(IRegisteredBroker broker) => _brokers.TryRemove((broker.Name, broker.BrokerId), out _);
 }

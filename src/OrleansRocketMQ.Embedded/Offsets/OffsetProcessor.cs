@@ -7,7 +7,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Offsets;
 
 /// <summary>Committed offsets and the ends of queues. Mirrors parts of <c>ConsumerManageProcessor</c> and <c>AdminBrokerProcessor</c>.</summary>
-internal sealed class OffsetProcessor(OffsetTable offsets, MessageStore store, TopicTable topics, GroupTable groups)
+internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store, TopicTable topics, GroupTable groups)
 {
     public void AddTo(RequestTable table)
     {

@@ -9,17 +9,23 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Pulls;
 
-/// <summary>Answers pulls, at once or when messages come. Mirrors <c>PullMessageProcessor</c> and <c>DefaultPullMessageResultHandler</c>.</summary>
+/// <summary>Answers pulls, at once or when messages come, on a master or on a slave. Mirrors <c>PullMessageProcessor</c> and <c>DefaultPullMessageResultHandler</c>.</summary>
 internal sealed class PullProcessor(
-    MessageStore store,
-    PullHold hold,
+    long brokerId,
+    IMessageReader store,
+    PullHold? hold,
     ConsumerTable consumers,
     TopicTable topics,
     GroupTable groups,
     OffsetTable offsets,
     EmbeddedRocketMQOptions options)
 {
+    private const string Rejected = "[REJECTREQUEST]system busy, start flow control for a while";
     private const string Faq = "See https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
+
+    private readonly long _slowBytes = options.SlowReadBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 100 * 40;
+
+    private bool IsSlave => brokerId != BrokerData.MasterId;
 
     public void AddTo(RequestTable table)
     {
@@ -29,20 +35,25 @@ internal sealed class PullProcessor(
 
     private ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request)
     {
+        if (IsSlave && !options.SlaveReadEnable)
+        {
+            return ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(request, ResponseCodes.SystemBusy, Rejected));
+        }
+
         var pull = new PullRequest(request);
         MessageFilter? filter = null;
         var response = Refuse(peer, request, pull, out var group, out var topic)
             ?? Answer(request, pull, group!, topic!, out filter, first: true);
-        return filter is not null && response.Code == ResponseCodes.PullNotFound && pull.MaySuspend
-            ? AnswerLaterAsync(peer, request, pull, filter)
+        return filter is not null && response.Code == ResponseCodes.PullNotFound && pull.MaySuspend && hold is not null
+            ? AnswerLaterAsync(hold, peer, request, pull, filter)
             : ValueTask.FromResult<RemotingCommand?>(response);
     }
 
     // Woken, the pull is looked at from the start: group, topic and subscription may have changed meanwhile.
-    private async ValueTask<RemotingCommand?> AnswerLaterAsync(ClientPeer peer, RemotingCommand request, PullRequest pull, MessageFilter filter)
+    private async ValueTask<RemotingCommand?> AnswerLaterAsync(PullHold waiting, ClientPeer peer, RemotingCommand request, PullRequest pull, MessageFilter filter)
     {
         var held = new HeldPull(peer, pull.Queue, pull.Offset, filter, options.TimeProvider.GetTimestamp(), pull.SuspendTimeout);
-        if (!await hold.HoldAsync(held).ConfigureAwait(false))
+        if (!await waiting.HoldAsync(held).ConfigureAwait(false))
         {
             return null;
         }
@@ -109,10 +120,12 @@ internal sealed class PullProcessor(
             offsets.Commit(queue, pull.CommitOffset);
         }
 
-        return RemotingCommand.Response(request, CodeOf(found.Status, pull), found.Remark, bodyParts: found.Parts.Count > 0 ? found.Parts : null)
-            .Set("suggestWhichBrokerId", BrokerData.MasterId)
+        // What lies further back than memory reaches is better read from a slave's disk.
+        var isSlow = found.Behind > _slowBytes;
+        return RemotingCommand.Response(request, CodeOf(found.Status, pull, isSlow), found.Remark, bodyParts: found.Parts.Count > 0 ? found.Parts : null)
+            .Set("suggestWhichBrokerId", SuggestedBroker(group, isSlow))
             .Set("groupSysFlag", group.GroupSysFlag)
-            .Set("nextBeginOffset", found.NextOffset)
+            .Set("nextBeginOffset", NextOffset(found, pull))
             .Set("maxOffset", found.MaxOffset)
             .Set("minOffset", found.MinOffset)
             .Set("topicSysFlag", topic.SysFlag);
@@ -182,9 +195,23 @@ internal sealed class PullProcessor(
         return refusal is null;
     }
 
-    private static int CodeOf(GetStatus status, PullRequest pull) => status switch
+    private long SuggestedBroker(GroupConfig group, bool isSlow)
+        => !options.SlaveReadEnable || (IsSlave && !isSlow) ? BrokerData.MasterId
+            : isSlow ? group.WhichBrokerWhenConsumeSlowly
+            : group.BrokerId;
+
+    // A slave may not have everything yet, so it corrects nobody's offset.
+    private long NextOffset(GetResult found, PullRequest pull)
+        => IsSlave && found.Status is GetStatus.NoMessageInQueue or GetStatus.OffsetTooSmall or GetStatus.OffsetOverflowOne or GetStatus.OffsetOverflowBadly
+            ? pull.Offset
+            : found.NextOffset;
+
+    private int CodeOf(GetStatus status, PullRequest pull, bool isSlow) => status switch
     {
         GetStatus.Found => ResponseCodes.Success,
+
+        // Nothing is waited for here: the master, which has everything, is to be asked.
+        _ when IsSlave && !isSlow => ResponseCodes.PullRetryImmediately,
         GetStatus.NoMatchedMessage or GetStatus.MessageWasRemoving => ResponseCodes.PullRetryImmediately,
         GetStatus.OffsetOverflowOne => ResponseCodes.PullNotFound,
         GetStatus.NoMessageInQueue when pull.Offset == 0 => ResponseCodes.PullNotFound,

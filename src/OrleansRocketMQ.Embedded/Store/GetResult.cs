@@ -27,6 +27,9 @@ internal sealed class GetResult(GetStatus status, long nextOffset, long minOffse
     /// <summary>The messages' bytes; neighbours in the commit log share a slice.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Parts { get; init; } = [];
 
+    /// <summary>How many bytes before the end of the commit log the last message lies that was looked at; 0 when none was.</summary>
+    public long Behind { get; init; }
+
     public string Remark => Status switch
     {
         GetStatus.Found => "FOUND",

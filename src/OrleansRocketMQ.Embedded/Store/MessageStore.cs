@@ -13,7 +13,7 @@ internal delegate void MessageArrived(TopicQueue queue, long queueOffset, int ta
 /// A broker's messages: the commit log and an index per queue. Appends are one at a time and take as long as copying
 /// the record; reads run beside them. Mirrors <c>DefaultMessageStore</c>.
 /// </summary>
-internal sealed class MessageStore : IDisposable
+internal sealed class MessageStore : IMessageReader, IDisposable
 {
     // RocketMQ's limits for one answer, and how far a filter may look in one go (maxFilterMessageSize / 20 bytes an entry).
     private const int MaxMessagesPerRead = 32;
@@ -45,6 +45,9 @@ internal sealed class MessageStore : IDisposable
     public long MinOffset(TopicQueue queue) => _queues.TryGetValue(queue, out var index) ? index.Min : 0;
 
     public long MaxOffset(TopicQueue queue) => _queues.TryGetValue(queue, out var index) ? index.Max : 0;
+
+    /// <summary>The offset behind the last message of a queue that lies before an offset of the commit log.</summary>
+    public long MaxOffset(TopicQueue queue, long logEnd) => _queues.TryGetValue(queue, out var index) ? index.EndBelow(logEnd) : 0;
 
     public long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -100,6 +103,10 @@ internal sealed class MessageStore : IDisposable
 
     /// <summary>Looks for messages of a queue from an offset on, by the rules of <c>DefaultMessageStore.getMessage</c>.</summary>
     public GetResult Get(TopicQueue queue, long offset, int maxMessages, int maxBytes, MessageFilter? filter)
+        => Get(queue, offset, maxMessages, maxBytes, filter, long.MaxValue);
+
+    /// <summary>As the other one, but with nothing that lies at or behind an offset of the commit log.</summary>
+    public GetResult Get(TopicQueue queue, long offset, int maxMessages, int maxBytes, MessageFilter? filter, long logEnd)
     {
         if (!_queues.TryGetValue(queue, out var index))
         {
@@ -107,8 +114,8 @@ internal sealed class MessageStore : IDisposable
         }
 
         // Max first: what it counts is certainly there when the entries are read.
-        var max = index.Max;
-        var min = index.Min;
+        var max = index.EndBelow(logEnd);
+        var min = Math.Min(index.Min, max);
         if (max == 0)
         {
             return new(GetStatus.NoMessageInQueue, 0, min, max);
@@ -126,7 +133,7 @@ internal sealed class MessageStore : IDisposable
                 : new(GetStatus.OffsetOverflowBadly, max, min, max);
         }
 
-        return Collect(index, offset, min, max, maxMessages, maxBytes, filter);
+        return Collect(index, offset, min, max, maxMessages, maxBytes, filter, Math.Min(logEnd, _log.MaxOffset));
     }
 
     public bool TryReadRecord(long logOffset, out ReadOnlyMemory<byte> record) => _log.TryReadRecord(logOffset, out record);
@@ -164,7 +171,7 @@ internal sealed class MessageStore : IDisposable
         }
     }
 
-    private GetResult Collect(QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter)
+    private GetResult Collect(QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter, long logEnd)
     {
         var byteLimit = Math.Clamp(maxBytes, 100, MaxBytesPerRead);
         var messageLimit = Math.Clamp(maxMessages, 1, MaxMessagesPerRead);
@@ -172,6 +179,7 @@ internal sealed class MessageStore : IDisposable
         var parts = new PartList(Math.Min(messageLimit, (int)(max - offset)));
         var next = offset;
         var nothing = GetStatus.NoMatchedMessage;
+        var lastSeen = logEnd;
         Span<IndexEntry> entries = stackalloc IndexEntry[MaxMessagesPerRead];
         while (next < scanEnd && !parts.IsFull)
         {
@@ -193,6 +201,7 @@ internal sealed class MessageStore : IDisposable
                 }
 
                 next++;
+                lastSeen = entry.LogOffset;
                 if (filter is not null && !filter.MayMatch(entry.TagHash))
                 {
                     continue;
@@ -213,7 +222,7 @@ internal sealed class MessageStore : IDisposable
             }
         }
 
-        return new(parts.Count > 0 ? GetStatus.Found : nothing, next, min, max) { Parts = parts.ToList() };
+        return new(parts.Count > 0 ? GetStatus.Found : nothing, next, min, max) { Parts = parts.ToList(), Behind = logEnd - lastSeen };
     }
 
     private void DropIndexesBelow(long logOffset)

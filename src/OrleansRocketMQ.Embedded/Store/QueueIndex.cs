@@ -33,6 +33,34 @@ internal sealed class QueueIndex
     /// <summary>The offset the next message will get.</summary>
     public long Max => Volatile.Read(ref _max);
 
+    /// <summary>The offset behind the last message that lies before an offset of the commit log.</summary>
+    public long EndBelow(long logOffset)
+    {
+        if (logOffset == long.MaxValue)
+        {
+            return Max;
+        }
+
+        lock (_gate)
+        {
+            long low = _min, high = _max;
+            while (low < high)
+            {
+                var middle = low + ((high - low) / 2);
+                if (At(middle).LogOffset < logOffset)
+                {
+                    low = middle + 1;
+                }
+                else
+                {
+                    high = middle;
+                }
+            }
+
+            return low;
+        }
+    }
+
     public void Append(in IndexEntry entry)
     {
         lock (_gate)

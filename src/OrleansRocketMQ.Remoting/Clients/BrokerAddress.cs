@@ -8,6 +8,6 @@ namespace OrleansRocketMQ.Clients;
 /// <param name="Address">Where it listens, <c>host:port</c>.</param>
 public readonly record struct BrokerAddress(string BrokerName, long BrokerId, string Address)
 {
-    /// <summary>Whether it is not the master: such a broker takes no commits and no sends.</summary>
+    /// <summary>Whether it is not the master: such a broker takes no sends, and its offsets are overwritten by its master's.</summary>
     public bool IsSlave => BrokerId != BrokerData.MasterId;
 }

@@ -32,11 +32,14 @@ internal sealed class Heartbeats(
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Receiver> _receivers = new(StringComparer.Ordinal);
-    private readonly Reachability _reachability = new("Broker", logger);
+    private readonly Reachability _reachability = new("Broker", time, logger);
     private readonly Wakeup _wakeup = new(time);
 
     /// <summary>The protocol level of a broker as it told in its last answer, or null when it has not answered yet.</summary>
     public int? VersionOf(string address) => _receivers.TryGetValue(address, out var receiver) && receiver.Version > 0 ? receiver.Version : null;
+
+    /// <summary>Brokers that did not take the last one.</summary>
+    public IReadOnlyList<UnreachableServer> Unreachable => _reachability.Failing;
 
     /// <summary>All brokers get one as soon as the loop gets to it.</summary>
     public void BeatSoon()

@@ -19,7 +19,8 @@ public sealed class NameServerClient
     /// <param name="remoting">The connections.</param>
     /// <param name="addresses">The name servers, <c>host:port</c> each.</param>
     /// <param name="logger">Told once when a name server fails and once when it is back.</param>
-    public NameServerClient(RemotingClient remoting, IReadOnlyList<string> addresses, ILogger logger)
+    /// <param name="timeProvider">The clock of <see cref="Unreachable"/>; null means the system's.</param>
+    public NameServerClient(RemotingClient remoting, IReadOnlyList<string> addresses, ILogger logger, TimeProvider? timeProvider = null)
     {
         ArgumentNullException.ThrowIfNull(addresses);
         if (addresses.Count == 0)
@@ -29,13 +30,16 @@ public sealed class NameServerClient
 
         _remoting = remoting;
         Addresses = addresses;
-        _reachability = new Reachability("Name server", logger);
+        _reachability = new Reachability("Name server", timeProvider ?? TimeProvider.System, logger);
         // Clients begin at different name servers, so that these share the load.
         _current = Random.Shared.Next(addresses.Count);
     }
 
     /// <summary>The name servers.</summary>
     public IReadOnlyList<string> Addresses { get; }
+
+    /// <summary>The name servers that did not answer when they were last asked. One that works keeps others from being asked.</summary>
+    public IReadOnlyList<UnreachableServer> Unreachable => _reachability.Failing;
 
     /// <summary>Asks where a topic's queues are.</summary>
     /// <exception cref="TopicNotFoundException">The name server knows no such topic.</exception>

@@ -3,14 +3,17 @@ using Microsoft.Extensions.Logging;
 
 namespace OrleansRocketMQ.Clients;
 
-/// <summary>Remembers which servers fail, so that a log tells of each once when it goes and once when it is back.</summary>
-internal sealed partial class Reachability(string kind, ILogger logger)
+/// <summary>Remembers which servers fail, so that a log tells of each once when it goes and once when it is back. Thread-safe.</summary>
+internal sealed partial class Reachability(string kind, TimeProvider time, ILogger logger)
 {
-    private readonly ConcurrentDictionary<string, bool> _failing = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, UnreachableServer> _failing = new(StringComparer.Ordinal);
+
+    /// <summary>Those that fail now.</summary>
+    public IReadOnlyList<UnreachableServer> Failing => [.. _failing.Values];
 
     public void Failed(string address, Exception reason)
     {
-        if (_failing.TryAdd(address, true))
+        if (_failing.TryAdd(address, new UnreachableServer(address, time.GetUtcNow(), reason.Message)))
         {
             Log.Lost(logger, kind, address, reason.Message);
         }

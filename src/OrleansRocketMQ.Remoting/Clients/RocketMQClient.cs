@@ -38,7 +38,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         _logger = loggerFactory.CreateLogger<RocketMQClient>();
         Remoting = new RemotingClient(options.Remoting, time, loggerFactory.CreateLogger<RemotingClient>());
         Options = options with { DecoderOptions = options.DecoderOptions with { Namespace = Remoting.Names } };
-        NameServer = new NameServerClient(Remoting, options.NameServerAddresses, loggerFactory.CreateLogger<NameServerClient>());
+        NameServer = new NameServerClient(Remoting, options.NameServerAddresses, loggerFactory.CreateLogger<NameServerClient>(), time);
         Brokers = new BrokerClient(Remoting, options.PullTimeout, options.VipChannel);
         Routes = new RouteTable(NameServer, loggerFactory.CreateLogger<RouteTable>());
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
@@ -191,6 +191,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     /// <summary>The protocol level of a broker, an ordinal of <c>MQVersion</c>; null when it has not answered a heartbeat yet.</summary>
     public int? BrokerVersion(string address) => _heartbeats.VersionOf(address);
+
+    /// <summary>Brokers that did not take the last heartbeat.</summary>
+    public IReadOnlyList<UnreachableServer> UnreachableBrokers => _heartbeats.Unreachable;
 
     /// <summary>Sets who answers requests with this code that brokers send to us.</summary>
     public void Handle(int requestCode, RemotingRequestHandler handler) => Remoting.Handle(requestCode, handler);

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -20,7 +22,8 @@ internal sealed class OutgoingMessage
 
     public string MessageId { get; }
 
-    public static OutgoingMessage Of(Message message, ProducerOptions options, TimeProvider time)
+    /// <summary>Makes one message ready. Its stored form carries the activity's context; the caller's object does not, as it may be sent again elsewhere.</summary>
+    public static OutgoingMessage Of(Message message, ProducerOptions options, TimeProvider time, Activity? activity = null)
     {
         MessageChecks.Check(message, options.MaxMessageSize);
         GiveId(message);
@@ -48,9 +51,11 @@ internal sealed class OutgoingMessage
                 QueueId = -1,
                 Body = body,
                 BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
-                Properties = Properties(retry
-                    ? message.Properties.Where(property => property.Key is not (MessageProperties.ReconsumeTime or MessageProperties.MaxReconsumeTimes))
-                    : message.Properties),
+                Properties = Properties(
+                    retry
+                        ? message.Properties.Where(property => property.Key is not (MessageProperties.ReconsumeTime or MessageProperties.MaxReconsumeTimes))
+                        : message.Properties,
+                    activity is null ? null : TraceContext.PropertiesOf(activity, message)),
                 SysFlag = sysFlag,
                 Flag = message.Flag,
                 DefaultTopic = options.DefaultTopic,
@@ -61,7 +66,8 @@ internal sealed class OutgoingMessage
             message[MessageProperties.UniqueKey]!);
     }
 
-    public static OutgoingMessage OfBatch(IReadOnlyList<Message> messages, ProducerOptions options, TimeProvider time)
+    /// <summary>Makes several messages ready as one. Each carries the activity's context.</summary>
+    public static OutgoingMessage OfBatch(IReadOnlyList<Message> messages, ProducerOptions options, TimeProvider time, Activity? activity = null)
     {
         MessageChecks.CheckBatch(messages, options.MaxMessageSize);
         foreach (var message in messages)
@@ -70,7 +76,7 @@ internal sealed class OutgoingMessage
         }
 
         // The batch as a whole counts as a message of its own, with an id of its own.
-        var whole = new Message(messages[0].Topic, MessageBatchCodec.Encode(messages));
+        var whole = new Message(messages[0].Topic, MessageBatchCodec.Encode(activity is null ? messages : [.. messages.Select(message => InTrace(message, activity))]));
         whole[MessageProperties.WaitStoreMessageOk] = messages[0][MessageProperties.WaitStoreMessageOk];
         GiveId(whole);
         MessageChecks.CheckSize("the batch", whole.Body.Length, options.MaxMessageSize);
@@ -94,6 +100,22 @@ internal sealed class OutgoingMessage
 
     public SendMessageRequest To(MessageQueue queue) => _template with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
 
+    private static Message InTrace(Message message, Activity activity)
+    {
+        if (TraceContext.PropertiesOf(activity, message) is not { } added)
+        {
+            return message;
+        }
+
+        var copy = new Message(message.Topic, message.Body) { Flag = message.Flag };
+        foreach (var (name, value) in message.Properties.Concat(added))
+        {
+            copy[name] = value;
+        }
+
+        return copy;
+    }
+
     private static void GiveId(Message message)
     {
         message[MessageProperties.UniqueKey] ??= UniqueMessageId.OfThisProcess.Next();
@@ -101,9 +123,9 @@ internal sealed class OutgoingMessage
         message[MessageProperties.WaitStoreMessageOk] ??= "true";
     }
 
-    private static string Properties(IEnumerable<KeyValuePair<string, string>> properties)
+    private static string Properties(IEnumerable<KeyValuePair<string, string>> properties, List<KeyValuePair<string, string>>? added = null)
     {
-        var text = MessageProperties.Encode(properties);
+        var text = MessageProperties.Encode(added is null ? properties : properties.Where(property => !added.Exists(other => other.Key == property.Key)).Concat(added));
         var length = System.Text.Encoding.UTF8.GetByteCount(text);
         return length <= short.MaxValue
             ? text

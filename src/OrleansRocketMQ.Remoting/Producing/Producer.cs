@@ -68,7 +68,7 @@ public sealed partial class Producer : IAsyncDisposable
     /// <exception cref="BrokerResponseException">A broker refused it in a way that others would, too.</exception>
     /// <exception cref="SendFailedException">All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.</exception>
     public Task<SendResult> SendAsync(Message message, CancellationToken cancellationToken = default)
-        => SendWithRetriesAsync(OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider), cancellationToken);
+        => StartAsync(new(message, Batch: null), cancellationToken);
 
     /// <summary>Sends a message to the queue a selector chooses. Not tried again elsewhere, as that would break the order.</summary>
     /// <param name="message">The message.</param>
@@ -80,9 +80,7 @@ public sealed partial class Producer : IAsyncDisposable
     public async Task<SendResult> SendAsync(Message message, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(selector);
-        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
-        var queues = await _queues.GetAsync(message.Topic, cancellationToken).ConfigureAwait(false);
-        return await SendOnceAsync(outgoing, selector.Select(queues, message, argument), cancellationToken).ConfigureAwait(false);
+        return await StartAsync(new(message, Batch: null, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sends a message to a certain queue.</summary>
@@ -92,26 +90,21 @@ public sealed partial class Producer : IAsyncDisposable
     public Task<SendResult> SendAsync(Message message, MessageQueue queue, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queue);
-        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
-        return queue.Topic == message.Topic
-            ? SendOnceAsync(outgoing, queue, cancellationToken)
-            : throw new RocketMQValidationException("Topic of the queue", queue.Topic, $"'{message.Topic}', that of the message");
+        return StartAsync(new(message, Batch: null, Queue: queue), cancellationToken);
     }
 
     /// <summary>Sends several messages of one topic as one request; they come to lie side by side in one queue.</summary>
     /// <exception cref="RocketMQValidationException">The list is empty, its messages do not go together, or they are too large together.</exception>
     /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
     public Task<SendResult> SendAsync(IReadOnlyList<Message> messages, CancellationToken cancellationToken = default)
-        => SendWithRetriesAsync(OutgoingMessage.OfBatch(messages, Options, _client.Remoting.TimeProvider), cancellationToken);
+        => StartAsync(new(Single: null, messages), cancellationToken);
 
     /// <summary>Sends several messages of one topic as one request to the queue a selector chooses for the first of them.</summary>
     /// <inheritdoc cref="SendAsync(IReadOnlyList{Message},CancellationToken)"/>
     public async Task<SendResult> SendAsync(IReadOnlyList<Message> messages, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(selector);
-        var outgoing = OutgoingMessage.OfBatch(messages, Options, _client.Remoting.TimeProvider);
-        var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
-        return await SendOnceAsync(outgoing, selector.Select(queues, messages[0], argument), cancellationToken).ConfigureAwait(false);
+        return await StartAsync(new(Single: null, messages, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sends a message without asking whether it was stored.</summary>
@@ -119,13 +112,7 @@ public sealed partial class Producer : IAsyncDisposable
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
     public async Task SendOneWayAsync(Message message, IQueueSelector? selector = null, object? argument = null, CancellationToken cancellationToken = default)
-    {
-        var outgoing = OutgoingMessage.Of(message, Options, _client.Remoting.TimeProvider);
-        var queues = await _queues.GetAsync(message.Topic, cancellationToken).ConfigureAwait(false);
-        var queue = (selector ?? _roundRobin).Select(queues, message, argument);
-        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
-        await _client.Brokers.SendOneWayAsync(address, outgoing.To(queue), cancellationToken).ConfigureAwait(false);
-    }
+        => await StartAsync(new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true), cancellationToken).ConfigureAwait(false);
 
     /// <summary>Leaves the group and, if the producer made its client, stops that.</summary>
     public async ValueTask DisposeAsync()
@@ -141,6 +128,29 @@ public sealed partial class Producer : IAsyncDisposable
         {
             await _client.DisposeAsync().ConfigureAwait(false);
         }
+    }
+
+    private Task<SendResult> RouteAsync(in SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
+    {
+        { Queue: { } queue } => queue.Topic == outgoing.Message.Topic
+            ? SendOnceAsync(outgoing, queue, cancellationToken)
+            : throw new RocketMQValidationException("Topic of the queue", queue.Topic, $"'{outgoing.Message.Topic}', that of the message"),
+        { Selector: not null } => SendSelectedAsync(call, outgoing, cancellationToken),
+        _ => SendWithRetriesAsync(outgoing, cancellationToken),
+    };
+
+    private async Task<SendResult> SendSelectedAsync(SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken)
+    {
+        var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
+        var queue = call.Selector!.Select(queues, call.First, call.Argument);
+        if (!call.IsOneWay)
+        {
+            return await SendOnceAsync(outgoing, queue, cancellationToken).ConfigureAwait(false);
+        }
+
+        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
+        await _client.Brokers.SendOneWayAsync(address, outgoing.To(queue), cancellationToken).ConfigureAwait(false);
+        return new SendResult { Status = SendStatus.Ok, MessageId = outgoing.MessageId, OffsetMessageId = string.Empty, Queue = queue, QueueOffset = -1 };
     }
 
     private async Task<SendResult> SendOnceAsync(OutgoingMessage outgoing, MessageQueue queue, CancellationToken cancellationToken)

@@ -30,6 +30,13 @@ public sealed record ProducerOptions
     public bool RetryWhenNotStoredOk { get; init; }
 
     /// <summary>
+    /// Whether messages carry the trace they were sent in (<c>traceparent</c> and what else the process's propagator has) in
+    /// their properties, and sends are activities of their own when somebody listens to them; see
+    /// <see cref="OrleansRocketMQ.Telemetry.RocketMQTelemetry"/>. A message that has such a property already keeps it. Default true.
+    /// </summary>
+    public bool PropagateTraceContext { get; init; } = true;
+
+    /// <summary>
     /// Answers brokers that ask how a transaction ended whose end did not reach them: given the half message,
     /// <see cref="TransactionState.Committed"/>, <see cref="TransactionState.RolledBack"/>, or anything else for "not known
     /// yet", which is also what an exception means; the broker asks again then. May be called more than once for a

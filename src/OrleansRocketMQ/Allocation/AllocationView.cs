@@ -38,16 +38,20 @@ internal sealed class AllocationView
     /// <param name="topics">The queues of each topic; each topic is split by itself, as Java does.</param>
     /// <param name="listedClientIds">The members the broker lists.</param>
     /// <param name="cluster">The silos of this cluster.</param>
+    /// <param name="placement">What an operator wants of them.</param>
     /// <exception cref="RebalanceException">The strategy gives a queue to two members, or one that does not exist.</exception>
     public static AllocationView Compute(
         string group,
         IAllocateStrategy strategy,
         IEnumerable<IReadOnlyList<MessageQueue>> topics,
         IEnumerable<string> listedClientIds,
-        ClusterSilos cluster)
+        ClusterSilos cluster,
+        PlacementSettings? placement = null)
     {
+        placement ??= PlacementSettings.None;
         var clientIds = listedClientIds.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var live = clientIds.Where(cluster.Live.ContainsKey).ToArray();
+        var able = placement.Able(live, cluster);
         var owners = new Dictionary<MessageQueue, string>();
         foreach (var queues in topics)
         {
@@ -55,16 +59,30 @@ internal sealed class AllocationView
             Give(group, strategy, sorted, clientIds, owners);
 
             // The broker lists a dead silo for up to two minutes, and members elsewhere leave its queues alone so long.
-            // Its own cluster knows better and shares them out among its living silos at once.
-            var orphans = cluster.Dead.Count == 0 ? [] : sorted.Where(queue => owners.TryGetValue(queue, out var owner) && cluster.Dead.Contains(owner)).ToArray();
+            // Its own cluster knows better and shares them out among its living silos at once. Those of a silo that is drained
+            // go the same way; the strategy is asked for all members first, so that no other member's share changes.
+            var orphans = cluster.Dead.Count == 0 && able.Length == live.Length
+                ? []
+                : sorted.Where(queue => owners.TryGetValue(queue, out var owner) && (cluster.Dead.Contains(owner) || IsDrained(owner))).ToArray();
+            var before = Array.ConvertAll(orphans, orphan => owners[orphan]);
             foreach (var orphan in orphans)
             {
                 owners.Remove(orphan);
             }
 
-            Give(group, strategy, orphans, live, owners);
+            Give(group, strategy, orphans, able, owners);
+            for (var index = 0; index < orphans.Length; index++)
+            {
+                // A strategy may have nobody else for a queue. Better on a drained silo than nowhere.
+                if (IsDrained(before[index]))
+                {
+                    owners.TryAdd(orphans[index], before[index]);
+                }
+            }
         }
 
+        placement.Apply(owners, able, cluster);
+        bool IsDrained(string clientId) => able.Length < live.Length && cluster.Live.ContainsKey(clientId) && !able.Contains(clientId);
         return new AllocationView(owners, cluster.Live.ToFrozenDictionary(StringComparer.Ordinal), clientIds);
     }
 
@@ -74,6 +92,9 @@ internal sealed class AllocationView
     /// <summary>The silo that owns a queue; null when another program does, or nobody.</summary>
     public SiloAddress? SiloOf(MessageQueue queue)
         => OwnerOf(queue) is { } owner ? _silos.GetValueOrDefault(owner) : null;
+
+    /// <summary>The members that are silos of this cluster.</summary>
+    public IEnumerable<SiloAddress> Silos => ClientIds.Select(clientId => _silos.GetValueOrDefault(clientId)).OfType<SiloAddress>();
 
     /// <summary>The queues of one member.</summary>
     public IEnumerable<MessageQueue> QueuesOf(string clientId) => _owners.Where(pair => pair.Value == clientId).Select(pair => pair.Key);

@@ -46,6 +46,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged += OnConsumerIdsChanged;
         Client.Routes.Changed += OnRouteChanged;
         consumer.LeavingChanged += Wake;
+        consumer.PlacementChanged += Wake;
         consumer.SubscriptionsChanged += Wake;
         _tending = Task.Run(TendAsync);
         _watching = Task.Run(WatchMembershipAsync);
@@ -56,6 +57,7 @@ internal sealed partial class QueueShepherd(
         Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
         Client.Routes.Changed -= OnRouteChanged;
         consumer.LeavingChanged -= Wake;
+        consumer.PlacementChanged -= Wake;
         consumer.SubscriptionsChanged -= Wake;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
@@ -71,7 +73,7 @@ internal sealed partial class QueueShepherd(
         }
 
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
-        return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster), options.ShutdownTimeout);
+        return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster, consumer.Placement), options.ShutdownTimeout);
     }
 
     private void OnConsumerIdsChanged(string group)
@@ -106,8 +108,9 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            await foreach (var _ in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
+            await foreach (var cluster in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
             {
+                consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
                 Wake();
             }
         }
@@ -161,6 +164,12 @@ internal sealed partial class QueueShepherd(
     /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
     private async Task<bool> LookAsync(CancellationToken cancellationToken)
     {
+        if (consumer.Placement is null)
+        {
+            // What operators want is known in a moment, which wakes this loop, and else taken for nothing before long.
+            return false;
+        }
+
         // A queue that is handed over to this silo from now on may come for a reason that this look cannot see yet.
         var began = time.GetTimestamp();
         var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
@@ -207,7 +216,7 @@ internal sealed partial class QueueShepherd(
         (_topics, _clientIds) = (topics, clientIds);
         consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName));
+        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName), consumer.Placement);
     }
 
     private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)

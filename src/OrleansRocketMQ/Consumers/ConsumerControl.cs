@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Subscriptions;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Consumers;
 
@@ -10,7 +12,7 @@ namespace OrleansRocketMQ.Consumers;
 /// Starts and stops one group's consumer on this silo, one after the other whoever asks. Every start makes a new
 /// <see cref="ConsumerRun"/>; what lasts from one to the next is here.
 /// </summary>
-internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
+internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQMetrics metrics, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _closing = new();
@@ -31,16 +33,23 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
         private set => Volatile.Write(ref _state, (int)value);
     }
 
+    /// <summary>Whether it has ever been started on this silo.</summary>
+    public bool HasRun { get; private set; }
+
     public ISubscriptionManager Subscriptions => _subscriptions;
 
     public SubscriptionManager Book => _subscriptions;
 
+    /// <summary>The way to its brokers; null until the silo is active.</summary>
+    public RocketMQClient? Client { get; private set; }
+
     /// <summary>Goes on counting over stops and starts.</summary>
-    public GroupStatistics Statistics { get; } = new(time);
+    public GroupStatistics Statistics { get; } = new(time, options.Group, metrics);
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
-    public void Open(SubscriptionLink link, Func<ConsumerRun> create)
+    public void Open(SubscriptionLink link, RocketMQClient client, Func<ConsumerRun> create)
     {
+        Client = client;
         _create = create;
         _link = link;
         link.Start();
@@ -90,7 +99,9 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
     public Task StartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("start");
-        return InTurnAsync(StartInTurnAsync, cancellationToken);
+
+        // Not in the turn of a grain that may have asked: what grains call back cannot be made there.
+        return Task.Run(() => InTurnAsync(StartInTurnAsync, cancellationToken), cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken = default) => InTurnAsync(
@@ -106,12 +117,14 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
     public Task RestartAsync(CancellationToken cancellationToken = default)
     {
         CheckOpen("restart");
-        return InTurnAsync(
-            async cancelled =>
-            {
-                await StopInTurnAsync().ConfigureAwait(false);
-                await StartInTurnAsync(cancelled).ConfigureAwait(false);
-            },
+        return Task.Run(
+            () => InTurnAsync(
+                async cancelled =>
+                {
+                    await StopInTurnAsync().ConfigureAwait(false);
+                    await StartInTurnAsync(cancelled).ConfigureAwait(false);
+                },
+                cancellationToken),
             cancellationToken);
     }
 
@@ -180,6 +193,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, TimeProvi
             var run = _create!();
             run.Start();
             _run = run;
+            HasRun = true;
             State = ConsumerState.Running;
             Log.Started(logger, Group);
         }

@@ -30,6 +30,7 @@ internal sealed partial class GroupConsumer
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
+    private int _leavingCount;
     private int _turn;
 
     public GroupConsumer(
@@ -108,6 +109,9 @@ internal sealed partial class GroupConsumer
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
     public AllocationView View { get; set; } = AllocationView.Empty;
 
+    /// <summary>What operators want of the queues' places; null until that is known.</summary>
+    public PlacementSettings? Placement { get; private set; }
+
     /// <summary>Why a subscription is not consumed, when a broker refused it.</summary>
     public SubscribeException? Refused { get; set; }
 
@@ -123,8 +127,17 @@ internal sealed partial class GroupConsumer
     /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
     public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
 
+    /// <summary>Whether Orleans has silos of the cluster that stop; their grains move.</summary>
+    public bool HasStoppingSilos { get; set; }
+
+    /// <summary>Whether grains of listeners may be about to move, since silos stop or leave the group.</summary>
+    public bool DoListenersMove => HasStoppingSilos || Volatile.Read(ref _leavingCount) > 0;
+
     /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
     public event Action? LeavingChanged;
+
+    /// <summary>Operators want other places for queues.</summary>
+    public event Action? PlacementChanged;
 
     /// <summary>The group subscribes to something else, and brokers have been told.</summary>
     public event Action? SubscriptionsChanged;
@@ -165,7 +178,7 @@ internal sealed partial class GroupConsumer
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>());
+            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>()) { HandedOverAt = handOver?.IdleSince ?? 0 };
             Pumps[queue] = pump;
             pump.Start();
             return pump;
@@ -224,11 +237,28 @@ internal sealed partial class GroupConsumer
         }
     }
 
+    /// <summary>Takes over what operators want, unless something newer is known.</summary>
+    public void Apply(PlacementSettings placement)
+    {
+        lock (_gate)
+        {
+            if (Placement is not null && placement.Version <= Placement.Version)
+            {
+                return;
+            }
+
+            Placement = placement;
+        }
+
+        PlacementChanged?.Invoke();
+    }
+
     /// <summary>Another silo of this cluster is about to leave.</summary>
     public void NoteLeaving(string clientId)
     {
         if (_leaving.TryAdd(clientId, 0))
         {
+            Interlocked.Increment(ref _leavingCount);
             LeavingChanged?.Invoke();
         }
     }
@@ -238,6 +268,7 @@ internal sealed partial class GroupConsumer
     {
         if (_leaving.TryRemove(clientId, out _))
         {
+            Interlocked.Decrement(ref _leavingCount);
             LeavingChanged?.Invoke();
         }
     }
@@ -247,7 +278,10 @@ internal sealed partial class GroupConsumer
     {
         foreach (var clientId in _leaving.Keys.Where(clientId => !clientIds.Contains(clientId)))
         {
-            _leaving.TryRemove(clientId, out _);
+            if (_leaving.TryRemove(clientId, out _))
+            {
+                Interlocked.Decrement(ref _leavingCount);
+            }
         }
     }
 

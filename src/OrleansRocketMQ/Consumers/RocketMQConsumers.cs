@@ -1,14 +1,15 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Consumers;
 
 /// <inheritdoc cref="IRocketMQConsumers"/>
-internal sealed class RocketMQConsumers(ConsumerSet consumerSet, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
+internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
 {
     private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
-        options => options.Group, options => new ConsumerControl(options, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
+        options => options.Group, options => new ConsumerControl(options, metrics, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
 
     public IReadOnlyCollection<ConsumerControl> Controls => _byGroup.Value.Values;
 
@@ -17,6 +18,11 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, TimeProvider ti
     public IRocketMQConsumer? Find(string group) => _byGroup.Value.GetValueOrDefault(group);
 
     public IRocketMQConsumer Get(string group) => Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", "be controlled");
+
+    /// <summary>That of a group.</summary>
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    public ConsumerControl Control(string group, string operation)
+        => _byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on this silo", operation);
 
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
     public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler

@@ -32,7 +32,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         _group = context.GrainId.Key.ToString()!;
         _consumer = consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", "handle its dead letters");
         _reader = new DeadLetterReader(_consumer.Client, _group);
-        _producer = new Producer(_consumer.Client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+        _producer = new Producer(_consumer.Client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
         _marks = new DeadLetterMarks(_reader, state);
         _time = time;
         _logger = loggers.CreateLogger<DeadLetterGrain>();

@@ -62,7 +62,7 @@ internal sealed partial class ConcurrentDispatcher(
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message)], TimeSpan.Zero).ConfigureAwait(false);
+            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero).ConfigureAwait(false);
             return listener;
         }
 
@@ -70,8 +70,18 @@ internal sealed partial class ConcurrentDispatcher(
         ListenerRunResult result;
         try
         {
-            result = await RunAsync(queue, range, listener, share).ConfigureAwait(false);
+            result = queue.DoListenersMove && !await ListenerDoor.IsOpenAsync(listener, queue.ListenerToken).ConfigureAwait(false)
+                ? ListenerRunResult.Refused
+                : await RunAsync(queue, range, listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
+            if (result.IsRefused)
+            {
+                // Others may have it meanwhile; this slot has nobody to call.
+                queue.Runs.Return(range);
+                Signal(queue);
+                await ListenerDoor.UntilOpenAsync(listener, time, queue.ListenerToken).ConfigureAwait(false);
+                return listener;
+            }
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
@@ -126,6 +136,7 @@ internal sealed partial class ConcurrentDispatcher(
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
     {
         var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
         var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
@@ -162,7 +173,7 @@ internal sealed partial class ConcurrentDispatcher(
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
     private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
-        queue.Statistics.Count(range.Messages, failures?.Count ?? 0, listenerTime);
+        queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))
         {
             range.Complete();
@@ -182,7 +193,7 @@ internal sealed partial class ConcurrentDispatcher(
             var failed = range.Slice(failure.Index, 1);
             if (await retry.SendBackAsync(failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false))
             {
-                queue.Statistics.CountSentBack();
+                queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
                 failed.Complete();
             }
             else
@@ -205,7 +216,7 @@ internal sealed partial class ConcurrentDispatcher(
         try
         {
             await retry.SendBackAgainAsync(failed.Messages[0], delayLevel, time, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
-            queue.Statistics.CountSentBack();
+            queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], delayLevel));
             failed.Complete();
             queue.OnProgress();
         }

@@ -66,23 +66,33 @@ internal sealed record ListenerRunResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
     [property: Id(2)] IReadOnlyList<FailedMessage>? Failures,
-    [property: Id(3)] int TimedOut = 0);
+    [property: Id(3)] int TimedOut = 0)
+{
+    /// <summary>Nothing was given to the listener, because its silo stops; the next call finds it elsewhere.</summary>
+    public static readonly ListenerRunResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };
+
+    /// <summary>Whether it is <see cref="Refused"/>.</summary>
+    [Id(4)]
+    public bool IsRefused { get; init; }
+}
 
 /// <summary>A message a listener failed on.</summary>
 /// <param name="Index">Its place in the run.</param>
 /// <param name="DelayLevel">What the listener wants: see <see cref="ConsumeContext.DelayLevelWhenNextConsume"/>.</param>
 /// <param name="Error">The exception's text, when one was thrown.</param>
+/// <param name="ErrorType">Why it failed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.FailedMessage")]
 internal readonly record struct FailedMessage(
     [property: Id(0)] int Index,
     [property: Id(1)] int DelayLevel,
-    [property: Id(2)] string? Error)
+    [property: Id(2)] string? Error,
+    [property: Id(3)] string? ErrorType = null)
 {
     // As Java's client sends back what a listener has for too long: it comes again after 10 s.
     private const int TimeoutDelayLevel = 3;
 
     /// <summary>A message a listener had for too long.</summary>
-    public static FailedMessage TimedOut(int index, TimeSpan limit) => new(index, TimeoutDelayLevel, $"not consumed within {limit}");
+    public static FailedMessage TimedOut(int index, TimeSpan limit) => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
 }

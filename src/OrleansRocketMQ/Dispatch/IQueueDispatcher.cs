@@ -13,6 +13,8 @@ internal interface IQueueDispatcher
     /// <summary>Adds to a queue's status what only the dispatcher knows.</summary>
     QueueStatus Describe(QueuePump queue, QueueStatus status) => status;
 
+    /// <summary>Messages of a queue that listeners work on.</summary>
+    int InFlightOf(QueuePump queue) => queue.Runs.InFlight;
 
     /// <summary>Whether a message that fails stays in its queue, perhaps for long, instead of going back to the broker at once.</summary>
     bool KeepsFailedMessages => false;

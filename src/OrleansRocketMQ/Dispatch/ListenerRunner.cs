@@ -2,12 +2,13 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
@@ -17,9 +18,20 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         // runs on this silo its own token is at hand.
         if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
         {
-            cancellationToken = pump.ListenerToken;
+            return BeginAsync(run, pump.ListenerToken);
         }
 
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(ListenerRunResult.Refused);
+        }
+
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
+    }
+
+    private ValueTask<ListenerRunResult> BeginAsync(ListenerRun run, CancellationToken cancellationToken)
+    {
         var progress = new RunProgress(cancellationToken);
         var consuming = ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
@@ -92,6 +104,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             failures.Add(FailedMessage.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
         }
 
+        metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(progress.BatchBegan), ErrorTypes.Timeout);
         var result = new ListenerRunResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch);
         LeaveAlone(consuming, run, progress);
         return result;
@@ -101,6 +114,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     private void LeaveAlone(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress)
     {
         progress.GiveUp();
+        // It may never end, and what never ends is never seen.
+        ProcessSpan.End(progress.Span, ErrorTypes.Timeout, "The listener did not end in time.");
         grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener does not end."), CancellationToken.None);
         var statistics = consumers.Find(run.Group)?.Statistics;
         consuming.ContinueWith(
@@ -131,7 +146,10 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
             string? error = null;
+            string? errorType = null;
             var traced = trace?.Begin(batch);
+            // Current while the listener runs, so what it calls belongs to it.
+            progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
             try
             {
                 result = await CallAsync(new MessageBatch(batch), context, progress.Token);
@@ -140,6 +158,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
                 error = exception.Message;
+                errorType = MessagingAttributes.TypeOf(exception);
             }
 
             if (traced is not null)
@@ -159,13 +178,21 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             }
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
+            if (succeeded < batch.Count)
+            {
+                errorType ??= ErrorTypes.ReconsumeLater;
+            }
+
+            ProcessSpan.End(progress.Span, errorType, error);
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error));
+                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
             }
 
             progress.Consumed += batch.Count;
+            var began = progress.BatchBegan;
             progress.BatchBegan = time.GetTimestamp();
+            metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(began, progress.BatchBegan), errorType);
             elapsed = time.GetElapsedTime(progress.RunBegan, progress.BatchBegan);
         }
         while (progress.Consumed < run.Messages.Count
@@ -198,6 +225,9 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         public long RunBegan { get; set; }
 
         public long BatchBegan { get; set; }
+
+        /// <summary>The activity of the batch under way, when there is one.</summary>
+        public Activity? Span { get; set; }
 
         public bool IsGivenUp { get; private set; }
 

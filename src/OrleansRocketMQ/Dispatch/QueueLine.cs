@@ -77,6 +77,6 @@ internal sealed class QueueLine(ConsumerOptions options)
     private void OpenSlot()
     {
         var slot = _slots.Count;
-        _slots.Add(Task.Run(() => _runSlot!(slot)));
+        _slots.Add(Telemetry.Detached.Run(() => _runSlot!(slot)));
     }
 }

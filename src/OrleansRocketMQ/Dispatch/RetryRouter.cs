@@ -56,6 +56,9 @@ internal sealed partial class RetryRouter(
         return true;
     }
 
+    /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
+    public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
+
     /// <summary>Whether the broker has taken the message over. Never throws: without a yes the message stays where it is.</summary>
     public async Task<bool> SendBackAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
@@ -133,7 +136,7 @@ internal sealed partial class RetryRouter(
 
     private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
-        var broker = client.Routes.FindAddress(message.BrokerName)
+        var broker = client.Routes.FindAddress(message.BrokerName, onlyThisBroker: true)
             ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
         await client.Brokers.SendMessageBackAsync(
             broker.Address,

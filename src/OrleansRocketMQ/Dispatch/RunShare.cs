@@ -8,6 +8,7 @@ internal sealed class RunShare
 {
     private readonly Lock _gate = new();
     private int? _claimed;
+    private int _begun;
     private bool _reclaimed;
 
     /// <summary>How many messages, from the first on, were left to the listener; null when nothing was taken back.</summary>
@@ -22,6 +23,18 @@ internal sealed class RunShare
         }
     }
 
+    /// <summary>The first message of the batch the listener is at.</summary>
+    public int Begun
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _begun;
+            }
+        }
+    }
+
     /// <summary>The listener's side: begins the messages below an index; false when they were taken back.</summary>
     public bool TryClaim(int end)
     {
@@ -29,6 +42,7 @@ internal sealed class RunShare
         {
             if (!_reclaimed)
             {
+                _begun = _claimed ?? 0;
                 _claimed = end;
             }
 

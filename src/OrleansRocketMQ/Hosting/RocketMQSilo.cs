@@ -35,6 +35,7 @@ namespace OrleansRocketMQ.Hosting;
 internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
     ConsumerRegistry registry,
+    GuestRuns guests,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
@@ -69,13 +70,19 @@ internal sealed class RocketMQSilo(
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
             var producer = ProducerOf(client);
             var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
-            control.Open(link, () => CreateRun(control, client, producer));
+            control.Open(link, client, () => CreateRun(control, client, producer));
         }
 
         return Task.CompletedTask;
     }
 
-    private Task DrainAsync() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
+    private async Task DrainAsync()
+    {
+        await Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
+
+        // Listeners here may still work for queues of others.
+        await guests.CloseAsync(options.Value.ShutdownTimeout);
+    }
 
     private async Task LeaveAsync()
     {
@@ -133,7 +140,7 @@ internal sealed class RocketMQSilo(
     {
         if (!_producers.TryGetValue(client, out var producer))
         {
-            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER" }, loggers);
+            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
         }
 
         return producer;
@@ -160,7 +167,7 @@ internal sealed class RocketMQSilo(
     private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
         consumerOptions.Group,
         consumerOptions.MessageTraceTopic,
-        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME" }, loggers),
+        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME", PropagateTraceContext = false }, loggers),
         time,
         loggers.CreateLogger<MessageTrace>());
 

@@ -8,6 +8,7 @@ using OrleansRocketMQ;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
@@ -17,6 +18,7 @@ using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Telemetry;
 
 namespace Orleans.Hosting;
 
@@ -40,6 +42,9 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
+            services.AddSingleton<GuestRuns>();
+            services.AddMetrics();
+            services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
@@ -49,17 +54,23 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<MembershipFence>();
+            services.AddSingleton<GroupSeek>();
+            services.AddSingleton<GroupPlacement>();
+            services.AddSingleton<GroupSwitch>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
             services.AddSingleton<IRocketMQSiloControl, RocketMQSiloControl>();
+            services.AddSingleton<IRocketMQConnectivity, RocketMQConnectivity>();
             // Without it a refusal of ours could not travel, and its caller would wait for a time-out.
             services.Configure<ExceptionSerializationOptions>(options => options.SupportedNamespacePrefixes.Add(nameof(OrleansRocketMQ)));
             StateStorage.AddTo(builder);
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
+            builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
+            builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
         }
 
         configure?.Invoke(new RocketMQBuilder(services));

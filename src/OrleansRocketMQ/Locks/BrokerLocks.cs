@@ -243,8 +243,9 @@ internal sealed partial class BrokerLocks(
         }
     }
 
-    private string Address() => client.Routes.FindAddress(brokerName)?.Address
-        ?? throw new BrokerNotAvailableException($"No address of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
+    // A slave would grant locks too, of which its master knows nothing.
+    private string Address() => client.Routes.FindAddress(brokerName, onlyThisBroker: true)?.Address
+        ?? throw new BrokerNotAvailableException($"No master of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
 
     private static partial class Log
     {

@@ -45,9 +45,9 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
         grains.DeleteObjectReference<IGroupAgent>(_reference!);
     }
 
-    public Task ApplyAsync(FlowSettings settings)
+    public Task ApplyAsync(GroupSettings settings)
     {
-        consumer.Flow.Apply(settings);
+        Apply(settings);
         return Task.CompletedTask;
     }
 
@@ -74,7 +74,18 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
                 AssignedQueues = consumer.Pumps.Count,
                 Figures = Statistics.ConsumeTotals.Sum(topics.Values).ToFigures(),
             },
-            new(topics, StringComparer.Ordinal)));
+            new(topics, StringComparer.Ordinal),
+            [.. consumer.Pumps.Keys]));
+    }
+
+    private GroupSettings? Known()
+        => consumer.Flow.Cluster is { } flow && consumer.Placement is { } placement ? new(flow, placement) : null;
+
+    // Places first: once the flow is known, queues begin to pull.
+    private void Apply(GroupSettings settings)
+    {
+        consumer.Apply(settings.Placement);
+        consumer.Flow.Apply(settings.Flow);
     }
 
     private async Task FollowAsync()
@@ -85,7 +96,7 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
             var wait = GroupSettingsGrain.JoinInterval;
             try
             {
-                consumer.Flow.Apply(await Grain.JoinAsync(_silo, _reference!, consumer.Flow.Cluster).WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false));
+                Apply(await Grain.JoinAsync(_silo, _reference!, Known()).WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false));
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
@@ -96,7 +107,7 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
                 Log.SettingsUnknown(logger, consumer.Group, exception.Message);
                 if (time.GetElapsedTime(start) >= LongestWithout)
                 {
-                    consumer.Flow.Apply(FlowSettings.None);
+                    Apply(GroupSettings.None);
                 }
 
                 wait = SoonAgain;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Management;
@@ -8,6 +9,7 @@ namespace OrleansRocketMQ.Management;
 /// <inheritdoc cref="IGroupSettingsGrain"/>
 internal sealed partial class GroupSettingsGrain(
     [PersistentState("flow", StateStorage.ProviderName)] IPersistentState<GroupSettingsState> state,
+    IClusterMembershipService membership,
     TimeProvider time,
     ILogger<GroupSettingsGrain> logger) : Grain, IGroupSettingsGrain
 {
@@ -22,15 +24,21 @@ internal sealed partial class GroupSettingsGrain(
 
     private string Group => this.GetPrimaryKeyString();
 
-    private FlowSettings Settings => state.State.Flow;
+    private FlowSettings Flow => state.State.Flow;
 
-    public async Task<FlowSettings> JoinAsync(string silo, IGroupAgent agent, FlowSettings? known)
+    private PlacementSettings Placement => state.State.Placement;
+
+    private GroupSettings Settings => new(Flow, Placement);
+
+    public async Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known)
     {
         _silos[silo] = (agent, time.GetTimestamp());
-        if (known?.Version > Settings.Version)
+        if (known is not null && (known.Flow.Version > Flow.Version || known.Placement.Version > Placement.Version))
         {
-            Log.LearnedBack(logger, Group, silo, known.Version);
-            await StoreAsync(known);
+            Log.LearnedBack(logger, Group, silo, Math.Max(known.Flow.Version, known.Placement.Version));
+            await StoreAsync(new(
+                known.Flow.Version > Flow.Version ? known.Flow : Flow,
+                known.Placement.Version > Placement.Version ? known.Placement : Placement));
         }
 
         return Settings;
@@ -42,19 +50,34 @@ internal sealed partial class GroupSettingsGrain(
         return Task.CompletedTask;
     }
 
-    public Task<FlowSettings> GetAsync() => Task.FromResult(Settings);
+    public Task<GroupSettings> GetAsync() => Task.FromResult(Settings);
 
-    public Task<FlowSettings> PauseAsync(ConsumerScope scope) => ChangeAsync(Settings.Pause(scope), $"pause {scope}");
+    public Task<FlowSettings> PauseAsync(ConsumerScope scope) => ChangeAsync(Flow.Pause(scope), $"pause {scope}");
 
     public async Task<FlowSettings> ResumeAsync(ConsumerScope scope)
     {
-        var settings = await ChangeAsync(Settings.Resume(scope), $"resume {scope}");
+        var settings = await ChangeAsync(Flow.Resume(scope), $"resume {scope}");
         await TellAsync(agent => agent.RecoverAsync(scope));
         return settings;
     }
 
     public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
-        => ChangeAsync(Settings.LimitRate(topic, messagesPerSecond), $"limit {topic} to {messagesPerSecond?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any number of"} messages a second");
+        => ChangeAsync(Flow.LimitRate(topic, messagesPerSecond), $"limit {topic} to {messagesPerSecond?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any number of"} messages a second");
+
+    public Task<GroupSettings> PinAsync(MessageQueue queue, string? silo) => silo is null
+        ? ChangeAsync(Placement.Unpin(queue), $"{queue} is where the strategy wants it")
+        : ChangeAsync(Placement.Pin(queue, silo), $"{queue} is pinned to silo {silo}");
+
+    public async Task<GroupSettings> DrainAsync(string silo, IReadOnlyList<string> members)
+    {
+        // Here, where drains come one after the other: two at once must not leave nobody.
+        var left = members.Except(Placement.Drained).Except([silo]).ToArray();
+        return left.Length > 0
+            ? await ChangeAsync(Placement.Drain(silo), $"silo {silo} is drained")
+            : throw new ConsumerStateException(Group, "run by no other silo that may have queues", $"drain {silo}");
+    }
+
+    public Task<GroupSettings> RestoreAsync(string silo) => ChangeAsync(Placement.Restore(silo), $"silo {silo} may have queues again");
 
     public async Task<List<SiloReport>> DescribeAsync()
     {
@@ -69,10 +92,23 @@ internal sealed partial class GroupSettingsGrain(
 
     private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what)
     {
-        if (!ReferenceEquals(changed, Settings))
+        if (!ReferenceEquals(changed, Flow))
         {
-            // Of the clock, so that a change after a loss of the storage is still newer than what silos remember.
-            await StoreAsync(changed with { Version = Math.Max(changed.Version, time.GetUtcNow().ToUnixTimeMilliseconds()) });
+            await StoreAsync(Settings with { Flow = changed with { Version = Newer(changed.Version) } });
+            Log.Changed(logger, Group, what);
+        }
+
+        await TellAsync(agent => agent.ApplyAsync(Settings));
+        return Flow;
+    }
+
+    private async Task<GroupSettings> ChangeAsync(PlacementSettings changed, string what)
+    {
+        if (!ReferenceEquals(changed, Placement))
+        {
+            await membership.Refresh();
+            changed = changed.Without(IsGone);
+            await StoreAsync(Settings with { Placement = changed with { Version = Newer(changed.Version) } });
             Log.Changed(logger, Group, what);
         }
 
@@ -80,10 +116,16 @@ internal sealed partial class GroupSettingsGrain(
         return Settings;
     }
 
-    private async Task StoreAsync(FlowSettings settings)
+    private bool IsGone(string silo) => !membership.CurrentSnapshot.Members.TryGetValue(SiloAddress.FromParsableString(silo), out var member)
+        || member.Status == SiloStatus.Dead;
+
+    // Of the clock, so that a change after a loss of the storage is still newer than what silos remember.
+    private long Newer(long version) => Math.Max(version, time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    private async Task StoreAsync(GroupSettings settings)
     {
-        var before = state.State.Flow;
-        state.State.Flow = settings;
+        var before = Settings;
+        (state.State.Flow, state.State.Placement) = settings;
         try
         {
             await state.WriteStateAsync();
@@ -91,7 +133,7 @@ internal sealed partial class GroupSettingsGrain(
         catch
         {
             // What is not stored is not in force.
-            state.State.Flow = before;
+            (state.State.Flow, state.State.Placement) = before;
             throw;
         }
     }
@@ -142,4 +184,7 @@ internal sealed class GroupSettingsState
 {
     [Id(0)]
     public FlowSettings Flow { get; set; } = FlowSettings.None;
+
+    [Id(1)]
+    public PlacementSettings Placement { get; set; } = PlacementSettings.None;
 }

@@ -1,11 +1,12 @@
 using Orleans;
 using Orleans.Concurrency;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;
 
 /// <summary>
-/// Keeps what is paused and slowed down in a group, and tells its silos. Each silo makes itself known again and again; so
+/// Keeps what is paused, slowed down and pinned in a group, and tells its silos. Each silo makes itself known again and again; so
 /// a silo that joins learns the settings, and settings that were lost with their storage are learned back from the
 /// silos.
 /// </summary>
@@ -18,14 +19,14 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     /// <param name="known">The settings it knows; null when none yet.</param>
     /// <returns>The settings in force.</returns>
     [Alias("Join")]
-    Task<FlowSettings> JoinAsync(string silo, IGroupAgent agent, FlowSettings? known);
+    Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known);
 
     [Alias("Leave")]
     Task LeaveAsync(string silo);
 
     [AlwaysInterleave]
     [Alias("Get")]
-    Task<FlowSettings> GetAsync();
+    Task<GroupSettings> GetAsync();
 
     [Alias("Pause")]
     Task<FlowSettings> PauseAsync(ConsumerScope scope);
@@ -35,6 +36,20 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
 
     [Alias("LimitRate")]
     Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond);
+
+    /// <summary>Wants a queue on a silo, or, of null, where the strategy wants it.</summary>
+    [Alias("Pin")]
+    Task<GroupSettings> PinAsync(MessageQueue queue, string? silo);
+
+    /// <summary>Wants no queues on a silo.</summary>
+    /// <param name="silo">The silo.</param>
+    /// <param name="members">All silos that run the group.</param>
+    /// <exception cref="ConsumerStateException">No other of them could have the queues.</exception>
+    [Alias("Drain")]
+    Task<GroupSettings> DrainAsync(string silo, IReadOnlyList<string> members);
+
+    [Alias("Restore")]
+    Task<GroupSettings> RestoreAsync(string silo);
 
     /// <summary>What each silo that answers did.</summary>
     [AlwaysInterleave]
@@ -47,7 +62,7 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
 internal interface IGroupAgent : IGrainObserver
 {
     [Alias("Apply")]
-    Task ApplyAsync(FlowSettings settings);
+    Task ApplyAsync(GroupSettings settings);
 
     /// <summary>Lets queues go on that stopped because of failures.</summary>
     [Alias("Recover")]
@@ -57,9 +72,19 @@ internal interface IGroupAgent : IGrainObserver
     Task<SiloReport> DescribeAsync();
 }
 
+/// <summary>What operators have set for a group at run time. The parts have versions of their own.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.GroupSettings")]
+internal sealed record GroupSettings([property: Id(0)] FlowSettings Flow, [property: Id(1)] PlacementSettings Placement)
+{
+    public static GroupSettings None { get; } = new(FlowSettings.None, PlacementSettings.None);
+}
+
 /// <summary>What a silo tells of a group: counts by topic that can be added to those of other silos.</summary>
 [GenerateSerializer]
 [Alias("OrleansRocketMQ.SiloReport")]
 internal sealed record SiloReport(
     [property: Id(0)] SiloConsumerStatus Status,
-    [property: Id(1)] Dictionary<string, ConsumeTotals> Topics);
+    [property: Id(1)] Dictionary<string, ConsumeTotals> Topics,
+    [property: Id(2)] List<MessageQueue> Queues);

@@ -20,7 +20,7 @@ internal sealed class BrokerOffsetStore(RocketMQClient client, ConsumerOptions o
         }
 
         var stored = await Metrics.LoadAsync(() => client.Brokers.QueryConsumerOffsetAsync(
-            MasterOf(queue), options.Group, queue, setZeroIfNotFound: options.SkipHistory ? false : null, cancellationToken)).ConfigureAwait(false);
+            MemberFor(queue).Address, options.Group, queue, setZeroIfNotFound: options.SkipHistory ? false : null, cancellationToken)).ConfigureAwait(false);
         if (stored is { } offset)
         {
             _table.Update(queue, offset, increaseOnly: false);
@@ -31,15 +31,28 @@ internal sealed class BrokerOffsetStore(RocketMQClient client, ConsumerOptions o
 
     public void Update(MessageQueue queue, long offset, bool increaseOnly) => _table.Update(queue, offset, increaseOnly);
 
-    public Task PersistAsync(MessageQueue queue) => _table.TryGet(queue, out var offset)
+    public async Task<bool> PersistAsync(MessageQueue queue)
+    {
+        if (!_table.TryGet(queue, out var offset))
+        {
+            return true;
+        }
+
+        var broker = MemberFor(queue);
+
         // Never given up half-way: a request that was sent may still arrive, after a later one with another offset.
-        ? Metrics.PersistAsync(() => client.Brokers.UpdateConsumerOffsetAsync(MasterOf(queue), options.Group, queue, offset, cancellationToken: CancellationToken.None))
-        : Task.CompletedTask;
+        await Metrics.PersistAsync(() => client.Brokers.UpdateConsumerOffsetAsync(
+            broker.Address, options.Group, queue, offset, cancellationToken: CancellationToken.None)).ConfigureAwait(false);
+
+        // A slave's offsets are overwritten by its master's once that is back.
+        return !broker.IsSlave;
+    }
 
     public void Remove(MessageQueue queue) => _table.Remove(queue);
 
     public IReadOnlyDictionary<MessageQueue, long> CloneTable(string topic) => _table.Clone(topic);
 
-    private string MasterOf(MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)?.Address
+    // The master; while that is away, a slave.
+    private BrokerAddress MemberFor(MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)
         ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
 }

@@ -53,11 +53,11 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
 
     public void Update(MessageQueue queue, long offset, bool increaseOnly) => _table.Update(queue, offset, increaseOnly);
 
-    public async Task PersistAsync(MessageQueue queue)
+    public async Task<bool> PersistAsync(MessageQueue queue)
     {
         if (!_table.TryGet(queue, out var offset))
         {
-            return;
+            return true;
         }
 
         var state = _states.GetOrAdd(queue, static _ => new());
@@ -65,6 +65,7 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
         try
         {
             await Metrics.PersistAsync(() => storage.WriteStateAsync(StateName, GrainOf(queue), state)).ConfigureAwait(false);
+            return true;
         }
         catch (InconsistentStateException exception)
         {

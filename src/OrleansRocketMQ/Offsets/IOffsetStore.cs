@@ -22,8 +22,9 @@ internal interface IOffsetStore
     void Update(MessageQueue queue, long offset, bool increaseOnly);
 
     /// <summary>Stores what is noted for a queue.</summary>
+    /// <returns>Whether it is where it belongs; false: somewhere that stands in for it only, so it must be told again.</returns>
     /// <exception cref="RocketMQException">The store did not take it; it stays noted.</exception>
-    Task PersistAsync(MessageQueue queue);
+    Task<bool> PersistAsync(MessageQueue queue);
 
     /// <summary>Forgets a queue that is not this silo's any more. What is stored stays.</summary>
     void Remove(MessageQueue queue);

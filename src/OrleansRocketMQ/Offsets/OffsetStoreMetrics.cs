@@ -13,6 +13,9 @@ internal sealed class OffsetStoreMetrics
     private long _hits;
     private long _misses;
 
+    /// <summary>Writes that failed.</summary>
+    public long PersistsFailed => Interlocked.Read(ref _persistsFailed);
+
     /// <summary>Reads that were answered from memory.</summary>
     public void CountHit() => Interlocked.Increment(ref _hits);
 
@@ -58,7 +61,7 @@ internal sealed class OffsetStoreMetrics
         return new OffsetStoreFigures
         {
             Persisted = persisted,
-            PersistsFailed = Interlocked.Read(ref _persistsFailed),
+            PersistsFailed = PersistsFailed,
             AveragePersistTime = persisted == 0 ? TimeSpan.Zero : TimeSpan.FromTicks(Interlocked.Read(ref _persistTicks) / persisted),
             Loaded = Interlocked.Read(ref _loaded),
             LoadsFailed = Interlocked.Read(ref _loadsFailed),

@@ -4,6 +4,7 @@ using Orleans.Concurrency;
 using Orleans.GrainDirectory;
 using Orleans.Placement;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -24,6 +25,13 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
     [AlwaysInterleave]
     [Alias("GetStatus")]
     Task<QueueStatus> GetStatusAsync();
+
+    /// <summary>The queue goes on at an offset; see <see cref="QueuePump.ResetTo"/>. False when it does not run here.</summary>
+    /// <exception cref="OffsetException">It was not there in time: listeners or the broker take long. It goes there as soon as they let it.</exception>
+    [AlwaysInterleave]
+    [ResponseTimeout("00:01:00")]
+    [Alias("Seek")]
+    Task<bool> SeekAsync(long offset);
 }
 
 /// <inheritdoc cref="IMessageQueueGrain"/>
@@ -34,6 +42,7 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
 internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
 {
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
+    private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
 
     private readonly IGrainContext _context;
     private readonly ConsumerRegistry _consumers;
@@ -42,12 +51,14 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private readonly string? _unitName;
     private readonly SiloAddress _silo;
     private readonly MessageQueue _queue;
+    private readonly TimeProvider _time;
     private QueueHandOver? _handOver;
     private GroupConsumer? _consumer;
     private QueuePump? _pump;
 
-    public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options)
+    public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
     {
+        _time = time;
         _context = context;
         _consumers = consumers;
         (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
@@ -75,8 +86,14 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         }
 
         // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
-        // not make him forget it.
-        if (Owner is null)
+        // not make him forget it: his next call would make another one here.
+        if (Owner is null && !caller.Equals(_silo))
+        {
+            // The group does not run here any more, so this silo cannot tell who owns the queue; who calls does.
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, caller);
+            MigrateOnIdle();
+        }
+        else if (Owner is null)
         {
             DeactivateOnIdle();
         }
@@ -89,14 +106,43 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
-        ? new QueueStatus { Queue = _queue, Silo = _silo.ToString() }
-        : _pump.Describe() with { Silo = _silo.ToString() });
+        ? new QueueStatus { Queue = _queue, Silo = _silo.ToParsableString() }
+        : _pump.Describe() with { Silo = _silo.ToParsableString() });
+
+    public async Task<bool> SeekAsync(long offset)
+    {
+        if (_pump is null)
+        {
+            return false;
+        }
+
+        try
+        {
+            await _pump.ResetTo(offset).WaitAsync(LongestSeek, _time);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            // It has stopped here, to go on elsewhere perhaps.
+            return false;
+        }
+        catch (TimeoutException exception)
+        {
+            throw new OffsetException(
+                _queue, $"what is in work has not ended, or the broker has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have", exception);
+        }
+    }
 
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
-        if (_pump?.Progress is { } progress)
+        // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
+        if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint));
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
+            {
+                Placement = _consumer.Placement,
+                IdleSince = _pump.IdleSince,
+            });
         }
     }
 
@@ -111,6 +157,11 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             if (handOver.FromLeaves)
             {
                 _consumers.Find(_group)?.NoteLeaving(handOver.From);
+            }
+
+            if (handOver.Placement is { } placement)
+            {
+                _consumers.Find(_group)?.Apply(placement);
             }
 
             Start(handOver);

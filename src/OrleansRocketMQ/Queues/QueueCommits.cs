@@ -20,7 +20,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Carry(long watermark, bool toSlave)
     {
-        // A slave keeps no offsets; what is told to it is lost.
+        // As Java: no offset travels with a pull from a slave; it is told apart if no master is there.
         var carried = offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0;
         Volatile.Write(ref _carried, carried);
         return carried;
@@ -69,6 +69,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
             await offsets.PersistAsync(queue).ConfigureAwait(false);
             apply();
             Volatile.Write(ref _committed, offset);
+
+            // A pull that was given up may bring the broker what it carried after this.
+            _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0;
         },
         cancellationToken);
 
@@ -92,9 +95,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
 
         // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
         // that pull has long arrived.
-        _tellAgain = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
+        var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
         offsets.Update(queue, watermark, increaseOnly: true);
-        await offsets.PersistAsync(queue).ConfigureAwait(false);
+        _tellAgain = !await offsets.PersistAsync(queue).ConfigureAwait(false) || mayBeOvertaken;
         Note(watermark);
     }
 

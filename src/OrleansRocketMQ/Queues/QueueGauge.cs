@@ -84,7 +84,9 @@ internal sealed class QueueGauge
         }
     }
 
-    public Task WaitUntilResumedAsync(CancellationToken cancellationToken) => WaitAsync(() => !_runs.Gate.IsPaused || _runs.Gate.IsFenced, cancellationToken);
+    /// <summary>Waits until the queue is not paused, or something else is wanted of it, which <see cref="OnProgress"/> must follow.</summary>
+    public Task WaitUntilResumedAsync(Func<bool> somethingElse, CancellationToken cancellationToken)
+        => WaitAsync(() => !_runs.Gate.IsPaused || somethingElse(), cancellationToken);
 
     public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => _runs.Window.Count == 0, cancellationToken);
 

@@ -1,4 +1,5 @@
 using Orleans;
+using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -47,4 +48,13 @@ internal sealed record QueueHandOver(
     [property: Id(0)] QueueProgress Progress,
     [property: Id(1)] string From,
     [property: Id(2)] bool FromLeaves,
-    [property: Id(3)] bool HasCheckpoint);
+    [property: Id(3)] bool HasCheckpoint)
+{
+    /// <summary>What operators want, as far as that silo knows; it may be the reason of the move.</summary>
+    [Id(10)]
+    public PlacementSettings? Placement { get; init; }
+
+    /// <summary>When the last work on the queue ended there, in ticks of UTC; 0 from silos that do not tell.</summary>
+    [Id(20)]
+    public long IdleSince { get; init; }
+}

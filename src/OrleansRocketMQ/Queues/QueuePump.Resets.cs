@@ -1,48 +1,75 @@
-using OrleansRocketMQ.Offsets;
-
 namespace OrleansRocketMQ.Queues;
 
-/// <summary>Goes on at another offset, because somebody wants it, or because somebody else has gone on with the queue.</summary>
+/// <summary>Goes on at another offset, because somebody wants it or the broker says so.</summary>
 internal sealed partial class QueuePump
 {
     private readonly Func<bool> _isElsewhereWanted;
-    private long _resetTo = -1;
+    private ResetWish? _wish;
     private volatile bool _isMoving;
 
-    private bool IsResetWanted => Volatile.Read(ref _resetTo) >= 0;
+    private bool IsResetWanted => Volatile.Read(ref _wish) is not null;
 
     /// <summary>
     /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
-    /// works on ends first. Returns at once.
+    /// works on ends first. Holds for a queue that is paused or has stopped because of failures, too.
     /// </summary>
-    public void ResetTo(long offset)
+    /// <returns>
+    /// Ends when the offset is stored and the queue is there, or a later wish has taken its place; cancelled when the queue
+    /// stops here before.
+    /// </returns>
+    public Task ResetTo(long offset)
     {
-        Volatile.Write(ref _resetTo, offset);
+        var wish = new ResetWish(offset);
+        Interlocked.Exchange(ref _wish, wish)?.Done.TrySetResult();
+        if (_stopping.IsCancellationRequested)
+        {
+            // Either the stop sees the wish, or the wish sees the stop.
+            wish.Done.TrySetCanceled();
+        }
+
         PullAnew();
         _gauge.OnProgress();
+        _recovery.GoOn();
+        return wish.Done.Task;
     }
 
     private async Task ResetIfWantedAsync()
     {
-        if (Interlocked.Exchange(ref _resetTo, -1) is var offset and >= 0)
+        if (Interlocked.Exchange(ref _wish, null) is not { } wish)
         {
+            return;
+        }
+
+        try
+        {
+            Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, _nextOffset, wish.Offset);
             Runs.DropWaiting();
-            try
+            Runs.Hold();
+
+            // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
+            if (!_consumer.Dispatcher.KeepsFailedMessages && !await _gauge.WaitUntilIdleAsync(_stopping.Token).ConfigureAwait(false))
             {
-                await MoveToAsync(offset).ConfigureAwait(false);
+                throw new OperationCanceledException(_stopping.Token);
             }
-            catch
+
+            await BeginAtAsync(wish.Offset).ConfigureAwait(false);
+            wish.Done.TrySetResult();
+        }
+        catch
+        {
+            // The broker did not take it, or the queue stops; the wish stays, unless there is a newer one.
+            if (Interlocked.CompareExchange(ref _wish, wish, null) is not null)
             {
-                // The broker did not take it; the wish stays, unless there is a newer one.
-                Interlocked.CompareExchange(ref _resetTo, offset, -1);
-                throw;
+                wish.Done.TrySetResult();
             }
+
+            throw;
         }
     }
 
     /// <summary>
-    /// The broker has no such offset, or was told to reset it, and says where to go on. What is in flight ends first;
-    /// then the broker gets the new offset, be it lower, and the queue begins there.
+    /// The broker has no such offset and says where to go on. What is in flight ends first; then the broker gets the new
+    /// offset, be it lower, and the queue begins there.
     /// </summary>
     private async Task MoveToAsync(long offset)
     {
@@ -53,10 +80,16 @@ internal sealed partial class QueuePump
             await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
         }
 
+        await BeginAtAsync(offset).ConfigureAwait(false);
+    }
+
+    /// <summary>The store gets the offset, be it lower, and then the queue begins there. What is still in work counts no more.</summary>
+    private async Task BeginAtAsync(long offset)
+    {
         _isMoving = true;
         try
         {
-            // Gone before the broker knows: what was done says nothing about what is to be done again.
+            // Gone before the store knows: what was done says nothing about what is to be done again.
             await ClearCheckpointAsync().ConfigureAwait(false);
             await _commits.MoveAsync(
                 offset,
@@ -73,43 +106,10 @@ internal sealed partial class QueuePump
         }
     }
 
-    /// <summary>
-    /// When the queue was fenced off: waits until this silo may work again, and sees whether another member has gone on with the
-    /// queue meanwhile.
-    /// </summary>
-    private async Task PassFenceAsync()
+    private void DropWish() => Interlocked.Exchange(ref _wish, null)?.Done.TrySetCanceled();
+
+    private sealed record ResetWish(long Offset)
     {
-        if (!Runs.Gate.IsFenced)
-        {
-            return;
-        }
-
-        _recovery.LastError = new ConsumerStateException(Options.Group, "not sure to be part of the cluster", "go on with the queue before the membership is known");
-        await _consumer.Fence.WaitUntilOpenAsync(_stopping.Token).ConfigureAwait(false);
-        if (_nextOffset >= 0
-            && await _consumer.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _stopping.Token).ConfigureAwait(false) is { } stored
-            && stored > Runs.Window.Watermark)
-        {
-            Log.OvertakenBehindFence(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.Window.Watermark, stored);
-            await _gauge.WaitUntilIdleAsync(_stopping.Token).ConfigureAwait(false);
-            var progress = Runs.Window.Snapshot().From(stored);
-            await _commits.ForgetAsync(
-                () =>
-                {
-                    Runs.Restart(new ProcessQueue(progress, _holdings));
-                    _nextOffset = progress.Watermark;
-                },
-                _stopping.Token).ConfigureAwait(false);
-        }
-
-        _recovery.Succeeded();
-        Runs.Gate.Fence(closed: false);
-        if (_consumer.Fence.IsClosed)
-        {
-            // Closed again in between; whoever closed it may have come before the line above.
-            Runs.Gate.Fence(closed: true);
-        }
-
-        _consumer.Dispatcher.Signal(this);
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -19,6 +19,10 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed partial class QueuePump
 {
+    // After answers that neither bring nor wait for anything.
+    private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly GroupConsumer _consumer;
@@ -41,6 +45,7 @@ internal sealed partial class QueuePump
     private long _maxOffset = -1;
     private long _nextOffset = -1;
     private long _brokerId;
+    private int _rests;
     private long _lastPulledAt;
     private long _lastConsumedAt;
     private Task? _stopped;
@@ -70,6 +75,7 @@ internal sealed partial class QueuePump
         _holdings = new Holdings(budgets);
         _isElsewhereWanted = () => IsResetWanted || Runs!.Gate.IsFenced;
         Statistics = consumer.Statistics.Open(queue);
+        Running = new RunningCalls(time);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
@@ -88,6 +94,9 @@ internal sealed partial class QueuePump
     public QueueRuns Runs { get; }
 
     public QueueStatistics Statistics { get; }
+
+    /// <summary>What listeners work on.</summary>
+    public RunningCalls Running { get; }
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _beginning.Before : Runs.Window.Snapshot();
@@ -108,14 +117,17 @@ internal sealed partial class QueuePump
     public QueueTenure Tenure => Volatile.Read(ref _tenure);
 
     /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
-    public bool IsGroupStopping => _consumer.IsStopping || _consumer.IsLeaving;
+    public bool IsGroupStopping => _consumer.IsStopping;
+
+    /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
+    public bool DoListenersMove => _consumer.DoListenersMove;
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
     public CancellationToken ListenerToken => Tenure.Listening;
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Task.Run(PumpAsync);
+    public void Start() => _pumping = Telemetry.Detached.Run(PumpAsync);
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
@@ -190,6 +202,8 @@ internal sealed partial class QueuePump
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
+        Slowest = Running.Slowest(),
+        Lock = _lock is null ? QueueLockState.None : Tenure.IsValid ? QueueLockState.Held : QueueLockState.Awaited,
     });
 
     // Nothing is known before the first pull, and nothing counts that was done without the lock, or that may have been done
@@ -263,6 +277,11 @@ internal sealed partial class QueuePump
             },
             _stopping.Token).ConfigureAwait(false);
         _consumer.Dispatcher.Signal(this);
+        if (_tenure.Number > 0)
+        {
+            Statistics.Metrics?.LockLost();
+        }
+
         var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
         Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
     }
@@ -273,7 +292,7 @@ internal sealed partial class QueuePump
         _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
         try
         {
-            await _gauge.WaitUntilResumedAsync(_stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
+            await _gauge.WaitUntilResumedAsync(_isElsewhereWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -316,6 +335,7 @@ internal sealed partial class QueuePump
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
+        NotePull();
         var asked = _time.GetTimestamp();
         if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
         {
@@ -343,10 +363,26 @@ internal sealed partial class QueuePump
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, _time.GetElapsedTime(asked));
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took);
         }
 
         _pulled.Clear();
+        await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
+    /// only the slave to ask again, and it must not be asked without a pause.
+    /// </summary>
+    private async Task RestAsync(BrokerAddress broker, bool isFruitless)
+    {
+        _rests = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _rests + 1 : 0;
+        if (_rests > 0)
+        {
+            await Task.Delay(Backoff.Next(_rests, FirstRest, LongestRest), _time, _tenure.Pulling).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>
@@ -380,6 +416,7 @@ internal sealed partial class QueuePump
         Runs.Close();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _pumping.ConfigureAwait(false);
+        DropWish();
         await _tasks.WaitAsync().ConfigureAwait(false);
         _abandon.CancelAfter(budget);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
@@ -388,6 +425,7 @@ internal sealed partial class QueuePump
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
         }
 
+        NoteIdle();
         try
         {
             await _commits.LeaveAsync(Committable).ConfigureAwait(false);
@@ -431,6 +469,8 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(234, LogLevel.Warning, "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
         public static partial void OvertakenBehindFence(ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
+        [LoggerMessage(235, LogLevel.Information, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
+        public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
         [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
         public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);

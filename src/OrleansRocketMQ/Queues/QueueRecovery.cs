@@ -42,7 +42,7 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
         LastError = failure;
         var exception = failure is MessagePullException or OffsetFetchException ? failure.InnerException! : failure;
         var wait = Backoff.Next(++_failures, Options.RetryInterval, LongestWait);
-        if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl or ResponseCodes.SystemBusy })
+        if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl })
         {
             wait = BrokerBusyWait;
         }

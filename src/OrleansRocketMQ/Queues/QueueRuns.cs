@@ -13,6 +13,7 @@ internal sealed class QueueRuns
     private ProcessQueue _window;
     private int _returnedMessages;
     private bool _closed;
+    private bool _held;
     private int _inLine;
 
     public QueueRuns(ProcessQueue window, QueueGate? gate = null)
@@ -43,7 +44,7 @@ internal sealed class QueueRuns
         {
             lock (_gate)
             {
-                var waiting = _closed ? 0 : _returnedMessages + _window.Waiting;
+                var waiting = _closed || _held ? 0 : _returnedMessages + _window.Waiting;
                 return waiting > 0 && Gate.IsOpen ? waiting : 0;
             }
         }
@@ -72,7 +73,7 @@ internal sealed class QueueRuns
     {
         lock (_gate)
         {
-            if (_closed || _returnedMessages + _window.Waiting == 0)
+            if (_closed || _held || _returnedMessages + _window.Waiting == 0)
             {
                 return default;
             }
@@ -110,6 +111,7 @@ internal sealed class QueueRuns
             }
 
             _window = window;
+            _held = false;
             _returned.Clear();
             _returnedMessages = 0;
         }
@@ -121,6 +123,15 @@ internal sealed class QueueRuns
         lock (_gate)
         {
             _window.DropWaiting();
+        }
+    }
+
+    /// <summary>Nothing is handed out until the next window begins.</summary>
+    public void Hold()
+    {
+        lock (_gate)
+        {
+            _held = true;
         }
     }
 

@@ -1,7 +1,9 @@
+using OrleansRocketMQ.Telemetry;
+
 namespace OrleansRocketMQ.Statistics;
 
 /// <summary>What one group did on this silo since it started. Thread-safe.</summary>
-internal sealed class GroupStatistics(TimeProvider time)
+internal sealed class GroupStatistics(TimeProvider time, string group = "", RocketMQMetrics? metrics = null)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<MessageQueue, QueueStatistics> _queues = [];
@@ -19,7 +21,11 @@ internal sealed class GroupStatistics(TimeProvider time)
     /// <summary>Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.</summary>
     public long LateResults => Interlocked.Read(ref _lateResults);
 
-    public void CountRebalance() => Interlocked.Increment(ref _rebalances);
+    public void CountRebalance()
+    {
+        Interlocked.Increment(ref _rebalances);
+        metrics?.Rebalanced(group);
+    }
 
     public void CountLateResult() => Interlocked.Increment(ref _lateResults);
 
@@ -30,7 +36,7 @@ internal sealed class GroupStatistics(TimeProvider time)
         {
             if (!_queues.TryGetValue(queue, out var statistics))
             {
-                _queues[queue] = statistics = new QueueStatistics(time);
+                _queues[queue] = statistics = new QueueStatistics(time, metrics is null ? null : new QueueMetrics(metrics, group, queue));
             }
 
             return statistics;

@@ -1,10 +1,13 @@
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Telemetry;
+
 namespace OrleansRocketMQ.Statistics;
 
 /// <summary>
 /// What was consumed of one queue on this silo. Counted per run of messages, a handful of atomic additions each; topics and
 /// groups are summed up when somebody asks. Thread-safe.
 /// </summary>
-internal sealed class QueueStatistics(TimeProvider time)
+internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics = null)
 {
     private readonly RateMeter _rate = new();
     private LatencyHistogram? _latency;
@@ -19,11 +22,31 @@ internal sealed class QueueStatistics(TimeProvider time)
     /// <summary>What happened of late, for RocketMQ's admin tools.</summary>
     public QueueActivity Recent { get; } = new(time);
 
+    /// <summary>What is told to the silo's meter, too; null where there is none.</summary>
+    public QueueMetrics? Metrics => metrics;
+
+    /// <summary>Counts messages a listener was done with, be it successfully or not.</summary>
+    /// <param name="messages">The messages.</param>
+    /// <param name="failures">Those that failed; null when none did.</param>
+    /// <param name="listenerTime">The time the listener took for all of them.</param>
+    public void Count(ReadOnlySpan<MessageExt> messages, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+    {
+        metrics?.Failed(failures);
+        CountAll(messages, failures?.Count ?? 0, listenerTime);
+    }
+
     /// <summary>Counts messages a listener was done with, be it successfully or not.</summary>
     /// <param name="messages">The messages.</param>
     /// <param name="failures">How many of them failed.</param>
     /// <param name="listenerTime">The time the listener took for all of them.</param>
-    public void Count(ReadOnlySpan<MessageExt> messages, int failures, TimeSpan listenerTime = default)
+    /// <param name="errorType">Why they failed.</param>
+    public void Count(ReadOnlySpan<MessageExt> messages, int failures, TimeSpan listenerTime = default, string? errorType = null)
+    {
+        metrics?.Failed(failures, errorType);
+        CountAll(messages, failures, listenerTime);
+    }
+
+    private void CountAll(ReadOnlySpan<MessageExt> messages, int failures, TimeSpan listenerTime)
     {
         if (messages.IsEmpty)
         {
@@ -31,6 +54,7 @@ internal sealed class QueueStatistics(TimeProvider time)
         }
 
         var succeeded = messages.Length - failures;
+        metrics?.Succeeded(succeeded);
         Recent.Consumed(succeeded, failures, listenerTime);
         Interlocked.Add(ref _consumed, succeeded);
         if (failures > 0)
@@ -71,8 +95,19 @@ internal sealed class QueueStatistics(TimeProvider time)
         }
     }
 
-    /// <summary>Messages the broker has taken back.</summary>
-    public void CountSentBack(int messages = 1) => Interlocked.Add(ref _sentBack, messages);
+    /// <summary>Messages the broker has taken back, to bring them again or to file them as dead.</summary>
+    public void CountSentBack(int messages = 1, bool asDead = false)
+    {
+        Interlocked.Add(ref _sentBack, messages);
+        if (asDead)
+        {
+            metrics?.FiledAsDead(messages);
+        }
+        else
+        {
+            metrics?.Retried(messages);
+        }
+    }
 
     /// <summary>Messages a listener had for too long; they count among the failures, too.</summary>
     public void CountTimedOut(int messages) => Interlocked.Add(ref _timedOut, messages);

@@ -35,6 +35,13 @@ internal sealed class DeliveryLog
         Interlocked.Increment(ref _count);
     }
 
+    /// <summary>How many messages of a broker have come.</summary>
+    public long CountOf(EmbeddedBroker broker) => _deliveries
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic && delivery.Queue.BrokerName == broker.Name)
+        .Select(delivery => (delivery.Queue.QueueId, delivery.Offset))
+        .Distinct()
+        .LongCount();
+
     /// <summary>How many messages below the given offsets of a broker's queues have come.</summary>
     public long CountIn(IReadOnlyDictionary<int, long> ends) => _deliveries
         .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic && delivery.Offset < ends[delivery.Queue.QueueId])
@@ -52,5 +59,8 @@ internal sealed class DeliveryLog
     ];
 
     /// <summary>Compares what listeners got with what brokers have stored.</summary>
-    public Outcome Compare(IEnumerable<EmbeddedBroker> brokers) => Outcome.Of([.. _deliveries.Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)], brokers);
+    /// <param name="brokers">Where the load went.</param>
+    /// <param name="since">Pauses that ended before this time stamp do not count.</param>
+    public Outcome Compare(IEnumerable<EmbeddedBroker> brokers, long since = 0)
+        => Outcome.Of([.. _deliveries.Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)], brokers, since);
 }

@@ -22,11 +22,16 @@ internal sealed class ForeignMember : IAsyncDisposable
     private readonly EmbeddedBroker _broker;
     private readonly RocketMQClient _client;
     private readonly string _group;
+    private readonly bool _locks;
     private readonly Task _allocating;
     private long _consumed;
 
-    public ForeignMember(EmbeddedRocketMQ rocketmq, string group)
+    /// <param name="rocketmq">Where the group is.</param>
+    /// <param name="group">The group it joins.</param>
+    /// <param name="locks">Whether it locks queues before it pulls, as an orderly member does.</param>
+    public ForeignMember(EmbeddedRocketMQ rocketmq, string group, bool locks = false)
     {
+        _locks = locks;
         _broker = rocketmq.Broker;
         _group = group;
         _client = new RocketMQClient(
@@ -90,6 +95,11 @@ internal sealed class ForeignMember : IAsyncDisposable
     private async Task PullAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
         await WaitAsync(Patience, cancellationToken);
+        while (_locks && !cancellationToken.IsCancellationRequested && !await HasLockAsync(queue))
+        {
+            await WaitAsync(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+
         if (cancellationToken.IsCancellationRequested)
         {
             return;
@@ -115,7 +125,15 @@ internal sealed class ForeignMember : IAsyncDisposable
             next = result.NextBeginOffset;
             await _client.Brokers.UpdateConsumerOffsetAsync(_broker.Address, _group, queue, next, cancellationToken: CancellationToken.None);
         }
+
+        if (_locks)
+        {
+            await _client.Brokers.UnlockAsync(_broker.Address, _group, ClientId, [queue], cancellationToken: CancellationToken.None);
+        }
     }
+
+    private async Task<bool> HasLockAsync(MessageQueue queue)
+        => (await _client.Brokers.LockAsync(_broker.Address, _group, ClientId, [queue], CancellationToken.None)).Count == 1;
 
     private static async Task WaitAsync(TimeSpan time, CancellationToken cancellationToken)
         => await Task.Delay(time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

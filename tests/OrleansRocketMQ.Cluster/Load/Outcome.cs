@@ -9,12 +9,31 @@ namespace OrleansRocketMQ.Cluster.Load;
 /// <param name="Duplicates">Deliveries of messages a listener had got before.</param>
 /// <param name="QueueDisorder">First deliveries that came after one with a higher offset of the same queue.</param>
 /// <param name="KeyDisorder">First deliveries that came after one with a higher offset of the same queue and key.</param>
-/// <param name="LongestPause">The longest time in which a queue delivered nothing.</param>
-/// <param name="Pauses">The longest pause of each queue.</param>
+/// <param name="Pauses">The longest time in which each queue delivered nothing, the shortest first.</param>
 internal sealed record Outcome(
-    long Stored, int Lost, int Duplicates, int QueueDisorder, int KeyDisorder, TimeSpan LongestPause, IReadOnlyList<TimeSpan> Pauses)
+    long Stored, int Lost, int Duplicates, int QueueDisorder, int KeyDisorder, IReadOnlyList<TimeSpan> Pauses)
 {
-    public static Outcome Of(IReadOnlyList<LoggedDelivery> deliveries, IEnumerable<EmbeddedBroker> brokers)
+    private static readonly string[] Names = ["concurrent", "orderly", "key-ordered"];
+
+    public TimeSpan LongestPause => Pauses.Count == 0 ? TimeSpan.Zero : Pauses[^1];
+
+    /// <summary>What came out of the order that is promised.</summary>
+    public int Disorder(ConsumeMode mode) => mode switch
+    {
+        ConsumeMode.Orderly => QueueDisorder,
+        ConsumeMode.KeyOrdered => KeyDisorder,
+        _ => 0,
+    };
+
+    /// <summary>The pause that this part of all queues did not exceed.</summary>
+    public TimeSpan PauseOf(double part) => Pauses.Count == 0 ? TimeSpan.Zero : Pauses[(int)Math.Ceiling(part * Pauses.Count) - 1];
+
+    /// <summary>A row of the table in docs/benchmarks.md.</summary>
+    public string Row(string what, ConsumeMode mode, TimeSpan? balancedAfter) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"| {what}, {Names[(int)mode]} | {Lost} | {Duplicates} | {(mode == ConsumeMode.Concurrent ? "-" : Disorder(mode))} | {PauseOf(0.5).TotalMilliseconds:F0} | {PauseOf(0.99).TotalMilliseconds:F0} | {LongestPause.TotalMilliseconds:F0} | {(balancedAfter is { } time ? $"{time.TotalMilliseconds:F0}" : "-")} |");
+
+    public static Outcome Of(IReadOnlyList<LoggedDelivery> deliveries, IEnumerable<EmbeddedBroker> brokers, long since)
     {
         var seen = new HashSet<(MessageQueue Queue, long Offset)>();
         var lastOfQueue = new Dictionary<MessageQueue, long>();
@@ -24,7 +43,7 @@ internal sealed record Outcome(
         var (queueDisorder, keyDisorder) = (0, 0);
         foreach (var delivery in deliveries)
         {
-            if (lastTime.TryGetValue(delivery.Queue, out var time))
+            if (delivery.Time >= since && lastTime.TryGetValue(delivery.Queue, out var time))
             {
                 var pause = TimeProvider.System.GetElapsedTime(time, delivery.Time);
                 pauses[delivery.Queue] = pauses.TryGetValue(delivery.Queue, out var longest) && longest > pause ? longest : pause;
@@ -61,7 +80,6 @@ internal sealed record Outcome(
             deliveries.Count - seen.Count,
             queueDisorder,
             keyDisorder,
-            pauses.Values.DefaultIfEmpty().Max(),
             [.. pauses.Values.Order()]);
     }
 

@@ -34,6 +34,13 @@ internal sealed class TestBroker : IAsyncDisposable
         return client;
     }
 
+    public async Task<TestClient> ConnectAsync(EmbeddedSlave slave)
+    {
+        var client = await TestClient.ConnectAsync(slave.Address);
+        _clients.Add(client);
+        return client;
+    }
+
     public async Task<TestClient> ConnectToNameServerAsync()
     {
         var client = await TestClient.ConnectAsync(RocketMQ.NameServerAddress);

@@ -26,8 +26,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <param name="environment">Added to what it inherits.</param>
     public static RunningProgram Start(string name, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
     {
-        var path = typeof(RunningProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == name).Value!;
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [path, .. arguments])
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [PathOf(name), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -49,6 +48,9 @@ internal sealed class RunningProgram : IAsyncDisposable
         running._process.BeginErrorReadLine();
         return running;
     }
+
+    /// <summary>Where something the tests need is, as in the project file.</summary>
+    public static string PathOf(string name) => typeof(RunningProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == name).Value!;
 
     /// <summary>Waits until it prints a line that holds the text.</summary>
     public async Task<string> UntilPrintedAsync(string text)
@@ -83,9 +85,21 @@ internal sealed class RunningProgram : IAsyncDisposable
     public void Interrupt()
     {
         const int Sigint = 2;
-        if (Kill(_process.Id, Sigint) != 0)
+        Send(Sigint);
+    }
+
+    /// <summary>What a service manager or Kubernetes does to stop a program.</summary>
+    public void Terminate()
+    {
+        const int Sigterm = 15;
+        Send(Sigterm);
+    }
+
+    private void Send(int signal)
+    {
+        if (Kill(_process.Id, signal) != 0)
         {
-            throw new InvalidOperationException($"Process {_process.Id} could not be interrupted.");
+            throw new InvalidOperationException($"Process {_process.Id} could not be sent signal {signal}.");
         }
     }
 

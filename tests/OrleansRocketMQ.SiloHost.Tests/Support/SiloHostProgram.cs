@@ -13,12 +13,14 @@ internal sealed class SiloHostProgram(RunningProgram program, string url, int si
 
     public static SiloHostProgram Start(params string[] arguments) => Start(arguments, []);
 
-    public static SiloHostProgram Start(string[] arguments, params (string Name, string Value)[] environment)
+    public static SiloHostProgram Start(string[] arguments, params (string Name, string Value)[] environment) => Start("silo-host", arguments, environment);
+
+    public static SiloHostProgram Start(string program, string[] arguments, params (string Name, string Value)[] environment)
     {
         var ports = FreePorts.Take(3);
         var url = $"http://127.0.0.1:{ports[2]}";
         string[] own = [$"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls={url}"];
-        return new SiloHostProgram(RunningProgram.Start("silo-host", [.. own, .. arguments], environment), url, ports[0], ports[1]);
+        return new SiloHostProgram(RunningProgram.Start(program, [.. own, .. arguments], environment), url, ports[0], ports[1]);
     }
 
     /// <summary>Runs it to its end.</summary>
@@ -26,6 +28,26 @@ internal sealed class SiloHostProgram(RunningProgram program, string url, int si
     {
         await using var host = Start(arguments);
         return (await host.Program.UntilEndedAsync(), host.Program);
+    }
+
+    /// <summary>Waits until it has begun to stop: its web server is the first to go.</summary>
+    public async Task UntilDeafAsync()
+    {
+        using var http = new HttpClient { BaseAddress = new Uri(url) };
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    using var response = await http.GetAsync(new Uri("/health/live", UriKind.Relative));
+                    return false;
+                }
+                catch (HttpRequestException)
+                {
+                    return true;
+                }
+            },
+            "it has begun to stop");
     }
 
     public ValueTask DisposeAsync() => program.DisposeAsync();

@@ -249,7 +249,7 @@ internal sealed class NearListener(IGrainContext context, ILocalSiloDetails silo
 {
     public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext consume, CancellationToken cancellationToken)
     {
-        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToString();
+        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToParsableString();
         return Places.Scripts[consume.Group](messages, consume, cancellationToken);
     }
 }
@@ -259,7 +259,7 @@ internal sealed class FarListener(IGrainContext context, ILocalSiloDetails silo)
 {
     public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext consume, CancellationToken cancellationToken)
     {
-        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToString();
+        Places.Of(consume.Group)[context.GrainId.Key.ToString()!] = silo.SiloAddress.ToParsableString();
         return Places.Scripts[consume.Group](messages, consume, cancellationToken);
     }
 }

@@ -53,6 +53,9 @@ internal sealed class KeyLane
     /// <summary>The key's grain, once it has been called.</summary>
     public IListenerRunner? Listener { get; set; }
 
+    /// <summary>Whether the key's grain was about to leave its silo when it was last called.</summary>
+    public bool AsksFirst { get; set; }
+
     /// <summary>Its place in the list of idle or of blocked lanes.</summary>
     public LinkedListNode<KeyLane> Node { get; }
 
@@ -62,7 +65,7 @@ internal sealed class KeyLane
     public void Rename(string? key)
     {
         Key = key;
-        Listener = null;
+        (Listener, AsksFirst) = (null, false);
     }
 
     public void Add(ProcessQueue window, long place, MessageExt message)

@@ -43,6 +43,8 @@ internal sealed partial class KeyedDispatcher(
     public QueueStatus Describe(QueuePump queue, QueueStatus status)
         => _queues.TryGetValue(queue, out var keyed) ? keyed.Describe(status) : status with { Keys = new() };
 
+    public int InFlightOf(QueuePump queue) => _queues.TryGetValue(queue, out var keyed) ? keyed.InFlight : 0;
+
     private KeyedQueue QueueOf(QueuePump pump)
     {
         if (_queues.TryGetValue(pump, out var known))
@@ -110,8 +112,8 @@ internal sealed partial class KeyedDispatcher(
         if (messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
-            queue.Pump.Statistics.Count(messages, failures: 1);
-            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message)).ConfigureAwait(false);
+            queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
+            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)).ConfigureAwait(false);
             return;
         }
 
@@ -125,6 +127,15 @@ internal sealed partial class KeyedDispatcher(
                 Failures = lane.Failures,
             };
             var listener = lane.Key is { } key ? lane.Listener ??= ListenerOf(key) : slotListener;
+            if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await ListenerDoor.IsOpenAsync(listener, token).ConfigureAwait(false))
+            {
+                lane.AsksFirst = true;
+                BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
+                return;
+            }
+
+            lane.AsksFirst = false;
+            using var running = queue.Pump.Running.Begin(messages);
             var call = listener.RunAsync(run, token);
             result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
         }
@@ -142,8 +153,15 @@ internal sealed partial class KeyedDispatcher(
             return;
         }
 
+        if (result.IsRefused)
+        {
+            lane.AsksFirst = true;
+            BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
+            return;
+        }
+
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
-        queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures?.Count ?? 0, result.ListenerTime);
+        queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
         var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
         queue.Complete(lane, new(messages, 0, succeeded));
@@ -174,7 +192,7 @@ internal sealed partial class KeyedDispatcher(
             if (await retry.FileAsDeadAsync(failed[0], queue.Pump.ListenerToken).ConfigureAwait(false))
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
-                queue.Pump.Statistics.CountSentBack();
+                queue.Pump.Statistics.CountSentBack(asDead: true);
                 queue.Complete(lane, failed.Slice(0, 1));
                 Release(queue, lane);
                 return;
@@ -183,6 +201,7 @@ internal sealed partial class KeyedDispatcher(
         else
         {
             lane.Failures++;
+            queue.Pump.Statistics.Metrics?.Retried(failed.Count);
         }
 
         BlockFor(queue, lane, Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff), failure.Error ?? "The listener wants it again.");
@@ -198,7 +217,7 @@ internal sealed partial class KeyedDispatcher(
                 return;
             }
 
-            queue.Pump.Statistics.CountSentBack();
+            queue.Pump.Statistics.CountSentBack(asDead: retry.IsLast(failed[index], failure.DelayLevel));
             queue.Complete(lane, failed.Slice(index, 1));
         }
 

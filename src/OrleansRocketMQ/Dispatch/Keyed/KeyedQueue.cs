@@ -75,6 +75,18 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
         pump.OnProgress();
     }
 
+    /// <summary>Messages listeners work on.</summary>
+    public int InFlight
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lanes.InFlight;
+            }
+        }
+    }
+
     public QueueStatus Describe(QueueStatus status)
     {
         lock (_gate)

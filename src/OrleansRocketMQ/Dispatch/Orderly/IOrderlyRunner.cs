@@ -69,7 +69,15 @@ internal sealed record OrderlyRunResult(
     [property: Id(1)] int Committed,
     [property: Id(2)] StoppedBatch? Stopped,
     [property: Id(3)] int Batches,
-    [property: Id(4)] TimeSpan ListenerTime);
+    [property: Id(4)] TimeSpan ListenerTime)
+{
+    /// <summary>Nothing was given to the listener, because its silo stops.</summary>
+    public static readonly OrderlyRunResult Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };
+
+    /// <summary>Whether it is <see cref="Refused"/>.</summary>
+    [Id(20)]
+    public bool IsRefused { get; init; }
+}
 
 /// <summary>A batch that did not succeed.</summary>
 /// <param name="Count">Its messages.</param>
@@ -77,6 +85,7 @@ internal sealed record OrderlyRunResult(
 /// <param name="Pause">How long the listener wants to wait; null: as the group's options say.</param>
 /// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
 /// <param name="Error">What went wrong; null when the listener just said so.</param>
+/// <param name="ErrorType">Why it did not succeed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.StoppedBatch")]
@@ -85,4 +94,5 @@ internal sealed record StoppedBatch(
     [property: Id(1)] bool IsRollback,
     [property: Id(2)] TimeSpan? Pause,
     [property: Id(3)] bool AutoCommit,
-    [property: Id(4)] string? Error);
+    [property: Id(4)] string? Error,
+    [property: Id(5)] string? ErrorType = null);

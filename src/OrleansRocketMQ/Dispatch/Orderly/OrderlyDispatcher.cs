@@ -72,6 +72,8 @@ internal sealed partial class OrderlyDispatcher(
     public QueueStatus Describe(QueuePump queue, QueueStatus status)
         => _queues.TryGetValue(queue, out var orderly) ? orderly.Describe(status) : status;
 
+    public int InFlightOf(QueuePump queue) => _queues.TryGetValue(queue, out var orderly) ? orderly.InCall : 0;
+
     public Task StopAsync() => Task.WhenAll(_queues.Values.Select(queue => queue.Ended));
 
     private OrderlyListener ListenerOf(QueuePump queue)

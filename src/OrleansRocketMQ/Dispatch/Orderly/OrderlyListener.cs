@@ -10,12 +10,13 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
 
     private int _inCall;
     private bool _hasCalled;
+    private bool _asksFirst;
 
     /// <summary>Messages it works on now. May be read by anybody.</summary>
     public int InCall => Volatile.Read(ref _inCall);
 
-    /// <summary>Whether the last call did not reach it.</summary>
-    public bool IsUnreachable { get; private set; }
+    /// <summary>How long to wait before the next call, as the last one did not reach it; null when it did.</summary>
+    public TimeSpan? ReachableIn { get; private set; }
 
     /// <summary>Has messages consumed as soon as the group may make another call.</summary>
     /// <param name="messages">The messages; all readable, or one that is not, which counts as failed.</param>
@@ -24,7 +25,7 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
     /// <returns>The listener's judgement; null when there is none, because the time is over or it could not be reached.</returns>
     public async Task<OrderlyRunResult?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
     {
-        IsUnreachable = false;
+        ReachableIn = null;
         var options = group.Options;
         if (messages[0].BodyError is { } unreadable)
         {
@@ -50,6 +51,13 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
 
             Volatile.Write(ref _inCall, messages.Count);
             _hasCalled = true;
+            if ((_asksFirst || pump.DoListenersMove) && !await ListenerDoor.IsOpenAsync(grain, tenure.Listening).ConfigureAwait(false))
+            {
+                (_asksFirst, ReachableIn) = (true, ListenerDoor.AskAgainAfter);
+                return null;
+            }
+
+            _asksFirst = false;
             var run = new OrderlyRun(
                 options.Group,
                 pump.Queue,
@@ -60,7 +68,14 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
                 options.AutoCommit,
                 MayDecideCommit: options.PoisonHandling != Configuration.PoisonHandling.Park,
                 reconsumeTimes);
+            using var running = pump.Running.Begin(messages);
             var result = await grain.RunAsync(run, tenure.Listening).ConfigureAwait(false);
+            if (result.IsRefused)
+            {
+                (_asksFirst, ReachableIn) = (true, ListenerDoor.AskAgainAfter);
+                return null;
+            }
+
             group.RunLength.Learn(result.ListenerTime, result.Batches);
             return result;
         }
@@ -72,7 +87,7 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
         catch (Exception exception)
         {
             // Not the listener failed, the way to it did; the messages have not been judged.
-            IsUnreachable = true;
+            ReachableIn = options.RetryInterval;
             pump.Fail(exception);
             Log.Unreachable(group.Logger, options.Group, pump.Queue, options.RetryInterval, exception);
             return null;

@@ -71,7 +71,7 @@ internal sealed partial class OrderlyQueue
             if (!_started)
             {
                 _started = true;
-                _running = Task.Run(RunAsync);
+                _running = Telemetry.Detached.Run(RunAsync);
             }
         }
     }
@@ -91,6 +91,9 @@ internal sealed partial class OrderlyQueue
             // It is about to look anyway.
         }
     }
+
+    /// <summary>Messages the listener works on, without those that wait, parked or uncommitted.</summary>
+    public int InCall => _listener.InCall;
 
     public QueueStatus Describe(QueueStatus status) => status with
     {
@@ -228,7 +231,7 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count);
+        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, errorType: stopped.ErrorType);
         var left = await FailAsync(BatchPieces.Singles(batch), tenure).ConfigureAwait(false);
         if (left.Count == 0)
         {
@@ -273,7 +276,7 @@ internal sealed partial class OrderlyQueue
             var end = result.Succeeded + stopped.Count;
             foreach (var single in tried[result.Succeeded..end])
             {
-                _pump.Statistics.Count(single.Messages, failures: 1);
+                _pump.Statistics.Count(single.Messages, failures: 1, errorType: stopped.ErrorType);
             }
 
             var failed = await FailAsync(tried[result.Succeeded..end], tenure).ConfigureAwait(false);
@@ -291,9 +294,9 @@ internal sealed partial class OrderlyQueue
     {
         var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
         var result = await _listener.CallAsync(messages, reconsumeTimes, tenure).ConfigureAwait(false);
-        if (_listener.IsUnreachable)
+        if (_listener.ReachableIn is { } wait)
         {
-            _resumeAt = Now + Options.RetryInterval;
+            _resumeAt = Now + wait;
         }
 
         return result;
@@ -310,12 +313,13 @@ internal sealed partial class OrderlyQueue
             if (before >= Options.MaxReconsumeTimes && await _group.Retry.SendToDeadLettersAsync(message, before, tenure.Listening).ConfigureAwait(false))
             {
                 Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
-                _pump.Statistics.CountSentBack();
+                _pump.Statistics.CountSentBack(asDead: true);
                 Complete(single);
                 continue;
             }
 
             _failures.Count(message);
+            _pump.Statistics.Metrics?.Retried(1);
             left.Add(single);
         }
 

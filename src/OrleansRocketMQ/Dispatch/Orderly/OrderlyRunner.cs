@@ -3,12 +3,13 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <inheritdoc cref="IOrderlyRunner"/>
-internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistry consumers, ILogger<OrderlyRunner> logger) : IOrderlyRunner
+internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, ILogger<OrderlyRunner> logger) : IOrderlyRunner
 {
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
@@ -21,9 +22,20 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
                 return ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
             }
 
-            cancellationToken = tenure.Listening;
+            return BeginAsync(run, tenure.Listening);
         }
 
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(OrderlyRunResult.Refused);
+        }
+
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
+    }
+
+    private ValueTask<OrderlyRunResult> BeginAsync(OrderlyRun run, CancellationToken cancellationToken)
+    {
         var consuming = ConsumeAsync(run, cancellationToken);
         return consuming.IsCompleted
             ? consuming
@@ -49,7 +61,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
         var succeeded = 0;
         var committed = 0;
         var batches = 0;
-        TimeSpan elapsed;
+        var elapsed = TimeSpan.Zero;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -58,7 +70,10 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             batches++;
             ConsumeOrderlyResult? result = null;
             string? error = null;
+            string? errorType = null;
             var traced = trace?.Begin(batch);
+            // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as the listener does.
+            var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
             try
             {
                 result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
@@ -67,6 +82,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
                 error = exception.Message;
+                errorType = MessagingAttributes.TypeOf(exception);
             }
 
             if (traced is not null)
@@ -75,8 +91,16 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
                 trace!.End(traced, succeeds, error is not null ? TraceOutcome.Exception : succeeds ? TraceOutcome.Success : TraceOutcome.Failed);
             }
 
+            var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
+            if (result is not (ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit) && !(result == ConsumeOrderlyResult.Rollback && autoCommit))
+            {
+                errorType ??= result == ConsumeOrderlyResult.Rollback ? ErrorTypes.Rollback : ErrorTypes.SuspendCurrentQueue;
+            }
+
+            ProcessSpan.End(span, errorType, error);
+            metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
             switch (result)
             {
                 case ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit:
@@ -93,7 +117,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
                     }
 
                     var isRollback = result == ConsumeOrderlyResult.Rollback;
-                    return new(succeeded, committed, new(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error), batches, elapsed);
+                    return new(succeeded, committed, new(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType), batches, elapsed);
             }
 
             succeeded += batch.Count;

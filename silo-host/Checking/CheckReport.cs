@@ -1,0 +1,18 @@
+namespace OrleansRocketMQ.SiloHost.Checking;
+
+/// <summary>What a check found, a line each, and the exit code that follows: the first in the order settings, reachability, anything else.</summary>
+internal sealed class CheckReport(TextWriter output)
+{
+    // What keeps a host from starting counts more than what it would wait for.
+    private static readonly int[] s_byWeight = [Hosting.ExitCode.Success, Hosting.ExitCode.Failure, Hosting.ExitCode.Unreachable, Hosting.ExitCode.BadConfiguration];
+
+    public int ExitCode { get; private set; }
+
+    public void Ok(string text) => output.WriteLine($"ok      {text}");
+
+    public void Failed(string text, int exitCode)
+    {
+        output.WriteLine($"FAILED  {text}");
+        ExitCode = Array.IndexOf(s_byWeight, exitCode) > Array.IndexOf(s_byWeight, ExitCode) ? exitCode : ExitCode;
+    }
+}

@@ -1,0 +1,39 @@
+using System.Reflection;
+using Orleans.Runtime;
+
+namespace OrleansRocketMQ.SiloHost.Hosting;
+
+/// <summary>Where the silos of a cluster over several machines find each other: a table in a database or the like.</summary>
+internal static class ClusterStore
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    /// <summary>Reads the list of silos as a silo does that starts: where the cluster is new, its list is begun.</summary>
+    /// <returns>How many silos are in the cluster.</returns>
+    /// <exception cref="StartException">It cannot be read.</exception>
+    public static async Task<int> ReadAsync(IServiceProvider services, string providerType)
+    {
+        // An instance of its own: the silo's belongs to the silo.
+        var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, services.GetRequiredService<IMembershipTable>().GetType());
+        try
+        {
+            await table.InitializeMembershipTable(tryInitTableVersion: true).WaitAsync(Patience);
+            var silos = await table.ReadAll().WaitAsync(Patience);
+            return silos.Members.Count(member => member.Item1.Status == SiloStatus.Active);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            throw new StartException(
+                $"the list of silos kept by {providerType} cannot be read: {Innermost(exception).Message} Look at the settings below Orleans:Clustering, "
+                    + "and whether the server runs, lets this host in, and has what Orleans' scripts make (docs/operations.md).",
+                exception,
+                ExitCode.Unreachable);
+        }
+        finally
+        {
+            (table as IDisposable)?.Dispose();
+        }
+    }
+
+    private static Exception Innermost(Exception exception) => exception is AggregateException or TargetInvocationException && exception.InnerException is { } inner ? Innermost(inner) : exception;
+}

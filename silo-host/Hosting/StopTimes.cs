@@ -1,0 +1,30 @@
+using System.Globalization;
+using OrleansRocketMQ.Configuration;
+
+namespace OrleansRocketMQ.SiloHost.Hosting;
+
+/// <summary>How the times a stop may take relate to each other.</summary>
+internal static class StopTimes
+{
+    private const string HostKey = "ShutdownTimeoutSeconds";
+    private const string ListenersKey = $"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.ShutdownTimeout)}";
+    private const int HostDefaultSeconds = 30;
+
+    /// <exception cref="RocketMQConfigurationException">Listeners may take longer than the host waits.</exception>
+    public static void Check(IConfiguration configuration)
+    {
+        var text = configuration[HostKey];
+        var seconds = HostDefaultSeconds;
+        if (!string.IsNullOrEmpty(text) && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) || seconds < 1))
+        {
+            throw new RocketMQConfigurationException(HostKey, text, "a number of seconds, 1 or more");
+        }
+
+        var listeners = configuration.GetValue(ListenersKey, new RocketMQOptions().ShutdownTimeout);
+        if (listeners >= TimeSpan.FromSeconds(seconds))
+        {
+            throw new RocketMQConfigurationException(
+                ListenersKey, listeners, $"less than the {seconds} s the host waits for all of its stop; --{HostKey}=N makes that longer");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+return await OrleansRocketMQ.SiloHost.SiloHostMain.RunAsync(args);

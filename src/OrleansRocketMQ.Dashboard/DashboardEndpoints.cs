@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dashboard.Access;
+using OrleansRocketMQ.Dashboard.Actions;
+using OrleansRocketMQ.Dashboard.Page;
+using OrleansRocketMQ.Dashboard.Status;
+
+namespace OrleansRocketMQ.Dashboard;
+
+/// <summary>Answers the dashboard's requests.</summary>
+internal sealed partial class DashboardEndpoints(
+    RocketMQDashboardOptions options,
+    StatusFeed feed,
+    ActionGuard guard,
+    IAntiforgery antiforgery,
+    IGrainFactory grains,
+    IRocketMQConsumers consumers,
+    ILogger<DashboardEndpoints> logger)
+{
+    private const int MaxRequestBytes = 16 * 1024;
+
+    /// <summary>No script, style or request of any other origin, no inline script, no frame around it.</summary>
+    public const string ContentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+    /// <summary>Lets a handler answer those who may see the dashboard, with the headers all answers have.</summary>
+    public RequestDelegate Guarded(Func<HttpContext, Task<IResult>> handler) => async context =>
+    {
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        headers.XContentTypeOptions = "nosniff";
+        headers.XFrameOptions = "DENY";
+        headers.CacheControl = "no-store";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+
+        // With a ViewPolicy the authorization middleware has decided before.
+        var result = options.ViewPolicy is null && !LocalRequests.IsLocal(context)
+            ? DashboardResults.Problem(StatusCodes.Status403Forbidden, "The dashboard answers this machine only: no ViewPolicy is configured.")
+            : await handler(context).ConfigureAwait(false);
+        await result.ExecuteAsync(context).ConfigureAwait(false);
+    };
+
+    public static Task<IResult> PageAsync(HttpContext context)
+    {
+        // What the page loads is relative to it, so that it works under any pattern and path base.
+        var path = context.Request.Path.Value!;
+        return Task.FromResult(path.EndsWith('/') ? PageFiles.Get(context, "index.html") : Results.Redirect($"{context.Request.PathBase}{path}/"));
+    }
+
+    public static Func<HttpContext, Task<IResult>> File(string name) => context => Task.FromResult(PageFiles.Get(context, name));
+
+    public async Task<IResult> StatusAsync(HttpContext context)
+        => Results.Bytes(await feed.GetAsync().WaitAsync(context.RequestAborted).ConfigureAwait(false), "application/json; charset=utf-8");
+
+    public async Task<IResult> SessionAsync(HttpContext context)
+    {
+        if (!await guard.MayActAsync(context).ConfigureAwait(false))
+        {
+            return DashboardResults.Json(new SessionView(false, options.ShowBodies, null, null), DashboardJson.Default.SessionView);
+        }
+
+        var tokens = antiforgery.GetAndStoreTokens(context);
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.XFrameOptions = "DENY";
+        return DashboardResults.Json(
+            new SessionView(true, options.ShowBodies, tokens.HeaderName, tokens.RequestToken), DashboardJson.Default.SessionView);
+    }
+
+    public Task<IResult> LettersAsync(HttpContext context) => AnswerAsync(context, async group => DashboardResults.Json(
+        await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: 50).WaitAsync(context.RequestAborted).ConfigureAwait(false),
+        DashboardJson.Default.DeadLetterPage));
+
+    public Task<IResult> LetterAsync(HttpContext context) => AnswerAsync(context, async group =>
+        await grains.GetGrain<IDeadLetterGrain>(group).PeekAsync((string)context.Request.RouteValues["id"]!).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
+            ? DashboardResults.Json(LetterBody.Of(message, options), DashboardJson.Default.LetterBodyView)
+            : DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no dead letter with that id."));
+
+    public async Task<IResult> ActAsync(HttpContext context)
+    {
+        var who = Who(context);
+        var action = (string)context.Request.RouteValues["action"]!;
+        if (await guard.RefuseAsync(context).ConfigureAwait(false) is { } refusal)
+        {
+            LogRefused(who, action, (string)context.Request.RouteValues["group"]!);
+            return refusal;
+        }
+
+        if (!GroupActions.Exists(action))
+        {
+            return DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no such action.");
+        }
+
+        return await AnswerAsync(context, async group =>
+        {
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            {
+                size.MaxRequestBodySize = MaxRequestBytes;
+            }
+
+            var request = await JsonSerializer.DeserializeAsync(context.Request.Body, DashboardJson.Default.ActionRequest, context.RequestAborted).ConfigureAwait(false)
+                ?? throw new JsonException("The request is null.");
+            LogAction(who, action, group, request);
+
+            // Not given up when the browser goes: what was begun is ended and logged.
+            var message = await GroupActions.RunAsync(grains, group, action, request, who).ConfigureAwait(false);
+            LogDone(who, action, group, message);
+            return DashboardResults.Json(new ActionResponse(message), DashboardJson.Default.ActionResponse);
+        }).ConfigureAwait(false);
+    }
+
+    private async Task<IResult> AnswerAsync(HttpContext context, Func<string, Task<IResult>> answer)
+    {
+        var group = (string)context.Request.RouteValues["group"]!;
+        if (consumers.Find(group) is null)
+        {
+            return DashboardResults.Problem(StatusCodes.Status404NotFound, "This silo has no such group.");
+        }
+
+        try
+        {
+            return await answer(group).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (StatusOf(exception) is { } status)
+        {
+            LogFailed(exception, Who(context), context.Request.Path.Value!);
+            return DashboardResults.Problem(status, exception.Message);
+        }
+    }
+
+    private static int? StatusOf(Exception exception) => exception switch
+    {
+        RocketMQValidationException or JsonException or BadHttpRequestException => StatusCodes.Status400BadRequest,
+        RocketMQException => StatusCodes.Status409Conflict,
+        TimeoutException => StatusCodes.Status504GatewayTimeout,
+        OrleansException => StatusCodes.Status503ServiceUnavailable,
+        _ => null,
+    };
+
+    private static string Who(HttpContext context)
+        => context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : $"{context.Connection.RemoteIpAddress}";
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Who} asks for {Action} of group {Group} at the dashboard: {Request}")]
+    private partial void LogAction(string who, string action, string group, ActionRequest request);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Action} of group {Group} for {Who} is done: {Outcome}")]
+    private partial void LogDone(string who, string action, string group, string outcome);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Who} may not do {Action} to group {Group} at the dashboard")]
+    private partial void LogRefused(string who, string action, string group);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The request {Path} of {Who} at the dashboard failed")]
+    private partial void LogFailed(Exception exception, string who, string path);
+}

@@ -1,0 +1,55 @@
+namespace OrleansRocketMQ.Dashboard;
+
+/// <summary>
+/// Who may see the dashboard and who may act with it. Without settings it answers requests of this machine only, and only
+/// shows. Read once when the dashboard is mapped.
+/// </summary>
+public sealed class RocketMQDashboardOptions
+{
+    /// <summary>
+    /// The authorization policy a caller must satisfy to see anything; with one the dashboard answers other machines too.
+    /// Null, the default: only requests that come from a loopback address, name a loopback host and were not forwarded.
+    /// </summary>
+    public string? ViewPolicy { get; set; }
+
+    /// <summary>
+    /// The authorization policy a caller must satisfy to pause, limit, seek, move, drain, or handle dead letters. Null, the
+    /// default: the dashboard only shows, whoever asks.
+    /// </summary>
+    public string? ActionPolicy { get; set; }
+
+    /// <summary>Whether bodies of dead letters are shown. Default true; ids, keys and tags are shown in any case.</summary>
+    public bool ShowBodies { get; set; } = true;
+
+    /// <summary>The most bytes of a body that are shown, 0 to 1 MiB. Default 16 KiB.</summary>
+    public long MaxBodyBytes { get; set; } = 16 * 1024;
+
+    /// <summary>
+    /// How old a status may be before groups are asked anew; all open pages share it. 250 ms to 1 min. Default 1 s. Pages
+    /// ask as often as that.
+    /// </summary>
+    public TimeSpan RefreshInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    internal void Validate()
+    {
+        if (MaxBodyBytes is < 0 or > 1024 * 1024)
+        {
+            throw new RocketMQConfigurationException(nameof(MaxBodyBytes), MaxBodyBytes, "0 to 1048576 bytes");
+        }
+
+        if (RefreshInterval < TimeSpan.FromMilliseconds(250) || RefreshInterval > TimeSpan.FromMinutes(1))
+        {
+            throw new RocketMQConfigurationException(nameof(RefreshInterval), RefreshInterval, "250 ms to 1 min");
+        }
+
+        if (ViewPolicy is not null && string.IsNullOrWhiteSpace(ViewPolicy))
+        {
+            throw new RocketMQConfigurationException(nameof(ViewPolicy), ViewPolicy, "the name of a policy, or null");
+        }
+
+        if (ActionPolicy is not null && string.IsNullOrWhiteSpace(ActionPolicy))
+        {
+            throw new RocketMQConfigurationException(nameof(ActionPolicy), ActionPolicy, "the name of a policy, or null");
+        }
+    }
+}

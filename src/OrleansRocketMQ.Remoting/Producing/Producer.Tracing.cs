@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using OrleansRocketMQ.Telemetry;
+
+namespace OrleansRocketMQ.Producing;
+
+/// <summary>Makes messages ready and sends them, inside an activity of their own when somebody wants those.</summary>
+public sealed partial class Producer
+{
+    private Task<SendResult> StartAsync(in SendCall call, CancellationToken cancellationToken)
+        => Options.PropagateTraceContext && SendSpan.AreWanted && call.Count > 0
+            ? SendInSpanAsync(call, cancellationToken)
+            : RouteAsync(call, Prepare(call), cancellationToken);
+
+    private async Task<SendResult> SendInSpanAsync(SendCall call, CancellationToken cancellationToken)
+    {
+        using var activity = SendSpan.Start(call.First, call.Count);
+        try
+        {
+            var result = await RouteAsync(call, Prepare(call), cancellationToken).ConfigureAwait(false);
+            SendSpan.Succeed(activity, result);
+            return result;
+        }
+        catch (Exception exception)
+        {
+            SendSpan.Fail(activity, exception);
+            throw;
+        }
+    }
+
+    private OutgoingMessage Prepare(in SendCall call)
+    {
+        var activity = Options.PropagateTraceContext ? Activity.Current : null;
+        return call.Single is null && call.Batch is not null
+            ? OutgoingMessage.OfBatch(call.Batch, Options, _client.Remoting.TimeProvider, activity)
+            : OutgoingMessage.Of(call.Single!, Options, _client.Remoting.TimeProvider, activity);
+    }
+
+    /// <summary>What a caller wants sent, and whereto: a message or a batch, to a queue, one that is selected, or any.</summary>
+    private readonly record struct SendCall(
+        Message? Single, IReadOnlyList<Message>? Batch, MessageQueue? Queue = null, IQueueSelector? Selector = null, object? Argument = null, bool IsOneWay = false)
+    {
+        /// <summary>How many messages there are; 0 when the caller gave none, which is for the checks to say.</summary>
+        public int Count => Single is not null ? 1 : Batch?.Count ?? 0;
+
+        /// <summary>The message, or the first of the batch.</summary>
+        public Message First => Single ?? Batch![0];
+    }
+}

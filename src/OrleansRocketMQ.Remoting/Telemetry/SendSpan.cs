@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using OrleansRocketMQ.Producing;
+
+namespace OrleansRocketMQ.Telemetry;
+
+/// <summary>The activity of a send: <c>send {topic}</c>, of kind producer. Messages sent carry its context.</summary>
+internal static class SendSpan
+{
+    /// <summary>Whether anybody wants activities at all; asked first, so that sends cost nothing when not.</summary>
+    public static bool AreWanted => RocketMQTelemetry.Source.HasListeners();
+
+    /// <summary>Starts the activity; null when it is not sampled.</summary>
+    /// <param name="message">The message, or the first of a batch.</param>
+    /// <param name="count">How many messages are sent together.</param>
+    public static Activity? Start(Message message, int count)
+    {
+        var activity = RocketMQTelemetry.Source.StartActivity(
+            $"{MessagingAttributes.Send} {message.Topic}",
+            ActivityKind.Producer,
+            default(ActivityContext),
+            [
+                new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
+                new(MessagingAttributes.OperationName, MessagingAttributes.Send),
+                new(MessagingAttributes.OperationType, MessagingAttributes.Send),
+                new(MessagingAttributes.Destination, message.Topic),
+            ]);
+        if (activity is not { IsAllDataRequested: true })
+        {
+            return activity;
+        }
+
+        if (count > 1)
+        {
+            activity.SetTag(MessagingAttributes.BatchCount, count);
+            return activity;
+        }
+
+        activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
+        activity.SetTag(MessagingAttributes.Tag, message.Tags);
+        activity.SetTag(MessagingAttributes.Keys, message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
+        activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
+        if (message.DelayLevel > 0)
+        {
+            activity.SetTag(MessagingAttributes.DelayLevel, message.DelayLevel);
+        }
+
+        return activity;
+    }
+
+    /// <summary>Says what became of the send.</summary>
+    public static void Succeed(Activity? activity, SendResult result)
+    {
+        if (activity is { IsAllDataRequested: true })
+        {
+            activity.SetTag(MessagingAttributes.MessageId, result.MessageId);
+            activity.SetTag(MessagingAttributes.Partition, MessagingAttributes.PartitionOf(result.Queue));
+        }
+    }
+
+    /// <summary>The activity ended in an error.</summary>
+    public static void Fail(Activity? activity, Exception exception)
+    {
+        activity?.SetTag(MessagingAttributes.ErrorType, MessagingAttributes.TypeOf(exception));
+        activity?.SetStatus(ActivityStatusCode.Error, exception.Message);
+    }
+}

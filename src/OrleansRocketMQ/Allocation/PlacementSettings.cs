@@ -1,0 +1,90 @@
+using Orleans;
+using Orleans.Runtime;
+
+namespace OrleansRocketMQ.Allocation;
+
+/// <summary>
+/// What an operator wants of a group's queues, over the strategy's answer: that some run on a silo of his choice, and that
+/// some silos have none. Concerns the silos of this cluster only; no broker and no other member knows of it. Silos are
+/// named as <see cref="SiloAddress.ToParsableString"/> does. Immutable.
+/// </summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.PlacementSettings")]
+internal sealed record PlacementSettings
+{
+    public static PlacementSettings None { get; } = new();
+
+    [Id(0)]
+    public IReadOnlyList<QueuePin> Pins { get; init; } = [];
+
+    [Id(1)]
+    public IReadOnlyList<string> Drained { get; init; } = [];
+
+    /// <summary>Grows with each change.</summary>
+    [Id(2)]
+    public long Version { get; init; }
+
+    public bool IsEmpty => Pins.Count == 0 && Drained.Count == 0;
+
+    /// <summary>The silo a queue is to run on; null when that is the strategy's matter.</summary>
+    public string? PinOf(MessageQueue queue) => Pins.FirstOrDefault(pin => pin.Queue == queue)?.Silo;
+
+    public PlacementSettings Pin(MessageQueue queue, string silo) => PinOf(queue) == silo
+        ? this
+        : this with { Pins = [.. Pins.Where(pin => pin.Queue != queue), new(queue, silo)], Version = Version + 1 };
+
+    public PlacementSettings Unpin(MessageQueue queue) => PinOf(queue) is null
+        ? this
+        : this with { Pins = [.. Pins.Where(pin => pin.Queue != queue)], Version = Version + 1 };
+
+    public PlacementSettings Drain(string silo) => Drained.Contains(silo)
+        ? this
+        : this with { Drained = [.. Drained, silo], Version = Version + 1 };
+
+    public PlacementSettings Restore(string silo) => Drained.Contains(silo)
+        ? this with { Drained = [.. Drained.Where(drained => drained != silo)], Version = Version + 1 }
+        : this;
+
+    /// <summary>The same without what concerns silos that are gone: they never come back, their addresses are used once.</summary>
+    public PlacementSettings Without(Func<string, bool> isGone) => Pins.Any(pin => isGone(pin.Silo)) || Drained.Any(isGone)
+        ? this with
+        {
+            Pins = [.. Pins.Where(pin => !isGone(pin.Silo))],
+            Drained = [.. Drained.Where(silo => !isGone(silo))],
+            Version = Version + 1,
+        }
+        : this;
+
+    /// <summary>The members that may have queues: all but the drained ones, or all when none would be left.</summary>
+    public string[] Able(string[] live, ClusterSilos cluster)
+    {
+        if (Drained.Count == 0)
+        {
+            return live;
+        }
+
+        string[] able = [.. live.Where(clientId => !Drained.Contains(cluster.Live[clientId].ToParsableString()))];
+        return able.Length > 0 ? able : live;
+    }
+
+    /// <summary>Gives pinned queues of this cluster to those they are pinned to, if they may have queues.</summary>
+    public void Apply(Dictionary<MessageQueue, string> owners, string[] able, ClusterSilos cluster)
+    {
+        foreach (var pin in Pins)
+        {
+            if (owners.TryGetValue(pin.Queue, out var owner)
+                && cluster.Live.ContainsKey(owner)
+                && able.FirstOrDefault(clientId => cluster.Live[clientId].ToParsableString() == pin.Silo) is { } wanted)
+            {
+                owners[pin.Queue] = wanted;
+            }
+        }
+    }
+}
+
+/// <summary>A queue an operator wants on a silo.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.QueuePin")]
+internal sealed record QueuePin([property: Id(0)] MessageQueue Queue, [property: Id(1)] string Silo);

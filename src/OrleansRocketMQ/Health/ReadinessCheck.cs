@@ -1,0 +1,41 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+
+namespace OrleansRocketMQ.Health;
+
+/// <summary>Whether the silo does its work: it has joined, and every queue that belongs to it runs.</summary>
+internal sealed class ReadinessCheck(
+    RocketMQConsumers consumers, ConsumerRegistry running, IClusterMembershipService membership, ILocalSiloDetails silo, TimeProvider time) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var status = membership.CurrentSnapshot.GetSiloStatus(silo.SiloAddress);
+        if (status != SiloStatus.Active)
+        {
+            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"the silo is not active in its cluster but {status}"));
+        }
+
+        var reports = running.All.OrderBy(consumer => consumer.Group, StringComparer.Ordinal).Select(consumer => GroupHealth.Of(consumer, time.GetUtcNow())).ToArray();
+        string[] missing =
+        [
+            .. NotStarted().Select(control => $"group {control.Group} has not started yet: it is {control.State}"),
+            .. reports.SelectMany(report => report.Missing),
+        ];
+        var troubles = reports.SelectMany(report => report.Troubles).Distinct(StringComparer.Ordinal).ToArray();
+        var queues = reports.Sum(report => report.Queues);
+        return Task.FromResult((missing, troubles) switch
+        {
+            ({ Length: > 0 }, _) => new HealthCheckResult(context.Registration.FailureStatus, Join([.. missing, .. troubles])),
+            (_, { Length: > 0 }) => HealthCheckResult.Degraded(Join(troubles)),
+            _ when consumers.Controls.Count == 0 => HealthCheckResult.Healthy("no consumer group is configured here"),
+            _ => HealthCheckResult.Healthy($"{queues} queues run here"),
+        });
+    }
+
+    // One that somebody has stopped is no fault.
+    private IEnumerable<ConsumerControl> NotStarted() => consumers.Controls
+        .Where(control => control.State == ConsumerState.Starting || (control.Options.AutoStart && !control.HasRun));
+
+    private static string Join(string[] reasons) => string.Join("; ", reasons.Distinct(StringComparer.Ordinal));
+}

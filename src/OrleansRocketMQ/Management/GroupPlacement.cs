@@ -1,0 +1,115 @@
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>
+/// Brings queues where an operator wants them: has his wish checked and kept, and waits until it has come true. The moves
+/// themselves are the shepherds' work.
+/// </summary>
+internal sealed class GroupPlacement(IGrainFactory grains, IOptions<RocketMQOptions> options, TimeProvider time)
+{
+    private static readonly TimeSpan MoveTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Listeners have their time to finish; then the queues have to get there.</summary>
+    private TimeSpan Patience => options.Value.ShutdownTimeout + MoveTimeout;
+
+    public async Task MoveAsync(GroupConsumer consumer, MessageQueue queue, string silo)
+    {
+        CheckShares(consumer, "move a queue");
+        var view = consumer.View;
+        var owner = view.OwnerOf(queue) ?? throw new RocketMQValidationException("Queue", queue, "one of the topics the group consumes, with an owner");
+        if (view.SiloOf(queue) is null)
+        {
+            throw new RebalanceException($"{queue} belongs to '{owner}', a member of group '{consumer.Group}' in another program; only queues of this cluster's silos can be moved.");
+        }
+
+        var drained = (await SettingsOf(consumer).GetAsync().ConfigureAwait(false)).Placement.Drained;
+        if (!Members(consumer).Contains(silo) || drained.Contains(silo))
+        {
+            throw new RocketMQValidationException("Silo", silo, $"one that runs group '{consumer.Group}' and is not drained: {string.Join(", ", Members(consumer).Except(drained))}");
+        }
+
+        await SettingsOf(consumer).PinAsync(queue, silo).ConfigureAwait(false);
+        var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
+        if (!await UntilAsync(async () => await grain.GetStatusAsync().ConfigureAwait(false) is { NextPullOffset: >= 0 } status && status.Silo == silo).ConfigureAwait(false))
+        {
+            throw new RebalanceException($"{queue} of group '{consumer.Group}' has not arrived on silo {silo} within {Patience.TotalSeconds:F0} s; it stays wanted there and may come later.");
+        }
+    }
+
+    public Task ReleaseAsync(GroupConsumer consumer, MessageQueue queue) => SettingsOf(consumer).PinAsync(queue, silo: null);
+
+    /// <returns>The queues that are still there.</returns>
+    public async Task<IReadOnlyList<MessageQueue>> DrainAsync(GroupConsumer consumer, string silo)
+    {
+        CheckShares(consumer, "drain a silo");
+        CheckMember(consumer, silo);
+        await SettingsOf(consumer).DrainAsync(silo, Members(consumer)).ConfigureAwait(false);
+        IReadOnlyList<MessageQueue> left = [];
+        await UntilAsync(async () =>
+        {
+            var reports = await SettingsOf(consumer).DescribeAsync().ConfigureAwait(false);
+            left = reports.FirstOrDefault(report => report.Status.Silo == silo)?.Queues.Order().ToArray() ?? left;
+            return reports.Exists(report => report.Status.Silo == silo) && left.Count == 0;
+        }).ConfigureAwait(false);
+        return left;
+    }
+
+    public Task RestoreAsync(GroupConsumer consumer, string silo)
+    {
+        CheckMember(consumer, silo);
+        return SettingsOf(consumer).RestoreAsync(silo);
+    }
+
+    private static string[] Members(GroupConsumer consumer) => [.. consumer.View.Silos.Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
+
+    private static void CheckMember(GroupConsumer consumer, string silo)
+    {
+        if (!Members(consumer).Contains(silo))
+        {
+            throw new RocketMQValidationException("Silo", silo, $"one that runs group '{consumer.Group}': {string.Join(", ", Members(consumer))}");
+        }
+    }
+
+    private static void CheckShares(GroupConsumer consumer, string operation)
+    {
+        if (consumer.IsBroadcasting)
+        {
+            throw new ConsumerStateException(consumer.Group, "broadcasting, so that every silo has every queue", operation);
+        }
+    }
+
+    private IGroupSettingsGrain SettingsOf(GroupConsumer consumer) => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
+
+    private async Task<bool> UntilAsync(Func<Task<bool>> condition)
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if (await condition().ConfigureAwait(false))
+                {
+                    return true;
+                }
+            }
+            catch (Exception exception) when (exception is RebalanceException or OrleansException or TimeoutException)
+            {
+                // What moves cannot be asked for moments.
+            }
+
+            if (time.GetElapsedTime(start) > Patience)
+            {
+                return false;
+            }
+
+            await Task.Delay(LookAgainAfter, time).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>
+/// Lets queues of a group go on somewhere else. A queue that runs is told so where it runs, because whoever has it commits
+/// what he thinks; the offset of one that nobody runs is changed at its broker. Mirrors mqadmin's
+/// <c>resetOffsetByTime</c>, which can only be sure of the latter.
+/// </summary>
+internal sealed partial class GroupSeek(
+    IGrainFactory grains, IClusterMembershipService membership, IOptions<RocketMQOptions> options, TimeProvider time, ILogger<GroupSeek> logger)
+{
+    // A queue that moves is nowhere for moments; one that cannot start may be nowhere for long.
+    private static readonly TimeSpan LongestAbsence = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Moves queues of a group that runs on this silo.</summary>
+    /// <param name="consumer">The group.</param>
+    /// <param name="all">The topics it subscribes to, those included that are not active.</param>
+    /// <param name="scope">Which queues.</param>
+    /// <param name="target">Where to.</param>
+    public async Task<Dictionary<MessageQueue, long>> MoveAsync(GroupConsumer consumer, IEnumerable<string> all, ConsumerScope scope, SeekTarget target)
+    {
+        var queues = await QueuesAsync(consumer.Client, all, consumer.Subscriptions.RetryTopic, scope).ConfigureAwait(false);
+        foreach (var queue in queues)
+        {
+            CheckOwner(consumer, queue);
+        }
+
+        var offsets = await SeekOffsets.FindAsync(consumer.Client, queues, target).ConfigureAwait(false);
+        Log.Seeks(logger, consumer.Group, scope, target, offsets.Count);
+        var names = consumer.IsBroadcasting ? await MembersAsync(consumer, queues).ConfigureAwait(false) : [consumer.Instance];
+        await Task.WhenAll(offsets.SelectMany(pair => names.Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
+        return offsets;
+    }
+
+    /// <summary>Moves queues of a group that is stopped everywhere.</summary>
+    /// <inheritdoc cref="MoveAsync(GroupConsumer, IEnumerable{string}, ConsumerScope, SeekTarget)"/>
+    public async Task<Dictionary<MessageQueue, long>> MoveAsync(ConsumerControl control, RocketMQClient client, ConsumerScope scope, SeekTarget target)
+    {
+        if (control.Options.MessageModel == MessageModel.Broadcasting)
+        {
+            throw new ConsumerStateException(control.Group, "stopped, and each silo keeps its own offsets", "seek");
+        }
+
+        var retries = SystemTopics.Retry(control.Group);
+        var queues = await QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope).ConfigureAwait(false);
+        foreach (var broker in queues.Select(queue => SeekOffsets.MasterOf(client, queue)).Distinct())
+        {
+            if (await client.Brokers.GetConsumerIdsAsync(broker, control.Group).ConfigureAwait(false) is { Count: > 0 } members)
+            {
+                throw new ConsumerStateException(control.Group, $"stopped on this silo, but not by {string.Join(", ", members)}", "seek from here");
+            }
+        }
+
+        var offsets = await SeekOffsets.FindAsync(client, queues, target).ConfigureAwait(false);
+        Log.Seeks(logger, control.Group, scope, target, offsets.Count);
+        await Task.WhenAll(offsets.Select(pair => CommitAsync(client, control.Group, pair.Key, pair.Value))).ConfigureAwait(false);
+        return offsets;
+    }
+
+    private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)
+        => client.Brokers.UpdateConsumerOffsetAsync(SeekOffsets.MasterOf(client, queue), group, queue, offset);
+
+    private static async Task<List<MessageQueue>> QueuesAsync(RocketMQClient client, IEnumerable<string> topics, string retryTopic, ConsumerScope scope)
+    {
+        string[] known = [.. topics.Distinct(StringComparer.Ordinal)];
+        if (scope.Topic is not null && !known.Contains(scope.Topic))
+        {
+            throw new RocketMQValidationException("Topic", scope.Topic, $"one the group subscribes to: {string.Join(", ", known)}");
+        }
+
+        var queues = new List<MessageQueue>();
+        foreach (var topic in known.Where(topic => scope.Topic is null || scope.Topic == topic))
+        {
+            try
+            {
+                queues.AddRange((await client.Routes.GetAsync(topic).ConfigureAwait(false)).ReadQueues.Where(scope.Contains));
+            }
+            catch (TopicNotFoundException) when (topic == retryTopic && scope.Topic is null)
+            {
+                // Nothing has failed yet.
+            }
+        }
+
+        return scope.Queue is null || queues.Count > 0
+            ? queues
+            : throw new RocketMQValidationException("Queue", scope.Queue, $"one the topic {scope.Topic} has");
+    }
+
+    /// <summary>What another program consumes it alone can move: it would commit its own offset over any other.</summary>
+    private static void CheckOwner(GroupConsumer consumer, MessageQueue queue)
+    {
+        if (consumer.View.OwnerOf(queue) is { } owner && consumer.View.SiloOf(queue) is null)
+        {
+            throw new RebalanceException($"{queue} is consumed by '{owner}', a member of group '{consumer.Group}' in another program; it cannot be moved from here.");
+        }
+    }
+
+    /// <summary>The names of the silos that all have every queue.</summary>
+    private async Task<IReadOnlyList<string?>> MembersAsync(GroupConsumer consumer, List<MessageQueue> queues)
+    {
+        if (queues.Count == 0)
+        {
+            return [];
+        }
+
+        var listed = await consumer.Client.Brokers.GetConsumerIdsAsync(SeekOffsets.MasterOf(consumer.Client, queues[0]), consumer.Group).ConfigureAwait(false);
+        return
+        [
+            .. membership.CurrentSnapshot.Members.Values
+                .Where(member => member.Status == SiloStatus.Active && listed.Contains(ClientIdentity.Of(member.SiloAddress, options.Value.UnitName)))
+                .Select(member => member.Name).Append(consumer.Instance).Distinct(StringComparer.Ordinal),
+        ];
+    }
+
+    private async Task MoveAsync(GroupConsumer consumer, MessageQueue queue, long offset, string? instance)
+    {
+        if (consumer.View.OwnerOf(queue) is null && !consumer.IsBroadcasting && consumer.View.ClientIds.Count > 0)
+        {
+            // Its topic is not consumed now, or it is left to nobody.
+            await CommitAsync(consumer.Client, consumer.Group, queue, offset).ConfigureAwait(false);
+            return;
+        }
+
+        var start = time.GetTimestamp();
+        while (!await TellAsync(consumer.Group, queue, offset, instance).ConfigureAwait(false))
+        {
+            if (time.GetElapsedTime(start) > LongestAbsence)
+            {
+                throw new ConsumerStateException(consumer.Group, $"not running {queue}", $"seek there; it was waited for {LongestAbsence.TotalSeconds:F0} s");
+            }
+
+            await Task.Delay(AskAgainAfter, time).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> TellAsync(string group, MessageQueue queue, long offset, string? instance)
+    {
+        try
+        {
+            return await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(group, queue, instance)).SeekAsync(offset).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is RebalanceException or OrleansException)
+        {
+            // It is on its way from one silo to another.
+            Log.NotThere(logger, group, queue, exception.Message);
+            return false;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(167, LogLevel.Information, "Group {Group}: {Scope} goes on at {Target}, {Count} queues")]
+        public static partial void Seeks(ILogger logger, string group, ConsumerScope scope, SeekTarget target, int count);
+
+        [LoggerMessage(168, LogLevel.Debug, "Group {Group}: {Queue} cannot be reached just now, it is asked again: {Reason}")]
+        public static partial void NotThere(ILogger logger, string group, MessageQueue queue, string reason);
+    }
+}

@@ -1,0 +1,48 @@
+using OrleansRocketMQ.Clients;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>Asks brokers which offset of a queue somebody means, and what a queue offers.</summary>
+internal static class SeekOffsets
+{
+    /// <summary>The offset each queue is to go on at. All are known before anything is done.</summary>
+    /// <exception cref="RocketMQValidationException">The offset is not one of the queue's.</exception>
+    /// <exception cref="RocketMQException">A broker could not be asked.</exception>
+    public static async Task<Dictionary<MessageQueue, long>> FindAsync(RocketMQClient client, IReadOnlyList<MessageQueue> queues, SeekTarget target)
+    {
+        var offsets = await Task.WhenAll(queues.Select(queue => FindAsync(client, queue, target))).ConfigureAwait(false);
+        return queues.Zip(offsets).ToDictionary(pair => pair.First, pair => pair.Second);
+    }
+
+    /// <summary>The broker that keeps a queue's offsets.</summary>
+    /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
+    public static string MasterOf(RocketMQClient client, MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)?.Address
+        ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
+
+    private static async Task<long> FindAsync(RocketMQClient client, MessageQueue queue, SeekTarget target)
+    {
+        var master = MasterOf(client, queue);
+        if (target.IsEnd)
+        {
+            return await client.Brokers.GetMaxOffsetAsync(master, queue).ConfigureAwait(false);
+        }
+
+        var first = await client.Brokers.GetMinOffsetAsync(master, queue).ConfigureAwait(false);
+        if (target == SeekTarget.Begin)
+        {
+            return first;
+        }
+
+        var end = await client.Brokers.GetMaxOffsetAsync(master, queue).ConfigureAwait(false);
+        if (target.Offset is { } offset)
+        {
+            return offset >= first && offset <= end
+                ? offset
+                : throw new RocketMQValidationException("Offset", offset, $"{first} to {end}, which {queue} has");
+        }
+
+        // Brokers differ in what they say of a time behind their last message.
+        var found = await client.Brokers.SearchOffsetAsync(master, queue, target.Time!.Value.ToUnixTimeMilliseconds()).ConfigureAwait(false);
+        return Math.Clamp(found, first, Math.Max(first, end));
+    }
+}

@@ -1,0 +1,97 @@
+using OrleansRocketMQ.Dispatch;
+
+namespace OrleansRocketMQ.Telemetry;
+
+/// <summary>
+/// What one queue of a group adds to the silo's <see cref="RocketMQMetrics"/>. Its tags are made once. Counters tell group
+/// and topic only, so that their number does not grow with the queues. Thread-safe.
+/// </summary>
+internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, MessageQueue queue)
+{
+    private readonly KeyValuePair<string, object?>[] _tags = RocketMQMetrics.TagsOf(group, queue.Topic);
+
+    // Counted with the group's topic; the conventions want to know which operation it was.
+    private readonly KeyValuePair<string, object?>[] _consumed =
+        [.. RocketMQMetrics.TagsOf(group, queue.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)];
+
+    /// <summary>The tags of what is told queue by queue.</summary>
+    public KeyValuePair<string, object?>[] QueueTags { get; } =
+        [.. RocketMQMetrics.TagsOf(group, queue.Topic), new(MessagingAttributes.Partition, MessagingAttributes.PartitionOf(queue))];
+
+    /// <summary>Messages a listener consumed.</summary>
+    public void Succeeded(int messages)
+    {
+        if (messages > 0 && metrics.ConsumedCounter.Enabled)
+        {
+            metrics.ConsumedCounter.Add(messages, _consumed);
+        }
+    }
+
+    /// <summary>Messages a listener failed on, all for one reason.</summary>
+    public void Failed(int messages, string? errorType)
+    {
+        if (messages > 0 && metrics.ConsumedCounter.Enabled)
+        {
+            metrics.ConsumedCounter.Add(messages, [.. _consumed, new(MessagingAttributes.ErrorType, errorType ?? ErrorTypes.Other)]);
+        }
+    }
+
+    /// <summary>Messages a listener failed on, each for its own reason.</summary>
+    public void Failed(IReadOnlyList<FailedMessage>? failures)
+    {
+        for (var index = 0; failures is not null && index < failures.Count;)
+        {
+            var first = index;
+            while (++index < failures.Count && failures[index].ErrorType == failures[first].ErrorType)
+            {
+            }
+
+            Failed(index - first, failures[first].ErrorType);
+        }
+    }
+
+    /// <summary>Failed messages that come again.</summary>
+    public void Retried(int messages)
+    {
+        if (metrics.RetryCounter.Enabled)
+        {
+            metrics.RetryCounter.Add(messages, _tags);
+        }
+    }
+
+    /// <summary>Messages that went to the dead letters.</summary>
+    public void FiledAsDead(int messages)
+    {
+        if (metrics.DeadLetterCounter.Enabled)
+        {
+            metrics.DeadLetterCounter.Add(messages, _tags);
+        }
+    }
+
+    /// <summary>A pull brought messages.</summary>
+    public void Pulled(TimeSpan took)
+    {
+        if (metrics.PullHistogram.Enabled)
+        {
+            metrics.PullHistogram.Record(took.TotalSeconds, _tags);
+        }
+    }
+
+    /// <summary>The queue's lock was lost while it ran here.</summary>
+    public void LockLost()
+    {
+        if (metrics.LockLossCounter.Enabled)
+        {
+            metrics.LockLossCounter.Add(1, _tags);
+        }
+    }
+
+    /// <summary>The queue goes on here after another silo has handed it over.</summary>
+    public void TakenOver(TimeSpan pause)
+    {
+        if (metrics.HandOverHistogram.Enabled)
+        {
+            metrics.HandOverHistogram.Record(Math.Max(0, pause.TotalSeconds), _tags);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace OrleansRocketMQ.Dashboard.Tests;
+
+public sealed class AccessTests
+{
+    [Fact]
+    public async Task Without_a_policy_only_this_machine_is_answered()
+    {
+        await using var host = await DashboardHost.StartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host));
+        foreach (var path in new[] { "", "app.js", "api/status", "api/session" })
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, path, (DashboardHost.RemoteHeader, "192.0.2.7")));
+            Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, path, ("Host", "rebound.example")));
+            Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, path, ("X-Forwarded-For", "192.0.2.7")));
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "", ("Host", "localhost:8080")));
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "", ("Host", "[::1]:8080")));
+    }
+
+    [Fact]
+    public async Task With_a_view_policy_other_machines_are_answered_when_it_allows_them()
+    {
+        await using var host = await DashboardHost.StartAsync(options => options.ViewPolicy = DashboardHost.Policy);
+        (string, string) elsewhere = (DashboardHost.RemoteHeader, "192.0.2.7");
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "", elsewhere, ("Host", "silo.example"), (DashboardHost.OperatorHeader, "yes")));
+        Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, "", elsewhere));
+    }
+
+    [Fact]
+    public async Task Without_an_action_policy_actions_are_refused_and_the_refusal_is_logged()
+    {
+        await using var host = await DashboardHost.StartAsync();
+        await host.ReadyAsync();
+        using var refused = await host.ActAsync("pause", "{}", withToken: false);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Empty((await host.Management.GetFlowAsync()).Paused);
+        Assert.Contains(host.Log.Lines, line => line.Contains("may not do pause", StringComparison.Ordinal));
+        Assert.False((await host.Http.GetFromJsonAsync<JsonElement>("api/session")).TryGetProperty("canAct", out _));
+    }
+
+    [Fact]
+    public async Task An_action_needs_the_policy_the_token_and_its_own_origin_and_then_pauses_the_group()
+    {
+        await using var host = await DashboardHost.StartAsync(options => options.ActionPolicy = DashboardHost.Policy);
+        await host.ReadyAsync();
+
+        using var stranger = await host.ActAsync("pause", "{}", change: request => request.Headers.Remove(DashboardHost.OperatorHeader));
+        Assert.Equal(HttpStatusCode.Forbidden, stranger.StatusCode);
+        using var noToken = await host.ActAsync("pause", "{}", withToken: false);
+        Assert.Equal(HttpStatusCode.BadRequest, noToken.StatusCode);
+        using var crossSite = await host.ActAsync("pause", "{}", change: request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
+        Assert.Equal(HttpStatusCode.BadRequest, crossSite.StatusCode);
+        using var otherOrigin = await host.ActAsync("pause", "{}", change: request => request.Headers.Add("Origin", "http://evil.example"));
+        Assert.Equal(HttpStatusCode.BadRequest, otherOrigin.StatusCode);
+        Assert.Empty((await host.Management.GetFlowAsync()).Paused);
+
+        using var allowed = await host.ActAsync("pause", "{}");
+        Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
+        Assert.Equal(ConsumerScope.Everything, Assert.Single((await host.Management.GetFlowAsync()).Paused));
+        Assert.Contains(host.Log.Lines, line => line.StartsWith("127.0.0.1 asks for pause of group billing", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await host.GroupAsync()).TryGetProperty("isPaused", out _), "the page knows");
+    }
+
+    [Fact]
+    public async Task Actions_reach_the_group_and_wrong_ones_are_explained()
+    {
+        await using var host = await DashboardHost.StartAsync(options => options.ActionPolicy = DashboardHost.Policy);
+        await host.ReadyAsync();
+        using var limited = await host.ActAsync("limit", """{"topic":"orders","messagesPerSecond":7.5}""");
+        Assert.Equal(HttpStatusCode.OK, limited.StatusCode);
+        Assert.Equal(7.5, (await host.Management.GetFlowAsync()).RateLimits["orders"]);
+
+        foreach (var (action, json, status) in new[]
+        {
+            ("limit", """{"topic":"orders","messagesPerSecond":-1}""", HttpStatusCode.BadRequest),
+            ("pause", """{"topic":"unknown"}""", HttpStatusCode.BadRequest),
+            ("seek", """{"target":"sideways"}""", HttpStatusCode.BadRequest),
+            ("move", """{"topic":"orders"}""", HttpStatusCode.BadRequest),
+            ("pause", "no json", HttpStatusCode.BadRequest),
+            ("explode", "{}", HttpStatusCode.NotFound),
+        })
+        {
+            using var answer = await host.ActAsync(action, json);
+            Assert.True(answer.StatusCode == status, $"{action} {json}: {answer.StatusCode}");
+            Assert.NotEmpty((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString()!);
+        }
+    }
+
+    private static async Task<HttpStatusCode> StatusOf(DashboardHost host, string path = "", params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        using var response = await host.Http.SendAsync(request);
+        return response.StatusCode;
+    }
+}

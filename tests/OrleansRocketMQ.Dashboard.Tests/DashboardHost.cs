@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans;
+using Orleans.Hosting;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Producing;
+
+namespace OrleansRocketMQ.Dashboard.Tests;
+
+/// <summary>A web host that is a silo, with a broker of its own and the dashboard, on free ports of this machine.</summary>
+internal sealed class DashboardHost : IAsyncDisposable
+{
+    public const string Topic = "orders";
+    public const string Group = "billing";
+    public const string Policy = "operators";
+
+    /// <summary>A request with it is allowed to act; stands for a log-in.</summary>
+    public const string OperatorHeader = "X-Test-Operator";
+
+    /// <summary>The address a request pretends to come from.</summary>
+    public const string RemoteHeader = "X-Test-Remote";
+
+    private readonly EmbeddedRocketMQ _embedded;
+    private readonly RocketMQClient _client;
+    private readonly WebApplication _app;
+
+    private DashboardHost(EmbeddedRocketMQ embedded, WebApplication app, RecordedLog log)
+    {
+        (_embedded, _app, Log) = (embedded, app, log);
+        _client = new RocketMQClient(
+            new RocketMQClientOptions { NameServerAddresses = [embedded.NameServerAddress], ClientId = "127.0.0.1@producer" }, NullLoggerFactory.Instance);
+        _client.Start();
+        Producer = new Producer(_client, new ProducerOptions { Group = "test_producer" }, NullLoggerFactory.Instance);
+        Http = new HttpClient { BaseAddress = new Uri(Page) };
+    }
+
+    public RecordedLog Log { get; }
+
+    public Producer Producer { get; }
+
+    public HttpClient Http { get; }
+
+    public string Page => $"{_app.Urls.First()}/dashboard/";
+
+    public IServiceProvider Services => _app.Services;
+
+    public IConsumerGroupManagementGrain Management => Services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(Group);
+
+    public static async Task<DashboardHost> StartAsync(
+        Action<RocketMQDashboardOptions>? configure = null, bool everybodyOperates = false, int queues = 4, Func<MessageExt, CancellationToken, Task<ConsumeResult>>? listener = null)
+    {
+        var embedded = await EmbeddedRocketMQ.StartAsync(new EmbeddedRocketMQOptions { MessageDelayLevels = "50ms 50ms 50ms 50ms 50ms 50ms" });
+        embedded.CreateTopic(Topic, queues);
+        var log = new RecordedLog();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders().AddProvider(log);
+        builder.Services.AddAuthentication(NobodySignsIn.Name).AddScheme<AuthenticationSchemeOptions, NobodySignsIn>(NobodySignsIn.Name, null);
+        builder.Services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy.RequireAssertion(
+            context => everybodyOperates || (context.Resource as HttpContext)?.Request.Headers.ContainsKey(OperatorHeader) == true));
+        builder.Services.AddRocketMQDashboard(configure);
+        var ports = FreePorts.Take(2);
+        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(ports[0], ports[1]).AddRocketMQ(rocketMQ => rocketMQ
+            .UseNameServer(embedded.NameServerAddress)
+            .AddConsumer(Group, consumer => consumer
+                .Subscribe(Topic)
+                .Handle(listener ?? ((_, _) => Task.FromResult(ConsumeResult.Success)))
+                .Configure(options => (options.ConsumeFromWhere, options.MaxReconsumeTimes) = (ConsumeFromWhere.FirstOffset, 1)))));
+        var app = builder.Build();
+        app.Use((context, next) =>
+        {
+            if (context.Request.Headers[RemoteHeader].ToString() is { Length: > 0 } address)
+            {
+                context.Connection.RemoteIpAddress = IPAddress.Parse(address);
+            }
+
+            return next(context);
+        });
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapRocketMQDashboard();
+        await app.StartAsync();
+        return new(embedded, app, log);
+    }
+
+    /// <summary>Waits until every queue runs on the silo.</summary>
+    public async Task<DashboardHost> ReadyAsync(int queues = 4)
+    {
+        await Eventually.TrueAsync(
+            async () => (await GroupAsync()).TryGetProperty("queues", out var all)
+                && all.EnumerateArray().Count(queue => queue.GetProperty("topic").GetString() == Topic && queue.TryGetProperty("silo", out _)) == queues,
+            "the queues run");
+        return this;
+    }
+
+    public async Task SendAsync(int count)
+    {
+        foreach (var number in Enumerable.Range(0, count))
+        {
+            await Producer.SendAsync(new Message(Topic, Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture))));
+        }
+    }
+
+    public async Task<JsonElement> GroupAsync()
+        => (await Http.GetFromJsonAsync<JsonElement>("api/status")).GetProperty("groups").EnumerateArray().Single();
+
+    public async Task<HttpResponseMessage> ActAsync(string action, string json, bool withToken = true, Action<HttpRequestMessage>? change = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, $"api/groups/{Group}/actions/{action}") { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        request.Headers.Add(OperatorHeader, "yes");
+        if (withToken)
+        {
+            using var ask = new HttpRequestMessage(HttpMethod.Get, "api/session");
+            ask.Headers.Add(OperatorHeader, "yes");
+            var session = await (await Http.SendAsync(ask)).Content.ReadFromJsonAsync<JsonElement>();
+            request.Headers.Add(session.GetProperty("tokenHeader").GetString()!, session.GetProperty("token").GetString());
+        }
+
+        change?.Invoke(request);
+        return await Http.SendAsync(request);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await Producer.DisposeAsync();
+        await _client.DisposeAsync();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        await _embedded.DisposeAsync();
+    }
+}
+
+/// <summary>Keeps what the dashboard logs.</summary>
+internal sealed class RecordedLog : ILoggerProvider, ILogger
+{
+    private readonly ConcurrentQueue<string> _lines = new();
+
+    public IReadOnlyCollection<string> Lines => _lines;
+
+    public ILogger CreateLogger(string categoryName)
+        => categoryName.StartsWith("OrleansRocketMQ.Dashboard", StringComparison.Ordinal) ? this : NullLogger.Instance;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        => _lines.Enqueue(formatter(state, exception));
+
+    public void Dispose()
+    {
+    }
+}
