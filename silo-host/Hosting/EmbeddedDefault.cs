@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Embedded;
@@ -11,6 +12,10 @@ internal static class EmbeddedDefault
     private const string NameServerPortKey = "Embedded:NameServerPort";
     private const string BrokerPortKey = "Embedded:BrokerPort";
     private const string MaxStoreBytesKey = "Embedded:MaxStoreBytes";
+    private const string BrokersKey = "Embedded:Brokers";
+    private const string SlavesKey = "Embedded:Slaves";
+    private const int MostBrokers = 26;
+    private const int MostSlaves = 16;
 
     // A host that is left running for days must not fill the memory of the machine.
     private const long DefaultMaxStoreBytes = 256L * 1024 * 1024;
@@ -29,8 +34,10 @@ internal static class EmbeddedDefault
         var brokerPort = Ports.Read(configuration, BrokerPortKey, 0, least: 0);
         Ports.CheckFree(IPAddress.Loopback, nameServerPort, "the embedded name server", $"Leave {NameServerPortKey} out to take a free port, or set {NameServerKey} to use the name server that runs there.");
         Ports.CheckFree(IPAddress.Loopback, brokerPort, "the embedded broker", $"Leave {BrokerPortKey} out to take a free port.");
+        var brokers = Number(configuration, BrokersKey, ifMissing: 1, least: 1, MostBrokers);
         var options = new EmbeddedRocketMQOptions
         {
+            Slaves = Number(configuration, SlavesKey, ifMissing: 0, least: 0, MostSlaves),
             NameServerPort = nameServerPort,
             BrokerPort = brokerPort,
             DataFolder = configuration["Embedded:DataFolder"],
@@ -39,6 +46,11 @@ internal static class EmbeddedDefault
         try
         {
             var embedded = await EmbeddedRocketMQ.StartAsync(options);
+            for (var number = 1; number < brokers; number++)
+            {
+                await embedded.AddBrokerAsync($"broker-{(char)('a' + number)}");
+            }
+
             configuration[NameServerKey] = embedded.NameServerAddress;
             return embedded;
         }
@@ -47,6 +59,11 @@ internal static class EmbeddedDefault
             throw new StartException($"the embedded broker could not be started: {exception.Message}", exception);
         }
     }
+
+    private static int Number(IConfiguration configuration, string key, int ifMissing, int least, int most)
+        => configuration[key] is not { Length: > 0 } text ? ifMissing
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
+        : throw new RocketMQConfigurationException(key, text, $"{least} to {most}");
 
     /// <exception cref="RocketMQConfigurationException">The name server that is set is none.</exception>
     public static void CheckNameServer(IConfiguration configuration)

@@ -18,6 +18,24 @@ public sealed partial class DemoRunTests
     }
 
     [Fact]
+    public async Task Several_embedded_brokers_with_slaves_share_the_load()
+    {
+        var (exitCode, program) = await SiloHostProgram.RunAsync("--Demo:Messages=2000", "--Embedded:Brokers=3", "--Embedded:Slaves=1");
+
+        Assert.True(exitCode == 0, program.Everything);
+        Assert.Matches(Verdict(), program.Output[^1]);
+    }
+
+    [Fact]
+    public async Task A_number_of_brokers_that_cannot_be_is_named()
+    {
+        var (exitCode, program) = await SiloHostProgram.RunAsync("--Embedded:Brokers=27");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("Embedded:Brokers", Assert.Single(program.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_run_against_a_cluster_that_is_away_fails_and_says_why()
     {
         var nowhere = $"127.0.0.1:{FreePorts.Take(1)[0]}";

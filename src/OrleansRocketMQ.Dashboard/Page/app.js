@@ -202,6 +202,9 @@ function askLimit(topic) {
 
 const current = () => state.data?.groups.find(group => group.name === state.group);
 
+// A queue that stands still because of failures goes on when it is resumed, like one that somebody paused.
+const resumes = q => q.isPausedItself || q.hasFailed;
+
 function queueState(q) {
   if (q.hasFailed) return ['failed', 'failed'];
   if (q.isPaused) return ['paused', q.isPausedItself ? 'paused (queue)' : 'paused'];
@@ -316,7 +319,7 @@ function renderQueues(queues) {
   state.page = Math.min(state.page, pages - 1);
   keyed($('queues'), all.slice(state.page * pageSize, (state.page + 1) * pageSize), queueKey, () => {
     const tr = row(queueCells);
-    const pause = button('', 'act', () => press(pause, () => act(tr._item.isPausedItself ? 'resume' : 'pause', placeOf(tr._item))));
+    const pause = button('', 'act', () => press(pause, () => act(resumes(tr._item) ? 'resume' : 'pause', placeOf(tr._item))));
     const seek = button('Seek…', 'act', () => askSeek(queueName(tr._item), placeOf(tr._item), true));
     const move = button('Move…', 'act', () => askMove(tr._item));
     tr.lastChild.append(pause, seek, move);
@@ -327,7 +330,7 @@ function renderQueues(queues) {
     const className = `state ${kindOf}`;
     if (tr.children[2].className !== className) tr.children[2].className = className;
     const [pause, seek, move] = tr.lastChild.children;
-    text(pause, q.isPausedItself ? 'Resume' : 'Pause');
+    text(pause, resumes(q) ? 'Resume' : 'Pause');
     attribute(pause, 'aria-label', `${pause.textContent} queue ${queueName(q)}`);
     attribute(seek, 'aria-label', `Seek queue ${queueName(q)}`);
     attribute(move, 'aria-label', `Move queue ${queueName(q)}`);
@@ -415,6 +418,9 @@ function renderConnection() {
   document.body.classList.toggle('stale', isStale);
   const pill = $('connection');
   pill.className = `pill ${isStale ? 'bad' : state.lastData ? 'good' : ''}`;
+  // Told to those who listen only when it changes, not every second it lasts.
+  if (isStale !== state.wasStale) text($('connection-change'), isStale ? 'Connection lost; the page shows old data.' : state.wasStale ? 'Connection is back.' : '');
+  state.wasStale = isStale;
   text(pill, isStale ? `connection lost, last data ${Math.round(silent / 1000)} s ago` : state.lastData ? 'live' : 'connecting');
 }
 
@@ -462,11 +468,16 @@ function applyTheme(theme) {
   text($('theme'), `Theme: ${theme}`);
 }
 
-let theme = localStorage.getItem('rocketmq-theme') ?? 'auto';
+// A browser may refuse to keep anything; then the choice lasts as long as the page.
+const kept = {
+  get: () => { try { return localStorage.getItem('rocketmq-theme'); } catch { return null; } },
+  set: value => { try { localStorage.setItem('rocketmq-theme', value); } catch { /* as above */ } },
+};
+let theme = kept.get() ?? 'auto';
 applyTheme(theme);
 $('theme').addEventListener('click', () => {
   theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-  localStorage.setItem('rocketmq-theme', theme);
+  kept.set(theme);
   applyTheme(theme);
 });
 
@@ -496,5 +507,7 @@ $('dead-drop').addEventListener('click', () => ask('Drop all dead letters', 'The
 }));
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
 
+// Also while a request hangs: how old the data is must not depend on an answer.
+setInterval(renderConnection, 1000);
 await startSession();
 await loop();

@@ -59,13 +59,16 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     /// Whether nothing may be done for the queues now. Looks at the clock, so that it is right even in the first instant after
     /// the process stood still.
     /// </summary>
-    public bool IsClosed
+    public bool IsClosed => WhyClosed is not null;
+
+    /// <summary>Why nothing may be done now, in words; null when all is well.</summary>
+    public string? WhyClosed
     {
         get
         {
             lock (_gate)
             {
-                return Reason(_time.GetTimestamp()) is not null;
+                return Reason(_time.GetTimestamp());
             }
         }
     }

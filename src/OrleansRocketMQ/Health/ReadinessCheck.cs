@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Fencing;
 
 namespace OrleansRocketMQ.Health;
 
 /// <summary>Whether the silo does its work: it has joined, and every queue that belongs to it runs.</summary>
 internal sealed class ReadinessCheck(
-    RocketMQConsumers consumers, ConsumerRegistry running, IClusterMembershipService membership, ILocalSiloDetails silo, TimeProvider time) : IHealthCheck
+    RocketMQConsumers consumers, ConsumerRegistry running, IClusterMembershipService membership, MembershipFence fence, ILocalSiloDetails silo, TimeProvider time) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -14,6 +15,11 @@ internal sealed class ReadinessCheck(
         if (status != SiloStatus.Active)
         {
             return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"the silo is not active in its cluster but {status}"));
+        }
+
+        if (fence.WhyClosed is { } doubt)
+        {
+            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"all queues are paused and nothing is committed, since {doubt}"));
         }
 
         var reports = running.All.OrderBy(consumer => consumer.Group, StringComparer.Ordinal).Select(consumer => GroupHealth.Of(consumer, time.GetUtcNow())).ToArray();

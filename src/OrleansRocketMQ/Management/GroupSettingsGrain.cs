@@ -22,13 +22,15 @@ internal sealed partial class GroupSettingsGrain(
 
     private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
 
+    private GroupSettings? _settings;
+
     private string Group => this.GetPrimaryKeyString();
 
-    private FlowSettings Flow => state.State.Flow;
+    private GroupSettings Settings => _settings ??= state.State.ToSettings();
 
-    private PlacementSettings Placement => state.State.Placement;
+    private FlowSettings Flow => Settings.Flow;
 
-    private GroupSettings Settings => new(Flow, Placement);
+    private PlacementSettings Placement => Settings.Placement;
 
     public async Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known)
     {
@@ -124,16 +126,17 @@ internal sealed partial class GroupSettingsGrain(
 
     private async Task StoreAsync(GroupSettings settings)
     {
-        var before = Settings;
-        (state.State.Flow, state.State.Placement) = settings;
+        var before = state.State;
+        state.State = GroupSettingsState.Of(settings);
         try
         {
             await state.WriteStateAsync();
+            _settings = settings;
         }
         catch
         {
             // What is not stored is not in force.
-            (state.State.Flow, state.State.Placement) = before;
+            state.State = before;
             throw;
         }
     }
@@ -175,16 +178,4 @@ internal sealed partial class GroupSettingsGrain(
         [LoggerMessage(163, LogLevel.Warning, "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
         public static partial void LearnedBack(ILogger logger, string group, string silo, long version);
     }
-}
-
-/// <summary>What is stored of a group's run-time settings.</summary>
-[GenerateSerializer]
-[Alias("OrleansRocketMQ.GroupSettingsState")]
-internal sealed class GroupSettingsState
-{
-    [Id(0)]
-    public FlowSettings Flow { get; set; } = FlowSettings.None;
-
-    [Id(1)]
-    public PlacementSettings Placement { get; set; } = PlacementSettings.None;
 }

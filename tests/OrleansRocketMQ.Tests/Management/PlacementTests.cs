@@ -1,8 +1,4 @@
-using Microsoft.Extensions.DependencyInjection;
-using Orleans.Serialization;
-using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -176,24 +172,6 @@ public sealed class PlacementTests
 
         await Assert.ThrowsAsync<ConsumerStateException>(() => rocketmq.Management(cluster).MoveQueueAsync(rocketmq.Queue(0), Silo(cluster, 0)));
         await Assert.ThrowsAsync<ConsumerStateException>(() => rocketmq.Management(cluster).DrainSiloAsync(Silo(cluster, 0)));
-    }
-
-    [Fact]
-    public async Task What_operators_want_survives_a_storage_that_writes_json()
-    {
-        await using var rocketmq = await TestRocketMQ.StartAsync();
-        await using var cluster = await rocketmq.ConsumeAsync();
-        var json = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<OrleansJsonSerializer>();
-        var state = new GroupSettingsState
-        {
-            Placement = PlacementSettings.None.Pin(rocketmq.Queue(3), Silo(cluster, 0)).Drain("10.0.0.1:11111@7"),
-        };
-
-        var read = (GroupSettingsState)json.Deserialize(typeof(GroupSettingsState), json.Serialize(state, typeof(GroupSettingsState)));
-
-        Assert.Equal(state.Placement.Pins, read.Placement.Pins);
-        Assert.Equal(state.Placement.Drained, read.Placement.Drained);
-        Assert.Equal(2, read.Placement.Version);
     }
 
     private static string Silo(TestCluster cluster, int number) => cluster.Silos.Silos[number].SiloAddress.ToParsableString();

@@ -1,0 +1,93 @@
+using Orleans;
+using OrleansRocketMQ.Allocation;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>
+/// What is stored of a group's run-time settings. Arrays and dictionaries only, with setters: storages write it in formats
+/// of their own, and not all of them can make an immutable object again.
+/// </summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.GroupSettingsState")]
+internal sealed class GroupSettingsState
+{
+    [Id(0)]
+    public StoredScope[] Paused { get; set; } = [];
+
+    [Id(1)]
+    public Dictionary<string, double> RateLimits { get; set; } = new(StringComparer.Ordinal);
+
+    [Id(2)]
+    public long FlowVersion { get; set; }
+
+    [Id(3)]
+    public StoredPin[] Pins { get; set; } = [];
+
+    [Id(4)]
+    public string[] Drained { get; set; } = [];
+
+    [Id(5)]
+    public long PlacementVersion { get; set; }
+
+    public static GroupSettingsState Of(GroupSettings settings) => new()
+    {
+        Paused = [.. settings.Flow.Paused.Select(scope => new StoredScope { Topic = scope.Topic, Queue = StoredQueue.Of(scope.Queue) })],
+        RateLimits = new(settings.Flow.RateLimits, StringComparer.Ordinal),
+        FlowVersion = settings.Flow.Version,
+        Pins = [.. settings.Placement.Pins.Select(pin => new StoredPin { Queue = StoredQueue.Of(pin.Queue), Silo = pin.Silo })],
+        Drained = [.. settings.Placement.Drained],
+        PlacementVersion = settings.Placement.Version,
+    };
+
+    public GroupSettings ToSettings() => new(
+        new FlowSettings { Paused = [.. Paused.Select(scope => scope.ToScope())], RateLimits = RateLimits, Version = FlowVersion },
+        new PlacementSettings { Pins = [.. Pins.Select(pin => new QueuePin(pin.Queue!.ToQueue(), pin.Silo))], Drained = [.. Drained], Version = PlacementVersion });
+}
+
+/// <summary>A part of a group.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredScope")]
+internal sealed class StoredScope
+{
+    [Id(0)]
+    public string? Topic { get; set; }
+
+    [Id(1)]
+    public StoredQueue? Queue { get; set; }
+
+    public ConsumerScope ToScope() => Queue is not null ? ConsumerScope.OfQueue(Queue.ToQueue())
+        : Topic is not null ? ConsumerScope.OfTopic(Topic)
+        : ConsumerScope.Everything;
+}
+
+/// <summary>A queue that is to run on a silo.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredPin")]
+internal sealed class StoredPin
+{
+    [Id(0)]
+    public StoredQueue? Queue { get; set; }
+
+    [Id(1)]
+    public string Silo { get; set; } = string.Empty;
+}
+
+/// <summary>A queue.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredQueue")]
+internal sealed class StoredQueue
+{
+    [Id(0)]
+    public string Topic { get; set; } = string.Empty;
+
+    [Id(1)]
+    public string Broker { get; set; } = string.Empty;
+
+    [Id(2)]
+    public int QueueId { get; set; }
+
+    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(queue))]
+    public static StoredQueue? Of(MessageQueue? queue) => queue is null ? null : new() { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId };
+
+    public MessageQueue ToQueue() => new(Topic, Broker, QueueId);
+}
