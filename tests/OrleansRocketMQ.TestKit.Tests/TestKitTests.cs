@@ -59,10 +59,11 @@ public sealed class TestKitTests
     [Fact]
     public async Task The_wait_covers_messages_that_are_delayed_or_not_of_the_groups_tags()
     {
-        await using var kit = await StartAsync(configure: consumer => consumer.Subscribe("orders", "wanted"));
+        // Long after everything else is committed.
+        await using var kit = await StartAsync(configure: consumer => consumer.Subscribe("orders", "wanted"), options: new() { Embedded = new() { MessageDelayLevels = "1s" } });
 
         await kit.SendAsync("orders", "unwanted", tag: "other");
-        await kit.SendAsync(new Message("orders", Encoding.UTF8.GetBytes("late"), tags: "wanted") { DelayLevel = 18 });
+        await kit.SendAsync(new Message("orders", Encoding.UTF8.GetBytes("late"), tags: "wanted") { DelayLevel = 1 });
         await kit.UntilConsumedAsync("billing");
 
         Assert.Equal(["late"], _came);
