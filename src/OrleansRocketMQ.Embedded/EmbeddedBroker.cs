@@ -152,6 +152,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     public IReadOnlyList<MessageExt> Messages(string topic)
         => [.. Enumerable.Range(0, QueueCount(topic)).SelectMany(queueId => Messages(topic, queueId))];
 
+    /// <summary>How many delayed messages wait for the time when they come to a topic; for a retry topic those that failed.</summary>
+    public int DelayedMessages(string topic) => _core.DelayedFor(topic);
+
     /// <summary>The client ids of a group's members, once per connection; empty when nobody is online.</summary>
     public IReadOnlyList<string> ClientsOf(string group)
         => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];

@@ -7,6 +7,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.TestKit;
 
 namespace OrleansRocketMQ.Docs.Snippets;
 
@@ -46,6 +47,17 @@ internal static class QuickStartSnippets
     }
 
     public static async Task TestAsync()
+    {
+        await using var kit = await RocketMQTestKit.StartAsync(rocketmq =>
+            rocketmq.AddConsumer<OrderListener>("billing", consumer => consumer.Subscribe("orders", "created")));
+
+        await kit.SendAsync("orders", "4711", tag: "created", key: "order-4711");
+        await kit.UntilConsumedAsync("billing");
+
+        Assert.Empty(kit.DeadLetters("billing"));
+    }
+
+    public static async Task BrokerAloneAsync()
     {
         await using var rocketMQ = await EmbeddedRocketMQ.StartAsync();
         rocketMQ.CreateTopic("orders", queues: 4);
