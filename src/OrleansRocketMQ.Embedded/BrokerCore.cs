@@ -111,6 +111,8 @@ internal sealed class BrokerCore : IDisposable
         _rounds.Every(SavePeriod, SaveOffsets);
     }
 
+    public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic);
+
     /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
     public void Stop()
     {

@@ -12,15 +12,13 @@ namespace OrleansRocketMQ.Embedded;
 /// <summary>A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had. Thread-safe.</summary>
 public sealed class EmbeddedBroker : IAsyncDisposable
 {
-    private readonly SemaphoreSlim _lifecycle = new(1, 1);
     private readonly EmbeddedRocketMQOptions _options;
     private readonly RouteTable _routes;
     private readonly BrokerCore _core;
     private readonly BrokerEndpoints _endpoint;
-    private readonly Registration _registration;
+    private readonly Presence _presence;
     private readonly FaultInjection _faults;
     private volatile EmbeddedSlave[] _slaves = [];
-    private bool _disposed;
 
     internal EmbeddedBroker(string name, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
     {
@@ -33,7 +31,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         _endpoint = new(name, port, options, table, faults, logger);
         _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, logger);
         _endpoint.PeerClosed += _core.Forget;
-        _registration = new(this);
+        _presence = new(_endpoint, routes, new Registration(this), _core.Start, _core.Stop);
     }
 
     /// <summary>The broker's name.</summary>
@@ -62,44 +60,21 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
     /// <summary>Listens, and registers with the name server. Has no effect when it does already.</summary>
     /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
-    public async Task StartAsync()
-    {
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (!_endpoint.IsRunning)
-            {
-                await _endpoint.StartAsync().ConfigureAwait(false);
-                _core.Start();
-                _routes.Register(_registration);
-            }
-        }
-        finally
-        {
-            _lifecycle.Release();
-        }
-    }
+    public Task StartAsync() => _presence.StartAsync();
 
     /// <summary>Starts a further slave of this broker; its id is one above the last one's.</summary>
     /// <param name="port">Its port; 0 takes any free one.</param>
     /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
     public async Task<EmbeddedSlave> AddSlaveAsync(int port = 0)
     {
-        EmbeddedSlave slave;
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        try
+        EmbeddedSlave? slave = null;
+        await _presence.InTurnAsync(() =>
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
             slave = new(this, _core, _slaves.Length + 1, port, _options, _routes, _faults);
             _slaves = [.. _slaves, slave];
-        }
-        finally
-        {
-            _lifecycle.Release();
-        }
-
-        await slave.StartAsync().ConfigureAwait(false);
+            return Task.CompletedTask;
+        }).ConfigureAwait(false);
+        await slave!.StartAsync().ConfigureAwait(false);
         return slave;
     }
 
@@ -111,18 +86,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     /// True (default): the name server is told, so that routes no longer name this broker. False: as after a crash, routes
     /// still name it.
     /// </param>
-    public async Task StopAsync(bool unregister = true)
-    {
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            await StopListeningAsync(unregister).ConfigureAwait(false);
-        }
-        finally
-        {
-            _lifecycle.Release();
-        }
-    }
+    public Task StopAsync(bool unregister = true) => _presence.StopAsync(unregister);
 
     /// <summary>Stops and starts again.</summary>
     /// <param name="unregister">See <see cref="StopAsync"/>.</param>
@@ -188,6 +152,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     public IReadOnlyList<MessageExt> Messages(string topic)
         => [.. Enumerable.Range(0, QueueCount(topic)).SelectMany(queueId => Messages(topic, queueId))];
 
+    /// <summary>How many delayed messages wait for the time when they come to a topic; for a retry topic those that failed.</summary>
+    public int DelayedMessages(string topic) => _core.DelayedFor(topic);
+
     /// <summary>The client ids of a group's members, once per connection; empty when nobody is online.</summary>
     public IReadOnlyList<string> ClientsOf(string group)
         => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];
@@ -198,32 +165,17 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     /// <summary>Stops the broker for good.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_disposed)
+        if (!await _presence.EndAsync().ConfigureAwait(false))
         {
             return;
         }
 
-        _disposed = true;
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
         foreach (var slave in _slaves)
         {
             await slave.DisposeAsync().ConfigureAwait(false);
         }
 
-        await StopListeningAsync(unregister: true).ConfigureAwait(false);
         _core.Dispose();
-        _lifecycle.Dispose();
-    }
-
-    private async Task StopListeningAsync(bool unregister)
-    {
-        if (unregister)
-        {
-            _routes.Unregister(_registration);
-        }
-
-        await _endpoint.StopAsync().ConfigureAwait(false);
-        _core.Stop();
     }
 
     private sealed class Registration(EmbeddedBroker broker) : IRegisteredBroker

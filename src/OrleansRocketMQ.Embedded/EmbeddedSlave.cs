@@ -16,13 +16,10 @@ namespace OrleansRocketMQ.Embedded;
 /// </summary>
 public sealed class EmbeddedSlave : IAsyncDisposable
 {
-    private readonly SemaphoreSlim _lifecycle = new(1, 1);
     private readonly EmbeddedRocketMQOptions _options;
-    private readonly RouteTable _routes;
     private readonly SlaveCore _core;
     private readonly BrokerEndpoints _endpoint;
-    private readonly Registration _registration;
-    private bool _disposed;
+    private readonly Presence _presence;
 
     internal EmbeddedSlave(
         EmbeddedBroker master, BrokerCore masterCore, long brokerId, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
@@ -30,13 +27,12 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         Master = master;
         BrokerId = brokerId;
         _options = options;
-        _routes = routes;
         var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
         var logger = options.LoggerFactory.CreateLogger<EmbeddedSlave>();
         _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, faults, logger);
         _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, options, table, logger);
         _endpoint.PeerClosed += _core.Forget;
-        _registration = new(this, masterCore.Topics);
+        _presence = new(_endpoint, routes, new Registration(this, masterCore.Topics), _core.Start, _core.Stop);
     }
 
     /// <summary>The broker it is a slave of.</summary>
@@ -59,42 +55,14 @@ public sealed class EmbeddedSlave : IAsyncDisposable
 
     /// <summary>Listens, and registers with the name server. Has no effect when it does already.</summary>
     /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
-    public async Task StartAsync()
-    {
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (!_endpoint.IsRunning)
-            {
-                await _endpoint.StartAsync().ConfigureAwait(false);
-                _core.Start();
-                _routes.Register(_registration);
-            }
-        }
-        finally
-        {
-            _lifecycle.Release();
-        }
-    }
+    public Task StartAsync() => _presence.StartAsync();
 
     /// <summary>Stops listening and closes every connection. Offsets stay; who is in which group is forgotten.</summary>
     /// <param name="unregister">
     /// True (default): the name server is told, so that routes no longer name this slave. False: as after a crash, routes
     /// still name it.
     /// </param>
-    public async Task StopAsync(bool unregister = true)
-    {
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            await StopListeningAsync(unregister).ConfigureAwait(false);
-        }
-        finally
-        {
-            _lifecycle.Release();
-        }
-    }
+    public Task StopAsync(bool unregister = true) => _presence.StopAsync(unregister);
 
     /// <summary>Closes every connection; new ones are welcome.</summary>
     public void CloseConnections() => _endpoint.CloseConnections();
@@ -116,29 +84,7 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];
 
     /// <summary>Stops it for good.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (_disposed)
-        {
-            return;
-        }
-
-        _disposed = true;
-        await _lifecycle.WaitAsync().ConfigureAwait(false);
-        await StopListeningAsync(unregister: true).ConfigureAwait(false);
-        _lifecycle.Dispose();
-    }
-
-    private async Task StopListeningAsync(bool unregister)
-    {
-        if (unregister)
-        {
-            _routes.Unregister(_registration);
-        }
-
-        await _endpoint.StopAsync().ConfigureAwait(false);
-        _core.Stop();
-    }
+    public async ValueTask DisposeAsync() => await _presence.EndAsync().ConfigureAwait(false);
 
     private sealed class Registration(EmbeddedSlave slave, TopicTable topics) : IRegisteredBroker
     {

@@ -45,6 +45,23 @@ public class DelayTests
     }
 
     [Fact]
+    public async Task Messages_that_wait_are_counted_by_the_topic_they_come_to()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        await client.SendAsync("orders", "soon", properties: [("DELAY", "1")]);
+        await client.SendAsync("orders", "later", properties: [("DELAY", "2")]);
+        await client.SendAsync("bills", "soon", properties: [("DELAY", "1")]);
+        await client.SendAsync("orders", "now");
+
+        Assert.Equal((2, 1, 0), (test.Broker.DelayedMessages("orders"), test.Broker.DelayedMessages("bills"), test.Broker.DelayedMessages("nothing")));
+        test.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((1, 0), (test.Broker.DelayedMessages("orders"), test.Broker.DelayedMessages("bills")));
+        await test.Broker.StopAsync();
+        Assert.Equal(1, test.Broker.DelayedMessages("orders"));
+    }
+
+    [Fact]
     public async Task What_becomes_due_wakes_a_waiting_pull()
     {
         await using var test = await TestBroker.StartAsync();

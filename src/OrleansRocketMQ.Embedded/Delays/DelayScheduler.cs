@@ -44,6 +44,31 @@ internal sealed partial class DelayScheduler : IDisposable
     /// <summary>Up to where each level has been delivered; kept, so that a restart goes on from there.</summary>
     public IReadOnlyDictionary<int, long> Delivered => _waiting.ToDictionary(level => level.Number, level => level.NextOffset);
 
+    /// <summary>
+    /// How many messages wait to come to a topic. One that comes just now may still be counted, but is never missed here
+    /// and in its topic alike.
+    /// </summary>
+    /// <param name="store">Where they wait.</param>
+    /// <param name="delivered">Up to where each level has been delivered.</param>
+    /// <param name="topic">Where they are to come.</param>
+    public static int Waiting(MessageStore store, IReadOnlyDictionary<int, long> delivered, string topic)
+    {
+        var waiting = 0;
+        foreach (var (level, next) in delivered)
+        {
+            var queue = new TopicQueue(SystemTopics.Schedule, level - 1);
+            for (var offset = Math.Max(next, store.MinOffset(queue)); offset < store.MaxOffset(queue); offset++)
+            {
+                if (store.TryGet(queue, offset, out _, out var record) && MessageDecoder.DecodeAll(record)[0].GetProperty(MessageProperties.RealTopic) == topic)
+                {
+                    waiting++;
+                }
+            }
+        }
+
+        return waiting;
+    }
+
     public void Dispose()
     {
         _store.Arrived -= OnArrived;

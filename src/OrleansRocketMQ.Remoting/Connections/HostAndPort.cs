@@ -5,6 +5,8 @@ using System.Net;
 namespace OrleansRocketMQ.Connections;
 
 /// <summary>A server's address as RocketMQ writes it: <c>host:port</c>, where host is a name, an IPv4 or an IPv6 address.</summary>
+/// <param name="Host">The name or address; an IPv6 address without brackets.</param>
+/// <param name="Port">The port.</param>
 public readonly record struct HostAndPort(string Host, int Port)
 {
     /// <summary>Reads <c>host:port</c>; an IPv6 address may stand in brackets or, as RocketMQ writes it, without.</summary>

@@ -27,6 +27,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
 
     public ConsumerSet(
         IEnumerable<ConsumerDeclaration> declarations,
+        IEnumerable<ConsumerDefaults> defaults,
         ListenerClasses listeners,
         AllocateStrategies strategies,
         IOptions<RocketMQOptions> options,
@@ -39,7 +40,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         _strategies = strategies;
         _environment = environment;
         _options = options.Value;
-        _all = new(() => Build(declarations, configuration?.GetSection(RocketMQOptions.SectionName)));
+        _all = new(() => Build(declarations, [.. defaults], configuration?.GetSection(RocketMQOptions.SectionName)));
     }
 
     public IReadOnlyList<ConsumerOptions> All => _all.Value;
@@ -84,7 +85,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     [GeneratedRegex("^Silo_[0-9a-f]{5}$")]
     private static partial Regex RandomSiloName();
 
-    private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, IConfigurationSection? section)
+    private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, ConsumerDefaults[] defaults, IConfigurationSection? section)
     {
         var byGroup = new Dictionary<string, ConsumerOptions>(StringComparer.Ordinal);
         foreach (var listener in _listeners.All)
@@ -135,6 +136,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             if (!byGroup.TryGetValue(group, out var consumer))
             {
                 byGroup[group] = consumer = new ConsumerOptions { Group = group };
+                foreach (var start in defaults)
+                {
+                    start.Apply(consumer);
+                }
             }
 
             return consumer;
@@ -160,6 +165,9 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 }
+
+/// <summary>What code says about all consumers, before anything is said about one of them.</summary>
+internal sealed record ConsumerDefaults(Action<ConsumerOptions> Apply);
 
 /// <summary>What code says about a consumer.</summary>
 internal sealed record ConsumerDeclaration(string Group, Action<ConsumerOptions> Apply);

@@ -28,6 +28,17 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     }
 
     /// <summary>
+    /// Sets options of every consumer of the silo, those of attributes and configuration included, as a start: what is
+    /// said of a single one counts, wherever it is said.
+    /// </summary>
+    public RocketMQBuilder ConfigureConsumers(Action<ConsumerOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        Services.AddSingleton(new ConsumerDefaults(configure));
+        return this;
+    }
+
+    /// <summary>
     /// Registers who decompresses bodies of a type other than zlib. Without one such messages count as failed and go the
     /// way of retry. For LZ4 and ZSTD the package OrleansRocketMQ.Compression has <c>AddLz4AndZstd()</c>.
     /// </summary>

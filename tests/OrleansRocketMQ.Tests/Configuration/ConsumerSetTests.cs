@@ -55,6 +55,22 @@ public sealed class ConsumerSetTests
     }
 
     [Fact]
+    public void What_is_said_of_all_consumers_is_their_start_and_what_is_said_of_one_counts()
+    {
+        using var silo = BuiltSilo.With(
+            builder =>
+            {
+                // Said last, and still the first to be overridden.
+                builder.AddConsumer<ScriptedListener>(DeclaredListener.Group, consumer => consumer.Configure(options => options.ConsumeBatchSize = 4));
+                builder.ConfigureConsumers(options => (options.ConsumeBatchSize, options.PullBatchSize, options.MaxReconsumeTimes) = (2, 3, 5));
+            },
+            Settings(($"RocketMQ:Consumers:{DeclaredListener.Group}:PullBatchSize", "6")),
+            declared: true);
+
+        Assert.Equal((4, 6, 5), (silo.Only.ConsumeBatchSize, silo.Only.PullBatchSize, silo.Only.MaxReconsumeTimes));
+    }
+
+    [Fact]
     public void Configuration_adds_and_overrides_topics()
     {
         using var silo = BuiltSilo.With(

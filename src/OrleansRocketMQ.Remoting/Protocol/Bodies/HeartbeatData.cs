@@ -67,6 +67,7 @@ public sealed record HeartbeatData
 }
 
 /// <summary>A producer group in a heartbeat.</summary>
+/// <param name="GroupName">The group.</param>
 public sealed record ProducerData(string GroupName);
 
 /// <summary>A consumer group in a heartbeat. Mirrors <c>ConsumerData</c>.</summary>

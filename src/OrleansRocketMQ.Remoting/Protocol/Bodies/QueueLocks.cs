@@ -24,6 +24,9 @@ public sealed record LockBatchResponse
 }
 
 /// <summary>A queue in a JSON body.</summary>
+/// <param name="BrokerName">The broker it is on.</param>
+/// <param name="QueueId">Its number there.</param>
+/// <param name="Topic">The topic.</param>
 public sealed record QueueKey(string BrokerName, int QueueId, string Topic)
 {
     /// <summary>The queue's key.</summary>

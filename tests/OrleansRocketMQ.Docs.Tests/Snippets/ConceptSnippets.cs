@@ -1,0 +1,22 @@
+namespace OrleansRocketMQ.Docs.Snippets;
+
+/// <summary>docs/concepts.md and docs/operations.md</summary>
+internal static class ConceptSnippets
+{
+    public static async Task<long> ManageAsync(IGrainFactory grains)
+    {
+        var group = grains.GetGrain<IConsumerGroupManagementGrain>("billing");
+        var status = await group.GetStatusAsync();
+        await group.PauseAsync(ConsumerScope.OfTopic("orders"));
+        await group.SeekAsync(ConsumerScope.OfTopic("orders"), SeekTarget.AtTime(DateTimeOffset.UtcNow.AddHours(-1)));
+        await group.ResumeAsync(ConsumerScope.OfTopic("orders"));
+        return status.Lag;
+    }
+
+    public static async Task<ConsumerGroupStatus> AskAsync(IClusterClient client)
+    {
+        var group = client.GetGrain<IConsumerGroupManagementGrain>("billing");
+        var status = await group.GetStatusAsync();
+        return status;
+    }
+}
