@@ -163,8 +163,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was closed by its owner."));
+        // Its cancellation source is left to the collector: whoever else has begun to close may be about to cancel it.
         await _receiving.ConfigureAwait(false);
-        _closing.Dispose();
     }
 
     private async Task ReceiveAsync()
