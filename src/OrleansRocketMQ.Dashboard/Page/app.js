@@ -101,6 +101,8 @@ async function act(action, request = {}, group = state.group) {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', [state.session.tokenHeader]: state.session.token },
     body: JSON.stringify(request),
+    // Sending many letters again takes long; a button must not wait for ever all the same.
+    signal: AbortSignal.timeout(300000),
   });
   const body = await response.json();
   if (!response.ok) throw new Error(body.error ?? `HTTP ${response.status}`);

@@ -42,7 +42,17 @@ internal sealed class PrimarySilo : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _host.StopAsync();
+        // At once: in good order it would wait half a minute for nodes that are dead.
+        using var atOnce = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        try
+        {
+            await _host.StopAsync(atOnce.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // As wanted.
+        }
+
         _host.Dispose();
     }
 }
