@@ -14,7 +14,10 @@ namespace OrleansRocketMQ.Fencing;
 /// </summary>
 internal sealed partial class MembershipFence : IAsyncDisposable
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1);
+
+    // However quickly others give a silo up: a busy machine is late by as much, now and then.
+    private static readonly TimeSpan ShortestStall = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
@@ -46,7 +49,8 @@ internal sealed partial class MembershipFence : IAsyncDisposable
         _silo = silo.SiloAddress;
         _timeout = options.Value.MembershipTimeout;
         // No silo is declared dead before it has missed so many probes.
-        _stall = clusterOptions.Value.ProbeTimeout * clusterOptions.Value.NumMissedProbesLimit;
+        var stall = clusterOptions.Value.ProbeTimeout * clusterOptions.Value.NumMissedProbesLimit;
+        _stall = stall > ShortestStall ? stall : ShortestStall;
         _time = time;
         _logger = logger;
         _lastTick = _confirmed = time.GetTimestamp();
@@ -118,7 +122,9 @@ internal sealed partial class MembershipFence : IAsyncDisposable
 
     private async Task WatchAsync()
     {
-        using var timer = new PeriodicTimer(Tick < _timeout / 4 ? Tick : _timeout / 4, _time);
+        // Several times within what may be missed, so that one late tick does not look like a standstill.
+        TimeSpan[] often = [LongestTick, _timeout / 4, _stall / 4];
+        using var timer = new PeriodicTimer(often.Min(), _time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
