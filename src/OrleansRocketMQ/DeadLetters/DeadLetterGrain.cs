@@ -1,14 +1,18 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.DeadLetters;
 
 /// <inheritdoc cref="IDeadLetterGrain"/>
+// One for the cluster, also while silos join: see the directory.
+[GrainDirectory(QueueDirectory.Name)]
 internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
     private readonly GroupConsumer _consumer;

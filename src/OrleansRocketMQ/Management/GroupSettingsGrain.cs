@@ -1,12 +1,16 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Management;
 
 /// <inheritdoc cref="IGroupSettingsGrain"/>
+// One for the cluster, also while silos join: see the directory.
+[GrainDirectory(QueueDirectory.Name)]
 internal sealed partial class GroupSettingsGrain(
     [PersistentState("flow", StateStorage.ProviderName)] IPersistentState<GroupSettingsState> state,
     IClusterMembershipService membership,

@@ -6,8 +6,9 @@ using Orleans.Runtime.Hosting;
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
-/// The grain directory of queue grains: Orleans' distributed one, under a name, so that the host's own choice for its
-/// other grains stays. The usual one would end queues of living silos whenever another silo stops.
+/// The grain directory of queue grains, and of those a group has one of: Orleans' distributed one, under a name, so that
+/// the host's own choice for its other grains stays. The usual one would end queues of living silos whenever another silo
+/// stops, and may make a grain twice while silos join.
 /// </summary>
 internal static class QueueDirectory
 {

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans;
+using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Subscriptions;
 
@@ -37,6 +39,8 @@ internal interface ISubscriptionFollower : IGrainObserver
 }
 
 /// <inheritdoc cref="ISubscriptionKeeperGrain"/>
+// One for the cluster, also while silos join: see the directory.
+[GrainDirectory(QueueDirectory.Name)]
 internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
 {
     // A silo that does not answer learns of the change when it follows anew; the others must not wait for it.
