@@ -15,10 +15,11 @@ internal static class ClusterStore
     {
         // An instance of its own: the silo's belongs to the silo.
         var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, services.GetRequiredService<IMembershipTable>().GetType());
+        using var patience = new CancellationTokenSource(Patience);
         try
         {
-            await table.InitializeMembershipTable(tryInitTableVersion: true).WaitAsync(Patience);
-            var silos = await table.ReadAll().WaitAsync(Patience);
+            await table.InitializeMembershipTableAsync(tryInitTableVersion: true, patience.Token);
+            var silos = await table.ReadAllAsync(patience.Token);
             return silos.Members.Count(member => member.Item1.Status == SiloStatus.Active);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)

@@ -87,7 +87,7 @@ public sealed class RocketMQTestKit : IAsyncDisposable
         var kit = new RocketMQTestKit(options, embedded, BuildCluster(embedded, options, configure));
         try
         {
-            await kit._cluster.DeployAsync().ConfigureAwait(false);
+            await kit._cluster.DeployAsync(cancellationToken).ConfigureAwait(false);
             await kit.UntilReadyAsync(cancellationToken).ConfigureAwait(false);
             return kit;
         }

@@ -31,8 +31,8 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
         try
         {
             var state = await InTurnAsync(ReadAsync, cancellationToken).WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false);
-            return state.RecordExists && offset >= state.State.Committed && offset < state.State.SeenTo
-                ? state.State.ToProgress().From(offset)
+            return state is { RecordExists: true, State: { } stored } && offset >= stored.Committed && offset < stored.SeenTo
+                ? stored.ToProgress().From(offset)
                 : null;
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)

@@ -33,7 +33,7 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
         {
             try
             {
-                await storage.ReadStateAsync(StateName, GrainOf(queue), state).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await storage.ReadStateAsync(StateName, GrainOf(queue), state, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
                 return state;
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
@@ -42,13 +42,13 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
             }
         }).ConfigureAwait(false);
         _states[queue] = state;
-        if (!state.RecordExists)
+        if (state is not { RecordExists: true, State: { } stored })
         {
             return null;
         }
 
-        _table.Update(queue, state.State.Offset, increaseOnly: false);
-        return state.State.Offset;
+        _table.Update(queue, stored.Offset, increaseOnly: false);
+        return stored.Offset;
     }
 
     public void Update(MessageQueue queue, long offset, bool increaseOnly) => _table.Update(queue, offset, increaseOnly);

@@ -32,24 +32,33 @@ internal sealed partial class FileGrainStorage : IGrainStorage
         _logger = logger;
     }
 
-    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => InTurnAsync(stateName, grainId, async path =>
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        => ReadStateAsync(stateName, grainId, grainState, CancellationToken.None);
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         var record = await ReadAsync<T>(path).ConfigureAwait(false) ?? await ReadAsync<T>(path + ".bak").ConfigureAwait(false);
         grainState.State = record is null ? Activator.CreateInstance<T>() : record.State;
         grainState.ETag = record?.ETag;
         grainState.RecordExists = record is not null;
-    });
+    }, cancellationToken);
 
-    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => InTurnAsync(stateName, grainId, async path =>
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        => WriteStateAsync(stateName, grainId, grainState, CancellationToken.None);
+
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         await CheckVersionAsync(path, grainState).ConfigureAwait(false);
         var record = new Record<T>(Guid.NewGuid().ToString("N"), grainState.State);
         await WriteAsync(path, record).ConfigureAwait(false);
         grainState.ETag = record.ETag;
         grainState.RecordExists = true;
-    });
+    }, cancellationToken);
 
-    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => InTurnAsync(stateName, grainId, async path =>
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        => ClearStateAsync(stateName, grainId, grainState, CancellationToken.None);
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         await CheckVersionAsync(path, grainState).ConfigureAwait(false);
         File.Delete(path + ".bak");
@@ -57,13 +66,13 @@ internal sealed partial class FileGrainStorage : IGrainStorage
         grainState.State = Activator.CreateInstance<T>();
         grainState.ETag = null;
         grainState.RecordExists = false;
-    });
+    }, cancellationToken);
 
-    private async Task InTurnAsync(string stateName, GrainId grainId, Func<string, Task> work)
+    private async Task InTurnAsync(string stateName, GrainId grainId, Func<string, Task> work, CancellationToken cancellationToken)
     {
         var path = PathOf(stateName, grainId);
         var turn = _turns[(int)((uint)path.GetHashCode(StringComparison.Ordinal) % (uint)_turns.Length)];
-        await turn.WaitAsync().ConfigureAwait(false);
+        await turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await work(path).ConfigureAwait(false);
@@ -147,7 +156,7 @@ internal sealed partial class FileGrainStorage : IGrainStorage
 
     /// <param name="ETag">The version.</param>
     /// <param name="State">The state.</param>
-    private sealed record Record<T>(string ETag, T State);
+    private sealed record Record<T>(string ETag, T? State);
 
     private static partial class Log
     {

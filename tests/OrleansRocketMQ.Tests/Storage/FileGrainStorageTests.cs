@@ -23,7 +23,7 @@ public sealed class FileGrainStorageTests : IDisposable
 
         var state = await ReadAsync(Grain);
         Assert.True(state.RecordExists);
-        Assert.Equal(42, state.State.Offset);
+        Assert.Equal(42, state.State?.Offset);
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class FileGrainStorageTests : IDisposable
         await Storage().WriteStateAsync("offset", Grain, state);
         await File.WriteAllTextAsync(OnlyFile, "{ \"etag\": \"cut o");
 
-        Assert.Equal(1, (await ReadAsync(Grain)).State.Offset);
+        Assert.Equal(1, (await ReadAsync(Grain)).State?.Offset);
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class FileGrainStorageTests : IDisposable
         await Storage().WriteStateAsync("offset", Grain, state);
         File.Delete(OnlyFile);
 
-        Assert.Equal(1, (await ReadAsync(Grain)).State.Offset);
+        Assert.Equal(1, (await ReadAsync(Grain)).State?.Offset);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class FileGrainStorageTests : IDisposable
         var late = new GrainState<StoredOffset> { State = new StoredOffset { Offset = 9 } };
 
         await Assert.ThrowsAsync<InconsistentStateException>(() => Storage().WriteStateAsync("offset", Grain, late));
-        Assert.Equal(1, (await ReadAsync(Grain)).State.Offset);
+        Assert.Equal(1, (await ReadAsync(Grain)).State?.Offset);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class FileGrainStorageTests : IDisposable
         await WriteAsync(grain, 5);
 
         Assert.StartsWith(_folder, Path.GetFullPath(OnlyFile), StringComparison.Ordinal);
-        Assert.Equal(5, (await ReadAsync(grain)).State.Offset);
+        Assert.Equal(5, (await ReadAsync(grain)).State?.Offset);
     }
 
     [Fact]
@@ -108,8 +108,8 @@ public sealed class FileGrainStorageTests : IDisposable
         await WriteAsync(one, 1);
         await WriteAsync(other, 2);
 
-        Assert.Equal(1, (await ReadAsync(one)).State.Offset);
-        Assert.Equal(2, (await ReadAsync(other)).State.Offset);
+        Assert.Equal(1, (await ReadAsync(one)).State?.Offset);
+        Assert.Equal(2, (await ReadAsync(other)).State?.Offset);
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class FileGrainStorageTests : IDisposable
 
         foreach (var number in Enumerable.Range(0, 200))
         {
-            Assert.Equal(number, (await ReadAsync(GrainId.Create("queue", $"g/t/{number}/b"))).State.Offset);
+            Assert.Equal(number, (await ReadAsync(GrainId.Create("queue", $"g/t/{number}/b"))).State?.Offset);
         }
     }
 
