@@ -74,14 +74,6 @@ internal sealed partial class ConcurrentDispatcher(
                 ? ListenerRunResult.Refused
                 : await RunAsync(queue, range, listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
-            if (result.IsRefused)
-            {
-                // Others may have it meanwhile; this slot has nobody to call.
-                queue.Runs.Return(range);
-                Signal(queue);
-                await ListenerDoor.UntilOpenAsync(listener, time, queue.ListenerToken).ConfigureAwait(false);
-                return listener;
-            }
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
@@ -113,6 +105,15 @@ internal sealed partial class ConcurrentDispatcher(
             return listener;
         }
 
+        if (result.IsRefused)
+        {
+            // Others may have it meanwhile; this slot has nobody to call.
+            queue.Runs.Return(range);
+            Signal(queue);
+            await WaitForListenerAsync(queue, listener).ConfigureAwait(false);
+            return listener;
+        }
+
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
@@ -127,6 +128,24 @@ internal sealed partial class ConcurrentDispatcher(
 
         await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
         return listener;
+    }
+
+    /// <summary>Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the queue.</summary>
+    private async Task WaitForListenerAsync(QueuePump queue, IListenerRunner listener)
+    {
+        try
+        {
+            await ListenerDoor.UntilOpenAsync(listener, time, queue.ListenerToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
+        {
+            // The queue stops; the slot goes on with another one.
+        }
+        catch (Exception exception)
+        {
+            // The next run meets the same, and is tried again as any that cannot reach its listener.
+            queue.Fail(exception);
+        }
     }
 
     private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
