@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tests.Infrastructure;
+using InProcessSiloHandle = Orleans.TestingHost.InProcessSiloHandle;
+
+namespace OrleansRocketMQ.Tests.Stopping;
+
+/// <summary>Runs that a listener's silo refuses since it stops, while the listener's next activation cannot be made.</summary>
+public sealed class RefusedRunTests
+{
+    [Fact]
+    public async Task A_run_that_is_refused_is_returned_once_also_when_the_listeners_next_activation_throws()
+    {
+        NomadListener.Reset();
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress,
+            configure =>
+            {
+                DeclaredListeners.HideIn(configure.Services);
+                configure.AddConsumer<NomadListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
+                {
+                    options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                    options.RetryInterval = TimeSpan.FromMilliseconds(50);
+                }));
+            },
+            silos: 2);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        await rocketmq.SendAsync(400);
+        await Eventually.TrueAsync(() => NomadListener.Deliveries.Count >= 40, "the listeners are at work");
+
+        NomadListener.FailActivations(10);
+        await cluster.Silos.StopSiloAsync(cluster.Silos.Silos.Single(silo => !RunsTheQueue(cluster, rocketmq, silo)));
+        await rocketmq.UntilCommittedAsync(400);
+
+        Assert.Equal(400, NomadListener.Deliveries.Distinct().Count());
+        Assert.Equal(400, NomadListener.Deliveries.Count);
+        var queue = cluster.StatusOf(rocketmq.MyGroup).SelectMany(status => status.Queues).Single(queue => queue.Queue.Topic == TestRocketMQ.Topic);
+        Assert.Equal((0, 0), (queue.CachedMessages, queue.InFlight));
+    }
+
+    private static bool RunsTheQueue(TestCluster cluster, TestRocketMQ rocketmq, InProcessSiloHandle silo)
+        => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQSiloStatus>().Groups
+            .Single(status => status.Group == rocketmq.MyGroup).Queues.Any(queue => queue.Queue.Topic == TestRocketMQ.Topic);
+}
+
+/// <summary>No stateless worker, so its grains live on any silo; activations fail when told to.</summary>
+[Orleans.Placement.RandomPlacement]
+public sealed class NomadListener : Grain, IConcurrentListener
+{
+    private static int _failures;
+
+    public static ConcurrentQueue<string> Deliveries { get; } = new();
+
+    public static void Reset()
+    {
+        Deliveries.Clear();
+        FailActivations(0);
+    }
+
+    public static void FailActivations(int times) => Volatile.Write(ref _failures, times);
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+        => Interlocked.Decrement(ref _failures) >= 0 ? throw new InvalidOperationException("What the listener needs is away.") : Task.CompletedTask;
+
+    public async ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        Deliveries.Enqueue(TestRocketMQ.Text(messages[0]));
+
+        // Long enough that the silo's stop finds calls under way.
+        await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        return ConsumeResult.Success;
+    }
+}
