@@ -61,8 +61,11 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
 
     public void Apply(ISiloBuilder silo)
     {
-        // Orleans binds all its other settings itself.
+        // Orleans binds all its other settings itself. What is set here overrides ours, one by one. Below Orleans:GrainDirectory
+        // Orleans takes every word for the name of a directory, so the section has another name than the others of its kind.
+        silo.UseFastFailureDetection();
         silo.Services.Configure<ClusterMembershipOptions>(silo.Configuration.GetSection("Orleans:Membership"));
+        silo.Services.Configure<GrainDirectoryOptions>(silo.Configuration.GetSection("Orleans:Directory"));
         if (!IsLocal)
         {
             return;

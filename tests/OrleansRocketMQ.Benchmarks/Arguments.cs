@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace OrleansRocketMQ.Benchmarks;
 
-/// <summary>Arguments of the form <c>--name=value</c>.</summary>
+/// <summary>Arguments of the form <c>--name=value</c> or <c>--name value</c>.</summary>
 internal sealed class Arguments
 {
     private readonly Dictionary<string, string> _values = new(StringComparer.OrdinalIgnoreCase);
@@ -19,13 +19,19 @@ internal sealed class Arguments
 
     public string? this[string name] => _values.GetValueOrDefault(name);
 
-    public static Arguments Parse(IEnumerable<string> args)
+    public static Arguments Parse(IReadOnlyList<string> args)
     {
         var parsed = new Arguments();
-        foreach (var argument in args.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)))
+        for (var index = 0; index < args.Count; index++)
         {
-            var parts = argument[2..].Split('=', 2);
-            parsed._values[parts[0]] = parts.Length > 1 ? parts[1] : "true";
+            if (!args[index].StartsWith("--", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            var parts = args[index][2..].Split('=', 2);
+            var hasNext = index + 1 < args.Count && !args[index + 1].StartsWith("--", StringComparison.Ordinal);
+            parsed._values[parts[0]] = parts.Length > 1 ? parts[1] : hasNext ? args[index + 1] : "true";
         }
 
         return parsed;

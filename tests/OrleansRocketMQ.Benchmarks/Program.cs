@@ -12,6 +12,7 @@ return args.FirstOrDefault() switch
     "pull" => await PullBenchmark.RunAsync(arguments),
     "allocate" => AllocateBenchmark.Run(),
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
+    "failover" => await FailoverBenchmark.RunAsync(arguments),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

@@ -4,7 +4,6 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans.Configuration;
 using Orleans.Hosting;
 using OrleansRocketMQ;
 using OrleansRocketMQ.Cluster.Node;
@@ -22,13 +21,7 @@ builder.Services.AddSingleton<DeliveryLines>();
 builder.Services.AddSingleton(new HeldMessages(words.Contains("hold")));
 builder.UseOrleans(silo => silo
     .UseLocalhostClustering(siloPort, gatewayPort, primary)
-    .Configure<ClusterMembershipOptions>(membership =>
-    {
-        membership.ProbeTimeout = TimeSpan.FromMilliseconds(500);
-        membership.NumMissedProbesLimit = 2;
-        membership.NumVotesForDeathDeclaration = 1;
-        membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
-    })
+    .UseFastFailureDetection()
     .AddRocketMQ(rocketmq => (ValueOf("state") is null ? rocketmq : rocketmq.UseFileStorage())
         .UseNameServer(nameServer)
         .Configure(options => options.OffsetStorePath = ValueOf("state") ?? options.OffsetStorePath)

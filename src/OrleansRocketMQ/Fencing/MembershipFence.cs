@@ -19,6 +19,9 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     // However quickly others give a silo up: a busy machine is late by as much, now and then.
     private static readonly TimeSpan ShortestStall = TimeSpan.FromSeconds(2);
 
+    // How long a reading may take when no setting says how old an answer may be.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly IClusterMembershipService _membership;
@@ -36,6 +39,7 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     private bool _stoodStill;
     private bool _isDead;
     private bool _wasClosed;
+    private volatile bool _isStarted;
 
     public MembershipFence(
         IClusterMembershipService membership,
@@ -48,9 +52,7 @@ internal sealed partial class MembershipFence : IAsyncDisposable
         _membership = membership;
         _silo = silo.SiloAddress;
         _timeout = options.Value.MembershipTimeout;
-        // No silo is declared dead before it has missed so many probes.
-        var stall = clusterOptions.Value.ProbeTimeout * clusterOptions.Value.NumMissedProbesLimit;
-        _stall = stall > ShortestStall ? stall : ShortestStall;
+        _stall = StallOf(clusterOptions.Value);
         _time = time;
         _logger = logger;
         _lastTick = _confirmed = time.GetTimestamp();
@@ -77,7 +79,23 @@ internal sealed partial class MembershipFence : IAsyncDisposable
         }
     }
 
-    private bool IsOff => _timeout == TimeSpan.Zero;
+    /// <summary>Whether nobody looks any more although nobody has ended it: then it never opens again.</summary>
+    public bool HasFailed => _watching.IsCompleted && _isStarted && !_stopping.IsCancellationRequested;
+
+    /// <summary>Without a limit only the table's silence is borne for ever: death and a standstill still close the fence.</summary>
+    private bool BearsSilence => _timeout == TimeSpan.Zero;
+
+    /// <summary>
+    /// How long a process may stand still and still be sure that nobody has declared it dead. Orleans adapts the time of a
+    /// probe to each silo, down to <see cref="ClusterMembershipOptions.MinProbeTimeout"/>, and a silo must miss as many
+    /// probes as the limit says before anybody votes against it.
+    /// </summary>
+    public static TimeSpan StallOf(ClusterMembershipOptions options)
+    {
+        var probe = options.MinProbeTimeout < options.ProbeTimeout ? options.MinProbeTimeout : options.ProbeTimeout;
+        var stall = probe * options.NumMissedProbesLimit;
+        return stall > ShortestStall ? stall : ShortestStall;
+    }
 
     public void Start()
     {
@@ -86,10 +104,8 @@ internal sealed partial class MembershipFence : IAsyncDisposable
             _lastTick = _confirmed = _time.GetTimestamp();
         }
 
-        if (!IsOff)
-        {
-            _watching = WatchAsync();
-        }
+        _watching = WatchAsync();
+        _isStarted = true;
     }
 
     /// <summary>Ends when the fence is open.</summary>
@@ -116,20 +132,29 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _watching.ConfigureAwait(false);
-        await _confirming.ConfigureAwait(false);
+        // One that has failed was told of by the health of the process; the silo leaves all the same.
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _confirming.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task WatchAsync()
     {
         // Several times within what may be missed, so that one late tick does not look like a standstill.
-        TimeSpan[] often = [LongestTick, _timeout / 4, _stall / 4];
+        TimeSpan[] often = [LongestTick, BearsSilence ? LongestTick : _timeout / 4, _stall / 4];
         using var timer = new PeriodicTimer(often.Min(), _time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
             {
-                Look();
+                try
+                {
+                    Look();
+                }
+                catch (Exception exception)
+                {
+                    // The next tick looks again. Without a look the fence would close for ever.
+                    Log.LookFailed(_logger, exception);
+                }
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -140,19 +165,17 @@ internal sealed partial class MembershipFence : IAsyncDisposable
 
     private void Look()
     {
-        var isDead = _membership.CurrentSnapshot.GetSiloStatus(_silo) == SiloStatus.Dead;
         bool confirms;
         lock (_gate)
         {
             var now = _time.GetTimestamp();
-            _isDead |= isDead;
             if (_time.GetElapsedTime(_lastTick, now) > _stall)
             {
                 (_stoodStill, _noticed) = (true, now);
             }
 
             _lastTick = now;
-            confirms = _stoodStill || _time.GetElapsedTime(_confirmed, now) > _timeout / 4;
+            confirms = _stoodStill || (!BearsSilence && _time.GetElapsedTime(_confirmed, now) > _timeout / 4);
         }
 
         if (confirms && _confirming.IsCompleted)
@@ -160,6 +183,7 @@ internal sealed partial class MembershipFence : IAsyncDisposable
             _confirming = ConfirmAsync();
         }
 
+        NoteWhetherDead();
         Tell();
     }
 
@@ -168,15 +192,19 @@ internal sealed partial class MembershipFence : IAsyncDisposable
         var asked = _time.GetTimestamp();
         try
         {
-            using var tooLate = new CancellationTokenSource(_timeout, _time);
+            using var tooLate = new CancellationTokenSource(BearsSilence ? Patience : _timeout, _time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, tooLate.Token);
+
+            // Orleans lets one who asks join a reading under way, and its answer may be from before the process stood still.
+            // A second reading cannot have begun before the first had ended, so it is one of the time since it was asked.
             await _membership.Refresh(cancellationToken: limit.Token).ConfigureAwait(false);
-            var isDead = _membership.CurrentSnapshot.GetSiloStatus(_silo) == SiloStatus.Dead;
+            await _membership.Refresh(cancellationToken: limit.Token).ConfigureAwait(false);
+            NoteWhetherDead();
             lock (_gate)
             {
-                _isDead |= isDead;
                 _confirmed = asked;
-                // What was asked before the process stood still tells nothing of the time since.
+                // What was asked before the process stood still tells nothing of the time since; what stood still meanwhile and
+                // was not looked at yet shows in the last tick.
                 _stoodStill &= asked < _noticed;
             }
         }
@@ -190,6 +218,17 @@ internal sealed partial class MembershipFence : IAsyncDisposable
         }
 
         Tell();
+    }
+
+    private void NoteWhetherDead()
+    {
+        if (_membership.CurrentSnapshot.GetSiloStatus(_silo) == SiloStatus.Dead)
+        {
+            lock (_gate)
+            {
+                _isDead = true;
+            }
+        }
     }
 
     private void Tell()
@@ -216,19 +255,34 @@ internal sealed partial class MembershipFence : IAsyncDisposable
                 }
 
                 // Within the lock, so that who listens hears it in order; it only sets flags.
-                Changed?.Invoke(_wasClosed);
+                Announce(_wasClosed);
             }
         }
 
         opening?.TrySetResult();
     }
 
+    private void Announce(bool closed)
+    {
+        foreach (var handler in Delegate.EnumerateInvocationList(Changed))
+        {
+            try
+            {
+                handler(closed);
+            }
+            catch (Exception exception)
+            {
+                // The others must hear it all the same.
+                Log.NotHeard(_logger, exception);
+            }
+        }
+    }
+
     /// <summary>Why nothing may be done; null when all is well.</summary>
     private string? Reason(long now)
-        => IsOff ? null
-        : _isDead ? "the cluster has declared this silo dead"
+        => _isDead ? "the cluster has declared this silo dead"
         : _stoodStill || _time.GetElapsedTime(_lastTick, now) > _stall ? "this process stood still for so long that the cluster may have declared it dead"
-        : _time.GetElapsedTime(_confirmed, now) > _timeout ? "the cluster's membership could not be read"
+        : !BearsSilence && _time.GetElapsedTime(_confirmed, now) > _timeout ? "the cluster's membership could not be read"
         : null;
 
     private static partial class Log
@@ -241,5 +295,11 @@ internal sealed partial class MembershipFence : IAsyncDisposable
 
         [LoggerMessage(233, LogLevel.Warning, "The cluster's membership could not be read: {Reason}")]
         public static partial void NotConfirmed(ILogger logger, string reason);
+
+        [LoggerMessage(236, LogLevel.Error, "One that is to hear that this silo's queues pause or go on has failed; the others were told")]
+        public static partial void NotHeard(ILogger logger, Exception exception);
+
+        [LoggerMessage(237, LogLevel.Error, "The watch over the cluster's membership has failed once; it looks again with the next tick")]
+        public static partial void LookFailed(ILogger logger, Exception exception);
     }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans.Configuration;
 using Orleans.Hosting;
 
 namespace OrleansRocketMQ.Cluster.Processes;
@@ -28,13 +27,7 @@ internal sealed class PrimarySilo : IAsyncDisposable
         builder.UseOrleans(silo => silo
             .UseLocalhostClustering(ports[0], ports[1])
             .AddRocketMQ("127.0.0.1:1")
-            .Configure<ClusterMembershipOptions>(membership =>
-            {
-                membership.ProbeTimeout = TimeSpan.FromMilliseconds(500);
-                membership.NumMissedProbesLimit = 2;
-                membership.NumVotesForDeathDeclaration = 1;
-                membership.TableRefreshTimeout = TimeSpan.FromSeconds(2);
-            }));
+            .UseFastFailureDetection());
         var host = builder.Build();
         await host.StartAsync();
         return new(host, new IPEndPoint(IPAddress.Loopback, ports[0]));

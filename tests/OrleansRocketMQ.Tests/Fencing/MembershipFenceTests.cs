@@ -1,11 +1,14 @@
 using System.Collections.Immutable;
 using System.Net;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Fencing;
+using OrleansRocketMQ.Health;
 
 namespace OrleansRocketMQ.Tests.Fencing;
 
@@ -27,8 +30,8 @@ public sealed class MembershipFenceTests
             Assert.False(fence.IsClosed);
         }
 
-        // A quarter of two minutes passes between two readings.
-        Assert.InRange(_membership.Readings, 8, 10);
+        // A quarter of two minutes passes, and then it reads twice, as it may have joined a reading of somebody else's.
+        Assert.InRange(_membership.Readings, 16, 20);
     }
 
     [Fact]
@@ -99,22 +102,163 @@ public sealed class MembershipFenceTests
     }
 
     [Fact]
-    public async Task Without_a_time_nothing_closes_it()
+    public async Task Without_a_time_a_table_that_is_away_closes_nothing()
     {
         await using var fence = Start(TimeSpan.Zero);
         _membership.IsAway = true;
-        _time.Jump(TimeSpan.FromHours(1));
+        for (var second = 0; second < 3600; second++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Assert.False(fence.IsClosed);
+        }
 
-        Assert.False(fence.IsClosed);
         Assert.Equal(0, _membership.Readings);
     }
 
-    private MembershipFence Start(TimeSpan? timeout = null)
+    [Fact]
+    public async Task Without_a_time_a_standstill_closes_it_all_the_same_until_the_table_was_read()
+    {
+        await using var fence = Start(TimeSpan.Zero);
+        await TickAsync();
+        _membership.IsAway = true;
+        _time.Jump(TimeSpan.FromSeconds(16));
+        Assert.True(fence.IsClosed);
+        await TickAsync();
+        Assert.True(fence.IsClosed);
+
+        _membership.IsAway = false;
+        await TickAsync();
+        await fence.WaitUntilOpenAsync(CancellationToken.None).WaitAsync(Eventually.Deadline);
+    }
+
+    [Fact]
+    public async Task Without_a_time_who_was_declared_dead_stays_out_all_the_same()
+    {
+        await using var fence = Start(TimeSpan.Zero);
+        _membership.Status = SiloStatus.Dead;
+        await TickAsync();
+
+        await Eventually.TrueAsync(() => fence.WhyClosed?.Contains("declared this silo dead", StringComparison.Ordinal) == true, "closed");
+    }
+
+    [Theory]
+    [InlineData(SiloStatus.Active)]
+    [InlineData(SiloStatus.Dead)]
+    public async Task A_reading_begun_before_the_standstill_opens_nothing_however_late_its_answer_comes(SiloStatus meanwhile)
+    {
+        await using var fence = Start();
+        await TickAsync();
+        _membership.Holds = true;
+        var before = _membership.Refresh().AsTask();
+
+        // The others declare this silo dead while it stands still and the answer of before waits in its socket.
+        _time.Jump(TimeSpan.FromSeconds(16));
+        _membership.InTable = meanwhile;
+        await TickAsync();
+        _membership.Release();
+        await before;
+        await Eventually.TrueAsync(() => _membership.Readings == 2, "the fence has asked for a reading of its own");
+        Assert.Contains("stood still", fence.WhyClosed, StringComparison.Ordinal);
+
+        _membership.Release();
+        if (meanwhile == SiloStatus.Active)
+        {
+            await fence.WaitUntilOpenAsync(CancellationToken.None).WaitAsync(Eventually.Deadline);
+        }
+        else
+        {
+            await Eventually.TrueAsync(() => fence.WhyClosed!.Contains("declared this silo dead", StringComparison.Ordinal), "it knows that it is dead");
+        }
+    }
+
+    [Fact]
+    public async Task One_that_fails_to_hear_neither_ends_the_watch_nor_keeps_the_others_from_hearing()
+    {
+        await using var fence = Start();
+        var told = new List<bool>();
+        fence.Changed += _ => throw new InvalidOperationException("deaf");
+        fence.Changed += told.Add;
+        await TickAsync();
+        _membership.IsAway = true;
+        _time.Jump(TimeSpan.FromSeconds(16));
+        await TickAsync();
+
+        _membership.IsAway = false;
+        await TickAsync();
+        await fence.WaitUntilOpenAsync(CancellationToken.None).WaitAsync(Eventually.Deadline);
+        await TickAsync();
+        Assert.Equal([true, false], told);
+        Assert.False(fence.HasFailed);
+    }
+
+    [Fact]
+    public async Task A_look_that_fails_is_followed_by_the_next()
+    {
+        await using var fence = Start();
+        _membership.IsBroken = true;
+        await TickAsync();
+        await TickAsync();
+        _membership.IsBroken = false;
+        _membership.Status = SiloStatus.Dead;
+        await TickAsync();
+
+        await Eventually.TrueAsync(() => fence.IsClosed, "it still looks");
+        Assert.False(fence.HasFailed);
+    }
+
+    [Theory]
+    [InlineData(false, HealthStatus.Healthy)]
+    [InlineData(true, HealthStatus.Unhealthy)]
+    public async Task A_silo_whose_membership_nobody_watches_any_more_must_be_started_anew(bool logFails, HealthStatus expected)
+    {
+        await using var fence = Start(logger: logFails ? new FullDisk() : null);
+        var check = new LivenessCheck(_membership, new Local(), fence);
+        _membership.IsBroken = true;
+        await TickAsync();
+        _membership.IsBroken = false;
+        await Eventually.TrueAsync(() => fence.HasFailed == logFails, "the watch has ended, if it is to");
+
+        var result = await check.CheckHealthAsync(new HealthCheckContext { Registration = new("live", check, HealthStatus.Unhealthy, tags: null) });
+
+        Assert.Equal(expected, result.Status);
+    }
+
+    /// <summary>In 10.4.2 a probe's time is adapted between half and four times the one set, unless these are set too.</summary>
+    [Theory]
+    [InlineData(5.0, null, 3, 7.5)]
+    [InlineData(10.0, null, 3, 15.0)]
+    [InlineData(5.0, 5.0, 3, 15.0)]
+    [InlineData(2.0, 1.5, 2, 3.0)]
+    // A minimum above the time to begin with does not hold before the first adaptation.
+    [InlineData(2.0, 4.0, 3, 6.0)]
+    // A busy machine is late by as much.
+    [InlineData(0.5, null, 2, 2.0)]
+    public void A_standstill_counts_from_the_shortest_time_in_which_others_can_declare_a_silo_dead(double probe, double? min, int missed, double expected)
+    {
+        var options = new ClusterMembershipOptions { ProbeTimeout = TimeSpan.FromSeconds(probe), NumMissedProbesLimit = missed };
+        options.MinProbeTimeout = min is { } least ? TimeSpan.FromSeconds(least) : options.MinProbeTimeout;
+
+        Assert.Equal(TimeSpan.FromSeconds(expected), MembershipFence.StallOf(options));
+    }
+
+    [Fact]
+    public async Task A_silo_of_the_usual_settings_is_closed_out_after_a_standstill_of_eight_seconds_but_not_of_seven()
+    {
+        await using var fence = Start();
+        await TickAsync();
+
+        _time.Jump(TimeSpan.FromSeconds(7));
+        Assert.False(fence.IsClosed);
+        _time.Jump(TimeSpan.FromSeconds(1));
+        Assert.True(fence.IsClosed);
+    }
+
+    private MembershipFence Start(TimeSpan? timeout = null, ILogger<MembershipFence>? logger = null)
     {
         var options = new RocketMQOptions();
         options.MembershipTimeout = timeout ?? options.MembershipTimeout;
         var fence = new MembershipFence(
-            _membership, new Local(), Options.Create(options), Options.Create(new ClusterMembershipOptions()), _time, NullLogger<MembershipFence>.Instance);
+            _membership, new Local(), Options.Create(options), Options.Create(new ClusterMembershipOptions()), _time, logger ?? NullLogger<MembershipFence>.Instance);
         fence.Start();
         return fence;
     }
@@ -127,14 +271,37 @@ public sealed class MembershipFenceTests
         await Eventually.TrueAsync(() => _membership.Looks > looks, "the fence has looked");
     }
 
+    /// <summary>A log that cannot be written.</summary>
+    private sealed class FullDisk : ILogger<MembershipFence>
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            => throw new IOException("No space left.");
+    }
+
+    /// <summary>As Orleans has it: who asks while a reading is under way joins it, and its answer is as old as its beginning.</summary>
     private sealed class StagedMembership : IClusterMembershipService
     {
+        private readonly Lock _gate = new();
+        private (TaskCompletionSource Ended, SiloStatus Answer)? _reading;
         private int _looks;
         private int _readings;
 
         public volatile SiloStatus Status = SiloStatus.Active;
 
+        /// <summary>What the table says; the silo knows it once a reading that has begun since has ended.</summary>
+        public volatile SiloStatus InTable = SiloStatus.Active;
+
         public volatile bool IsAway;
+
+        public volatile bool IsBroken;
+
+        /// <summary>A reading ends when it is released.</summary>
+        public volatile bool Holds;
 
         public int Looks => Volatile.Read(ref _looks);
 
@@ -145,7 +312,9 @@ public sealed class MembershipFenceTests
             get
             {
                 Interlocked.Increment(ref _looks);
-                return new(ImmutableDictionary<SiloAddress, ClusterMember>.Empty.Add(Me, new ClusterMember(Me, Status, "me")), new MembershipVersion(1));
+                return IsBroken
+                    ? throw new InvalidOperationException("broken")
+                    : new(ImmutableDictionary<SiloAddress, ClusterMember>.Empty.Add(Me, new ClusterMember(Me, Status, "me")), new MembershipVersion(1));
             }
         }
 
@@ -153,8 +322,33 @@ public sealed class MembershipFenceTests
 
         public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default)
         {
-            Interlocked.Increment(ref _readings);
+            lock (_gate)
+            {
+                if (_reading is not null)
+                {
+                    return new(_reading.Value.Ended.Task.WaitAsync(cancellationToken));
+                }
+
+                Interlocked.Increment(ref _readings);
+                if (Holds)
+                {
+                    _reading = (new(TaskCreationOptions.RunContinuationsAsynchronously), InTable);
+                    return new(_reading.Value.Ended.Task.WaitAsync(cancellationToken));
+                }
+            }
+
             return IsAway ? ValueTask.FromException(new TimeoutException("The table is away.")) : ValueTask.CompletedTask;
+        }
+
+        public void Release()
+        {
+            lock (_gate)
+            {
+                var (ended, answer) = _reading!.Value;
+                Status = answer;
+                _reading = null;
+                ended.SetResult();
+            }
         }
 
         public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();

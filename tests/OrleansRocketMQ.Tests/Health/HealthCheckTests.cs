@@ -2,7 +2,12 @@ using System.Collections.Immutable;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Health;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -110,7 +115,10 @@ public sealed class HealthCheckTests
     public async Task Only_a_silo_its_cluster_has_declared_dead_must_be_started_anew(SiloStatus status, HealthStatus expected)
     {
         var silo = new Silo();
-        var check = new LivenessCheck(new Membership(silo, status), silo);
+        var membership = new Membership(silo, status);
+        await using var fence = new MembershipFence(
+            membership, silo, Options.Create(new RocketMQOptions()), Options.Create(new ClusterMembershipOptions()), TimeProvider.System, NullLogger<MembershipFence>.Instance);
+        var check = new LivenessCheck(membership, silo, fence);
 
         var result = await check.CheckHealthAsync(new HealthCheckContext { Registration = new("live", check, HealthStatus.Unhealthy, tags: null) });
 
