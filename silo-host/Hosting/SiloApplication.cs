@@ -43,7 +43,7 @@ internal static class SiloApplication
 
         var app = builder.Build();
         app.MapRocketMQHealth();
-        app.MapPrometheusMetrics();
+        app.MapPrometheusScrapingEndpoint();
         app.MapRocketMQDashboard();
         Validate(app.Services);
         if (!clustering.IsLocal)

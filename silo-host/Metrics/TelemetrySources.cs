@@ -10,6 +10,4 @@ internal static class TelemetrySources
 
     /// <summary>Without Orleans' own inner calls.</summary>
     public static IReadOnlyList<string> Activities { get; } = [RocketMQTelemetry.ActivitySourceName, "Microsoft.Orleans.Application"];
-
-    public static bool IsMeter(string name) => Meters.Contains(name, StringComparer.Ordinal);
 }

@@ -5,7 +5,7 @@ using Orleans.Concurrency;
 
 namespace OrleansRocketMQ.SiloHost.Listeners;
 
-/// <summary>Writes a line for each message it has consumed to the file that the environment names; one that says so makes it hang.</summary>
+/// <summary>Writes a line for each message it has consumed to the file that the environment names; one that says so makes it hang, fail or give up.</summary>
 [RocketMQListener(Group, Topic)]
 [StatelessWorker]
 internal sealed class RecordingListener : Grain, IConcurrentListener
@@ -23,6 +23,12 @@ internal sealed class RecordingListener : Grain, IConcurrentListener
         {
             Record(["hangs"]);
             await Task.Delay(Timeout.Infinite, CancellationToken.None);
+        }
+
+        if (lines.Contains("fail") || lines.Contains("give up"))
+        {
+            context.DelayLevelWhenNextConsume = lines.Contains("give up") ? -1 : 0;
+            return ConsumeResult.ReconsumeLater;
         }
 
         // So long that a stop finds messages under way.
