@@ -131,6 +131,7 @@ internal sealed partial class ConnectionSlot(
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            TcpLiveness.Watch(socket);
             await socket.ConnectAsync(_endPoint, cancellationToken).ConfigureAwait(false);
         }
         catch

@@ -32,8 +32,10 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly FrameSender _sender;
     private ITimer? _sweeper;
+    private PendingRequest? _unanswered;
     private Task _receiving = Task.CompletedTask;
     private long _lastActivity;
+    private long _reads;
     private int _nextOpaque;
     private volatile bool _retired;
 
@@ -92,7 +94,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
         request.Opaque = Interlocked.Increment(ref _nextOpaque);
-        var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout);
+        var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout, Volatile.Read(ref _reads));
         _pending[request.Opaque] = pending;
         await using var cancellation = cancellationToken.UnsafeRegister(
             static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending).ConfigureAwait(false);
@@ -196,6 +198,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         {
             var result = await reader.ReadAsync(_closing.Token).ConfigureAwait(false);
             var buffer = result.Buffer;
+            Interlocked.Increment(ref _reads);
             Volatile.Write(ref _lastActivity, _time.GetTimestamp());
             while (FrameReader.TryRead(ref buffer, _options.MaxFrameLength, out var command))
             {
@@ -267,11 +270,20 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     {
         foreach (var (_, pending) in _pending)
         {
-            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout)
+            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(new RocketMQTimeoutException(
+                $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms.")))
             {
-                pending.TrySetException(new RocketMQTimeoutException(
-                    $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."));
+                // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
+                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt ? older : pending;
             }
+        }
+
+        if (IsDumb())
+        {
+            Retire();
+            Close(new RocketMQNetworkException(
+                $"{RemoteAddress} sent nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));
+            return;
         }
 
         var quietFor = _time.GetElapsedTime(Volatile.Read(ref _lastActivity));
@@ -285,6 +297,11 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
     }
 
+    // A time-out shorter than that of ordinary requests was the caller's haste, and only counts once the silence has lasted.
+    private bool IsDumb() => _unanswered is { } unanswered
+        && unanswered.Reads == Volatile.Read(ref _reads)
+        && _time.GetElapsedTime(unanswered.StartedAt) >= _options.RequestTimeout;
+
     private RocketMQNetworkException NotConnected()
         => new($"The connection to {RemoteAddress} is closed: {_closed.Task.Result.Message}", _closed.Task.Result);
 
@@ -292,7 +309,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         ? reason
         : new RocketMQNetworkException($"The connection to {RemoteAddress} ended before it answered request {RequestCodes.NameOf(code)}: {reason.Message}", reason);
 
-    private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout)
+    private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout, long reads)
         : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public int Code { get; } = code;
@@ -300,6 +317,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         public long StartedAt { get; } = startedAt;
 
         public TimeSpan Timeout { get; } = timeout;
+
+        /// <summary>How often the connection had received something when the request was sent.</summary>
+        public long Reads { get; } = reads;
     }
 
     private static partial class Log

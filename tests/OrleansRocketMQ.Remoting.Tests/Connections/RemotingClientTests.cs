@@ -53,15 +53,16 @@ public sealed class RemotingClientTests : IAsyncLifetime
         var request = Request();
         var answer = _client.InvokeAsync(_peer.Address, request, TimeSpan.FromSeconds(3));
         await Eventually.Holds(() => !_peer.Received.IsEmpty);
+        var connection = _peer.Connections.First();
+        _peer.OnRequest = (peer, late) => peer.AnswerAsync(late, remark: "sound");
+        await _client.InvokeAsync(_peer.Address, Request()).InTime();
         _time.Advance(TimeSpan.FromSeconds(2.5));
         Assert.False(answer.IsCompleted);
         _time.Advance(TimeSpan.FromSeconds(1));
         var timeout = await Assert.ThrowsAsync<RocketMQTimeoutException>(() => answer.InTime());
         Assert.Contains("HeartBeat (34)", timeout.Message, StringComparison.Ordinal);
 
-        var connection = _peer.Connections.First();
         await connection.AnswerAsync(_peer.Received.First());
-        _peer.OnRequest = (peer, late) => peer.AnswerAsync(late, remark: "sound");
         Assert.Equal("sound", (await _client.InvokeAsync(_peer.Address, Request()).InTime()).Remark);
         Assert.Single(_peer.Connections);
     }
