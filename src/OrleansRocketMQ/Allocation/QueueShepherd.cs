@@ -108,7 +108,7 @@ internal sealed partial class QueueShepherd(
     {
         try
         {
-            await foreach (var cluster in membership.MembershipUpdates.WithCancellation(_stopping.Token).ConfigureAwait(false))
+            await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(_stopping.Token).ConfigureAwait(false))
             {
                 consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
                 Wake();

@@ -3,6 +3,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Checkpoints;
 
@@ -18,6 +19,9 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     // A queue does not stand still for longer than this in order to spare some messages a second time.
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(3);
 
+    // Nobody waits for a write; but one that is never answered must not keep the next from its turn.
+    private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(10);
+
     private readonly SemaphoreSlim _turn = new(1, 1);
     private GrainState<StoredCheckpoint>? _state;
     private (long Watermark, long SeenTo, int Unfinished) _last;
@@ -30,7 +34,7 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     {
         try
         {
-            var state = await InTurnAsync(ReadAsync, cancellationToken).WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false);
+            var state = await InTurnAsync(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false);
             return state is { RecordExists: true, State: { } stored } && offset >= stored.Committed && offset < stored.SeenTo
                 ? stored.ToProgress().From(offset)
                 : null;
@@ -59,7 +63,7 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
             await StoreAsync(async state =>
             {
                 state.State = StoredCheckpoint.Of(queue, committed, progress);
-                await storage.WriteStateAsync(StateName, grain, state).ConfigureAwait(false);
+                await StorageTime.LimitAsync(token => storage.WriteStateAsync(StateName, grain, state, token), WriteTimeout, time, CancellationToken.None).ConfigureAwait(false);
             }).ConfigureAwait(false);
             (_last, MayExist) = (mark, true);
             return true;
@@ -79,7 +83,8 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
                 {
                     if (MayExist)
                     {
-                        await StoreAsync(state => state.RecordExists ? storage.ClearStateAsync(StateName, grain, state) : Task.CompletedTask).ConfigureAwait(false);
+                        await StoreAsync(state => !state.RecordExists ? Task.CompletedTask : StorageTime.LimitAsync(
+                            token => storage.ClearStateAsync(StateName, grain, state, token), ReadTimeout, time, CancellationToken.None)).ConfigureAwait(false);
                         (_last, MayExist) = (default, false);
                     }
 
@@ -93,10 +98,10 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
         }
     }
 
-    private async Task<GrainState<StoredCheckpoint>> ReadAsync()
+    private async Task<GrainState<StoredCheckpoint>> ReadAsync(CancellationToken cancellationToken)
     {
         var state = new GrainState<StoredCheckpoint>(new StoredCheckpoint());
-        await storage.ReadStateAsync(StateName, grain, state).ConfigureAwait(false);
+        await StorageTime.LimitAsync(token => storage.ReadStateAsync(StateName, grain, state, token), ReadTimeout, time, cancellationToken).ConfigureAwait(false);
         _state = state;
         MayExist |= state.RecordExists;
         return state;
@@ -106,7 +111,7 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     {
         try
         {
-            await store(_state ?? await ReadAsync().ConfigureAwait(false)).ConfigureAwait(false);
+            await store(_state ?? await ReadAsync(CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

@@ -177,7 +177,7 @@ internal sealed class RocketMQSilo(
     private string? InstanceOf(ConsumerOptions consumerOptions) => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
 
     private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
-        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains)
+        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time)
         : new BrokerOffsetStore(client, consumerOptions);
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)

@@ -24,6 +24,9 @@ internal sealed partial class GroupSettingsGrain(
     private static readonly TimeSpan Expiry = 4 * JoinInterval;
     private static readonly TimeSpan TellTimeout = TimeSpan.FromSeconds(3);
 
+    // Below the time in which a call of Orleans must be answered, so that who asked is told what is wrong.
+    private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(10);
+
     private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
 
     private GroupSettings? _settings;
@@ -134,7 +137,8 @@ internal sealed partial class GroupSettingsGrain(
         state.State = GroupSettingsState.Of(settings);
         try
         {
-            await state.WriteStateAsync();
+            // One that never answers must not keep all other commands of the group waiting.
+            await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, time, CancellationToken.None);
             _settings = settings;
         }
         catch

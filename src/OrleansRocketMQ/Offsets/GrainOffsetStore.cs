@@ -3,6 +3,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Offsets;
 
@@ -10,9 +11,12 @@ namespace OrleansRocketMQ.Offsets;
 /// Offsets of a group whose members all get every message: kept in grain storage, one record for each member and queue,
 /// as the state of that queue's grain. Mirrors <c>LocalFileOffsetStore</c>, without its one file for everything.
 /// </summary>
-internal sealed class GrainOffsetStore(IGrainStorage storage, string group, string instance, GrainType queueGrains) : IOffsetStore
+internal sealed class GrainOffsetStore(IGrainStorage storage, string group, string instance, GrainType queueGrains, TimeProvider time) : IOffsetStore
 {
     private const string StateName = "offset";
+
+    /// <summary>A storage that does not answer for so long has failed: neither a queue nor the stop of a silo waits for it.</summary>
+    public static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(5);
 
     private readonly OffsetTable _table = new();
     private readonly ConcurrentDictionary<MessageQueue, GrainState<StoredOffset>> _states = new();
@@ -33,10 +37,10 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
         {
             try
             {
-                await storage.ReadStateAsync(StateName, GrainOf(queue), state, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await ReadAsync(queue, state, cancellationToken).ConfigureAwait(false);
                 return state;
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
             {
                 throw new OffsetException(queue, $"the grain storage could not be read: {exception.Message}", exception);
             }
@@ -64,17 +68,21 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
         state.State = new StoredOffset { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId, Offset = offset };
         try
         {
-            await Metrics.PersistAsync(() => storage.WriteStateAsync(StateName, GrainOf(queue), state)).ConfigureAwait(false);
+            await Metrics.PersistAsync(() => StorageTime.LimitAsync(
+                token => storage.WriteStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, time, CancellationToken.None)).ConfigureAwait(false);
             return true;
         }
         catch (InconsistentStateException exception)
         {
             // Somebody else has written, such as a former process of the same name. Its word is read before the next attempt.
-            await storage.ReadStateAsync(StateName, GrainOf(queue), state).ConfigureAwait(false);
+            await ReadAnewAsync(queue, state).ConfigureAwait(false);
             throw new OffsetException(queue, $"the grain storage has another version: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is not RocketMQException)
         {
+            // A storage that was given up may still work with the state it has. Should its write arrive after all, the next
+            // attempt finds another version.
+            _states.TryUpdate(queue, new GrainState<StoredOffset> { ETag = state.ETag, RecordExists = state.RecordExists }, state);
             throw new OffsetException(queue, $"the grain storage could not be written: {exception.Message}", exception);
         }
     }
@@ -86,6 +94,24 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
     }
 
     public IReadOnlyDictionary<MessageQueue, long> CloneTable(string topic) => _table.Clone(topic);
+
+    private Task ReadAsync(MessageQueue queue, GrainState<StoredOffset> state, CancellationToken cancellationToken)
+        => StorageTime.LimitAsync(token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, time, cancellationToken);
+
+    /// <summary>Into a state of its own: a storage that answers after it was given up must not change what is in use.</summary>
+    private async Task ReadAnewAsync(MessageQueue queue, GrainState<StoredOffset> old)
+    {
+        try
+        {
+            var state = new GrainState<StoredOffset>();
+            await ReadAsync(queue, state, CancellationToken.None).ConfigureAwait(false);
+            _states.TryUpdate(queue, state, old);
+        }
+        catch (Exception exception)
+        {
+            throw new OffsetException(queue, $"the grain storage could not be read: {exception.Message}", exception);
+        }
+    }
 
     private GrainId GrainOf(MessageQueue queue) => GrainId.Create(queueGrains, QueueGrainKey.Of(group, queue, instance));
 }

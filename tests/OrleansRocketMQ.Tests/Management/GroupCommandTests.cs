@@ -1,4 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Storage;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Management;
@@ -47,6 +51,33 @@ public sealed class GroupCommandTests
 
         Assert.Contains(cluster.Silos.Silos[0].SiloAddress.ToParsableString(), stopped.Message, StringComparison.Ordinal);
         Assert.Equal(ConsumerState.Stopped, cluster.Consumer(rocketmq.MyGroup).State);
+    }
+
+    [Fact]
+    public async Task A_storage_that_never_answers_is_told_and_given_up_and_the_next_command_goes_through()
+    {
+        var storage = new KeptStorage();
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await TestCluster.BeginAsync(
+            rocketmq.Embedded.NameServerAddress,
+            rocketmq.MyGroup,
+            TestRocketMQ.Topic,
+            rocketmq.Recorder.Succeed(),
+            setUp: builder =>
+            {
+                DeclaredListeners.HideIn(builder.Services);
+                builder.Services.AddKeyedSingleton<IGrainStorage>(StateStorage.ProviderName, storage);
+            });
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        var management = rocketmq.Management(cluster);
+        storage.UnansweredWrites = "flow";
+
+        await Assert.ThrowsAsync<TimeoutException>(() => management.PauseAsync(ConsumerScope.Everything));
+
+        await Eventually.TrueAsync(() => storage.GivenUp == 1, "the storage is told");
+        storage.UnansweredWrites = null;
+        await management.PauseAsync(ConsumerScope.Everything);
+        Assert.Contains(storage.All<GroupSettingsState>().Values, state => state.ToSettings().Flow.Version > 0);
     }
 
     [Fact]

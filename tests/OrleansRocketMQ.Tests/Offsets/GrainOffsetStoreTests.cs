@@ -7,6 +7,7 @@ namespace OrleansRocketMQ.Tests.Offsets;
 public sealed class GrainOffsetStoreTests : OffsetStoreContract
 {
     private readonly KeptStorage _storage = new();
+    private readonly ManualTimeProvider _time = new();
 
     public override Task InitializeAsync() => Task.CompletedTask;
 
@@ -42,9 +43,61 @@ public sealed class GrainOffsetStoreTests : OffsetStoreContract
         Assert.Equal(20, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task A_storage_that_never_answers_a_read_is_told_and_given_up()
+    {
+        _storage.Unanswered = "offset";
+        var reading = Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None).AsTask();
+
+        _time.Advance(GrainOffsetStore.StorageTimeout);
+
+        await Assert.ThrowsAsync<OffsetException>(() => reading);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+    }
+
+    [Fact]
+    public async Task A_storage_that_never_answers_a_write_is_told_and_given_up_and_the_next_attempt_succeeds()
+    {
+        var store = Create();
+        store.Update(Queue, 10, increaseOnly: true);
+        await store.PersistAsync(Queue);
+        store.Update(Queue, 20, increaseOnly: true);
+        _storage.UnansweredWrites = "offset";
+        var writing = store.PersistAsync(Queue);
+
+        _time.Advance(GrainOffsetStore.StorageTimeout);
+
+        await Assert.ThrowsAsync<OffsetException>(() => writing);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+        _storage.UnansweredWrites = null;
+        await store.PersistAsync(Queue);
+        Assert.Equal(20, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task When_the_other_version_cannot_be_read_either_that_is_an_offset_error_too(bool hangs)
+    {
+        var (first, second) = (Create(), Create());
+        first.Update(Queue, 10, increaseOnly: true);
+        await first.PersistAsync(Queue);
+        second.Update(Queue, 20, increaseOnly: true);
+        (_storage.FailsToRead, _storage.Unanswered) = (!hangs, hangs ? "offset" : null);
+        var writing = second.PersistAsync(Queue);
+
+        _time.Advance(GrainOffsetStore.StorageTimeout);
+
+        await Assert.ThrowsAsync<OffsetException>(() => writing);
+        (_storage.FailsToRead, _storage.Unanswered) = (false, null);
+        await Assert.ThrowsAsync<OffsetException>(() => second.PersistAsync(Queue));
+        await second.PersistAsync(Queue);
+        Assert.Equal(20, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
     private protected override IOffsetStore Create() => Create("silo-1");
 
     private protected override void SetFailing(bool fails) => _storage.Fails = fails;
 
-    private GrainOffsetStore Create(string instance) => new(_storage, "billing", instance, GrainType.Create("queue"));
+    private GrainOffsetStore Create(string instance) => new(_storage, "billing", instance, GrainType.Create("queue"), _time);
 }

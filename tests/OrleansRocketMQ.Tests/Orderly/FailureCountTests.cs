@@ -175,6 +175,27 @@ public sealed class FailureCountTests
         Assert.Equal([(1, 1), (2, 2)], after.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
     }
 
+    [Fact]
+    public async Task A_storage_that_never_answers_is_told_and_given_up_and_what_was_counted_is_written_later()
+    {
+        _storage.Unanswered = "failures";
+        var counts = new FailureCounts(_storage, Queue, TimeSpan.FromMilliseconds(50), NullLogger.Instance);
+        await counts.BeginAsync(0);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+
+        (_storage.Unanswered, _storage.UnansweredWrites) = (null, "failures");
+        counts.Count(TestMessages.At(3));
+        await counts.SaveAsync();
+        await Eventually.TrueAsync(() => _storage.GivenUp == 2, "the storage is told");
+
+        _storage.UnansweredWrites = null;
+        var later = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        await later.BeginAsync(0);
+        later.Count(TestMessages.At(3));
+        await later.SaveAsync();
+        Assert.Equal(1, _storage.Count);
+    }
+
     private static MessageExt Another(long offset) => Assert.Single(MessageDecoder.DecodeAll(
         new StoredMessage
         {

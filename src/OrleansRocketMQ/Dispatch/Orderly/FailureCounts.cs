@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -121,7 +122,7 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
         if (storage is not null)
         {
             _stored = new GrainState<FailureRecord>(new());
-            await storage.ReadStateAsync(StateName, queue, _stored).WaitAsync(storageTimeout).ConfigureAwait(false);
+            await GiveUpInTimeAsync(token => storage.ReadStateAsync(StateName, queue, _stored, token)).ConfigureAwait(false);
         }
 
         lock (_gate)
@@ -148,8 +149,13 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
         }
 
         _stored.State = new FailureRecord { Messages = [.. Snapshot] };
-        return (Any ? storage.WriteStateAsync(StateName, queue, _stored) : storage.ClearStateAsync(StateName, queue, _stored)).WaitAsync(storageTimeout);
+        var stored = _stored;
+        return GiveUpInTimeAsync(token => Any
+            ? storage.WriteStateAsync(StateName, queue, stored, token)
+            : storage.ClearStateAsync(StateName, queue, stored, token));
     }
+
+    private Task GiveUpInTimeAsync(Func<CancellationToken, Task> work) => StorageTime.LimitAsync(work, storageTimeout, TimeProvider.System, CancellationToken.None);
 
     private static partial class Log
     {

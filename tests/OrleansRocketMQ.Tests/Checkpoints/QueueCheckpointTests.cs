@@ -1,0 +1,78 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Runtime;
+using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Checkpoints;
+
+/// <summary>A storage that does not answer is told that nobody waits any more, and keeps nobody from the next attempt.</summary>
+public sealed class QueueCheckpointTests
+{
+    private static readonly MessageQueue Queue = new("orders", "broker-a", 3);
+    private static readonly QueueProgress Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
+
+    private readonly KeptStorage _storage = new();
+    private readonly ManualTimeProvider _time = new();
+
+    [Fact]
+    public async Task A_read_that_is_never_answered_is_cancelled_and_the_next_finds_what_is_there()
+    {
+        await Create().WriteAsync(() => (Progress, 2));
+        var checkpoint = Create();
+        _storage.Unanswered = "checkpoint";
+        var finding = checkpoint.FindAsync(2, CancellationToken.None);
+
+        _time.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.Null(await finding);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+        _storage.Unanswered = null;
+        Assert.NotNull(await checkpoint.FindAsync(2, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_read_its_caller_does_not_want_any_more_is_cancelled()
+    {
+        _storage.Unanswered = "checkpoint";
+        using var stopping = new CancellationTokenSource();
+        var finding = Create().FindAsync(2, stopping.Token);
+
+        await stopping.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => finding);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+    }
+
+    [Fact]
+    public async Task A_write_that_is_never_answered_is_cancelled_and_the_next_arrives()
+    {
+        var checkpoint = Create();
+        _storage.UnansweredWrites = "checkpoint";
+        var writing = checkpoint.WriteAsync(() => (Progress, 2));
+
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        await Assert.ThrowsAsync<OffsetException>(() => writing);
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+        _storage.UnansweredWrites = null;
+        await checkpoint.WriteAsync(() => (Progress, 2));
+        Assert.Equal(1, _storage.Count);
+    }
+
+    [Fact]
+    public async Task A_removal_that_is_never_answered_is_cancelled()
+    {
+        var checkpoint = Create();
+        await checkpoint.WriteAsync(() => (Progress, 2));
+        _storage.UnansweredWrites = "checkpoint";
+        var clearing = checkpoint.ClearAsync();
+
+        _time.Advance(TimeSpan.FromSeconds(3));
+
+        await clearing;
+        await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+    }
+
+    private QueueCheckpoint Create() => new(_storage, GrainId.Create("queue", "3"), Queue, "billing", _time, NullLogger.Instance);
+}
