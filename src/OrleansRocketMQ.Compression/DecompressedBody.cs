@@ -2,7 +2,7 @@ namespace OrleansRocketMQ.Compression;
 
 /// <summary>
 /// The bytes decompressed so far, in one array that grows up to a limit: a body that claims or turns out to be larger is
-/// refused before the memory for it is taken. Matches are copied within it. Not thread-safe.
+/// refused before the memory for it is taken. Not thread-safe.
 /// </summary>
 internal sealed class DecompressedBody(int limit)
 {
@@ -18,73 +18,56 @@ internal sealed class DecompressedBody(int limit)
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Length);
 
-    public ReadOnlySpan<byte> From(int start) => _bytes.AsSpan(start, Length - start);
-
     /// <summary>Makes room at once for what the data says it holds.</summary>
     /// <exception cref="InvalidDataException">That is more than the limit.</exception>
     public void Expect(ulong more)
     {
         if (more > (ulong)(limit - Length))
         {
-            throw TooLarge();
+            throw DecompressionLimits.TooLarge(limit);
         }
 
         Reserve((int)Math.Min(more, MostBelieved));
     }
 
-    public void Append(ReadOnlySpan<byte> bytes)
+    /// <summary>Appends everything of a stream that fills what it is given, except at its end.</summary>
+    /// <exception cref="InvalidDataException">That is more than the limit.</exception>
+    public void AppendAll(Stream stream)
     {
-        Reserve(bytes.Length);
-        bytes.CopyTo(_bytes.AsSpan(Length));
-        Length += bytes.Length;
-    }
-
-    public void AppendRun(byte value, int count)
-    {
-        Reserve(count);
-        _bytes.AsSpan(Length, count).Fill(value);
-        Length += count;
-    }
-
-    /// <summary>Repeats what was written <paramref name="offset"/> bytes ago; the two ranges may overlap.</summary>
-    /// <remarks>The caller has checked that the offset is from 1 to <see cref="Length"/>.</remarks>
-    public void AppendMatch(int offset, int count)
-    {
-        Reserve(count);
-        var target = _bytes.AsSpan(Length, count);
-        var source = Length - offset;
-        Length += count;
-        if (offset == 1)
+        while (true)
         {
-            target.Fill(_bytes[source]);
-            return;
-        }
+            if (Length == _bytes.Length)
+            {
+                if (Length == limit)
+                {
+                    if (stream.ReadByte() < 0)
+                    {
+                        return;
+                    }
 
-        // What repeats has the length of the offset at first, and doubles with each copy.
-        while (target.Length > offset)
-        {
-            _bytes.AsSpan(source, offset).CopyTo(target);
-            target = target[offset..];
-            offset *= 2;
-        }
+                    throw DecompressionLimits.TooLarge(limit);
+                }
 
-        _bytes.AsSpan(source, target.Length).CopyTo(target);
+                Reserve(1);
+            }
+
+            var room = _bytes.Length - Length;
+            var read = stream.Read(_bytes, Length, room);
+            Length += read;
+            if (read < room)
+            {
+                // Another read would begin with what follows the end.
+                return;
+            }
+        }
     }
 
     private void Reserve(int more)
     {
-        if (more > limit - Length)
-        {
-            throw TooLarge();
-        }
-
         var needed = Length + more;
         if (needed > _bytes.Length)
         {
-            var size = Math.Min(limit, Math.Max(Math.Max(SmallestArray, needed), _bytes.Length * 2L));
-            Array.Resize(ref _bytes, (int)size);
+            Array.Resize(ref _bytes, (int)Math.Min(limit, Math.Max(Math.Max(SmallestArray, needed), _bytes.Length * 2L)));
         }
     }
-
-    private InvalidDataException TooLarge() => new($"decompresses to more than {limit} bytes");
 }

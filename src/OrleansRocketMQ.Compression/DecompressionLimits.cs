@@ -9,4 +9,6 @@ internal static class DecompressionLimits
     public static int Check(int maxBodyLength) => maxBodyLength is >= 1 and <= 1024 * 1024 * 1024
         ? maxBodyLength
         : throw new RocketMQValidationException(nameof(maxBodyLength), maxBodyLength, "1 to 1073741824 bytes");
+
+    public static InvalidDataException TooLarge(int maxBodyLength) => new($"decompresses to more than {maxBodyLength} bytes");
 }

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using OrleansRocketMQ.Compression.Checksums;
+using K4os.Hash.xxHash;
 
 namespace OrleansRocketMQ.Tests;
 
@@ -16,11 +16,11 @@ internal static class Lz4Writer
     public static byte[] Frame(byte flags, byte blockSizeId, IEnumerable<byte> blocks, ReadOnlySpan<byte> optionalFields = default, ReadOnlySpan<byte> checksum = default)
     {
         byte[] descriptor = [flags, (byte)(blockSizeId << 4), .. optionalFields];
-        return [0x04, 0x22, 0x4D, 0x18, .. descriptor, (byte)(XxHash32.Of(descriptor) >> 8), .. blocks, 0, 0, 0, 0, .. checksum];
+        return [0x04, 0x22, 0x4D, 0x18, .. descriptor, (byte)(XXH32.DigestOf(descriptor) >> 8), .. blocks, 0, 0, 0, 0, .. checksum];
     }
 
     public static byte[] Block(ReadOnlySpan<byte> data, bool compressed = true, bool withChecksum = false)
-        => [.. UInt32((uint)data.Length | (compressed ? 0 : 0x80000000)), .. data, .. withChecksum ? UInt32(XxHash32.Of(data)) : []];
+        => [.. UInt32((uint)data.Length | (compressed ? 0 : 0x80000000)), .. data, .. withChecksum ? UInt32(XXH32.DigestOf(data)) : []];
 
     /// <summary>Literals followed by a match; without one when the length is 0, as at the end of a block.</summary>
     public static byte[] Sequence(ReadOnlySpan<byte> literals, int offset = 0, int matchLength = 0)

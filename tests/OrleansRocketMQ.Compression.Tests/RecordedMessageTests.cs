@@ -60,7 +60,7 @@ public class RecordedMessageTests
 
         var error = Assert.Throws<MessageFormatException>(() => decompressors.Decompress(CompressionType.Zstd, new byte[] { 1, 2, 3, 4, 5 }));
 
-        Assert.Contains("no Zstandard frame: it begins with 0x04030201", error.Message, StringComparison.Ordinal);
+        Assert.Contains("no Zstandard data", error.Message, StringComparison.Ordinal);
     }
 
     private sealed class Registry : IDecompressorRegistry

@@ -12,10 +12,10 @@ public sealed partial class PackageTests(PackedLibraries packed)
     {
         ["OrleansRocketMQ"] = ["Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Orleans.Server", "OrleansRocketMQ.Abstractions"],
         ["OrleansRocketMQ.Abstractions"] = ["Microsoft.Orleans.Sdk", "OrleansRocketMQ.Remoting"],
-        ["OrleansRocketMQ.Compression"] = ["OrleansRocketMQ.Remoting"],
+        ["OrleansRocketMQ.Compression"] = ["K4os.Compression.LZ4.Streams", "OrleansRocketMQ.Remoting", "ZstdSharp.Port"],
         ["OrleansRocketMQ.Dashboard"] = ["Microsoft.AspNetCore.App", "OrleansRocketMQ"],
         ["OrleansRocketMQ.Embedded"] = ["OrleansRocketMQ.Remoting"],
-        ["OrleansRocketMQ.Remoting"] = ["Microsoft.Extensions.Logging.Abstractions"],
+        ["OrleansRocketMQ.Remoting"] = ["Microsoft.Extensions.Logging.Abstractions", "System.IO.Hashing"],
         ["OrleansRocketMQ.TestKit"] = ["Microsoft.Orleans.TestingHost", "OrleansRocketMQ", "OrleansRocketMQ.Embedded"],
     };
 
