@@ -25,8 +25,12 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Added to what it inherits.</param>
     public static RunningProgram Start(string name, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
+        => StartCommand([Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", PathOf(name), .. arguments], environment);
+
+    /// <summary>Starts any program, by its path or by its name on the path.</summary>
+    public static RunningProgram StartCommand(string[] command, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [PathOf(name), .. arguments])
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -93,6 +97,14 @@ internal sealed class RunningProgram : IAsyncDisposable
     {
         const int Sigterm = 15;
         Send(Sigterm);
+    }
+
+    /// <summary>What a crash does: it ends here and now, without a word.</summary>
+    public Task KillAsync()
+    {
+        const int Sigkill = 9;
+        Send(Sigkill);
+        return _process.WaitForExitAsync();
     }
 
     private void Send(int signal)

@@ -1,0 +1,25 @@
+namespace OrleansRocketMQ.SiloHost.Support.Stores;
+
+/// <summary>Finds the servers that this machine has, on the path and where packages of systems put them.</summary>
+internal static class Binaries
+{
+    // Debian keeps a folder per version that is on no path.
+    private const string DebianPostgres = "/usr/lib/postgresql";
+
+    private static readonly string[] s_usual = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/pgsql/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin"];
+
+    /// <summary>The folder with <c>initdb</c> and <c>postgres</c>; null: there is none.</summary>
+    public static string? PostgresFolder { get; } = Folders().FirstOrDefault(folder => File.Exists(Path.Combine(folder, "initdb")) && File.Exists(Path.Combine(folder, "postgres")));
+
+    /// <summary>The Redis server; null: there is none.</summary>
+    public static string? Redis { get; } = Folders().Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
+
+    private static IEnumerable<string> Folders() =>
+    [
+        .. Directory.Exists(DebianPostgres)
+            ? Directory.GetDirectories(DebianPostgres).OrderByDescending(folder => int.TryParse(Path.GetFileName(folder), out var version) ? version : 0).Select(folder => Path.Combine(folder, "bin"))
+            : [],
+        .. (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
+        .. s_usual,
+    ];
+}

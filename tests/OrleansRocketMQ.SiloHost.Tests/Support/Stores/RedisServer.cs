@@ -1,0 +1,54 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace OrleansRocketMQ.SiloHost.Support.Stores;
+
+/// <summary>Redis on a free port of loopback, in a folder of its own. Starts with the first test of a class and ends with the last.</summary>
+public sealed class RedisServer : IAsyncLifetime
+{
+    private readonly TestFolder _folder = new();
+    private readonly int _port = FreePorts.Take(1)[0];
+    private RunningProgram? _server;
+
+    public string ConnectionString => $"127.0.0.1:{_port}";
+
+    public async Task InitializeAsync()
+    {
+        if (Binaries.Redis is not { } redis)
+        {
+            return; // The tests say so.
+        }
+
+        _server = RunningProgram.StartCommand([redis, "--bind", "127.0.0.1", "--port", $"{_port}", "--dir", _folder.Path, "--save", "", "--appendonly", "no"]);
+        await Eventually.TrueAsync(AnswersAsync, () => $"Redis answers. It printed:{Environment.NewLine}{_server.Everything}");
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            _server.Terminate();
+            await _server.UntilEndedAsync();
+            await _server.DisposeAsync();
+        }
+
+        _folder.Dispose();
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync("127.0.0.1", _port);
+            var stream = client.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("PING\r\n"));
+            using var reader = new StreamReader(stream, Encoding.ASCII);
+            return await reader.ReadLineAsync() == "+PONG";
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+}
