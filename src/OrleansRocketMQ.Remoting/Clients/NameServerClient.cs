@@ -64,6 +64,7 @@ public sealed class NameServerClient
     private async Task<T> AskAsync<T>(Func<RemotingCommand> request, Func<RemotingCommand, T> read, CancellationToken cancellationToken)
     {
         List<Exception>? failures = null;
+        RemotingCommand? notKnown = null;
         var first = Volatile.Read(ref _current);
         for (var attempt = 0; attempt < Addresses.Count; attempt++)
         {
@@ -78,9 +79,17 @@ public sealed class NameServerClient
                     throw new BrokerResponseException(command.Code, response.Code, response.Remark, address);
                 }
 
-                Volatile.Write(ref _current, index);
                 _reachability.Succeeded(address);
-                return read(response);
+                if (response.Code == ResponseCodes.TopicNotExist)
+                {
+                    // They do not talk to each other: one that has just started, or that a broker cannot reach, knows less.
+                    notKnown = response;
+                    continue;
+                }
+
+                var answer = read(response);
+                Volatile.Write(ref _current, index);
+                return answer;
             }
             catch (Exception exception) when (exception is RocketMQNetworkException or RocketMQTimeoutException or BrokerResponseException or MessageFormatException)
             {
@@ -89,6 +98,11 @@ public sealed class NameServerClient
                 // Others that ask now need not find out for themselves.
                 Interlocked.CompareExchange(ref _current, (index + 1) % Addresses.Count, index);
             }
+        }
+
+        if (notKnown is not null)
+        {
+            return read(notKnown);
         }
 
         throw new NameServerException(

@@ -44,7 +44,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
         _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
 
-        TransactionChecks = new TransactionChecks(Brokers, options.DecoderOptions, _logger);
+        TransactionChecks = new TransactionChecks(Brokers, Options.DecoderOptions, _logger);
 
         Routes.Changed += _ => _heartbeats.RoutesChanged();
         Remoting.ConnectionOpened += _heartbeats.ConnectionOpened;

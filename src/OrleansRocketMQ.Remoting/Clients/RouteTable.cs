@@ -16,6 +16,8 @@ public sealed partial class RouteTable
     // Name servers serve thousands of clients; nobody gains from asking for hundreds of topics at once.
     private const int ParallelRequests = 4;
 
+    private const int FailuresThatEndARound = 16;
+
     private readonly ConcurrentDictionary<string, WatchedTopic> _topics = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly NameServerClient _nameServer;
@@ -76,21 +78,43 @@ public sealed partial class RouteTable
         => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
 
     /// <summary>Asks for the routes of all watched topics.</summary>
-    /// <exception cref="NameServerException">No name server gave a usable answer; known routes stay.</exception>
-    public Task RefreshAsync(CancellationToken cancellationToken = default) => Parallel.ForEachAsync(
-        _topics.Values,
-        new ParallelOptions { MaxDegreeOfParallelism = ParallelRequests, CancellationToken = cancellationToken },
-        async (watched, cancelled) =>
+    /// <exception cref="NameServerException">The first topic for which no name server gave a usable answer; the others have been asked for, and known routes stay.</exception>
+    public async Task RefreshAsync(CancellationToken cancellationToken = default)
+    {
+        var answered = 0;
+        var failures = new ConcurrentQueue<Exception>();
+        await Parallel.ForEachAsync(
+            _topics.Values,
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelRequests, CancellationToken = cancellationToken },
+            async (watched, cancelled) =>
+            {
+                // One topic that cannot be read must not keep the others from being asked for; name servers that are away
+                // are not asked for each of a thousand topics in turn.
+                if (Volatile.Read(ref answered) == 0 && failures.Count >= FailuresThatEndARound)
+                {
+                    return;
+                }
+
+                try
+                {
+                    await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
+                    Interlocked.Increment(ref answered);
+                }
+                catch (TopicNotFoundException)
+                {
+                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
+                    Interlocked.Increment(ref answered);
+                }
+                catch (Exception exception) when (exception is not OperationCanceledException)
+                {
+                    failures.Enqueue(exception);
+                }
+            }).ConfigureAwait(false);
+        if (failures.TryPeek(out var first))
         {
-            try
-            {
-                await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
-            }
-            catch (TopicNotFoundException)
-            {
-                // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
-            }
-        });
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
+        }
+    }
 
     /// <summary>
     /// Where to send requests for a broker set, by the rules of <c>findBrokerAddressInSubscribe</c>: the member asked for;
@@ -127,7 +151,7 @@ public sealed partial class RouteTable
         lock (watched)
         {
             // Its own task: a caller that gives up must not take the answer from the others.
-            return watched.Fetching is { IsCompleted: false } fetching ? fetching : watched.Fetching = Task.Run(() => FetchAsync(watched));
+            return watched.Fetching is { IsCompleted: false } fetching ? fetching : watched.Fetching = Connections.OutOfContext.Start(() => Task.Run(() => FetchAsync(watched)));
         }
     }
 

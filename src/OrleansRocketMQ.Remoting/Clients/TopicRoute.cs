@@ -13,8 +13,9 @@ public sealed class TopicRoute
     {
         Topic = topic;
         Data = data;
-        ReadQueues = Queues(data.QueueDatas.Where(queues => queues.IsReadable).Select(queues => (queues.BrokerName, queues.ReadQueueNums)));
-        WriteQueues = Queues(OrderedBrokers(data.OrderTopicConf) ?? WritableBrokers(data));
+        ReadQueues = Sorted(data.QueueDatas.Where(queues => queues.IsReadable).Select(queues => (queues.BrokerName, queues.ReadQueueNums)));
+        // In the order the administrator wrote: Java's producers of the same key choose by position.
+        WriteQueues = OrderedBrokers(data.OrderTopicConf) is { } ordered ? [.. Queues(ordered)] : Sorted(WritableBrokers(data));
     }
 
     /// <summary>The topic.</summary>
@@ -48,9 +49,9 @@ public sealed class TopicRoute
     public override string ToString()
         => string.Create(CultureInfo.InvariantCulture, $"{Topic}: {ReadQueues.Count} queues to read, {WriteQueues.Count} to write on {string.Join(", ", Data.BrokerDatas.Select(broker => broker.BrokerName))}");
 
-    private static MessageQueue[] Sorted(IEnumerable<MessageQueue> queues)
+    private MessageQueue[] Sorted(IEnumerable<(string BrokerName, int Count)> brokers)
     {
-        MessageQueue[] sorted = [.. queues.Distinct()];
+        MessageQueue[] sorted = [.. Queues(brokers).Distinct()];
         Array.Sort(sorted);
         return sorted;
     }
@@ -95,6 +96,6 @@ public sealed class TopicRoute
         => left.Count == right.Count
             && left.OrderBy(key, StringComparer.Ordinal).Zip(right.OrderBy(key, StringComparer.Ordinal)).All(pair => same(pair.First, pair.Second));
 
-    private MessageQueue[] Queues(IEnumerable<(string BrokerName, int Count)> brokers)
-        => Sorted(brokers.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id))));
+    private IEnumerable<MessageQueue> Queues(IEnumerable<(string BrokerName, int Count)> brokers)
+        => brokers.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id)));
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Framing;
@@ -15,18 +14,59 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
     // The broker asks again after half a minute; who has not answered by then is asked anew.
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<string, Func<MessageExt, CancellationToken, ValueTask<TransactionState>>> _byGroup = new(StringComparer.Ordinal);
+    // Several producers of one group may live here; each may know only of its own transactions.
+    private readonly Dictionary<string, List<Func<MessageExt, CancellationToken, ValueTask<TransactionState>>>> _byGroup = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
 
-    /// <summary>Sets who answers for a group.</summary>
+    /// <summary>Adds one who answers for a group.</summary>
     public void Add(string group, Func<MessageExt, CancellationToken, ValueTask<TransactionState>> check)
     {
-        _byGroup[group] = check;
+        lock (_gate)
+        {
+            if (!_byGroup.TryGetValue(group, out var checks))
+            {
+                _byGroup[group] = checks = [];
+            }
+
+            checks.Add(check);
+        }
+
         brokers.Remoting.Handle(RequestCodes.CheckTransactionState, OnCheckAsync);
     }
 
-    /// <summary>Nobody answers for the group any more, unless somebody else has taken over.</summary>
+    /// <summary>Takes one away again; others of the group go on answering.</summary>
     public void Remove(string group, Func<MessageExt, CancellationToken, ValueTask<TransactionState>> check)
-        => _byGroup.TryRemove(new(group, check));
+    {
+        lock (_gate)
+        {
+            if (_byGroup.TryGetValue(group, out var checks) && checks.Remove(check) && checks.Count == 0)
+            {
+                _byGroup.Remove(group);
+            }
+        }
+    }
+
+    private Func<MessageExt, CancellationToken, ValueTask<TransactionState>>[] ChecksOf(string group)
+    {
+        lock (_gate)
+        {
+            return _byGroup.TryGetValue(group, out var checks) ? [.. checks] : [];
+        }
+    }
+
+    private async Task<TransactionState> AskAsync(string group, Func<MessageExt, CancellationToken, ValueTask<TransactionState>> check, MessageExt half)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(AnswerWithin, brokers.Remoting.TimeProvider);
+            return await check(half, limit.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Log.CheckFailed(logger, half.MessageId, group, exception);
+            return TransactionState.None;
+        }
+    }
 
     private async ValueTask<RemotingCommand?> OnCheckAsync(RemotingConnection connection, RemotingCommand request)
     {
@@ -39,22 +79,23 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
         }
 
         var half = messages[0];
-        var group = half.GetProperty(MessageProperties.ProducerGroup) ?? string.Empty;
-        if (!_byGroup.TryGetValue(group, out var check))
+        // The property holds the group's name on the wire.
+        var group = brokers.Remoting.Names.Unwrap(half.GetProperty(MessageProperties.ProducerGroup) ?? string.Empty);
+        var checks = ChecksOf(group);
+        if (checks.Length == 0)
         {
             Log.NobodyKnows(logger, half.MessageId, group);
             return null;
         }
 
         var state = TransactionState.None;
-        try
+        foreach (var check in checks)
         {
-            using var limit = new CancellationTokenSource(AnswerWithin, brokers.Remoting.TimeProvider);
-            state = await check(half, limit.Token).AsTask().WaitAsync(limit.Token).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            Log.CheckFailed(logger, half.MessageId, group, exception);
+            state = await AskAsync(group, check, half).ConfigureAwait(false);
+            if (state != TransactionState.None)
+            {
+                break;
+            }
         }
 
         await brokers.EndTransactionAsync(

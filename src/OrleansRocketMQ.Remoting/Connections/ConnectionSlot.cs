@@ -5,7 +5,10 @@ using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
 
-/// <summary>The place of the one connection to an address: opens it, waits longer after each failure, opens it again when lost.</summary>
+/// <summary>
+/// The place of the one connection to an address: opens it, and again when lost. After a failure it is left alone for a
+/// while, longer each time; who asks meanwhile is refused at once and may turn to another server.
+/// </summary>
 internal sealed partial class ConnectionSlot(
     string address,
     RemotingOptions options,
@@ -21,6 +24,10 @@ internal sealed partial class ConnectionSlot(
     private readonly Lock _gate = new();
     private readonly List<RemotingConnection> _retired = [];
     private Task<RemotingConnection>? _current;
+    private RemotingConnection? _judged;
+    private RocketMQException? _lastFailure;
+    private long _failedAt;
+    private TimeSpan _pause;
     private int _failures;
 
     public ValueTask<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
@@ -31,11 +38,25 @@ internal sealed partial class ConnectionSlot(
             ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
-                : _current = Replace(_current);
+                : _current = OutOfContext.Start(() => Replace(_current));
         }
 
         return current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
     }
+
+    /// <summary>Whether the last attempt failed and no other has succeeded since: other servers are the better choice.</summary>
+    public bool IsFailing
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _failures > 0 && (_current is { IsCompleted: false } || IsPausing);
+            }
+        }
+    }
+
+    private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
     public async ValueTask DisposeAsync()
     {
@@ -62,7 +83,7 @@ internal sealed partial class ConnectionSlot(
         {
             await (await current.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
         }
-        catch (RocketMQNetworkException exception)
+        catch (RocketMQException exception)
         {
             Log.NeverOpened(logger, address, exception.Message);
         }
@@ -83,6 +104,15 @@ internal sealed partial class ConnectionSlot(
     // A connection told to go away lives until its last request is answered.
     private Task<RemotingConnection> Replace(Task<RemotingConnection>? previous)
     {
+        Judge(previous);
+        if (IsPausing)
+        {
+            // The same kind of error each time, so that callers treat it as the first one.
+            return Task.FromException<RemotingConnection>(_lastFailure is TlsException
+                ? _lastFailure
+                : new RocketMQNetworkException($"{address} failed a moment ago and is not tried again yet: {_lastFailure!.Message}", _lastFailure));
+        }
+
         _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
         if (previous is { IsCompletedSuccessfully: true, Result: { Closed.IsCompleted: false } connection })
         {
@@ -99,31 +129,64 @@ internal sealed partial class ConnectionSlot(
         await Task.Yield();
         try
         {
-            if (_failures > 0)
-            {
-                await Task.Delay(Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff), time, _disposing.Token).ConfigureAwait(false);
-            }
-
             using var expiry = new CancellationTokenSource(options.ConnectTimeout, time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token, expiry.Token);
             var stream = await ConnectAsync(limit.Token).ConfigureAwait(false);
             var connection = new RemotingConnection(stream, address, options, handler, time, logger);
             connection.Start();
-            _failures = 0;
             onOpened(address);
             return connection;
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        catch (RocketMQException exception)
         {
-            _failures++;
-            var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
-            throw new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
-        }
-        catch (TlsException)
-        {
-            _failures++;
+            Failed(exception);
             throw;
         }
+        catch (Exception exception)
+        {
+            // Whatever TLS or the system throws: callers know how to deal with a connection that could not be made.
+            var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
+            var failure = new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
+            Failed(failure);
+            throw failure;
+        }
+    }
+
+    // Only a connection that brought a frame shows that somebody serves: load balancers without servers accept and close.
+    private void Judge(Task<RemotingConnection>? previous)
+    {
+        if (previous is not { IsCompletedSuccessfully: true, Result: { } connection } || connection == _judged)
+        {
+            return;
+        }
+
+        _judged = connection;
+        if (connection.HasServed)
+        {
+            _failures = 0;
+            _lastFailure = null;
+        }
+        else if (connection.Closed.IsCompletedSuccessfully && ++_failures > 1)
+        {
+            // The first of them may have met a server that was just leaving.
+            Pause(new RocketMQNetworkException($"{address} closed the connection before it answered anything: {connection.Closed.Result.Message}"));
+        }
+    }
+
+    private void Failed(RocketMQException reason)
+    {
+        lock (_gate)
+        {
+            _failures++;
+            Pause(reason);
+        }
+    }
+
+    private void Pause(RocketMQException reason)
+    {
+        _lastFailure = reason;
+        _failedAt = time.GetTimestamp();
+        _pause = Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff);
     }
 
     private async Task<Stream> ConnectAsync(CancellationToken cancellationToken)

@@ -124,6 +124,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether an address could not be reached when it was last tried, and is not tried again yet.</summary>
+    internal bool IsFailing(string address) => _slots.TryGetValue(address, out var slot) && slot.IsFailing;
+
     private void Prepare(RemotingCommand request)
     {
         Names.WrapFields(request);

@@ -38,6 +38,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private long _reads;
     private int _nextOpaque;
     private volatile bool _retired;
+    private volatile bool _hasServed;
 
     /// <summary>Takes over an open stream; <see cref="Start"/> begins to read.</summary>
     /// <param name="stream">The transport; disposed with the connection.</param>
@@ -75,14 +76,18 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Whether new requests may be sent: open, and not told to go away.</summary>
     public bool IsUsable => !_closed.Task.IsCompleted && !_retired;
 
+    /// <summary>Whether a whole frame has come: only then does somebody serve at the other side.</summary>
+    internal bool HasServed => _hasServed;
+
     /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
     public object? State { get; set; }
 
     /// <summary>Begins to read frames. Call once.</summary>
     public void Start()
     {
-        _sweeper = _time.CreateTimer(static self => ((RemotingConnection)self!).Sweep(), this, SweepPeriod, SweepPeriod);
-        _receiving = Task.Run(ReceiveAsync);
+        // What the loop raises and answers must not run as if whoever needed the connection first had asked for it.
+        _sweeper = OutOfContext.Start(() => _time.CreateTimer(static self => ((RemotingConnection)self!).Sweep(), this, SweepPeriod, SweepPeriod));
+        _receiving = OutOfContext.Start(() => Task.Run(ReceiveAsync));
     }
 
     /// <summary>Sends a request and waits for its answer, whatever its code.</summary>
@@ -202,6 +207,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Volatile.Write(ref _lastActivity, _time.GetTimestamp());
             while (FrameReader.TryRead(ref buffer, _options.MaxFrameLength, out var command))
             {
+                _hasServed = true;
                 Accept(command!);
             }
 

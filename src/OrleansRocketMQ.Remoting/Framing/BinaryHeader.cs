@@ -77,8 +77,10 @@ internal static class BinaryHeader
         {
             fields = new(8);
             var table = rest[..fieldsLength];
+            var seen = 0;
             while (!table.IsEmpty)
             {
+                FieldTable.CheckOneMore(ref seen);
                 var name = FieldNames.Intern(Take(ref table, lengthBytes: 2, "field name length"));
                 fields[name] = TakeText(ref table, lengthBytes: 4, "field value length");
             }

@@ -9,6 +9,9 @@ namespace OrleansRocketMQ.Framing;
 /// </summary>
 internal sealed class FieldTable(int capacity) : IReadOnlyDictionary<string, string>
 {
+    /// <summary>More fields than any header of the protocol has, even repeated ones; keeps reading a header linear.</summary>
+    public const int MaxFields = 256;
+
     public static readonly FieldTable Empty = new(0);
 
     private KeyValuePair<string, string>[] _fields = capacity == 0 ? [] : new KeyValuePair<string, string>[capacity];
@@ -39,6 +42,16 @@ internal sealed class FieldTable(int capacity) : IReadOnlyDictionary<string, str
         }
 
         _fields[index] = new(key, value);
+    }
+
+    /// <summary>Told by readers of each field they come upon.</summary>
+    /// <exception cref="FrameFormatException">There are too many.</exception>
+    public static void CheckOneMore(ref int seen)
+    {
+        if (++seen > MaxFields)
+        {
+            throw new FrameFormatException("number of header fields", seen, $"at most {MaxFields}");
+        }
     }
 
     public bool ContainsKey(string key) => IndexOf(key) >= 0;

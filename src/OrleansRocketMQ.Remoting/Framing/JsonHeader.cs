@@ -156,8 +156,10 @@ internal static class JsonHeader
 
         // Room for what comes with a pull, without growing on the way.
         var fields = new FieldTable(8);
+        var seen = 0;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
+            FieldTable.CheckOneMore(ref seen);
             var name = FieldNames.Intern(ref json);
             json.Read();
             switch (json.TokenType)

@@ -176,7 +176,7 @@ public sealed partial class Producer : IAsyncDisposable
         SendResult? notSafe = null;
         for (var left = Options.SendTimeout; tried.Count <= Options.RetryTimes && left > TimeSpan.Zero; left = Options.SendTimeout - time.GetElapsedTime(start))
         {
-            var queue = _roundRobin.SelectAvoiding(queues, outgoing.Message, tried.LastOrDefault());
+            var queue = _roundRobin.SelectAvoiding(queues, outgoing.Message, tried.LastOrDefault(), IsFailing);
             tried.Add(queue.BrokerName);
             try
             {
@@ -242,6 +242,9 @@ public sealed partial class Producer : IAsyncDisposable
         return _client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address
             ?? throw new BrokerNotAvailableException($"Broker '{queue.BrokerName}' of {queue} has no master.");
     }
+
+    private bool IsFailing(string brokerName)
+        => _client.Routes.FindAddress(brokerName, BrokerData.MasterId, onlyThisBroker: true) is { } master && _client.Remoting.IsFailing(master.Address);
 
     private static bool MayWorkElsewhere(Exception exception) => exception switch
     {

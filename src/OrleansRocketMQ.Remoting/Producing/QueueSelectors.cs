@@ -25,16 +25,27 @@ public sealed class RoundRobinSelector : IQueueSelector
         return queues[(int)((uint)Interlocked.Increment(ref _last) % (uint)queues.Count)];
     }
 
-    /// <summary>The next queue that is not on the given broker, if there is one; else the next queue.</summary>
-    internal MessageQueue SelectAvoiding(IReadOnlyList<MessageQueue> queues, Message message, string? brokerName)
+    /// <summary>The next queue that is on neither the given nor a failing broker; else on another than the given; else the next queue.</summary>
+    internal MessageQueue SelectAvoiding(IReadOnlyList<MessageQueue> queues, Message message, string? brokerName, Func<string, bool>? isFailing = null)
     {
         var queue = Select(queues, message, null);
-        for (var attempt = 1; attempt < queues.Count && queue.BrokerName == brokerName; attempt++)
+        MessageQueue? lastResort = null;
+        for (var attempt = 0; attempt < queues.Count; attempt++)
         {
+            if (queue.BrokerName != brokerName)
+            {
+                if (isFailing is null || !isFailing(queue.BrokerName))
+                {
+                    return queue;
+                }
+
+                lastResort ??= queue;
+            }
+
             queue = Select(queues, message, null);
         }
 
-        return queue;
+        return lastResort ?? queue;
     }
 }
 

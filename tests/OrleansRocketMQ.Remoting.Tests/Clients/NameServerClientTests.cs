@@ -47,13 +47,25 @@ public sealed class NameServerClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_topic_without_a_route_is_told_as_such_without_asking_the_other_servers()
+    public async Task A_topic_is_believed_to_have_no_route_only_when_no_server_knows_it()
     {
         await using var first = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.TopicNotExist));
         await using var second = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.TopicNotExist));
         var error = await Assert.ThrowsAsync<TopicNotFoundException>(() => Client(first.Address, second.Address).GetRouteAsync("T").InTime());
         Assert.Equal("T", error.Topic);
-        Assert.Equal(1, first.Received.Count + second.Received.Count);
+        Assert.Equal((1, 1), (first.Received.Count, second.Received.Count));
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_know_a_topic_makes_the_next_be_asked()
+    {
+        await using var ignorant = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.TopicNotExist));
+        // Whichever it begins with, both orders must find it.
+        foreach (var servers in new[] { [ignorant.Address, _server.Address], new[] { _server.Address, ignorant.Address } })
+        {
+            Assert.Single((await Client(servers).GetRouteAsync("T").InTime()).BrokerDatas);
+            Assert.Single((await Client(servers).GetRouteAsync("T").InTime()).BrokerDatas);
+        }
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Support;
 
@@ -116,6 +117,20 @@ public sealed class RouteTableTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_topic_whose_route_cannot_be_read_keeps_no_other_from_being_refreshed()
+    {
+        await using var server = ScriptedPeer.Answering(request => request["topic"] == "refused"
+            ? RemotingCommand.Response(request, ResponseCodes.NoPermission, "not yours")
+            : RemotingCommand.Response(request, ResponseCodes.Success, body: """{"brokerDatas":[],"queueDatas":[]}"""u8.ToArray()));
+        var routes = new RouteTable(new NameServerClient(_remoting, [server.Address], NullLogger.Instance), NullLogger.Instance);
+        var others = Enumerable.Range(0, 40).Select(n => $"t{n}").ToList();
+        others.ForEach(routes.Watch);
+        routes.Watch("refused");
+        await Assert.ThrowsAsync<NameServerException>(() => routes.RefreshAsync().InTime());
+        Assert.All(others, topic => Assert.NotNull(routes.Find(topic)));
+    }
+
+    [Fact]
     public async Task A_broker_is_known_as_long_as_it_is_in_some_route()
     {
         _cluster.SetRoute("T", 1, ("a", 0, "h:1"), ("b", 0, "h:2"), ("b", 1, "h:3"));
@@ -182,10 +197,10 @@ public sealed class RouteTableTests : IAsyncLifetime
     }
 
     [Fact]
-    public void An_ordered_topics_setting_says_which_queues_are_written()
+    public void An_ordered_topics_setting_says_which_queues_are_written_in_the_order_Java_gives_them()
     {
         var route = TopicRoute.From("T", FakeCluster.RouteOf(4, ("a", 0, "h:1"), ("b", 0, "h:2")) with { OrderTopicConf = "b:2;a:1" });
-        Assert.Equal(["a0", "b0", "b1"], route.WriteQueues.Select(queue => queue.BrokerName + queue.QueueId));
+        Assert.Equal(["b0", "b1", "a0"], route.WriteQueues.Select(queue => queue.BrokerName + queue.QueueId));
         Assert.Equal(8, route.ReadQueues.Count);
     }
 }

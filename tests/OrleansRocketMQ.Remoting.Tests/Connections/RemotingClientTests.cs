@@ -139,34 +139,66 @@ public sealed class RemotingClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_is_away_is_tried_again_only_after_the_back_off()
+    public async Task A_server_that_is_away_fails_at_once_until_the_back_off_is_over()
     {
         await using var client = NewClient(new RemotingOptions { ReconnectBackoff = TimeSpan.FromSeconds(1), MaxReconnectBackoff = TimeSpan.FromSeconds(8) });
         var port = ScriptedPeer.FreePort();
         var address = $"127.0.0.1:{port}";
         await Assert.ThrowsAsync<RocketMQNetworkException>(() => client.InvokeAsync(address, Request()).InTime());
+        Assert.True(client.IsFailing(address));
 
         await using var late = ScriptedPeer.Answering(request => RemotingCommand.Response(request, ResponseCodes.Success), port);
-        var answer = client.InvokeAsync(address, Request());
-        // At least half of the full wait, whatever the dice say.
+        // At least half of the full wait, whatever the dice say. The clock stands still: nobody waits for it.
         _time.Advance(TimeSpan.FromSeconds(0.4));
-        Assert.False(answer.IsCompleted);
+        await Assert.ThrowsAsync<RocketMQNetworkException>(() => client.InvokeAsync(address, Request()).InTime());
         Assert.Empty(late.Connections);
-        await Eventually.Holds(() =>
+        _time.Advance(TimeSpan.FromSeconds(0.7));
+        Assert.False(client.IsFailing(address));
+        await client.InvokeAsync(address, Request()).InTime();
+    }
+
+    [Fact]
+    public async Task A_server_that_closes_before_it_answers_is_left_alone_for_the_back_off()
+    {
+        _peer.OnRequest = (peer, _) =>
         {
-            _time.Advance(TimeSpan.FromSeconds(0.1));
-            return answer.IsCompleted;
+            peer.Close();
+            return Task.CompletedTask;
+        };
+        for (var attempt = 0; attempt < 50; attempt++)
+        {
+            await Assert.ThrowsAnyAsync<RocketMQNetworkException>(() => _client.InvokeAsync(_peer.Address, Request()).InTime());
+        }
+
+        Assert.InRange(_peer.Connections.Count, 1, 2);
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        await _client.InvokeAsync(_peer.Address, Request()).InTime();
+    }
+
+    [Fact]
+    public async Task What_a_server_raises_runs_outside_the_context_of_whoever_opened_the_connection()
+    {
+        var local = new AsyncLocal<string?>();
+        var seen = new TaskCompletionSource<string?>();
+        _client.Handle(RequestCodes.NotifyConsumerIdsChanged, (_, _) =>
+        {
+            seen.SetResult(local.Value);
+            return new((RemotingCommand?)null);
         });
-        await answer;
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        local.Value = "of the caller";
+        await _client.InvokeAsync(_peer.Address, Request()).InTime();
+        await _peer.Connections.First().SendAsync(RemotingCommand.Request(RequestCodes.NotifyConsumerIdsChanged, oneWay: true));
+        Assert.Null(await seen.Task.InTime());
     }
 
     [Fact]
     public async Task Waiting_for_a_connection_ends_with_the_requests_time_out()
     {
-        await using var client = NewClient(new RemotingOptions { ReconnectBackoff = TimeSpan.FromSeconds(60), MaxReconnectBackoff = TimeSpan.FromSeconds(60) });
-        var address = $"127.0.0.1:{ScriptedPeer.FreePort()}";
-        await Assert.ThrowsAsync<RocketMQNetworkException>(() => client.InvokeAsync(address, Request()).InTime());
-        var waiting = client.InvokeAsync(address, Request(), TimeSpan.FromSeconds(2));
+        // Nobody answers the handshake, so the connection never opens.
+        await using var client = NewClient(new RemotingOptions { ConnectTimeout = TimeSpan.FromMinutes(1), Tls = new() { DangerouslyTrustAnyCertificate = true } });
+        var waiting = client.InvokeAsync(_peer.Address, Request(), TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
         await Eventually.Holds(() =>
         {

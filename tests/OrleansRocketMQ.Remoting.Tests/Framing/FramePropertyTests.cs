@@ -98,6 +98,37 @@ public class FramePropertyTests
         });
     }
 
+    [Theory]
+    [InlineData(SerializeType.Json)]
+    [InlineData(SerializeType.RocketMQ)]
+    public void A_header_of_more_fields_than_the_protocol_ever_has_is_refused(SerializeType type)
+    {
+        foreach (var count in new[] { 256, 257 })
+        {
+            var command = RemotingCommand.Request(11);
+            command.SerializeType = type;
+            for (var n = 0; n < count; n++)
+            {
+                command.Set($"f{n}", n);
+            }
+
+            var input = new ReadOnlySequence<byte>(Frames.Encode(command));
+            if (count == 256)
+            {
+                Assert.True(FrameReader.TryRead(ref input, FrameReader.DefaultMaxFrameLength, out var read));
+                Assert.Equal(256, read!.ExtFields.Count);
+            }
+            else
+            {
+                Assert.Equal("number of header fields", Assert.Throws<FrameFormatException>(() =>
+                {
+                    var whole = new ReadOnlySequence<byte>(Frames.Encode(command));
+                    FrameReader.TryRead(ref whole, FrameReader.DefaultMaxFrameLength, out _);
+                }).Field);
+            }
+        }
+    }
+
     [Fact]
     public void A_body_in_parts_is_written_as_one()
     {

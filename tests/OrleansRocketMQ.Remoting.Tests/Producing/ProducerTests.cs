@@ -305,6 +305,22 @@ public sealed class ProducerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Queues_of_a_broker_that_refuses_connections_are_avoided_while_it_is_left_alone()
+    {
+        await using var client = new RocketMQClient(
+            _cluster.ClientOptions("127.0.0.1@avoid") with { Remoting = new() { ReconnectBackoff = TimeSpan.FromHours(1), MaxReconnectBackoff = TimeSpan.FromHours(1) } }, _log);
+        await using var producer = new Producer(client, new ProducerOptions { Group = "avoid" }, _log);
+        _cluster.SetRoute("Half", 2, ("a", 0, _a.Address), ("gone", 0, $"127.0.0.1:{ScriptedPeer.FreePort()}"));
+        for (var n = 0; n < 40; n++)
+        {
+            Assert.Equal("a", (await producer.SendAsync(new Message("Half", Body)).InTime()).Queue.BrokerName);
+        }
+
+        Assert.Single(_log.Entries, entry => entry.Text.Contains("failed: Cannot connect", StringComparison.Ordinal));
+        Assert.DoesNotContain(_log.Entries, entry => entry.Text.Contains("not tried again yet", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_send_that_takes_too_long_fails_within_the_time_for_all_attempts()
     {
         _a.OnRequest = _b.OnRequest = (_, _) => Task.CompletedTask;
