@@ -24,6 +24,7 @@ internal sealed class BrokerCore : IDisposable
 
     private readonly EmbeddedRocketMQOptions _options;
     private readonly ILogger _logger;
+    private readonly FolderLock? _folderLock;
     private readonly StateFile? _stateFile;
     private readonly ProducerTable _producers;
     private readonly MessageIntake _intake;
@@ -35,6 +36,7 @@ internal sealed class BrokerCore : IDisposable
     private IReadOnlyDictionary<int, long> _delivered;
     private DelayScheduler? _delays;
     private long _savedChanges;
+    private long _savedDelayProgress;
 
     public BrokerCore(string name, EmbeddedRocketMQOptions options, Func<IPEndPoint> storeHost, RequestTable table, ILogger logger)
     {
@@ -45,16 +47,25 @@ internal sealed class BrokerCore : IDisposable
         if (folder is not null)
         {
             Directory.CreateDirectory(folder);
+            _folderLock = FolderLock.Take(folder);
             _stateFile = new(Path.Combine(folder, "state.json"));
         }
 
-        var state = _stateFile?.Load() ?? new();
         Topics = new(options.AutoCreateTopics, () => Store?.MaxLogOffset ?? 0);
-        LoadTopics(name, state);
         Groups = new(options.AutoCreateGroups);
-        LoadGroups(state);
-        Store = OpenStore(folder, state);
-        _delivered = state.Delivered;
+        try
+        {
+            var state = _stateFile?.Load() ?? new();
+            LoadTopics(name, state);
+            LoadGroups(state);
+            Store = OpenStore(folder, state);
+            _delivered = state.Delivered;
+        }
+        catch
+        {
+            _folderLock?.Dispose();
+            throw;
+        }
 
         var time = options.TimeProvider;
         _rounds = new(time, logger);
@@ -103,6 +114,8 @@ internal sealed class BrokerCore : IDisposable
 
     public PullHold Hold { get; }
 
+    private long DelayProgress => (_delays?.Delivered ?? _delivered).Values.Sum();
+
     public void Start()
     {
         _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
@@ -138,6 +151,7 @@ internal sealed class BrokerCore : IDisposable
     {
         Hold.Dispose();
         Store.Dispose();
+        _folderLock?.Dispose();
     }
 
     private void LoadTopics(string name, BrokerState state)
@@ -181,7 +195,8 @@ internal sealed class BrokerCore : IDisposable
 
     private void SaveOffsets()
     {
-        if (Offsets.Changes != Interlocked.Read(ref _savedChanges))
+        // A crash delivers again what was delivered behind the saved place.
+        if (Offsets.Changes != Interlocked.Read(ref _savedChanges) || DelayProgress != Interlocked.Read(ref _savedDelayProgress))
         {
             Save();
         }
@@ -190,6 +205,7 @@ internal sealed class BrokerCore : IDisposable
     private void Save() => _stateFile?.Save(() =>
     {
         Interlocked.Exchange(ref _savedChanges, Offsets.Changes);
+        Interlocked.Exchange(ref _savedDelayProgress, DelayProgress);
         return new BrokerState
         {
             Topics = [.. Topics.All],

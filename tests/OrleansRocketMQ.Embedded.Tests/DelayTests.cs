@@ -6,6 +6,19 @@ namespace OrleansRocketMQ.Tests;
 public class DelayTests
 {
     [Fact]
+    public async Task A_message_that_claims_to_be_an_inner_batch_is_delivered_like_any_other()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        (await client.SendAsync("orders", string.Empty, sysFlag: 0xC0, properties: [("DELAY", "1")])).Succeeded();
+
+        test.Time.Advance(TimeSpan.FromSeconds(1));
+
+        var message = Assert.Single(test.Broker.Messages("orders"));
+        Assert.Equal(0, message.SysFlag);
+    }
+
+    [Fact]
     public async Task A_delayed_message_reaches_its_queue_when_its_time_has_come()
     {
         await using var test = await TestBroker.StartAsync();

@@ -250,6 +250,63 @@ public class RestartTests
         static EmbeddedRocketMQOptions Capped(EmbeddedRocketMQOptions options) => options with { MaxStoreBytes = 4_000_000, MaxMessageSize = 100_000 };
     }
 
+    [Fact]
+    public async Task A_second_broker_on_the_folder_of_a_running_one_does_not_start()
+    {
+        using var folder = new TempFolder();
+        await using (var test = await StartAsync(folder))
+        {
+            var error = await Assert.ThrowsAsync<RocketMQConfigurationException>(() => StartAsync(folder));
+            Assert.Equal("DataFolder", error.Field);
+            await (await test.ConnectAsync()).SendAsync("orders", "x");
+        }
+
+        await using var next = await StartAsync(folder);
+        Assert.Equal(["x"], next.Broker.Messages("orders").Select(message => message.Text()));
+    }
+
+    [Fact]
+    public async Task Delayed_messages_delivered_before_the_last_save_do_not_come_again_after_a_crash()
+    {
+        using var folder = new TempFolder();
+        using var copy = new TempFolder();
+        var time = new ManualTimeProvider();
+        await using var test = await StartAsync(folder, time);
+        var client = await test.ConnectAsync();
+        test.RocketMQ.CreateTopic("orders");
+        for (var i = 0; i < 5; i++)
+        {
+            await client.SendAsync("orders", $"m{i}", properties: [("DELAY", "1")]);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        time.Advance(TimeSpan.FromSeconds(5));
+        CopyFolder(folder.Path, copy.Path);
+
+        await using var survivor = await StartAsync(copy, time);
+        Assert.Equal(["m0", "m1", "m2", "m3", "m4"], survivor.Broker.Messages("orders").Select(message => message.Text()));
+    }
+
+    [Fact]
+    public async Task A_delayed_message_that_cannot_be_stored_is_tried_again_until_it_can()
+    {
+        using var folder = new TempFolder();
+        var time = new ManualTimeProvider();
+        await using var test = await StartAsync(folder, time);
+        var client = await test.ConnectAsync();
+        (await client.SendBytesAsync("orders", new byte[700_000], properties: [("DELAY", "1")])).Succeeded();
+
+        // The next segment cannot be made, as on a full disk.
+        var log = Path.Combine(folder.Path, "broker-a", "commitlog");
+        Directory.Move(log, log + "-away");
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Empty(test.Broker.Messages("orders"));
+
+        Directory.Move(log + "-away", log);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Single(test.Broker.Messages("orders"));
+    }
+
     private static Task<TestBroker> StartAsync(
         TempFolder folder, ManualTimeProvider? time = null, Func<EmbeddedRocketMQOptions, EmbeddedRocketMQOptions>? change = null)
         => TestBroker.StartAsync(options => (change?.Invoke(options) ?? options) with { DataFolder = folder.Path, BrokerName = "broker-a" }, time);
@@ -274,7 +331,7 @@ public class RestartTests
 
     private static void CopyFolder(string from, string to)
     {
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "lock"))
         {
             var target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

@@ -13,6 +13,7 @@ namespace OrleansRocketMQ.Embedded.Delays;
 internal sealed partial class DelayScheduler : IDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly MessageStore _store;
     private readonly MessageIntake _intake;
@@ -59,7 +60,7 @@ internal sealed partial class DelayScheduler : IDisposable
             var queue = new TopicQueue(SystemTopics.Schedule, level - 1);
             for (var offset = Math.Max(next, store.MinOffset(queue)); offset < store.MaxOffset(queue); offset++)
             {
-                if (store.TryGet(queue, offset, out _, out var record) && MessageDecoder.DecodeAll(record)[0].GetProperty(MessageProperties.RealTopic) == topic)
+                if (store.TryGet(queue, offset, out _, out var record) && RecordLayout.Decode(record).GetProperty(MessageProperties.RealTopic) == topic)
                 {
                     waiting++;
                 }
@@ -94,22 +95,39 @@ internal sealed partial class DelayScheduler : IDisposable
     {
         lock (level.Gate)
         {
-            while (!_disposed && TryFirst(level, out var entry, out var record))
+            try
             {
-                var wait = TimeSpan.FromMilliseconds(entry.StoreTime - _store.Now) + _levels[level.Number];
-                if (wait > TimeSpan.Zero)
-                {
-                    level.Timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
-                    return;
-                }
-
-                if (!_intake.TryPut(Due(record), out _))
-                {
-                    Log.NotDelivered(_logger, level.Number, level.NextOffset);
-                }
-
-                level.NextOffset++;
+                DeliverDue(level);
             }
+            catch (Exception exception)
+            {
+                // Called by a timer, whose failure would end the process, and by sends, which are stored already.
+                Log.DeliveryFailed(_logger, level.Number, level.NextOffset, exception);
+                if (!_disposed)
+                {
+                    level.Timer.Change(PauseAfterFailure, Timeout.InfiniteTimeSpan);
+                }
+            }
+        }
+    }
+
+    private void DeliverDue(Level level)
+    {
+        while (!_disposed && TryFirst(level, out var entry, out var record))
+        {
+            var wait = TimeSpan.FromMilliseconds(entry.StoreTime - _store.Now) + _levels[level.Number];
+            if (wait > TimeSpan.Zero)
+            {
+                level.Timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
+                return;
+            }
+
+            if (!_intake.TryPut(Due(record), out _))
+            {
+                Log.NotDelivered(_logger, level.Number, level.NextOffset);
+            }
+
+            level.NextOffset++;
         }
     }
 
@@ -122,7 +140,7 @@ internal sealed partial class DelayScheduler : IDisposable
     // DELAY, REAL_TOPIC and REAL_QID stay among the properties, as they do in RocketMQ.
     private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
-        var stored = MessageDecoder.DecodeAll(record)[0];
+        var stored = RecordLayout.Decode(record);
         var topic = stored.GetProperty(MessageProperties.RealTopic)!;
         var queueId = int.Parse(stored.GetProperty(MessageProperties.RealQueueId)!, CultureInfo.InvariantCulture);
         return OutgoingMessage.From(stored, RecordLayout.BodyMemory(record), topic, queueId, stored.ReconsumeTimes);
@@ -151,6 +169,9 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private static partial class Log
     {
+        [LoggerMessage(141, LogLevel.Error, "Delayed message {Offset} of level {Level} could not be delivered; it will be tried again")]
+        public static partial void DeliveryFailed(ILogger logger, int level, long offset, Exception exception);
+
         [LoggerMessage(140, LogLevel.Error, "Delayed message {Offset} of level {Level} cannot be stored again and is lost")]
         public static partial void NotDelivered(ILogger logger, int level, long offset);
     }

@@ -96,27 +96,27 @@ internal sealed class SqlNot(SqlNode inner) : SqlNode
     public override string ToString() => $"NOT ({inner})";
 }
 
-/// <summary>AND or OR of conditions that may be unknown; the right side is not looked at when the left decides.</summary>
-internal sealed class SqlLogic(SqlNode left, SqlNode right, bool isAnd) : SqlNode
+/// <summary>AND or OR of conditions that may be unknown; those behind the one that decides are not looked at.</summary>
+internal sealed class SqlLogic(IReadOnlyList<SqlNode> parts, bool isAnd) : SqlNode
 {
     public override object? Evaluate(ReadOnlySpan<byte> properties)
     {
-        var first = left.Evaluate(properties);
-        if (first == Failure || first is bool decided && decided != isAnd)
+        var unknown = false;
+        for (var i = 0; i < parts.Count; i++)
         {
-            return first;
+            var value = parts[i].Evaluate(properties);
+            if (value == Failure || value is bool decided && decided != isAnd)
+            {
+                return value;
+            }
+
+            unknown |= value is null;
         }
 
-        var second = right.Evaluate(properties);
-        if (second == Failure || second is bool value && value != isAnd)
-        {
-            return second;
-        }
-
-        return first is null || second is null ? null : Box(isAnd);
+        return unknown ? null : Box(isAnd);
     }
 
-    public override string ToString() => $"({left}) {(isAnd ? "AND" : "OR")} ({right})";
+    public override string ToString() => string.Join(isAnd ? " AND " : " OR ", parts.Select(part => $"({part})"));
 }
 
 /// <summary>Whether a property is one of some texts.</summary>

@@ -8,8 +8,15 @@ namespace OrleansRocketMQ.Embedded.Filtering;
 /// </summary>
 internal sealed class SqlParser
 {
+    // Reading and evaluating go as deep as the expression; a stack that overflows would end the process.
+    private const int DeepestNesting = 200;
+    private const int MostTokens = 10_000;
+
     private readonly SqlLexer _lexer;
     private SqlToken _current;
+    private int _depth;
+    private int _chained;
+    private int _tokens;
 
     private SqlParser(string expression)
     {
@@ -20,35 +27,34 @@ internal sealed class SqlParser
     /// <exception cref="SqlFilterException">The expression cannot be read.</exception>
     public static SqlNode Parse(string expression) => Condition(new SqlParser(expression).ReadOr());
 
-    private SqlNode ReadOr()
+    private SqlNode ReadOr() => ReadLogic("OR", parser => parser.ReadAnd());
+
+    private SqlNode ReadAnd() => ReadLogic("AND", parser => parser.ReadEquality());
+
+    // One node for all parts, so that a long list is no deep tree.
+    private SqlNode ReadLogic(string word, Func<SqlParser, SqlNode> readPart)
     {
-        var left = ReadAnd();
-        while (TryTake("OR"))
+        var first = readPart(this);
+        if (!_current.Is(word))
         {
-            var right = ReadAnd();
-            left = new SqlLogic(Condition(left), Condition(right), isAnd: false);
+            return first;
         }
 
-        return left;
-    }
-
-    private SqlNode ReadAnd()
-    {
-        var left = ReadEquality();
-        while (TryTake("AND"))
+        var parts = new List<SqlNode> { Condition(first) };
+        while (TryTake(word))
         {
-            var right = ReadEquality();
-            left = new SqlLogic(Condition(left), Condition(right), isAnd: true);
+            parts.Add(Condition(readPart(this)));
         }
 
-        return left;
+        return new SqlLogic(parts, isAnd: word == "AND");
     }
 
     private SqlNode ReadEquality()
     {
         var left = ReadComparison();
-        while (true)
+        for (var links = 0; ; links++)
         {
+            Chain(links);
             if (TryTake("="))
             {
                 left = Equal(left, ReadComparison());
@@ -74,8 +80,9 @@ internal sealed class SqlParser
     private SqlNode ReadComparison()
     {
         var left = ReadUnary();
-        while (true)
+        for (var links = 0; ; links++)
         {
+            Chain(links);
             var not = TryTake("NOT");
             if (not && !IsComparisonWord(_current))
             {
@@ -114,7 +121,7 @@ internal sealed class SqlParser
         var high = ReadUnary();
         if (not)
         {
-            return new SqlLogic(Compare(value, "<", low), Compare(value, ">", high), isAnd: false);
+            return new SqlLogic([Compare(value, "<", low), Compare(value, ">", high)], isAnd: false);
         }
 
         if (low is SqlConstant lowest && high is SqlConstant highest
@@ -123,7 +130,7 @@ internal sealed class SqlParser
             throw new SqlFilterException($"Illegal values of between: {low} must be less than or equal to {high}.");
         }
 
-        return new SqlLogic(Compare(value, ">=", low), Compare(value, "<=", high), isAnd: true);
+        return new SqlLogic([Compare(value, ">=", low), Compare(value, "<=", high)], isAnd: true);
     }
 
     private SqlIn ReadIn(SqlNode left, bool not)
@@ -141,24 +148,23 @@ internal sealed class SqlParser
 
     private SqlNode ReadUnary()
     {
-        if (TryTake("+"))
+        while (TryTake("+"))
         {
-            return ReadUnary();
         }
 
         if (TryTake("-"))
         {
-            return new SqlNegation(ReadUnary());
+            return new SqlNegation(Inside(parser => parser.ReadUnary()));
         }
 
-        return TryTake("NOT") ? new SqlNot(Condition(ReadUnary())) : ReadPrimary();
+        return TryTake("NOT") ? new SqlNot(Condition(Inside(parser => parser.ReadUnary()))) : ReadPrimary();
     }
 
     private SqlNode ReadPrimary()
     {
         if (TryTake("("))
         {
-            var inner = ReadOr();
+            var inner = Inside(parser => parser.ReadOr());
             Take(")");
             return inner;
         }
@@ -238,8 +244,36 @@ internal sealed class SqlParser
     private static bool IsComparisonWord(SqlToken token)
         => token.Is("CONTAINS") || token.Is("STARTSWITH") || token.Is("ENDSWITH") || token.Is("BETWEEN") || token.Is("IN");
 
+    private SqlNode Inside(Func<SqlParser, SqlNode> read)
+    {
+        if (++_depth > DeepestNesting)
+        {
+            throw TooDeep();
+        }
+
+        var node = read(this);
+        _depth--;
+        return node;
+    }
+
+    // Comparisons of comparisons make a tree as deep as they are many; a first one needs no counting.
+    private void Chain(int links)
+    {
+        if (links > 1 && ++_chained > DeepestNesting)
+        {
+            throw TooDeep();
+        }
+    }
+
+    private static SqlFilterException TooDeep() => new($"The expression is nested more than {DeepestNesting} deep.");
+
     private SqlToken Advance()
     {
+        if (++_tokens > MostTokens)
+        {
+            throw new SqlFilterException($"The expression has more than {MostTokens} words and symbols.");
+        }
+
         var taken = _current;
         _current = taken.Kind == SqlTokenKind.End ? taken : _lexer.Next();
         return taken;

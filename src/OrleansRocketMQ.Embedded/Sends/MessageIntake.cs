@@ -101,9 +101,7 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
             return false;
         }
 
-        var decoded = new List<MessageExt>(1);
-        MessageDecoder.DecodeAll(record, string.Empty, decoded, _decoding);
-        message = decoded[0];
+        message = RecordLayout.Decode(record, _decoding);
         storedBody = RecordLayout.BodyMemory(record);
         return true;
     }

@@ -52,6 +52,15 @@ internal static class RecordLayout
     public static ReadOnlySpan<byte> Properties(ReadOnlySpan<byte> record)
         => TryLocate(record, out var parts) ? record[parts.Properties] : throw NoRecord(record);
 
+    /// <summary>The one message a record is, be it marked as a batch: a broker moves records about and never takes them apart.</summary>
+    public static MessageExt Decode(ReadOnlyMemory<byte> record, MessageDecoderOptions? options = null)
+    {
+        var copy = record.ToArray();
+        var sysFlag = SysFlag(copy) & ~(MessageSysFlag.NeedUnwrap | MessageSysFlag.InnerBatch);
+        BinaryPrimitives.WriteInt32BigEndian(copy.AsSpan(StoredMessage.SysFlagPosition), sysFlag);
+        return MessageDecoder.DecodeAll(copy, string.Empty, options)[0];
+    }
+
     private static int StoreTimePosition(ReadOnlySpan<byte> record)
         => StoredMessage.BornHostPosition + StoredMessage.LengthOf(SysFlag(record), MessageSysFlag.BornHostV6);
 
