@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
 
@@ -20,24 +19,6 @@ internal static class OptionsValidation
         if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
         {
             throw new RocketMQConfigurationException($"{Section}:{nameof(options.MaxCachedBytes)}", bytes, "1048576 or more, or nothing");
-        }
-    }
-
-    /// <summary>
-    /// Refuses a group whose retry or dead-letter topic brokers would never make: its messages could fail, but then
-    /// neither come again nor become dead letters. Brokers take names of topics up to 127 bytes; they bring messages again
-    /// under longer ones, too, but file no dead letter under one.
-    /// </summary>
-    public static void CheckDerivedNames(string group, string? @namespace)
-    {
-        var prefix = string.IsNullOrEmpty(@namespace) ? string.Empty : $"{@namespace}%";
-        var most = SystemTopics.MaxTopicLength - SystemTopics.DeadLetterPrefix.Length - Encoding.UTF8.GetByteCount(prefix);
-        if (Encoding.UTF8.GetByteCount(group) > most)
-        {
-            throw new RocketMQConfigurationException(
-                "Consumer.Group",
-                group,
-                $"a name of at most {most} bytes, so that '{SystemTopics.DeadLetterPrefix}{prefix}' and it are a topic brokers can make ({SystemTopics.MaxTopicLength} bytes)");
         }
     }
 

@@ -100,10 +100,10 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         where TListener : IMessageListener
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Services.AddSingleton(new ConsumerDeclaration(group, consumer =>
+        Services.AddSingleton(new ConsumerDeclaration(group, options =>
         {
-            (consumer.Options.Listener, consumer.Options.Handler) = (typeof(TListener), null);
-            configure(consumer);
+            (options.Listener, options.Handler) = (typeof(TListener), null);
+            configure(new ConsumerBuilder(options));
         }));
         return this;
     }
@@ -117,7 +117,7 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     public RocketMQBuilder AddConsumer(string group, Action<ConsumerBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Services.AddSingleton(new ConsumerDeclaration(group, configure));
+        Services.AddSingleton(new ConsumerDeclaration(group, options => configure(new ConsumerBuilder(options))));
         return this;
     }
 }
@@ -125,8 +125,6 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
 /// <summary>Says in code what one group consumes, and how.</summary>
 public sealed class ConsumerBuilder
 {
-    private readonly DeclaredSelectors _declared = new("code");
-
     internal ConsumerBuilder(ConsumerOptions options) => Options = options;
 
     /// <summary>The group's options.</summary>
@@ -136,14 +134,11 @@ public sealed class ConsumerBuilder
     /// <param name="topic">The topic.</param>
     /// <param name="tags">Tags joined by <c>||</c>; default every message.</param>
     /// <exception cref="RocketMQValidationException">The expression is none.</exception>
-    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
     public ConsumerBuilder Subscribe(string topic, string tags = MessageSelector.AllTags) => Subscribe(topic, MessageSelector.ByTag(tags));
 
     /// <summary>Subscribes to a topic.</summary>
-    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
-        _declared.Add(Options.Group, topic, selector);
         Options.Subscriptions[topic] = selector;
         return this;
     }
