@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using OrleansRocketMQ.Embedded;
 
 namespace OrleansRocketMQ.Cluster.Load;
@@ -57,6 +58,29 @@ internal sealed class DeliveryLog
     [
         .. _deliveries.Where(delivery => delivery.Silo == silo && delivery.Queue.Topic == SteadyLoad.Topic).Select(delivery => (delivery.Queue.QueueId, delivery.Offset)),
     ];
+
+    /// <summary>Which queues each silo has got the latest messages of.</summary>
+    public IReadOnlyDictionary<string, int[]> LatestQueues(int messages) => _deliveries.ToArray().TakeLast(messages)
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)
+        .GroupBy(delivery => delivery.Silo)
+        .ToDictionary(silo => silo.Key, silo => silo.Select(delivery => delivery.Queue.QueueId).Distinct().ToArray());
+
+    /// <summary>Whose deliveries came again where, queue by queue, for who looks into why there were so many.</summary>
+    public string DescribeRepeats(long since) => string.Join(Environment.NewLine, _deliveries
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic)
+        .GroupBy(delivery => (delivery.Queue.QueueId, delivery.Offset))
+        .Where(message => message.Skip(1).Any())
+        .Select(message => (message.Key, First: message.First(), Last: message.Last()))
+        .Where(repeat => repeat.Last.Time >= since)
+        .GroupBy(repeat => (repeat.Key.QueueId, From: repeat.First.Silo, To: repeat.Last.Silo))
+        .OrderBy(repeats => repeats.Key.QueueId)
+        .Select(repeats => string.Create(
+            CultureInfo.InvariantCulture,
+            $"queue {repeats.Key.QueueId}, {repeats.Key.From} then {repeats.Key.To}: {repeats.Count()} from offset {repeats.Min(repeat => repeat.Key.Offset)}, "
+                + $"first had {Ago(since, repeats.Min(repeat => repeat.First.Time))} to {Ago(since, repeats.Max(repeat => repeat.First.Time))} ms, "
+                + $"again {Ago(since, repeats.Min(repeat => repeat.Last.Time))} to {Ago(since, repeats.Max(repeat => repeat.Last.Time))} ms after the kill")));
+
+    private static long Ago(long since, long time) => (long)(new TimeSpan((time - since) * TimeSpan.TicksPerSecond / TimeProvider.System.TimestampFrequency).TotalMilliseconds);
 
     /// <summary>Compares what listeners got with what brokers have stored.</summary>
     /// <param name="brokers">Where the load went.</param>
