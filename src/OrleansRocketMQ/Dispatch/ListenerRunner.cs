@@ -14,6 +14,11 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
+        if (!run.Activation.IsDefault && !run.Activation.Equals(grain.ActivationId))
+        {
+            return new(ListenerRunResult.Refused);
+        }
+
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
         if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
@@ -200,7 +205,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             && elapsed < run.TimeLimit
             && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures);
+        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
     }
 
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>

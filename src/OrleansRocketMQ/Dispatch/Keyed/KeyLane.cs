@@ -1,3 +1,4 @@
+using Orleans.Runtime;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Dispatch.Keyed;
@@ -53,6 +54,9 @@ internal sealed class KeyLane
     /// <summary>The key's grain, once it has been called.</summary>
     public IListenerRunner? Listener { get; set; }
 
+    /// <summary>The activation of the key's grain that answered last; default: not known.</summary>
+    public ActivationId Activation { get; set; }
+
     /// <summary>Whether the key's grain was about to leave its silo when it was last called.</summary>
     public bool AsksFirst { get; set; }
 
@@ -65,7 +69,7 @@ internal sealed class KeyLane
     public void Rename(string? key)
     {
         Key = key;
-        (Listener, AsksFirst) = (null, false);
+        (Listener, Activation, AsksFirst) = (null, default, false);
     }
 
     public void Add(ProcessQueue window, long place, MessageExt message)

@@ -125,6 +125,7 @@ internal sealed partial class KeyedDispatcher(
             {
                 InOrder = true,
                 Failures = lane.Failures,
+                Activation = lane.Activation,
             };
             var listener = lane.Key is { } key ? lane.Listener ??= ListenerOf(key) : slotListener;
             if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await ListenerDoor.IsOpenAsync(listener, token).ConfigureAwait(false))
@@ -147,12 +148,14 @@ internal sealed partial class KeyedDispatcher(
         catch (Exception exception)
         {
             // The way to the listener failed; nobody judged the messages, so this is no attempt.
+            lane.Activation = default;
             queue.Pump.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
             BlockFor(queue, lane, options.RetryInterval, exception.Message);
             return;
         }
 
+        lane.Activation = lane.Key is null ? default : result.Activation;
         if (result.IsRefused)
         {
             lane.AsksFirst = true;
