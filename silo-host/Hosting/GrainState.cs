@@ -21,7 +21,8 @@ internal static class GrainState
             silo.AddMemoryGrainStorageAsDefault();
         }
 
-        if ((configuration[FolderKey] ?? Environment.GetEnvironmentVariable(FolderVariable)) is not { } folder)
+        var variable = Environment.GetEnvironmentVariable(FolderVariable);
+        if ((string.IsNullOrWhiteSpace(variable) ? configuration[FolderKey] : variable) is not { } folder)
         {
             return;
         }

@@ -40,6 +40,7 @@ internal static class SiloApplication
         AddSilo(builder, clustering, demo, configure);
         builder.Services.AddHealthChecks().AddRocketMQ();
         builder.Services.AddRocketMQDashboard();
+        FormKeys.AddTo(builder.Services);
 
         var app = builder.Build();
         app.MapRocketMQHealth();

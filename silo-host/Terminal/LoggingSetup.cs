@@ -26,6 +26,15 @@ internal static class LoggingSetup
             [
                 new("Logging:LogLevel:OrleansRocketMQ", quiet ? nameof(LogLevel.Error) : nameof(LogLevel.Information)),
                 new($"Logging:LogLevel:{LinesCategory}", nameof(LogLevel.Information)),
+
+                // Says with each start that the keys of forms are not encrypted; they never leave the process.
+                new("Logging:LogLevel:Microsoft.AspNetCore.DataProtection", nameof(LogLevel.Error)),
+
+                // A probe that asks while the silo starts is answered; it is no failure to tell of.
+                new("Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks", nameof(LogLevel.None)),
+
+                // Takes the time since the machine's start for that of its own check.
+                new("Logging:LogLevel:Orleans.Runtime.Watchdog", nameof(LogLevel.Error)),
             ],
         });
         builder.Logging.ClearProviders();

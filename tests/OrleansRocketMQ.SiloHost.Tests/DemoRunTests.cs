@@ -14,7 +14,21 @@ public sealed partial class DemoRunTests
         Assert.Matches(Verdict(), program.Output[^1]);
         Assert.Empty(program.Errors);
         // Beside the verdict, one line that tells which cluster it was.
-        Assert.Equal(2, program.Output.Count);
+        Assert.True(program.Output.Count == 2, program.Everything);
+    }
+
+    [Fact]
+    public async Task A_first_run_in_an_empty_home_warns_of_nothing_and_writes_nothing_there()
+    {
+        using var home = new TestFolder();
+        await using var host = SiloHostProgram.Start(["--Demo:Messages=2000", "--Logging:LogLevel:Default=Warning"], ("HOME", home.Path));
+
+        var exitCode = await host.Program.UntilEndedAsync();
+
+        Assert.True(exitCode == 0, host.Program.Everything);
+        Assert.True(host.Program.Output.Count == 2, host.Program.Everything);
+        Assert.Empty(host.Program.Errors);
+        Assert.Empty(Directory.EnumerateFiles(home.Path, "*", SearchOption.AllDirectories));
     }
 
     [Fact]

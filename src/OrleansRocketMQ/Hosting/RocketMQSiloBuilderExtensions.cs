@@ -85,6 +85,9 @@ public static class RocketMQSiloBuilderExtensions
                         options.MachineRooms[room.Key] = room.Value ?? string.Empty;
                     }
                 }
+
+                // Last, as with consumers: the environment overrides everything else.
+                provider.GetRequiredService<EnvironmentVariables>().Apply(options);
             });
         return builder;
     }

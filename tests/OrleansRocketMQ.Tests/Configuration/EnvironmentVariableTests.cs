@@ -97,6 +97,17 @@ public sealed class EnvironmentVariableTests
     }
 
     [Fact]
+    public void The_folder_of_offsets_is_that_of_the_environment_before_configuration_and_code()
+    {
+        using var silo = BuiltSilo.With(
+            builder => Add(builder).Configure(options => options.OffsetStorePath = "in-code"),
+            [new("RocketMQ:OffsetStorePath", "in-configuration")],
+            environment: Environment(("ROCKETMQ_OFFSET_STORE_PATH", "in-environment")));
+
+        Assert.Equal("in-environment", silo.Options.OffsetStorePath);
+    }
+
+    [Fact]
     public void A_consumer_may_be_described_by_the_environment_alone()
     {
         var environment = new EnvironmentVariables(Environment(
