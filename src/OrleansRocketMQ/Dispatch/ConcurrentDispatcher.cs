@@ -13,7 +13,7 @@ namespace OrleansRocketMQ.Dispatch;
 internal sealed partial class ConcurrentDispatcher(
     ConsumerOptions options,
     ListenerGrains listeners,
-    RetryRouter retry,
+    RetryPublisher retry,
     TimeProvider time,
     ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {

@@ -51,7 +51,6 @@ internal sealed class RocketMQSilo(
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
-    private readonly Dictionary<RocketMQClient, Producer> _producers = [];
     private readonly GrainType _queueGrains = grainTypes.GetGrainType(typeof(MessageQueueGrain));
     private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
@@ -68,9 +67,8 @@ internal sealed class RocketMQSilo(
         {
             // Here, while nobody else is about: later starts only look them up.
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
-            var producer = ProducerOf(client);
             var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
-            control.Open(link, client, () => CreateRun(control, client, producer));
+            control.Open(link, client, () => CreateRun(control, client));
         }
 
         return Task.CompletedTask;
@@ -95,9 +93,9 @@ internal sealed class RocketMQSilo(
         await fence.DisposeAsync();
     }
 
-    private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client, Producer producer)
+    private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
     {
-        var consumer = Create(control.Options, client, producer, control.Statistics);
+        var consumer = Create(control.Options, client, control.Statistics);
         var shepherd = new QueueShepherd(
             consumer, strategies.Resolve(control.Options), grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
         var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
@@ -135,21 +133,10 @@ internal sealed class RocketMQSilo(
         return client;
     }
 
-    // The group under which Java's client sends what it could not hand back.
-    private Producer ProducerOf(RocketMQClient client)
-    {
-        if (!_producers.TryGetValue(client, out var producer))
-        {
-            producer = _producers[client] = new(client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
-        }
-
-        return producer;
-    }
-
-    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, Producer producer, GroupStatistics statistics)
+    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var retry = new RetryRouter(client, producer, consumerOptions, loggers.CreateLogger<RetryRouter>());
+        var retry = new RetryPublisher(client, consumerOptions, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
@@ -180,7 +167,7 @@ internal sealed class RocketMQSilo(
         ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time)
         : new BrokerOffsetStore(client, consumerOptions);
 
-    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryRouter retry)
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         return listener.Kind switch

@@ -20,7 +20,7 @@ internal sealed partial class KeyedDispatcher(
     IGrainFactory grains,
     GrainType listenerType,
     ListenerGrains slotListeners,
-    RetryRouter retry,
+    RetryPublisher retry,
     TimeProvider time,
     ILogger<KeyedDispatcher> logger) : IQueueDispatcher
 {

@@ -18,7 +18,7 @@ internal sealed partial class OrderlyDispatcher(
     IGrainFactory grains,
     GrainType listenerType,
     SiloAddress silo,
-    RetryRouter retry,
+    RetryPublisher retry,
     IGrainStorage? storage,
     TimeProvider time,
     ILogger<OrderlyDispatcher> logger) : IQueueDispatcher
@@ -29,7 +29,7 @@ internal sealed partial class OrderlyDispatcher(
 
     public ConsumerOptions Options => options;
 
-    public RetryRouter Retry => retry;
+    public RetryPublisher Retry => retry;
 
     public TimeProvider Time => time;
 

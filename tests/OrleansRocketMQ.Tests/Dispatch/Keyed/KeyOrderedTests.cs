@@ -117,7 +117,10 @@ public sealed class KeyOrderedTests
     public async Task A_dead_letter_the_broker_does_not_take_stays_in_front_of_its_key()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
-        using var refusing = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.ConsumerSendMessageBack, Times = 3 });
+        using var refusing = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with
+        {
+            When = target => target.Request.Code == RequestCodes.ConsumerSendMessageBack || target.Request["b"] == rocketmq.RetryTopic,
+        });
         var history = new KeyHistory();
         var failures = 0;
         await using var cluster = await ConsumeAsync(

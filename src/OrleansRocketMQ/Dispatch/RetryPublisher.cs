@@ -11,13 +11,18 @@ namespace OrleansRocketMQ.Dispatch;
 /// a request for it; when that fails, by sending a copy to %RETRY%. Only when the broker has said yes may the message
 /// count as done. Mirrors <c>DefaultMQPushConsumerImpl.sendMessageBack</c>.
 /// </summary>
-internal sealed partial class RetryRouter(
+internal sealed partial class RetryPublisher(
     RocketMQClient client,
-    Producer producer,
     ConsumerOptions options,
-    ILogger<RetryRouter> logger)
+    ILogger<RetryPublisher> logger)
 {
-    private const int FirstRetryDelayLevel = 3;
+    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
+    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
+
+    private const int SendAttempts = 3;
+
+    private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);
+    private int _nextQueue = Random.Shared.Next();
 
     /// <summary>
     /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause between them. The first
@@ -84,43 +89,44 @@ internal sealed partial class RetryRouter(
             return false;
         }
 
-        return await SendCopyAsync(CopyForRetry(message, message.ReconsumeTimes, delayLevel), message.MessageId, cancellationToken).ConfigureAwait(false);
+        return await SendCopyAsync(message, message.ReconsumeTimes, delayLevel, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
     /// Gives up on a message that was consumed in order. A copy goes to %RETRY% that says it has failed too often, so the
     /// broker files it under %DLQ%; by a lock in force it also knows the group as orderly. Mirrors
-    /// <c>ConsumeMessageOrderlyService.sendMessageBack</c>.
+    /// <c>ConsumeMessageOrderlyService.sendMessageBack</c>. A copy that cannot be sent must not block its queue: the broker
+    /// is then asked to file what it has itself.
     /// </summary>
     /// <param name="message">The message.</param>
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="cancellationToken">Gives up early.</param>
     /// <returns>Whether the broker has it. Never throws.</returns>
-    public Task<bool> SendToDeadLettersAsync(MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
-        => GivesUp([message]) ? Task.FromResult(true) : message.BodyError is null
-            ? SendCopyAsync(CopyForRetry(message, reconsumeTimes, delayLevel: 0), message.MessageId, cancellationToken)
-            : SendBackAsync(message, ConsumeContext.ToDeadLetters, cancellationToken);
-
-    private async Task<bool> SendCopyAsync(Message copy, string messageId, CancellationToken cancellationToken)
+    public async Task<bool> SendToDeadLettersAsync(MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
     {
-        try
+        if (GivesUp([message]))
         {
-            await producer.SendAsync(copy, cancellationToken: cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (Exception exception)
-        {
-            Log.RetrySendFailed(logger, messageId, options.Group, exception);
-            return false;
-        }
+
+        return (message.BodyError is null && await SendCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken).ConfigureAwait(false))
+            || await RequestDeathAsync(message, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Has the broker file a message under %DLQ% at once. No copy is sent when it refuses: that would come again behind
-    /// messages it must not fall behind.
+    /// Has the broker file a message under %DLQ% at once. When it refuses, which it does for good when its stored copy is
+    /// gone, a copy is sent that says the message has failed too often: it becomes a dead letter, and does not come again
+    /// behind messages it must not fall behind.
     /// </summary>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
     /// <returns>Whether the broker has done it. Never throws.</returns>
     public async Task<bool> FileAsDeadAsync(MessageExt message, CancellationToken cancellationToken)
+        => await RequestDeathAsync(message, cancellationToken).ConfigureAwait(false)
+            || (message.BodyError is null
+                && await SendCopyAsync(message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken).ConfigureAwait(false));
+
+    private async Task<bool> RequestDeathAsync(MessageExt message, CancellationToken cancellationToken)
     {
         try
         {
@@ -131,6 +137,56 @@ internal sealed partial class RetryRouter(
         {
             Log.NotFiledAsDead(logger, message.MessageId, options.Group, exception);
             return false;
+        }
+    }
+
+    private async Task<bool> SendCopyAsync(MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var copy = RetryCopy.Of(message, options, client.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, out var leftOut);
+            await SendAsync(copy, cancellationToken).ConfigureAwait(false);
+            if (leftOut.Count > 0)
+            {
+                Log.LeftOut(logger, message.MessageId, options.Group, string.Join(", ", leftOut));
+            }
+
+            return true;
+        }
+        catch (Exception exception)
+        {
+            Log.RetrySendFailed(logger, message.MessageId, options.Group, exception);
+            return false;
+        }
+    }
+
+    /// <summary>Sends to one queue after the other, on another broker if there is one. No size is checked: the broker's own limit counts.</summary>
+    private async Task SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+    {
+        var queues = await _queues.GetAsync(copy.Topic, cancellationToken).ConfigureAwait(false);
+        var tried = new HashSet<string>(StringComparer.Ordinal);
+        for (var attempt = 1; ; attempt++)
+        {
+            var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
+            var choice = untried.Length > 0 ? untried : [.. queues];
+            var queue = choice[(Interlocked.Increment(ref _nextQueue) & int.MaxValue) % choice.Length];
+            tried.Add(queue.BrokerName);
+            try
+            {
+                var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
+                    ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
+                await client.Brokers.SendAsync(master.Address, copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId }, cancellationToken: cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception) when (attempt < SendAttempts && !cancellationToken.IsCancellationRequested)
+            {
+                // The next one may take it.
+            }
+            catch
+            {
+                _queues.Forget(copy.Topic);
+                throw;
+            }
         }
     }
 
@@ -151,25 +207,6 @@ internal sealed partial class RetryRouter(
             cancellationToken).ConfigureAwait(false);
     }
 
-    private Message CopyForRetry(MessageExt message, int reconsumeTimes, int delayLevel)
-    {
-        var copy = new Message(SystemTopics.Retry(options.Group), message.Body) { Flag = message.Flag };
-        foreach (var (name, value) in message.Properties)
-        {
-            copy[name] = value;
-        }
-
-        copy[MessageProperties.OriginMessageId] = message.OriginMessageId ?? message.MessageId;
-        copy[MessageProperties.RetryTopic] = client.Names.Wrap(message.Topic);
-        copy[MessageProperties.ReconsumeTime] = Text(reconsumeTimes + 1);
-        copy[MessageProperties.MaxReconsumeTimes] = Text(options.MaxReconsumeTimes);
-        copy[MessageProperties.TransactionPrepared] = null;
-        copy.DelayLevel = delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes;
-        return copy;
-    }
-
-    private static string Text(int number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
-
     private static partial class Log
     {
         [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} failed; in broadcasting it does not come again")]
@@ -178,8 +215,11 @@ internal sealed partial class RetryRouter(
         [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in its queue: {Reason}")]
         public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
 
-        [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; it stays in its queue and is tried again")]
+        [LoggerMessage(115, LogLevel.Error, "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; another way is tried, or it stays in its queue")]
         public static partial void NotFiledAsDead(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(114, LogLevel.Warning, "The copy of message {MessageId} of group {Group} has no room for these properties, which it does without: {Properties}")]
+        public static partial void LeftOut(ILogger logger, string messageId, string group, string properties);
 
         [LoggerMessage(112, LogLevel.Error, "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
         public static partial void RetrySendFailed(ILogger logger, string messageId, string group, Exception exception);
