@@ -73,10 +73,12 @@ public sealed class BudgetTests
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 8);
         await rocketmq.SendAsync(1600);
         var order = new ConcurrentQueue<int>();
+        var allRun = new TaskCompletionSource();
         await using var cluster = await rocketmq.ConsumeAsync(
             async (messages, context, _) =>
             {
-                await Task.Yield();
+                // A queue that is started last has had no part of what was consumed before: that would say nothing of the budget.
+                await allRun.Task;
                 order.Enqueue(context.QueueId);
                 rocketmq.Recorder.Record(messages, context);
                 return ConsumeResult.Success;
@@ -87,6 +89,8 @@ public sealed class BudgetTests
                 options.PullBatchSize = PullBatch;
             });
         await using var watch = OffsetWatch.Over(rocketmq);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        allRun.SetResult();
 
         await rocketmq.Recorder.UntilAsync(1600);
         Assert.Equal(1600, rocketmq.Recorder.Count);
