@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
@@ -81,6 +82,16 @@ internal sealed partial class DashboardEndpoints(
         await grains.GetGrain<IDeadLetterGrain>(group).PeekAsync((string)context.Request.RouteValues["id"]!).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
             ? DashboardResults.Json(LetterBody.Of(message, options), DashboardJson.Default.LetterBodyView)
             : DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no dead letter with that id."));
+
+    public Task<IResult> ParkedAsync(HttpContext context) => AnswerAsync(context, async group => DashboardResults.Json(
+        await grains.GetGrain<IParkedMessageGrain>(group).ListAsync(limit: 50).WaitAsync(context.RequestAborted).ConfigureAwait(false),
+        DashboardJson.Default.ParkedMessagePage));
+
+    public Task<IResult> ParkedBodyAsync(HttpContext context) => AnswerAsync(context, async group =>
+        long.TryParse((string?)context.Request.RouteValues["number"], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && await grains.GetGrain<IParkedMessageGrain>(group).PeekAsync(number).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
+            ? DashboardResults.Json(LetterBody.Of(message, options), DashboardJson.Default.LetterBodyView)
+            : DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no parked message of that number, or its broker does not have it any more."));
 
     public async Task<IResult> ActAsync(HttpContext context)
     {

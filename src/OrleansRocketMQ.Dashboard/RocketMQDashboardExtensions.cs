@@ -59,6 +59,8 @@ public static class RocketMQDashboardExtensions
         all.MapGet("/api/session", Answer(dashboard => dashboard.SessionAsync));
         all.MapGet("/api/groups/{group}/dead-letters", Answer(dashboard => dashboard.LettersAsync));
         all.MapGet("/api/groups/{group}/dead-letters/{id}", Answer(dashboard => dashboard.LetterAsync));
+        all.MapGet("/api/groups/{group}/parked", Answer(dashboard => dashboard.ParkedAsync));
+        all.MapGet("/api/groups/{group}/parked/{number}", Answer(dashboard => dashboard.ParkedBodyAsync));
         all.MapPost("/api/groups/{group}/actions/{action}", Answer(dashboard => dashboard.ActAsync));
         if (options.ViewPolicy is { } policy)
         {

@@ -26,6 +26,7 @@ internal static class KitSettings
             options.SuspendCurrentQueueTime = Moment;
             options.KeyRetryBackoff = Moment;
             options.MaxKeyRetryBackoff = Moment;
+            options.ParkAfter = TimeSpan.FromSeconds(1);
         });
 
     /// <summary>

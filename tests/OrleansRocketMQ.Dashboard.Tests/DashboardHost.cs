@@ -58,6 +58,8 @@ internal sealed class DashboardHost : IAsyncDisposable
     /// <summary>What listeners were given, and on which silo.</summary>
     public ConcurrentQueue<Handled> Handled { get; }
 
+    public FaultInjection Faults => _embedded.Faults;
+
     public Producer Producer { get; }
 
     public HttpClient Http { get; }
@@ -67,6 +69,8 @@ internal sealed class DashboardHost : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     public IConsumerGroupManagementGrain Management => Services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(Group);
+
+    public IParkedMessageGrain Parked => Services.GetRequiredService<IGrainFactory>().GetGrain<IParkedMessageGrain>(Group);
 
     public IDeadLetterGrain Letters => Services.GetRequiredService<IGrainFactory>().GetGrain<IDeadLetterGrain>(Group);
 
@@ -136,7 +140,8 @@ internal sealed class DashboardHost : IAsyncDisposable
                             handled.Enqueue(new(number, message.QueueId, Encoding.UTF8.GetString(message.Body.Span)));
                             return listener?.Invoke(message, cancellation) ?? Task.FromResult(ConsumeResult.Success);
                         })
-                        .Configure(options => (options.ConsumeFromWhere, options.MaxReconsumeTimes) = (ConsumeFromWhere.FirstOffset, 1)));
+                        .Configure(options => (options.ConsumeFromWhere, options.MaxReconsumeTimes, options.ParkAfter, options.RetryInterval) =
+                            (ConsumeFromWhere.FirstOffset, 1, TimeSpan.Zero, TimeSpan.FromMilliseconds(100))));
                 }
             });
         }

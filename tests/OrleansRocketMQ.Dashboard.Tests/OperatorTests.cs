@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Dashboard.Tests;
 
@@ -124,6 +126,48 @@ public sealed class OperatorTests
         Assert.Equal(before + 1, host.Handled.Count);
         Assert.Empty(browser.Troubles);
         Assert.All(browser.Requests, url => Assert.StartsWith(host.Page, url, StringComparison.Ordinal));
+    }
+
+    [BrowserFact]
+    public async Task Parked_messages_are_listed_with_their_reason_looked_at_sent_again_and_dropped()
+    {
+        var isWell = false;
+        await using var host = await DashboardHost.StartAsync(
+            Acts, everybodyOperates: true, listener: (_, _) => Task.FromResult(Volatile.Read(ref isWell) ? ConsumeResult.Success : ConsumeResult.ReconsumeLater));
+        await host.ReadyAsync();
+        host.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.ConsumerSendMessageBack });
+        host.Faults.Inject(Fault.Answer(ResponseCodes.MessageIllegal) with { When = target => target.Request["b"] == SystemTopics.Retry(DashboardHost.Group) });
+        await host.SendAsync(3);
+        await Eventually.TrueAsync(async () => (await host.Parked.ListAsync()).Total == 3, "three are parked");
+        host.Faults.Clear();
+        Volatile.Write(ref isWell, true);
+
+        await using var browser = await OpenPage.OpenAsync(host.Page, ColorScheme.Light, 1280, 900);
+        var page = browser.Page;
+        await page.Locator("#parked-load").ClickAsync(new() { Timeout = 30_000 });
+        var rows = page.Locator("#parked tr");
+        await Expect(rows).ToHaveCountAsync(3, new() { Timeout = 30_000 });
+        await Expect(rows.First).ToContainTextAsync("MessageIllegal");
+        await Expect(page.Locator("#t-dead-more")).ToHaveTextAsync("3 parked", Patient);
+
+        var body = await rows.First.Locator("td").First.InnerTextAsync();
+        await rows.First.GetByText("Look").ClickAsync();
+        await Expect(page.Locator("#letter-about")).ToContainTextAsync(body);
+        await page.Locator("#letter-close").ClickAsync();
+
+        var before = host.Handled.Count;
+        await rows.First.GetByText("Send again").ClickAsync();
+        await Expect(rows).ToHaveCountAsync(2, new() { Timeout = 30_000 });
+        await Eventually.TrueAsync(() => host.Handled.Count == before + 1, "it comes again");
+        await rows.First.GetByText("Drop").ClickAsync();
+        await Expect(rows).ToHaveCountAsync(1, new() { Timeout = 30_000 });
+        await page.Locator("#parked-drop").ClickAsync();
+        await page.Locator("#dialog-ok").ClickAsync();
+        await Expect(page.Locator("#parked-none")).ToHaveTextAsync("There are no parked messages.", Patient);
+
+        Assert.Equal(0, (await host.Parked.ListAsync()).Total);
+        Assert.Equal(before + 1, host.Handled.Count);
+        Assert.Empty(browser.Troubles);
     }
 
     private static LocatorAssertionsToHaveTextOptions Patient => new() { Timeout = 30_000 };

@@ -25,6 +25,9 @@ internal sealed record ActionRequest
 
     public string? MessageId { get; init; }
 
+    /// <summary>Of a parked message; null: all of them.</summary>
+    public long? Number { get; init; }
+
     /// <summary>The queue of the request; null when it names none.</summary>
     internal MessageQueue? Queue => (Topic, Broker, QueueId) switch
     {

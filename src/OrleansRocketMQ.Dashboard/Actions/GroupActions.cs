@@ -6,75 +6,97 @@ namespace OrleansRocketMQ.Dashboard.Actions;
 /// <summary>What can be done to a group, by the name the page uses.</summary>
 internal static class GroupActions
 {
-    private delegate Task<string> GroupAction(IConsumerGroupManagementGrain group, IDeadLetterGrain letters, ActionRequest request, string who);
+    private delegate Task<string> GroupAction(Grains grains, ActionRequest request, string who);
 
     private static readonly Dictionary<string, GroupAction> s_all = new(StringComparer.Ordinal)
     {
-        ["pause"] = async (group, _, request, _) =>
+        ["pause"] = async (grains, request, _) =>
         {
-            await group.PauseAsync(request.Scope).ConfigureAwait(false);
+            await grains.Group.PauseAsync(request.Scope).ConfigureAwait(false);
             return $"Paused: {Name(request)}.";
         },
-        ["resume"] = async (group, _, request, _) =>
+        ["resume"] = async (grains, request, _) =>
         {
-            await group.ResumeAsync(request.Scope).ConfigureAwait(false);
+            await grains.Group.ResumeAsync(request.Scope).ConfigureAwait(false);
             return $"Resumed: {Name(request)}.";
         },
-        ["limit"] = async (group, _, request, _) =>
+        ["limit"] = async (grains, request, _) =>
         {
-            await group.LimitRateAsync(request.RequiredTopic, request.MessagesPerSecond).ConfigureAwait(false);
+            await grains.Group.LimitRateAsync(request.RequiredTopic, request.MessagesPerSecond).ConfigureAwait(false);
             return request.MessagesPerSecond is { } limit
                 ? string.Create(CultureInfo.InvariantCulture, $"{request.Topic} is limited to {limit} messages per second.")
                 : $"{request.Topic} has no limit.";
         },
-        ["seek"] = async (group, _, request, _) =>
+        ["seek"] = async (grains, request, _) =>
         {
-            var places = await group.SeekAsync(request.Scope, request.RequiredTarget).ConfigureAwait(false);
+            var places = await grains.Group.SeekAsync(request.Scope, request.RequiredTarget).ConfigureAwait(false);
             return $"{places.Count} queues go on at: {request.RequiredTarget}.";
         },
-        ["move"] = async (group, _, request, _) =>
+        ["move"] = async (grains, request, _) =>
         {
-            await group.MoveQueueAsync(request.RequiredQueue, request.RequiredSilo).ConfigureAwait(false);
+            await grains.Group.MoveQueueAsync(request.RequiredQueue, request.RequiredSilo).ConfigureAwait(false);
             return $"{Name(request)} runs on {request.Silo}.";
         },
-        ["release"] = async (group, _, request, _) =>
+        ["release"] = async (grains, request, _) =>
         {
-            await group.ReleaseQueueAsync(request.RequiredQueue).ConfigureAwait(false);
+            await grains.Group.ReleaseQueueAsync(request.RequiredQueue).ConfigureAwait(false);
             return $"{Name(request)} is given back to the strategy.";
         },
-        ["drain"] = async (group, _, request, _) =>
+        ["drain"] = async (grains, request, _) =>
         {
-            var left = await group.DrainSiloAsync(request.RequiredSilo).ConfigureAwait(false);
+            var left = await grains.Group.DrainSiloAsync(request.RequiredSilo).ConfigureAwait(false);
             return left.Count == 0 ? $"{request.Silo} is drained." : $"{request.Silo} still has {left.Count} queues.";
         },
-        ["restore"] = async (group, _, request, _) =>
+        ["restore"] = async (grains, request, _) =>
         {
-            await group.RestoreSiloAsync(request.RequiredSilo).ConfigureAwait(false);
+            await grains.Group.RestoreSiloAsync(request.RequiredSilo).ConfigureAwait(false);
             return $"{request.Silo} gets queues again.";
         },
-        ["resend"] = async (_, letters, request, who) =>
+        ["resend"] = async (grains, request, who) =>
         {
-            var sent = await letters.ResendAsync(request.RequiredMessageId, who).ConfigureAwait(false);
+            var sent = await grains.Letters.ResendAsync(request.RequiredMessageId, who).ConfigureAwait(false);
             return sent == 0 ? "There is no dead letter with that id." : "Sent again.";
         },
-        ["resend-all"] = async (_, letters, request, who) =>
+        ["resend-all"] = async (grains, request, who) =>
         {
-            await letters.ResendAllAsync(
+            await grains.Letters.ResendAllAsync(
                 request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"), who).ConfigureAwait(false);
             return "All dead letters are being sent again.";
         },
-        ["drop-all"] = async (_, letters, _, who) =>
+        ["drop-all"] = async (grains, _, who) =>
         {
-            var dropped = await letters.DropAsync(null, who).ConfigureAwait(false);
+            var dropped = await grains.Letters.DropAsync(null, who).ConfigureAwait(false);
             return $"{dropped} dead letters dropped.";
+        },
+        ["resend-parked"] = async (grains, request, who) =>
+        {
+            var result = await grains.Parked.ResendAsync(request.Number, who).ConfigureAwait(false);
+            return result.Failures.Count == 0
+                ? $"{result.Sent} parked messages sent again."
+                : $"{result.Sent} parked messages sent again, {result.Failures.Count} could not be: {result.Failures.Values.First()}";
+        },
+        ["drop-parked"] = async (grains, request, who) =>
+        {
+            var dropped = await grains.Parked.DropAsync(request.Number, who).ConfigureAwait(false);
+            return $"{dropped} parked messages dropped.";
         },
     };
 
     public static bool Exists(string action) => s_all.ContainsKey(action);
 
     public static Task<string> RunAsync(IGrainFactory grains, string group, string action, ActionRequest request, string who)
-        => s_all[action](grains.GetGrain<IConsumerGroupManagementGrain>(group), grains.GetGrain<IDeadLetterGrain>(group), request, who);
+        => s_all[action](new Grains(grains, group), request, who);
 
     private static string Name(ActionRequest request)
         => request.Queue is { } queue ? $"queue {queue.QueueId} of {queue.Topic} on {queue.BrokerName}" : request.Topic ?? "the whole group";
+
+    /// <summary>The grains an action may need.</summary>
+    private sealed class Grains(IGrainFactory grains, string group)
+    {
+        public IConsumerGroupManagementGrain Group => grains.GetGrain<IConsumerGroupManagementGrain>(group);
+
+        public IDeadLetterGrain Letters => grains.GetGrain<IDeadLetterGrain>(group);
+
+        public IParkedMessageGrain Parked => grains.GetGrain<IParkedMessageGrain>(group);
+    }
 }

@@ -234,7 +234,7 @@ function renderTiles(group, queues) {
   text($('t-failed-more'), `${count(figures.sentBack)} sent back, ${count(figures.timedOut)} timed out`);
   const dead = group.deadLetters ?? {};
   text($('t-dead'), dead.error ? '?' : dead.count === undefined ? '–' : `${count(dead.count)}${dead.hasMore ? '+' : ''}`);
-  text($('t-dead-more'), dead.error ?? `${count(figures.consumed)} consumed`);
+  text($('t-dead-more'), dead.error ?? `${count(dead.parked)} parked`);
   renderSpark(group.history ?? []);
 }
 
@@ -404,12 +404,46 @@ function renderLetters(letters) {
   text($('dead-load'), 'Refresh list');
 }
 
-async function peekLetter(id) {
-  const letter = await get(`api/groups/${encodeURIComponent(state.group)}/dead-letters/${encodeURIComponent(id)}`);
+async function peekLetter(id, list = 'dead-letters') {
+  const letter = await get(`api/groups/${encodeURIComponent(state.group)}/${list}/${encodeURIComponent(id)}`);
   text($('letter-about'), `${letter.messageId} · ${count(letter.length)} bytes${letter.isCut ? ', cut' : ''}${letter.format === 'hex' ? ', binary' : ''}`);
   text($('letter-body'), letter.format === 'hidden' ? 'Bodies are hidden by configuration.' : letter.text ?? '');
   $('letter-properties').replaceChildren(...Object.entries(letter.properties ?? {}).flatMap(([name, value]) => [make('dt', '', name), make('dd', '', value)]));
   $('letter').showModal();
+}
+
+// ---- Parked messages
+
+async function loadParked() {
+  const group = state.group;
+  const page = await get(`api/groups/${encodeURIComponent(group)}/parked`);
+  if (group === state.group) renderParked(page.messages ?? []);
+}
+
+function renderParked(messages) {
+  keyed($('parked'), messages, message => message.number, () => {
+    const tr = row([['Message', 'name'], ['Topic'], ['Keys'], ['Parked'], ['Reason'], ['Actions', 'do']]);
+    const peek = button('Look', '', () => press(peek, () => peekLetter(tr._item.number, 'parked')));
+    const resend = button('Send again', 'act', () => press(resend, async () => {
+      await act('resend-parked', { number: tr._item.number });
+      await loadParked();
+    }));
+    const drop = button('Drop', 'act danger', () => press(drop, async () => {
+      await act('drop-parked', { number: tr._item.number });
+      await loadParked();
+    }));
+    tr.lastChild.append(peek, resend, drop);
+    return tr;
+  }, (tr, message) => {
+    cells(tr, [message.messageId, message.topic, message.keys ?? '–', new Date(message.parked).toLocaleString(), message.reason]);
+    attribute(tr.lastChild.children[0], 'aria-label', `Look at message ${message.messageId}`);
+    attribute(tr.lastChild.children[1], 'aria-label', `Send message ${message.messageId} again`);
+    attribute(tr.lastChild.children[2], 'aria-label', `Drop message ${message.messageId}`);
+  });
+  show($('parked-table'), messages.length > 0);
+  show($('parked-none'), messages.length === 0);
+  text($('parked-none'), 'There are no parked messages.');
+  text($('parked-load'), 'Refresh list');
 }
 
 // ---- Connection and clock
@@ -491,6 +525,9 @@ $('group').addEventListener('change', () => {
   renderLetters([]);
   text($('dead-none'), 'Ask for the list to see messages the group has given up.');
   text($('dead-load'), 'Show list');
+  renderParked([]);
+  text($('parked-none'), 'Ask for the list to see messages that no broker takes.');
+  text($('parked-load'), 'Show list');
   render();
 });
 $('group-pause').addEventListener('click', event => press(event.currentTarget, () => act(current().isPaused ? 'resume' : 'pause')));
@@ -506,6 +543,15 @@ $('dead-resend').addEventListener('click', () => ask('Send all dead letters agai
 $('dead-drop').addEventListener('click', () => ask('Drop all dead letters', 'They are neither listed nor sent again any more. This cannot be undone.', [], 'Drop all', async () => {
   await act('drop-all');
   await loadLetters();
+}));
+$('parked-load').addEventListener('click', event => press(event.currentTarget, loadParked));
+$('parked-resend').addEventListener('click', () => ask('Send all parked messages again', 'Each goes to its original topic. What cannot be sent stays.', [], 'Send again', async () => {
+  await act('resend-parked');
+  await loadParked();
+}));
+$('parked-drop').addEventListener('click', () => ask('Drop all parked messages', 'They are not listed any more. This cannot be undone.', [], 'Drop all', async () => {
+  await act('drop-parked');
+  await loadParked();
 }));
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh(); });
 

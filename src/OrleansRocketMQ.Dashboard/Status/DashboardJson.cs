@@ -11,6 +11,7 @@ namespace OrleansRocketMQ.Dashboard.Status;
 [JsonSerializable(typeof(ProblemView))]
 [JsonSerializable(typeof(LetterBodyView))]
 [JsonSerializable(typeof(DeadLetterPage))]
+[JsonSerializable(typeof(ParkedMessagePage))]
 [JsonSerializable(typeof(ActionRequest))]
 [JsonSerializable(typeof(ActionResponse))]
 internal sealed partial class DashboardJson : JsonSerializerContext;

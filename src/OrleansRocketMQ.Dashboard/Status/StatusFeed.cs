@@ -81,7 +81,8 @@ internal sealed partial class StatusFeed(
         try
         {
             var page = await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: DeadLettersCounted).WaitAsync(s_patience, time).ConfigureAwait(false);
-            return new() { Count = page.Letters.Count, HasMore = page.Next is not null && page.Letters.Count == DeadLettersCounted };
+            var parked = await grains.GetGrain<IParkedMessageGrain>(group).ListAsync(limit: 1).WaitAsync(s_patience, time).ConfigureAwait(false);
+            return new() { Count = page.Letters.Count, Parked = parked.Total, HasMore = page.Next is not null && page.Letters.Count == DeadLettersCounted };
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception exception)

@@ -68,12 +68,15 @@ internal sealed record FiguresView
     };
 }
 
-/// <summary>How many dead letters wait; null when it is not known yet.</summary>
+/// <summary>How many dead letters and parked messages wait; null when it is not known yet.</summary>
 internal sealed record DeadLettersView
 {
     public int? Count { get; init; }
 
     public bool HasMore { get; init; }
+
+    /// <summary>How many messages are parked.</summary>
+    public int? Parked { get; init; }
 
     public string? Error { get; init; }
 }

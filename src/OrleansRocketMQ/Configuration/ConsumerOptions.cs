@@ -203,4 +203,10 @@ public sealed class ConsumerOptions
 
     /// <summary>Key-ordered: how long a failing key waits at most, <see cref="KeyRetryBackoff"/> to 1 h. Default 30 s.</summary>
     public TimeSpan MaxKeyRetryBackoff { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// For how long brokers may refuse to take a failed message, 0 to 1 h. Who still does not take it then, and has refused
+    /// <see cref="MaxRetryTimes"/> times, never will: the message is parked, so that those behind it go on. Default 30 s.
+    /// </summary>
+    public TimeSpan ParkAfter { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -101,6 +101,7 @@ internal static class OptionsValidation
         Between(options.RetryInterval, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
         Between(options.KeyRetryBackoff, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), section);
         Between(options.MaxKeyRetryBackoff, options.KeyRetryBackoff, TimeSpan.FromHours(1), section);
+        Between(options.ParkAfter, TimeSpan.Zero, TimeSpan.FromHours(1), section);
         CheckOrderly(options, section);
     }
 

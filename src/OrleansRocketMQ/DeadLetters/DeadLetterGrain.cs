@@ -3,8 +3,8 @@ using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Management;
-using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
@@ -17,7 +17,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
     private readonly GroupConsumer _consumer;
     private readonly DeadLetterReader _reader;
-    private readonly Producer _producer;
+    private readonly StoredMessageSender _sender;
     private readonly DeadLetterMarks _marks;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -36,7 +36,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         _group = context.GrainId.Key.ToString()!;
         _consumer = consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", "handle its dead letters");
         _reader = new DeadLetterReader(_consumer.Client, _group);
-        _producer = new Producer(_consumer.Client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
+        _sender = new StoredMessageSender(_consumer.Client);
         _marks = new DeadLetterMarks(_reader, state);
         _time = time;
         _logger = loggers.CreateLogger<DeadLetterGrain>();
@@ -140,7 +140,6 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         await _stopping.CancelAsync();
         await _sending;
-        await _producer.DisposeAsync();
     }
 
     private static bool HasId(MessageExt letter, string id) => letter.MessageId == id || letter.OffsetMessageId == id;
@@ -153,7 +152,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         {
             if (wanted(letter))
             {
-                await _producer.SendAsync(Revival.Of(letter));
+                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), CancellationToken.None);
                 await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
                 sent++;
             }
@@ -184,7 +183,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
                     await Task.Delay(due, _time, stopping);
                 }
 
-                await _producer.SendAsync(Revival.Of(letter), stopping);
+                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), stopping);
                 await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
                 _resend = _resend with { Sent = _resend.Sent + 1 };
             }

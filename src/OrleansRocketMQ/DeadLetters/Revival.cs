@@ -1,3 +1,8 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
+
 namespace OrleansRocketMQ.DeadLetters;
 
 /// <summary>Makes a dead letter the message again that it was before it failed for the first time.</summary>
@@ -25,23 +30,32 @@ internal static class Revival
         MessageProperties.TraceSwitch,
     };
 
+    /// <summary>The message for its original topic, still without a queue. Body and other properties go as they are stored.</summary>
     /// <exception cref="MessageFormatException">The body cannot be read.</exception>
-    public static Message Of(MessageExt letter)
+    public static SendMessageRequest Of(MessageExt letter, ClientNamespace names, TimeProvider time)
     {
         if (letter.BodyError is { } error)
         {
             throw new MessageFormatException($"body of {letter.MessageId}", "unreadable", "one that can be sent again", error);
         }
 
-        var message = new Message(DeadLetterReader.OriginalTopic(letter), letter.Body) { Flag = letter.Flag };
-        foreach (var (name, value) in letter.Properties)
+        var properties = StoredParts.Join(StoredParts.PropertiesOf(letter, without: AddedOnTheWay));
+        if (letter.GetProperty(MessageProperties.UniqueKey) is null)
         {
-            if (!AddedOnTheWay.Contains(name))
-            {
-                message[name] = value;
-            }
+            properties += StoredParts.Property(MessageProperties.UniqueKey, UniqueMessageId.OfThisProcess.Next());
         }
 
-        return message;
+        return new SendMessageRequest
+        {
+            ProducerGroup = StoredMessageSender.ProducerGroup,
+            Topic = names.Unwrap(DeadLetterReader.OriginalTopic(letter)),
+            BrokerName = string.Empty,
+            QueueId = -1,
+            Body = StoredParts.BodyOf(letter, out var compression),
+            BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
+            Properties = properties + StoredParts.Property(MessageProperties.WaitStoreMessageOk, "true"),
+            SysFlag = compression,
+            Flag = letter.Flag,
+        };
     }
 }

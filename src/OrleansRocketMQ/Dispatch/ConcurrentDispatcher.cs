@@ -210,9 +210,10 @@ internal sealed partial class ConcurrentDispatcher(
 
             done = failure.Index + 1;
             var failed = range.Slice(failure.Index, 1);
-            if (await retry.SendBackAsync(failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false))
+            var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false);
+            if (outcome != PublishOutcome.NotTaken)
             {
-                queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
+                queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
                 failed.Complete();
             }
             else
@@ -234,8 +235,8 @@ internal sealed partial class ConcurrentDispatcher(
     {
         try
         {
-            await retry.SendBackAgainAsync(failed.Messages[0], delayLevel, time, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
-            queue.Statistics.CountSentBack(asDead: retry.IsLast(failed.Messages[0], delayLevel));
+            var outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
+            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
             failed.Complete();
             queue.OnProgress();
         }

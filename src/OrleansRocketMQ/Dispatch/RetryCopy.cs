@@ -8,9 +8,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>
-/// A copy of a failed message for the group's %RETRY% topic. Body and properties go as they are stored: a body stays
-/// compressed, so that what is measured is what goes over the wire, and properties that are no proper table (agents
-/// append to them without a separator) stay as odd as they are.
+/// A copy of a failed message for the group's %RETRY% topic, with body and properties as they are stored.
 /// </summary>
 internal static class RetryCopy
 {
@@ -18,8 +16,6 @@ internal static class RetryCopy
     public const int MostPropertyBytes = short.MaxValue - 1024;
 
     private const int FirstRetryDelayLevel = 3;
-    private const char NameValueSeparator = '\u0001';
-    private const char PropertySeparator = '\u0002';
 
     // What the copy says anew. Of the prepared transaction it must say nothing.
     private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
@@ -50,21 +46,21 @@ internal static class RetryCopy
     {
         var own = new List<string>
         {
-            Property(MessageProperties.OriginMessageId, message.OriginMessageId ?? message.MessageId),
-            Property(MessageProperties.RetryTopic, topic),
-            Property(MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
+            StoredParts.Property(MessageProperties.OriginMessageId, message.OriginMessageId ?? message.MessageId),
+            StoredParts.Property(MessageProperties.RetryTopic, topic),
+            StoredParts.Property(MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
         AddMissing(own, message, MessageProperties.UniqueKey, static () => UniqueMessageId.OfThisProcess.Next());
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
         return new SendMessageRequest
         {
-            ProducerGroup = RetryPublisher.ProducerGroup,
+            ProducerGroup = StoredMessageSender.ProducerGroup,
             Topic = SystemTopics.Retry(options.Group),
             BrokerName = string.Empty,
             QueueId = -1,
-            Body = StoredBodyOf(message, out var compression),
+            Body = StoredParts.BodyOf(message, out var compression),
             BornTimestamp = message.BornTimestamp,
-            Properties = Fitting(Encoding.UTF8.GetString(message.StoredProperties), string.Concat(own), out leftOut),
+            Properties = Fitting(StoredParts.PropertiesOf(message, without: Replaced), string.Concat(own), out leftOut),
             SysFlag = compression,
             Flag = message.Flag,
             ReconsumeTimes = reconsumeTimes + 1,
@@ -73,26 +69,11 @@ internal static class RetryCopy
         };
     }
 
-    /// <summary>The body as the broker has it, and the bits that say how it is compressed.</summary>
-    private static ReadOnlyMemory<byte> StoredBodyOf(MessageExt message, out int compression)
+    private static string Fitting(List<string> pieces, string own, out IReadOnlyList<string> leftOut)
     {
-        compression = message.IsInnerBatch ? 0 : message.SysFlag & (MessageSysFlag.Compressed | MessageSysFlag.CompressionMask);
-        if ((compression & MessageSysFlag.Compressed) == 0)
-        {
-            compression = 0;
-            return message.Body;
-        }
-
-        var place = StoredMessage.ReconsumeTimesPosition(message.SysFlag) + sizeof(int) + sizeof(long);
-        return message.Record.Slice(place + sizeof(int), StoredMessage.Int32At(message.Record.Span, place));
-    }
-
-    private static string Fitting(string stored, string own, out IReadOnlyList<string> leftOut)
-    {
-        var pieces = stored.Split(PropertySeparator, StringSplitOptions.RemoveEmptyEntries).Where(piece => !Replaced.Contains(NameOf(piece))).ToList();
-        var length = Encoding.UTF8.GetByteCount(own) + pieces.Sum(LengthOf);
+        var length = Encoding.UTF8.GetByteCount(own) + pieces.Sum(StoredParts.LengthOf);
         var names = new List<string>();
-        foreach (var piece in pieces.OrderBy(piece => Kept.Contains(NameOf(piece))).ThenByDescending(LengthOf).ToArray())
+        foreach (var piece in pieces.OrderBy(piece => Kept.Contains(StoredParts.NameOf(piece))).ThenByDescending(StoredParts.LengthOf).ToArray())
         {
             if (length <= MostPropertyBytes)
             {
@@ -100,27 +81,21 @@ internal static class RetryCopy
             }
 
             pieces.Remove(piece);
-            names.Add(NameOf(piece));
-            length -= LengthOf(piece);
+            names.Add(StoredParts.NameOf(piece));
+            length -= StoredParts.LengthOf(piece);
         }
 
         leftOut = names;
-        return string.Concat(pieces.Select(piece => piece + PropertySeparator)) + own;
+        return StoredParts.Join(pieces) + own;
     }
 
     private static void AddMissing(List<string> own, MessageExt message, string name, Func<string> value)
     {
         if (message.GetProperty(name) is null)
         {
-            own.Add(Property(name, value()));
+            own.Add(StoredParts.Property(name, value()));
         }
     }
-
-    private static int LengthOf(string piece) => Encoding.UTF8.GetByteCount(piece) + 1;
-
-    private static string NameOf(string piece) => piece.IndexOf(NameValueSeparator) is var end and >= 0 ? piece[..end] : piece;
-
-    private static string Property(string name, string value) => $"{name}{NameValueSeparator}{value}{PropertySeparator}";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

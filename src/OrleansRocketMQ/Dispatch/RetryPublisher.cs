@@ -1,28 +1,26 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Parking;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>
 /// Gives failed messages back to the broker, which brings them again after a while or files them under %DLQ%. First by
-/// a request for it; when that fails, by sending a copy to %RETRY%. Only when the broker has said yes may the message
-/// count as done. Mirrors <c>DefaultMQPushConsumerImpl.sendMessageBack</c>.
+/// a request for it; when that fails, by sending a copy to %RETRY%. What brokers refuse both ways, again and again, is
+/// parked, so that no message holds up its queue for ever. Only when the broker has said yes, or the message is parked,
+/// may it count as done. Mirrors <c>DefaultMQPushConsumerImpl.sendMessageBack</c>.
 /// </summary>
 internal sealed partial class RetryPublisher(
     RocketMQClient client,
     ConsumerOptions options,
+    IParkedMessageStore parked,
+    TimeProvider time,
     ILogger<RetryPublisher> logger)
 {
-    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
-    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
-
-    private const int SendAttempts = 3;
-
-    private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);
-    private int _nextQueue = Random.Shared.Next();
+    private readonly StoredMessageSender _sender = new(client);
+    private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
 
     /// <summary>
     /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause between them. The first
@@ -30,14 +28,16 @@ internal sealed partial class RetryPublisher(
     /// </summary>
     /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
     /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
-    public async Task SendBackAgainAsync(MessageExt message, int delayLevel, TimeProvider time, CancellationToken stopping, CancellationToken abandon)
+    public async Task<PublishOutcome> SendBackAgainAsync(
+        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken stopping, CancellationToken abandon)
     {
         for (var attempt = 2; attempt <= options.MaxRetryTimes; attempt++)
         {
             await Task.Delay(options.RetryInterval, time, stopping).ConfigureAwait(false);
-            if (await SendBackAsync(message, delayLevel, abandon).ConfigureAwait(false))
+            var outcome = await SendBackAsync(queue, message, delayLevel, abandon).ConfigureAwait(false);
+            if (outcome != PublishOutcome.NotTaken)
             {
-                return;
+                return outcome;
             }
         }
 
@@ -64,32 +64,23 @@ internal sealed partial class RetryPublisher(
     /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
     public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
 
-    /// <summary>Whether the broker has taken the message over. Never throws: without a yes the message stays where it is.</summary>
-    public async Task<bool> SendBackAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
+    /// <summary>Has the broker bring a message again, or file it. Never throws: without a yes the message stays where it is.</summary>
+    public async Task<PublishOutcome> SendBackAsync(MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
         if (GivesUp([message]))
         {
-            return true;
+            return PublishOutcome.Taken;
         }
 
-        try
+        var refused = await TryAsync(() => RequestAsync(message, delayLevel, cancellationToken)).ConfigureAwait(false);
+        if (refused is null)
         {
-            await RequestAsync(message, delayLevel, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (Exception exception)
-        {
-            Log.SendBackFailed(logger, message.MessageId, options.Group, exception.Message);
+            return Taken(queue, message);
         }
 
-        if (message.BodyError is not null)
-        {
-            // Only the broker can bring it again as it is: a copy would carry the bytes nobody could read, but no more say
-            // that they are compressed, and a listener would take them for the body.
-            return false;
-        }
-
-        return await SendCopyAsync(message, message.ReconsumeTimes, delayLevel, cancellationToken).ConfigureAwait(false);
+        Log.SendBackFailed(logger, message.MessageId, options.Group, refused.Message);
+        var noCopy = await TryCopyAsync(message, message.ReconsumeTimes, delayLevel, cancellationToken).ConfigureAwait(false);
+        return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -98,19 +89,26 @@ internal sealed partial class RetryPublisher(
     /// <c>ConsumeMessageOrderlyService.sendMessageBack</c>. A copy that cannot be sent must not block its queue: the broker
     /// is then asked to file what it has itself.
     /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
     /// <param name="message">The message.</param>
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <returns>Whether the broker has it. Never throws.</returns>
-    public async Task<bool> SendToDeadLettersAsync(MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
+    /// <returns>Who has it. Never throws.</returns>
+    public async Task<PublishOutcome> SendToDeadLettersAsync(MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
     {
         if (GivesUp([message]))
         {
-            return true;
+            return PublishOutcome.Taken;
         }
 
-        return (message.BodyError is null && await SendCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken).ConfigureAwait(false))
-            || await RequestDeathAsync(message, cancellationToken).ConfigureAwait(false);
+        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken).ConfigureAwait(false);
+        if (noCopy is null)
+        {
+            return Taken(queue, message);
+        }
+
+        var refused = await TryRequestDeathAsync(message, cancellationToken).ConfigureAwait(false);
+        return refused is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -118,76 +116,113 @@ internal sealed partial class RetryPublisher(
     /// gone, a copy is sent that says the message has failed too often: it becomes a dead letter, and does not come again
     /// behind messages it must not fall behind.
     /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <returns>Whether the broker has done it. Never throws.</returns>
-    public async Task<bool> FileAsDeadAsync(MessageExt message, CancellationToken cancellationToken)
-        => await RequestDeathAsync(message, cancellationToken).ConfigureAwait(false)
-            || (message.BodyError is null
-                && await SendCopyAsync(message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken).ConfigureAwait(false));
+    /// <returns>Who has it. Never throws.</returns>
+    public async Task<PublishOutcome> FileAsDeadAsync(MessageQueue queue, MessageExt message, CancellationToken cancellationToken)
+    {
+        var refused = await TryRequestDeathAsync(message, cancellationToken).ConfigureAwait(false);
+        if (refused is null)
+        {
+            return Taken(queue, message);
+        }
 
-    private async Task<bool> RequestDeathAsync(MessageExt message, CancellationToken cancellationToken)
+        var attempts = Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes);
+        var noCopy = await TryCopyAsync(message, attempts, delayLevel: 0, cancellationToken).ConfigureAwait(false);
+        return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<Exception?> TryAsync(Func<Task> way)
     {
         try
         {
-            await RequestAsync(message, ConsumeContext.ToDeadLetters, cancellationToken).ConfigureAwait(false);
-            return true;
+            await way().ConfigureAwait(false);
+            return null;
         }
         catch (Exception exception)
         {
-            Log.NotFiledAsDead(logger, message.MessageId, options.Group, exception);
-            return false;
+            return exception;
         }
     }
 
-    private async Task<bool> SendCopyAsync(MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken)
+    private PublishOutcome Taken(MessageQueue queue, MessageExt message)
     {
-        try
+        _refused.Forget(queue, message.QueueOffset);
+        return PublishOutcome.Taken;
+    }
+
+    /// <summary>Neither way was open. What brokers go on refusing is parked; what may come right stays.</summary>
+    private async Task<PublishOutcome> NotTakenAsync(
+        MessageQueue queue, MessageExt message, Exception refused, Exception noCopy, CancellationToken cancellationToken)
+    {
+        if (!RefusedMessages.IsAboutTheMessage(refused) || !RefusedMessages.IsAboutTheMessage(noCopy) || !_refused.Count(queue, message.QueueOffset))
+        {
+            return PublishOutcome.NotTaken;
+        }
+
+        var reason = $"Not taken back: {refused.Message} No copy: {noCopy.Message}";
+        var failure = await TryAsync(() => parked.ParkAsync(Describe(queue, message, reason), cancellationToken)).ConfigureAwait(false);
+        if (failure is not null)
+        {
+            Log.NotParked(logger, message.MessageId, options.Group, failure);
+            return PublishOutcome.NotTaken;
+        }
+
+        Log.Parked(logger, message.MessageId, options.Group, queue, message.QueueOffset, reason);
+        _refused.Forget(queue, message.QueueOffset);
+        return PublishOutcome.Parked;
+    }
+
+    private ParkedMessage Describe(MessageQueue queue, MessageExt message, string reason) => new()
+    {
+        Queue = queue,
+        Offset = message.QueueOffset,
+        MessageId = message.MessageId,
+        Topic = message.Topic,
+        Keys = message.Keys,
+        Tags = message.Tags,
+        ReconsumeTimes = message.ReconsumeTimes,
+        Born = DateTimeOffset.FromUnixTimeMilliseconds(message.BornTimestamp),
+        Parked = time.GetUtcNow(),
+        StoreSize = message.StoreSize,
+        Reason = reason,
+    };
+
+    private async Task<Exception?> TryRequestDeathAsync(MessageExt message, CancellationToken cancellationToken)
+    {
+        var refused = await TryAsync(() => RequestAsync(message, ConsumeContext.ToDeadLetters, cancellationToken)).ConfigureAwait(false);
+        if (refused is not null)
+        {
+            Log.NotFiledAsDead(logger, message.MessageId, options.Group, refused);
+        }
+
+        return refused;
+    }
+
+    private async Task<Exception?> TryCopyAsync(MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken)
+    {
+        if (message.BodyError is { } unreadable)
+        {
+            // Only the broker can bring it again as it is: a copy would pass on as a body what nobody could read.
+            return unreadable;
+        }
+
+        var failure = await TryAsync(async () =>
         {
             var copy = RetryCopy.Of(message, options, client.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, out var leftOut);
-            await SendAsync(copy, cancellationToken).ConfigureAwait(false);
+            await _sender.SendAsync(copy, cancellationToken).ConfigureAwait(false);
             if (leftOut.Count > 0)
             {
                 Log.LeftOut(logger, message.MessageId, options.Group, string.Join(", ", leftOut));
             }
-
-            return true;
-        }
-        catch (Exception exception)
+        }).ConfigureAwait(false);
+        if (failure is not null)
         {
-            Log.RetrySendFailed(logger, message.MessageId, options.Group, exception);
-            return false;
+            Log.RetrySendFailed(logger, message.MessageId, options.Group, failure);
         }
-    }
 
-    /// <summary>Sends to one queue after the other, on another broker if there is one. No size is checked: the broker's own limit counts.</summary>
-    private async Task SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
-    {
-        var queues = await _queues.GetAsync(copy.Topic, cancellationToken).ConfigureAwait(false);
-        var tried = new HashSet<string>(StringComparer.Ordinal);
-        for (var attempt = 1; ; attempt++)
-        {
-            var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
-            var choice = untried.Length > 0 ? untried : [.. queues];
-            var queue = choice[(Interlocked.Increment(ref _nextQueue) & int.MaxValue) % choice.Length];
-            tried.Add(queue.BrokerName);
-            try
-            {
-                var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
-                    ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
-                await client.Brokers.SendAsync(master.Address, copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId }, cancellationToken: cancellationToken).ConfigureAwait(false);
-                return;
-            }
-            catch (Exception) when (attempt < SendAttempts && !cancellationToken.IsCancellationRequested)
-            {
-                // The next one may take it.
-            }
-            catch
-            {
-                _queues.Forget(copy.Topic);
-                throw;
-            }
-        }
+        return failure;
     }
 
     private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
@@ -220,6 +255,12 @@ internal sealed partial class RetryPublisher(
 
         [LoggerMessage(114, LogLevel.Warning, "The copy of message {MessageId} of group {Group} has no room for these properties, which it does without: {Properties}")]
         public static partial void LeftOut(ILogger logger, string messageId, string group, string properties);
+
+        [LoggerMessage(116, LogLevel.Error, "Message {MessageId} of group {Group} is parked: no broker takes it. It lies in {Queue} at offset {Offset}; send it again or drop it at the management grain or the dashboard. {Reason}")]
+        public static partial void Parked(ILogger logger, string messageId, string group, MessageQueue queue, long offset, string reason);
+
+        [LoggerMessage(117, LogLevel.Error, "Message {MessageId} of group {Group} could not be parked; it stays in its queue and is tried again")]
+        public static partial void NotParked(ILogger logger, string messageId, string group, Exception exception);
 
         [LoggerMessage(112, LogLevel.Error, "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
         public static partial void RetrySendFailed(ILogger logger, string messageId, string group, Exception exception);

@@ -18,6 +18,7 @@ using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Parking;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
@@ -136,7 +137,7 @@ internal sealed class RocketMQSilo(
     private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var retry = new RetryPublisher(client, consumerOptions, loggers.CreateLogger<RetryPublisher>());
+        var retry = new RetryPublisher(client, consumerOptions, new GrainParkedMessages(grains, consumerOptions.Group), time, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);

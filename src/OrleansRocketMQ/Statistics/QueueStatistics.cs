@@ -95,17 +95,23 @@ internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics =
         }
     }
 
-    /// <summary>Messages the broker has taken back, to bring them again or to file them as dead.</summary>
-    public void CountSentBack(int messages = 1, bool asDead = false)
+    /// <summary>Somebody has a failed message now: the broker, to bring it again or filed as dead, or the list of parked ones.</summary>
+    public void CountPublished(PublishOutcome outcome, bool asDead)
     {
-        Interlocked.Add(ref _sentBack, messages);
+        if (outcome == PublishOutcome.Parked)
+        {
+            metrics?.Parked();
+            return;
+        }
+
+        Interlocked.Increment(ref _sentBack);
         if (asDead)
         {
-            metrics?.FiledAsDead(messages);
+            metrics?.FiledAsDead(1);
         }
         else
         {
-            metrics?.Retried(messages);
+            metrics?.Retried(1);
         }
     }
 

@@ -68,6 +68,15 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
         }
     }
 
+    /// <summary>A message that no broker takes was parked.</summary>
+    public void Parked()
+    {
+        if (metrics.ParkedCounter.Enabled)
+        {
+            metrics.ParkedCounter.Add(1, _tags);
+        }
+    }
+
     /// <summary>A pull brought messages.</summary>
     public void Pulled(TimeSpan took)
     {

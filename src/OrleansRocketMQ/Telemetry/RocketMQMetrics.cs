@@ -15,6 +15,7 @@ internal sealed class RocketMQMetrics
     public const string ProcessDuration = "messaging.process.duration";
     public const string Retries = "orleans_rocketmq.consumer.retries";
     public const string DeadLetters = "orleans_rocketmq.consumer.dead_letters";
+    public const string ParkedMessages = "orleans_rocketmq.consumer.parked_messages";
     public const string PullDuration = "orleans_rocketmq.consumer.pull.duration";
     public const string Rebalances = "orleans_rocketmq.consumer.rebalances";
     public const string CommitFailures = "orleans_rocketmq.consumer.commit.failures";
@@ -44,6 +45,7 @@ internal sealed class RocketMQMetrics
         _processDuration = meter.CreateHistogram(ProcessDuration, "s", "Time a listener took for a batch.", tags: null, ProcessBuckets);
         RetryCounter = meter.CreateCounter<long>(Retries, "{message}", "Failed messages that come again: sent back to the broker, or kept where order demands it.");
         DeadLetterCounter = meter.CreateCounter<long>(DeadLetters, "{message}", "Messages that went to the dead letters.");
+        ParkedCounter = meter.CreateCounter<long>(ParkedMessages, "{message}", "Messages that were parked because no broker takes them.");
         PullHistogram = meter.CreateHistogram(PullDuration, "s", "Time from a pull's request to its messages, waiting for messages to be sent included.", tags: null, PullBuckets);
         RebalanceCounter = meter.CreateCounter<long>(Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
         LockLossCounter = meter.CreateCounter<long>(LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
@@ -60,6 +62,8 @@ internal sealed class RocketMQMetrics
     public Counter<long> RetryCounter { get; }
 
     public Counter<long> DeadLetterCounter { get; }
+
+    public Counter<long> ParkedCounter { get; }
 
     public Counter<long> RebalanceCounter { get; }
 

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -16,7 +17,8 @@ public sealed class ConsumeStatisticsTests
     {
         var queue = new QueueStatistics(_time);
         queue.Count(Messages(10), failures: 2, TimeSpan.FromMilliseconds(50));
-        queue.CountSentBack(2);
+        queue.CountPublished(PublishOutcome.Taken, asDead: false);
+        queue.CountPublished(PublishOutcome.Taken, asDead: false);
         queue.CountTimedOut(1);
 
         var figures = queue.Totals().ToFigures();

@@ -192,10 +192,11 @@ internal sealed partial class KeyedDispatcher(
         var attempts = failed[0].ReconsumeTimes + lane.Failures;
         if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == ConsumeContext.ToDeadLetters)
         {
-            if (await retry.FileAsDeadAsync(failed[0], queue.Pump.ListenerToken).ConfigureAwait(false))
+            var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, failed[0], queue.Pump.ListenerToken).ConfigureAwait(false);
+            if (outcome != PublishOutcome.NotTaken)
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
-                queue.Pump.Statistics.CountSentBack(asDead: true);
+                queue.Pump.Statistics.CountPublished(outcome, asDead: true);
                 queue.Complete(lane, failed.Slice(0, 1));
                 Release(queue, lane);
                 return;
@@ -214,13 +215,14 @@ internal sealed partial class KeyedDispatcher(
     {
         for (var index = 0; index < failed.Count; index++)
         {
-            if (!await retry.SendBackAsync(failed[index], failure.DelayLevel, queue.Pump.ListenerToken).ConfigureAwait(false))
+            var outcome = await retry.SendBackAsync(queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken).ConfigureAwait(false);
+            if (outcome == PublishOutcome.NotTaken)
             {
                 BlockFor(queue, lane, RetryHereAfter, failure.Error);
                 return;
             }
 
-            queue.Pump.Statistics.CountSentBack(asDead: retry.IsLast(failed[index], failure.DelayLevel));
+            queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed[index], failure.DelayLevel));
             queue.Complete(lane, failed.Slice(index, 1));
         }
 

@@ -310,10 +310,13 @@ internal sealed partial class OrderlyQueue
         {
             var message = single.Messages[0];
             var before = _failures.Of(message);
-            if (before >= Options.MaxReconsumeTimes && await _group.Retry.SendToDeadLettersAsync(message, before, tenure.Listening).ConfigureAwait(false))
+            var outcome = before >= Options.MaxReconsumeTimes
+                ? await _group.Retry.SendToDeadLettersAsync(_pump.Queue, message, before, tenure.Listening).ConfigureAwait(false)
+                : PublishOutcome.NotTaken;
+            if (outcome != PublishOutcome.NotTaken)
             {
                 Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
-                _pump.Statistics.CountSentBack(asDead: true);
+                _pump.Statistics.CountPublished(outcome, asDead: true);
                 Complete(single);
                 continue;
             }

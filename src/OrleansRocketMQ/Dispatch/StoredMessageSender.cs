@@ -1,0 +1,51 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// Sends copies of stored messages to one queue after the other, on another broker if there is one. Checks neither size
+/// nor properties: what one broker has stored, the limits of the next one decide about. Thread-safe.
+/// </summary>
+internal sealed class StoredMessageSender(RocketMQClient client)
+{
+    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
+    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
+
+    private const int Attempts = 3;
+
+    private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);
+    private int _sent;
+
+    /// <summary>Sends a copy; broker and queue of the request are filled in here.</summary>
+    /// <exception cref="RocketMQException">No broker has taken it; that of the last attempt.</exception>
+    public async Task SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+    {
+        var queues = await _queues.GetAsync(copy.Topic, cancellationToken).ConfigureAwait(false);
+        var tried = new HashSet<string>(StringComparer.Ordinal);
+        for (var attempt = 1; ; attempt++)
+        {
+            var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
+            var choice = untried.Length > 0 ? untried : [.. queues];
+            var queue = choice[(Interlocked.Increment(ref _sent) & int.MaxValue) % choice.Length];
+            tried.Add(queue.BrokerName);
+            try
+            {
+                var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
+                    ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
+                await client.Brokers.SendAsync(master.Address, copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId }, cancellationToken: cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
+            {
+                // The next one may take it.
+            }
+            catch
+            {
+                _queues.Forget(copy.Topic);
+                throw;
+            }
+        }
+    }
+}
