@@ -14,4 +14,4 @@ namespace OrleansRocketMQ.Protocol;
 [JsonSerializable(typeof(LockBatchResponse))]
 [JsonSerializable(typeof(ConsumerIdList))]
 [JsonSerializable(typeof(CheckClientRequest))]
-public sealed partial class ProtocolJson : JsonSerializerContext;
+internal sealed partial class ProtocolJson : JsonSerializerContext;
