@@ -20,10 +20,13 @@ internal static class EmbeddedDefault
     // A host that is left running for days must not fill the memory of the machine.
     private const long DefaultMaxStoreBytes = 256L * 1024 * 1024;
 
-    /// <summary>Starts a broker in this process unless a name server is set, and makes it the one that is used.</summary>
+    /// <summary>
+    /// Starts a broker in this process unless a name server is set, and makes it the one that is used. It and its options become
+    /// services of the host, for whoever sets up the silo in code.
+    /// </summary>
     /// <exception cref="RocketMQConfigurationException">A setting is wrong.</exception>
     /// <exception cref="StartException">A port is taken, or the folder cannot be used.</exception>
-    public static async Task<EmbeddedRocketMQ?> StartIfNeededAsync(IConfigurationManager configuration, bool keepEverything)
+    public static async Task<EmbeddedRocketMQ?> StartIfNeededAsync(IConfigurationManager configuration, IServiceCollection services, bool keepEverything)
     {
         if (!string.IsNullOrWhiteSpace(configuration[NameServerKey]))
         {
@@ -52,6 +55,7 @@ internal static class EmbeddedDefault
             }
 
             configuration[NameServerKey] = embedded.NameServerAddress;
+            services.AddSingleton(options).AddSingleton(embedded);
             return embedded;
         }
         catch (Exception exception) when (exception is RocketMQNetworkException or IOException or UnauthorizedAccessException)

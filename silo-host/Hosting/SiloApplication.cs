@@ -29,7 +29,7 @@ internal static class SiloApplication
         var listeners = ListenerAssemblies.Load(builder.Configuration);
 
         // Without a name server in the settings the host brings its own broker, so that a first run needs nothing else.
-        await using var embedded = await EmbeddedDefault.StartIfNeededAsync(builder.Configuration, keepEverything: demo.HasEnd);
+        await using var embedded = await EmbeddedDefault.StartIfNeededAsync(builder.Configuration, builder.Services, keepEverything: demo.HasEnd);
         if (demo.Enabled)
         {
             embedded?.CreateTopic(demo.Topic, demo.Queues);

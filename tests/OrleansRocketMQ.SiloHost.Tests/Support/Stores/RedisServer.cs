@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
@@ -35,16 +36,29 @@ public sealed class RedisServer : IAsyncLifetime
         _folder.Dispose();
     }
 
+    /// <summary>Sends a command.</summary>
+    /// <returns>The first line of the answer.</returns>
+    public async Task<string?> AskAsync(params string[] command)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", _port);
+        var stream = client.GetStream();
+        var request = new StringBuilder($"*{command.Length}\r\n");
+        foreach (var part in command)
+        {
+            request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(part)}\r\n{part}\r\n");
+        }
+
+        await stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()));
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return await reader.ReadLineAsync();
+    }
+
     private async Task<bool> AnswersAsync()
     {
         try
         {
-            using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", _port);
-            var stream = client.GetStream();
-            await stream.WriteAsync(Encoding.ASCII.GetBytes("PING\r\n"));
-            using var reader = new StreamReader(stream, Encoding.ASCII);
-            return await reader.ReadLineAsync() == "+PONG";
+            return await AskAsync("PING") == "+PONG";
         }
         catch (Exception exception) when (exception is SocketException or IOException)
         {
