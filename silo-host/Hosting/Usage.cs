@@ -26,6 +26,7 @@ internal static class Usage
         overrides the environment, the environment overrides the file.
 
         SIGTERM or Ctrl+C: no more pulls, listeners finish, offsets are committed, queues go to other silos. A second one ends it at once.
+        Before its silo has joined, the first one ends it within two seconds.
 
         Exit codes: 0 as asked; 1 failed, or messages of a run with an end are missing; 2 a setting is wrong, or what it names
         (port, folder, file) cannot be used; 3 a name server, broker or the store of the Orleans cluster does not let us in.
