@@ -17,6 +17,7 @@ public static class SiloHostMain
     {
         // Before anything else: what is told to stop while it starts must not go on to join the cluster.
         using var signals = new StopSignals();
+        UnforeseenErrors.CatchThoseOfThreads();
         var commandLine = CommandLine.Parse(args);
         if (commandLine.AsksForHelp)
         {
@@ -39,6 +40,11 @@ public static class SiloHostMain
         {
             await Console.Error.WriteLineAsync($"silo-host cannot start: {error.Message}");
             return error.ExitCode;
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            await Console.Error.WriteLineAsync(UnforeseenErrors.Line(exception));
+            return ExitCode.Failure;
         }
     }
 }

@@ -81,6 +81,7 @@ internal static class SiloApplication
         builder.Services.AddSingleton<ClusterEntry>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => services.GetRequiredService<ClusterEntry>());
         AddSilo(builder, clustering, demo, configure);
+        builder.Services.AddSingleton<IFatalErrorHandler, FatalErrors>();
         builder.Services.AddHealthChecks().AddRocketMQ();
         builder.Services.AddRocketMQDashboard();
         FormKeys.AddTo(builder.Services);
