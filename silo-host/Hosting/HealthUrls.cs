@@ -17,7 +17,7 @@ internal static class HealthUrls
             CheckFree(address);
         }
 
-        return string.Join(' ', urls.Select(url => $"{url.Text.TrimEnd('/')}/health/ready"));
+        return string.Join(' ', urls.Select(url => $"{url.Text.TrimEnd('/')}{HealthPaths.Ready}"));
     }
 
     /// <exception cref="RocketMQConfigurationException">An address is none.</exception>
