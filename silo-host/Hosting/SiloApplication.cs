@@ -85,6 +85,7 @@ internal static class SiloApplication
         builder.Services.AddHealthChecks().AddRocketMQ();
         builder.Services.AddRocketMQDashboard();
         FormKeys.AddTo(builder.Services);
+        WebServerOrder.StartFirst(builder);
     }
 
     private static async Task RunAsync(WebApplication app, StopSignals signals)
