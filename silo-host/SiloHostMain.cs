@@ -15,6 +15,9 @@ public static class SiloHostMain
     /// <returns>The process's exit code; <c>--help</c> lists them.</returns>
     public static async Task<int> RunAsync(string[] args, Action<ISiloBuilder>? configure = null)
     {
+        // Before anything else: what is told to stop while it starts must not go on to join the cluster.
+        using var signals = new StopSignals();
+        UnforeseenErrors.CatchThoseOfThreads();
         var commandLine = CommandLine.Parse(args);
         if (commandLine.AsksForHelp)
         {
@@ -25,14 +28,23 @@ public static class SiloHostMain
         try
         {
             return commandLine.AsksForCheck
-                ? await StartCheck.RunAsync(commandLine, configure)
-                : await SiloApplication.RunAsync(commandLine, configure);
+                ? await StartCheck.RunAsync(commandLine, configure, signals)
+                : await SiloApplication.RunAsync(commandLine, configure, signals);
+        }
+        catch (Exception exception) when (signals.CalledOff.IsCancellationRequested && exception is not OutOfMemoryException)
+        {
+            // Whatever a start fails with that is called off: it is over, as asked.
+            return signals.CalledOffExitCode;
         }
         catch (Exception exception) when (StartError.Explain(exception) is { } error)
         {
-            // What the user can put right is told in a line; only what nobody foresaw shows its stack trace.
             await Console.Error.WriteLineAsync($"silo-host cannot start: {error.Message}");
             return error.ExitCode;
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            await Console.Error.WriteLineAsync(UnforeseenErrors.Line(exception));
+            return ExitCode.Failure;
         }
     }
 }

@@ -20,14 +20,16 @@ internal static class StartCheck
     private const string NoNameServer = "127.0.0.1:9876";
 
     /// <returns>The process's exit code.</returns>
-    public static async Task<int> RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure)
+    public static async Task<int> RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure, StopSignals signals)
     {
+        // A check that was not made has not found that all is well.
+        signals.CalledOffExitCode = ExitCode.Failure;
         var report = new CheckReport(Console.Out);
         try
         {
-            await RunAsync(commandLine, configure, report);
+            await RunAsync(commandLine, configure, report, signals.CalledOff);
         }
-        catch (Exception exception) when (StartError.Explain(exception) is { } error)
+        catch (Exception exception) when (!signals.CalledOff.IsCancellationRequested && StartError.Explain(exception) is { } error)
         {
             report.Failed($"settings: {error.Message}", error.ExitCode);
         }
@@ -35,7 +37,7 @@ internal static class StartCheck
         return report.ExitCode;
     }
 
-    private static async Task RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure, CheckReport report)
+    private static async Task RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure, CheckReport report, CancellationToken cancellationToken)
     {
         var builder = SiloApplication.NewBuilder(commandLine);
         builder.Logging.ClearProviders();
@@ -53,18 +55,19 @@ internal static class StartCheck
         // The demo makes its topic when it starts; that it is not there yet is no fault.
         var demo = DemoOptions.Read(builder.Configuration);
         SiloApplication.AddSilo(builder, clustering, new DemoOptions { Enabled = false }, configure);
+        cancellationToken.ThrowIfCancellationRequested();
         await using var app = builder.Build();
         SiloApplication.Validate(app.Services);
         Tell(app.Services.GetRequiredService<IRocketMQConsumers>(), listeners, demo, report);
 
-        await CheckClusteringAsync(app.Services, clustering, report);
+        await CheckClusteringAsync(app.Services, clustering, report, cancellationToken);
         if (isEmbedded)
         {
             report.Ok($"RocketMQ: no name server is set, so the host brings its embedded broker (--{EmbeddedDefault.NameServerKey}=host:port uses a cluster of yours)");
             return;
         }
 
-        foreach (var finding in await app.Services.GetRequiredService<IRocketMQConnectivity>().CheckAsync())
+        foreach (var finding in await app.Services.GetRequiredService<IRocketMQConnectivity>().CheckAsync(cancellationToken))
         {
             Tell(finding, report);
         }
@@ -99,14 +102,14 @@ internal static class StartCheck
         }
     }
 
-    private static async Task CheckClusteringAsync(IServiceProvider services, Clustering clustering, CheckReport report)
+    private static async Task CheckClusteringAsync(IServiceProvider services, Clustering clustering, CheckReport report, CancellationToken cancellationToken)
     {
         try
         {
             report.Ok(clustering switch
             {
-                { IsLocal: false } => $"clustering: {clustering.ProviderType} lists {await ClusterStore.ReadAsync(services, clustering.ProviderType)} active silos",
-                { PrimarySilo: { } primary } => $"clustering: on this machine, silo {await ReachAsync(primary)} answers",
+                { IsLocal: false } => $"clustering: {clustering.ProviderType} lists {await ClusterStore.ReadAsync(services, clustering.ProviderType, cancellationToken)} active silos",
+                { PrimarySilo: { } primary } => $"clustering: on this machine, silo {await ReachAsync(primary, cancellationToken)} answers",
                 _ => "clustering: on this machine; this silo is the first of its cluster",
             });
         }
@@ -116,16 +119,17 @@ internal static class StartCheck
         }
     }
 
-    private static async Task<IPEndPoint> ReachAsync(IPEndPoint silo)
+    private static async Task<IPEndPoint> ReachAsync(IPEndPoint silo, CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
         using var socket = new Socket(silo.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             await socket.ConnectAsync(silo, patience.Token);
             return silo;
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new StartException($"the silo {silo} that keeps the cluster does not answer: {exception.Message}. Start it first, or look at Orleans:PrimarySilo.", exception, ExitCode.Unreachable);
         }

@@ -10,19 +10,22 @@ internal static class ClusterStore
 
     /// <summary>Reads the list of silos as a silo does that starts: where the cluster is new, its list is begun.</summary>
     /// <returns>How many silos are in the cluster.</returns>
+    /// <exception cref="OperationCanceledException">The caller does not want to know any more.</exception>
     /// <exception cref="StartException">It cannot be read.</exception>
-    public static async Task<int> ReadAsync(IServiceProvider services, string providerType)
+    public static async Task<int> ReadAsync(IServiceProvider services, string providerType, CancellationToken cancellationToken)
     {
         // An instance of its own: the silo's belongs to the silo.
         var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, services.GetRequiredService<IMembershipTable>().GetType());
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
         try
         {
-            await table.InitializeMembershipTableAsync(tryInitTableVersion: true, patience.Token);
-            var silos = await table.ReadAllAsync(patience.Token);
+            // A driver may pass over the token, so nothing is waited for longer than it either.
+            await table.InitializeMembershipTableAsync(tryInitTableVersion: true, patience.Token).WaitAsync(patience.Token);
+            var silos = await table.ReadAllAsync(patience.Token).WaitAsync(patience.Token);
             return silos.Members.Count(member => member.Item1.Status == SiloStatus.Active);
         }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
+        catch (Exception exception) when (exception is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
             throw new StartException(
                 $"the list of silos kept by {providerType} cannot be read: {Innermost(exception).Message} Look at the settings below Orleans:Clustering, "

@@ -11,8 +11,8 @@ internal static class Health
 {
     public static void MapRocketMQHealth(this IEndpointRouteBuilder endpoints)
     {
-        Map(endpoints, "/health/live", RocketMQHealthChecksBuilderExtensions.LiveTag);
-        Map(endpoints, "/health/ready", RocketMQHealthChecksBuilderExtensions.ReadyTag);
+        Map(endpoints, HealthPaths.Live, RocketMQHealthChecksBuilderExtensions.LiveTag);
+        Map(endpoints, HealthPaths.Ready, RocketMQHealthChecksBuilderExtensions.ReadyTag);
     }
 
     private static void Map(IEndpointRouteBuilder endpoints, string path, string tag) => endpoints.MapHealthChecks(path, new HealthCheckOptions

@@ -17,7 +17,7 @@ internal static class HealthUrls
             CheckFree(address);
         }
 
-        return string.Join(' ', urls.Select(url => $"{url.Text.TrimEnd('/')}/health/ready"));
+        return string.Join(' ', urls.Select(url => $"{url.Text.TrimEnd('/')}{HealthPaths.Ready}"));
     }
 
     /// <exception cref="RocketMQConfigurationException">An address is none.</exception>
@@ -28,12 +28,15 @@ internal static class HealthUrls
     {
         try
         {
-            return BindingAddress.Parse(url);
+            // A port of six figures is read without a word.
+            return BindingAddress.Parse(url) is { Port: <= IPEndPoint.MaxPort } address ? address : throw Wrong();
         }
         catch (FormatException)
         {
-            throw new RocketMQConfigurationException(Key, url, "an address such as http://127.0.0.1:8088");
+            throw Wrong();
         }
+
+        RocketMQConfigurationException Wrong() => new(Key, url, "an address such as http://127.0.0.1:8088");
     }
 
     private static void CheckFree(BindingAddress address)

@@ -26,8 +26,10 @@ internal static class Usage
         overrides the environment, the environment overrides the file.
 
         SIGTERM or Ctrl+C: no more pulls, listeners finish, offsets are committed, queues go to other silos. A second one ends it at once.
+        Before its silo has joined, the first one ends it within two seconds.
 
         Exit codes: 0 as asked; 1 failed, or messages of a run with an end are missing; 2 a setting is wrong, or what it names
-        (port, folder, file) cannot be used; 3 a name server, broker or the store of the Orleans cluster does not let us in.
+        (port, folder, file) cannot be used; 3 a name server, broker or the store of the Orleans cluster does not let us in;
+        4 silo-host-kubernetes outside a pod. 128 and more: the system ended it by a signal (137 SIGKILL).
         """;
 }

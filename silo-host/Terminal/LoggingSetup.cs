@@ -8,11 +8,28 @@ internal static class LoggingSetup
     /// <summary>The log category of lines meant for people, where a log collector reads the output.</summary>
     public const string LinesCategory = "silo-host";
 
+    private const string OwnCategories = "OrleansRocketMQ.SiloHost.";
     private const string FormatterKey = "Logging:Console:FormatterName";
 
     // The standard console writes when it likes, in the midst of a live line. Where somebody chose a format for a log
     // collector, json or systemd, it is the right one.
     public static bool IsForCollector(IConfiguration configuration) => configuration[FormatterKey] is not (null or "simple");
+
+    /// <summary>From a moment on, nothing is logged but what this program itself says of it: what is broken off complains.</summary>
+    public static void MuteFrom(this IServiceCollection services, CancellationToken moment) => services.PostConfigure<LoggerFilterOptions>(options =>
+    {
+        if (!options.Rules.Any(rule => rule is { ProviderName: null, CategoryName: null }))
+        {
+            options.Rules.Add(new LoggerFilterRule(null, null, options.MinLevel, null));
+        }
+
+        for (var index = 0; index < options.Rules.Count; index++)
+        {
+            var rule = options.Rules[index];
+            options.Rules[index] = new LoggerFilterRule(rule.ProviderName, rule.CategoryName, rule.LogLevel, (provider, category, level) =>
+                (!moment.IsCancellationRequested || category?.StartsWith(OwnCategories, StringComparison.Ordinal) == true) && rule.Filter?.Invoke(provider, category, level) != false);
+        }
+    });
 
     /// <param name="builder">The host.</param>
     /// <param name="console">Where to.</param>

@@ -5,7 +5,7 @@ using Orleans.Concurrency;
 
 namespace OrleansRocketMQ.SiloHost.Listeners;
 
-/// <summary>Writes a line for each message it has consumed to the file that the environment names; one that says so makes it hang, fail or give up.</summary>
+/// <summary>Writes a line for each message it has consumed to the file that the environment names; one that says so makes it hang, fail, give up or crash the process.</summary>
 [RocketMQListener(Group, Topic)]
 [StatelessWorker]
 internal sealed class RecordingListener : Grain, IConcurrentListener
@@ -23,6 +23,11 @@ internal sealed class RecordingListener : Grain, IConcurrentListener
         {
             Record(["hangs"]);
             await Task.Delay(Timeout.Infinite, CancellationToken.None);
+        }
+
+        if (lines.Contains("crash"))
+        {
+            new Thread(() => throw new InvalidOperationException("A thread of a listener failed.\nIn two lines.")).Start();
         }
 
         if (lines.Contains("fail") || lines.Contains("give up"))

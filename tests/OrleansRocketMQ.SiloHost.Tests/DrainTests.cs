@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using OrleansRocketMQ.SiloHost.Support;
 
 namespace OrleansRocketMQ.SiloHost;
@@ -39,7 +41,7 @@ public sealed class DrainTests
         await Eventually.TrueAsync(() => Records.Read(firstFile) is ["hangs"], () => $"it hangs. It printed:{Environment.NewLine}{first.Program.Everything}");
 
         first.Program.Terminate();
-        await first.UntilDeafAsync();
+        await first.UntilItStopsAsync();
         first.Program.Terminate();
 
         Assert.Equal(1, await first.Program.UntilEndedAsync());
@@ -48,6 +50,43 @@ public sealed class DrainTests
         var (second, secondFile) = records.Start();
         await using var __ = second;
         await Eventually.TrueAsync(() => Records.Read(secondFile) is ["hangs"], "the message came again");
+    }
+
+    [Fact]
+    public async Task While_it_drains_a_host_tells_metrics_and_that_it_lives_but_is_not_ready()
+    {
+        await using var records = await Records.StartAsync();
+        await records.SendAsync("hang");
+        var (host, file) = records.Start("--RocketMQ:ShutdownTimeout=00:00:25");
+        await using var _ = host;
+        await Eventually.TrueAsync(() => Records.Read(file) is ["hangs"], () => $"it hangs. It printed:{Environment.NewLine}{host.Program.Everything}");
+
+        host.Program.Terminate();
+        await host.UntilItStopsAsync();
+
+        using var http = new HttpClient { BaseAddress = new Uri(host.Url) };
+        using var ready = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        Assert.StartsWith("Healthy", await http.GetStringAsync(new Uri("/health/live", UriKind.Relative)), StringComparison.Ordinal);
+        Assert.Contains(
+            PrometheusParser.Parse(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Samples,
+            sample => sample.Name.StartsWith("orleans_rocketmq_", StringComparison.Ordinal));
+        Assert.Equal(["hangs"], Records.Read(file));
+    }
+
+    [Fact]
+    public async Task While_it_waits_for_its_cluster_a_host_lives_and_says_that_it_is_not_ready()
+    {
+        using var hung = new TcpListener(IPAddress.Loopback, 0);
+        hung.Start();
+        await using var host = SiloHostProgram.Start($"--Orleans:PrimarySilo={hung.LocalEndpoint}");
+
+        await host.UntilReadinessTellsAsync("the silo is not active in its cluster");
+
+        using var http = new HttpClient { BaseAddress = new Uri(host.Url) };
+        Assert.StartsWith("Healthy", await http.GetStringAsync(new Uri("/health/live", UriKind.Relative)), StringComparison.Ordinal);
+        using var dashboard = await http.GetAsync(new Uri("/dashboard/", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, dashboard.StatusCode);
     }
 
     [Fact]

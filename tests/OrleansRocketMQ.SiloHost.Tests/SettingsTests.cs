@@ -23,6 +23,7 @@ public sealed class SettingsTests
     [InlineData("Orleans:Clustering:ProviderType", "Redis")]
     [InlineData("Orleans:GrainStorage:RocketMQ:ProviderType", "AdoNet")]
     [InlineData("Embedded:NameServerPort", "99999")]
+    [InlineData("Urls", "http://127.0.0.1:99999")]
     public async Task A_wrong_setting_is_named(string field, string value)
     {
         var (exitCode, program) = await SiloHostProgram.RunAsync($"--{field}={value}");

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Fencing;
@@ -7,10 +8,22 @@ namespace OrleansRocketMQ.Health;
 
 /// <summary>Whether the silo does its work: it has joined, and every queue that belongs to it runs.</summary>
 internal sealed class ReadinessCheck(
-    RocketMQConsumers consumers, ConsumerRegistry running, IClusterMembershipService membership, MembershipFence fence, ILocalSiloDetails silo, TimeProvider time) : IHealthCheck
+    RocketMQConsumers consumers,
+    ConsumerRegistry running,
+    IClusterMembershipService membership,
+    MembershipFence fence,
+    ILocalSiloDetails silo,
+    TimeProvider time,
+    IHostApplicationLifetime? host = null) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
+        // A host that stops gives its queues away; it takes a while until its silo is not active any more.
+        if (host?.ApplicationStopping.IsCancellationRequested == true)
+        {
+            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, "the host stops"));
+        }
+
         var status = membership.CurrentSnapshot.GetSiloStatus(silo.SiloAddress);
         if (status != SiloStatus.Active)
         {

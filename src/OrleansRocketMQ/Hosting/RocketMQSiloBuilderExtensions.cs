@@ -32,7 +32,7 @@ public static class RocketMQSiloBuilderExtensions
     /// </summary>
     /// <param name="builder">The silo.</param>
     /// <param name="configure">Adds consumers and sets options; the section <c>RocketMQ</c> overrides what it sets.</param>
-    /// <remarks>Wrong settings stop the silo from being built, with a <see cref="RocketMQConfigurationException"/> that names them.</remarks>
+    /// <remarks>Wrong settings end the start of the host, before the silo begins to start, with a <see cref="RocketMQConfigurationException"/> that names them.</remarks>
     public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, Action<RocketMQBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);

@@ -68,6 +68,38 @@ internal sealed class RunningProgram : IAsyncDisposable
             ?? throw new InvalidOperationException($"It ended before it printed '{text}'. All that it printed:{Environment.NewLine}{Everything}");
     }
 
+    /// <summary>Waits until it sees to signals itself, which is the first thing its Main does: before that, .NET ends it.</summary>
+    public Task UntilItSeesSignalsAsync()
+    {
+        // The thread that .NET starts when a program asks for its first signal.
+        const string Thread = ".NET SigHandler";
+        return Eventually.TrueAsync(
+            () => _process.HasExited || Directory.EnumerateDirectories($"/proc/{_process.Id}/task").Any(task => NameOf(task) == Thread),
+            () => $"it sees signals. It printed:{Environment.NewLine}{Everything}");
+
+        static string? NameOf(string task)
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(task, "comm")).TrimEnd();
+            }
+            catch (IOException)
+            {
+                return null; // It has ended meanwhile.
+            }
+        }
+    }
+
+    /// <summary>Tells it to stop, and waits until it has ended.</summary>
+    /// <returns>Its exit code, and how long that took.</returns>
+    public async Task<(int ExitCode, TimeSpan Took)> StopAsync()
+    {
+        var signalled = TimeProvider.System.GetTimestamp();
+        Terminate();
+        var exitCode = await UntilEndedAsync();
+        return (exitCode, TimeProvider.System.GetElapsedTime(signalled));
+    }
+
     /// <summary>Waits until it has ended, and all its output was read.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> UntilEndedAsync()

@@ -30,24 +30,29 @@ internal sealed class SiloHostProgram(RunningProgram program, string url, int si
         return (await host.Program.UntilEndedAsync(), host.Program);
     }
 
-    /// <summary>Waits until it has begun to stop: its web server is the first to go.</summary>
-    public async Task UntilDeafAsync()
+    /// <summary>Waits until it says that it stops.</summary>
+    public Task UntilItStopsAsync() => UntilReadinessTellsAsync("the host stops");
+
+    /// <summary>Waits until its readiness tells something.</summary>
+    public async Task UntilReadinessTellsAsync(string text)
     {
         using var http = new HttpClient { BaseAddress = new Uri(url) };
+        var told = string.Empty;
         await Eventually.TrueAsync(
             async () =>
             {
                 try
                 {
-                    using var response = await http.GetAsync(new Uri("/health/live", UriKind.Relative));
-                    return false;
+                    using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+                    told = await response.Content.ReadAsStringAsync();
+                    return told.Contains(text, StringComparison.Ordinal);
                 }
                 catch (HttpRequestException)
                 {
-                    return true;
+                    return false; // Not up yet.
                 }
             },
-            "it has begun to stop");
+            () => $"readiness tells '{text}'; it tells '{told}'. The host printed:{Environment.NewLine}{program.Everything}");
     }
 
     public ValueTask DisposeAsync() => program.DisposeAsync();

@@ -41,6 +41,17 @@ public sealed class PostgresServer : IAsyncLifetime
         await ExecuteAsync(await reader.ReadToEndAsync());
     }
 
+    /// <summary>Settings of a host that finds the others of its cluster here.</summary>
+    public string[] Clustering(string cluster) =>
+    [
+        $"--Orleans:ClusterId={cluster}",
+        $"--Orleans:ServiceId={cluster}",
+        "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1",
+        "--Orleans:Clustering:ProviderType=AdoNet",
+        "--Orleans:Clustering:Invariant=Npgsql",
+        $"--Orleans:Clustering:ConnectionString={ConnectionString}",
+    ];
+
     /// <summary>Asks for one value.</summary>
     public async Task<T> AskAsync<T>(string query)
     {
@@ -77,7 +88,8 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    private async Task ExecuteAsync(string script)
+    /// <summary>Runs statements.</summary>
+    public async Task ExecuteAsync(string script)
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync();
