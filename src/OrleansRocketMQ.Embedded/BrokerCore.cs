@@ -182,15 +182,14 @@ internal sealed class BrokerCore : IDisposable
             return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider);
         }
 
-        var logFolder = Path.Combine(folder, "commitlog");
-        var ends = state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End);
+        var files = new StoreFolder(folder);
         var recovered = StoreRecovery.Recover(
-            logFolder,
+            files,
             StoreRecovery.SegmentSizeFor(_options.MaxStoreBytes),
-            topic => Topics.Find(topic)?.BornAt,
-            ends,
+            Topics.All.ToDictionary(topic => topic.Name, topic => topic.BornAt, StringComparer.Ordinal),
+            state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End),
             _logger);
-        return new(recovered, logFolder, _options.MaxStoreBytes, _options.TimeProvider);
+        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider);
     }
 
     private void SaveOffsets()

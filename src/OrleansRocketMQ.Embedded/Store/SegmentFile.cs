@@ -1,9 +1,8 @@
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace OrleansRocketMQ.Embedded.Store;
 
-/// <summary>The file behind a segment; named by its first offset in 20 digits, as RocketMQ names them.</summary>
+/// <summary>A file of the store; named by its segment's first offset in 20 digits, as RocketMQ names them.</summary>
 internal sealed class SegmentFile : IDisposable
 {
     private readonly string _path;
@@ -15,21 +14,9 @@ internal sealed class SegmentFile : IDisposable
         _handle = handle;
     }
 
-    public static SegmentFile Create(string folder, long baseOffset)
-    {
-        var path = Path.Combine(folder, baseOffset.ToString("D20", CultureInfo.InvariantCulture));
-        return new(path, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read));
-    }
+    public static SegmentFile Create(string path) => new(path, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read));
 
     public static SegmentFile Open(string path) => new(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read));
-
-    /// <summary>The segment files of a folder by their first offsets, ascending; other files are left alone.</summary>
-    public static IEnumerable<(long BaseOffset, string Path)> List(string folder)
-        => from path in Directory.EnumerateFiles(folder)
-           let name = Path.GetFileName(path)
-           where name.Length == 20 && name.All(char.IsAsciiDigit)
-           orderby name
-           select (long.Parse(name, CultureInfo.InvariantCulture), path);
 
     public long Length => RandomAccess.GetLength(_handle);
 
@@ -51,6 +38,18 @@ internal sealed class SegmentFile : IDisposable
     public void Write(ReadOnlySpan<byte> bytes, long position) => RandomAccess.Write(_handle, bytes, position);
 
     public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
+
+    /// <summary>Truncates for tidiness: where that fails, what stays is told from records when the file is read again.</summary>
+    public void TryTruncate(long length)
+    {
+        try
+        {
+            Truncate(length);
+        }
+        catch (IOException)
+        {
+        }
+    }
 
     public void Delete() => File.Delete(_path);
 
