@@ -7,15 +7,20 @@ namespace OrleansRocketMQ.Embedded.Store;
 /// offset: those behind it stay what they were, and none is given twice.
 /// </summary>
 /// <param name="bornAt">The commit-log offsets at which topics came to be: older records of them are from before they were deleted, and those of others of deleted ones.</param>
+/// <param name="unknownFrom">The offset from which on topics may have come to be that <paramref name="bornAt"/> does not know.</param>
 /// <param name="logBegin">The offset at which the log begins: more than 0 when its oldest segments have been dropped.</param>
 /// <param name="logger">Told of what does not fit.</param>
-internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bornAt, long logBegin, ILogger logger)
+internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bornAt, long unknownFrom, long logBegin, ILogger logger)
 {
+    private readonly Dictionary<string, int> _revived = new(StringComparer.Ordinal);
     private readonly Dictionary<ulong, string> _topics = bornAt.Keys.ToDictionary(RecordEntry.HashOf, topic => topic);
     private readonly Dictionary<TopicQueue, QueueIndex> _queues = [];
     private long _lostBytes;
 
     public IReadOnlyDictionary<TopicQueue, QueueIndex> Queues => _queues;
+
+    /// <summary>Topics that nobody knew but that have messages, each with the number of queues it must have.</summary>
+    public IReadOnlyDictionary<string, int> Revived => _revived;
 
     public long LastStoreTime { get; private set; }
 
@@ -61,7 +66,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
 
     private void Place(TopicQueue queue, in RecordEntry record, in IndexEntry entry)
     {
-        if (!bornAt.TryGetValue(queue.Topic, out var since) || since > record.LogOffset)
+        if (!Counts(queue, record.LogOffset))
         {
             _lostBytes += record.Size;
             return;
@@ -85,6 +90,22 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         Fill(index, record.QueueOffset, record.LogOffset, record.StoreTime);
         index.Append(entry);
         LastStoreTime = Math.Max(LastStoreTime, record.StoreTime);
+    }
+
+    private bool Counts(TopicQueue queue, long logOffset)
+    {
+        if (bornAt.TryGetValue(queue.Topic, out var since))
+        {
+            return since <= logOffset;
+        }
+
+        if (logOffset < unknownFrom)
+        {
+            return false;
+        }
+
+        _revived[queue.Topic] = Math.Max(queue.QueueId + 1, _revived.GetValueOrDefault(queue.Topic));
+        return true;
     }
 
     // A damaged queue offset may be any number: more messages than had room in what was lost cannot be missing.

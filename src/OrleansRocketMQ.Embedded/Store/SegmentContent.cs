@@ -52,23 +52,18 @@ internal sealed class SegmentContent
         var index = RecordEntry.Encode([.. Pieces.Where(piece => piece.Position < length).Select(piece => piece.Entry).OfType<RecordEntry>()]);
         if (!index.AsSpan().SequenceEqual(_index))
         {
-            Replace(_folder.IndexPath(BaseOffset), index);
+            // As a whole, so that a crash in between costs nothing that the old one told.
+            var path = _folder.IndexPath(BaseOffset);
+            _folder.Disk.WriteFile(path + ".new", index);
+            File.Move(path + ".new", path, overwrite: true);
         }
 
-        var log = SegmentFile.Open(_folder.LogPath(BaseOffset));
+        var log = SegmentFile.Open(_folder.LogPath(BaseOffset), _folder.Disk);
         if (cut && log.Length > length)
         {
             log.Truncate(length);
         }
 
-        return new LogSegment(BaseOffset, bytes, length, new SegmentFiles(log, SegmentFile.Open(_folder.IndexPath(BaseOffset)), index.Length));
-    }
-
-    // As a whole, so that a crash in between costs nothing that the old one told.
-    private static void Replace(string path, byte[] content)
-    {
-        var temporary = path + ".new";
-        File.WriteAllBytes(temporary, content);
-        File.Move(temporary, path, overwrite: true);
+        return new LogSegment(BaseOffset, bytes, length, new SegmentFiles(log, SegmentFile.Open(_folder.IndexPath(BaseOffset), _folder.Disk), index.Length));
     }
 }

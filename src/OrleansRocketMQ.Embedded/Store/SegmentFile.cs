@@ -6,36 +6,23 @@ namespace OrleansRocketMQ.Embedded.Store;
 internal sealed class SegmentFile : IDisposable
 {
     private readonly string _path;
+    private readonly StoreDisk _disk;
     private readonly SafeFileHandle _handle;
 
-    private SegmentFile(string path, SafeFileHandle handle)
+    private SegmentFile(string path, StoreDisk disk, FileMode mode)
     {
         _path = path;
-        _handle = handle;
+        _disk = disk;
+        _handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.Read);
     }
 
-    public static SegmentFile Create(string path) => new(path, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read));
+    public static SegmentFile Create(string path, StoreDisk disk) => new(path, disk, FileMode.Create);
 
-    public static SegmentFile Open(string path) => new(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read));
+    public static SegmentFile Open(string path, StoreDisk disk) => new(path, disk, FileMode.OpenOrCreate);
 
     public long Length => RandomAccess.GetLength(_handle);
 
-    public void Read(Span<byte> into)
-    {
-        var position = 0;
-        while (position < into.Length)
-        {
-            var read = RandomAccess.Read(_handle, into[position..], position);
-            if (read == 0)
-            {
-                throw new EndOfStreamException($"{_path} became shorter while it was read.");
-            }
-
-            position += read;
-        }
-    }
-
-    public void Write(ReadOnlySpan<byte> bytes, long position) => RandomAccess.Write(_handle, bytes, position);
+    public void Write(ReadOnlySpan<byte> bytes, long position) => _disk.Write(_handle, bytes, position);
 
     public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
 

@@ -3,8 +3,11 @@ using System.Globalization;
 namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>Where a broker's records and what is kept beside them lie.</summary>
-internal sealed class StoreFolder(string root)
+internal sealed class StoreFolder(string root, StoreDisk disk)
 {
+    /// <summary>How the files are written.</summary>
+    public StoreDisk Disk => disk;
+
     /// <summary>The records, as in RocketMQ.</summary>
     public string Log { get; } = Path.Combine(root, "commitlog");
 
@@ -41,10 +44,10 @@ internal sealed class SegmentFiles(SegmentFile log, SegmentFile index, long inde
 
     public static SegmentFiles Create(StoreFolder folder, long baseOffset)
     {
-        var log = SegmentFile.Create(folder.LogPath(baseOffset));
+        var log = SegmentFile.Create(folder.LogPath(baseOffset), folder.Disk);
         try
         {
-            return new(log, SegmentFile.Create(folder.IndexPath(baseOffset)), 0);
+            return new(log, SegmentFile.Create(folder.IndexPath(baseOffset), folder.Disk), 0);
         }
         catch
         {

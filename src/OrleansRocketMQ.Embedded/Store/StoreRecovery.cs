@@ -6,6 +6,9 @@ namespace OrleansRocketMQ.Embedded.Store;
 internal sealed record RecoveredStore(IReadOnlyList<LogSegment> Segments, IReadOnlyDictionary<TopicQueue, QueueIndex> Queues, long LastStoreTime)
 {
     public static RecoveredStore Empty { get; } = new([], new Dictionary<TopicQueue, QueueIndex>(), 0);
+
+    /// <summary>See <see cref="QueueRebuild.Revived"/>.</summary>
+    public IReadOnlyDictionary<string, int> Revived { get; init; } = new Dictionary<string, int>();
 }
 
 /// <summary>
@@ -24,21 +27,23 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
     /// <param name="folder">Where the segments are; created when missing.</param>
     /// <param name="segmentSize">The size new segments will have.</param>
     /// <param name="bornAt">See <see cref="QueueRebuild"/>.</param>
+    /// <param name="unknownFrom">See <see cref="QueueRebuild"/>.</param>
     /// <param name="queueEnds">Where queues ended when the broker last told; used for those whose last messages are gone.</param>
     /// <param name="logger">Told of what is lost and of what is cut off.</param>
     public static RecoveredStore Recover(
         StoreFolder folder,
         int segmentSize,
         IReadOnlyDictionary<string, long> bornAt,
+        long unknownFrom,
         IReadOnlyDictionary<TopicQueue, long> queueEnds,
         ILogger logger)
     {
         folder.Create();
-        var queues = new QueueRebuild(bornAt, folder.Segments() is [var first, ..] ? first : 0, logger);
+        var queues = new QueueRebuild(bornAt, unknownFrom, folder.Segments() is [var first, ..] ? first : 0, logger);
         var recovery = new StoreRecovery(folder, segmentSize, queues, logger);
         recovery.ReadSegments();
         recovery.Apply(queueEnds);
-        return new(recovery._segments, queues.Queues, queues.LastStoreTime);
+        return new(recovery._segments, queues.Queues, queues.LastStoreTime) { Revived = queues.Revived };
     }
 
     private void Apply(IReadOnlyDictionary<TopicQueue, long> queueEnds)
