@@ -17,7 +17,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded;
 
 /// <summary>Puts a broker's parts together, keeps its state, and runs what happens by the clock. Mirrors <c>BrokerController</c>.</summary>
-internal sealed class BrokerCore : IDisposable
+internal sealed partial class BrokerCore : IDisposable
 {
     private static readonly TimeSpan SilenceCheckPeriod = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SavePeriod = TimeSpan.FromSeconds(5);
@@ -37,6 +37,7 @@ internal sealed class BrokerCore : IDisposable
     private DelayScheduler? _delays;
     private long _savedChanges;
     private long _savedDelayProgress;
+    private bool _saveFailed;
 
     public BrokerCore(string name, EmbeddedRocketMQOptions options, Func<IPEndPoint> storeHost, RequestTable table, ILogger logger)
     {
@@ -48,18 +49,21 @@ internal sealed class BrokerCore : IDisposable
         {
             Directory.CreateDirectory(folder);
             _folderLock = FolderLock.Take(folder);
-            _stateFile = new(Path.Combine(folder, "state.json"));
+            _stateFile = new(Path.Combine(folder, "state.json"), options.Disk, logger);
         }
 
         Topics = new(options.AutoCreateTopics, () => Store?.MaxLogOffset ?? 0);
         Groups = new(options.AutoCreateGroups);
         try
         {
-            var state = _stateFile?.Load() ?? new();
+            // Without any state, every topic that has messages counts.
+            var state = _stateFile?.Load() ?? new() { LogEnd = 0 };
             LoadTopics(name, state);
             LoadGroups(state);
             Store = OpenStore(folder, state);
-            _delivered = state.Delivered;
+            TakeBackWhatWasCut(state);
+            _delivered = state.Delivered.ToDictionary(
+                level => level.Key, level => Math.Min(level.Value, Store.MaxOffset(new(SystemTopics.Schedule, level.Key - 1))));
         }
         catch
         {
@@ -85,7 +89,7 @@ internal sealed class BrokerCore : IDisposable
         new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
         new LockProcessor(Locks).AddTo(table);
         new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, options).AddTo(table);
-        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, options).AddTo(table);
+        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, options, logger).AddTo(table);
         new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
         new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, options.PushOffsetResets).AddTo(table);
@@ -95,7 +99,7 @@ internal sealed class BrokerCore : IDisposable
         // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
         Topics.Changed += Save;
         Groups.Changed += Save;
-        Save();
+        TrySave();
     }
 
     public MessageStore Store { get; }
@@ -137,7 +141,7 @@ internal sealed class BrokerCore : IDisposable
         Consumers.Clear();
         _producers.Clear();
         Locks.Clear();
-        Save();
+        TrySave();
     }
 
     /// <summary>A connection has ended.</summary>
@@ -182,37 +186,112 @@ internal sealed class BrokerCore : IDisposable
             return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider);
         }
 
-        var logFolder = Path.Combine(folder, "commitlog");
-        var ends = state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End);
+        var files = new StoreFolder(folder, _options.Disk);
+        var unknownFrom = state.LogEnd ?? long.MaxValue;
         var recovered = StoreRecovery.Recover(
-            logFolder,
+            files,
             StoreRecovery.SegmentSizeFor(_options.MaxStoreBytes),
-            topic => Topics.Find(topic)?.BornAt,
-            ends,
+            Topics.All.ToDictionary(topic => topic.Name, topic => topic.BornAt, StringComparer.Ordinal),
+            unknownFrom,
+            state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End),
             _logger);
-        return new(recovered, logFolder, _options.MaxStoreBytes, _options.TimeProvider);
+        foreach (var (topic, queues) in recovered.Revived)
+        {
+            Log.TopicRevived(_logger, topic, queues);
+            Topics.Load(new(topic, queues, queues) { BornAt = unknownFrom });
+        }
+
+        // Where the log lost its end, what comes now lies before the place at which the topic came to be.
+        var end = recovered.Segments is [.., var last] ? last.EndOffset : 0;
+        foreach (var topic in Topics.All.Where(topic => topic.BornAt > end))
+        {
+            Topics.Load(topic with { BornAt = end });
+        }
+
+        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider);
+    }
+
+    // Where a queue ends before it did, its next messages get offsets that were given before. Whoever had consumed the
+    // lost ones must not pass over these.
+    private void TakeBackWhatWasCut(BrokerState state)
+    {
+        var ends = state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End);
+        foreach (var (queue, offset) in Offsets.All)
+        {
+            var stored = new TopicQueue(queue.Topic, queue.QueueId);
+            var max = Store.MaxOffset(stored);
+            if (offset > max && ends.GetValueOrDefault(stored) > max)
+            {
+                Offsets.Commit(queue, max);
+            }
+        }
     }
 
     private void SaveOffsets()
     {
         // A crash delivers again what was delivered behind the saved place.
-        if (Offsets.Changes != Interlocked.Read(ref _savedChanges) || DelayProgress != Interlocked.Read(ref _savedDelayProgress))
+        if (Volatile.Read(ref _saveFailed)
+            || Offsets.Changes != Interlocked.Read(ref _savedChanges)
+            || DelayProgress != Interlocked.Read(ref _savedDelayProgress))
         {
             Save();
         }
     }
 
-    private void Save() => _stateFile?.Save(() =>
+    // Where nobody is there to be refused: the next round tries again.
+    private void TrySave()
     {
-        Interlocked.Exchange(ref _savedChanges, Offsets.Changes);
-        Interlocked.Exchange(ref _savedDelayProgress, DelayProgress);
+        try
+        {
+            Save();
+        }
+        catch (IOException exception)
+        {
+            Log.NotSaved(_logger, exception);
+        }
+    }
+
+    private void Save()
+    {
+        if (_stateFile is null)
+        {
+            return;
+        }
+
+        // Until it is known to have worked, it has not.
+        Volatile.Write(ref _saveFailed, true);
+        var (changes, progress) = (0L, 0L);
+        _stateFile.Save(() =>
+        {
+            (changes, progress) = (Offsets.Changes, DelayProgress);
+            return Gather();
+        });
+        Interlocked.Exchange(ref _savedChanges, changes);
+        Interlocked.Exchange(ref _savedDelayProgress, progress);
+        Volatile.Write(ref _saveFailed, false);
+    }
+
+    private BrokerState Gather()
+    {
+        // First: a topic that comes to be while the others are gathered has its messages behind this place.
+        var logEnd = Store.MaxLogOffset;
         return new BrokerState
         {
+            LogEnd = logEnd,
             Topics = [.. Topics.All],
             Groups = [.. Groups.All],
             Offsets = [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))],
             Delivered = _delays?.Delivered ?? _delivered,
             QueueEnds = [.. Store.QueueEnds().Select(pair => new SavedQueueEnd(pair.Key.Topic, pair.Key.QueueId, pair.Value))],
         };
-    });
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(161, LogLevel.Error, "The broker's state could not be saved; it will be tried again")]
+        public static partial void NotSaved(ILogger logger, Exception exception);
+
+        [LoggerMessage(162, LogLevel.Warning, "Topic {Topic} has messages but no settings; it comes back with {Queues} queues")]
+        public static partial void TopicRevived(ILogger logger, string topic, int queues);
+    }
 }

@@ -144,6 +144,8 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>Where logs go. Default nowhere.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
+    internal Store.StoreDisk Disk { get; init; } = Store.StoreDisk.Real;
+
     internal Serving.TlsGate? NewTlsGate() => TlsCertificate is null ? null : new(TlsCertificate, TlsClientAuthority, RequireTls);
 
     internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;

@@ -19,10 +19,16 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
     /// <summary>Deletes a topic with its messages and everybody's offsets.</summary>
     public bool Delete(string topic)
     {
-        var removed = topics.Remove(topic);
-        store.DropTopic(topic);
-        offsets.RemoveTopic(topic);
-        return removed;
+        try
+        {
+            return topics.Remove(topic);
+        }
+        finally
+        {
+            // Also when the change could not be saved: the topic is gone, and one of its name must not begin with its messages.
+            store.DropTopic(topic);
+            offsets.RemoveTopic(topic);
+        }
     }
 
     private RemotingCommand Set(RemotingCommand request)

@@ -29,8 +29,8 @@ internal sealed class TopicViewProcessor(TopicTable topics, IMessageReader store
         {
             var queue = new TopicQueue(name, queueId);
             var max = store.MaxOffset(queue);
-            var updated = store.TryGet(queue, max - 1, out var entry, out _) ? entry.StoreTime : 0;
-            return $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queueId},\"topic\":\"{name}\"}}:{{\"lastUpdateTimestamp\":{updated},\"maxOffset\":{max},\"minOffset\":{store.MinOffset(queue)}}}";
+            store.TryGet(queue, max - 1, out var entry, out _);
+            return $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queueId},\"topic\":\"{name}\"}}:{{\"lastUpdateTimestamp\":{entry.StoreTime},\"maxOffset\":{max},\"minOffset\":{store.MinOffset(queue)}}}";
         });
         return RemotingCommand.Response(
             request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes($"{{\"offsetTable\":{{{string.Join(',', entries)}}}}}"));

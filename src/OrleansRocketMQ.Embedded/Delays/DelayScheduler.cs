@@ -134,7 +134,18 @@ internal sealed partial class DelayScheduler : IDisposable
     private bool TryFirst(Level level, out IndexEntry entry, out ReadOnlyMemory<byte> record)
     {
         level.NextOffset = Math.Max(level.NextOffset, _store.MinOffset(level.Queue));
-        return _store.TryGet(level.Queue, level.NextOffset, out entry, out record);
+        while (!_store.TryGet(level.Queue, level.NextOffset, out entry, out record))
+        {
+            if (level.NextOffset >= _store.MaxOffset(level.Queue))
+            {
+                return false;
+            }
+
+            // One whose record was damaged must not hold up those behind it.
+            level.NextOffset++;
+        }
+
+        return true;
     }
 
     // DELAY, REAL_TOPIC and REAL_QID stay among the properties, as they do in RocketMQ.

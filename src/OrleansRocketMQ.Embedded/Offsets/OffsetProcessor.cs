@@ -33,7 +33,7 @@ internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store,
         }
 
         // A new group on a queue that still has its very first message starts there, whatever it asks for.
-        if (store.MinOffset(queue) <= 0 && store.TryGet(queue, 0, out _, out _))
+        if (store.MinOffset(queue) <= 0 && store.MaxOffset(queue) > 0)
         {
             return WithOffset(request, 0);
         }
@@ -85,8 +85,8 @@ internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store,
     private RemotingCommand GetEarliest(RemotingCommand request)
     {
         var queue = QueueOf(request);
-        var found = store.TryGet(queue, store.MinOffset(queue), out var entry, out _);
-        return RemotingCommand.Response(request, ResponseCodes.Success).Set("timestamp", found ? entry.StoreTime : -1);
+        store.TryGet(queue, store.MinOffset(queue), out var entry, out _);
+        return RemotingCommand.Response(request, ResponseCodes.Success).Set("timestamp", entry.StoreTime > 0 ? entry.StoreTime : -1);
     }
 
     private static TopicQueue QueueOf(RemotingCommand request) => new(request.GetRequired("topic"), request.GetInt32("queueId"));

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
@@ -9,18 +10,20 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Sends;
 
 /// <summary>Stores what producers send. Mirrors <c>SendMessageProcessor</c>.</summary>
-internal sealed class SendProcessor(
+internal sealed partial class SendProcessor(
     MessageIntake intake,
     HalfMessages halfMessages,
     TopicTable topics,
     GroupTable groups,
     QueueLockTable locks,
-    EmbeddedRocketMQOptions options)
+    EmbeddedRocketMQOptions options,
+    ILogger logger)
 {
     // From this version on a client's own limit of attempts is honoured (V3_4_9).
     internal const int VersionWithMaxReconsumeTimes = 121;
 
     private const string Faq = "See https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
+    private const string NotAvailable = "service not available now. It may be caused by one of the following reasons: the broker's disk is full, messages are put to the slave, message store has been shut down, etc.";
     private const string Region = "DefaultRegion";
 
     public void AddTo(RequestTable table)
@@ -31,6 +34,19 @@ internal sealed class SendProcessor(
     }
 
     private RemotingCommand Handle(ClientPeer peer, RemotingCommand request)
+    {
+        try
+        {
+            return Store(peer, request);
+        }
+        catch (IOException exception)
+        {
+            Log.NotStored(logger, peer.Address, exception);
+            return Respond(request, ResponseCodes.ServiceNotAvailable, $"{NotAvailable} {exception.Message}");
+        }
+    }
+
+    private RemotingCommand Store(ClientPeer peer, RemotingCommand request)
     {
         var send = new SendRequest(request);
         if (Check(peer, request, send, out var topic) is { } refusal)
@@ -176,4 +192,10 @@ internal sealed class SendProcessor(
         => RemotingCommand.Response(request, code, remark)
             .Set(MessageProperties.MessageRegion, Region)
             .Set(MessageProperties.TraceSwitch, true);
+
+    private static partial class Log
+    {
+        [LoggerMessage(163, LogLevel.Error, "A message of {Address} could not be stored and is refused")]
+        public static partial void NotStored(ILogger logger, string address, Exception exception);
+    }
 }

@@ -9,11 +9,11 @@ internal sealed class CommitLog : IDisposable
     // Small brokers, of which a test run starts hundreds, should not each take a large segment.
     private const int FirstSegmentSize = 1024 * 1024;
 
-    private readonly string? _folder;
+    private readonly StoreFolder? _folder;
     private readonly int _segmentSize;
     private volatile LogSegment[] _segments;
 
-    public CommitLog(string? folder, int segmentSize, IReadOnlyList<LogSegment> recovered)
+    public CommitLog(StoreFolder? folder, int segmentSize, IReadOnlyList<LogSegment> recovered)
     {
         _folder = folder;
         _segmentSize = segmentSize;
@@ -26,28 +26,31 @@ internal sealed class CommitLog : IDisposable
 
     public long Bytes => MaxOffset - MinOffset;
 
-    /// <summary>The offset the next record of that size will have; opens a new segment if it does not fit the present one.</summary>
-    public long Reserve(int size)
-    {
-        if (_segments is [.., var last])
-        {
-            if (last.HasRoomFor(size))
-            {
-                return last.EndOffset;
-            }
+    /// <summary>Whether what is appended is written to files.</summary>
+    public bool IsKept => _folder is not null;
 
-            Add(last.EndOffset, Math.Max(size, Math.Min(_segmentSize, Math.Max(FirstSegmentSize, last.Length * 4L))));
-        }
-        else
+    /// <summary>How large the last segment's array is made: it has room to grow, but not more than a small log may need.</summary>
+    public static int CapacityFor(long length, int segmentSize)
+        => (int)Math.Max(length, Math.Min(segmentSize, Math.Max(FirstSegmentSize, length * 2)));
+
+    /// <summary>The place for records that are appended next, all in one segment, which is a new one if the present has no room.</summary>
+    public Span<byte> Reserve(int size, out long offset)
+    {
+        if (_segments is not [.., var last])
         {
             Add(0, Math.Max(size, Math.Min(_segmentSize, FirstSegmentSize)));
         }
+        else if (!last.HasRoomFor(size))
+        {
+            Add(last.EndOffset, Math.Max(size, Math.Min(_segmentSize, Math.Max(FirstSegmentSize, last.Length * 4L))));
+        }
 
-        return MaxOffset;
+        offset = MaxOffset;
+        return _segments[^1].Room(size);
     }
 
-    /// <summary>Appends what <see cref="Reserve"/> has made room for.</summary>
-    public void Append(ReadOnlySpan<byte> record) => _segments[^1].Append(record);
+    /// <summary>Appends what was put where <see cref="Reserve"/> said, all of it or nothing.</summary>
+    public void Append(int size, ReadOnlySpan<byte> entries) => _segments[^1].Append(size, entries);
 
     public bool TryRead(long offset, int size, out ReadOnlyMemory<byte> record)
     {
@@ -107,8 +110,8 @@ internal sealed class CommitLog : IDisposable
 
     private void Add(long baseOffset, long capacity)
     {
-        var file = _folder is null ? null : SegmentFile.Create(_folder, baseOffset);
-        _segments = [.. _segments, new LogSegment(baseOffset, (int)capacity, file)];
+        var files = _folder is null ? null : SegmentFiles.Create(_folder, baseOffset);
+        _segments = [.. _segments, new LogSegment(baseOffset, (int)capacity, files)];
     }
 
     private LogSegment? Find(long offset)

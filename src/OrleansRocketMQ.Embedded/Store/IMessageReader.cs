@@ -15,6 +15,7 @@ internal interface IMessageReader
     GetResult Get(TopicQueue queue, long offset, int maxMessages, int maxBytes, MessageFilter? filter);
 
     /// <summary>One message of a queue.</summary>
+    /// <returns>False when there is none; of one that was lost <paramref name="entry"/> still tells the time.</returns>
     bool TryGet(TopicQueue queue, long offset, out IndexEntry entry, out ReadOnlyMemory<byte> record);
 
     /// <summary>The message that begins at an offset of the commit log.</summary>

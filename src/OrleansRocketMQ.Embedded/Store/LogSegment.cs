@@ -2,51 +2,41 @@ namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>
 /// A stretch of the commit log: one array, filled from the front and never changed behind that, so that slices of it
-/// may be sent while more is appended. With a file, what is appended is written there too.
+/// may be sent while more is appended. With files, what is appended is written there too.
 /// </summary>
-internal sealed class LogSegment : IDisposable
+internal sealed class LogSegment(long baseOffset, byte[] bytes, int length, SegmentFiles? files) : IDisposable
 {
-    private readonly byte[] _bytes;
-    private readonly SegmentFile? _file;
-    private int _length;
+    private int _length = length;
 
-    public LogSegment(long baseOffset, int capacity, SegmentFile? file)
-        : this(baseOffset, GC.AllocateUninitializedArray<byte>(capacity), 0, file)
+    public LogSegment(long baseOffset, int capacity, SegmentFiles? files)
+        : this(baseOffset, GC.AllocateUninitializedArray<byte>(capacity), 0, files)
     {
     }
 
-    public LogSegment(long baseOffset, byte[] bytes, int length, SegmentFile? file)
-    {
-        BaseOffset = baseOffset;
-        _bytes = bytes;
-        _length = length;
-        _file = file;
-    }
-
-    public long BaseOffset { get; }
+    public long BaseOffset => baseOffset;
 
     public int Length => Volatile.Read(ref _length);
 
     public long EndOffset => BaseOffset + Length;
 
-    public bool HasRoomFor(int size) => size <= _bytes.Length - _length;
+    public bool HasRoomFor(int size) => size <= bytes.Length - _length;
 
-    /// <summary>Appends; the caller holds the store's append lock and has asked <see cref="HasRoomFor"/>.</summary>
-    public void Append(ReadOnlySpan<byte> record)
+    /// <summary>The place for what is appended next; nobody sees it before <see cref="Append"/>.</summary>
+    public Span<byte> Room(int size) => bytes.AsSpan(_length, size);
+
+    /// <summary>Appends what was put into <see cref="Room"/>; the caller holds the store's append lock.</summary>
+    /// <param name="size">How many bytes.</param>
+    /// <param name="entries">What is kept beside the records.</param>
+    public void Append(int size, ReadOnlySpan<byte> entries)
     {
         var position = _length;
-        record.CopyTo(_bytes.AsSpan(position));
-        _file?.Write(_bytes.AsSpan(position, record.Length), position);
-        Volatile.Write(ref _length, position + record.Length);
+        files?.Write(bytes.AsSpan(position, size), position, entries);
+        Volatile.Write(ref _length, position + size);
     }
 
-    public ReadOnlyMemory<byte> Slice(long offset, int size) => _bytes.AsMemory((int)(offset - BaseOffset), size);
+    public ReadOnlyMemory<byte> Slice(long offset, int size) => bytes.AsMemory((int)(offset - BaseOffset), size);
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose() => files?.Dispose();
 
-    public void Delete()
-    {
-        _file?.Dispose();
-        _file?.Delete();
-    }
+    public void Delete() => files?.Delete();
 }

@@ -27,13 +27,14 @@ internal sealed class MessageStore : IMessageReader, IDisposable
     private readonly TimeProvider _time;
     private long _lastStoreTime;
 
-    public MessageStore(RecoveredStore recovered, string? folder, long maxBytes, TimeProvider time)
+    public MessageStore(RecoveredStore recovered, StoreFolder? folder, long maxBytes, TimeProvider time)
     {
         var segmentSize = StoreRecovery.SegmentSizeFor(maxBytes);
         _log = new CommitLog(folder, segmentSize, recovered.Segments);
         _queues = new(recovered.Queues);
         _maxBytes = maxBytes;
         _time = time;
+        _lastStoreTime = recovered.LastStoreTime;
     }
 
     public event MessageArrived? Arrived;
@@ -53,29 +54,15 @@ internal sealed class MessageStore : IMessageReader, IDisposable
 
     public Placement Append(StoredMessage message, int tagHash) => Append([new(message.Encode(), tagHash)], new(message.Topic, message.QueueId))[0];
 
-    /// <summary>Appends encoded messages to one queue, without another's in between.</summary>
-    /// <remarks>The records get their offsets and their store time here and must not be used afterwards.</remarks>
+    /// <summary>Appends encoded messages to one queue, without another's in between: all of them or, on failure, none.</summary>
     public Placement[] Append(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue)
     {
         var index = _queues.GetOrAdd(queue, static _ => new QueueIndex());
-        var placements = new Placement[messages.Count];
         var dropped = false;
+        Placement[] placements;
         lock (_appendGate)
         {
-            // Store times never go back, or searching by time would not work.
-            _lastStoreTime = Math.Max(_lastStoreTime, Now);
-            for (var i = 0; i < placements.Length; i++)
-            {
-                var (record, tagHash) = messages[i];
-                var logOffset = _log.Reserve(record.Length);
-                var queueOffset = index.Max;
-                StoredMessage.SetPositions(record, queueOffset, logOffset);
-                RecordLayout.SetStoreTimestamp(record, _lastStoreTime);
-                _log.Append(record);
-                index.Append(new(logOffset, _lastStoreTime, record.Length, tagHash));
-                placements[i] = new(logOffset, queueOffset, record.Length, _lastStoreTime);
-            }
-
+            placements = AppendLocked(messages, queue, index);
             if (_maxBytes > 0 && _log.Bytes > _maxBytes)
             {
                 dropped = _log.DropOldest(_maxBytes);
@@ -144,6 +131,7 @@ internal sealed class MessageStore : IMessageReader, IDisposable
         entry = default;
         return _queues.TryGetValue(queue, out var index)
             && index.TryGet(offset, out entry)
+            && !entry.IsLost
             && _log.TryRead(entry.LogOffset, entry.Size, out record);
     }
 
@@ -169,6 +157,39 @@ internal sealed class MessageStore : IMessageReader, IDisposable
         {
             _log.Dispose();
         }
+    }
+
+    private Placement[] AppendLocked(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue, QueueIndex index)
+    {
+        // Store times never go back, or searching by time would not work.
+        _lastStoreTime = Math.Max(_lastStoreTime, Now);
+        var placements = new Placement[messages.Count];
+        var entries = _log.IsKept ? new byte[messages.Count * RecordEntry.Length] : [];
+        var size = messages.Sum(message => message.Record.Length);
+        var room = _log.Reserve(size, out var logOffset);
+        for (var i = 0; i < placements.Length; i++)
+        {
+            var record = room[..messages[i].Record.Length];
+            room = room[record.Length..];
+            messages[i].Record.CopyTo(record);
+            StoredMessage.SetPositions(record, index.Max + i, logOffset);
+            RecordLayout.SetStoreTimestamp(record, _lastStoreTime);
+            if (_log.IsKept)
+            {
+                RecordEntry.Of(record, queue.Topic).Encode(entries.AsSpan(i * RecordEntry.Length));
+            }
+
+            placements[i] = new(logOffset, index.Max + i, record.Length, _lastStoreTime);
+            logOffset += record.Length;
+        }
+
+        _log.Append(size, entries);
+        for (var i = 0; i < placements.Length; i++)
+        {
+            index.Append(new(placements[i].LogOffset, _lastStoreTime, placements[i].Size, messages[i].TagHash));
+        }
+
+        return placements;
     }
 
     private GetResult Collect(QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter, long logEnd)
@@ -202,6 +223,11 @@ internal sealed class MessageStore : IMessageReader, IDisposable
 
                 next++;
                 lastSeen = entry.LogOffset;
+                if (entry.IsLost)
+                {
+                    continue;
+                }
+
                 if (filter is not null && !filter.MayMatch(entry.TagHash))
                 {
                     continue;

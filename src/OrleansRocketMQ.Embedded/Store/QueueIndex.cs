@@ -1,7 +1,14 @@
 namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>Where a message of a queue is, and what a filter needs to know first.</summary>
-internal readonly record struct IndexEntry(long LogOffset, long StoreTime, int Size, int TagHash);
+internal readonly record struct IndexEntry(long LogOffset, long StoreTime, int Size, int TagHash)
+{
+    /// <summary>Whether the message is gone, though others behind it are there: its record was damaged.</summary>
+    public bool IsLost => Size == 0;
+
+    /// <summary>What stands for a lost message, so that the offsets behind it stay; its place is that of what was found next.</summary>
+    public static IndexEntry Lost(long logOffset, long storeTime) => new(logOffset, storeTime, 0, 0);
+}
 
 /// <summary>A topic's queue on this broker.</summary>
 internal readonly record struct TopicQueue(string Topic, int QueueId);

@@ -6,7 +6,8 @@ namespace OrleansRocketMQ.Embedded.Store;
 /// <summary>Finds the parts of a stored message in its bytes; see <see cref="StoredMessage"/> for the layout.</summary>
 internal static class RecordLayout
 {
-    private const int Shortest = StoredMessage.BornHostPosition + 8 + 8 + 8 + 4 + 8 + 4 + 1 + 2;
+    /// <summary>The length of a record without topic, body and properties.</summary>
+    public const int Shortest = StoredMessage.BornHostPosition + 8 + 8 + 8 + 4 + 8 + 4 + 1 + 2;
 
     /// <summary>Whether bytes begin with a whole record, as far as its sizes tell.</summary>
     public static bool IsRecord(ReadOnlySpan<byte> bytes, out int size)
@@ -26,6 +27,12 @@ internal static class RecordLayout
 
         return TryLocate(bytes[..size], out _);
     }
+
+    /// <summary>Whether bytes begin with a record that was stored at an offset, and its body is what it was.</summary>
+    public static bool IsRecordOf(ReadOnlySpan<byte> bytes, long logOffset, out int size)
+        => IsRecord(bytes, out size)
+            && LogOffset(bytes) == logOffset
+            && BodyCrc(bytes) == BodyChecksum.Compute(Body(bytes[..size]));
 
     public static int QueueId(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt32BigEndian(record[12..]);
 

@@ -1,56 +1,42 @@
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace OrleansRocketMQ.Embedded.Store;
 
-/// <summary>The file behind a segment; named by its first offset in 20 digits, as RocketMQ names them.</summary>
+/// <summary>A file of the store; named by its segment's first offset in 20 digits, as RocketMQ names them.</summary>
 internal sealed class SegmentFile : IDisposable
 {
     private readonly string _path;
+    private readonly StoreDisk _disk;
     private readonly SafeFileHandle _handle;
 
-    private SegmentFile(string path, SafeFileHandle handle)
+    private SegmentFile(string path, StoreDisk disk, FileMode mode)
     {
         _path = path;
-        _handle = handle;
+        _disk = disk;
+        _handle = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.Read);
     }
 
-    public static SegmentFile Create(string folder, long baseOffset)
-    {
-        var path = Path.Combine(folder, baseOffset.ToString("D20", CultureInfo.InvariantCulture));
-        return new(path, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read));
-    }
+    public static SegmentFile Create(string path, StoreDisk disk) => new(path, disk, FileMode.Create);
 
-    public static SegmentFile Open(string path) => new(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read));
-
-    /// <summary>The segment files of a folder by their first offsets, ascending; other files are left alone.</summary>
-    public static IEnumerable<(long BaseOffset, string Path)> List(string folder)
-        => from path in Directory.EnumerateFiles(folder)
-           let name = Path.GetFileName(path)
-           where name.Length == 20 && name.All(char.IsAsciiDigit)
-           orderby name
-           select (long.Parse(name, CultureInfo.InvariantCulture), path);
+    public static SegmentFile Open(string path, StoreDisk disk) => new(path, disk, FileMode.OpenOrCreate);
 
     public long Length => RandomAccess.GetLength(_handle);
 
-    public void Read(Span<byte> into)
-    {
-        var position = 0;
-        while (position < into.Length)
-        {
-            var read = RandomAccess.Read(_handle, into[position..], position);
-            if (read == 0)
-            {
-                throw new EndOfStreamException($"{_path} became shorter while it was read.");
-            }
-
-            position += read;
-        }
-    }
-
-    public void Write(ReadOnlySpan<byte> bytes, long position) => RandomAccess.Write(_handle, bytes, position);
+    public void Write(ReadOnlySpan<byte> bytes, long position) => _disk.Write(_handle, bytes, position);
 
     public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
+
+    /// <summary>Truncates for tidiness: where that fails, what stays is told from records when the file is read again.</summary>
+    public void TryTruncate(long length)
+    {
+        try
+        {
+            Truncate(length);
+        }
+        catch (IOException)
+        {
+        }
+    }
 
     public void Delete() => File.Delete(_path);
 

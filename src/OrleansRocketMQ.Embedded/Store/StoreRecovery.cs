@@ -3,144 +3,149 @@ using Microsoft.Extensions.Logging;
 namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>What was found in a folder.</summary>
-internal sealed record RecoveredStore(IReadOnlyList<LogSegment> Segments, IReadOnlyDictionary<TopicQueue, QueueIndex> Queues)
+internal sealed record RecoveredStore(IReadOnlyList<LogSegment> Segments, IReadOnlyDictionary<TopicQueue, QueueIndex> Queues, long LastStoreTime)
 {
-    public static RecoveredStore Empty { get; } = new([], new Dictionary<TopicQueue, QueueIndex>());
+    public static RecoveredStore Empty { get; } = new([], new Dictionary<TopicQueue, QueueIndex>(), 0);
+
+    /// <summary>See <see cref="QueueRebuild.Revived"/>.</summary>
+    public IReadOnlyDictionary<string, int> Revived { get; init; } = new Dictionary<string, int>();
 }
 
 /// <summary>
-/// Reads a commit log back and builds the queues' indexes from it. A record that is cut short or damaged, as a crash
-/// leaves it, ends the log: it and whatever follows is cut off.
+/// Reads a commit log back and builds the queues' indexes from it. Damage costs the record it is in and none else. Only
+/// what ends the last segment and was never whole, as a crash leaves it, is cut off; nothing is deleted.
 /// </summary>
-internal sealed partial class StoreRecovery(string folder, int segmentSize, Func<string, long?> bornAt, ILogger logger)
+internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize, QueueRebuild queues, ILogger logger)
 {
     private const int LargestSegment = 64 * 1024 * 1024;
 
-    private readonly Dictionary<TopicQueue, QueueIndex> _queues = [];
     private readonly List<LogSegment> _segments = [];
 
     public static int SegmentSizeFor(long maxBytes) => maxBytes == 0 ? LargestSegment : (int)Math.Min(LargestSegment, maxBytes / 4);
 
     /// <summary>Recovers a folder's log.</summary>
-    /// <param name="folder">The folder of the segments; created when missing.</param>
+    /// <param name="folder">Where the segments are; created when missing.</param>
     /// <param name="segmentSize">The size new segments will have.</param>
-    /// <param name="bornAt">The commit-log offset at which a topic came to be, or null when it is none of this broker: older records of it are from before it was deleted.</param>
-    /// <param name="queueEnds">Where queues ended when the broker last told; used for those whose messages have all been dropped.</param>
-    /// <param name="logger">Told what is cut off.</param>
+    /// <param name="bornAt">See <see cref="QueueRebuild"/>.</param>
+    /// <param name="unknownFrom">See <see cref="QueueRebuild"/>.</param>
+    /// <param name="queueEnds">Where queues ended when the broker last told; used for those whose last messages are gone.</param>
+    /// <param name="logger">Told of what is lost and of what is cut off.</param>
     public static RecoveredStore Recover(
-        string folder,
+        StoreFolder folder,
         int segmentSize,
-        Func<string, long?> bornAt,
+        IReadOnlyDictionary<string, long> bornAt,
+        long unknownFrom,
         IReadOnlyDictionary<TopicQueue, long> queueEnds,
         ILogger logger)
     {
-        Directory.CreateDirectory(folder);
-        var recovery = new StoreRecovery(folder, segmentSize, bornAt, logger);
+        folder.Create();
+        var queues = new QueueRebuild(bornAt, unknownFrom, folder.Segments() is [var first, ..] ? first : 0, logger);
+        var recovery = new StoreRecovery(folder, segmentSize, queues, logger);
         recovery.ReadSegments();
-        if (recovery._segments is [{ BaseOffset: > 0 }, ..])
+        recovery.Apply(queueEnds);
+        return new(recovery._segments, queues.Queues, queues.LastStoreTime) { Revived = queues.Revived };
+    }
+
+    private void Apply(IReadOnlyDictionary<TopicQueue, long> queueEnds)
+    {
+        foreach (var (queue, end) in queueEnds)
         {
-            foreach (var (queue, end) in queueEnds)
+            if (queues.HasLostUnknown)
             {
-                recovery._queues.TryAdd(queue, new QueueIndex(end));
+                queues.Extend(queue, end, _segments[^1].EndOffset);
+            }
+
+            if (queues.HasLostUnknown || _segments is [{ BaseOffset: > 0 }, ..])
+            {
+                queues.AddEmpty(queue, end);
             }
         }
-
-        return new(recovery._segments, recovery._queues);
     }
 
     private void ReadSegments()
     {
-        long? expected = null;
-        foreach (var (baseOffset, path) in SegmentFile.List(folder).ToArray())
+        var offsets = folder.Segments();
+        for (var i = 0; i < offsets.Count; i++)
         {
-            if (expected is not null && expected != baseOffset)
+            var segment = SegmentContent.Read(folder, offsets[i]);
+
+            // Beside the next segment nothing of this one counts; but records that both claim to hold can only be in one.
+            var next = i + 1;
+            while (next < offsets.Count && offsets[next] < segment.RecordsEnd)
             {
-                // A segment before this one was cut: nothing behind the cut may stay, or offsets would lie.
-                Log.SegmentDropped(logger, path);
-                File.Delete(path);
-                continue;
+                SetAside(offsets[next++]);
             }
 
-            var segment = ReadSegment(baseOffset, path);
-            _segments.Add(segment);
-            expected = segment.EndOffset;
+            long? limit = next < offsets.Count ? offsets[next] : null;
+            i = next - 1;
+            AddSegment(segment, limit);
         }
     }
 
-    private LogSegment ReadSegment(long baseOffset, string path)
+    private void AddSegment(SegmentContent segment, long? nextSegment)
     {
-        var file = SegmentFile.Open(path);
-        var length = (int)file.Length;
-        var bytes = GC.AllocateUninitializedArray<byte>(Math.Max(length, segmentSize));
-        file.Read(bytes.AsSpan(0, length));
-        var good = IndexRecords(bytes.AsMemory(0, length), baseOffset);
-        if (good < length)
+        if (_segments is [.., var last] && last.EndOffset < segment.BaseOffset)
         {
-            Log.TailCut(logger, path, good, length - good);
-            file.Truncate(good);
+            Log.Missing(logger, folder.LogPath(segment.BaseOffset), segment.BaseOffset - last.EndOffset);
+            queues.AddUnknown(segment.BaseOffset - last.EndOffset);
         }
 
-        return new LogSegment(baseOffset, bytes, good, file);
+        var isLast = nextSegment is null;
+        var end = Math.Min(segment.End, nextSegment ?? segment.RecordsEnd);
+        foreach (var piece in segment.Pieces.Where(piece => segment.BaseOffset + piece.Position < end))
+        {
+            Index(segment, piece);
+        }
+
+        if (isLast && end < segment.End)
+        {
+            Log.TailCut(logger, folder.LogPath(segment.BaseOffset), end - segment.BaseOffset, segment.End - end);
+        }
+
+        _segments.Add(segment.ToSegment(
+            end, isLast ? CommitLog.CapacityFor(end - segment.BaseOffset, segmentSize) : (int)(end - segment.BaseOffset), cut: isLast));
     }
 
-    private int IndexRecords(ReadOnlyMemory<byte> bytes, long baseOffset)
+    private void Index(SegmentContent segment, Piece piece)
     {
-        var position = 0;
-        while (position < bytes.Length)
+        if (piece.Entry is not { } entry)
         {
-            var rest = bytes.Span[position..];
-            if (!RecordLayout.IsRecord(rest, out var size))
-            {
-                break;
-            }
-
-            var record = rest[..size];
-            if (RecordLayout.LogOffset(record) != baseOffset + position
-                || RecordLayout.BodyCrc(record) != BodyChecksum.Compute(RecordLayout.Body(record)))
-            {
-                break;
-            }
-
-            Index(record, baseOffset + position);
-            position += size;
+            Log.Unreadable(logger, folder.LogPath(segment.BaseOffset), piece.Position, piece.Size);
+            queues.AddUnknown(piece.Size);
         }
-
-        return position;
+        else if (piece.IsIntact)
+        {
+            queues.Add(entry, segment.Span(piece));
+        }
+        else if (queues.AddLost(entry) is { } queue)
+        {
+            Log.Damaged(logger, folder.LogPath(segment.BaseOffset), piece.Position, piece.Size, queue.Topic, queue.QueueId, entry.QueueOffset);
+        }
     }
 
-    private void Index(ReadOnlySpan<byte> record, long logOffset)
+    private void SetAside(long baseOffset)
     {
-        var queue = new TopicQueue(RecordLayout.Topic(record), RecordLayout.QueueId(record));
-        if (!(bornAt(queue.Topic) <= logOffset))
-        {
-            return;
-        }
-
-        var queueOffset = RecordLayout.QueueOffset(record);
-        if (!_queues.TryGetValue(queue, out var index))
-        {
-            _queues[queue] = index = new QueueIndex(queueOffset);
-        }
-
-        if (index.Max == queueOffset)
-        {
-            index.Append(new(logOffset, RecordLayout.StoreTimestamp(record), record.Length, TagHash.Of(RecordLayout.Properties(record))));
-        }
-        else
-        {
-            Log.OutOfOrder(logger, queue.Topic, queue.QueueId, queueOffset, index.Max);
-        }
+        var path = folder.LogPath(baseOffset);
+        var aside = $"{path}.{Guid.NewGuid():N}.aside";
+        File.Move(path, aside);
+        Log.SetAside(logger, path, aside);
     }
 
     private static partial class Log
     {
         [LoggerMessage(101, LogLevel.Warning, "{Path} ends with {Cut} bytes that are no whole message; cut off behind byte {Good}")]
-        public static partial void TailCut(ILogger logger, string path, int good, int cut);
+        public static partial void TailCut(ILogger logger, string path, long good, long cut);
 
-        [LoggerMessage(102, LogLevel.Warning, "{Path} does not follow the segment before it and is dropped")]
-        public static partial void SegmentDropped(ILogger logger, string path);
+        [LoggerMessage(102, LogLevel.Error, "{Path} claims a place that the segment before it fills, and is kept as {Aside} without being used")]
+        public static partial void SetAside(ILogger logger, string path, string aside);
 
-        [LoggerMessage(103, LogLevel.Warning, "{Topic}/{QueueId}: message {Offset} found where {Expected} should be; left out")]
-        public static partial void OutOfOrder(ILogger logger, string topic, int queueId, long offset, long expected);
+        [LoggerMessage(104, LogLevel.Error, "{Path} is damaged from byte {Position} on for {Size} bytes: message {Offset} of {Topic}/{QueueId} is lost")]
+        public static partial void Damaged(ILogger logger, string path, int position, int size, string topic, int queueId, long offset);
+
+        [LoggerMessage(105, LogLevel.Error, "{Path} is damaged from byte {Position} on for {Size} bytes, in which no message can be made out")]
+        public static partial void Unreadable(ILogger logger, string path, int position, int size);
+
+        [LoggerMessage(106, LogLevel.Error, "Before {Path} {Bytes} bytes of the log are missing; their messages are lost")]
+        public static partial void Missing(ILogger logger, string path, long bytes);
     }
 }
