@@ -31,11 +31,14 @@ public sealed class Lz4Decompressor : IMessageDecompressor
     public CompressionType Type => CompressionType.Lz4;
 
     /// <inheritdoc/>
-    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed) => Decompress(compressed, _maxBodyLength);
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed, int maxLength)
     {
         var bytes = MemoryMarshal.TryGetArray(compressed, out var segment) ? segment : new ArraySegment<byte>(compressed.ToArray());
         using var input = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
-        var body = new DecompressedBody(_maxBodyLength);
+        using var body = new BodyBuffer(Math.Min(maxLength, _maxBodyLength));
         var frames = 0;
         while (input.Position < input.Length)
         {
@@ -58,10 +61,10 @@ public sealed class Lz4Decompressor : IMessageDecompressor
             }
         }
 
-        return frames > 0 ? body.Written : throw new InvalidDataException("there is no LZ4 frame in it");
+        return frames > 0 ? body.ToArray() : throw new InvalidDataException("there is no LZ4 frame in it");
     }
 
-    private static void DecodeFrame(MemoryStream input, ReadOnlySpan<byte> frame, DecompressedBody body)
+    private static void DecodeFrame(MemoryStream input, ReadOnlySpan<byte> frame, BodyBuffer body)
     {
         var descriptor = AtLeast(frame, ContentSizePosition);
         var (flags, block) = (descriptor[FlagsPosition], descriptor[FlagsPosition + 1]);
@@ -79,7 +82,7 @@ public sealed class Lz4Decompressor : IMessageDecompressor
         try
         {
             using var decoder = LZ4Stream.Decode(input, leaveOpen: true);
-            body.AppendAll(decoder);
+            body.AppendAll(decoder, fillsUpToItsEnd: true);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException or InvalidOperationException or ArgumentException or NotSupportedException or NotImplementedException)
         {

@@ -8,8 +8,9 @@ namespace OrleansRocketMQ.Compression;
 /// </summary>
 public sealed class ZstdDecompressor : IMessageDecompressor
 {
-    // A size that data merely claims is believed up to here; beyond, a first try must show that there is more.
-    private const int MostBelieved = 1024 * 1024;
+    // Data may claim any size, and Java's producers do not say one: less room must prove too little before more is taken.
+    private const int FirstTry = 64 * 1024;
+    private const int Growth = 16;
 
     private readonly int _maxBodyLength;
 
@@ -22,34 +23,45 @@ public sealed class ZstdDecompressor : IMessageDecompressor
     public CompressionType Type => CompressionType.Zstd;
 
     /// <inheritdoc/>
-    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed) => Decompress(compressed, _maxBodyLength);
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed, int maxLength)
     {
         if (compressed.IsEmpty)
         {
             throw new InvalidDataException("there is no Zstandard frame in it");
         }
 
+        var limit = Math.Min(maxLength, _maxBodyLength);
         try
         {
             // Straight into the body: a stream would also take memory for the window, of which the data says how large it is.
             using var decompressor = new Decompressor();
-            var most = (int)Math.Min(Decompressor.GetDecompressedSize(compressed.Span), (ulong)_maxBodyLength);
-            var believed = (int)Math.Min(most, Math.Max(MostBelieved, 8L * compressed.Length));
-            return TryInto(decompressor, compressed.Span, believed, out var body)
-                || (believed < most && TryInto(decompressor, compressed.Span, most, out body))
-                ? body
-                : throw DecompressionLimits.TooLarge(_maxBodyLength);
+            var most = (int)Math.Min(Decompressor.GetDecompressedSize(compressed.Span), (ulong)limit);
+            var room = (int)Math.Min(most, Math.Max(FirstTry, 8L * compressed.Length));
+            while (true)
+            {
+                if (TryInto(decompressor, compressed.Span, room, out var body))
+                {
+                    return body;
+                }
+
+                room = room < most ? (int)Math.Min(most, (long)room * Growth) : throw BodyBuffer.TooLarge(limit);
+            }
         }
         catch (ZstdException exception)
         {
             throw new InvalidDataException($"no Zstandard data: {exception.Message}", exception);
         }
     }
+
     private static bool TryInto(Decompressor decompressor, ReadOnlySpan<byte> compressed, int room, out ReadOnlyMemory<byte> body)
     {
         var bytes = GC.AllocateUninitializedArray<byte>(room);
         var fits = decompressor.TryUnwrap(compressed, bytes, out var written);
-        body = fits ? bytes.AsMemory(0, written) : default;
+        // What is kept must not be longer than the body: only that is counted.
+        body = !fits ? default : written == room ? bytes : bytes.AsSpan(0, written).ToArray();
         return fits;
     }
 }

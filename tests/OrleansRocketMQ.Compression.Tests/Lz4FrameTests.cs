@@ -131,6 +131,16 @@ public class Lz4FrameTests
         Assert.Equal("maxBodyLength", Assert.Throws<RocketMQValidationException>(() => new Lz4Decompressor(0)).Field);
     }
 
+    [Fact]
+    public void What_is_kept_of_a_body_is_as_long_as_the_body_and_who_asks_for_less_gets_no_more()
+    {
+        var frame = Frame(Linked, 4, Block([.. Sequence([1], 1, 987), .. Sequence(End)]));
+        var body = new Lz4Decompressor().Decompress(frame, 1000);
+        Assert.True(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body, out var kept));
+        Assert.Equal((1000, 1000), (body.Length, kept.Array!.Length));
+        Assert.Contains("more than 999 bytes", Assert.Throws<InvalidDataException>(() => new Lz4Decompressor().Decompress(frame, 999)).Message, StringComparison.Ordinal);
+    }
+
     private static void AssertRefused(string reason, byte[] compressed, Lz4Decompressor? decompressor = null)
     {
         var error = Assert.Throws<InvalidDataException>(() => (decompressor ?? new()).Decompress(compressed));

@@ -80,9 +80,22 @@ public class ZstdFrameTests
         var before = GC.GetAllocatedBytesForCurrentThread();
         AssertRefused($"more than {Limit} bytes", bomb, decompressor);
 
-        // The first try, of 1 MiB, and the one with all that is allowed.
+        // Two tries, of 64 KiB and of 1 MiB, and the one with all that is allowed.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Limit + (1024 * 1024) + (256 * 1024));
     }
+
+    [Fact]
+    public void What_is_kept_of_a_body_that_does_not_say_its_length_is_as_long_as_the_body()
+    {
+        var body = new ZstdDecompressor().Decompress(Frame([0x00, 7 << 3], Block(BlockType.Repeat, 1000, [1], last: true)));
+        Assert.True(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body, out var kept));
+        Assert.Equal((1000, 1000), (body.Length, kept.Array!.Length));
+    }
+
+    [Fact]
+    public void Who_asks_for_less_than_the_decompressor_allows_gets_no_more()
+        => Assert.Contains("more than 999 bytes", Assert.Throws<InvalidDataException>(
+            () => new ZstdDecompressor().Decompress(Frame(SmallWindow, Block(BlockType.Repeat, 1000, [1], last: true)), 999)).Message, StringComparison.Ordinal);
 
     private static byte[] Frame(ReadOnlySpan<byte> header, params byte[][] blocks) => [0x28, 0xB5, 0x2F, 0xFD, .. header, .. blocks.SelectMany(block => block)];
 

@@ -35,10 +35,14 @@ internal struct MessageExtSurrogate
 [RegisterConverter]
 internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSurrogate>
 {
+    // The sender has held it to its own limit.
+    private static readonly MessageDecoderOptions AsSent = new() { MaxDecompressedLength = MessageDecoderOptions.LargestBody };
+    private static readonly MessageDecoderOptions BodyApart = AsSent with { LeavesCompressed = true };
+
     public MessageExt ConvertFromSurrogate(in MessageExtSurrogate surrogate)
     {
         var offset = surrogate.QueueOffset;
-        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName))
+        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName, surrogate.HasBody ? BodyApart : AsSent))
         {
             if (message.QueueOffset == offset)
             {

@@ -35,9 +35,12 @@ public readonly record struct PullResult(
     /// <param name="into">Gets them; those before a broken one are added.</param>
     /// <param name="brokerName">The broker set they came from.</param>
     /// <param name="options">Null means <see cref="MessageDecoderOptions.Default"/>.</param>
+    /// <returns>
+    /// Where to go on when bodies decompressed to so much that the rest is left for another pull; null: at <see cref="NextBeginOffset"/>.
+    /// </returns>
     /// <exception cref="MessageFormatException">A message's layout is broken.</exception>
-    public void Decode(ICollection<MessageExt> into, string brokerName, MessageDecoderOptions? options = null)
-        => MessageDecoder.DecodeAll(Records, brokerName, into, options);
+    public long? Decode(ICollection<MessageExt> into, string brokerName, MessageDecoderOptions? options = null)
+        => MessageDecoder.DecodeWithin(MessageDecoder.DecompressedBytesPerPull, Records, brokerName, into, options);
 
     /// <inheritdoc/>
     public override string ToString()

@@ -84,6 +84,11 @@ public sealed record RocketMQClientOptions
         CheckPositive(nameof(PollNameServerInterval), PollNameServerInterval);
         CheckPositive(nameof(HeartbeatInterval), HeartbeatInterval);
         CheckPositive(nameof(PullTimeout), PullTimeout);
+        if (DecoderOptions.MaxDecompressedLength is < 1 or > MessageDecoderOptions.LargestBody)
+        {
+            throw new RocketMQConfigurationException(
+                nameof(MessageDecoderOptions.MaxDecompressedLength), DecoderOptions.MaxDecompressedLength, $"1 to {MessageDecoderOptions.LargestBody} bytes");
+        }
     }
 
     private static void CheckAddress(string address)

@@ -15,13 +15,41 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
 
     private readonly Lock _gate = new();
     private long _unsent;
+    private long _progress;
     private bool _writing;
     private TaskCompletionSource? _belowLimit;
     private Exception? _failure;
 
-    public ValueTask SendAsync(RemotingCommand command, CancellationToken cancellationToken)
+    /// <summary>Grows with each piece that the stream has taken.</summary>
+    public long Progress => Volatile.Read(ref _progress);
+
+    /// <summary>Completes when a frame may be sent again; the next one may still come too late for it.</summary>
+    public Task Room
     {
-        Task? wait = null;
+        get
+        {
+            lock (_gate)
+            {
+                return HasRoom ? Task.CompletedTask : (_belowLimit ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
+
+    private bool HasRoom => _failure is not null || _unsent <= bufferLimit;
+
+    /// <summary>Whether something waits to be written and the stream has taken nothing since it had come so far.</summary>
+    public bool IsStuckAt(long progress)
+    {
+        lock (_gate)
+        {
+            return _writing && _progress == progress;
+        }
+    }
+
+    /// <summary>Sends a frame, or leaves it when more than the limit waits to be written.</summary>
+    /// <exception cref="RocketMQNetworkException">The connection is closed.</exception>
+    public bool TrySend(RemotingCommand command)
+    {
         lock (_gate)
         {
             if (_failure is not null)
@@ -29,25 +57,25 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
                 throw new RocketMQNetworkException("The connection is closed: " + _failure.Message, _failure);
             }
 
+            if (!HasRoom)
+            {
+                return false;
+            }
+
             // A command that cannot be written throws before it has put a byte into the pipe, see FrameWriter.
             FrameWriter.Write(_pipe.Writer, command);
             _unsent += _pipe.Writer.UnflushedBytes;
             Flush();
-            if (_unsent > bufferLimit)
-            {
-                wait = (_belowLimit ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
-
             if (_writing)
             {
-                return Waiting(wait, cancellationToken);
+                return true;
             }
 
             _writing = true;
         }
 
         _ = WriteOutAsync();
-        return Waiting(wait, cancellationToken);
+        return true;
     }
 
     public void Abort(Exception reason)
@@ -55,10 +83,11 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         lock (_gate)
         {
             _failure ??= reason;
-            if (_belowLimit?.TrySetException(new RocketMQNetworkException(reason.Message, reason)) == true)
+            _belowLimit?.TrySetResult();
+            _belowLimit = null;
+            if (!_writing)
             {
-                // Those who wait for an answer do not look here; the error counts as seen.
-                _ = _belowLimit.Task.Exception;
+                CompletePipe();
             }
         }
     }
@@ -72,9 +101,6 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         }
     }
 
-    private static ValueTask Waiting(Task? wait, CancellationToken cancellationToken)
-        => wait is null ? ValueTask.CompletedTask : new ValueTask(wait.WaitAsync(cancellationToken));
-
     private async Task WriteOutAsync()
     {
         try
@@ -85,6 +111,7 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
                 foreach (var segment in buffer)
                 {
                     await stream.WriteAsync(segment).ConfigureAwait(false);
+                    Interlocked.Increment(ref _progress);
                 }
 
                 var written = buffer.Length;
@@ -95,6 +122,11 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         catch (Exception exception)
         {
             onFailure(new RocketMQNetworkException("Sending failed: " + exception.Message, exception));
+            lock (_gate)
+            {
+                _writing = false;
+                CompletePipe();
+            }
         }
     }
 
@@ -109,6 +141,11 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
 
             result = default;
             _writing = false;
+            if (_failure is not null)
+            {
+                CompletePipe();
+            }
+
             return false;
         }
     }
@@ -124,5 +161,13 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
                 _belowLimit = null;
             }
         }
+    }
+
+    // What was not sent goes back to the pool at once, however long somebody keeps the closed connection. Only while
+    // nobody writes: the stream may still read from the pieces it was given.
+    private void CompletePipe()
+    {
+        _pipe.Writer.Complete();
+        _pipe.Reader.Complete();
     }
 }

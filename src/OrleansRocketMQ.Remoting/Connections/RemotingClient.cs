@@ -85,15 +85,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         Prepare(request);
         var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
-        var sending = connection.SendAsync(request, cancellationToken);
-        if (sending.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
         try
         {
-            await sending.AsTask().WaitAsync(Options.RequestTimeout, TimeProvider, cancellationToken).ConfigureAwait(false);
+            await connection.SendAsync(request, Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException exception)
         {

@@ -33,6 +33,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private readonly FrameSender _sender;
     private ITimer? _sweeper;
     private PendingRequest? _unanswered;
+    private PendingRequest? _notTaken;
     private Task _receiving = Task.CompletedTask;
     private long _lastActivity;
     private long _reads;
@@ -99,7 +100,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
         request.Opaque = Interlocked.Increment(ref _nextOpaque);
-        var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout, Volatile.Read(ref _reads));
+        var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout, Volatile.Read(ref _reads), _sender.Progress);
         _pending[request.Opaque] = pending;
         await using var cancellation = cancellationToken.UnsafeRegister(
             static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending).ConfigureAwait(false);
@@ -110,9 +111,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
                 throw NotConnected();
             }
 
-            // Not awaited: whoever waits for an answer need not wait for room in the buffer, and must not do so for longer
-            // than its time-out. What makes sending fail closes the connection, and so fails the request.
-            _ = _sender.SendAsync(request, CancellationToken.None).AsTask();
+            // Waiting for room in the buffer counts as waiting for the answer: time-out, cancellation and close end it.
+            while (!pending.Task.IsCompleted && !(pending.IsSent = _sender.TrySend(request)))
+            {
+                await Task.WhenAny(pending.Task, _sender.Room).ConfigureAwait(false);
+            }
+
             return await pending.Task.ConfigureAwait(false);
         }
         finally
@@ -124,6 +128,11 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Sends a frame for which no answer comes: a one-way request, or a response.</summary>
     /// <exception cref="RocketMQNetworkException">The connection is closed.</exception>
     public ValueTask SendAsync(RemotingCommand command, CancellationToken cancellationToken = default)
+        => SendAsync(command, Timeout.InfiniteTimeSpan, cancellationToken);
+
+    /// <exception cref="TimeoutException">There was no room in the buffer for so long; the frame is not sent.</exception>
+    /// <inheritdoc cref="SendAsync(RemotingCommand,CancellationToken)"/>
+    internal ValueTask SendAsync(RemotingCommand command, TimeSpan timeout, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(command);
         if (_closed.Task.IsCompleted)
@@ -137,7 +146,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
 
         Volatile.Write(ref _lastActivity, _time.GetTimestamp());
-        return _sender.SendAsync(command, cancellationToken);
+        return _sender.TrySend(command) ? ValueTask.CompletedTask : new(SendWhenRoomAsync(command, timeout, cancellationToken));
     }
 
     /// <summary>No new requests go out here, those waiting may still be answered, then it is closed; used after GO_AWAY.</summary>
@@ -172,6 +181,18 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was closed by its owner."));
         // Its cancellation source is left to the collector: whoever else has begun to close may be about to cancel it.
         await _receiving.ConfigureAwait(false);
+    }
+
+    private async Task SendWhenRoomAsync(RemotingCommand command, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var start = _time.GetTimestamp();
+        do
+        {
+            var left = timeout - _time.GetElapsedTime(start);
+            await _sender.Room.WaitAsync(
+                timeout == Timeout.InfiniteTimeSpan ? timeout : left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken).ConfigureAwait(false);
+        }
+        while (!_sender.TrySend(command));
     }
 
     private async Task ReceiveAsync()
@@ -276,19 +297,19 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     {
         foreach (var (_, pending) in _pending)
         {
-            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(new RocketMQTimeoutException(
-                $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms.")))
+            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(Late(pending)))
             {
                 // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
                 _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt ? older : pending;
+                _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
             }
         }
 
-        if (IsDumb())
+        if (SilentOrStuck() is { } what)
         {
             Retire();
             Close(new RocketMQNetworkException(
-                $"{RemoteAddress} sent nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));
+                $"{RemoteAddress} {what} nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));
             return;
         }
 
@@ -303,10 +324,17 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
     }
 
+    private string? SilentOrStuck()
+        => HasLasted(_unanswered) && _unanswered!.Reads == Volatile.Read(ref _reads) ? "sent"
+            : HasLasted(_notTaken) && _sender.IsStuckAt(_notTaken!.Progress) ? "took"
+            : null;
+
     // A time-out shorter than that of ordinary requests was the caller's haste, and only counts once the silence has lasted.
-    private bool IsDumb() => _unanswered is { } unanswered
-        && unanswered.Reads == Volatile.Read(ref _reads)
-        && _time.GetElapsedTime(unanswered.StartedAt) >= _options.RequestTimeout;
+    private bool HasLasted(PendingRequest? late) => late is not null && _time.GetElapsedTime(late.StartedAt) >= _options.RequestTimeout;
+
+    private RocketMQTimeoutException Late(PendingRequest pending) => new(pending.IsSent
+        ? $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."
+        : $"{RemoteAddress} takes nothing: request {RequestCodes.NameOf(pending.Code)} still waits to be sent after {pending.Timeout.TotalMilliseconds:0} ms.");
 
     private RocketMQNetworkException NotConnected()
         => new($"The connection to {RemoteAddress} is closed: {_closed.Task.Result.Message}", _closed.Task.Result);
@@ -315,7 +343,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         ? reason
         : new RocketMQNetworkException($"The connection to {RemoteAddress} ended before it answered request {RequestCodes.NameOf(code)}: {reason.Message}", reason);
 
-    private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout, long reads)
+    private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout, long reads, long progress)
         : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public int Code { get; } = code;
@@ -326,6 +354,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
         /// <summary>How often the connection had received something when the request was sent.</summary>
         public long Reads { get; } = reads;
+
+        /// <summary>How much of what was sent before had been taken then.</summary>
+        public long Progress { get; } = progress;
+
+        /// <summary>Whether it has left the caller; else it waits for room in the buffer.</summary>
+        public bool IsSent { get; set; }
     }
 
     private static partial class Log

@@ -27,7 +27,7 @@ public sealed record RemotingOptions
     /// <summary>How requests are written. Answers are read in either way. Default JSON.</summary>
     public SerializeType SerializeType { get; init; } = SerializeType.Json;
 
-    /// <summary>Bytes waiting in one connection above which senders wait. Default 8 MiB.</summary>
+    /// <summary>Bytes waiting in one connection above which further requests wait with their callers, for no longer than their time-out. Default 8 MiB.</summary>
     public int SendBufferLimit { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>Encrypts every connection; null (default): plain TCP. Servers speak both on the same port.</summary>

@@ -9,6 +9,9 @@ namespace OrleansRocketMQ;
 /// <summary>Settings of <see cref="MessageDecoder"/>. Immutable.</summary>
 public sealed record MessageDecoderOptions
 {
+    /// <summary>The most that <see cref="MaxDecompressedLength"/> may be: 1 GiB.</summary>
+    internal const int LargestBody = 1024 * 1024 * 1024;
+
     /// <summary>Decompresses zlib bodies, checks no CRC.</summary>
     public static MessageDecoderOptions Default { get; } = new();
 
@@ -17,6 +20,15 @@ public sealed record MessageDecoderOptions
 
     /// <summary>Whether a body that does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
     public bool CheckCrc { get; init; }
+
+    /// <summary>
+    /// Bytes a compressed body may decompress to; a longer one counts as unreadable. Default 16 MiB, four times what
+    /// Java's producers send unless told otherwise.
+    /// </summary>
+    public int MaxDecompressedLength { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Whether bodies stay as they are stored, save those that hold further messages.</summary>
+    internal bool LeavesCompressed { get; init; }
 
     /// <summary>What is taken off the names of topics.</summary>
     internal ClientNamespace Namespace { get; init; } = ClientNamespace.None;
@@ -28,6 +40,12 @@ public sealed record MessageDecoderOptions
 /// </summary>
 public static class MessageDecoder
 {
+    /// <summary>
+    /// Bytes that the bodies of one pull's answer decompress to before its remaining messages are left for another pull:
+    /// what a queue holds is counted only after that. The first of them may need more.
+    /// </summary>
+    internal const int DecompressedBytesPerPull = 4 * 1024 * 1024;
+
     private const int ShortestRecord = StoredMessage.BornHostPosition + HostField.V4Length + 8 + HostField.V4Length + 4 + 8 + 4 + 1 + 2;
 
     /// <summary>Decodes all messages in <paramref name="records"/>, those inside inner batches one by one.</summary>
@@ -37,19 +55,32 @@ public static class MessageDecoder
     /// <param name="options">Null means <see cref="MessageDecoderOptions.Default"/>.</param>
     /// <exception cref="MessageFormatException">A message's layout is broken.</exception>
     public static void DecodeAll(ReadOnlyMemory<byte> records, string brokerName, ICollection<MessageExt> into, MessageDecoderOptions? options = null)
+        => DecodeWithin(long.MaxValue, records, brokerName, into, options);
+
+    /// <summary>Decodes messages until their bodies have decompressed to so many bytes; the first compressed one always.</summary>
+    /// <returns>The offset in its queue of the first message left out; null when there is none.</returns>
+    /// <inheritdoc cref="DecodeAll(ReadOnlyMemory{byte},string,ICollection{MessageExt},MessageDecoderOptions)"/>
+    internal static long? DecodeWithin(
+        long decompressedBytes, ReadOnlyMemory<byte> records, string brokerName, ICollection<MessageExt> into, MessageDecoderOptions? options)
     {
         ArgumentNullException.ThrowIfNull(into);
         // Messages keep the array they came in; what is not in one, is put into one here.
         var bytes = MemoryMarshal.TryGetArray(records, out var segment) ? segment : new ArraySegment<byte>(records.ToArray());
-        var decoding = new Decoding(bytes.Array!, brokerName, options ?? MessageDecoderOptions.Default);
+        var decoding = new Decoding(bytes.Array!, brokerName, options ?? MessageDecoderOptions.Default, decompressedBytes);
         var position = bytes.Offset;
         var end = bytes.Offset + bytes.Count;
         while (position < end)
         {
             var size = ReadSize(bytes.Array.AsSpan(position, end - position));
-            decoding.DecodeRecord(position, size, into);
+            if (!decoding.TryDecodeRecord(position, size, into))
+            {
+                return StoredMessage.Int64At(bytes.Array.AsSpan(position), StoredMessage.QueueOffsetPosition);
+            }
+
             position += size;
         }
+
+        return null;
     }
 
     /// <inheritdoc cref="DecodeAll(ReadOnlyMemory{byte},string,ICollection{MessageExt},MessageDecoderOptions)"/>
@@ -79,15 +110,19 @@ public static class MessageDecoder
         // A pull brings one topic, so what its messages share is made once.
         private MessageOrigin _origin;
         private Range _topic;
+        private long _bytesLeft;
+        private bool _hasDecompressed;
 
-        public Decoding(byte[] bytes, string brokerName, MessageDecoderOptions options)
+        public Decoding(byte[] bytes, string brokerName, MessageDecoderOptions options, long decompressedBytes)
         {
+            _bytesLeft = decompressedBytes;
             _bytes = bytes;
             _options = options;
             _origin = new MessageOrigin(string.Empty, brokerName);
         }
 
-        public void DecodeRecord(int start, int length, ICollection<MessageExt> into)
+        /// <summary>False: it is left out, as its body does not fit in what is left.</summary>
+        public bool TryDecodeRecord(int start, int length, ICollection<MessageExt> into)
         {
             var record = _bytes.AsSpan(start, length);
             var magic = StoredMessage.Int32At(record, StoredMessage.MagicPosition);
@@ -112,14 +147,13 @@ public static class MessageDecoder
             {
                 // The usual message is stored as it was sent.
                 into.Add(message);
+                return true;
             }
-            else
-            {
-                AddReadable(message, sysFlag, into);
-            }
+
+            return TryAddReadable(message, sysFlag, into);
         }
 
-        private readonly void AddReadable(MessageExt message, int sysFlag, ICollection<MessageExt> into)
+        private bool TryAddReadable(MessageExt message, int sysFlag, ICollection<MessageExt> into)
         {
             try
             {
@@ -128,13 +162,17 @@ public static class MessageDecoder
                     throw Bad("body CRC", actual, message.BodyCrc.ToString(CultureInfo.InvariantCulture));
                 }
 
-                if ((sysFlag & MessageSysFlag.Compressed) != 0)
+                const int Unwrap = MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap;
+                var isBatch = (sysFlag & Unwrap) == Unwrap;
+                if ((sysFlag & MessageSysFlag.Compressed) != 0 && (isBatch || !_options.LeavesCompressed))
                 {
-                    message = message.WithBody(_options.Decompressors.Decompress(MessageSysFlag.CompressionOf(sysFlag), message.Body));
+                    if (!TryDecompress(ref message, MessageSysFlag.CompressionOf(sysFlag)))
+                    {
+                        return false;
+                    }
                 }
 
-                const int Unwrap = MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap;
-                if ((sysFlag & Unwrap) == Unwrap)
+                if (isBatch)
                 {
                     MessageBatchCodec.DecodeInner(message, into);
                 }
@@ -146,6 +184,31 @@ public static class MessageDecoder
             catch (MessageFormatException exception)
             {
                 into.Add(message.WithBodyError(exception));
+            }
+
+            return true;
+        }
+
+        private bool TryDecompress(ref MessageExt message, CompressionType type)
+        {
+            var most = _hasDecompressed ? (int)Math.Min(_options.MaxDecompressedLength, _bytesLeft) : _options.MaxDecompressedLength;
+            if (most <= 0)
+            {
+                return false;
+            }
+
+            try
+            {
+                var body = _options.Decompressors.Decompress(type, message.Body, most);
+                _bytesLeft -= body.Length;
+                _hasDecompressed = true;
+                message = message.WithBody(body);
+                return true;
+            }
+            catch (MessageFormatException) when (most < _options.MaxDecompressedLength)
+            {
+                // Too long for what is left, or unreadable: that will show when it comes first.
+                return false;
             }
         }
 

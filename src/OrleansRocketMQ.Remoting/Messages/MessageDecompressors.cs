@@ -11,6 +11,17 @@ public interface IMessageDecompressor
     /// <summary>Decompresses a body.</summary>
     /// <exception cref="InvalidDataException">The body is not of this compression.</exception>
     ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed);
+
+    /// <summary>
+    /// Decompresses a body of at most a certain length. A few bytes may decompress to very many: implement this so that a
+    /// longer one is refused before the memory for it is taken. By default it is refused afterwards.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The body is not of this compression, or longer.</exception>
+    ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed, int maxLength)
+    {
+        var body = Decompress(compressed);
+        return body.Length <= maxLength ? body : throw BodyBuffer.TooLarge(maxLength);
+    }
 }
 
 /// <summary>The decompressors messages are decoded with. Immutable.</summary>
@@ -34,6 +45,11 @@ public sealed class MessageDecompressors
     /// <summary>Decompresses a body.</summary>
     /// <exception cref="MessageFormatException">Nobody is registered for the type, or the body is not of it.</exception>
     public ReadOnlyMemory<byte> Decompress(CompressionType type, ReadOnlyMemory<byte> compressed)
+        => Decompress(type, compressed, MessageDecoderOptions.LargestBody);
+
+    /// <summary>Decompresses a body of at most a certain length.</summary>
+    /// <exception cref="MessageFormatException">Nobody is registered for the type, or the body is not of it, or longer.</exception>
+    internal ReadOnlyMemory<byte> Decompress(CompressionType type, ReadOnlyMemory<byte> compressed, int maxLength)
     {
         if (!_byType.TryGetValue(type, out var decompressor))
         {
@@ -42,7 +58,7 @@ public sealed class MessageDecompressors
 
         try
         {
-            return decompressor.Decompress(compressed);
+            return decompressor.Decompress(compressed, maxLength);
         }
         catch (InvalidDataException exception)
         {
@@ -54,9 +70,6 @@ public sealed class MessageDecompressors
 /// <summary>zlib, which every RocketMQ client can write.</summary>
 internal sealed class ZlibDecompressor : IMessageDecompressor
 {
-    /// <summary>No sane message is larger; a body that claims to be would only exhaust memory.</summary>
-    public const int MaxBodyLength = 64 * 1024 * 1024;
-
     public CompressionType Type => CompressionType.Zlib;
 
     public static byte[] Compress(ReadOnlySpan<byte> body, CompressionLevel level = CompressionLevel.Optimal)
@@ -70,7 +83,9 @@ internal sealed class ZlibDecompressor : IMessageDecompressor
         return output.ToArray();
     }
 
-    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed)
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed) => Decompress(compressed, MessageDecoderOptions.LargestBody);
+
+    public ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> compressed, int maxLength)
     {
         if (!System.Runtime.InteropServices.MemoryMarshal.TryGetArray(compressed, out var segment))
         {
@@ -79,26 +94,14 @@ internal sealed class ZlibDecompressor : IMessageDecompressor
 
         using var input = new MemoryStream(segment.Array!, segment.Offset, segment.Count, writable: false);
         using var zlib = new ZLibStream(input, CompressionMode.Decompress);
-        var output = new MemoryStream(compressed.Length * 4);
-        var chunk = new byte[16 * 1024];
-        int read;
-        while ((read = zlib.Read(chunk)) > 0)
-        {
-            if (output.Length + read > MaxBodyLength)
-            {
-                throw new InvalidDataException($"decompresses to more than {MaxBodyLength} bytes");
-            }
-
-            output.Write(chunk, 0, read);
-        }
+        using var buffer = new BodyBuffer(maxLength);
+        buffer.AppendAll(zlib, fillsUpToItsEnd: false);
+        var body = buffer.ToArray();
 
         // The framework ends quietly where the data is cut off; a stored body always ends with its checksum.
-        if (output.Length == 0 || !EndsWithAdler32(compressed.Span, output.GetBuffer().AsSpan(0, (int)output.Length)))
-        {
-            throw new InvalidDataException("the zlib data is cut off or its checksum does not match");
-        }
-
-        return output.GetBuffer().AsMemory(0, (int)output.Length);
+        return body.Length > 0 && EndsWithAdler32(compressed.Span, body)
+            ? body
+            : throw new InvalidDataException("the zlib data is cut off or its checksum does not match");
     }
 
     private static bool EndsWithAdler32(ReadOnlySpan<byte> compressed, ReadOnlySpan<byte> body)

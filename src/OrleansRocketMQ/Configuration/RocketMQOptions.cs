@@ -47,9 +47,15 @@ public sealed class RocketMQOptions
     public bool CheckCrc { get; set; }
 
     /// <summary>
+    /// Bytes the compressed body of a message may decompress to; a longer one counts as unreadable. Default 16 MiB, four
+    /// times what Java's producers send unless told otherwise.
+    /// </summary>
+    public int MaxDecompressedBodyBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>
     /// Bytes of message bodies that all groups of the silo hold together before pulling waits; queues take turns then. At least
     /// 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
-    /// queue (256 KiB, or one message where that is larger), because a queue that holds nothing always pulls.
+    /// queue (256 KiB, 4 MiB decompressed, or one message where that is larger), because a queue that holds nothing always pulls.
     /// </summary>
     public long? MaxCachedBytes { get; set; }
 

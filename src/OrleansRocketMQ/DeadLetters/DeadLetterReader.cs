@@ -48,22 +48,21 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
             messages.Clear();
             var request = new PullRequest(BookkeepingGroup, queue, offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
             var result = await client.Brokers.PullAsync(MasterOf(queue), request, cancellationToken: cancellationToken);
-            if (result.Status == PullStatus.Found)
-            {
-                result.Decode(messages, queue.BrokerName, client.Options.DecoderOptions);
-            }
+            var next = result.Status == PullStatus.Found
+                ? result.Decode(messages, queue.BrokerName, client.Options.DecoderOptions) ?? result.NextBeginOffset
+                : result.NextBeginOffset;
 
             foreach (var message in messages.Where(message => message.QueueOffset < end))
             {
                 yield return message;
             }
 
-            if (result.NextBeginOffset <= offset)
+            if (next <= offset)
             {
                 yield break;
             }
 
-            offset = result.NextBeginOffset;
+            offset = next;
         }
     }
 

@@ -123,6 +123,7 @@ internal sealed class RocketMQSilo(
                     {
                         Decompressors = new MessageDecompressors(decompressors),
                         CheckCrc = options.Value.CheckCrc,
+                        MaxDecompressedLength = options.Value.MaxDecompressedBodyBytes,
                     },
                 },
                 loggers,

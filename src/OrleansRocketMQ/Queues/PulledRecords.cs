@@ -19,7 +19,7 @@ internal sealed partial class PulledRecords(MessageQueue queue, GroupConsumer co
         var next = result.NextBeginOffset;
         try
         {
-            result.Decode(messages, queue.BrokerName, consumer.Client.Options.DecoderOptions);
+            next = result.Decode(messages, queue.BrokerName, consumer.Client.Options.DecoderOptions) ?? next;
         }
         catch (MessageFormatException exception) when (messages.Count > 0)
         {
