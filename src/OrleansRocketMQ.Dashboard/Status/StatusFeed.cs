@@ -81,7 +81,12 @@ internal sealed partial class StatusFeed(
         try
         {
             var page = await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: DeadLettersCounted).WaitAsync(s_patience, time).ConfigureAwait(false);
-            return new() { Count = page.Letters.Count, HasMore = page.Next is not null && page.Letters.Count == DeadLettersCounted };
+            return new()
+            {
+                Count = page.Letters.Count,
+                HasMore = page.Unread.Count > 0 || (page.Next is not null && page.Letters.Count == DeadLettersCounted),
+                Error = page.Unread.Count > 0 ? string.Join(" ", page.Unread) : null,
+            };
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception exception)
