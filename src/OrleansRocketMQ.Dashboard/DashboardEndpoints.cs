@@ -74,9 +74,13 @@ internal sealed partial class DashboardEndpoints(
             new SessionView(true, options.ShowBodies, tokens.HeaderName, tokens.RequestToken), DashboardJson.Default.SessionView);
     }
 
-    public Task<IResult> LettersAsync(HttpContext context) => AnswerAsync(context, async group => DashboardResults.Json(
-        await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: 50).WaitAsync(context.RequestAborted).ConfigureAwait(false),
-        DashboardJson.Default.DeadLetterPage));
+    public Task<IResult> LettersAsync(HttpContext context) => AnswerAsync(context, async group =>
+    {
+        var letters = grains.GetGrain<IDeadLetterGrain>(group);
+        var page = await letters.ListAsync(limit: 50).WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        var resend = await letters.GetResendAsync().WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        return DashboardResults.Json(new LettersView(page.Letters, page.Unread, resend), DashboardJson.Default.LettersView);
+    });
 
     public Task<IResult> LetterAsync(HttpContext context) => AnswerAsync(context, async group =>
         await grains.GetGrain<IDeadLetterGrain>(group).PeekAsync((string)context.Request.RouteValues["id"]!).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message

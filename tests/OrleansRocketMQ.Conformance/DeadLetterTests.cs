@@ -134,6 +134,27 @@ public sealed class DeadLetterTests(RocketMQCluster rocketmq)
         Assert.Single((await grain.ListAsync()).Letters);
     }
 
+    [Fact]
+    public async Task Under_a_permission_without_reading_they_are_an_error_that_says_so_and_are_there_again_afterwards()
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(topic);
+        var grain = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(_group);
+        await DieAsync(grain, topic, 1);
+        var queue = (await grain.ListAsync()).Letters[0].Position.Queue;
+        await rocketmq.Client.Brokers.CreateTopicAsync(rocketmq.MasterOf(queue), queue.Topic, queues: 1, permission: 2);
+
+        await Eventually.TrueAsync(
+            async () => await Record.ExceptionAsync(() => grain.ListAsync()) is RocketMQException error
+                && error.Message.Contains("permission 2", StringComparison.Ordinal) && error.Message.Contains(queue.Topic, StringComparison.Ordinal),
+            "an error instead of a list");
+        await Assert.ThrowsAnyAsync<RocketMQException>(() => grain.ResendByKeyAsync("all", Me));
+
+        await rocketmq.Client.Brokers.CreateTopicAsync(rocketmq.MasterOf(queue), queue.Topic, queues: 1);
+        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => grain.ListAsync()) is null, "a list again");
+        Assert.Single((await grain.ListAsync()).Letters);
+    }
+
     private Task<TestCluster> ConsumeAsync(string topic) => TestCluster.ConsumeAsync(
         rocketmq.NameServer,
         _group,

@@ -56,8 +56,12 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
                 setUp?.Invoke(rocketmq);
                 rocketmq.AddConsumer<ScriptedListener>(group, consumer =>
                 {
-                    consumer.Subscribe(topic).Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset);
+                    consumer.Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset);
                     configure?.Invoke(consumer);
+                    if (!consumer.Options.Subscriptions.ContainsKey(topic))
+                    {
+                        consumer.Subscribe(topic);
+                    }
                 });
             },
             silos);

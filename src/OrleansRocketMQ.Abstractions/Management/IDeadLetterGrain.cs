@@ -5,12 +5,13 @@ namespace OrleansRocketMQ;
 /// <summary>
 /// The dead letters of a consumer group, those in its topic %DLQ%group; the grain's key is the group. RocketMQ has no such
 /// client, and deletes no single message: what has been handled here is what lies below a position kept at the
-/// broker under the group <c>DLQ_OF_{group}</c>, and what was sent again above it. Works from any silo of the group and
+/// broker as the group's offset on %DLQ%group, and what was sent again above it. Works from any silo of the group and
 /// from Orleans clients. Every action is logged with who asked for it and how many messages it touched.
 /// </summary>
 /// <remarks>
 /// All methods throw <see cref="ConsumerStateException"/> where the silo does not run the group, and
-/// <see cref="RocketMQException"/> when a broker cannot be reached or refuses.
+/// <see cref="RocketMQException"/> when a broker cannot be reached or refuses, also when the topic's permission on it is
+/// without reading, as brokers up to 4.9 make it: unknown is never told as none.
 /// </remarks>
 [Alias("OrleansRocketMQ.IDeadLetterGrain")]
 public interface IDeadLetterGrain : IGrainWithStringKey
@@ -41,7 +42,7 @@ public interface IDeadLetterGrain : IGrainWithStringKey
     [Alias("Resend")]
     Task<int> ResendAsync(string messageId, string requestedBy);
 
-    /// <summary>Sends all again that carry a key.</summary>
+    /// <summary>Sends all again that carry a key. Those that cannot be sent stay; the error that tells of them comes after the others were sent.</summary>
     /// <inheritdoc cref="ResendAsync"/>
     [ResponseTimeout("00:05:00")]
     [Alias("ResendByKey")]
@@ -49,7 +50,8 @@ public interface IDeadLetterGrain : IGrainWithStringKey
 
     /// <summary>
     /// Begins to send all again that are there now, and returns at once; ask <see cref="GetResendAsync"/> how far it is.
-    /// Ends with the silo it runs on; started again it goes on where it was. Those that cannot be read are left.
+    /// Ends with the silo it runs on; started again it goes on where it was. Those that cannot be sent stay, and are told of
+    /// in <see cref="DeadLetterResend.Failures"/>; the others are sent all the same.
     /// </summary>
     /// <param name="messagesPerSecond">How fast, above 0.</param>
     /// <param name="requestedBy">Who wants it, for the log.</param>
@@ -91,7 +93,15 @@ public sealed record DeadLetterPosition([property: Id(0)] MessageQueue Queue, [p
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.DeadLetterPage")]
-public sealed record DeadLetterPage([property: Id(0)] IReadOnlyList<DeadLetter> Letters, [property: Id(1)] DeadLetterPosition? Next);
+public sealed record DeadLetterPage([property: Id(0)] IReadOnlyList<DeadLetter> Letters, [property: Id(1)] DeadLetterPosition? Next)
+{
+    /// <summary>
+    /// Where letters could not be read, and why; usually empty. Those of other places are listed; when there are none, the
+    /// call fails instead.
+    /// </summary>
+    [Id(2)]
+    public IReadOnlyList<string> Unread { get; init; } = [];
+}
 
 /// <summary>A message the group has given up, without its body.</summary>
 [GenerateSerializer]
@@ -154,6 +164,9 @@ public sealed record DeadLetter
 [Alias("OrleansRocketMQ.DeadLetterResend")]
 public sealed record DeadLetterResend
 {
+    /// <summary>How many entries <see cref="Failures"/> has at most.</summary>
+    public const int MostFailures = 100;
+
     /// <summary>Whether it is under way.</summary>
     [Id(0)]
     public bool IsRunning { get; init; }
@@ -162,11 +175,45 @@ public sealed record DeadLetterResend
     [Id(1)]
     public long Sent { get; init; }
 
-    /// <summary>Messages left where they are, because their body cannot be read.</summary>
+    /// <summary>Those of <see cref="Failed"/> whose body cannot be read.</summary>
     [Id(2)]
     public long Unreadable { get; init; }
 
-    /// <summary>Why it ended early; null when it did not.</summary>
+    /// <summary>Why it ended early, or which letters could not be read from a broker; null when it got through.</summary>
     [Id(3)]
     public string? Error { get; init; }
+
+    /// <summary>Messages that could not be sent and are left where they are.</summary>
+    [Id(4)]
+    public long Failed { get; init; }
+
+    /// <summary>The first <see cref="MostFailures"/> of them.</summary>
+    [Id(5)]
+    public IReadOnlyList<DeadLetterFailure> Failures { get; init; } = [];
+}
+
+/// <summary>A dead letter that could not be sent again.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterFailure")]
+public sealed record DeadLetterFailure
+{
+    /// <summary>Where it is; null when that could not be read.</summary>
+    [Id(0)]
+    public DeadLetterPosition? Position { get; init; }
+
+    /// <summary>The id its producer gave.</summary>
+    [Id(1)]
+    public string? MessageId { get; init; }
+
+    /// <summary>The topic it was first sent to.</summary>
+    [Id(2)]
+    public string? Topic { get; init; }
+
+    /// <summary>Why it could not be sent.</summary>
+    [Id(3)]
+    public required string Reason { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => MessageId is null ? Reason : $"{MessageId} to {Topic}: {Reason}";
 }

@@ -233,7 +233,7 @@ function renderTiles(group, queues) {
   text($('t-failed'), count(figures.failed));
   text($('t-failed-more'), `${count(figures.sentBack)} sent back, ${count(figures.timedOut)} timed out`);
   const dead = group.deadLetters ?? {};
-  text($('t-dead'), dead.error ? '?' : dead.count === undefined ? '–' : `${count(dead.count)}${dead.hasMore ? '+' : ''}`);
+  text($('t-dead'), dead.error && dead.count === undefined ? '?' : dead.count === undefined ? '–' : `${count(dead.count)}${dead.hasMore ? '+' : ''}`);
   text($('t-dead-more'), dead.error ?? `${count(dead.parked)} parked`);
   renderSpark(group.history ?? []);
 }
@@ -380,10 +380,10 @@ function render() {
 async function loadLetters() {
   const group = state.group;
   const page = await get(`api/groups/${encodeURIComponent(group)}/dead-letters`);
-  if (group === state.group) renderLetters(page.letters ?? []);
+  if (group === state.group) renderLetters(page.letters ?? [], page);
 }
 
-function renderLetters(letters) {
+function renderLetters(letters, page = {}) {
   keyed($('dead'), letters, letter => letter.offsetMessageId, () => {
     const tr = row([['Message', 'name'], ['Topic'], ['Keys'], ['Attempts', 'n'], ['Filed'], ['Bytes', 'n'], ['Actions', 'do']]);
     const peek = button('Look', '', () => press(peek, () => peekLetter(tr._item.offsetMessageId)));
@@ -402,6 +402,17 @@ function renderLetters(letters) {
   show($('dead-none'), letters.length === 0);
   text($('dead-none'), 'There are no dead letters.');
   text($('dead-load'), 'Refresh list');
+  const troubles = [...page.unread ?? [], ...resendTroubles(page.resend ?? {})];
+  show($('dead-troubles'), troubles.length > 0);
+  $('dead-troubles').replaceChildren(...troubles.map(trouble => make('li', '', trouble)));
+}
+
+function resendTroubles(resend) {
+  const troubles = (resend.failures ?? []).map(one => `${one.messageId ?? 'A letter'} could not be sent again${one.topic ? ` to ${one.topic}` : ''}: ${one.reason}`);
+  const more = (resend.failed ?? 0) - troubles.length;
+  if (more > 0) troubles.push(`${count(more)} more could not be sent again.`);
+  if (resend.error) troubles.push(`Sending all again: ${resend.error}`);
+  return troubles;
 }
 
 async function peekLetter(id, list = 'dead-letters') {

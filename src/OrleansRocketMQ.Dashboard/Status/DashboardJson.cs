@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Dashboard.Status;
 [JsonSerializable(typeof(SessionView))]
 [JsonSerializable(typeof(ProblemView))]
 [JsonSerializable(typeof(LetterBodyView))]
-[JsonSerializable(typeof(DeadLetterPage))]
+[JsonSerializable(typeof(LettersView))]
 [JsonSerializable(typeof(ParkedMessagePage))]
 [JsonSerializable(typeof(ActionRequest))]
 [JsonSerializable(typeof(ActionResponse))]

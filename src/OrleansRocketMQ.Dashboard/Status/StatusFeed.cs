@@ -82,7 +82,13 @@ internal sealed partial class StatusFeed(
         {
             var page = await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: DeadLettersCounted).WaitAsync(s_patience, time).ConfigureAwait(false);
             var parked = await grains.GetGrain<IParkedMessageGrain>(group).ListAsync(limit: 1).WaitAsync(s_patience, time).ConfigureAwait(false);
-            return new() { Count = page.Letters.Count, Parked = parked.Total, HasMore = page.Next is not null && page.Letters.Count == DeadLettersCounted };
+            return new()
+            {
+                Count = page.Letters.Count,
+                Parked = parked.Total,
+                HasMore = page.Unread.Count > 0 || (page.Next is not null && page.Letters.Count == DeadLettersCounted),
+                Error = page.Unread.Count > 0 ? string.Join(" ", page.Unread) : null,
+            };
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception exception)

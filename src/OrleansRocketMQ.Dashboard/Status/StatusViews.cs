@@ -68,7 +68,7 @@ internal sealed record FiguresView
     };
 }
 
-/// <summary>How many dead letters and parked messages wait; null when it is not known yet.</summary>
+/// <summary>How many dead letters and parked messages wait; null when it is not known. With an error beside a count there may be more.</summary>
 internal sealed record DeadLettersView
 {
     public int? Count { get; init; }
@@ -80,6 +80,9 @@ internal sealed record DeadLettersView
 
     public string? Error { get; init; }
 }
+
+/// <summary>The first dead letters, where others could not be read, and how sending all again is going.</summary>
+internal sealed record LettersView(IReadOnlyList<DeadLetter> Letters, IReadOnlyList<string> Unread, DeadLetterResend Resend);
 
 /// <summary>A silo that runs the group.</summary>
 internal sealed record SiloView(string Name, string ClientId, int Queues, bool IsDrained, double UptimeMs, long Rebalances, double PerSecond);

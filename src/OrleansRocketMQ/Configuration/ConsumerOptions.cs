@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Configuration;
 /// </summary>
 public sealed class ConsumerOptions
 {
-    /// <summary>The consumer group. Required; letters, digits and <c>% | - _</c>, at most 255 bytes.</summary>
+    /// <summary>The consumer group. Required; letters, digits and <c>% | - _</c>, at most 120 bytes.</summary>
     public string Group { get; set; } = string.Empty;
 
     /// <summary>Name servers of this consumer, when they are not those of <see cref="RocketMQOptions.NameServer"/>.</summary>

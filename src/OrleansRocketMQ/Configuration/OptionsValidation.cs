@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
 
@@ -7,6 +8,8 @@ namespace OrleansRocketMQ.Configuration;
 /// <summary>Refuses settings that cannot work, naming the field, the value and what is allowed.</summary>
 internal static class OptionsValidation
 {
+    private static readonly string LongestPrefix = new[] { SystemTopics.RetryPrefix, SystemTopics.DeadLetterPrefix }.MaxBy(prefix => prefix.Length)!;
+
     public static void Check(RocketMQOptions options)
     {
         const string Section = RocketMQOptions.SectionName;
@@ -20,6 +23,31 @@ internal static class OptionsValidation
         if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
         {
             throw new RocketMQConfigurationException($"{Section}:{nameof(options.MaxCachedBytes)}", bytes, "1048576 or more, or nothing");
+        }
+    }
+
+    /// <summary>
+    /// Refuses names from which topics would follow that are too long for brokers: the group's retry and dead-letter topics,
+    /// and with a namespace its topics, too. A broker has ways to make some of them (see docs/configuration.md), but not all:
+    /// messages of such a group would fail, and then neither come again nor become dead letters.
+    /// </summary>
+    public static void CheckDerivedNames(ConsumerOptions options, string? @namespace)
+    {
+        var prefix = string.IsNullOrEmpty(@namespace) ? string.Empty : $"{@namespace}%";
+        var room = SystemTopics.MaxTopicLength - Encoding.UTF8.GetByteCount(prefix);
+        CheckLength(options.Group, room - LongestPrefix.Length, "Consumer.Group", $"{LongestPrefix}{prefix}");
+        foreach (var topic in options.Subscriptions.Keys)
+        {
+            CheckLength(topic, room, $"{RocketMQOptions.SectionName}:Consumers:{options.Group}:Subscriptions:Topic", prefix);
+        }
+    }
+
+    private static void CheckLength(string name, int most, string field, string before)
+    {
+        if (Encoding.UTF8.GetByteCount(name) > most)
+        {
+            throw new RocketMQConfigurationException(
+                field, name, $"a name of at most {most} bytes, so that '{before}' and it are a topic brokers take ({SystemTopics.MaxTopicLength} bytes)");
         }
     }
 

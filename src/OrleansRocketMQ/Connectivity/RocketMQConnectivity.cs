@@ -63,6 +63,8 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
                 {
                     await CheckAccessAsync(consumer.Group, topic, selector).ConfigureAwait(false);
                 }
+
+                await CheckDeadLettersAsync(consumer.Group).ConfigureAwait(false);
             }
         }
 
@@ -176,6 +178,24 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             catch (RocketMQException exception)
             {
                 return Failed(ConnectivitySubject.Broker, $"broker {queue.BrokerName} at {address} did not answer group {group}: {exception.Message}", "Is it up?");
+            }
+        }
+
+        /// <summary>Says something only where dead letters may not be read: there need not be any yet.</summary>
+        private async Task CheckDeadLettersAsync(string group)
+        {
+            try
+            {
+                var topic = SystemTopics.DeadLetter(group);
+                var route = await client.NameServer.GetRouteAsync(topic, cancellationToken).ConfigureAwait(false);
+                findings.AddRange(route.QueueDatas.Where(queues => !queues.IsReadable).Select(queues => Failed(
+                    ConnectivitySubject.Access,
+                    $"the dead letters of group {group} may not be read: topic {topic} has permission {queues.Perm} at broker {queues.BrokerName}",
+                    $"mqadmin updateTopicPerm -t '{topic}' -p {queues.Perm | QueueData.ReadPermission} lets them be listed and sent again; consuming does not need it.")));
+            }
+            catch (RocketMQException)
+            {
+                // No such topic: nothing has died yet. What is wrong with the name servers has been told.
             }
         }
 

@@ -49,23 +49,30 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             throw new RocketMQValidationException("Limit", limit, "1 to 1000");
         }
 
+        var walk = new DeadLetterWalk(_reader, _marks, from);
         var letters = new List<DeadLetter>();
-        await foreach (var (letter, queue) in UnhandledAsync(CancellationToken.None, from))
+        DeadLetterPosition? next = null;
+        await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
         {
             if (letters.Count == limit)
             {
-                return new DeadLetterPage(letters.ToArray(), new(queue, letter.QueueOffset));
+                next = new(queue, letter.QueueOffset);
+                break;
             }
 
             letters.Add(DeadLetterReader.Describe(letter, queue));
         }
 
-        return new DeadLetterPage(letters.ToArray(), null);
+        // Whoever only counts must not take letters that cannot be read for none.
+        return letters.Count == 0 && walk.Unread.Count > 0
+            ? throw UnreadLetters.ErrorOf(walk.Unread, _group)
+            : new DeadLetterPage(letters.ToArray(), next) { Unread = [.. walk.Unread.Select(unread => unread.ToString())] };
     }
 
     public async Task<MessageExt?> PeekAsync(string messageId)
     {
-        await foreach (var (letter, _) in UnhandledAsync(CancellationToken.None))
+        var walk = new DeadLetterWalk(_reader, _marks);
+        await foreach (var (letter, _) in walk.ReadAsync(CancellationToken.None))
         {
             if (HasId(letter, messageId))
             {
@@ -73,19 +80,19 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             }
         }
 
-        return null;
+        return walk.Unread.Count > 0 ? throw UnreadLetters.ErrorOf(walk.Unread, _group) : null;
     }
 
     public async Task<int> ResendAsync(string messageId, string requestedBy)
     {
-        var sent = await ResendWhereAsync(letter => HasId(letter, messageId));
+        var sent = await ResendWhereAsync($"id {messageId}", letter => HasId(letter, messageId), isOne: true);
         Log.Resent(_logger, requestedBy, sent, _group, $"id {messageId}");
         return sent;
     }
 
     public async Task<int> ResendByKeyAsync(string key, string requestedBy)
     {
-        var sent = await ResendWhereAsync(letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
+        var sent = await ResendWhereAsync($"key {key}", letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
         Log.Resent(_logger, requestedBy, sent, _group, $"key {key}");
         return sent;
     }
@@ -124,16 +131,26 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         NotWhileSending("drop any");
         var dropped = 0L;
-        foreach (var queue in await _reader.GetQueuesAsync(CancellationToken.None))
+        var unread = new List<UnreadLetters>();
+        foreach (var queue in await _reader.GetQueuesAsync(unread, CancellationToken.None))
         {
             if (below is null || below.Queue == queue)
             {
-                dropped += await _marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
+                try
+                {
+                    dropped += await _marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
+                }
+                catch (RocketMQException exception)
+                {
+                    unread.Add(new($"{queue}", exception));
+                }
             }
         }
 
         Log.Dropped(_logger, requestedBy, dropped, _group, below?.ToString() ?? "all");
-        return dropped;
+        return (below is null && unread.Count > 0) || unread.Any(failed => failed.Where == $"{below?.Queue}")
+            ? throw UnreadLetters.ErrorOf(unread, _group)
+            : dropped;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -144,48 +161,86 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private static bool HasId(MessageExt letter, string id) => letter.MessageId == id || letter.OffsetMessageId == id;
 
-    private async Task<int> ResendWhereAsync(Func<MessageExt, bool> wanted)
+    /// <summary>Sends all that are wanted, past those that fail; then tells of these.</summary>
+    private async Task<int> ResendWhereAsync(string which, Func<MessageExt, bool> wanted, bool isOne = false)
     {
         NotWhileSending("send one again");
         var sent = 0;
-        await foreach (var (letter, queue) in UnhandledAsync(CancellationToken.None))
+        var walk = new DeadLetterWalk(_reader, _marks);
+        var failures = new List<(DeadLetterFailure Failure, Exception Exception)>();
+        await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
         {
             if (wanted(letter))
             {
-                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), CancellationToken.None);
-                await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
-                sent++;
+                try
+                {
+                    await ResendAsync(letter, queue, CancellationToken.None);
+                    sent++;
+                }
+                catch (Exception exception) when (exception is not OutOfMemoryException)
+                {
+                    failures.Add((FailureOf(letter, queue, exception), exception));
+                }
             }
         }
 
-        return sent;
+        if (walk.Unread.Count > 0 && !(isOne && sent + failures.Count > 0))
+        {
+            failures.AddRange(walk.Unread.Select(unread => (new DeadLetterFailure { Reason = $"{unread}" }, (Exception)unread.Reason)));
+        }
+
+        if (failures.Count == 0)
+        {
+            return sent;
+        }
+
+        throw sent == 0 && failures is [{ Exception: RocketMQException only }] ? only : NotSent();
+
+        RocketMQException NotSent() => new(
+            RocketMQErrorCode.Send,
+            $"Of the dead letters of group '{_group}' with {which}, {sent} were sent again and {failures.Count} were not: "
+                + string.Join("; ", failures.Take(10).Select(failed => failed.Failure)) + (failures.Count > 10 ? "; and others." : "."),
+            failures[0].Exception);
     }
+
+    private async Task ResendAsync(MessageExt letter, MessageQueue queue, CancellationToken cancellationToken)
+    {
+        await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), cancellationToken);
+        await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+    }
+
+    private static DeadLetterFailure FailureOf(MessageExt letter, MessageQueue queue, Exception exception) => new()
+    {
+        Position = new(queue, letter.QueueOffset),
+        MessageId = letter.MessageId,
+        Topic = DeadLetterReader.OriginalTopic(letter),
+        Reason = exception.Message,
+    };
 
     /// <summary>Runs beside the grain's turns and between them; never fails.</summary>
     private async Task ResendAllAsync(TimeSpan interval, string requestedBy, CancellationToken stopping)
     {
+        var walk = new DeadLetterWalk(_reader, _marks);
         try
         {
             var begun = _time.GetTimestamp();
-            await foreach (var (letter, queue) in UnhandledAsync(stopping))
+            await foreach (var (letter, queue) in walk.ReadAsync(stopping))
             {
                 DelayDeactivation(TimeSpan.FromMinutes(5));
-                if (letter.BodyError is not null)
-                {
-                    _resend = _resend with { Unreadable = _resend.Unreadable + 1 };
-                    continue;
-                }
 
                 // By the time since the beginning, so that the rate holds however long the sends take.
-                var due = (interval * _resend.Sent) - _time.GetElapsedTime(begun);
+                var due = (interval * (_resend.Sent + _resend.Failed)) - _time.GetElapsedTime(begun);
                 if (due > TimeSpan.Zero)
                 {
                     await Task.Delay(due, _time, stopping);
                 }
 
-                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), stopping);
-                await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
-                _resend = _resend with { Sent = _resend.Sent + 1 };
+                await TryResendAsync(letter, queue, stopping);
+            }
+
+            if (walk.Unread.Count > 0)
+            {
+                _resend = _resend with { Error = UnreadLetters.ErrorOf(walk.Unread, _group).Message };
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -202,28 +257,26 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         Log.Resent(_logger, requestedBy, _resend.Sent, _group, "all");
     }
 
-    private async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> UnhandledAsync(
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken, DeadLetterPosition? from = null)
+    /// <summary>Sends one of all; when that fails it is listed, and the others are sent all the same.</summary>
+    private async Task TryResendAsync(MessageExt letter, MessageQueue queue, CancellationToken stopping)
     {
-        foreach (var queue in await _reader.GetQueuesAsync(cancellationToken))
+        try
         {
-            if (from is not null && queue.CompareTo(from.Queue) < 0)
+            await ResendAsync(letter, queue, stopping);
+            _resend = _resend with { Sent = _resend.Sent + 1 };
+        }
+        catch (Exception exception) when (!stopping.IsCancellationRequested)
+        {
+            var failure = FailureOf(letter, queue, exception);
+            _resend = _resend with
             {
-                continue;
-            }
-
-            var begin = await _marks.ReadPositionAsync(queue, cancellationToken);
-            if (queue == from?.Queue)
+                Unreadable = _resend.Unreadable + (letter.BodyError is null ? 0 : 1),
+                Failed = _resend.Failed + 1,
+                Failures = _resend.Failures.Count < DeadLetterResend.MostFailures ? [.. _resend.Failures, failure] : _resend.Failures,
+            };
+            if (_resend.Failed <= DeadLetterResend.MostFailures)
             {
-                begin = Math.Max(begin, from.Offset);
-            }
-
-            await foreach (var letter in _reader.ReadAsync(queue, begin, cancellationToken))
-            {
-                if (!_marks.IsHandled(queue, letter.QueueOffset))
-                {
-                    yield return (letter, queue);
-                }
+                Log.NotResent(_logger, letter.MessageId, _group, failure.Topic!, exception.Message);
             }
         }
     }
@@ -249,6 +302,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
         [LoggerMessage(174, LogLevel.Warning, "{RequestedBy} dropped {Count} dead letters of group {Group}: {Which}")]
         public static partial void Dropped(ILogger logger, string requestedBy, long count, string group, string which);
+
+        [LoggerMessage(176, LogLevel.Warning, "Dead letter {MessageId} of group {Group} could not be sent again to {Topic}; the others are: {Reason}")]
+        public static partial void NotResent(ILogger logger, string messageId, string group, string topic, string reason);
 
         [LoggerMessage(175, LogLevel.Error, "Sending the dead letters of group {Group} again failed")]
         public static partial void ResendFailed(ILogger logger, string group, Exception exception);

@@ -4,35 +4,26 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.DeadLetters;
 
-/// <summary>Reads a group's dead-letter topic under a group of its own, so that nothing of it is consumed.</summary>
+/// <summary>
+/// Reads a group's dead-letter topic by plain pulls, which consume nothing. They go under the group itself: it must exist
+/// anyway where somebody consumes, while a helper group would have to be made where brokers make none.
+/// </summary>
 internal sealed class DeadLetterReader(RocketMQClient client, string group)
 {
-    /// <summary>The group whose offsets say how far the dead letters are handled. Nobody consumes under it.</summary>
-    public string BookkeepingGroup { get; } = $"DLQ_OF_{group}";
+    private readonly DeadLetterQueues _queues = new(client, SystemTopics.DeadLetter(group));
 
-    /// <summary>The queues there are, in order; none while nothing has died yet.</summary>
-    public async Task<IReadOnlyList<MessageQueue>> GetQueuesAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var route = await client.Routes.RefreshAsync(SystemTopics.DeadLetter(group), cancellationToken);
-            return [.. route.ReadQueues.Order()];
-        }
-        catch (TopicNotFoundException)
-        {
-            return [];
-        }
-    }
+    /// <inheritdoc cref="DeadLetterQueues.FindAsync"/>
+    public Task<IReadOnlyList<MessageQueue>> GetQueuesAsync(List<UnreadLetters> unread, CancellationToken cancellationToken) => _queues.FindAsync(unread, cancellationToken);
 
     /// <summary>Where the letters begin that are not handled.</summary>
     public async Task<long> GetPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
-        var stored = await client.Brokers.QueryConsumerOffsetAsync(MasterOf(queue), BookkeepingGroup, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
+        var stored = await client.Brokers.QueryConsumerOffsetAsync(MasterOf(queue), group, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
         return Math.Max(stored, await client.Brokers.GetMinOffsetAsync(MasterOf(queue), queue, cancellationToken));
     }
 
     public Task SetPositionAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
-        => client.Brokers.UpdateConsumerOffsetAsync(MasterOf(queue), BookkeepingGroup, queue, offset, cancellationToken: cancellationToken);
+        => client.Brokers.UpdateConsumerOffsetAsync(MasterOf(queue), group, queue, offset, cancellationToken: cancellationToken);
 
     public Task<long> GetEndAsync(MessageQueue queue, CancellationToken cancellationToken)
         => client.Brokers.GetMaxOffsetAsync(MasterOf(queue), queue, cancellationToken);
@@ -43,10 +34,15 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
         var messages = new List<MessageExt>();
         var end = await GetEndAsync(queue, cancellationToken);
         var offset = from;
+        if (offset < end && _queues.ForbiddingPermission(queue) is { } permission)
+        {
+            throw Unreadable(queue, permission);
+        }
+
         while (offset < end)
         {
             messages.Clear();
-            var request = new PullRequest(BookkeepingGroup, queue, offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
+            var request = new PullRequest(group, queue, offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
             var result = await client.Brokers.PullAsync(MasterOf(queue), request, cancellationToken: cancellationToken);
             var next = result.Status == PullStatus.Found
                 ? result.Decode(messages, queue.BrokerName, client.Options.DecoderOptions) ?? result.NextBeginOffset
@@ -85,6 +81,11 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
     public static string OriginalTopic(MessageExt message) => message.GetProperty(MessageProperties.RetryTopic)
         ?? message.GetProperty(MessageProperties.DlqOriginTopic)
         ?? message.Topic;
+
+    private RocketMQException Unreadable(MessageQueue queue, int permission) => new(
+        RocketMQErrorCode.MessagePull,
+        $"Dead letters of group '{group}' may not be read: topic '{queue.Topic}' has permission {permission} on broker '{queue.BrokerName}', which is without reading. "
+            + $"Change it: mqadmin updateTopicPerm -b {client.Routes.FindAddress(queue.BrokerName)?.Address} -t '{queue.Topic}' -p {permission | QueueData.ReadPermission}.");
 
     private string MasterOf(MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)?.Address
         ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known for {queue}.");

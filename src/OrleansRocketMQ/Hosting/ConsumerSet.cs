@@ -53,6 +53,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         foreach (var consumer in All)
         {
             _environment.Check(consumer);
+            OptionsValidation.CheckDerivedNames(consumer, _options.Namespace);
             if (consumer.NameServer is null)
             {
                 OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
@@ -88,10 +89,13 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, ConsumerDefaults[] defaults, IConfigurationSection? section)
     {
         var byGroup = new Dictionary<string, ConsumerOptions>(StringComparer.Ordinal);
+        var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
         foreach (var listener in _listeners.All)
         {
             foreach (var attribute in listener.GetCustomAttributes<RocketMQListenerAttribute>())
             {
+                var selector = SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql);
+                byAttribute.Add(attribute.Group, attribute.Topic, selector);
                 var consumer = Of(attribute.Group);
                 if (consumer.Listener is not null && consumer.Listener != listener)
                 {
@@ -100,13 +104,20 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
                 }
 
                 consumer.Listener = listener;
-                Subscribe(consumer, attribute.Topic, SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql));
+                Subscribe(consumer, attribute.Topic, selector);
             }
         }
 
+        // One builder of a group: what two declarations say of it must not contradict each other either.
+        var builders = new Dictionary<string, ConsumerBuilder>(StringComparer.Ordinal);
         foreach (var declaration in declarations)
         {
-            declaration.Apply(Of(declaration.Group));
+            if (!builders.TryGetValue(declaration.Group, out var builder))
+            {
+                builders[declaration.Group] = builder = new ConsumerBuilder(Of(declaration.Group));
+            }
+
+            declaration.Apply(builder);
         }
 
         foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
@@ -170,4 +181,4 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
 internal sealed record ConsumerDefaults(Action<ConsumerOptions> Apply);
 
 /// <summary>What code says about a consumer.</summary>
-internal sealed record ConsumerDeclaration(string Group, Action<ConsumerOptions> Apply);
+internal sealed record ConsumerDeclaration(string Group, Action<ConsumerBuilder> Apply);

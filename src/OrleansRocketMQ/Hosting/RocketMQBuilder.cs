@@ -100,10 +100,10 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         where TListener : IMessageListener
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Services.AddSingleton(new ConsumerDeclaration(group, options =>
+        Services.AddSingleton(new ConsumerDeclaration(group, consumer =>
         {
-            (options.Listener, options.Handler) = (typeof(TListener), null);
-            configure(new ConsumerBuilder(options));
+            (consumer.Options.Listener, consumer.Options.Handler) = (typeof(TListener), null);
+            configure(consumer);
         }));
         return this;
     }
@@ -117,7 +117,7 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     public RocketMQBuilder AddConsumer(string group, Action<ConsumerBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        Services.AddSingleton(new ConsumerDeclaration(group, options => configure(new ConsumerBuilder(options))));
+        Services.AddSingleton(new ConsumerDeclaration(group, configure));
         return this;
     }
 }
@@ -125,6 +125,8 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
 /// <summary>Says in code what one group consumes, and how.</summary>
 public sealed class ConsumerBuilder
 {
+    private readonly DeclaredSelectors _declared = new("code");
+
     internal ConsumerBuilder(ConsumerOptions options) => Options = options;
 
     /// <summary>The group's options.</summary>
@@ -134,11 +136,14 @@ public sealed class ConsumerBuilder
     /// <param name="topic">The topic.</param>
     /// <param name="tags">Tags joined by <c>||</c>; default every message.</param>
     /// <exception cref="RocketMQValidationException">The expression is none.</exception>
+    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
     public ConsumerBuilder Subscribe(string topic, string tags = MessageSelector.AllTags) => Subscribe(topic, MessageSelector.ByTag(tags));
 
     /// <summary>Subscribes to a topic.</summary>
+    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
+        _declared.Add(Options.Group, topic, selector);
         Options.Subscriptions[topic] = selector;
         return this;
     }

@@ -1,4 +1,9 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Orleans;
+using Orleans.Serialization.Configuration;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -260,4 +265,107 @@ public sealed class ConsumerSetTests
             .AddConsumer<ScriptedListener>("g", consumer => consumer
                 .Subscribe("t")
                 .Configure(options => (options.SkipHistory, options.ConsumeFromWhere) = (true, where))))).Field);
+
+    [Theory]
+    [InlineData("a", "b")]
+    [InlineData("*", "b")]
+    public void Two_selectors_of_one_group_and_topic_in_code_are_refused_with_group_topic_and_both(string first, string second)
+    {
+        Action<RocketMQBuilder>[] ways =
+        [
+            builder => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("orders", first).Subscribe("orders", second)),
+            builder => builder
+                .AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("orders", first))
+                .AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("orders", second)),
+        ];
+        foreach (var way in ways)
+        {
+            var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(way));
+
+            Assert.All(["'g'", "'orders'", $"TAG: {first}", $"TAG: {second}"], part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void Two_attributes_of_one_group_and_topic_with_different_selectors_are_refused_with_group_topic_and_both()
+    {
+        var error = Assert.Throws<RocketMQConfigurationException>(() => BuiltSilo.With(
+            builder => builder.Services.PostConfigure<TypeManifestOptions>(manifest => manifest.InterfaceImplementations.Add(TwiceDeclared()))));
+
+        Assert.All(["'twice'", "'orders'", "TAG: a", "TAG: b"], part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_same_selector_may_be_said_twice_and_configuration_may_say_another_one()
+    {
+        using var silo = BuiltSilo.With(
+            builder => builder.AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe("orders", "a||b").Subscribe("orders", "a || b")),
+            Settings(("RocketMQ:Consumers:g:Topics:orders:Tags", "c")));
+
+        Assert.Equal("TAG: c", silo.Only.Subscriptions["orders"].ToString());
+    }
+
+    [Theory]
+    [InlineData(120, null, true)]
+    [InlineData(121, null, false)]
+    [InlineData(123, null, false)]
+    [InlineData(255, null, false)]
+    [InlineData(117, "ns", true)]
+    [InlineData(118, "ns", false)]
+    public void A_group_from_which_a_topic_would_follow_that_is_too_long_for_brokers_is_refused(int length, string? @namespace, bool fits)
+    {
+        var group = new string('g', length);
+        BuiltSilo Start() => BuiltSilo.With(
+            builder => builder.Configure(options => options.Namespace = @namespace).AddConsumer<ScriptedListener>(group, consumer => consumer.Subscribe("t")));
+
+        if (fits)
+        {
+            using var silo = Start();
+            return;
+        }
+
+        var error = Assert.Throws<RocketMQConfigurationException>(Start);
+        Assert.Equal("Consumer.Group", error.Field);
+        Assert.Contains(@namespace is null ? "at most 120 bytes" : "at most 117 bytes", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(127, null, true)]
+    [InlineData(124, "ns", true)]
+    [InlineData(125, "ns", false)]
+    public void A_topic_that_is_too_long_for_brokers_with_its_namespace_is_refused(int length, string? @namespace, bool fits)
+    {
+        var error = Record.Exception(() => BuiltSilo.With(builder => builder
+            .Configure(options => options.Namespace = @namespace)
+            .AddConsumer<ScriptedListener>("g", consumer => consumer.Subscribe(new string('t', length)))).Dispose());
+
+        Assert.Equal(fits, error is null);
+        if (error is not null)
+        {
+            Assert.Contains("at most 124 bytes", Assert.IsType<RocketMQConfigurationException>(error).Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>A listener class of this test alone: silos of other tests would find one that is written down.</summary>
+    private static Type TwiceDeclared()
+    {
+        var module = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("Twice"), AssemblyBuilderAccess.Run).DefineDynamicModule("Twice");
+        var type = module.DefineType("TwiceDeclaredListener", TypeAttributes.Public | TypeAttributes.Class, typeof(Grain), [typeof(IConcurrentListener)]);
+        var consume = typeof(IConcurrentListener).GetMethod(nameof(IConcurrentListener.ConsumeAsync))!;
+        type.DefineMethod(
+                consume.Name,
+                MethodAttributes.Public | MethodAttributes.Virtual,
+                consume.ReturnType,
+                [.. consume.GetParameters().Select(parameter => parameter.ParameterType)])
+            .GetILGenerator()
+            .ThrowException(typeof(NotSupportedException));
+        var attribute = typeof(RocketMQListenerAttribute);
+        foreach (var tag in new[] { "a", "b" })
+        {
+            type.SetCustomAttribute(new CustomAttributeBuilder(
+                attribute.GetConstructors()[0], ["twice", "orders"], [attribute.GetProperty(nameof(RocketMQListenerAttribute.Tags))!], [tag]));
+        }
+
+        return type.CreateType();
+    }
 }

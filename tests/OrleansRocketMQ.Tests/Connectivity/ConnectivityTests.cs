@@ -91,6 +91,19 @@ public sealed class ConnectivityTests
         Assert.Contains("updateSubGroup", failed.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Dead_letters_that_may_not_be_read_are_told()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await rocketmq.Client.Brokers.CreateTopicAsync(rocketmq.Broker.Address, $"%DLQ%{rocketmq.MyGroup}", queues: 1, permission: 2);
+
+        var failed = Assert.Single(await CheckAsync(rocketmq), finding => !finding.IsOk);
+
+        Assert.Equal(ConnectivitySubject.Access, failed.Subject);
+        Assert.Contains("permission 2", failed.Text, StringComparison.Ordinal);
+        Assert.Contains("updateTopicPerm", failed.Text, StringComparison.Ordinal);
+    }
+
     private static async Task<IReadOnlyList<ConnectivityFinding>> CheckAsync(TestRocketMQ rocketmq, string topic = TestRocketMQ.Topic, MessageSelector? selector = null)
     {
         using var host = BuiltSilo.Build(
