@@ -5,7 +5,13 @@ internal sealed class CheckReport(TextWriter output)
 {
     // What keeps a host from starting counts more than what it would wait for.
     private static readonly int[] s_byWeight =
-        [Hosting.ExitCode.Success, Hosting.ExitCode.Failure, Hosting.ExitCode.Unreachable, Hosting.ExitCode.BadConfiguration, Hosting.ExitCode.OutsidePod];
+    [
+        Hosting.ExitCode.Success,
+        Hosting.ExitCode.Failure,
+        Hosting.ExitCode.Unreachable,
+        Hosting.ExitCode.BadConfiguration,
+        Hosting.ExitCode.OutsidePod,
+    ];
 
     public int ExitCode { get; private set; }
 

@@ -37,7 +37,8 @@ internal static class StartCheck
         return report.ExitCode;
     }
 
-    private static async Task RunAsync(CommandLine commandLine, Action<ISiloBuilder>? configure, CheckReport report, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        CommandLine commandLine, Action<ISiloBuilder>? configure, CheckReport report, CancellationToken cancellationToken)
     {
         var builder = SiloApplication.NewBuilder(commandLine);
         builder.Logging.ClearProviders();
@@ -102,13 +103,15 @@ internal static class StartCheck
         }
     }
 
-    private static async Task CheckClusteringAsync(IServiceProvider services, Clustering clustering, CheckReport report, CancellationToken cancellationToken)
+    private static async Task CheckClusteringAsync(
+        IServiceProvider services, Clustering clustering, CheckReport report, CancellationToken cancellationToken)
     {
         try
         {
             report.Ok(clustering switch
             {
-                { IsLocal: false } => $"clustering: {clustering.ProviderType} lists {await ClusterStore.ReadAsync(services, clustering.ProviderType, cancellationToken)} active silos",
+                { IsLocal: false } =>
+                    $"clustering: {clustering.ProviderType} lists {await ClusterStore.ReadAsync(services, clustering.ProviderType, cancellationToken)} active silos",
                 { PrimarySilo: { } primary } => $"clustering: on this machine, silo {await ReachAsync(primary, cancellationToken)} answers",
                 _ => "clustering: on this machine; this silo is the first of its cluster",
             });
@@ -129,7 +132,8 @@ internal static class StartCheck
             await socket.ConnectAsync(silo, patience.Token);
             return silo;
         }
-        catch (Exception exception) when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception)
+            when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new StartException($"the silo {silo} that keeps the cluster does not answer: {exception.Message}. Start it first, or look at Orleans:PrimarySilo.", exception, ExitCode.Unreachable);
         }

@@ -6,8 +6,8 @@ namespace OrleansRocketMQ.SiloHost.Hosting;
 /// This silo's row in the cluster's list of silos while it joins. A start that ends half-way takes the row back, directly in
 /// the list: Orleans' own way through the stages of a silo may wait for what hangs.
 /// </summary>
-internal sealed partial class ClusterEntry(Clustering clustering, StopSignals signals, IServiceProvider services, TimeProvider time, ILogger<ClusterEntry> logger)
-    : ILifecycleParticipant<ISiloLifecycle>
+internal sealed partial class ClusterEntry(
+    Clustering clustering, StopSignals signals, IServiceProvider services, TimeProvider time, ILogger<ClusterEntry> logger) : ILifecycleParticipant<ISiloLifecycle>
 {
     private static readonly TimeSpan TryAgain = TimeSpan.FromMilliseconds(20);
 
@@ -77,7 +77,7 @@ internal sealed partial class ClusterEntry(Clustering clustering, StopSignals si
 
     private static partial class Log
     {
-        [LoggerMessage(2, LogLevel.Warning, "The row of this silo in the list of silos could not be marked dead; the others find out by probes: {Reason}")]
+        [LoggerMessage(2, LogLevel.Warning, "The row of this silo could not be marked dead in time; the others find out by probes: {Reason}")]
         public static partial void NotRemoved(ILogger logger, string reason);
     }
 }

@@ -44,6 +44,7 @@ internal static class SiloApplication
         AddServices(builder, console, clustering, demo, configure, signals);
         signals.CalledOff.ThrowIfCancellationRequested();
         var app = builder.Build();
+        app.UseDashboardWhileRunning();
         app.MapRocketMQHealth();
         app.MapPrometheusScrapingEndpoint();
         app.MapRocketMQDashboard();
@@ -69,7 +70,12 @@ internal static class SiloApplication
     }
 
     private static void AddServices(
-        WebApplicationBuilder builder, HostConsole console, Clustering clustering, DemoOptions demo, Action<ISiloBuilder>? configure, StopSignals signals)
+        WebApplicationBuilder builder,
+        HostConsole console,
+        Clustering clustering,
+        DemoOptions demo,
+        Action<ISiloBuilder>? configure,
+        StopSignals signals)
     {
         builder.Services.AddSingleton(console);
         builder.Services.AddSingleton(signals);

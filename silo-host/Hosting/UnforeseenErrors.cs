@@ -21,7 +21,8 @@ internal static class UnforeseenErrors
         return string.Join(' ', text.Split('\n', '\r').Select(line => line.Trim()).Where(line => line.Length > 0));
     }
 
-    private static string Where(Exception? exception) => exception?.StackTrace?.Split('\n') is [{ } innermost, ..] ? $" ({innermost.Trim()})" : string.Empty;
+    private static string Where(Exception? exception)
+        => exception?.StackTrace?.Split('\n') is [{ } innermost, ..] ? $" ({innermost.Trim()})" : string.Empty;
 }
 
 /// <summary>In the place of Orleans' own, which aborts the process: a silo whose cluster has declared it dead ends at once.</summary>

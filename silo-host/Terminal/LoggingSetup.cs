@@ -27,7 +27,8 @@ internal static class LoggingSetup
         {
             var rule = options.Rules[index];
             options.Rules[index] = new LoggerFilterRule(rule.ProviderName, rule.CategoryName, rule.LogLevel, (provider, category, level) =>
-                (!moment.IsCancellationRequested || category?.StartsWith(OwnCategories, StringComparison.Ordinal) == true) && rule.Filter?.Invoke(provider, category, level) != false);
+                (!moment.IsCancellationRequested || category?.StartsWith(OwnCategories, StringComparison.Ordinal) == true)
+                    && rule.Filter?.Invoke(provider, category, level) != false);
         }
     });
 

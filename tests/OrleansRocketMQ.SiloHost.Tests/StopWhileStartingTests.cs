@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Npgsql;
 using OrleansRocketMQ.SiloHost.Support;
 using OrleansRocketMQ.SiloHost.Support.Stores;
 using Xunit.Abstractions;
@@ -45,6 +46,49 @@ public sealed class StopWhileStartingTests(PostgresServer postgres, ITestOutputH
         Assert.True(exitCode == 0, host.Program.Everything);
         Assert.True(took < SignalSweep.Limit, $"It took {took.TotalSeconds} s.");
         Assert.Empty(host.Program.Errors);
+    }
+
+    [PostgresFact]
+    public async Task A_row_that_hangs_while_it_is_written_is_not_written_later()
+    {
+        var cluster = $"test-{Guid.NewGuid():N}";
+        await using var source = NpgsqlDataSource.Create(postgres.ConnectionString);
+        await using (var connection = await source.OpenConnectionAsync())
+        await using (var transaction = await connection.BeginTransactionAsync())
+        {
+            // Readers pass, writers wait.
+            await using var hold = new NpgsqlCommand("LOCK TABLE silo IN SHARE MODE", connection, transaction);
+            await hold.ExecuteNonQueryAsync();
+            await using var host = SiloHostProgram.Start("silo-host-adonet", postgres.Clustering(cluster));
+            await Eventually.TrueAsync(
+                () => postgres.AskAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'silo'::regclass AND NOT granted)"),
+                () => $"it writes its row. It printed:{Environment.NewLine}{host.Program.Everything}");
+
+            var (exitCode, took) = await host.Program.StopAsync();
+
+            output.WriteLine($"ended after {took.TotalSeconds:0.00} s");
+            Assert.True(exitCode == 0, host.Program.Everything);
+            Assert.True(took < SignalSweep.Limit, $"It took {took.TotalSeconds} s.");
+            Assert.Empty(host.Program.Errors);
+        }
+
+        await Eventually.TrueAsync(() => postgres.AskAsync<bool>("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"), "nobody waits for the table");
+        Assert.Equal(0, await postgres.AskAsync<long>($"SELECT count(*) FROM silo WHERE cluster = '{cluster}'"));
+    }
+
+    [Fact]
+    public async Task What_does_not_return_does_not_hold_up_a_stop_either()
+    {
+        using var folder = new TestFolder();
+        var loading = folder.In("loading");
+        await using var host = SiloHostProgram.Start([$"--Listeners:Path={RunningProgram.PathOf("listeners")}"], ("TEST_HANG_WHEN_LOADED", loading));
+        await Eventually.TrueAsync(() => File.Exists(loading), () => $"it loads listeners. It printed:{Environment.NewLine}{host.Program.Everything}");
+
+        var (exitCode, took) = await host.Program.StopAsync();
+
+        output.WriteLine($"ended after {took.TotalSeconds:0.00} s");
+        Assert.True(exitCode == 0, host.Program.Everything);
+        Assert.True(took < SignalSweep.Limit, $"It took {took.TotalSeconds} s.");
     }
 
     [Fact]

@@ -6,7 +6,8 @@ using OrleansRocketMQ.Fencing;
 namespace OrleansRocketMQ.Health;
 
 /// <summary>Whether the process should go on living: what is away comes back by itself, but a silo declared dead does not, nor does one whose fence nobody watches.</summary>
-internal sealed class LivenessCheck(IClusterMembershipService membership, ILocalSiloDetails silo, MembershipFence fence, IHostApplicationLifetime? host = null) : IHealthCheck
+internal sealed class LivenessCheck(
+    IClusterMembershipService membership, ILocalSiloDetails silo, MembershipFence fence, IHostApplicationLifetime? host = null) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {

@@ -11,9 +11,10 @@ internal sealed partial class Manifests
     private static readonly string s_folder = Path.Combine(RunningProgram.PathOf("repository"), "silo-host");
 
     private readonly object[] _all =
-        [.. Directory.EnumerateFiles(Path.Combine(s_folder, "kubernetes"), "*.yaml").Order().SelectMany(file => KubernetesYaml.LoadAllFromString(File.ReadAllText(file), strict: true))];
-
-    public int Count => _all.Length;
+    [
+        .. Directory.EnumerateFiles(Path.Combine(s_folder, "kubernetes"), "*.yaml").Order()
+            .SelectMany(file => KubernetesYaml.LoadAllFromString(File.ReadAllText(file), strict: true)),
+    ];
 
     public V1StatefulSet Silos => The<V1StatefulSet>();
 
@@ -31,7 +32,9 @@ internal sealed partial class Manifests
     public static IConfiguration Settings(V1Container container) => new ConfigurationBuilder()
         .AddJsonFile(Path.Combine(s_folder, "appsettings.json"))
         .AddInMemoryCollection([new("Urls", UrlsOfTheImage)])
-        .AddInMemoryCollection(container.Env.Where(variable => variable.Value is not null).Select(variable => KeyValuePair.Create(KeyOf(variable.Name), (string?)variable.Value)))
+        .AddInMemoryCollection(container.Env
+            .Where(variable => variable.Value is not null)
+            .Select(variable => KeyValuePair.Create(KeyOf(variable.Name), (string?)variable.Value)))
         .Build();
 
     /// <summary>The setting a variable is.</summary>
