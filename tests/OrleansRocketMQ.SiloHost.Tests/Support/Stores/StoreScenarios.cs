@@ -83,8 +83,10 @@ internal sealed class StoreScenarios(string program, string providerType, string
     public async Task WhatACheckpointHoldsIsNotConsumedAgainAfterAKillAsync(Func<int, Task<bool>> seenToAsync)
     {
         await using var records = await Records.StartAsync();
-        var (first, firstFile) = await UntilOneQueueHangsAsync(records, seenToAsync);
+        await SendOneThatHangsAsync(records);
+        var (first, firstFile) = records.StartProgram(program, [.. Settings(), .. s_quickly]);
         await using var _ = first;
+        await UntilOneQueueHangsAsync(records, first, seenToAsync);
         var (second, secondFile) = records.StartProgram(program, [.. Settings(), .. s_quickly]);
         await using var __ = second;
         await UntilQueuesAsync(second, Queues / 2, atLeast: 1);
@@ -104,8 +106,10 @@ internal sealed class StoreScenarios(string program, string providerType, string
         Func<int, Task<bool>> seenToAsync, Func<Task> forgetAsync)
     {
         await using var records = await Records.StartAsync();
-        var (first, firstFile) = await UntilOneQueueHangsAsync(records, seenToAsync);
+        await SendOneThatHangsAsync(records);
+        var (first, firstFile) = records.StartProgram(program, [.. Settings(), .. s_quickly]);
         await using var _ = first;
+        await UntilOneQueueHangsAsync(records, first, seenToAsync);
 
         await first.Program.KillAsync();
         await forgetAsync();
@@ -121,16 +125,18 @@ internal sealed class StoreScenarios(string program, string providerType, string
         Assert.Subset(Records.Read(firstFile).Where(line => line != "hangs").Select(int.Parse).ToHashSet(), again.ToHashSet());
     }
 
-    private async Task<(SiloHostProgram Host, string File)> UntilOneQueueHangsAsync(Records records, Func<int, Task<bool>> seenToAsync)
+    private static async Task SendOneThatHangsAsync(Records records)
     {
         await records.SendAsync("hang");
         await records.SendAsync(1, (PerQueue * Queues) - 1);
-        var (host, file) = records.StartProgram(program, [.. Settings(), .. s_quickly]);
+    }
+
+    private static async Task UntilOneQueueHangsAsync(Records records, SiloHostProgram host, Func<int, Task<bool>> seenToAsync)
+    {
         await Eventually.TrueAsync(
             () => records.Committed == PerQueue * (Queues - 1),
             () => $"all but one queue is committed. It printed:{Environment.NewLine}{host.Program.Everything}");
         await Eventually.TrueAsync(() => seenToAsync(PerQueue), "the checkpoint of the queue that hangs is written");
-        return (host, file);
     }
 
     private static async Task UntilItHangsAgainAndMoreIsConsumedAsync(Records records, SiloHostProgram host, string file)
