@@ -81,7 +81,7 @@ public sealed class TlsTests : IDisposable
     {
         using var others = new TestCertificates();
         await using var rocketMQ = await EmbeddedRocketMQ.StartAsync(new() { TlsCertificate = others.Server });
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         await using var remoting = new RemotingClient(
             new RemotingOptions { Tls = Trusting(), ReconnectBackoff = TimeSpan.FromMinutes(1), ConnectTimeout = TimeSpan.FromHours(1), RequestTimeout = TimeSpan.FromHours(1) },
             time,
