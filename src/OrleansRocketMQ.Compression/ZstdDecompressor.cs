@@ -38,13 +38,16 @@ public sealed class ZstdDecompressor : IMessageDecompressor
             return TryInto(decompressor, compressed.Span, believed, out var body)
                 || (believed < most && TryInto(decompressor, compressed.Span, most, out body))
                 ? body
-                : throw DecompressionLimits.TooLarge(_maxBodyLength);
+                : throw (most < _maxBodyLength
+                    ? new InvalidDataException("no Zstandard data: it holds more than its headers allow")
+                    : DecompressionLimits.TooLarge(_maxBodyLength));
         }
         catch (ZstdException exception)
         {
             throw new InvalidDataException($"no Zstandard data: {exception.Message}", exception);
         }
     }
+
     private static bool TryInto(Decompressor decompressor, ReadOnlySpan<byte> compressed, int room, out ReadOnlyMemory<byte> body)
     {
         var bytes = GC.AllocateUninitializedArray<byte>(room);
