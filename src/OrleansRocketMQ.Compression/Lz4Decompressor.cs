@@ -90,6 +90,8 @@ public sealed class Lz4Decompressor : IMessageDecompressor
             throw new InvalidDataException($"no LZ4 data: {exception.Message}", exception);
         }
 
+        Lz4Offsets.Check(frame);
+
         // The library reads the size and does not compare it.
         if (size is { } expected && expected != (ulong)(body.Length - start))
         {

@@ -47,7 +47,12 @@ public sealed class ZstdDecompressor : IMessageDecompressor
                     return body;
                 }
 
-                room = room < most ? (int)Math.Min(most, (long)room * Growth) : throw BodyBuffer.TooLarge(limit);
+                if (room == most)
+                {
+                    throw most < limit ? new InvalidDataException("no Zstandard data: it holds more than its headers allow") : BodyBuffer.TooLarge(limit);
+                }
+
+                room = (int)Math.Min(most, (long)room * Growth);
             }
         }
         catch (ZstdException exception)

@@ -68,6 +68,34 @@ public class Lz4FrameTests
         AssertRefused("no LZ4 data", [.. first, .. second]);
     }
 
+    /// <summary>Nothing else would notice: without a content checksum the body would be whatever stood in the decoder's buffer.</summary>
+    [Fact]
+    public void A_match_of_no_distance_is_refused_wherever_it_stands()
+    {
+        byte[] zero = [.. Sequence([9], 0, 4), .. Sequence(End)];
+        byte[] late = [.. Sequence(new byte[300], 7, 400), .. Sequence([], 3, 19), .. Sequence(new byte[15], 0, 4), .. Sequence(End)];
+        byte[] right = [.. Sequence(new byte[300], 7, 400), .. Sequence([], 3, 19), .. Sequence(new byte[15], 1, 4), .. Sequence(End)];
+        var size = new byte[8];
+        size[0] = 17;
+
+        AssertRefused("an LZ4 match 0 bytes back", Frame(Linked, 4, Block(zero)));
+        AssertRefused("an LZ4 match 0 bytes back", Frame(Linked, 4, Block(late)));
+        AssertRefused("an LZ4 match 0 bytes back", Frame(Linked | ContentSize, 4, Block(zero), size));
+        AssertRefused("an LZ4 match 0 bytes back", Frame(Unlinked, 4, [.. Block(new byte[20], compressed: false), .. Block(right), .. Block(zero)]));
+        AssertRefused("an LZ4 match 0 bytes back", Frame(Linked | BlockChecksums, 4, [.. Block(right, withChecksum: true), .. Block(zero, withChecksum: true)]));
+        AssertRefused("an LZ4 match 0 bytes back", [.. Frame(Linked, 4, Block(right)), .. Frame(Linked, 4, Block(zero))]);
+        Assert.Equal(750, new Lz4Decompressor().Decompress(Frame(Linked, 4, Block(right))).Length);
+    }
+
+    [Fact]
+    public void A_frame_to_skip_that_is_cut_off_is_refused()
+    {
+        var frame = Frame(Linked, 4, Block(Sequence(End)));
+        AssertRefused("cut off", [.. frame, 0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3]);
+        AssertRefused("cut off", [.. frame, 0x5F, 0x2A, 0x4D, 0x18, 0xFF, 0xFF, 0xFF, 0xFF]);
+        AssertRefused("there is no LZ4 frame in it", [0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 1]);
+    }
+
     [Fact]
     public void Checksums_and_sizes_that_do_not_fit_are_told_apart()
     {

@@ -23,6 +23,61 @@ public class ZstdFrameTests
     public void Raw_blocks_and_repeated_bytes_follow_each_other()
         => AssertIs("abcxxxx", Frame([SingleSegment, 7], Block(BlockType.Raw, 3, "abc"u8), Block(BlockType.Repeat, 4, "x"u8, last: true)));
 
+    /// <summary>One literal, then a match of three bytes; the offset is what changes.</summary>
+    [Theory]
+    // Code 2: the value is 4 and two extra bits; 4 is the offset 1.
+    [InlineData(1, 2, new byte[] { 0b100 }, "aaaa")]
+    // Value 1 is the last offset, 1 at the start.
+    [InlineData(1, 0, new byte[] { 0b1 }, "aaaa")]
+    // Value 2 is the one before, 4 at the start; value 3 is the third, 8 at the start.
+    [InlineData(1, 1, new byte[] { 0b10 }, null)]
+    [InlineData(1, 1, new byte[] { 0b11 }, null)]
+    // Without literals the names shift by one: value 1 is the second.
+    [InlineData(0, 0, new byte[] { 0b1 }, null)]
+    [InlineData(1, 3, new byte[] { 0b1000 }, null)]
+    [InlineData(1, 31, new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 0x01 }, null)]
+    [InlineData(2, 2, new byte[] { 0b100 }, null)]
+    [InlineData(1, 2, new byte[] { 0b1 }, null)]
+    [InlineData(1, 2, new byte[] { 0b1000 }, null)]
+    [InlineData(1, 2, new byte[] { 0 }, null)]
+    [InlineData(1, 32, new byte[] { 1 }, null)]
+    [InlineData(36, 2, new byte[] { 1 }, null)]
+    public void A_sequence_means_what_its_codes_say(int literalCode, int offsetCode, byte[] bits, string? body)
+    {
+        byte[] block = [1 << 3, (byte)'a', 1, 0x54, (byte)literalCode, (byte)offsetCode, 0, .. bits];
+        var frame = Frame(SmallWindow, Block(BlockType.Compressed, block.Length, block, last: true));
+
+        if (body is not null)
+        {
+            AssertIs(body, frame);
+        }
+        else
+        {
+            AssertRefused("no Zstandard data", frame);
+        }
+    }
+
+    [Theory]
+    [InlineData(new byte[] { 0x43, 0x40, 0x00, 0xFF, 0 })]
+    [InlineData(new byte[] { 1 << 3, 97, 1, 0xC0 })]
+    [InlineData(new byte[] { 1 << 3, 97, 1, 0x30 })]
+    [InlineData(new byte[] { 1 << 3, 97, 1, 0x0C })]
+    [InlineData(new byte[] { 1 << 3, 97, 1, 0x03 })]
+    [InlineData(new byte[] { 1 << 3, 97, 0, 0 })]
+    [InlineData(new byte[] { 2 << 3, 97 })]
+    [InlineData(new byte[] { 1 << 3, 97, 1, 0x80, 0x0F })]
+    [InlineData(new byte[] { 0x42, 0x40, 0x00, 0x80 })]
+    public void A_block_that_lacks_or_breaks_what_it_needs_is_refused(byte[] block)
+        => AssertRefused("no Zstandard data", Frame(SmallWindow, Block(BlockType.Compressed, block.Length, block, last: true)));
+
+    [Fact]
+    public void Frames_that_are_cut_off_or_hold_too_large_blocks_are_refused()
+    {
+        AssertRefused("no Zstandard data", Frame(SmallWindow, Block(BlockType.Raw, 1, "a"u8)));
+        AssertRefused("no Zstandard data", Frame(SmallWindow, Block(BlockType.Raw, 1025, new byte[1025], last: true)));
+        AssertRefused("no Zstandard data", [.. Frame(SmallWindow, Block(BlockType.Raw, 1, "a"u8, last: true)), 0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3]);
+    }
+
     [Fact]
     public void A_match_cannot_leave_its_frame()
     {

@@ -123,7 +123,7 @@ public sealed class CrashPointTests(CrashPointTests.Image image) : IClassFixture
     public async Task A_group_does_not_pass_over_messages_that_get_the_offsets_of_lost_ones()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         using var copy = await StoreAsync(folder, async client =>
         {
             await client.HeartbeatAsync("g", subscriptions: TestClient.Tags("orders"));
@@ -211,14 +211,14 @@ public sealed class CrashPointTests(CrashPointTests.Image image) : IClassFixture
         Assert.Equal(expected, again.Broker.Messages("orders").Select(StoredFolder.Describe));
     }
 
-    private static async Task<TempFolder> StoreAsync(TempFolder folder, Func<TestClient, Task> work, ManualTimeProvider? time = null)
+    private static async Task<TempFolder> StoreAsync(TempFolder folder, Func<TestClient, Task> work, FakeTimeProvider? time = null)
     {
         await using var test = await StartAsync(folder, time);
         await work(await test.ConnectAsync());
         return folder.Copy();
     }
 
-    private static Task<TestBroker> StartAsync(TempFolder folder, ManualTimeProvider? time = null) => TestBroker.StartAsync(
+    private static Task<TestBroker> StartAsync(TempFolder folder, FakeTimeProvider? time = null) => TestBroker.StartAsync(
         options => options with { DataFolder = folder.Path, BrokerName = "broker-a", MaxStoreBytes = 1024 * 1024, MaxMessageSize = 100_000 }, time);
 
     /// <summary>What a broker leaves that was killed with messages in three segments; made once and copied by each test.</summary>

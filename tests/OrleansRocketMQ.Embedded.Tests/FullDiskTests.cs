@@ -69,7 +69,7 @@ public class FullDiskTests
     {
         using var folder = new TempFolder();
         var disk = new FullDisk(long.MaxValue);
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         await using var test = await StartAsync(folder, disk, time);
         var client = await test.ConnectAsync();
         disk.TakeOnly(10);
@@ -125,6 +125,6 @@ public class FullDiskTests
         Assert.Equal(bodies, test.Broker.Messages("orders").Select(message => message.Text()));
     }
 
-    private static Task<TestBroker> StartAsync(TempFolder folder, FullDisk disk, ManualTimeProvider? time = null)
+    private static Task<TestBroker> StartAsync(TempFolder folder, FullDisk disk, FakeTimeProvider? time = null)
         => TestBroker.StartAsync(options => options with { DataFolder = folder.Path, BrokerName = "broker-a", Disk = disk }, time);
 }

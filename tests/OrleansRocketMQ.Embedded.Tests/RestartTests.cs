@@ -12,7 +12,7 @@ public class RestartTests
     public async Task Messages_topics_groups_and_offsets_survive_in_a_folder()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         MessageExt[] before;
         await using (var test = await StartAsync(folder, time))
         {
@@ -128,7 +128,7 @@ public class RestartTests
     public async Task Delayed_messages_and_open_transactions_go_on_after_a_restart()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         Framing.RemotingCommand committed, open;
         await using (var test = await StartAsync(folder, time))
         {
@@ -268,7 +268,7 @@ public class RestartTests
     public async Task Delayed_messages_delivered_before_the_last_save_do_not_come_again_after_a_crash()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         await using var test = await StartAsync(folder, time);
         var client = await test.ConnectAsync();
         test.RocketMQ.CreateTopic("orders");
@@ -289,7 +289,7 @@ public class RestartTests
     public async Task A_delayed_message_that_cannot_be_stored_is_tried_again_until_it_can()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         await using var test = await StartAsync(folder, time);
         var client = await test.ConnectAsync();
         (await client.SendBytesAsync("orders", new byte[700_000], properties: [("DELAY", "1")])).Succeeded();
@@ -306,7 +306,7 @@ public class RestartTests
     }
 
     private static Task<TestBroker> StartAsync(
-        TempFolder folder, ManualTimeProvider? time = null, Func<EmbeddedRocketMQOptions, EmbeddedRocketMQOptions>? change = null)
+        TempFolder folder, FakeTimeProvider? time = null, Func<EmbeddedRocketMQOptions, EmbeddedRocketMQOptions>? change = null)
         => TestBroker.StartAsync(options => (change?.Invoke(options) ?? options) with { DataFolder = folder.Path, BrokerName = "broker-a" }, time);
 
     private static string Describe(MessageExt message)

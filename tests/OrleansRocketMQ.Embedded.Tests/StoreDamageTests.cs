@@ -156,7 +156,7 @@ public sealed class StoreDamageTests(StoreDamageTests.Image image) : IClassFixtu
     public async Task A_damaged_delayed_message_holds_up_none_behind_it()
     {
         using var folder = new TempFolder();
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         await using (var test = await StartAsync(folder, time))
         {
             var client = await test.ConnectAsync();
@@ -173,7 +173,7 @@ public sealed class StoreDamageTests(StoreDamageTests.Image image) : IClassFixtu
         Assert.Equal(["first", "third"], again.Broker.Messages("orders").Select(message => message.Text()));
     }
 
-    private static Task<TestBroker> StartAsync(TempFolder folder, ManualTimeProvider? time = null) => TestBroker.StartAsync(
+    private static Task<TestBroker> StartAsync(TempFolder folder, FakeTimeProvider? time = null) => TestBroker.StartAsync(
         options => options with { DataFolder = folder.Path, BrokerName = "broker-a", MaxStoreBytes = 4_000_000, MaxMessageSize = 100_000 }, time);
 
     private async Task AssertAllButAsync(TestBroker test, params MessageExt[] lost)

@@ -1,2 +1,3 @@
+global using Microsoft.Extensions.Time.Testing;
 global using OrleansRocketMQ.Testing;
 global using Xunit;

@@ -8,7 +8,7 @@ internal sealed class TestBroker : IAsyncDisposable
 {
     private readonly List<TestClient> _clients = [];
 
-    private TestBroker(EmbeddedRocketMQ rocketMQ, ManualTimeProvider time)
+    private TestBroker(EmbeddedRocketMQ rocketMQ, FakeTimeProvider time)
     {
         RocketMQ = rocketMQ;
         Time = time;
@@ -18,9 +18,9 @@ internal sealed class TestBroker : IAsyncDisposable
 
     public EmbeddedBroker Broker => RocketMQ.Broker;
 
-    public ManualTimeProvider Time { get; }
+    public FakeTimeProvider Time { get; }
 
-    public static async Task<TestBroker> StartAsync(Func<EmbeddedRocketMQOptions, EmbeddedRocketMQOptions>? change = null, ManualTimeProvider? time = null)
+    public static async Task<TestBroker> StartAsync(Func<EmbeddedRocketMQOptions, EmbeddedRocketMQOptions>? change = null, FakeTimeProvider? time = null)
     {
         time ??= new();
         var options = new EmbeddedRocketMQOptions { TimeProvider = time };

@@ -87,7 +87,7 @@ public sealed class NameServerClientTests : IAsyncLifetime
     [Fact]
     public async Task A_server_that_does_not_answer_is_left_after_the_time_out()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var remoting = new RemotingClient(new RemotingOptions(), time, _log);
         await using var silent = new ScriptedPeer();
         var client = new NameServerClient(remoting, [silent.Address, _server.Address], _log);

@@ -102,7 +102,7 @@ public sealed class RocketMQClientTests : IAsyncLifetime
     [Fact]
     public async Task Heartbeats_and_routes_go_on_at_their_intervals()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var broker = _cluster.AddBroker();
         _cluster.SetRoute("T", 2, ("b", 0, broker.Address));
         await using var client = _cluster.NewClient(time: time);
@@ -224,7 +224,7 @@ public sealed class RocketMQClientTests : IAsyncLifetime
     [Fact]
     public async Task A_broker_that_hangs_up_at_once_gets_no_flood_of_heartbeats()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var broker = _cluster.AddBroker();
         broker.OnRequest = (connection, _) =>
         {

@@ -11,7 +11,7 @@ namespace OrleansRocketMQ.Tests.Clients;
 public sealed class RouteTableTests : IAsyncLifetime
 {
     private readonly FakeCluster _cluster = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly RemotingClient _remoting;
 
     private readonly ConcurrentQueue<TopicRoute> _changes = new();

@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Tests.Connections;
 public sealed class DumbConnectionTests : IAsyncLifetime
 {
     private readonly ScriptedPeer _peer = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly RemotingClient _client;
 
     public DumbConnectionTests() => _client = new RemotingClient(new RemotingOptions(), _time, NullLogger.Instance);

@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Tests.Connections;
 public sealed class RemotingClientTests : IAsyncLifetime
 {
     private readonly ScriptedPeer _peer = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly RemotingClient _client;
 
     public RemotingClientTests() => _client = NewClient(new RemotingOptions { MaxFrameLength = 1024 * 1024 });

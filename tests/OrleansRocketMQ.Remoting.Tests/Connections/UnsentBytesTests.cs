@@ -14,7 +14,7 @@ public sealed class UnsentBytesTests : IAsyncLifetime
     private const int Limit = 8 * (int)Memory.MiB;
 
     private readonly ScriptedPeer _peer = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly TaskCompletionSource _stuck = new();
     private readonly byte[] _body = new byte[256 * 1024];
     private readonly RemotingClient _client;

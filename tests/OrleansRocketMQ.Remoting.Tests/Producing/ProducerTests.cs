@@ -324,7 +324,7 @@ public sealed class ProducerTests : IAsyncLifetime
     public async Task A_send_that_takes_too_long_fails_within_the_time_for_all_attempts()
     {
         _a.OnRequest = _b.OnRequest = (_, _) => Task.CompletedTask;
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         await using var client = _cluster.NewClient(_log, time);
         await using var producer = new Producer(client, new ProducerOptions { Group = "q", SendTimeout = TimeSpan.FromSeconds(2) }, _log);
         var sending = producer.SendAsync(new Message("T", Body));

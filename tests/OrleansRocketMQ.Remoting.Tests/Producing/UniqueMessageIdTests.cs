@@ -7,7 +7,7 @@ namespace OrleansRocketMQ.Tests.Producing;
 
 public class UniqueMessageIdTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 3, 15, 12, 0, 0, TimeSpan.Zero));
 
     [Fact]
     public void An_id_holds_address_process_time_in_the_month_and_counter_as_Javas_does()
@@ -33,7 +33,7 @@ public class UniqueMessageIdTests
         var ids = new UniqueMessageId(_time, IPAddress.Loopback, 1, 2);
         _time.SetUtcNow(new DateTimeOffset(2026, 4, 1, 0, 0, 5, TimeSpan.Zero));
         Assert.Equal(5000, TimeOf(ids.Next()));
-        _time.SetUtcNow(new DateTimeOffset(2026, 3, 31, 23, 59, 59, TimeSpan.Zero));
+        _time.AdjustTime(new DateTimeOffset(2026, 3, 31, 23, 59, 59, TimeSpan.Zero));
         Assert.Equal(0, TimeOf(ids.Next()));
     }
 

@@ -13,7 +13,7 @@ public sealed class QueueCheckpointTests
     private static readonly QueueProgress Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
 
     private readonly KeptStorage _storage = new();
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public async Task A_read_that_is_never_answered_is_cancelled_and_the_next_finds_what_is_there()

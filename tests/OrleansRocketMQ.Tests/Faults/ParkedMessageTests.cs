@@ -177,7 +177,7 @@ public sealed class ParkedMessageTests
     [Fact]
     public void A_message_is_given_up_after_so_many_refusals_and_so_much_time_and_not_before_both()
     {
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         var refused = new RefusedMessages(3, TimeSpan.FromSeconds(30), time);
         var queue = new MessageQueue("t", "b", 0);
 

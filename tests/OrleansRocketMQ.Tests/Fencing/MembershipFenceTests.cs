@@ -17,7 +17,7 @@ public sealed class MembershipFenceTests
 {
     private static readonly SiloAddress Me = SiloAddress.New(IPAddress.Loopback, 11111, 1);
 
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly StagedMembership _membership = new();
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class MembershipFenceTests
 
         // Others declare a silo dead after three probes of five seconds. No timer has run yet.
         _membership.IsAway = true;
-        _time.Jump(TimeSpan.FromSeconds(16));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(16));
         Assert.True(fence.IsClosed);
 
         await TickAsync();
@@ -121,7 +121,7 @@ public sealed class MembershipFenceTests
         await using var fence = Start(TimeSpan.Zero);
         await TickAsync();
         _membership.IsAway = true;
-        _time.Jump(TimeSpan.FromSeconds(16));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(16));
         Assert.True(fence.IsClosed);
         await TickAsync();
         Assert.True(fence.IsClosed);
@@ -152,7 +152,7 @@ public sealed class MembershipFenceTests
         var before = _membership.Refresh().AsTask();
 
         // The others declare this silo dead while it stands still and the answer of before waits in its socket.
-        _time.Jump(TimeSpan.FromSeconds(16));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(16));
         _membership.InTable = meanwhile;
         await TickAsync();
         _membership.Release();
@@ -180,7 +180,7 @@ public sealed class MembershipFenceTests
         fence.Changed += told.Add;
         await TickAsync();
         _membership.IsAway = true;
-        _time.Jump(TimeSpan.FromSeconds(16));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(16));
         await TickAsync();
 
         _membership.IsAway = false;
@@ -247,9 +247,9 @@ public sealed class MembershipFenceTests
         await using var fence = Start();
         await TickAsync();
 
-        _time.Jump(TimeSpan.FromSeconds(7));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(7));
         Assert.False(fence.IsClosed);
-        _time.Jump(TimeSpan.FromSeconds(1));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromSeconds(1));
         Assert.True(fence.IsClosed);
     }
 

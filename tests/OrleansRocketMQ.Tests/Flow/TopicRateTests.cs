@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Tests.Flow;
 /// <summary>A rate is kept over any stretch of time, but for the tokens of one second that may have been saved up.</summary>
 public sealed class TopicRateTests
 {
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void Nothing_is_saved_up_before_the_start_and_one_second_at_most_later()
@@ -67,7 +67,7 @@ public sealed class TopicRateTests
          select (perSecond, steps)).ToArbitrary(),
         test =>
         {
-            var time = new ManualTimeProvider();
+            var time = new FakeTimeProvider();
             using var rate = new TopicRate(test.perSecond, time, () => { });
             var (start, taken) = (time.GetTimestamp(), 0);
             foreach (var (milliseconds, most) in test.steps)

@@ -7,7 +7,7 @@ namespace OrleansRocketMQ.Tests.Offsets;
 public sealed class GrainOffsetStoreTests : OffsetStoreContract
 {
     private readonly KeptStorage _storage = new();
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     public override Task InitializeAsync() => Task.CompletedTask;
 

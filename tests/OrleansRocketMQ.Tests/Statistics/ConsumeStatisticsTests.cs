@@ -10,7 +10,7 @@ public sealed class ConsumeStatisticsTests
     private static readonly MessageQueue First = new("t", "broker-a", 0);
     private static readonly MessageQueue Second = new("t", "broker-a", 1);
     private static readonly MessageQueue Other = new("u", "broker-a", 0);
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void Successes_failures_and_times_of_a_queue_are_told()
