@@ -25,8 +25,9 @@ internal sealed partial class ServerEndpoint(
 {
     private const int Backlog = 512;
 
-    // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s.
-    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 64 * 1024 * 1024 };
+    // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s. The
+    // limit is what a client that does not read its answers can make a server hold, beside one answer.
+    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 4 * 1024 * 1024 };
 
     private readonly ConcurrentDictionary<ClientPeer, Task> _peers = new();
     private readonly ConcurrentDictionary<Socket, Task> _handshakes = new();
@@ -168,6 +169,7 @@ internal sealed partial class ServerEndpoint(
             stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), ConnectionOptions, HandleAsync, TimeProvider.System, logger)
         {
             State = peer,
+            WaitsForReader = true,
         };
         peer.Connection = connection;
         var watch = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -50,6 +50,16 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         return Waiting(wait, cancellationToken);
     }
 
+    /// <summary>Completes when no more than the limit waits to be sent.</summary>
+    /// <exception cref="RocketMQNetworkException">The connection was closed meanwhile.</exception>
+    public async ValueTask BelowLimitAsync()
+    {
+        while (WaitIfAboveLimit() is { } wait)
+        {
+            await wait.ConfigureAwait(false);
+        }
+    }
+
     public void Abort(Exception reason)
     {
         lock (_gate)
@@ -60,6 +70,16 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
                 // Those who wait for an answer do not look here; the error counts as seen.
                 _ = _belowLimit.Task.Exception;
             }
+        }
+    }
+
+    private Task? WaitIfAboveLimit()
+    {
+        lock (_gate)
+        {
+            return _failure is null && _unsent > bufferLimit
+                ? (_belowLimit ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task
+                : null;
         }
     }
 

@@ -82,6 +82,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
     public object? State { get; set; }
 
+    /// <summary>
+    /// Whether nothing is read, and no answer written, while more than the limit waits to be sent: who does not read his
+    /// answers gets no more made. For servers only; two that did so might wait for each other.
+    /// </summary>
+    internal bool WaitsForReader { get; init; }
+
     /// <summary>Begins to read frames. Call once.</summary>
     public void Start()
     {
@@ -209,6 +215,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             {
                 _hasServed = true;
                 Accept(command!);
+                await RoomForAnswersAsync().ConfigureAwait(false);
             }
 
             reader.AdvanceTo(buffer.Start, buffer.End);
@@ -263,6 +270,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
         try
         {
+            await RoomForAnswersAsync().ConfigureAwait(false);
             await SendAsync(response).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
@@ -271,6 +279,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
         }
     }
+
+    private ValueTask RoomForAnswersAsync() => WaitsForReader ? _sender.BelowLimitAsync() : ValueTask.CompletedTask;
 
     private void Sweep()
     {
