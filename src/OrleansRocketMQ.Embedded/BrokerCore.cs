@@ -183,7 +183,7 @@ internal sealed partial class BrokerCore : IDisposable
     {
         if (folder is null)
         {
-            return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider);
+            return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider, _logger);
         }
 
         var files = new StoreFolder(folder, _options.Disk);
@@ -208,7 +208,7 @@ internal sealed partial class BrokerCore : IDisposable
             Topics.Load(topic with { BornAt = end });
         }
 
-        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider);
+        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider, _logger);
     }
 
     // Where a queue ends before it did, its next messages get offsets that were given before. Whoever had consumed the

@@ -44,7 +44,7 @@ internal sealed class OutgoingMessage
         Body = storedBody,
         Properties = new(stored.Properties, StringComparer.Ordinal),
         Flag = stored.Flag,
-        SysFlag = stored.SysFlag,
+        SysFlag = stored.SysFlag & ~MessageSysFlag.InnerBatch,
         BornTimestamp = stored.BornTimestamp,
         BornHost = stored.BornHost,
         ReconsumeTimes = reconsumeTimes,
