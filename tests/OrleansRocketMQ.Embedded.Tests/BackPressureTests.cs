@@ -72,6 +72,21 @@ public class BackPressureTests
         await Task.WhenAny(asking).WithinDeadline();
     }
 
+    [Fact]
+    public async Task Clients_that_are_gone_before_they_are_welcomed_keep_nobody_out()
+    {
+        await using var test = await TestBroker.StartAsync();
+        for (var i = 0; i < 50; i++)
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) };
+            await socket.ConnectAsync(HostAndPort.Parse(test.Broker.Address).ToEndPoint());
+            socket.Dispose();
+        }
+
+        (await (await test.ConnectAsync()).SendAsync("orders", "x")).Succeeded();
+        await Eventually.TrueAsync(() => test.Broker.ConnectionCount == 1);
+    }
+
     private static long Seen(TestBroker test) => test.RocketMQ.Faults.RequestsSeen(RequestCodes.PullMessage);
 
     private static ReadOnlyMemory<byte> Requests()

@@ -202,17 +202,24 @@ public class SendTests
         (await client.InvokeAsync(RequestCodes.ViewMessageById, ("offset", -1))).FailedWith(ResponseCodes.SystemError);
     }
 
-    [Fact]
-    public async Task Binary_headers_are_answered_in_kind()
+    [Theory]
+    [InlineData(SerializeType.Json)]
+    [InlineData(SerializeType.RocketMQ)]
+    public async Task Headers_of_either_kind_are_answered_in_the_brokers_own(SerializeType own)
     {
-        await using var test = await TestBroker.StartAsync();
+        await using var test = await TestBroker.StartAsync(options => options with { SerializeType = own });
         var client = await test.ConnectAsync();
         await client.SendAsync("orders", "x");
 
-        var request = new RemotingCommand { Code = RequestCodes.GetMaxOffset, SerializeType = SerializeType.RocketMQ }.Set("topic", "orders").Set("queueId", 0);
-        var response = (await client.InvokeAsync(request)).Succeeded();
+        foreach (var type in new[] { SerializeType.Json, SerializeType.RocketMQ })
+        {
+            var request = new RemotingCommand { Code = RequestCodes.GetMaxOffset, SerializeType = type }.Set("topic", "orders").Set("queueId", 0);
+            var response = (await client.InvokeAsync(request)).Succeeded();
+            Assert.Equal("1", response["offset"]);
+            Assert.Equal(own, response.SerializeType);
 
-        Assert.Equal("1", response["offset"]);
-        Assert.Equal(SerializeType.RocketMQ, response.SerializeType);
+            var unknown = await client.InvokeAsync(new RemotingCommand { Code = 9_999, SerializeType = type });
+            Assert.Equal(own, unknown.FailedWith(ResponseCodes.RequestCodeNotSupported).SerializeType);
+        }
     }
 }

@@ -138,7 +138,12 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private bool TryFirst(Level level, out IndexEntry entry, out ReadOnlyMemory<byte> record)
     {
-        level.NextOffset = Math.Max(level.NextOffset, _store.MinOffset(level.Queue));
+        if (_store.MinOffset(level.Queue) is var min && min > level.NextOffset)
+        {
+            Log.Gone(_logger, min - level.NextOffset, level.Number);
+            level.NextOffset = min;
+        }
+
         while (!_store.TryGet(level.Queue, level.NextOffset, out entry, out record))
         {
             if (level.NextOffset >= _store.MaxOffset(level.Queue))
@@ -180,7 +185,7 @@ internal sealed partial class DelayScheduler : IDisposable
     }
 
     // DELAY, REAL_TOPIC and REAL_QID stay among the properties, as they do in RocketMQ.
-    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    public static OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
         var stored = RecordLayout.Decode(record);
         var topic = stored.GetProperty(MessageProperties.RealTopic)
@@ -212,6 +217,9 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private static partial class Log
     {
+        [LoggerMessage(143, LogLevel.Error, "{Count} delayed messages of level {Level} were dropped with the oldest messages before their time had come")]
+        public static partial void Gone(ILogger logger, long count, int level);
+
         [LoggerMessage(142, LogLevel.Error, "Delayed message {Offset} of level {Level} cannot be read and is left out")]
         public static partial void Unreadable(ILogger logger, int level, long offset, Exception exception);
 

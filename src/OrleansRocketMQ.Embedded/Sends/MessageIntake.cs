@@ -24,6 +24,13 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
     /// <returns>False when it is too large in one of its parts, or claims to be a batch that the topic does not take.</returns>
     public bool TryPut(OutgoingMessage message, out Placement placement)
     {
+        placement = default;
+        message.Complaint = TimerProperties.Apply(message, store.Now);
+        if (message.Complaint is not null)
+        {
+            return false;
+        }
+
         if (message.DelayLevel > 0)
         {
             // Beyond the last level means the last level.
@@ -39,7 +46,6 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
             message.QueueId = message.DelayLevel - 1;
         }
 
-        placement = default;
         if (!IsAllowed(message) || !TryEncode(message, StoredProperties.Encode(message.Properties), out var record))
         {
             return false;

@@ -88,6 +88,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// </summary>
     internal bool WaitsForReader { get; init; }
 
+    /// <summary>How frames that go out are written; null: as they say themselves, which for a response is as its request was.</summary>
+    internal SerializeType? Writes { get; init; }
+
     /// <summary>Begins to read frames. Call once.</summary>
     public void Start()
     {
@@ -142,6 +145,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             command.Opaque = Interlocked.Increment(ref _nextOpaque);
         }
 
+        command.SerializeType = Writes ?? command.SerializeType;
         Volatile.Write(ref _lastActivity, _time.GetTimestamp());
         return _sender.SendAsync(command, cancellationToken);
     }
