@@ -39,6 +39,8 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>
     /// Where messages, topics, groups and offsets are kept, a sub-folder per broker; created when missing. Null
     /// (default) keeps them in memory only. With a folder they are held in memory as well.
+    /// What was acknowledged survives a crash of the process. As with RocketMQ's asynchronous flush, the operating system
+    /// writes to the disk in its own time: a power failure may cost the last messages.
     /// </summary>
     public string? DataFolder { get; init; }
 
