@@ -35,6 +35,8 @@ internal sealed partial class BrokerCore : IDisposable
     private readonly Rounds _rounds;
     private IReadOnlyDictionary<int, long> _delivered;
     private DelayScheduler? _delays;
+    private TimerScheduler? _timers;
+    private long _timersDelivered;
     private long _savedChanges;
     private long _savedDelayProgress;
     private bool _saveFailed;
@@ -62,6 +64,7 @@ internal sealed partial class BrokerCore : IDisposable
             LoadGroups(state);
             Store = OpenStore(folder, state);
             TakeBackWhatWasCut(state);
+            _timersDelivered = state.TimersDelivered;
             _delivered = state.Delivered.ToDictionary(
                 level => level.Key, level => Math.Min(level.Value, Store.MaxOffset(new(SystemTopics.Schedule, level.Key - 1))));
         }
@@ -118,17 +121,21 @@ internal sealed partial class BrokerCore : IDisposable
 
     public PullHold Hold { get; }
 
-    private long DelayProgress => (_delays?.Delivered ?? _delivered).Values.Sum();
+    private long TimersDelivered => _timers?.Delivered ?? _timersDelivered;
+
+    private long DelayProgress => (_delays?.Delivered ?? _delivered).Values.Sum() + TimersDelivered;
 
     public void Start()
     {
         _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
+        _timers = new(Store, _intake, _timersDelivered, _options.TimeProvider, _logger);
         _rounds.Every(SilenceCheckPeriod, _clients.CloseSilent);
         _rounds.Every(_options.TransactionCheckInterval, _transactions.Check);
         _rounds.Every(SavePeriod, SaveOffsets);
     }
 
-    public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic);
+    public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic)
+        + TimerScheduler.Waiting(Store, TimersDelivered).Count(message => message.Topic == topic);
 
     /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
     public void Stop()
@@ -137,6 +144,9 @@ internal sealed partial class BrokerCore : IDisposable
         _delivered = _delays?.Delivered ?? _delivered;
         _delays?.Dispose();
         _delays = null;
+        _timersDelivered = TimersDelivered;
+        _timers?.Dispose();
+        _timers = null;
         Hold.DropAll();
         Consumers.Clear();
         _producers.Clear();
@@ -183,7 +193,7 @@ internal sealed partial class BrokerCore : IDisposable
     {
         if (folder is null)
         {
-            return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider);
+            return new(RecoveredStore.Empty, null, _options.MaxStoreBytes, _options.TimeProvider, _logger);
         }
 
         var files = new StoreFolder(folder, _options.Disk);
@@ -208,7 +218,7 @@ internal sealed partial class BrokerCore : IDisposable
             Topics.Load(topic with { BornAt = end });
         }
 
-        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider);
+        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider, _logger);
     }
 
     // Where a queue ends before it did, its next messages get offsets that were given before. Whoever had consumed the
@@ -282,6 +292,7 @@ internal sealed partial class BrokerCore : IDisposable
             Groups = [.. Groups.All],
             Offsets = [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))],
             Delivered = _delays?.Delivered ?? _delivered,
+            TimersDelivered = TimersDelivered,
             QueueEnds = [.. Store.QueueEnds().Select(pair => new SavedQueueEnd(pair.Key.Topic, pair.Key.QueueId, pair.Value))],
         };
     }

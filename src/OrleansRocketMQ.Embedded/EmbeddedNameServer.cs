@@ -25,7 +25,8 @@ public sealed class EmbeddedNameServer
             faults,
             options.TimeProvider,
             options.LoggerFactory.CreateLogger<EmbeddedNameServer>(),
-            options.NewTlsGate());
+            options.NewTlsGate(),
+            writes: options.SerializeType);
     }
 
     /// <summary>Where clients find it, <c>host:port</c>; the same after a restart.</summary>

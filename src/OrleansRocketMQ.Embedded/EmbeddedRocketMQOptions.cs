@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Framing;
 
 namespace OrleansRocketMQ.Embedded;
 
@@ -38,6 +39,8 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>
     /// Where messages, topics, groups and offsets are kept, a sub-folder per broker; created when missing. Null
     /// (default) keeps them in memory only. With a folder they are held in memory as well.
+    /// What was acknowledged survives a crash of the process. As with RocketMQ's asynchronous flush, the operating system
+    /// writes to the disk in its own time: a power failure may cost the last messages.
     /// </summary>
     public string? DataFolder { get; init; }
 
@@ -88,9 +91,17 @@ public sealed record EmbeddedRocketMQOptions
 
     /// <summary>
     /// The most bytes of messages a broker keeps; beyond it the oldest are dropped and the queues' minimum offsets move.
+    /// With them go delayed and half messages whose time has not come, which the log tells as an error: as in RocketMQ,
+    /// whose retention does not ask either.
     /// 0 (default) keeps everything. At least 1 MiB otherwise.
     /// </summary>
     public long MaxStoreBytes { get; init; }
+
+    /// <summary>
+    /// How name server and brokers write the headers of what they send, whatever the request's was
+    /// (<c>rocketmq.serialize.type</c>). Default JSON.
+    /// </summary>
+    public SerializeType SerializeType { get; init; } = SerializeType.Json;
 
     /// <summary>
     /// The accounts that may use the brokers, access key to secret key; requests must be signed by one of them. As with a
@@ -182,6 +193,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(Slaves is >= 0 and <= MostSlaves, nameof(Slaves), Slaves, "0 to 16");
         Check(SlowReadBytes is null or >= 0, nameof(SlowReadBytes), SlowReadBytes, "null, or 0 or more");
         Check(SlaveSyncInterval > TimeSpan.Zero, nameof(SlaveSyncInterval), SlaveSyncInterval, "more than zero");
+        Check(Enum.IsDefined(SerializeType), nameof(SerializeType), SerializeType, "Json or RocketMQ");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
         _ = Delays.DelayLevels.Parse(MessageDelayLevels);

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Support;
 
@@ -6,16 +7,48 @@ namespace OrleansRocketMQ.Tests;
 public class DelayTests
 {
     [Fact]
-    public async Task A_message_that_claims_to_be_an_inner_batch_is_delivered_like_any_other()
+    public async Task A_message_that_claims_to_be_an_inner_batch_is_refused_as_by_a_real_broker()
     {
         await using var test = await TestBroker.StartAsync();
         var client = await test.ConnectAsync();
-        (await client.SendAsync("orders", string.Empty, sysFlag: 0xC0, properties: [("DELAY", "1")])).Succeeded();
 
+        (await client.SendAsync("orders", string.Empty, sysFlag: 0xC0, properties: [("DELAY", "1")])).FailedWith(ResponseCodes.MessageIllegal);
+        (await client.SendAsync("orders", "x", sysFlag: 0x80)).FailedWith(ResponseCodes.MessageIllegal);
+        (await client.SendAsync("orders", "x", properties: [("INNER_NUM", "2")])).FailedWith(ResponseCodes.MessageIllegal);
+
+        // The other mark alone means nothing, and is stored.
+        (await client.SendAsync("orders", "x", sysFlag: 0x40, properties: [("DELAY", "1")])).Succeeded();
         test.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(0x40, Assert.Single((await client.PullAsync("g", "orders", 0)).Messages()).SysFlag);
+    }
 
-        var message = Assert.Single(test.Broker.Messages("orders"));
-        Assert.Equal(0, message.SysFlag);
+    [Theory]
+    [InlineData("REAL_QID\u00010", "REAL_QID\u0001x")]
+    [InlineData("REAL_TOPIC\u0001", "REAL_TOPIX\u0001")]
+    public async Task A_delayed_message_that_cannot_be_read_holds_up_none_behind_it(string good, string bad)
+    {
+        using var folder = new TempFolder();
+        var time = new Testing.FakeTimeProvider();
+        await using (var test = await StartAsync())
+        {
+            var client = await test.ConnectAsync();
+            await client.SendAsync("orders", "first", properties: [("DELAY", "1")]);
+            await client.SendAsync("orders", "second", properties: [("DELAY", "1")]);
+        }
+
+        // As some other version may have written it: the record is whole, only nothing can be made of it.
+        var log = folder.Segments().Single();
+        var bytes = await File.ReadAllBytesAsync(log);
+        System.Text.Encoding.UTF8.GetBytes(bad).CopyTo(bytes, bytes.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(good)));
+        await File.WriteAllBytesAsync(log, bytes);
+        File.Delete(folder.Indexes().Single());
+
+        await using var again = await StartAsync();
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(["second"], again.Broker.Messages("orders").Select(message => message.Text()));
+        Assert.Equal(0, again.Broker.DelayedMessages("orders"));
+
+        Task<TestBroker> StartAsync() => TestBroker.StartAsync(options => options with { DataFolder = folder.Path }, time);
     }
 
     [Fact]

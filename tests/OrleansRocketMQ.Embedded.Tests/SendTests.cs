@@ -53,6 +53,37 @@ public class SendTests
         Assert.Equal(sent["transactionId"], message.GetProperty("UNIQ_KEY"));
     }
 
+    [Fact]
+    public async Task A_value_that_holds_the_separator_of_names_and_values_is_stored_and_moved_about_as_it_is()
+    {
+        // What agents leave that append to the table without a separator.
+        const string Table = "TAGS\u0001tag\u00010\u0002colour\u0001red\u0002";
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        await client.HeartbeatAsync("g", subscriptions: TestClient.Tags("orders"));
+
+        (await SendAsync(Table)).Succeeded();
+        (await SendAsync(Table + "DELAY\u00011\u0002")).Succeeded();
+        (await SendAsync(Table + "TRAN_MSG\u0001true\u0002PGROUP\u0001p\u0002")).Succeeded();
+        (await client.InvokeAsync(
+            RequestCodes.SendBatchMessage, MessageBatchCodec.Encode([new Message("orders", "x"u8.ToArray())]),
+            ("a", "p"), ("b", "orders"), ("c", "TBW102"), ("d", 4), ("e", 0), ("f", 0), ("g", 5), ("h", 0), ("i", Table), ("j", 0), ("k", false), ("m", true))).Succeeded();
+
+        test.Time.Advance(TimeSpan.FromSeconds(1));
+        var stored = test.Broker.Messages("orders", 0);
+        Assert.Equal(3, stored.Count);
+        Assert.All(stored, message => Assert.Equal(("tag\u00010", "red"), (message.Tags, message.GetProperty("colour"))));
+
+        (await client.InvokeAsync(
+            RequestCodes.ConsumerSendMessageBack,
+            ("group", "g"), ("offset", stored[0].CommitLogOffset), ("delayLevel", -1), ("originMsgId", stored[0].MessageId), ("originTopic", "orders"))).Succeeded();
+        Assert.Equal("tag\u00010", Assert.Single(test.Broker.Messages("%DLQ%g")).Tags);
+
+        Task<RemotingCommand> SendAsync(string table) => client.InvokeAsync(
+            RequestCodes.SendMessageV2, "x"u8.ToArray(),
+            ("a", "p"), ("b", "orders"), ("c", "TBW102"), ("d", 4), ("e", 0), ("f", 0), ("g", 5), ("h", 0), ("i", table), ("j", 0), ("k", false), ("m", false));
+    }
+
     [Theory]
     [InlineData(4, 4)]
     [InlineData(16, 8)]
@@ -171,17 +202,24 @@ public class SendTests
         (await client.InvokeAsync(RequestCodes.ViewMessageById, ("offset", -1))).FailedWith(ResponseCodes.SystemError);
     }
 
-    [Fact]
-    public async Task Binary_headers_are_answered_in_kind()
+    [Theory]
+    [InlineData(SerializeType.Json)]
+    [InlineData(SerializeType.RocketMQ)]
+    public async Task Headers_of_either_kind_are_answered_in_the_brokers_own(SerializeType own)
     {
-        await using var test = await TestBroker.StartAsync();
+        await using var test = await TestBroker.StartAsync(options => options with { SerializeType = own });
         var client = await test.ConnectAsync();
         await client.SendAsync("orders", "x");
 
-        var request = new RemotingCommand { Code = RequestCodes.GetMaxOffset, SerializeType = SerializeType.RocketMQ }.Set("topic", "orders").Set("queueId", 0);
-        var response = (await client.InvokeAsync(request)).Succeeded();
+        foreach (var type in new[] { SerializeType.Json, SerializeType.RocketMQ })
+        {
+            var request = new RemotingCommand { Code = RequestCodes.GetMaxOffset, SerializeType = type }.Set("topic", "orders").Set("queueId", 0);
+            var response = (await client.InvokeAsync(request)).Succeeded();
+            Assert.Equal("1", response["offset"]);
+            Assert.Equal(own, response.SerializeType);
 
-        Assert.Equal("1", response["offset"]);
-        Assert.Equal(SerializeType.RocketMQ, response.SerializeType);
+            var unknown = await client.InvokeAsync(new RemotingCommand { Code = 9_999, SerializeType = type });
+            Assert.Equal(own, unknown.FailedWith(ResponseCodes.RequestCodeNotSupported).SerializeType);
+        }
     }
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Support;
@@ -171,6 +173,29 @@ public sealed class StoreDamageTests(StoreDamageTests.Image image) : IClassFixtu
         await using var again = await StartAsync(folder, time);
         time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(["first", "third"], again.Broker.Messages("orders").Select(message => message.Text()));
+    }
+
+    [Fact]
+    public void What_is_recovered_takes_little_more_memory_than_it_has_bytes()
+    {
+        using var folder = image.Folder.Copy();
+        var recovered = StoreRecovery.Recover(
+            new(Path.Combine(folder.Path, "broker-a"), StoreDisk.Real),
+            StoreRecovery.SegmentSizeFor(maxBytes: 0),
+            new Dictionary<string, long>(),
+            unknownFrom: 0,
+            new Dictionary<TopicQueue, long>(),
+            NullLogger.Instance);
+
+        // 64 MiB for each segment before.
+        var bytes = recovered.Segments.Sum(segment => (long)segment.Length);
+        Assert.True(bytes > 2_400_000);
+        Assert.InRange(recovered.Segments.Sum(segment => (long)segment.Capacity), bytes, bytes + 1024 * 1024);
+        Assert.True(recovered.Segments[^1].HasRoomFor(300_000));
+        foreach (var segment in recovered.Segments)
+        {
+            segment.Dispose();
+        }
     }
 
     private static Task<TestBroker> StartAsync(TempFolder folder, FakeTimeProvider? time = null) => TestBroker.StartAsync(

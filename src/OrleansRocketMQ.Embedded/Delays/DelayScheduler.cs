@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
@@ -60,7 +61,7 @@ internal sealed partial class DelayScheduler : IDisposable
             var queue = new TopicQueue(SystemTopics.Schedule, level - 1);
             for (var offset = Math.Max(next, store.MinOffset(queue)); offset < store.MaxOffset(queue); offset++)
             {
-                if (store.TryGet(queue, offset, out _, out var record) && RecordLayout.Decode(record).GetProperty(MessageProperties.RealTopic) == topic)
+                if (store.TryGet(queue, offset, out _, out var record) && RealTopicOf(record) == topic)
                 {
                     waiting++;
                 }
@@ -69,6 +70,10 @@ internal sealed partial class DelayScheduler : IDisposable
 
         return waiting;
     }
+
+    /// <summary>Where a stored message is to come, without decoding all of it; null when it does not say so.</summary>
+    public static string? RealTopicOf(ReadOnlyMemory<byte> record)
+        => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "REAL_TOPIC"u8, out var topic) ? Encoding.UTF8.GetString(topic) : null;
 
     public void Dispose()
     {
@@ -122,7 +127,7 @@ internal sealed partial class DelayScheduler : IDisposable
                 return;
             }
 
-            if (!_intake.TryPut(Due(record), out _))
+            if (TryRead(level, record) is { } message && !TryPut(message))
             {
                 Log.NotDelivered(_logger, level.Number, level.NextOffset);
             }
@@ -133,7 +138,12 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private bool TryFirst(Level level, out IndexEntry entry, out ReadOnlyMemory<byte> record)
     {
-        level.NextOffset = Math.Max(level.NextOffset, _store.MinOffset(level.Queue));
+        if (_store.MinOffset(level.Queue) is var min && min > level.NextOffset)
+        {
+            Log.Gone(_logger, min - level.NextOffset, level.Number);
+            level.NextOffset = min;
+        }
+
         while (!_store.TryGet(level.Queue, level.NextOffset, out entry, out record))
         {
             if (level.NextOffset >= _store.MaxOffset(level.Queue))
@@ -148,11 +158,38 @@ internal sealed partial class DelayScheduler : IDisposable
         return true;
     }
 
+    // What cannot be read today cannot be read tomorrow: it must not hold up those behind it.
+    private OutgoingMessage? TryRead(Level level, ReadOnlyMemory<byte> record)
+    {
+        try
+        {
+            return Due(record);
+        }
+        catch (Exception exception)
+        {
+            Log.Unreadable(_logger, level.Number, level.NextOffset, exception);
+            return null;
+        }
+    }
+
+    private bool TryPut(OutgoingMessage message)
+    {
+        try
+        {
+            return _intake.TryPut(message, out _);
+        }
+        catch (RocketMQValidationException)
+        {
+            return false;
+        }
+    }
+
     // DELAY, REAL_TOPIC and REAL_QID stay among the properties, as they do in RocketMQ.
-    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    public static OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
         var stored = RecordLayout.Decode(record);
-        var topic = stored.GetProperty(MessageProperties.RealTopic)!;
+        var topic = stored.GetProperty(MessageProperties.RealTopic)
+            ?? throw new MessageFormatException(MessageProperties.RealTopic, "nothing", "a topic");
         var queueId = int.Parse(stored.GetProperty(MessageProperties.RealQueueId)!, CultureInfo.InvariantCulture);
         return OutgoingMessage.From(stored, RecordLayout.BodyMemory(record), topic, queueId, stored.ReconsumeTimes);
     }
@@ -180,6 +217,12 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private static partial class Log
     {
+        [LoggerMessage(143, LogLevel.Error, "{Count} delayed messages of level {Level} were dropped with the oldest messages before their time had come")]
+        public static partial void Gone(ILogger logger, long count, int level);
+
+        [LoggerMessage(142, LogLevel.Error, "Delayed message {Offset} of level {Level} cannot be read and is left out")]
+        public static partial void Unreadable(ILogger logger, int level, long offset, Exception exception);
+
         [LoggerMessage(141, LogLevel.Error, "Delayed message {Offset} of level {Level} could not be delivered; it will be tried again")]
         public static partial void DeliveryFailed(ILogger logger, int level, long offset, Exception exception);
 

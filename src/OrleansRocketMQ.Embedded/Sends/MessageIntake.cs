@@ -21,9 +21,16 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
         => $"the message is illegal, maybe msg body or properties length not matched. msg body length limit {maxMessageSize}B, msg properties length limit 32KB.";
 
     /// <summary>Stores a message.</summary>
-    /// <returns>False when it is too large in one of its parts.</returns>
+    /// <returns>False when it is too large in one of its parts, or claims to be a batch that the topic does not take.</returns>
     public bool TryPut(OutgoingMessage message, out Placement placement)
     {
+        placement = default;
+        message.Complaint = TimerProperties.Apply(message, store.Now);
+        if (message.Complaint is not null)
+        {
+            return false;
+        }
+
         if (message.DelayLevel > 0)
         {
             // Beyond the last level means the last level.
@@ -39,8 +46,7 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
             message.QueueId = message.DelayLevel - 1;
         }
 
-        placement = default;
-        if (!TryEncode(message, MessageProperties.Encode(message.Properties), out var record))
+        if (!IsAllowed(message) || !TryEncode(message, StoredProperties.Encode(message.Properties), out var record))
         {
             return false;
         }
@@ -55,13 +61,13 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
     public bool TryPutBatch(OutgoingMessage batch, out Placement[] placements)
     {
         placements = [];
-        if (batch.Body.Length > maxMessageSize)
+        if (batch.Body.Length > maxMessageSize || !IsAllowed(batch))
         {
             return false;
         }
 
         // What belongs to the batch as a whole comes last and so wins over the message's own, as in RocketMQ.
-        var common = MessageProperties.Encode(batch.Properties);
+        var common = StoredProperties.Encode(batch.Properties);
         var records = new List<(byte[], int)>();
         foreach (var item in MessageBatchCodec.Decode(batch.Body))
         {
@@ -107,6 +113,10 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
     }
 
     public string OffsetId(long logOffset) => OffsetMessageId.Format(storeHost(), logOffset);
+
+    // Inner batches belong into topics with a batch queue, which there are none of here. Mirrors HookUtils.checkInnerBatch.
+    private static bool IsAllowed(OutgoingMessage message)
+        => (message.SysFlag & MessageSysFlag.InnerBatch) == 0 && !message.Properties.ContainsKey(MessageProperties.InnerNumber);
 
     private bool TryEncode(OutgoingMessage message, string properties, out byte[] record)
     {

@@ -27,6 +27,9 @@ internal sealed class OutgoingMessage
 
     public long PreparedTransactionOffset { get; init; }
 
+    /// <summary>Why the message was refused, if there is more to say than that it is too large.</summary>
+    public string? Complaint { get; set; }
+
     /// <summary>The level to wait at before the topic gets the message; a delivered one keeps its property but has 0 here.</summary>
     public int DelayLevel { get; set; }
 
@@ -44,7 +47,7 @@ internal sealed class OutgoingMessage
         Body = storedBody,
         Properties = new(stored.Properties, StringComparer.Ordinal),
         Flag = stored.Flag,
-        SysFlag = stored.SysFlag,
+        SysFlag = stored.SysFlag & ~MessageSysFlag.InnerBatch,
         BornTimestamp = stored.BornTimestamp,
         BornHost = stored.BornHost,
         ReconsumeTimes = reconsumeTimes,

@@ -15,9 +15,7 @@ internal sealed class SendRequest
         DefaultTopic = request.GetRequired(isShort ? "c" : "defaultTopic");
         DefaultTopicQueues = request.GetInt32(isShort ? "d" : "defaultTopicQueueNums");
         QueueId = request.GetInt32(isShort ? "e" : "queueId");
-
-        // Only a broker makes inner batches; whoever claims to send one would have it taken apart where it is none.
-        SysFlag = request.GetInt32(isShort ? "f" : "sysFlag") & ~(MessageSysFlag.NeedUnwrap | MessageSysFlag.InnerBatch);
+        SysFlag = request.GetInt32(isShort ? "f" : "sysFlag");
         BornTimestamp = request.GetInt64(isShort ? "g" : "bornTimestamp");
         Flag = request.GetInt32(isShort ? "h" : "flag");
         Properties = MessageProperties.Decode(Encoding.UTF8.GetBytes(request[isShort ? "i" : "properties"] ?? string.Empty));

@@ -95,7 +95,8 @@ internal sealed class BrokerEndpoints
             _options.TimeProvider,
             _logger,
             _options.NewTlsGate(),
-            countedAs);
+            countedAs,
+            _options.SerializeType);
         endpoint.PeerClosed += peer => PeerClosed?.Invoke(peer);
         return endpoint;
     }

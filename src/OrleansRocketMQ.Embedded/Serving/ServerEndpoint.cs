@@ -21,12 +21,15 @@ internal sealed partial class ServerEndpoint(
     TimeProvider time,
     ILogger logger,
     TlsGate? tls = null,
-    string? countedAs = null)
+    string? countedAs = null,
+    SerializeType writes = SerializeType.Json)
 {
     private const int Backlog = 512;
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(100);
 
-    // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s.
-    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 64 * 1024 * 1024 };
+    // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s. The
+    // limit is what a client that does not read its answers can make a server hold, beside one answer.
+    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 4 * 1024 * 1024 };
 
     private readonly ConcurrentDictionary<ClientPeer, Task> _peers = new();
     private readonly ConcurrentDictionary<Socket, Task> _handshakes = new();
@@ -97,18 +100,30 @@ internal sealed partial class ServerEndpoint(
         await Task.Yield();
         while (true)
         {
+            Socket? socket = null;
             try
             {
-                Welcome(await listener.AcceptAsync().ConfigureAwait(false));
+                socket = await listener.AcceptAsync().ConfigureAwait(false);
+                Welcome(socket);
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
             {
                 if (_listener != listener)
                 {
+                    socket?.Dispose();
                     return;
                 }
 
                 Log.AcceptFailed(logger, name, exception.Message);
+                if (socket is not null)
+                {
+                    // Its client has gone again; the next one need not wait.
+                    socket.Dispose();
+                    continue;
+                }
+
+                // Without free file handles the next try would fail at once as well.
+                await Task.Delay(PauseAfterFailure).ConfigureAwait(false);
             }
         }
     }
@@ -168,6 +183,8 @@ internal sealed partial class ServerEndpoint(
             stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), ConnectionOptions, HandleAsync, TimeProvider.System, logger)
         {
             State = peer,
+            WaitsForReader = true,
+            Writes = writes,
         };
         peer.Connection = connection;
         var watch = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

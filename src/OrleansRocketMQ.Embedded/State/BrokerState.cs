@@ -15,6 +15,9 @@ internal sealed record BrokerState
     /// <summary>Up to where each delay level has been delivered.</summary>
     public IReadOnlyDictionary<int, long> Delivered { get; init; } = new Dictionary<int, long>();
 
+    /// <summary>See <see cref="Delays.TimerScheduler.Delivered"/>.</summary>
+    public long TimersDelivered { get; init; }
+
     /// <summary>Where the commit log ended just before the state was gathered: what stands behind it may be of topics that the state does not know. Null: of a version that did not tell.</summary>
     public long? LogEnd { get; init; }
 

@@ -19,6 +19,9 @@ internal sealed class LogSegment(long baseOffset, byte[] bytes, int length, Segm
 
     public long EndOffset => BaseOffset + Length;
 
+    /// <summary>How many bytes it takes in memory.</summary>
+    public int Capacity => bytes.Length;
+
     public bool HasRoomFor(int size) => size <= bytes.Length - _length;
 
     /// <summary>The place for what is appended next; nobody sees it before <see cref="Append"/>.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Filtering;
 
 namespace OrleansRocketMQ.Embedded.Store;
@@ -13,7 +14,7 @@ internal delegate void MessageArrived(TopicQueue queue, long queueOffset, int ta
 /// A broker's messages: the commit log and an index per queue. Appends are one at a time and take as long as copying
 /// the record; reads run beside them. Mirrors <c>DefaultMessageStore</c>.
 /// </summary>
-internal sealed class MessageStore : IMessageReader, IDisposable
+internal sealed partial class MessageStore : IMessageReader, IDisposable
 {
     // RocketMQ's limits for one answer, and how far a filter may look in one go (maxFilterMessageSize / 20 bytes an entry).
     private const int MaxMessagesPerRead = 32;
@@ -25,15 +26,17 @@ internal sealed class MessageStore : IMessageReader, IDisposable
     private readonly CommitLog _log;
     private readonly long _maxBytes;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private long _lastStoreTime;
 
-    public MessageStore(RecoveredStore recovered, StoreFolder? folder, long maxBytes, TimeProvider time)
+    public MessageStore(RecoveredStore recovered, StoreFolder? folder, long maxBytes, TimeProvider time, ILogger logger)
     {
         var segmentSize = StoreRecovery.SegmentSizeFor(maxBytes);
         _log = new CommitLog(folder, segmentSize, recovered.Segments);
         _queues = new(recovered.Queues);
         _maxBytes = maxBytes;
         _time = time;
+        _logger = logger;
         _lastStoreTime = recovered.LastStoreTime;
     }
 
@@ -80,7 +83,7 @@ internal sealed class MessageStore : IMessageReader, IDisposable
             {
                 if (_log.TryRead(placements[i].LogOffset, placements[i].Size, out var stored))
                 {
-                    arrived(queue, placements[i].QueueOffset, messages[i].TagHash, stored);
+                    Tell(arrived, queue, placements[i].QueueOffset, messages[i].TagHash, stored);
                 }
             }
         }
@@ -156,6 +159,22 @@ internal sealed class MessageStore : IMessageReader, IDisposable
         lock (_appendGate)
         {
             _log.Dispose();
+        }
+    }
+
+    // The message is stored: whoever fails at the news must not make its sender send it again.
+    private void Tell(MessageArrived arrived, TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> stored)
+    {
+        foreach (var observer in Delegate.EnumerateInvocationList(arrived))
+        {
+            try
+            {
+                observer(queue, queueOffset, tagHash, stored);
+            }
+            catch (Exception exception)
+            {
+                Log.ObserverFailed(_logger, queue.Topic, queue.QueueId, queueOffset, exception);
+            }
         }
     }
 
@@ -288,5 +307,11 @@ internal sealed class MessageStore : IMessageReader, IDisposable
         }
 
         public List<ReadOnlyMemory<byte>> ToList() => _parts;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(108, LogLevel.Error, "Message {Offset} of {Topic}/{QueueId} is stored, but not everybody could be told")]
+        public static partial void ObserverFailed(ILogger logger, string topic, int queueId, long offset, Exception exception);
     }
 }

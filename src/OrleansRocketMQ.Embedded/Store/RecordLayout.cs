@@ -63,7 +63,7 @@ internal static class RecordLayout
     public static MessageExt Decode(ReadOnlyMemory<byte> record, MessageDecoderOptions? options = null)
     {
         var copy = record.ToArray();
-        var sysFlag = SysFlag(copy) & ~(MessageSysFlag.NeedUnwrap | MessageSysFlag.InnerBatch);
+        var sysFlag = SysFlag(copy) & ~MessageSysFlag.InnerBatch;
         BinaryPrimitives.WriteInt32BigEndian(copy.AsSpan(StoredMessage.SysFlagPosition), sysFlag);
         return MessageDecoder.DecodeAll(copy, string.Empty, options)[0];
     }

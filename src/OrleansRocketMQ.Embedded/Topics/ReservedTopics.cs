@@ -10,13 +10,16 @@ internal static class ReservedTopics
     public const string CheckedTooOften = "TRANS_CHECK_MAX_TIME_TOPIC";
     public const string Trace = "RMQ_SYS_TRACE_TOPIC";
 
+    /// <summary>Where messages wait whose time is their own.</summary>
+    public const string Timer = "rmq_sys_wheel_timer";
+
     private const string SelfTest = "SELF_TEST_TOPIC";
     private const string OffsetMoved = "OFFSET_MOVED_EVENT";
     private const string Benchmark = "BenchmarkTest";
     private const int MaxLength = 127;
 
     private static readonly HashSet<string> NotForSending =
-        [SystemTopics.Schedule, HalfMessages, HalfMessageOperations, CheckedTooOften, SelfTest, OffsetMoved];
+        [SystemTopics.Schedule, HalfMessages, HalfMessageOperations, CheckedTooOften, SelfTest, OffsetMoved, Timer];
 
     /// <summary>Those a new broker has from the start.</summary>
     public static IEnumerable<TopicConfig> Initial(EmbeddedRocketMQOptions options, string brokerName, int delayLevels)
@@ -33,6 +36,7 @@ internal static class ReservedTopics
         yield return new(OffsetMoved, 1, 1);
         yield return new(SystemTopics.Schedule, delayLevels, delayLevels);
         yield return new(Trace, 1, 1);
+        yield return new(Timer, 1, 1);
         yield return new(HalfMessages, 1, 1);
         yield return new(HalfMessageOperations, 1, 1);
     }

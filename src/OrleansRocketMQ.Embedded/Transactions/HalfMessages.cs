@@ -85,6 +85,9 @@ internal sealed class HalfMessages
             out _);
     }
 
+    /// <summary>A half message is no longer there.</summary>
+    public void Forget(OpenTransaction transaction) => _open.TryRemove(transaction.LogOffset, out _);
+
     private void Recover()
     {
         var ended = new HashSet<long>();
@@ -93,7 +96,10 @@ internal sealed class HalfMessages
             if (_store.TryGet(OperationQueue, offset, out _, out var record))
             {
                 var body = Encoding.UTF8.GetString(RecordLayout.Body(record.Span));
-                ended.UnionWith(body.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture)));
+                ended.UnionWith(
+                    from text in body.Split(',', StringSplitOptions.RemoveEmptyEntries)
+                    where long.TryParse(text, CultureInfo.InvariantCulture, out _)
+                    select long.Parse(text, CultureInfo.InvariantCulture));
             }
         }
 

@@ -20,24 +20,38 @@ internal sealed partial class TransactionChecker(
     public void Check()
     {
         var now = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var transaction in halfMessages.Open)
+        foreach (var transaction in halfMessages.Open.Where(transaction => now - transaction.StoredAt >= options.TransactionTimeout.TotalMilliseconds))
         {
-            if (now - transaction.StoredAt < options.TransactionTimeout.TotalMilliseconds
-                || !intake.TryRead(transaction.LogOffset, out var half, out _))
+            try
             {
-                continue;
+                Check(transaction);
             }
-
-            if (transaction.Checks >= options.TransactionCheckMax)
+            catch (Exception exception)
             {
-                Log.GivenUp(logger, half.MessageId, transaction.Checks);
-                halfMessages.Remove(half);
-                continue;
+                // The others must be asked about all the same.
+                Log.NotChecked(logger, transaction.QueueOffset, exception);
             }
-
-            transaction.Checks++;
-            _ = AskAsync(half);
         }
+    }
+
+    private void Check(OpenTransaction transaction)
+    {
+        if (!intake.TryRead(transaction.LogOffset, out var half, out _))
+        {
+            Log.Gone(logger, transaction.QueueOffset);
+            halfMessages.Forget(transaction);
+            return;
+        }
+
+        if (transaction.Checks >= options.TransactionCheckMax)
+        {
+            Log.GivenUp(logger, half.MessageId, transaction.Checks);
+            halfMessages.Remove(half);
+            return;
+        }
+
+        transaction.Checks++;
+        _ = AskAsync(half);
     }
 
     private async Task AskAsync(MessageExt half)
@@ -53,7 +67,7 @@ internal sealed partial class TransactionChecker(
         {
             await peer.Connection.SendAsync(Question(half)).ConfigureAwait(false);
         }
-        catch (RocketMQNetworkException exception)
+        catch (Exception exception)
         {
             Log.NotAsked(logger, half.MessageId, peer.Address, exception.Message);
         }
@@ -68,7 +82,7 @@ internal sealed partial class TransactionChecker(
             Topic = half.GetProperty(MessageProperties.RealTopic)!,
             QueueId = realQueue,
             Body = half.Body,
-            Properties = MessageProperties.Encode(half.Properties),
+            Properties = StoredProperties.Encode(half.Properties),
             QueueOffset = half.QueueOffset,
             CommitLogOffset = half.CommitLogOffset,
             Flag = half.Flag,
@@ -93,6 +107,12 @@ internal sealed partial class TransactionChecker(
     {
         [LoggerMessage(130, LogLevel.Warning, "The transaction of message {MessageId} is given up after {Checks} questions")]
         public static partial void GivenUp(ILogger logger, string messageId, int checks);
+
+        [LoggerMessage(133, LogLevel.Error, "Half message {Offset} could not be looked at; it will be tried again")]
+        public static partial void NotChecked(ILogger logger, long offset, Exception exception);
+
+        [LoggerMessage(134, LogLevel.Error, "Half message {Offset} was dropped with the oldest messages before its transaction had ended")]
+        public static partial void Gone(ILogger logger, long offset);
 
         [LoggerMessage(131, LogLevel.Warning, "Nobody of producer group {Group} is there to be asked about message {MessageId}")]
         public static partial void NobodyToAsk(ILogger logger, string messageId, string group);

@@ -83,6 +83,15 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
     public object? State { get; set; }
 
+    /// <summary>
+    /// Whether nothing is read, and no answer written, while more than the limit waits to be sent: who does not read his
+    /// answers gets no more made. For servers only; two that did so might wait for each other.
+    /// </summary>
+    internal bool WaitsForReader { get; init; }
+
+    /// <summary>How frames that go out are written; null: as they say themselves, which for a response is as its request was.</summary>
+    internal SerializeType? Writes { get; init; }
+
     /// <summary>Begins to read frames. Call once.</summary>
     public void Start()
     {
@@ -145,6 +154,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             command.Opaque = Interlocked.Increment(ref _nextOpaque);
         }
 
+        command.SerializeType = Writes ?? command.SerializeType;
         Volatile.Write(ref _lastActivity, _time.GetTimestamp());
         return _sender.TrySend(command) ? ValueTask.CompletedTask : new(SendWhenRoomAsync(command, timeout, cancellationToken));
     }
@@ -230,6 +240,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             {
                 _hasServed = true;
                 Accept(command!);
+                await RoomForAnswersAsync().ConfigureAwait(false);
             }
 
             reader.AdvanceTo(buffer.Start, buffer.End);
@@ -284,6 +295,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
         try
         {
+            await RoomForAnswersAsync().ConfigureAwait(false);
             await SendAsync(response).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
@@ -292,6 +304,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
         }
     }
+
+    private ValueTask RoomForAnswersAsync() => WaitsForReader ? _sender.BelowLimitAsync() : ValueTask.CompletedTask;
 
     private void Sweep()
     {

@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Text;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Store;
+using OrleansRocketMQ.Embedded.Topics;
+
+namespace OrleansRocketMQ.Embedded.Delays;
+
+/// <summary>
+/// Messages that are to come at a time of their own instead of after a level's: where they wait and for how long.
+/// Mirrors <c>HookUtils.transformTimerMessage</c>.
+/// </summary>
+internal static class TimerProperties
+{
+    public static readonly TopicQueue Queue = new(ReservedTopics.Timer, 0);
+
+    private const string DelaySeconds = "TIMER_DELAY_SEC";
+    private const string DelayMilliseconds = "TIMER_DELAY_MS";
+    private const string DeliverAt = "TIMER_DELIVER_MS";
+    private const string DeleteKey = "TIMER_DEL_UNIQKEY";
+    private const string Slot = "TIMER_OUT_MS";
+
+    // Of RocketMQ: timerPrecisionMs and timerMaxDelaySec.
+    private const long Precision = 1000;
+    private const long LongestDelay = 3 * 24 * 3600 * 1000L;
+
+    /// <summary>Puts a message with such a property where it waits.</summary>
+    /// <returns>Why it is refused; null when it is not.</returns>
+    public static string? Apply(OutgoingMessage message, long now)
+    {
+        var properties = message.Properties;
+        if (message.DelayLevel > 0)
+        {
+            properties.Remove(DeliverAt);
+            properties.Remove(DelaySeconds);
+            properties.Remove(DelayMilliseconds);
+            return null;
+        }
+
+        // One that has a slot has waited already; a half message waits once it is committed.
+        if (message.Topic is ReservedTopics.HalfMessages or ReservedTopics.Timer || properties.ContainsKey(Slot))
+        {
+            return null;
+        }
+
+        if (!TryGetTime(properties, now, out var due))
+        {
+            return Illegal;
+        }
+
+        if (due > now)
+        {
+            if (properties.ContainsKey(DeleteKey))
+            {
+                return "timer message illegal, an embedded broker cannot delete messages that wait";
+            }
+
+            properties[Slot] = ((due - 1) / Precision * Precision).ToString(CultureInfo.InvariantCulture);
+            properties[MessageProperties.RealTopic] = message.Topic;
+            properties[MessageProperties.RealQueueId] = message.QueueId.ToString(CultureInfo.InvariantCulture);
+            message.Topic = Queue.Topic;
+            message.QueueId = Queue.QueueId;
+        }
+
+        return due - now > LongestDelay ? Illegal : null;
+    }
+
+    /// <summary>When a message that waits is to come: at the end of its slot. Null when it has none.</summary>
+    public static long? DueOf(ReadOnlyMemory<byte> record)
+        => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "TIMER_OUT_MS"u8, out var slot)
+            && long.TryParse(Encoding.UTF8.GetString(slot), NumberStyles.None, CultureInfo.InvariantCulture, out var time)
+            ? time + Precision
+            : null;
+
+    /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
+    public static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    {
+        var message = DelayScheduler.Due(record);
+        message.Properties.Remove(MessageProperties.RealTopic);
+        message.Properties.Remove(MessageProperties.RealQueueId);
+        return message;
+    }
+
+    private static string Illegal
+        => $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; or if set del msg, the delay time should be bigger than the current time";
+
+    // No property at all means now.
+    private static bool TryGetTime(Dictionary<string, string> properties, long now, out long time)
+    {
+        time = now;
+        if (properties.TryGetValue(DelaySeconds, out var text))
+        {
+            return TryAdd(text, 1000, now, out time);
+        }
+
+        if (properties.TryGetValue(DelayMilliseconds, out text))
+        {
+            return TryAdd(text, 1, now, out time);
+        }
+
+        return !properties.TryGetValue(DeliverAt, out text) || TryAdd(text, 1, 0, out time);
+    }
+
+    private static bool TryAdd(string text, long unit, long since, out long time)
+    {
+        var isNumber = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number);
+        time = isNumber ? since + (Math.Clamp(number, -long.MaxValue / 2000, long.MaxValue / 2000) * unit) : 0;
+        return isNumber;
+    }
+}

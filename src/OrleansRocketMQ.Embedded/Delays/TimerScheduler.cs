@@ -1,0 +1,162 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Store;
+
+namespace OrleansRocketMQ.Embedded.Delays;
+
+/// <summary>Delivers messages whose time is their own, in the order of their times. Mirrors <c>TimerMessageStore</c>.</summary>
+internal sealed partial class TimerScheduler : IDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly PriorityQueue<long, (long Due, long Offset)> _waiting = new();
+    private readonly MessageStore _store;
+    private readonly MessageIntake _intake;
+    private readonly ILogger _logger;
+    private readonly ITimer _timer;
+    private long _delivered;
+    private bool _disposed;
+
+    public TimerScheduler(MessageStore store, MessageIntake intake, long delivered, TimeProvider time, ILogger logger)
+    {
+        _store = store;
+        _intake = intake;
+        _delivered = delivered;
+        _logger = logger;
+        _timer = time.CreateTimer(static self => ((TimerScheduler)self!).Deliver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        foreach (var (offset, due, _) in Waiting(store, delivered))
+        {
+            _waiting.Enqueue(offset, (due, offset));
+        }
+
+        store.Arrived += OnArrived;
+        Deliver();
+    }
+
+    /// <summary>All whose time is not after this have been delivered; kept, so that a restart goes on from there.</summary>
+    public long Delivered => Interlocked.Read(ref _delivered);
+
+    /// <summary>The messages that wait. What comes just now may still be among them.</summary>
+    /// <param name="store">Where they wait.</param>
+    /// <param name="delivered">See <see cref="Delivered"/>.</param>
+    public static IEnumerable<(long Offset, long Due, string? Topic)> Waiting(MessageStore store, long delivered)
+    {
+        for (var offset = store.MinOffset(TimerProperties.Queue); offset < store.MaxOffset(TimerProperties.Queue); offset++)
+        {
+            // A clock that was set back makes times that lie before those delivered; their messages were stored afterwards.
+            if (store.TryGet(TimerProperties.Queue, offset, out var entry, out var record)
+                && TimerProperties.DueOf(record) is { } due
+                && (due > delivered || entry.StoreTime >= delivered))
+            {
+                yield return (offset, due, DelayScheduler.RealTopicOf(record));
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _store.Arrived -= OnArrived;
+        lock (_gate)
+        {
+            _disposed = true;
+            _timer.Dispose();
+        }
+    }
+
+    private void OnArrived(TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> record)
+    {
+        if (queue != TimerProperties.Queue || TimerProperties.DueOf(record) is not { } due)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            _waiting.Enqueue(queueOffset, (due, queueOffset));
+        }
+
+        Deliver();
+    }
+
+    private void Deliver()
+    {
+        lock (_gate)
+        {
+            try
+            {
+                DeliverDue();
+            }
+            catch (Exception exception)
+            {
+                // Called by a timer, whose failure would end the process, and by sends, which are stored already.
+                Log.DeliveryFailed(_logger, exception);
+                if (!_disposed)
+                {
+                    _timer.Change(PauseAfterFailure, Timeout.InfiniteTimeSpan);
+                }
+            }
+        }
+    }
+
+    private void DeliverDue()
+    {
+        while (!_disposed && _waiting.TryPeek(out var offset, out var place))
+        {
+            var wait = TimeSpan.FromMilliseconds(place.Due - _store.Now);
+            if (wait > TimeSpan.Zero)
+            {
+                _timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
+                return;
+            }
+
+            Deliver(offset);
+            _waiting.Dequeue();
+
+            // Others of the same time have not been delivered yet.
+            var isLast = !_waiting.TryPeek(out _, out var next) || next.Due > place.Due;
+            Interlocked.Exchange(ref _delivered, Math.Max(_delivered, isLast ? place.Due : place.Due - 1));
+        }
+    }
+
+    private void Deliver(long offset)
+    {
+        if (!_store.TryGet(TimerProperties.Queue, offset, out _, out var record))
+        {
+            Log.Gone(_logger, offset);
+            return;
+        }
+
+        OutgoingMessage message;
+        try
+        {
+            message = TimerProperties.Due(record);
+        }
+        catch (Exception exception)
+        {
+            Log.Unreadable(_logger, offset, exception);
+            return;
+        }
+
+        if (!_intake.TryPut(message, out _))
+        {
+            Log.NotDelivered(_logger, offset);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(144, LogLevel.Error, "Timed messages could not be delivered; it will be tried again")]
+        public static partial void DeliveryFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(145, LogLevel.Error, "Timed message {Offset} was dropped with the oldest messages before its time had come")]
+        public static partial void Gone(ILogger logger, long offset);
+
+        [LoggerMessage(146, LogLevel.Error, "Timed message {Offset} cannot be read and is left out")]
+        public static partial void Unreadable(ILogger logger, long offset, Exception exception);
+
+        [LoggerMessage(147, LogLevel.Error, "Timed message {Offset} cannot be stored again and is lost")]
+        public static partial void NotDelivered(ILogger logger, long offset);
+    }
+}
