@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Management;
@@ -13,12 +14,11 @@ namespace OrleansRocketMQ.DeadLetters;
 /// <inheritdoc cref="IDeadLetterGrain"/>
 // One for the cluster, also while silos join: see the directory.
 [GrainDirectory(QueueDirectory.Name)]
+[OnSiloOfGroupPlacement]
 internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
-    private readonly GroupConsumer _consumer;
-    private readonly DeadLetterReader _reader;
-    private readonly StoredMessageSender _sender;
-    private readonly DeadLetterMarks _marks;
+    private readonly RocketMQConsumers _consumers;
+    private readonly IPersistentState<DeadLetterState> _state;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _group;
@@ -28,19 +28,26 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public DeadLetterGrain(
         IGrainContext context,
-        ConsumerRegistry consumers,
+        RocketMQConsumers consumers,
         [PersistentState("deadLetters", StateStorage.ProviderName)] IPersistentState<DeadLetterState> state,
         TimeProvider time,
         ILoggerFactory loggers)
     {
         _group = context.GrainId.Key.ToString()!;
-        _consumer = consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", "handle its dead letters");
-        _reader = new DeadLetterReader(_consumer.Client, _group);
-        _sender = new StoredMessageSender(_consumer.Client);
-        _marks = new DeadLetterMarks(_reader, state);
+        _consumers = consumers;
+        _state = state;
         _time = time;
         _logger = loggers.CreateLogger<DeadLetterGrain>();
     }
+
+    // Not at the activation: what is thrown there reaches callers as an error of Orleans.
+    private RocketMQClient Client => _consumers.ClientOf(_group, "handle its dead letters");
+
+    private DeadLetterReader Reader => field ??= new DeadLetterReader(Client, _group);
+
+    private StoredMessageSender Sender => field ??= new StoredMessageSender(Client);
+
+    private DeadLetterMarks Marks => field ??= new DeadLetterMarks(Reader, _state);
 
     public async Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32)
     {
@@ -98,6 +105,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         }
 
         NotWhileSending("send all again");
+        _ = Client;
         Log.ResendBegins(_logger, requestedBy, _group, messagesPerSecond);
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
@@ -124,15 +132,32 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         NotWhileSending("drop any");
         var dropped = 0L;
-        foreach (var queue in await _reader.GetQueuesAsync(CancellationToken.None))
+        foreach (var queue in await Reader.GetQueuesAsync(CancellationToken.None))
         {
             if (below is null || below.Queue == queue)
             {
-                dropped += await _marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
+                dropped += await Marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
             }
         }
 
         Log.Dropped(_logger, requestedBy, dropped, _group, below?.ToString() ?? "all");
+        return dropped;
+    }
+
+    public async Task<int> DropOneAsync(string messageId, string requestedBy)
+    {
+        NotWhileSending("drop one");
+        var dropped = 0;
+        await foreach (var (letter, queue) in UnhandledAsync(CancellationToken.None))
+        {
+            if (HasId(letter, messageId))
+            {
+                await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+                dropped++;
+            }
+        }
+
+        Log.Dropped(_logger, requestedBy, dropped, _group, $"id {messageId}");
         return dropped;
     }
 
@@ -152,8 +177,8 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         {
             if (wanted(letter))
             {
-                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), CancellationToken.None);
-                await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+                await Sender.SendAsync(Revival.Of(letter, Client.Names, _time), CancellationToken.None);
+                await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
                 sent++;
             }
         }
@@ -183,8 +208,8 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
                     await Task.Delay(due, _time, stopping);
                 }
 
-                await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), stopping);
-                await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+                await Sender.SendAsync(Revival.Of(letter, Client.Names, _time), stopping);
+                await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
                 _resend = _resend with { Sent = _resend.Sent + 1 };
             }
         }
@@ -205,22 +230,22 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     private async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> UnhandledAsync(
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken, DeadLetterPosition? from = null)
     {
-        foreach (var queue in await _reader.GetQueuesAsync(cancellationToken))
+        foreach (var queue in await Reader.GetQueuesAsync(cancellationToken))
         {
             if (from is not null && queue.CompareTo(from.Queue) < 0)
             {
                 continue;
             }
 
-            var begin = await _marks.ReadPositionAsync(queue, cancellationToken);
+            var begin = await Marks.ReadPositionAsync(queue, cancellationToken);
             if (queue == from?.Queue)
             {
                 begin = Math.Max(begin, from.Offset);
             }
 
-            await foreach (var letter in _reader.ReadAsync(queue, begin, cancellationToken))
+            await foreach (var letter in Reader.ReadAsync(queue, begin, cancellationToken))
             {
-                if (!_marks.IsHandled(queue, letter.QueueOffset))
+                if (!Marks.IsHandled(queue, letter.QueueOffset))
                 {
                     yield return (letter, queue);
                 }
