@@ -3,15 +3,18 @@ using Orleans;
 namespace OrleansRocketMQ;
 
 /// <summary>
-/// Tells about a consumer group as a whole; the grain's key is the group. Works from any silo of the group and from
-/// Orleans clients.
+/// Tells about a consumer group as a whole; the grain's key is the group. Works from any silo with RocketMQ, whether it
+/// runs the group or not, and from Orleans clients.
 /// </summary>
 [Alias("OrleansRocketMQ.IConsumerGroupManagementGrain")]
 public interface IConsumerGroupManagementGrain : IGrainWithStringKey
 {
-    /// <summary>The group's queues, who owns them and how far they are.</summary>
+    /// <summary>
+    /// The group's queues, who owns them and how far they are. Of a group that runs nowhere: its queues and what is paused,
+    /// with the state <see cref="ConsumerGroupState.Stopped"/>.
+    /// </summary>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     [Alias("GetStatus")]
     Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default);
 
@@ -21,7 +24,7 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// </summary>
     /// <returns>Once all silos that can be reached have been told.</returns>
     /// <exception cref="RocketMQValidationException">The group does not subscribe to the topic.</exception>
-    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     [Alias("Pause")]
     Task<FlowSettings> PauseAsync(ConsumerScope scope);
 
@@ -65,7 +68,10 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <exception cref="RocketMQValidationException">The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such queue. Nothing is done then.</exception>
     /// <exception cref="RebalanceException">A queue is consumed by a member in another program. Nothing is done then.</exception>
     /// <exception cref="OffsetException">A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it.</exception>
-    /// <exception cref="ConsumerStateException">This silo does not run the group though others do, or a queue runs nowhere.</exception>
+    /// <exception cref="ConsumerStateException">
+    /// The group is not configured on any silo of the cluster; a queue runs nowhere; it is stopped here, but not by other
+    /// members; or it is stopped and its members all get every message.
+    /// </exception>
     [ResponseTimeout("00:02:00")]
     [Alias("Seek")]
     Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target);
@@ -81,14 +87,14 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <returns>Once the queue runs there.</returns>
     /// <exception cref="RocketMQValidationException">The group has no such queue; the silo does not run the group, or is drained. Nothing is done then.</exception>
     /// <exception cref="RebalanceException">The queue belongs to a member in another program, and nothing is done; or it has not arrived within 30 s after <c>ShutdownTimeout</c>, and comes later.</exception>
-    /// <exception cref="ConsumerStateException">No silo runs this group here, or all members of it get every message.</exception>
+    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group, or all members of it get every message.</exception>
     [ResponseTimeout("00:12:00")]
     [Alias("MoveQueue")]
     Task MoveQueueAsync(MessageQueue queue, string silo);
 
     /// <summary>Gives a queue that was moved back to the strategy; does nothing when it was not.</summary>
     /// <returns>Once all silos that can be reached have been told; the queue moves then, if it has to.</returns>
-    /// <exception cref="ConsumerStateException">The group does not run on this silo.</exception>
+    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
     [Alias("ReleaseQueue")]
     Task ReleaseQueueAsync(MessageQueue queue);
 
@@ -104,7 +110,7 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// when the strategy gives them to nobody else.
     /// </returns>
     /// <exception cref="RocketMQValidationException">The silo does not run the group.</exception>
-    /// <exception cref="ConsumerStateException">No other silo of the cluster runs the group and is not drained; or all members of it get every message.</exception>
+    /// <exception cref="ConsumerStateException">No silo, or no other one that is not drained, runs the group; or all members of it get every message.</exception>
     [ResponseTimeout("00:12:00")]
     [Alias("DrainSilo")]
     Task<IReadOnlyList<MessageQueue>> DrainSiloAsync(string silo);
@@ -112,7 +118,7 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <summary>Lets a drained silo have queues again; does nothing when it is not drained.</summary>
     /// <returns>Once all silos that can be reached have been told; the queues move then.</returns>
     /// <exception cref="RocketMQValidationException">The silo does not run the group.</exception>
-    /// <exception cref="ConsumerStateException">The group does not run on this silo.</exception>
+    /// <exception cref="ConsumerStateException">No silo of the cluster runs this group.</exception>
     [Alias("RestoreSilo")]
     Task RestoreSiloAsync(string silo);
 
@@ -120,13 +126,13 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <param name="topic">The topic; it may be made later.</param>
     /// <param name="selector">Which messages; null for all.</param>
     /// <exception cref="SubscribeException">It is refused; the derived class says why.</exception>
-    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     [Alias("Subscribe")]
     Task SubscribeAsync(string topic, MessageSelector? selector = null);
 
     /// <summary>Gives a topic up, on all silos: its queues finish what they have begun, commit, and are released.</summary>
     /// <exception cref="NotSubscribedException">There is no subscription.</exception>
-    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     [Alias("Unsubscribe")]
     Task UnsubscribeAsync(string topic);
 
@@ -164,7 +170,11 @@ public sealed record ConsumerGroupStatus
     [Id(0)]
     public required string Group { get; init; }
 
-    /// <summary>Client ids the brokers list for the group, those of other programs included.</summary>
+    /// <summary>Whether any silo of the cluster runs it.</summary>
+    [Id(7)]
+    public ConsumerGroupState State { get; init; } = ConsumerGroupState.Running;
+
+    /// <summary>Client ids the brokers list for the group, those of other programs included. Not asked for while it is stopped, and empty then.</summary>
     [Id(1)]
     public required IReadOnlyList<string> ClientIds { get; init; }
 
@@ -190,6 +200,16 @@ public sealed record ConsumerGroupStatus
 
     /// <summary>Messages not yet consumed, over all queues that run in this cluster.</summary>
     public long Lag => Queues.Sum(queue => queue.Lag);
+}
+
+/// <summary>Whether a group runs in this cluster.</summary>
+public enum ConsumerGroupState
+{
+    /// <summary>No silo runs it.</summary>
+    Stopped = 0,
+
+    /// <summary>At least one silo runs it.</summary>
+    Running = 1,
 }
 
 /// <summary>A queue at one moment.</summary>

@@ -5,11 +5,11 @@ namespace OrleansRocketMQ;
 /// <summary>
 /// The dead letters of a consumer group, those in its topic %DLQ%group; the grain's key is the group. RocketMQ has no such
 /// client, and deletes no single message: what has been handled here is what lies below a position kept at the
-/// broker as the group's offset on %DLQ%group, and what was sent again above it. Works from any silo of the group and
-/// from Orleans clients. Every action is logged with who asked for it and how many messages it touched.
+/// broker as the group's offset on %DLQ%group, and what was sent again above it. Works from any silo with RocketMQ and
+/// from Orleans clients, also while the group is stopped. Every action is logged with who asked for it and how many messages it touched.
 /// </summary>
 /// <remarks>
-/// All methods throw <see cref="ConsumerStateException"/> where the silo does not run the group, and
+/// All methods throw <see cref="ConsumerStateException"/> when no silo of the cluster has the group, and
 /// <see cref="RocketMQException"/> when a broker cannot be reached or refuses, also when the topic's permission on it is
 /// without reading, as brokers up to 4.9 make it: unknown is never told as none.
 /// </remarks>
@@ -77,6 +77,15 @@ public interface IDeadLetterGrain : IGrainWithStringKey
     /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: all are being sent again just now.</exception>
     [Alias("Drop")]
     Task<long> DropAsync(DeadLetterPosition? below, string requestedBy);
+
+    /// <summary>Drops one dead letter, as <see cref="DropAsync"/> does with many.</summary>
+    /// <param name="messageId">As for <see cref="PeekAsync"/>.</param>
+    /// <param name="requestedBy">Who wants it, for the log.</param>
+    /// <returns>How many were dropped: 0 when there is none with that id.</returns>
+    /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: all are being sent again just now.</exception>
+    [ResponseTimeout("00:05:00")]
+    [Alias("DropOne")]
+    Task<int> DropOneAsync(string messageId, string requestedBy);
 }
 
 /// <summary>A place in a group's dead letters.</summary>

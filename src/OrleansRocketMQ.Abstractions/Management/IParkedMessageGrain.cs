@@ -9,7 +9,7 @@ namespace OrleansRocketMQ;
 /// message itself lies in its queue at the broker, as long as that keeps it.
 /// </summary>
 /// <remarks>
-/// Works from silos and from Orleans clients. Every action is logged with who asked for it. Has no counterpart in RocketMQ.
+/// Works from any silo with RocketMQ and from Orleans clients, also while the group is stopped. Every action is logged with who asked for it. Has no counterpart in RocketMQ.
 /// </remarks>
 [Alias("OrleansRocketMQ.IParkedMessageGrain")]
 public interface IParkedMessageGrain : IGrainWithStringKey
@@ -24,7 +24,7 @@ public interface IParkedMessageGrain : IGrainWithStringKey
     /// <summary>Reads one with its body from its broker. Nothing changes.</summary>
     /// <param name="number">Its number.</param>
     /// <returns>Null when there is none of that number, or the broker does not have it any more.</returns>
-    /// <exception cref="ConsumerStateException">The silo does not run the group.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     /// <exception cref="RocketMQException">The broker cannot be reached or refuses.</exception>
     [Alias("Peek")]
     Task<MessageExt?> PeekAsync(long number);
@@ -36,7 +36,7 @@ public interface IParkedMessageGrain : IGrainWithStringKey
     /// </summary>
     /// <param name="number">Which; null: all there are now.</param>
     /// <param name="requestedBy">Who wants it, for the log.</param>
-    /// <exception cref="ConsumerStateException">The silo does not run the group.</exception>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo of the cluster.</exception>
     [ResponseTimeout("00:05:00")]
     [Alias("Resend")]
     Task<ParkedMessageResend> ResendAsync(long? number, string requestedBy);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Telemetry;
@@ -23,6 +24,12 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics
     /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
     public ConsumerControl Control(string group, string operation)
         => _byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on this silo", operation);
+
+    /// <summary>The way to a group's brokers, whether it runs or not.</summary>
+    /// <exception cref="ConsumerStateException">The group is not configured on any silo, since who needs this is placed where it is; or this one is not active yet.</exception>
+    public RocketMQClient ClientOf(string group, string operation)
+        => (_byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on any silo of the cluster", operation)).Client
+            ?? throw new ConsumerStateException(group, "on a silo that is not active yet", operation);
 
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
     public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler

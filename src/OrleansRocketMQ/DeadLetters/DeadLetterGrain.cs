@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Management;
@@ -13,12 +14,11 @@ namespace OrleansRocketMQ.DeadLetters;
 /// <inheritdoc cref="IDeadLetterGrain"/>
 // One for the cluster, also while silos join: see the directory.
 [GrainDirectory(QueueDirectory.Name)]
+[OnSiloOfGroupPlacement]
 internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
-    private readonly GroupConsumer _consumer;
-    private readonly DeadLetterReader _reader;
-    private readonly StoredMessageSender _sender;
-    private readonly DeadLetterMarks _marks;
+    private readonly RocketMQConsumers _consumers;
+    private readonly IPersistentState<DeadLetterState> _state;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _group;
@@ -28,19 +28,26 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public DeadLetterGrain(
         IGrainContext context,
-        ConsumerRegistry consumers,
+        RocketMQConsumers consumers,
         [PersistentState("deadLetters", StateStorage.ProviderName)] IPersistentState<DeadLetterState> state,
         TimeProvider time,
         ILoggerFactory loggers)
     {
         _group = context.GrainId.Key.ToString()!;
-        _consumer = consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", "handle its dead letters");
-        _reader = new DeadLetterReader(_consumer.Client, _group);
-        _sender = new StoredMessageSender(_consumer.Client);
-        _marks = new DeadLetterMarks(_reader, state);
+        _consumers = consumers;
+        _state = state;
         _time = time;
         _logger = loggers.CreateLogger<DeadLetterGrain>();
     }
+
+    // Not at the activation: what is thrown there reaches callers as an error of Orleans.
+    private RocketMQClient Client => _consumers.ClientOf(_group, "handle its dead letters");
+
+    private DeadLetterReader Reader => field ??= new DeadLetterReader(Client, _group);
+
+    private StoredMessageSender Sender => field ??= new StoredMessageSender(Client);
+
+    private DeadLetterMarks Marks => field ??= new DeadLetterMarks(Reader, _state);
 
     public async Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32)
     {
@@ -49,7 +56,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             throw new RocketMQValidationException("Limit", limit, "1 to 1000");
         }
 
-        var walk = new DeadLetterWalk(_reader, _marks, from);
+        var walk = new DeadLetterWalk(Reader, Marks, from);
         var letters = new List<DeadLetter>();
         DeadLetterPosition? next = null;
         await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
@@ -71,7 +78,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public async Task<MessageExt?> PeekAsync(string messageId)
     {
-        var walk = new DeadLetterWalk(_reader, _marks);
+        var walk = new DeadLetterWalk(Reader, Marks);
         await foreach (var (letter, _) in walk.ReadAsync(CancellationToken.None))
         {
             if (HasId(letter, messageId))
@@ -105,6 +112,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         }
 
         NotWhileSending("send all again");
+        _ = Client;
         Log.ResendBegins(_logger, requestedBy, _group, messagesPerSecond);
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
@@ -132,13 +140,13 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         NotWhileSending("drop any");
         var dropped = 0L;
         var unread = new List<UnreadLetters>();
-        foreach (var queue in await _reader.GetQueuesAsync(unread, CancellationToken.None))
+        foreach (var queue in await Reader.GetQueuesAsync(unread, CancellationToken.None))
         {
             if (below is null || below.Queue == queue)
             {
                 try
                 {
-                    dropped += await _marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
+                    dropped += await Marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
                 }
                 catch (RocketMQException exception)
                 {
@@ -151,6 +159,24 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         return (below is null && unread.Count > 0) || unread.Any(failed => failed.Where == $"{below?.Queue}")
             ? throw UnreadLetters.ErrorOf(unread, _group)
             : dropped;
+    }
+
+    public async Task<int> DropOneAsync(string messageId, string requestedBy)
+    {
+        NotWhileSending("drop one");
+        var dropped = 0;
+        var walk = new DeadLetterWalk(Reader, Marks);
+        await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
+        {
+            if (HasId(letter, messageId))
+            {
+                await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+                dropped++;
+            }
+        }
+
+        Log.Dropped(_logger, requestedBy, dropped, _group, $"id {messageId}");
+        return dropped == 0 && walk.Unread.Count > 0 ? throw UnreadLetters.ErrorOf(walk.Unread, _group) : dropped;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -166,7 +192,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         NotWhileSending("send one again");
         var sent = 0;
-        var walk = new DeadLetterWalk(_reader, _marks);
+        var walk = new DeadLetterWalk(Reader, Marks);
         var failures = new List<(DeadLetterFailure Failure, Exception Exception)>();
         await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
         {
@@ -205,8 +231,8 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private async Task ResendAsync(MessageExt letter, MessageQueue queue, CancellationToken cancellationToken)
     {
-        await _sender.SendAsync(Revival.Of(letter, _consumer.Client.Names, _time), cancellationToken);
-        await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+        await Sender.SendAsync(Revival.Of(letter, Client.Names, _time), cancellationToken);
+        await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
     }
 
     private static DeadLetterFailure FailureOf(MessageExt letter, MessageQueue queue, Exception exception) => new()
@@ -220,7 +246,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     /// <summary>Runs beside the grain's turns and between them; never fails.</summary>
     private async Task ResendAllAsync(TimeSpan interval, string requestedBy, CancellationToken stopping)
     {
-        var walk = new DeadLetterWalk(_reader, _marks);
+        var walk = new DeadLetterWalk(Reader, Marks);
         try
         {
             var begun = _time.GetTimestamp();

@@ -57,6 +57,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<GroupSeek>();
             services.AddSingleton<GroupPlacement>();
             services.AddSingleton<GroupSwitch>();
+            services.AddSingleton<GroupSilos>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
@@ -68,6 +69,7 @@ public static class RocketMQSiloBuilderExtensions
             QueueDirectory.AddTo(builder);
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
+            builder.AddPlacementDirector<OnSiloOfGroupPlacement, OnSiloOfGroupPlacementDirector>();
             builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
             builder.AddGrainExtension<IListenerDoor, ListenerDoor>();

@@ -1,61 +1,40 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
-using OrleansRocketMQ.Allocation;
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;
 
 /// <inheritdoc cref="IConsumerGroupManagementGrain"/>
+/// <remarks>Runs on whatever silo is asked, and lets a silo of the group do it.</remarks>
 [StatelessWorker]
-internal sealed class ConsumerGroupManagementGrain(
-    IGrainContext context, ConsumerRegistry consumers, RocketMQConsumers controls, GroupSeek seek, GroupPlacement placement, GroupSwitch onOff)
-    : Grain, IConsumerGroupManagementGrain
+internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupSilos silos, GroupSwitch onOff) : Grain, IConsumerGroupManagementGrain
 {
+    // The group may stop on a silo, or the silo may go, while the way there is found.
+    private const int MostAttempts = 3;
+
     private string Group => context.GrainId.Key.ToString()!;
 
-    private IGroupSettingsGrain Settings => GrainFactory.GetGrain<IGroupSettingsGrain>(Group);
+    public Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+        => WhereItRunsAsync("tell its status", group => group.GetStatusAsync(), group => group.GetStoppedStatusAsync()).WaitAsync(cancellationToken);
 
-    public async Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default)
+    public Task<FlowSettings> PauseAsync(ConsumerScope scope)
     {
-        var consumer = Consumer("tell its status");
-        var view = consumer.View;
-        var reporting = Settings.DescribeAsync();
-        var settings = await Settings.GetAsync();
-        var queues = await Task.WhenAll(view.Queues.Order().Select(queue => DescribeAsync(consumer, view, queue, settings.Placement.PinOf(queue))));
-        var reports = await reporting;
-        var topics = reports.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
-            .ToDictionary(topic => topic.Key, ConsumeTotals.Sum, StringComparer.Ordinal);
-        return new ConsumerGroupStatus
-        {
-            Group = Group,
-            ClientIds = view.ClientIds,
-            Queues = queues,
-            Flow = settings.Flow,
-            Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
-            Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
-            Silos = reports.Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) }).OrderBy(silo => silo.Silo, StringComparer.Ordinal).ToArray(),
-        };
+        ArgumentNullException.ThrowIfNull(scope);
+        return WhereItIsAsync("pause", group => group.PauseAsync(scope));
     }
 
-    public Task<FlowSettings> PauseAsync(ConsumerScope scope) => Settings.PauseAsync(Checked(scope, "pause"));
-
-    public Task<FlowSettings> ResumeAsync(ConsumerScope scope) => Settings.ResumeAsync(Checked(scope, "resume"));
+    public Task<FlowSettings> ResumeAsync(ConsumerScope scope)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return WhereItIsAsync("resume", group => group.ResumeAsync(scope));
+    }
 
     public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
-    {
-        Checked(ConsumerScope.OfTopic(topic), "limit its rate");
+        => WhereItIsAsync("limit its rate", group => group.LimitRateAsync(topic, messagesPerSecond));
 
-        // Refused here already, where the caller sees it for certain.
-        FlowSettings.None.LimitRate(topic, messagesPerSecond);
-        return Settings.LimitRateAsync(topic, messagesPerSecond);
-    }
+    public async Task<FlowSettings> GetFlowAsync() => (await GrainFactory.GetGrain<IGroupSettingsGrain>(Group).GetAsync()).Flow;
 
-    public async Task<FlowSettings> GetFlowAsync() => (await Settings.GetAsync()).Flow;
-
-    public async Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target)
+    public Task<IReadOnlyDictionary<MessageQueue, long>> SeekAsync(ConsumerScope scope, SeekTarget target)
     {
         ArgumentNullException.ThrowIfNull(scope);
         ArgumentNullException.ThrowIfNull(target);
@@ -64,86 +43,96 @@ internal sealed class ConsumerGroupManagementGrain(
             throw new RocketMQValidationException("Scope", scope, $"one queue, because {target} means another message in each");
         }
 
-        var control = controls.Control(Group, "seek");
-        if (consumers.Find(Group) is not { } consumer)
-        {
-            return await seek.MoveAsync(control, control.Client ?? throw new ConsumerStateException(Group, "on a silo that is not active yet", "seek"), scope, target);
-        }
-
-        var topics = control.Subscriptions.List().Select(subscription => subscription.Topic).Concat(consumer.Subscriptions.All.Select(subscription => subscription.Topic));
-        return await seek.MoveAsync(consumer, [.. topics], scope, target);
+        return WhereItRunsAsync("seek", group => group.SeekAsync(scope, target), group => group.SeekStoppedAsync(scope, target));
     }
 
     public Task MoveQueueAsync(MessageQueue queue, string silo)
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentException.ThrowIfNullOrWhiteSpace(silo);
-        return placement.MoveAsync(Consumer("move a queue"), queue, silo);
+        return WhereItRunsAsync("move a queue", group => group.MoveQueueAsync(queue, silo));
     }
 
     public Task ReleaseQueueAsync(MessageQueue queue)
     {
         ArgumentNullException.ThrowIfNull(queue);
-        return placement.ReleaseAsync(Consumer("release a queue"), queue);
+        return WhereItRunsAsync("release a queue", group => group.ReleaseQueueAsync(queue));
     }
 
     public Task<IReadOnlyList<MessageQueue>> DrainSiloAsync(string silo)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(silo);
-        return placement.DrainAsync(Consumer("drain a silo"), silo);
+        return WhereItRunsAsync("drain a silo", group => group.DrainSiloAsync(silo), stopped: null);
     }
 
     public Task RestoreSiloAsync(string silo)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(silo);
-        return placement.RestoreAsync(Consumer("restore a silo"), silo);
+        return WhereItRunsAsync("restore a silo", group => group.RestoreSiloAsync(silo));
     }
 
     public Task SubscribeAsync(string topic, MessageSelector? selector = null)
-        => controls.Control(Group, "change its subscriptions").Subscriptions.SubscribeAsync(topic, selector);
+        => WhereItIsAsync("change its subscriptions", group => Done(group.SubscribeAsync(topic, selector)));
 
-    public Task UnsubscribeAsync(string topic) => controls.Control(Group, "change its subscriptions").Subscriptions.UnsubscribeAsync(topic);
+    public Task UnsubscribeAsync(string topic) => WhereItIsAsync("change its subscriptions", group => Done(group.UnsubscribeAsync(topic)));
 
     public Task<IReadOnlyList<string>> StartAsync() => onOff.SwitchAsync(Group, on: true);
 
     public Task<IReadOnlyList<string>> StopAsync() => onOff.SwitchAsync(Group, on: false);
 
-    private GroupConsumer Consumer(string operation)
-        => consumers.Find(Group) ?? throw new ConsumerStateException(Group, "not running on this silo", operation);
-
-    private ConsumerScope Checked(ConsumerScope scope, string operation)
+    private static async Task<bool> Done(Task task)
     {
-        ArgumentNullException.ThrowIfNull(scope);
-        var subscriptions = Consumer(operation).Subscriptions;
-        return scope.Topic is null || subscriptions.Has(scope.Topic)
-            ? scope
-            : throw new RocketMQValidationException("Topic", scope.Topic, $"one the group subscribes to: {string.Join(", ", subscriptions.All.Select(subscription => subscription.Topic))}");
+        await task;
+        return true;
     }
 
-    private async Task<QueueStatus> DescribeAsync(GroupConsumer consumer, AllocationView view, MessageQueue queue, string? pin)
+    private Task<bool> WhereItRunsAsync(string operation, Func<IConsumerGroupOnSiloGrain, Task> running)
+        => WhereItRunsAsync(operation, group => Done(running(group)), stopped: null);
+
+    /// <summary>Does what it takes a silo for where the group is configured, running or not.</summary>
+    /// <exception cref="ConsumerStateException">There is none.</exception>
+    private async Task<T> WhereItIsAsync<T>(string operation, Func<IConsumerGroupOnSiloGrain, Task<T>> call)
     {
-        var owner = view.OwnerOf(queue) ?? string.Empty;
-        var home = view.SiloOf(queue)?.ToParsableString();
-        var status = new QueueStatus { Queue = queue };
-        try
+        var place = await silos.FindConfiguredAsync(Group);
+        return await call(silos.On(place.Silo ?? throw place.Refuse(operation), Group));
+    }
+
+    /// <summary>Does what it takes a silo for that runs the group.</summary>
+    /// <param name="operation">What is wanted, for who is told that it cannot be.</param>
+    /// <param name="running">Asks a silo that runs it.</param>
+    /// <param name="stopped">Asks a silo where it is configured, when none runs it; null: refuses then.</param>
+    /// <exception cref="ConsumerStateException">There is none.</exception>
+    private async Task<T> WhereItRunsAsync<T>(string operation, Func<IConsumerGroupOnSiloGrain, Task<T>> running, Func<IConsumerGroupOnSiloGrain, Task<T>>? stopped)
+    {
+        for (var attempt = 1; ; attempt++)
         {
-            if (home is not null)
+            if (silos.Guess(Group) is not { } silo)
             {
-                status = await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
+                var place = await silos.FindAsync(Group);
+                if (place.Presence != GroupPresence.Running)
+                {
+                    return place.Silo is { } configured && stopped is not null
+                        ? await stopped(silos.On(configured, Group))
+                        : throw place.Refuse(operation);
+                }
+
+                silo = place.Silo!;
+            }
+
+            try
+            {
+                return await running(silos.On(silo, Group));
+            }
+            catch (Exception exception) when (attempt < MostAttempts && exception is GroupRunsElsewhereException or SiloHasNoConsumersException)
+            {
+                silos.Forget(Group, silo);
+            }
+            catch (Exception exception) when (exception is TimeoutException or OrleansException)
+            {
+                // It may have died; who comes next had better ask another.
+                silos.Forget(Group, silo);
+                throw;
             }
         }
-        catch (Exception exception) when (exception is RebalanceException or OrleansException or TimeoutException)
-        {
-            // What moves cannot be asked for moments; the other queues are to be seen all the same.
-            status = status with { LastError = exception.Message };
-        }
-
-        return status with
-        {
-            Owner = owner,
-            PinnedTo = pin ?? string.Empty,
-            IsPinIgnored = pin is not null && pin != home,
-            IsMoving = home is not null && (status.Silo != home || status.NextPullOffset < 0),
-        };
     }
 }

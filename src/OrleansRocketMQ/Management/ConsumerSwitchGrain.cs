@@ -24,10 +24,12 @@ internal sealed class ConsumerSwitchGrain(IGrainContext context, RocketMQConsume
     /// <summary>Groups cannot hold an at sign.</summary>
     public static string KeyOf(string group, SiloAddress silo) => $"{group}@{silo.ToParsableString()}";
 
+    /// <summary>The group of such a key.</summary>
+    public static string GroupOf(string key) => key[..key.IndexOf('@', StringComparison.Ordinal)];
+
     public async Task<bool> SwitchAsync(bool on)
     {
-        var key = context.GrainId.Key.ToString()!;
-        if (consumers.Find(key[..key.IndexOf('@', StringComparison.Ordinal)]) is not { } consumer)
+        if (consumers.Find(GroupOf(context.GrainId.Key.ToString()!)) is not { } consumer)
         {
             return false;
         }

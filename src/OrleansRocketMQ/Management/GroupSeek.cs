@@ -45,15 +45,15 @@ internal sealed partial class GroupSeek(
 
     /// <summary>Moves queues of a group that is stopped everywhere.</summary>
     /// <inheritdoc cref="MoveAsync(GroupConsumer, IEnumerable{string}, ConsumerScope, SeekTarget)"/>
-    public async Task<Dictionary<MessageQueue, long>> MoveAsync(ConsumerControl control, RocketMQClient client, ConsumerScope scope, SeekTarget target)
+    public async Task<Dictionary<MessageQueue, long>> MoveAsync(ConsumerControl control, ConsumerScope scope, SeekTarget target)
     {
+        var client = ClientOf(control, "seek");
         if (control.Options.MessageModel == MessageModel.Broadcasting)
         {
             throw new ConsumerStateException(control.Group, "stopped, and each silo keeps its own offsets", "seek");
         }
 
-        var retries = SystemTopics.Retry(control.Group);
-        var queues = await QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope).ConfigureAwait(false);
+        var queues = await QueuesAsync(control, client, scope).ConfigureAwait(false);
         foreach (var broker in queues.Select(queue => SeekOffsets.MasterOf(client, queue)).Distinct())
         {
             if (await client.Brokers.GetConsumerIdsAsync(broker, control.Group).ConfigureAwait(false) is { Count: > 0 } members)
@@ -66,6 +66,19 @@ internal sealed partial class GroupSeek(
         Log.Seeks(logger, control.Group, scope, target, offsets.Count);
         await Task.WhenAll(offsets.Select(pair => CommitAsync(client, control.Group, pair.Key, pair.Value))).ConfigureAwait(false);
         return offsets;
+    }
+
+    /// <summary>The queues of what a group subscribes to, whether it runs or not.</summary>
+    /// <exception cref="ConsumerStateException">This silo is not active yet.</exception>
+    public static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control) => QueuesAsync(control, ClientOf(control, "tell its queues"), ConsumerScope.Everything);
+
+    private static RocketMQClient ClientOf(ConsumerControl control, string operation)
+        => control.Client ?? throw new ConsumerStateException(control.Group, "on a silo that is not active yet", operation);
+
+    private static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control, RocketMQClient client, ConsumerScope scope)
+    {
+        var retries = SystemTopics.Retry(control.Group);
+        return QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope);
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)

@@ -6,6 +6,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.DeadLetters;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
@@ -16,8 +17,9 @@ namespace OrleansRocketMQ.Parking;
 // and nothing found in it is relied on after waiting.
 [Reentrant]
 [GrainDirectory(QueueDirectory.Name)]
+[OnSiloOfGroupPlacement]
 internal sealed partial class ParkedMessageGrain(
-    ConsumerRegistry consumers,
+    RocketMQConsumers consumers,
     [PersistentState("parked", StateStorage.ProviderName)] IPersistentState<ParkedMessageState> state,
     TimeProvider time,
     ILogger<ParkedMessageGrain> logger) : Grain, IParkedMessageGrain, IParkingGrain
@@ -119,7 +121,7 @@ internal sealed partial class ParkedMessageGrain(
         => one.Offset == other.Offset && one.Queue == other.Queue && one.MessageId == other.MessageId;
 
     private ParkedMessageReader ReaderOf(string operation)
-        => new((consumers.Find(Group) ?? throw new ConsumerStateException(Group, "not running on this silo", operation)).Client, Group);
+        => new(consumers.ClientOf(Group, operation), Group);
 
     private async Task RemoveAsync(ParkedMessage[] messages)
     {
