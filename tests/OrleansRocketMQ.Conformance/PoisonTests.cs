@@ -29,6 +29,9 @@ public sealed class PoisonTests(RocketMQCluster rocketmq)
         // A retry adds properties, for which there is no room.
         ["full of properties"] = request => request with { Properties = request.Properties + $"x\u0001{new string('v', 32_500)}\u0002" },
 
+        // As agents write them that append without a separator.
+        ["with properties that are no table"] = request => request with { Properties = request.Properties + "TAGS\u0001tag\u00010\u0002" },
+
         // Alone, brokers of 5.x refuse it; among others they take it.
         ["without a body"] = request => request with { Batch = true, Body = Item([], request.Properties), Properties = string.Empty },
     };
