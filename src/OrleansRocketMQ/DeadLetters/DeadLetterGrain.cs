@@ -4,7 +4,6 @@ using Orleans.GrainDirectory;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Management;
-using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
@@ -17,7 +16,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
     private readonly GroupConsumer _consumer;
     private readonly DeadLetterReader _reader;
-    private readonly Producer _producer;
+    private readonly LetterSender _sender;
     private readonly DeadLetterMarks _marks;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -36,7 +35,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         _group = context.GrainId.Key.ToString()!;
         _consumer = consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", "handle its dead letters");
         _reader = new DeadLetterReader(_consumer.Client, _group);
-        _producer = new Producer(_consumer.Client, new ProducerOptions { Group = "CLIENT_INNER_PRODUCER", PropagateTraceContext = false }, loggers);
+        _sender = new LetterSender(_consumer.Client);
         _marks = new DeadLetterMarks(_reader, state);
         _time = time;
         _logger = loggers.CreateLogger<DeadLetterGrain>();
@@ -157,7 +156,6 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         await _stopping.CancelAsync();
         await _sending;
-        await _producer.DisposeAsync();
     }
 
     private static bool HasId(MessageExt letter, string id) => letter.MessageId == id || letter.OffsetMessageId == id;
@@ -206,7 +204,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private async Task ResendAsync(MessageExt letter, MessageQueue queue, CancellationToken cancellationToken)
     {
-        await _producer.SendAsync(Revival.Of(letter), cancellationToken);
+        await _sender.SendAsync(letter, cancellationToken);
         await _marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
     }
 

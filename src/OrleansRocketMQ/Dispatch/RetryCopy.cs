@@ -18,8 +18,9 @@ internal static class RetryCopy
     public const int MostPropertyBytes = short.MaxValue - 1024;
 
     private const int FirstRetryDelayLevel = 3;
+    public const char PropertySeparator = '\u0002';
+
     private const char NameValueSeparator = '\u0001';
-    private const char PropertySeparator = '\u0002';
 
     // What the copy says anew. Of the prepared transaction it must say nothing.
     private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
@@ -74,7 +75,7 @@ internal static class RetryCopy
     }
 
     /// <summary>The body as the broker has it, and the bits that say how it is compressed.</summary>
-    private static ReadOnlyMemory<byte> StoredBodyOf(MessageExt message, out int compression)
+    public static ReadOnlyMemory<byte> StoredBodyOf(MessageExt message, out int compression)
     {
         compression = message.IsInnerBatch ? 0 : message.SysFlag & (MessageSysFlag.Compressed | MessageSysFlag.CompressionMask);
         if ((compression & MessageSysFlag.Compressed) == 0)
@@ -118,9 +119,11 @@ internal static class RetryCopy
 
     private static int LengthOf(string piece) => Encoding.UTF8.GetByteCount(piece) + 1;
 
-    private static string NameOf(string piece) => piece.IndexOf(NameValueSeparator) is var end and >= 0 ? piece[..end] : piece;
+    /// <summary>The name in a piece of the stored properties.</summary>
+    public static string NameOf(string piece) => piece.IndexOf(NameValueSeparator) is var end and >= 0 ? piece[..end] : piece;
 
-    private static string Property(string name, string value) => $"{name}{NameValueSeparator}{value}{PropertySeparator}";
+    /// <summary>A property as it is stored.</summary>
+    public static string Property(string name, string value) => $"{name}{NameValueSeparator}{value}{PropertySeparator}";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
