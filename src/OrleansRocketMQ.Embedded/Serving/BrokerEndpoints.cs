@@ -95,7 +95,8 @@ internal sealed class BrokerEndpoints
             _options.TimeProvider,
             _logger,
             _options.NewTlsGate(),
-            countedAs);
+            countedAs,
+            _options.MaxFrameLength);
         endpoint.PeerClosed += peer => PeerClosed?.Invoke(peer);
         return endpoint;
     }

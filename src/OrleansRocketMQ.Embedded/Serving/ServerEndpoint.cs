@@ -21,12 +21,13 @@ internal sealed partial class ServerEndpoint(
     TimeProvider time,
     ILogger logger,
     TlsGate? tls = null,
-    string? countedAs = null)
+    string? countedAs = null,
+    int maxFrameLength = FrameReader.DefaultMaxFrameLength)
 {
     private const int Backlog = 512;
 
     // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s.
-    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 64 * 1024 * 1024 };
+    private readonly RemotingOptions _connectionOptions = new() { SendBufferLimit = 64 * 1024 * 1024, MaxFrameLength = maxFrameLength };
 
     private readonly ConcurrentDictionary<ClientPeer, Task> _peers = new();
     private readonly ConcurrentDictionary<Socket, Task> _handshakes = new();
@@ -165,7 +166,7 @@ internal sealed partial class ServerEndpoint(
 
         // The system's clock: a test that turns the broker's clock forward must not thereby make its connections idle.
         var connection = new RemotingConnection(
-            stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), ConnectionOptions, HandleAsync, TimeProvider.System, logger)
+            stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), _connectionOptions, HandleAsync, TimeProvider.System, logger)
         {
             State = peer,
         };
