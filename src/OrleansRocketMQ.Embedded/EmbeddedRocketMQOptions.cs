@@ -10,6 +10,7 @@ namespace OrleansRocketMQ.Embedded;
 public sealed record EmbeddedRocketMQOptions
 {
     private const int MostSlaves = 16;
+    private const int LargestMessage = 128 * 1024 * 1024;
     private const long SmallestStore = 1024 * 1024;
 
     /// <summary>RocketMQ's default delay levels, 1 to 18 (<c>messageDelayLevel</c>).</summary>
@@ -157,6 +158,9 @@ public sealed record EmbeddedRocketMQOptions
 
     internal Store.StoreDisk Disk { get; init; } = Store.StoreDisk.Real;
 
+    /// <summary>The longest frame servers take: RocketMQ's 16 MiB, or what the largest message needs.</summary>
+    internal int MaxFrameLength => Math.Max(Framing.FrameReader.DefaultMaxFrameLength, MaxMessageSize + (1024 * 1024));
+
     internal Serving.TlsGate? NewTlsGate() => TlsCertificate is null ? null : new(TlsCertificate, TlsClientAuthority, RequireTls);
 
     internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;
@@ -180,7 +184,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(TransactionTimeout >= TimeSpan.Zero, nameof(TransactionTimeout), TransactionTimeout, "zero or more");
         Check(TransactionCheckInterval > TimeSpan.Zero, nameof(TransactionCheckInterval), TransactionCheckInterval, "more than zero");
         Check(TransactionCheckMax >= 0, nameof(TransactionCheckMax), TransactionCheckMax, "0 or more");
-        Check(MaxMessageSize is >= 1 and <= 15 * 1024 * 1024, nameof(MaxMessageSize), MaxMessageSize, "1 to 15728640, what a frame can carry");
+        Check(MaxMessageSize is >= 1 and <= LargestMessage, nameof(MaxMessageSize), MaxMessageSize, $"1 to {LargestMessage}");
         Check(
             MaxStoreBytes == 0 || MaxStoreBytes >= Math.Max(SmallestStore, 4L * MaxMessageSize),
             nameof(MaxStoreBytes),

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Orleans;
 
 namespace OrleansRocketMQ.Serialization;
@@ -20,17 +21,17 @@ internal struct MessageExtSurrogate
     [Id(3)]
     public long QueueOffset;
 
-    [Id(4)]
-    public ReadOnlyMemory<byte> Body;
+    // 4 and 5 were the readable body.
 
-    /// <summary>Whether <see cref="Body"/> is the body, empty though it may be; otherwise it is that of the record.</summary>
-    [Id(5)]
-    public bool HasBody;
+    /// <summary>The body, compressed with zlib; null when the record has it in a way that everybody can read.</summary>
+    [Id(6)]
+    public byte[]? CompressedBody;
 }
 
 /// <summary>
-/// Sends the stored record and the readable body. The receiver does not need the decompressors of the sender, and an
-/// uncompressed body, which is a slice of the record, is not sent twice.
+/// Sends the stored record, whose body stays compressed on the way: unfolded, some messages could be more than a call
+/// between silos may carry. The receiver does not need decompressors that only the sender has: a body that not everybody can
+/// read goes along once more, as zlib.
 /// </summary>
 [RegisterConverter]
 internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSurrogate>
@@ -47,7 +48,7 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
             if (message.QueueOffset == offset)
             {
                 var found = message.Topic == surrogate.Topic ? message : message.WithTopic(surrogate.Topic);
-                return surrogate.HasBody ? found.WithBody(surrogate.Body) : found;
+                return surrogate.CompressedBody is { } body ? found.WithBody(MessageDecompressors.Default.Decompress(CompressionType.Zlib, body)) : found;
             }
         }
 
@@ -60,9 +61,11 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
         Topic = value.Topic,
         BrokerName = value.BrokerName,
         QueueOffset = value.QueueOffset,
-        Body = (value.SysFlag & MessageSysFlag.Compressed) != 0 ? value.Body.ToArray() : default,
-        HasBody = (value.SysFlag & MessageSysFlag.Compressed) != 0 && value.BodyError is null,
+        CompressedBody = NeedsDecompressor(value) && value.BodyError is null ? ZlibDecompressor.Compress(value.Body.Span, CompressionLevel.Fastest) : null,
     };
+
+    private static bool NeedsDecompressor(MessageExt message)
+        => (message.SysFlag & MessageSysFlag.Compressed) != 0 && MessageSysFlag.CompressionOf(message.SysFlag) != CompressionType.Zlib;
 }
 
 /// <summary>A <see cref="MessageQueue"/> between silos and clients.</summary>

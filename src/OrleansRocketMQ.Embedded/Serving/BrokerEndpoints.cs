@@ -96,7 +96,8 @@ internal sealed class BrokerEndpoints
             _logger,
             _options.NewTlsGate(),
             countedAs,
-            _options.SerializeType);
+            _options.SerializeType,
+            _options.MaxFrameLength);
         endpoint.PeerClosed += peer => PeerClosed?.Invoke(peer);
         return endpoint;
     }

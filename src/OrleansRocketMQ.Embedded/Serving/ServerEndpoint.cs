@@ -22,14 +22,15 @@ internal sealed partial class ServerEndpoint(
     ILogger logger,
     TlsGate? tls = null,
     string? countedAs = null,
-    SerializeType writes = SerializeType.Json)
+    SerializeType writes = SerializeType.Json,
+    int maxFrameLength = FrameReader.DefaultMaxFrameLength)
 {
     private const int Backlog = 512;
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(100);
 
     // A client that vanishes without closing is noticed after the idle time; RocketMQ's servers have the same 120 s. The
     // limit is what a client that does not read its answers can make a server hold, beside one answer.
-    private static readonly RemotingOptions ConnectionOptions = new() { SendBufferLimit = 4 * 1024 * 1024 };
+    private readonly RemotingOptions _connectionOptions = new() { SendBufferLimit = 4 * 1024 * 1024, MaxFrameLength = maxFrameLength };
 
     private readonly ConcurrentDictionary<ClientPeer, Task> _peers = new();
     private readonly ConcurrentDictionary<Socket, Task> _handshakes = new();
@@ -180,7 +181,7 @@ internal sealed partial class ServerEndpoint(
 
         // The system's clock: a test that turns the broker's clock forward must not thereby make its connections idle.
         var connection = new RemotingConnection(
-            stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), ConnectionOptions, HandleAsync, TimeProvider.System, logger)
+            stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), _connectionOptions, HandleAsync, TimeProvider.System, logger)
         {
             State = peer,
             WaitsForReader = true,

@@ -21,6 +21,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly RouteRefresher _refresher;
     private readonly Heartbeats _heartbeats;
+    private readonly ConnectionPulse _pulse;
     private Task? _loops;
     private Task? _stopped;
 
@@ -44,6 +45,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
         _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
 
+        _pulse = new ConnectionPulse(Remoting, options.ClientId, time, _logger);
         TransactionChecks = new TransactionChecks(Brokers, Options.DecoderOptions, _logger);
 
         Routes.Changed += _ => _heartbeats.RoutesChanged();
@@ -95,7 +97,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_stopped is not null, this);
             var stopping = _stopping.Token;
-            _loops ??= Task.WhenAll(Task.Run(() => _refresher.RunAsync(stopping)), Task.Run(() => _heartbeats.RunAsync(stopping)));
+            _loops ??= Task.WhenAll(Task.Run(() => _refresher.RunAsync(stopping)), Task.Run(() => _heartbeats.RunAsync(stopping)), Task.Run(() => _pulse.RunAsync(stopping)));
         }
     }
 

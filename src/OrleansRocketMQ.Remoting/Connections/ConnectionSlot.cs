@@ -56,6 +56,9 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
+    /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
+    public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
+
     private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
     public async ValueTask DisposeAsync()

@@ -121,6 +121,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
     /// <summary>Whether an address could not be reached when it was last tried, and is not tried again yet.</summary>
     internal bool IsFailing(string address) => _slots.TryGetValue(address, out var slot) && slot.IsFailing;
 
+    /// <summary>The addresses whose connections have brought nothing for that long while requests wait on them.</summary>
+    internal IEnumerable<string> WaitingInSilence(TimeSpan silence) => _slots.Where(slot => slot.Value.WaitsInSilence(silence)).Select(slot => slot.Key);
+
     private void Prepare(RemotingCommand request)
     {
         Names.WrapFields(request);

@@ -31,12 +31,16 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly FrameSender _sender;
+    private readonly LongFrame _long = new();
     private ITimer? _sweeper;
     private PendingRequest? _unanswered;
     private PendingRequest? _notTaken;
     private Task _receiving = Task.CompletedTask;
     private long _lastActivity;
+    private long _lastRead;
     private long _reads;
+    private long _passedUntil;
+    private int _passing;
     private int _nextOpaque;
     private volatile bool _retired;
     private volatile bool _hasServed;
@@ -65,7 +69,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         _time = timeProvider;
         _logger = logger;
         _sender = new FrameSender(stream, options.SendBufferLimit, Close);
-        _lastActivity = timeProvider.GetTimestamp();
+        _lastRead = _lastActivity = timeProvider.GetTimestamp();
     }
 
     /// <summary>The other side, <c>host:port</c>.</summary>
@@ -79,6 +83,10 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
     /// <summary>Whether a whole frame has come: only then does somebody serve at the other side.</summary>
     internal bool HasServed => _hasServed;
+
+    /// <summary>Whether nothing has come for that long, and a request has been waiting for that long.</summary>
+    internal bool WaitsInSilence(TimeSpan silence) => _time.GetElapsedTime(Volatile.Read(ref _lastRead)) >= silence
+        && _pending.Any(waiting => _time.GetElapsedTime(waiting.Value.StartedAt) >= silence);
 
     /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
     public object? State { get; set; }
@@ -235,11 +243,11 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             var result = await reader.ReadAsync(_closing.Token).ConfigureAwait(false);
             var buffer = result.Buffer;
             Interlocked.Increment(ref _reads);
+            Volatile.Write(ref _lastRead, _time.GetTimestamp());
             Volatile.Write(ref _lastActivity, _time.GetTimestamp());
-            while (FrameReader.TryRead(ref buffer, _options.MaxFrameLength, out var command))
+            while (TryTake(ref buffer))
             {
                 _hasServed = true;
-                Accept(command!);
                 await RoomForAnswersAsync().ConfigureAwait(false);
             }
 
@@ -251,6 +259,45 @@ public sealed partial class RemotingConnection : IAsyncDisposable
                     : new FrameFormatException("bytes after the last whole frame", buffer.Length, "a whole frame before the connection ends");
             }
         }
+    }
+
+    private bool TryTake(ref ReadOnlySequence<byte> buffer)
+    {
+        if (_long.IsPassing && !_long.Pass(ref buffer))
+        {
+            return false;
+        }
+
+        // Where nothing was ever asked, the limit is against those who ask.
+        if (LongFrame.IsNext(buffer, _options.MaxFrameLength, out var length) && Volatile.Read(ref _nextOpaque) > 0)
+        {
+            Volatile.Write(ref _passedUntil, long.MaxValue);
+            return _long.TryBegin(ref buffer, length, out var header) && Refuse(header!, length);
+        }
+
+        if (!FrameReader.TryRead(ref buffer, _options.MaxFrameLength, out var command))
+        {
+            return false;
+        }
+
+        Accept(command!);
+        return true;
+    }
+
+    /// <summary>An answer is longer than the limit: who waits for it learns that, and its body is passed over.</summary>
+    private bool Refuse(RemotingCommand header, int length)
+    {
+        if (!header.IsResponse || header.Opaque <= 0 || header.Opaque > Volatile.Read(ref _nextOpaque))
+        {
+            // Either it is none, or these bytes are no frame at all.
+            throw new FrameFormatException("frame length", length, $"at most {_options.MaxFrameLength}");
+        }
+
+        _ = _pending.TryRemove(header.Opaque, out var pending);
+        _passing = pending?.Code ?? 0;
+        Volatile.Write(ref _passedUntil, _time.GetTimestamp() + (long)((pending?.Timeout ?? _options.IdleTimeout).TotalSeconds * _time.TimestampFrequency));
+        pending?.TrySetException(new FrameTooLongException(RemoteAddress, pending.Code, length, _options.MaxFrameLength));
+        return true;
     }
 
     private void Accept(RemotingCommand command)
@@ -317,6 +364,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
                 _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt ? older : pending;
                 _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
             }
+        }
+
+        if (_long.IsPassing && _time.GetTimestamp() > Volatile.Read(ref _passedUntil))
+        {
+            Close(new RocketMQNetworkException($"{RemoteAddress} did not end its too long answer to request {RequestCodes.NameOf(_passing)} in time."));
+            return;
         }
 
         if (SilentOrStuck() is { } what)

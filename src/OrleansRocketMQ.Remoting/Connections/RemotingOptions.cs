@@ -15,7 +15,10 @@ public sealed record RemotingOptions
     /// <summary>A connection on which nothing moves for this long, with no request waiting, is closed. Default 120 s.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(120);
 
-    /// <summary>The longest frame accepted, in bytes. Default 16 MiB (<c>com.rocketmq.remoting.frameMaxLength</c>).</summary>
+    /// <summary>
+    /// The longest frame accepted, in bytes. A longer answer fails the request it is for; a longer request closes its
+    /// connection. Default 16 MiB (<c>com.rocketmq.remoting.frameMaxLength</c>).
+    /// </summary>
     public int MaxFrameLength { get; init; } = FrameReader.DefaultMaxFrameLength;
 
     /// <summary>The wait before the first new attempt after a connection failed; doubles each time, with jitter. Default 100 ms.</summary>

@@ -8,6 +8,9 @@ public static class FrameReader
     /// <summary>The frame limit of RocketMQ's own programs, 16 MiB.</summary>
     public const int DefaultMaxFrameLength = 16 * 1024 * 1024;
 
+    // Far more than any answer with messages has.
+    private const int MaxLongFrameHeader = 64 * 1024;
+
     /// <summary>
     /// Reads one frame when it is there in full, and moves <paramref name="input"/> behind it. A wrong length is
     /// reported as soon as its bytes are in, without waiting for a frame that would never fit.
@@ -68,6 +71,36 @@ public static class FrameReader
 
         command = Decode((SerializeType)type, header, body);
         input = input.Slice(4L + totalLength);
+        return true;
+    }
+
+    /// <summary>Reads the header of a frame whose body is not wanted.</summary>
+    /// <returns>False when more bytes are needed.</returns>
+    /// <exception cref="FrameFormatException">The bytes are not a frame, or have no header of a usual length.</exception>
+    internal static bool TryReadHeader(in ReadOnlySequence<byte> input, int totalLength, out RemotingCommand? command, out long headerEnd)
+    {
+        (command, headerEnd) = (null, 0);
+        var reader = new SequenceReader<byte>(input);
+        reader.Advance(4);
+        if (!reader.TryReadBigEndian(out int headerMark))
+        {
+            return false;
+        }
+
+        var type = headerMark >>> 24;
+        var headerLength = headerMark & FrameWriter.MaxHeaderLength;
+        if (type > (int)SerializeType.RocketMQ || headerLength > MaxLongFrameHeader || headerLength > totalLength - 4)
+        {
+            throw new FrameFormatException("frame length", totalLength, "a length that goes with its header");
+        }
+
+        if (reader.Remaining < headerLength)
+        {
+            return false;
+        }
+
+        command = Decode((SerializeType)type, reader.UnreadSequence.Slice(0, headerLength), ReadOnlyMemory<byte>.Empty);
+        headerEnd = 8L + headerLength;
         return true;
     }
 

@@ -31,11 +31,12 @@ internal sealed partial class QueueShepherd(
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
     private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
-    private readonly SubscriptionCheck _check = new(consumer, logger);
+    private readonly SubscriptionCheck _check = new(consumer, time, logger);
     private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
     private IReadOnlyCollection<string> _clientIds = [];
     private Task _tending = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
+    private int _unlisted;
 
     private string Group => consumer.Group;
 
@@ -210,8 +211,11 @@ internal sealed partial class QueueShepherd(
         {
             // Until the broker counts this silo in, the others share out its part among themselves.
             await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            await LookForGroupAsync(topics, cancellationToken).ConfigureAwait(false);
             return null;
         }
+
+        _unlisted = 0;
 
         (_topics, _clientIds) = (topics, clientIds);
         consumer.NoteListed(clientIds);
@@ -231,10 +235,15 @@ internal sealed partial class QueueShepherd(
             {
                 var route = await Client.Routes.GetAsync(subscription.Topic, cancellationToken).ConfigureAwait(false);
                 _missingTopics.Remove(subscription.Topic);
-                if (await _check.IsAcceptedAsync(subscription, route, cancellationToken).ConfigureAwait(false))
+                var accepted = await _check.IsAcceptedAsync(subscription, route, cancellationToken).ConfigureAwait(false);
+
+                // What runs already goes on by the answer that was got for it.
+                if (accepted ?? consumer.View.Queues.Any(queue => queue.Topic == subscription.Topic))
                 {
                     topics.Add(route.ReadQueues);
                 }
+
+                complete &= accepted is not null;
             }
             catch (TopicNotFoundException) when (subscription.Topic == consumer.Subscriptions.RetryTopic)
             {
@@ -250,6 +259,16 @@ internal sealed partial class QueueShepherd(
 
                 complete = false;
             }
+            catch (RocketMQException exception)
+            {
+                // One topic that cannot be asked for does not keep the others from being consumed.
+                if (_missingTopics.Add(subscription.Topic))
+                {
+                    Log.TopicUnknown(logger, Group, subscription.Topic, exception.Message);
+                }
+
+                complete = false;
+            }
         }
 
         return (topics, complete);
@@ -257,10 +276,12 @@ internal sealed partial class QueueShepherd(
 
     private async Task<HashSet<string>> ReadClientIdsAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
-        // Every member heartbeats to every broker, so any of them knows all members; ask the next one when one is away.
+        // Every member heartbeats to every broker, so any of them knows all members; ask the next one when one is away, or
+        // does not count this silo in: it may be the only one without the group.
         var brokers = topics.SelectMany(queues => queues).Select(queue => queue.BrokerName).Distinct().ToArray();
         Random.Shared.Shuffle(brokers);
         Exception? last = null;
+        HashSet<string>? without = null;
         foreach (var broker in brokers)
         {
             try
@@ -268,7 +289,13 @@ internal sealed partial class QueueShepherd(
                 var address = Client.Routes.FindAddress(broker)?.Address;
                 if (address is not null)
                 {
-                    return [.. await Client.Brokers.GetConsumerIdsAsync(address, Group, cancellationToken).ConfigureAwait(false)];
+                    HashSet<string> clientIds = [.. await Client.Brokers.GetConsumerIdsAsync(address, Group, cancellationToken).ConfigureAwait(false)];
+                    if (clientIds.Contains(Client.ClientId))
+                    {
+                        return clientIds;
+                    }
+
+                    without ??= clientIds;
                 }
             }
             catch (RocketMQException exception)
@@ -277,8 +304,17 @@ internal sealed partial class QueueShepherd(
             }
         }
 
+        if (without is not null)
+        {
+            return without;
+        }
+
         throw new RebalanceException($"No broker could tell the members of group '{Group}'.", last);
     }
+
+    /// <summary>A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.</summary>
+    private Task LookForGroupAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken) => ++_unlisted < 2 ? Task.CompletedTask : Task.WhenAll(
+        topics.SelectMany(queues => queues).DistinctBy(queue => queue.BrokerName).Select(queue => consumer.Missing.LookAsync(queue, cancellationToken)));
 
     /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
@@ -337,6 +373,9 @@ internal sealed partial class QueueShepherd(
 
         [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
         public static partial void TopicMissing(ILogger logger, string group, string reason);
+
+        [LoggerMessage(157, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
+        public static partial void TopicUnknown(ILogger logger, string group, string topic, string reason);
 
         [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Queue} could not be started, it is tried again")]
         public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);

@@ -10,8 +10,13 @@ namespace OrleansRocketMQ.Allocation;
 /// back empty or fail with every pull. Asked again with every look, since a broker's setting may change.
 /// Mirrors <c>MQClientInstance.checkClientInBroker</c>.
 /// </summary>
-internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger logger)
+internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProvider time, ILogger logger)
 {
+    // Then the group's other topics go on without this one; the answer counts at a later look.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<string, (MessageSelector Selector, Task<BrokerResponseException?> Answer)> _asking = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _silent = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MessageSelector> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (MessageSelector Selector, SubscribeException Error)> _refused = new(StringComparer.Ordinal);
 
@@ -30,43 +35,102 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, ILogger 
         }
     }
 
-    public async Task<bool> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
+    /// <summary>Asks one broker after the other until one answers.</summary>
+    /// <returns>Whether the broker accepts the subscription; null when none of them says anything in time, which holds up no other topic.</returns>
+    public async Task<bool?> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
     {
-        if (subscription.Selector.Type == ExpressionType.Tag || _accepted.ContainsKey(subscription.Topic))
+        if (subscription.Selector.Type == ExpressionType.Tag || (_accepted.TryGetValue(subscription.Topic, out var accepted) && accepted == subscription.Selector))
         {
             return true;
         }
 
-        var address = route.ReadQueues.Select(queue => consumer.Client.Routes.FindAddress(queue.BrokerName)?.Address).FirstOrDefault(found => found is not null)
-            ?? throw new BrokerNotAvailableException($"No broker of topic '{subscription.Topic}' is known.");
+        if (!_asking.TryGetValue(subscription.Topic, out var asking) || asking.Selector != subscription.Selector)
+        {
+            _asking[subscription.Topic] = asking = (subscription.Selector, AskAsync(subscription, route, cancellationToken));
+        }
+
         try
         {
-            await consumer.Client.Brokers.CheckClientConfigAsync(
-                address,
-                new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
-                cancellationToken).ConfigureAwait(false);
+            var refusal = await asking.Answer.WaitAsync(LongestWait, time, cancellationToken).ConfigureAwait(false);
+            _asking.Remove(subscription.Topic);
+            return Note(subscription, refusal);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+        catch (RocketMQException exception)
+        {
+            _asking.Remove(subscription.Topic);
+            if (_silent.Add(subscription.Topic))
+            {
+                Log.NoAnswer(logger, consumer.Group, subscription.Topic, exception.Message);
+            }
+
+            return null;
+        }
+    }
+
+    /// <returns>Why a broker refuses it; null when one accepts it.</returns>
+    private async Task<BrokerResponseException?> AskAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
+    {
+        RocketMQException? last = null;
+        foreach (var broker in route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal))
+        {
+            if (consumer.Client.Routes.FindAddress(broker)?.Address is not { } address)
+            {
+                continue;
+            }
+
+            try
+            {
+                await consumer.Client.Brokers.CheckClientConfigAsync(
+                    address,
+                    new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
+                    cancellationToken).ConfigureAwait(false);
+                return null;
+            }
+            catch (BrokerResponseException exception)
+            {
+                return exception;
+            }
+            catch (RocketMQException exception)
+            {
+                // Away, though still in the routes.
+                last = exception;
+            }
+        }
+
+        throw last ?? new BrokerNotAvailableException($"No broker of topic '{subscription.Topic}' is known.");
+    }
+
+    private bool Note(Subscription subscription, BrokerResponseException? refusal)
+    {
+        _silent.Remove(subscription.Topic);
+        if (refusal is null)
+        {
             _accepted[subscription.Topic] = subscription.Selector;
             _refused.Remove(subscription.Topic);
             consumer.Refused = _refused.Values.FirstOrDefault().Error;
             return true;
         }
-        catch (BrokerResponseException exception)
+
+        var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {refusal.Remark}", refusal);
+        if (_refused.TryAdd(subscription.Topic, (subscription.Selector, error)))
         {
-            var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {exception.Remark}", exception);
-            if (_refused.TryAdd(subscription.Topic, (subscription.Selector, error)))
-            {
-                Log.Refused(logger, consumer.Group, error);
-            }
-
-            consumer.Refused = error;
-
-            return false;
+            Log.Refused(logger, consumer.Group, error);
         }
+
+        consumer.Refused = error;
+        return false;
     }
 
     private static partial class Log
     {
         [LoggerMessage(161, LogLevel.Error, "Group {Group} does not consume a topic it subscribes to")]
         public static partial void Refused(ILogger logger, string group, Exception exception);
+
+        [LoggerMessage(162, LogLevel.Warning, "Group {Group} waits with topic {Topic}: no broker says whether it accepts the selector, they are asked again; other topics go on: {Reason}")]
+        public static partial void NoAnswer(ILogger logger, string group, string topic, string reason);
     }
 }

@@ -20,6 +20,7 @@ internal static class OptionsValidation
         Between(options.MembershipTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), Section);
         Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
         Between(options.MaxDecompressedBodyBytes, 64 * 1024, MessageDecoderOptions.LargestBody, Section);
+        Between(options.MaxFrameLength, 1024 * 1024, 1024 * 1024 * 1024, Section);
         if (options.MaxCachedBytes is { } bytes and < 1024 * 1024)
         {
             throw new RocketMQConfigurationException($"{Section}:{nameof(options.MaxCachedBytes)}", bytes, "1048576 or more, or nothing");

@@ -21,6 +21,12 @@ public sealed class RocketMQOptions
     /// <summary>How long a request to a name server or broker may take, pulls excepted. Default 3 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// The longest answer of a broker or name server that is accepted, in bytes; above the largest message brokers take
+    /// (<c>maxMessageSize</c>). Default 16 MiB (<c>com.rocketmq.remoting.frameMaxLength</c>).
+    /// </summary>
+    public int MaxFrameLength { get; set; } = Framing.FrameReader.DefaultMaxFrameLength;
+
     /// <summary>How often the allocation is checked even when nothing seems to have changed. Default 20 s.</summary>
     public TimeSpan RebalanceInterval { get; set; } = TimeSpan.FromSeconds(20);
 

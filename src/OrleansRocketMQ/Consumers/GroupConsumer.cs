@@ -60,6 +60,7 @@ internal sealed partial class GroupConsumer
         StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
+        Missing = new MissingGroup(options.Group, client, _logger);
         _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
     }
 
@@ -114,6 +115,12 @@ internal sealed partial class GroupConsumer
 
     /// <summary>Why a subscription is not consumed, when a broker refused it.</summary>
     public SubscribeException? Refused { get; set; }
+
+    /// <summary>See <see cref="CallSize"/>.</summary>
+    public long MostBytesPerCall { get; init; } = long.MaxValue;
+
+    /// <summary>The brokers that do not know the group.</summary>
+    public MissingGroup Missing { get; }
 
     /// <summary>The queues that run here.</summary>
     public ConcurrentDictionary<MessageQueue, QueuePump> Pumps { get; } = new();

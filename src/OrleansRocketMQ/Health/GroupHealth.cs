@@ -19,9 +19,10 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         var isMember = consumer.View.ClientIds.Contains(consumer.Client.ClientId);
 
         var missing = new List<string>();
+        var withoutGroup = consumer.Missing.Reasons.ToArray();
         if (!isMember)
         {
-            missing.Add($"group {consumer.Group} has no part of its queues yet");
+            missing.Add($"group {consumer.Group} has no part of its queues yet{(withoutGroup.Length > 0 ? $": {string.Join("; ", withoutGroup)}" : string.Empty)}");
         }
 
         if (starting.Length > 0)
@@ -39,6 +40,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             missing,
             [
                 .. Refusals(consumer),
+                .. isMember ? withoutGroup : [],
                 .. WithoutQueues(consumer),
                 .. Failing(consumer, failing, queues.Length, now),
                 .. Unreachable(consumer.Client, failing, now),

@@ -12,6 +12,7 @@ internal static class ClientSettings
     public static RemotingOptions RemotingOf(RocketMQOptions options) => new()
     {
         RequestTimeout = options.RequestTimeout,
+        MaxFrameLength = options.MaxFrameLength,
         Credentials = CredentialsOf(options),
         Tls = TlsOf(options),
         Namespace = options.Namespace,

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Configuration;
 using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
@@ -147,6 +149,7 @@ internal sealed class RocketMQSilo(
             consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
         {
             Fence = fence,
+            MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
             Instance = InstanceOf(consumerOptions),
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,

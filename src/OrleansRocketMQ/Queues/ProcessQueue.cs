@@ -186,9 +186,9 @@ internal sealed class ProcessQueue
 
     /// <summary>
     /// Hands out the next messages, at most <paramref name="most"/>; empty when all are handed out. A message whose body
-    /// cannot be read comes alone, because it does not go to a listener.
+    /// cannot be read comes alone, because it does not go to a listener, and so does one that alone is as large as a call may be.
     /// </summary>
-    public ProcessQueueRange Take(int most)
+    public ProcessQueueRange Take(int most, long mostBytes = long.MaxValue)
     {
         lock (_gate)
         {
@@ -199,7 +199,11 @@ internal sealed class ProcessQueue
             }
 
             var count = 1;
-            while (count < available && At(_next)!.BodyError is null && At(_next + count)!.BodyError is null)
+            var bytes = Dispatch.CallSize.Of(At(_next)!);
+            while (count < available
+                && At(_next)!.BodyError is null
+                && At(_next + count)!.BodyError is null
+                && (bytes += Dispatch.CallSize.Of(At(_next + count)!)) <= mostBytes)
             {
                 count++;
             }

@@ -61,17 +61,31 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     /// <param name="offset">Where the queue goes on.</param>
     /// <param name="apply">What follows from it here, once the store knows.</param>
     /// <param name="cancellationToken">Gives up while waiting for the turn.</param>
+    /// <param name="evenIfNotStored">
+    /// Whether the queue goes on there even when the store does not take it now; it is told again with the next commit. For
+    /// an offset that the broker demands: the one the store has is none to go on at.
+    /// </param>
     /// <inheritdoc cref="CommitAsync"/>
-    public Task MoveAsync(long offset, Action apply, CancellationToken cancellationToken) => InTurnAsync(
+    public Task MoveAsync(long offset, Action apply, CancellationToken cancellationToken, bool evenIfNotStored = false) => InTurnAsync(
         async () =>
         {
+            var isStored = true;
             offsets.Update(queue, offset, increaseOnly: false);
-            await offsets.PersistAsync(queue).ConfigureAwait(false);
+            try
+            {
+                await offsets.PersistAsync(queue).ConfigureAwait(false);
+            }
+            catch (RocketMQException) when (evenIfNotStored)
+            {
+                // Told by whoever stores it next.
+                isStored = false;
+            }
+
             apply();
             Volatile.Write(ref _committed, offset);
 
             // A pull that was given up may bring the broker what it carried after this.
-            _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0;
+            _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0 || !isStored;
         },
         cancellationToken);
 

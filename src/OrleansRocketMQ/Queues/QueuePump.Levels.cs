@@ -18,6 +18,9 @@ internal sealed partial class QueuePump
     /// <summary>Messages not yet consumed, as far as the last pull told.</summary>
     public long Lag => _maxOffset < 0 || _nextOffset < 0 ? 0 : Math.Max(0, _maxOffset - Runs.Window.Watermark);
 
+    /// <summary>What the messages of one call to a listener may be together.</summary>
+    public long MostBytesPerCall => _consumer.MostBytesPerCall;
+
     /// <summary>Messages listeners work on.</summary>
     public long InFlight => _consumer.Dispatcher.InFlightOf(this);
 

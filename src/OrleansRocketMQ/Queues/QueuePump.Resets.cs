@@ -69,7 +69,8 @@ internal sealed partial class QueuePump
 
     /// <summary>
     /// The broker has no such offset and says where to go on. What is in flight ends first; then the broker gets the new
-    /// offset, be it lower, and the queue begins there.
+    /// offset, be it lower, and the queue begins there. A store that does not take it gets it later: asking on for an offset
+    /// that the broker does not have would only go on until there are messages beyond it, which then are lost.
     /// </summary>
     private async Task MoveToAsync(long offset)
     {
@@ -80,11 +81,11 @@ internal sealed partial class QueuePump
             await _gauge.WaitUntilEmptyAsync(_stopping.Token).ConfigureAwait(false);
         }
 
-        await BeginAtAsync(offset).ConfigureAwait(false);
+        await BeginAtAsync(offset, evenIfNotStored: true).ConfigureAwait(false);
     }
 
     /// <summary>The store gets the offset, be it lower, and then the queue begins there. What is still in work counts no more.</summary>
-    private async Task BeginAtAsync(long offset)
+    private async Task BeginAtAsync(long offset, bool evenIfNotStored = false)
     {
         _isMoving = true;
         try
@@ -98,7 +99,8 @@ internal sealed partial class QueuePump
                     Runs.Restart(new ProcessQueue(offset, _holdings));
                     _nextOffset = offset;
                 },
-                _stopping.Token).ConfigureAwait(false);
+                _stopping.Token,
+                evenIfNotStored).ConfigureAwait(false);
         }
         finally
         {

@@ -76,7 +76,7 @@ internal sealed partial class QueuePump
         _isElsewhereWanted = () => IsResetWanted || Runs!.Gate.IsFenced;
         Statistics = consumer.Statistics.Open(queue);
         Running = new RunningCalls(time);
-        Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue));
+        Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue)) { MostBytes = consumer.MostBytesPerCall };
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
         _gauge = new QueueGauge(consumer.Options, Runs, budgets, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);

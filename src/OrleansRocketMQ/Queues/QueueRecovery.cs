@@ -15,7 +15,11 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
     private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
 
+    // Each attempt brings the same again, as many bytes as they are.
+    private static readonly TimeSpan TooLongWait = TimeSpan.FromSeconds(30);
+
     private volatile TaskCompletionSource? _halted;
+    private bool _isTooLongTold;
     private int _failures;
 
     /// <summary>The last failure since the last success.</summary>
@@ -31,6 +35,8 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
     {
         _failures = 0;
         LastError = null;
+        _isTooLongTold = false;
+        consumer.Missing.Found(queue.BrokerName);
     }
 
     /// <summary>Lets a queue go on that stands still.</summary>
@@ -50,6 +56,20 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
         {
             await HaltAsync().ConfigureAwait(false);
             return;
+        }
+        else if (exception is FrameTooLongException)
+        {
+            wait = TooLongWait;
+            if (!_isTooLongTold)
+            {
+                _isTooLongTold = true;
+                Log.PullFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, wait, exception.Message);
+            }
+        }
+        else if (MissingGroup.IsSaidBy(exception))
+        {
+            // Told once for all queues of the broker.
+            consumer.Missing.Note(queue.BrokerName);
         }
         else
         {

@@ -25,6 +25,9 @@ internal sealed class QueueRuns
     /// <summary>Whether, and how many, messages may be handed out now.</summary>
     public QueueGate Gate { get; }
 
+    /// <summary>What messages that are handed out together may be in a grain call.</summary>
+    public long MostBytes { get; init; } = long.MaxValue;
+
     /// <summary>The window new messages go to.</summary>
     public ProcessQueue Window
     {
@@ -148,10 +151,11 @@ internal sealed class QueueRuns
     {
         if (most == 0 || !_returned.TryDequeue(out var range))
         {
-            return _window.Take(most);
+            return _window.Take(most, MostBytes);
         }
 
         _returnedMessages -= range.Messages.Count;
+        most = Math.Min(most, Dispatch.CallSize.Fitting(range.Messages, MostBytes));
         if (range.Messages.Count > most)
         {
             ReturnLocked(range.Slice(most, range.Messages.Count - most));

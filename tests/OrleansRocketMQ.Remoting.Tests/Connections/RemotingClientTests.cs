@@ -96,11 +96,11 @@ public sealed class RemotingClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_frame_longer_than_the_limit_closes_the_connection()
+    public async Task A_length_above_the_limit_that_no_answer_follows_closes_the_connection()
     {
         var answer = _client.InvokeAsync(_peer.Address, Request());
         await Eventually.Holds(() => !_peer.Received.IsEmpty);
-        await _peer.Connections.First().SendRawAsync([0, 0x10, 0, 1]);
+        await _peer.Connections.First().SendRawAsync([0, 0x10, 0, 1, 7, 0, 0, 0]);
         Assert.Equal("frame length", (await Assert.ThrowsAsync<FrameFormatException>(() => answer.InTime())).Field);
     }
 

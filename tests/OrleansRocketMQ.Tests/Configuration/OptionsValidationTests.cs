@@ -99,6 +99,7 @@ public sealed class OptionsValidationTests
     [Fact]
     public void A_silo_that_may_hold_hardly_anything_is_refused()
     {
+        Assert.Equal("RocketMQ:MaxFrameLength", Assert.Throws<RocketMQConfigurationException>(() => OptionsValidation.Check(new RocketMQOptions { MaxFrameLength = 1000 })).Field);
         var error = Assert.Throws<RocketMQConfigurationException>(() => OptionsValidation.Check(new RocketMQOptions { MaxCachedBytes = 1000 }));
 
         Assert.Equal("RocketMQ:MaxCachedBytes", error.Field);

@@ -1,6 +1,4 @@
-using System.Text;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -96,9 +94,7 @@ public sealed class DeadLetterFaultTests
     public async Task Where_brokers_make_no_groups_dead_letters_need_none_but_the_consumers_own()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries with { AutoCreateGroups = false });
-        var create = RemotingCommand.Request(
-            RequestCodes.UpdateAndCreateSubscriptionGroup, Encoding.UTF8.GetBytes($$"""{"groupName":"{{rocketmq.MyGroup}}","consumeEnable":true,"retryQueueNums":1,"retryMaxTimes":16}"""));
-        await rocketmq.Client.Brokers.InvokeAsync(rocketmq.Broker.Address, create);
+        await rocketmq.CreateGroupAsync();
         await using var cluster = await ConsumeAsync(rocketmq);
         var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
         await DieAsync(rocketmq, 3);

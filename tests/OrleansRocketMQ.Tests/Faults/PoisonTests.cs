@@ -118,6 +118,62 @@ public sealed class PoisonTests
         Assert.Empty(leftOut);
     }
 
+    [Fact]
+    public void A_dead_letter_is_sent_again_with_properties_that_are_no_proper_table_as_they_are_stored()
+    {
+        const string Odd = "TAGS\u0001tag\u00010\u0002";
+        var host = new IPEndPoint(IPAddress.Loopback, 1);
+        var record = new StoredMessage
+        {
+            Topic = SystemTopics.DeadLetter("g"),
+            Body = "b"u8.ToArray(),
+            Properties = Odd + "ORIGIN_MESSAGE_ID\u0001first\u0002RETRY_TOPIC\u0001orders\u0002WAIT\u0001false\u0002DELAY\u00010",
+            BornHost = host,
+            StoreHost = host,
+        };
+
+        var again = DeadLetters.Revival.Of(Assert.Single(MessageDecoder.DecodeAll(record.Encode(), "broker")), ClientNamespace.None, TimeProvider.System);
+
+        Assert.StartsWith(Odd, again.Properties, StringComparison.Ordinal);
+        var read = MessageProperties.Decode(Encoding.UTF8.GetBytes(again.Properties));
+        Assert.Equal(["first", "true"], [read["ORIGIN_MESSAGE_ID"], read["WAIT"]]);
+        Assert.False(read.ContainsKey("RETRY_TOPIC") || read.ContainsKey("DELAY"));
+        Assert.True(read.ContainsKey("UNIQ_KEY"));
+        Assert.Equal(("orders", "b"), (again.Topic, Encoding.UTF8.GetString(again.Body.Span)));
+    }
+
+    [Fact]
+    public async Task A_dead_letter_without_a_body_or_of_much_that_compresses_well_is_sent_again_like_any_other()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        string[] kinds = ["without a body", "large but compresses well"];
+        foreach (var kind in kinds)
+        {
+            await SendPoisonAsync(rocketmq, kind);
+        }
+
+        var heals = false;
+        await using var cluster = await rocketmq.ConsumeAsync(
+            rocketmq.Recorder.Then((_, context) =>
+            {
+                context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
+                return Volatile.Read(ref heals) ? ConsumeResult.Success : ConsumeResult.ReconsumeLater;
+            }));
+        var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
+        await Eventually.TrueAsync(async () => (await letters.ListAsync()).Letters.Count == 2, "all are dead");
+        Volatile.Write(ref heals, true);
+
+        await letters.ResendAllAsync(100, "test");
+        await Eventually.TrueAsync(async () => !(await letters.GetResendAsync()).IsRunning, "sending all has ended");
+
+        var end = await letters.GetResendAsync();
+        Assert.Equal((2, 0), (end.Sent, end.Failed));
+        await rocketmq.Recorder.UntilAsync(4);
+        var again = rocketmq.Recorder.Deliveries.Skip(2).Select(delivery => delivery.Message).ToArray();
+        Assert.Equal([0, 6 * 1024 * 1024], again.Select(message => message.Body.Length).Order());
+        Assert.All(again, message => Assert.Equal((TestRocketMQ.Topic, 0), (message.Topic, message.ReconsumeTimes)));
+    }
+
     private static bool IsGood(MessageExt message) => TestRocketMQ.Text(message) == "1";
 
     private static void Once(ConsumerOptions options)
@@ -126,7 +182,9 @@ public sealed class PoisonTests
         options.SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(20);
     }
 
-    private static Task<SendMessageResponse> SendPoisonAsync(TestRocketMQ rocketmq, string kind) => rocketmq.Client.Brokers.SendAsync(rocketmq.Broker.Address, Kinds[kind](new SendMessageRequest
+    private static Task<SendMessageResponse> SendPoisonAsync(TestRocketMQ rocketmq, string kind) => SendPoisonAsync(rocketmq, Kinds[kind]);
+
+    private static Task<SendMessageResponse> SendPoisonAsync(TestRocketMQ rocketmq, Func<SendMessageRequest, SendMessageRequest> with) => rocketmq.Client.Brokers.SendAsync(rocketmq.Broker.Address, with(new SendMessageRequest
     {
         ProducerGroup = "test_producer",
         Topic = TestRocketMQ.Topic,

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Protocol;
 
@@ -84,6 +85,10 @@ internal sealed class TestRocketMQ : IAsyncDisposable
             }),
             silos,
             builder => DeclaredListeners.HideIn(builder.Configure(setUp ?? (_ => { })).Services));
+
+    /// <summary>Makes the group, for brokers that make none by themselves.</summary>
+    public Task CreateGroupAsync() => Client.Brokers.InvokeAsync(Broker.Address, RemotingCommand.Request(
+        RequestCodes.UpdateAndCreateSubscriptionGroup, Encoding.UTF8.GetBytes($$"""{"groupName":"{{MyGroup}}","consumeEnable":true,"retryQueueNums":1,"retryMaxTimes":16}""")));
 
     /// <summary>Sends the numbers from <paramref name="first"/> on as text, to all queues in turn.</summary>
     public async Task SendAsync(int count, int first = 0, Action<Message>? prepare = null)

@@ -83,10 +83,14 @@ internal sealed class KeyLane
     }
 
     /// <summary>The first messages, as many as go to a listener together: at most that many, an unreadable one alone.</summary>
-    public MessageExt[] Peek(int most)
+    public MessageExt[] Peek(int most, long mostBytes = long.MaxValue)
     {
         var count = 1;
-        while (count < Math.Min(most, Count) && First.BodyError is null && At(count).Message.BodyError is null)
+        var bytes = CallSize.Of(First);
+        while (count < Math.Min(most, Count)
+            && First.BodyError is null
+            && At(count).Message.BodyError is null
+            && (bytes += CallSize.Of(At(count).Message)) <= mostBytes)
         {
             count++;
         }

@@ -61,7 +61,8 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
     /// <summary>Takes the next lane that may be consumed; it is the caller's until given back by one of the other methods.</summary>
     /// <param name="most">Messages to take at most; a lane whose first message has failed gives only that.</param>
     /// <param name="messages">Its first messages.</param>
-    public KeyLane? Take(int most, out MessageExt[] messages)
+    /// <param name="mostBytes">See <see cref="CallSize"/>.</param>
+    public KeyLane? Take(int most, out MessageExt[] messages, long mostBytes = long.MaxValue)
     {
         if (!_ready.TryDequeue(out var lane))
         {
@@ -74,7 +75,7 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
             lane = TakeNameless(lane, most);
         }
 
-        messages = lane.Peek(lane.Failures > 0 ? 1 : most);
+        messages = lane.Peek(lane.Failures > 0 ? 1 : most, mostBytes);
         lane.State = LaneState.Running;
         lane.Running = messages.Length;
         InFlight += messages.Length;

@@ -33,7 +33,7 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
         lock (_gate)
         {
             messages = [];
-            return _closed || pump.Runs.Gate.IsPaused || !TakeIn() ? null : _lanes.Take(most, out messages);
+            return _closed || pump.Runs.Gate.IsPaused || !TakeIn() ? null : _lanes.Take(most, out messages, pump.MostBytesPerCall);
         }
     }
 

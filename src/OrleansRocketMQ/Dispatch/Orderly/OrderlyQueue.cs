@@ -255,7 +255,7 @@ internal sealed partial class OrderlyQueue
 
     private async Task ConsumeParkedAsync(ParkedKey key, QueueTenure tenure)
     {
-        var tried = key.Next(_group.RunLength.Batches * Options.ConsumeBatchSize);
+        var tried = key.Next(_group.RunLength.Batches * Options.ConsumeBatchSize, _pump.MostBytesPerCall);
         var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure).ConfigureAwait(false);
         if (result is null || !tenure.IsValid)
         {

@@ -129,10 +129,11 @@ internal sealed class ParkedKey(string key)
     public TimeSpan Due { get; set; }
 
     /// <summary>Its first messages, at most that many; one whose body cannot be read comes alone.</summary>
-    public ProcessQueueRange[] Next(int most)
+    public ProcessQueueRange[] Next(int most, long mostBytes = long.MaxValue)
     {
         var count = 1;
-        while (count < Math.Min(most, Messages.Count) && IsReadable(0) && IsReadable(count))
+        var bytes = CallSize.Of(Messages[0].Messages[0]);
+        while (count < Math.Min(most, Messages.Count) && IsReadable(0) && IsReadable(count) && (bytes += CallSize.Of(Messages[count].Messages[0])) <= mostBytes)
         {
             count++;
         }

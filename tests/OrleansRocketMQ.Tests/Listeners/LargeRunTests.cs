@@ -1,0 +1,87 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Listeners;
+
+/// <summary>Large messages for listeners on other silos: no call is larger than silos let pass.</summary>
+public sealed class LargeRunTests
+{
+    private const int Messages = 40;
+
+    [Fact]
+    public async Task Large_bodies_that_compress_well_travel_between_silos_compressed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries);
+        var body = ZlibDecompressor.Compress(new byte[4 * 1024 * 1024]);
+        await SendAsync(rocketmq, body, MessageSysFlag.Compressed | ((int)CompressionType.Zlib << 8));
+
+        await ConsumeAsync(rocketmq, mostBytes: 16 * 1024 * 1024, 4 * 1024 * 1024);
+    }
+
+    [Fact]
+    public async Task What_one_call_carries_is_cut_below_what_silos_let_pass()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries);
+        await SendAsync(rocketmq, new byte[1024 * 1024], sysFlag: 0);
+
+        await ConsumeAsync(rocketmq, mostBytes: 4 * 1024 * 1024, 1024 * 1024);
+    }
+
+    private static async Task ConsumeAsync(TestRocketMQ rocketmq, int mostBytes, int bodyLength)
+    {
+        using var log = new WarningLog();
+        var lengths = new System.Collections.Concurrent.ConcurrentDictionary<long, int>();
+        ScriptedListener.Script(rocketmq.MyGroup, (messages, _, _) =>
+        {
+            foreach (var message in messages)
+            {
+                lengths[message.QueueOffset] = message.Body.Length;
+            }
+
+            return ValueTask.FromResult(ConsumeResult.Success);
+        });
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress,
+            builder =>
+            {
+                DeclaredListeners.HideIn(builder.Services);
+                builder.Services.AddLogging(logging => logging.AddProvider(log));
+                builder.Services.Configure<SiloMessagingOptions>(options => options.MaxMessageBodySize = mostBytes);
+                builder.Configure(options => options.MaxFrameLength = mostBytes / 2).AddConsumer<SpreadListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
+                {
+                    options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                    options.ConsumeBatchSize = 8;
+                    options.RetryInterval = TimeSpan.FromMilliseconds(100);
+                }));
+            },
+            silos: 2);
+
+        await Eventually.TrueAsync(() => lengths.Count == Messages, () => $"{Messages} messages; there are {lengths.Count}; {string.Join(Environment.NewLine, log.Lines)}");
+
+        Assert.All(lengths.Values, length => Assert.Equal(bodyLength, length));
+        Assert.True(SpreadListener.SilosOf(rocketmq.MyGroup).Distinct().Count() > 1, "listeners on both silos");
+        Assert.DoesNotContain(log.Lines, line => line.Contains("Invalid body size", StringComparison.Ordinal) || line.Contains("cannot reach its listener", StringComparison.Ordinal));
+    }
+
+    private static async Task SendAsync(TestRocketMQ rocketmq, byte[] body, int sysFlag)
+    {
+        for (var number = 0; number < Messages; number++)
+        {
+            await rocketmq.Client.Brokers.SendAsync(rocketmq.Broker.Address, new SendMessageRequest
+            {
+                ProducerGroup = "test_producer",
+                Topic = TestRocketMQ.Topic,
+                BrokerName = rocketmq.Broker.Name,
+                QueueId = 0,
+                Body = body,
+                BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+                SysFlag = sysFlag,
+            });
+        }
+    }
+}
