@@ -26,6 +26,7 @@ internal static class SiloApplication
         var clustering = Clustering.Read(builder.Configuration);
         clustering.CheckPorts(builder.Configuration);
         var healthUrls = HealthUrls.Read(builder.Configuration);
+        var dashboard = DashboardSettings.Read(builder.Configuration);
         var listeners = ListenerAssemblies.Load(builder.Configuration);
 
         // Without a name server in the settings the host brings its own broker, so that a first run needs nothing else.
@@ -39,7 +40,7 @@ internal static class SiloApplication
         builder.Services.AddTelemetry(builder.Configuration);
         AddSilo(builder, clustering, demo, configure);
         builder.Services.AddHealthChecks().AddRocketMQ();
-        builder.Services.AddRocketMQDashboard();
+        dashboard.AddTo(builder.Services);
         FormKeys.AddTo(builder.Services);
 
         var app = builder.Build();
