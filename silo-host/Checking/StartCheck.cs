@@ -46,6 +46,7 @@ internal static class StartCheck
         StopTimes.Check(builder.Configuration);
         var clustering = Clustering.Read(builder.Configuration);
         HealthUrls.Parse(builder.Configuration);
+        DashboardSettings.Read(builder.Configuration);
         var listeners = ListenerAssemblies.Load(builder.Configuration);
         var isEmbedded = string.IsNullOrWhiteSpace(builder.Configuration[EmbeddedDefault.NameServerKey]);
         if (isEmbedded)

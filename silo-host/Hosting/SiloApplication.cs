@@ -31,6 +31,7 @@ internal static class SiloApplication
         clustering.CheckPorts(builder.Configuration);
         var healthUrls = HealthUrls.Read(builder.Configuration);
         signals.CalledOff.ThrowIfCancellationRequested();
+        var dashboard = DashboardSettings.Read(builder.Configuration);
         var listeners = ListenerAssemblies.Load(builder.Configuration);
         signals.CalledOff.ThrowIfCancellationRequested();
 
@@ -41,7 +42,7 @@ internal static class SiloApplication
             embedded?.CreateTopic(demo.Topic, demo.Queues);
         }
 
-        AddServices(builder, console, clustering, demo, configure, signals);
+        AddServices(builder, console, clustering, demo, dashboard, configure, signals);
         signals.CalledOff.ThrowIfCancellationRequested();
         var app = builder.Build();
         app.UseDashboardWhileRunning();
@@ -74,6 +75,7 @@ internal static class SiloApplication
         HostConsole console,
         Clustering clustering,
         DemoOptions demo,
+        DashboardSettings dashboard,
         Action<ISiloBuilder>? configure,
         StopSignals signals)
     {
@@ -89,7 +91,7 @@ internal static class SiloApplication
         AddSilo(builder, clustering, demo, configure);
         builder.Services.AddSingleton<IFatalErrorHandler, FatalErrors>();
         builder.Services.AddHealthChecks().AddRocketMQ();
-        builder.Services.AddRocketMQDashboard();
+        dashboard.AddTo(builder.Services);
         FormKeys.AddTo(builder.Services);
         WebServerOrder.StartFirst(builder);
     }

@@ -43,7 +43,7 @@ internal sealed partial class DashboardEndpoints(
 
         // With a ViewPolicy the authorization middleware has decided before.
         var result = options.ViewPolicy is null && !LocalRequests.IsLocal(context)
-            ? DashboardResults.Problem(StatusCodes.Status403Forbidden, "The dashboard answers this machine only: no ViewPolicy is configured.")
+            ? DashboardResults.Problem(StatusCodes.Status403Forbidden, "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.")
             : await handler(context).ConfigureAwait(false);
         await result.ExecuteAsync(context).ConfigureAwait(false);
     };
@@ -64,14 +64,14 @@ internal sealed partial class DashboardEndpoints(
     {
         if (!await guard.MayActAsync(context).ConfigureAwait(false))
         {
-            return DashboardResults.Json(new SessionView(false, options.ShowBodies, null, null), DashboardJson.Default.SessionView);
+            return DashboardResults.Json(new SessionView(false, options.ShowsBodies, null, null), DashboardJson.Default.SessionView);
         }
 
         var tokens = antiforgery.GetAndStoreTokens(context);
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers.XFrameOptions = "DENY";
         return DashboardResults.Json(
-            new SessionView(true, options.ShowBodies, tokens.HeaderName, tokens.RequestToken), DashboardJson.Default.SessionView);
+            new SessionView(true, options.ShowsBodies, tokens.HeaderName, tokens.RequestToken), DashboardJson.Default.SessionView);
     }
 
     public Task<IResult> LettersAsync(HttpContext context) => AnswerAsync(context, async group =>
@@ -100,10 +100,12 @@ internal sealed partial class DashboardEndpoints(
     public async Task<IResult> ActAsync(HttpContext context)
     {
         var who = Who(context);
+        var caller = LogText.Of(who);
         var action = (string)context.Request.RouteValues["action"]!;
         if (await guard.RefuseAsync(context).ConfigureAwait(false) is { } refusal)
         {
-            LogRefused(who, action, (string)context.Request.RouteValues["group"]!);
+            var (refused, of) = (LogText.Of(action), LogText.Of((string?)context.Request.RouteValues["group"]));
+            LogRefused(caller, refused, of);
             return refusal;
         }
 
@@ -121,11 +123,13 @@ internal sealed partial class DashboardEndpoints(
 
             var request = await JsonSerializer.DeserializeAsync(context.Request.Body, DashboardJson.Default.ActionRequest, context.RequestAborted).ConfigureAwait(false)
                 ?? throw new JsonException("The request is null.");
-            LogAction(who, action, group, request);
+            var asked = LogText.Of(request.ToString());
+            LogAction(caller, action, group, asked);
 
             // Not given up when the browser goes: what was begun is ended and logged.
             var message = await GroupActions.RunAsync(grains, group, action, request, who).ConfigureAwait(false);
-            LogDone(who, action, group, message);
+            var outcome = LogText.Of(message);
+            LogDone(caller, action, group, outcome);
             return DashboardResults.Json(new ActionResponse(message), DashboardJson.Default.ActionResponse);
         }).ConfigureAwait(false);
     }
@@ -144,7 +148,8 @@ internal sealed partial class DashboardEndpoints(
         }
         catch (Exception exception) when (StatusOf(exception) is { } status)
         {
-            LogFailed(exception, Who(context), context.Request.Path.Value!);
+            var (who, path) = (LogText.Of(Who(context)), LogText.Of(context.Request.Path.Value));
+            LogFailed(exception, who, path);
             return DashboardResults.Problem(status, exception.Message);
         }
     }
@@ -162,7 +167,7 @@ internal sealed partial class DashboardEndpoints(
         => context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : $"{context.Connection.RemoteIpAddress}";
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Who} asks for {Action} of group {Group} at the dashboard: {Request}")]
-    private partial void LogAction(string who, string action, string group, ActionRequest request);
+    private partial void LogAction(string who, string action, string group, string request);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Action} of group {Group} for {Who} is done: {Outcome}")]
     private partial void LogDone(string who, string action, string group, string outcome);

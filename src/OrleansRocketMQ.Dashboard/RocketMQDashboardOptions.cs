@@ -8,7 +8,8 @@ public sealed class RocketMQDashboardOptions
 {
     /// <summary>
     /// The authorization policy a caller must satisfy to see anything; with one the dashboard answers other machines too.
-    /// Null, the default: only requests that come from a loopback address, name a loopback host and were not forwarded.
+    /// Null, the default: only requests that come from a loopback address, name a loopback host and show no trace of a
+    /// proxy. A proxy on this machine that leaves none cannot be told from a browser: behind a proxy set a policy.
     /// </summary>
     public string? ViewPolicy { get; set; }
 
@@ -18,8 +19,11 @@ public sealed class RocketMQDashboardOptions
     /// </summary>
     public string? ActionPolicy { get; set; }
 
-    /// <summary>Whether bodies of dead letters are shown. Default true; ids, keys and tags are shown in any case.</summary>
-    public bool ShowBodies { get; set; } = true;
+    /// <summary>
+    /// Whether bodies of dead letters and parked messages are shown. Null, the default: only with a <see cref="ViewPolicy"/>.
+    /// Ids, keys and other properties are shown in any case.
+    /// </summary>
+    public bool? ShowBodies { get; set; }
 
     /// <summary>The most bytes of a body that are shown, 0 to 1 MiB. Default 16 KiB.</summary>
     public long MaxBodyBytes { get; set; } = 16 * 1024;
@@ -29,6 +33,8 @@ public sealed class RocketMQDashboardOptions
     /// ask as often as that.
     /// </summary>
     public TimeSpan RefreshInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    internal bool ShowsBodies => ShowBodies ?? ViewPolicy is not null;
 
     internal void Validate()
     {

@@ -23,6 +23,55 @@ public sealed class AccessTests
     }
 
     [Fact]
+    public async Task Without_a_policy_what_came_through_a_proxy_is_refused()
+    {
+        await using var host = await DashboardHost.StartAsync();
+        foreach (var header in new[]
+        {
+            ("Via", "1.1 proxy"), ("Forwarded", "for=192.0.2.7"), ("X-Real-IP", "192.0.2.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "443"),
+            ("X-Forwarded-Prefix", "/ops"), ("X-Original-For", "127.0.0.1:4711"), ("X-Original-Host", "localhost"), ("X-Envoy-External-Address", "192.0.2.7"),
+            ("X-Envoy-Expected-Rq-Timeout-Ms", "15000"), ("x-request-id", "5"), ("True-Client-IP", "192.0.2.7"), ("CF-Ray", "1"), ("X-B3-TraceId", "1"),
+            ("Origin", "https://ops.example"), ("Referer", "https://ops.example/dashboard/"), (DashboardHost.RemoteHeader, "127.0.0.6"),
+        })
+        {
+            Assert.True(await StatusOf(host, "api/status", header) == HttpStatusCode.Forbidden, $"{header} is answered");
+        }
+
+        using var old = new HttpRequestMessage(HttpMethod.Get, "api/status") { Version = HttpVersion.Version10, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var answer = await host.Http.SendAsync(old);
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "api/status", ("Origin", host.Page[..host.Page.IndexOf("/dashboard", StringComparison.Ordinal)])));
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "api/status", (DashboardHost.RemoteHeader, "::ffff:127.0.0.1")));
+    }
+
+    [Theory]
+    [InlineData(null, false, false)]
+    [InlineData(null, true, true)]
+    [InlineData(true, false, true)]
+    [InlineData(false, true, false)]
+    public async Task Bodies_are_shown_when_there_is_a_view_policy_or_when_they_are_switched_on(bool? showBodies, bool hasPolicy, bool areShown)
+    {
+        await using var host = await DashboardHost.StartAsync(
+            options => (options.ShowBodies, options.ViewPolicy) = (showBodies, hasPolicy ? DashboardHost.Policy : null), everybodyOperates: true);
+
+        var session = await host.Http.GetFromJsonAsync<JsonElement>("api/session");
+
+        Assert.Equal(areShown, session.TryGetProperty("showBodies", out _));
+    }
+
+    [Fact]
+    public async Task What_a_refused_caller_wrote_begins_no_line_of_its_own_in_the_log()
+    {
+        await using var host = await DashboardHost.StartAsync();
+
+        using var refused = await host.Http.PostAsync("api/groups/a%0Aadmin%20did%20it%1B%5B31m%E2%80%A8/actions/b%0D%0Ac", null);
+
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        var line = Assert.Single(host.Log.Lines, line => line.Contains("may not do", StringComparison.Ordinal));
+        Assert.Contains("may not do b??c to group a?admin did it?[31m? at the dashboard", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task With_a_view_policy_other_machines_are_answered_when_it_allows_them()
     {
         await using var host = await DashboardHost.StartAsync(options => options.ViewPolicy = DashboardHost.Policy);

@@ -173,7 +173,7 @@ public sealed class OperatorTests
     private static LocatorAssertionsToHaveTextOptions Patient => new() { Timeout = 30_000 };
 
     private static void Acts(RocketMQDashboardOptions options)
-        => (options.ActionPolicy, options.RefreshInterval) = (DashboardHost.Policy, TimeSpan.FromMilliseconds(250));
+        => (options.ActionPolicy, options.ShowBodies, options.RefreshInterval) = (DashboardHost.Policy, true, TimeSpan.FromMilliseconds(250));
 
     private static async Task<string[]> SilosAsync(DashboardHost host)
     {

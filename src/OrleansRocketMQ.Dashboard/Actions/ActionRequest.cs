@@ -28,6 +28,15 @@ internal sealed record ActionRequest
     /// <summary>Of a parked message; null: all of them.</summary>
     public long? Number { get; init; }
 
+    /// <summary>Of dead letters.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Which messages of a topic; null: all.</summary>
+    public string? Expression { get; init; }
+
+    /// <summary>Whether the expression is SQL92; otherwise tags.</summary>
+    public bool IsSql { get; init; }
+
     /// <summary>The queue of the request; null when it names none.</summary>
     internal MessageQueue? Queue => (Topic, Broker, QueueId) switch
     {
@@ -48,6 +57,10 @@ internal sealed record ActionRequest
     internal string RequiredSilo => Required(Silo, nameof(Silo));
 
     internal string RequiredMessageId => Required(MessageId, nameof(MessageId));
+
+    internal string RequiredKey => Required(Key, nameof(Key));
+
+    internal MessageSelector Selector => IsSql ? MessageSelector.BySql(Required(Expression, nameof(Expression))) : MessageSelector.ByTag(Expression);
 
     internal SeekTarget RequiredTarget => Target switch
     {

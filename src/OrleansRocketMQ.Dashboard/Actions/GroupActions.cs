@@ -52,6 +52,26 @@ internal static class GroupActions
             await grains.Group.RestoreSiloAsync(request.RequiredSilo).ConfigureAwait(false);
             return $"{request.Silo} gets queues again.";
         },
+        ["start"] = async (grains, _, _) =>
+        {
+            var silos = await grains.Group.StartAsync().ConfigureAwait(false);
+            return $"The group runs on {silos.Count} silos.";
+        },
+        ["stop"] = async (grains, _, _) =>
+        {
+            var silos = await grains.Group.StopAsync().ConfigureAwait(false);
+            return $"The group is stopped on {silos.Count} silos.";
+        },
+        ["subscribe"] = async (grains, request, _) =>
+        {
+            await grains.Group.SubscribeAsync(request.RequiredTopic, request.Selector).ConfigureAwait(false);
+            return $"The group subscribes to {request.Topic}: {request.Selector}.";
+        },
+        ["unsubscribe"] = async (grains, request, _) =>
+        {
+            await grains.Group.UnsubscribeAsync(request.RequiredTopic).ConfigureAwait(false);
+            return $"The group gives up {request.Topic}.";
+        },
         ["resend"] = async (grains, request, who) =>
         {
             var sent = await grains.Letters.ResendAsync(request.RequiredMessageId, who).ConfigureAwait(false);
@@ -62,6 +82,21 @@ internal static class GroupActions
             await grains.Letters.ResendAllAsync(
                 request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"), who).ConfigureAwait(false);
             return "All dead letters are being sent again.";
+        },
+        ["resend-key"] = async (grains, request, who) =>
+        {
+            var sent = await grains.Letters.ResendByKeyAsync(request.RequiredKey, who).ConfigureAwait(false);
+            return $"{sent} dead letters with that key sent again.";
+        },
+        ["stop-resend"] = async (grains, _, who) =>
+        {
+            var resend = await grains.Letters.StopResendAsync(who).ConfigureAwait(false);
+            return $"No more are sent again; {resend.Sent} were.";
+        },
+        ["drop"] = async (grains, request, who) =>
+        {
+            var dropped = await grains.Letters.DropOneAsync(request.RequiredMessageId, who).ConfigureAwait(false);
+            return dropped == 0 ? "There is no dead letter with that id." : "Dropped.";
         },
         ["drop-all"] = async (grains, _, who) =>
         {
@@ -81,6 +116,8 @@ internal static class GroupActions
             return $"{dropped} parked messages dropped.";
         },
     };
+
+    public static IEnumerable<string> Names => s_all.Keys;
 
     public static bool Exists(string action) => s_all.ContainsKey(action);
 

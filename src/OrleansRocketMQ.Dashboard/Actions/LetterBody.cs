@@ -12,7 +12,7 @@ internal static class LetterBody
     {
         var body = message.Body.Span;
         var properties = new SortedDictionary<string, string>(message.Properties.ToDictionary(), StringComparer.Ordinal);
-        if (!options.ShowBodies)
+        if (!options.ShowsBodies)
         {
             return new(message.MessageId, "hidden", string.Empty, body.Length, IsCut: false, properties);
         }

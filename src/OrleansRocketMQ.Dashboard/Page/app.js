@@ -200,7 +200,27 @@ function askLimit(topic) {
     values => act('limit', { topic: topic.name, messagesPerSecond: values.limit === '' ? null : Number(values.limit) }));
 }
 
+function askUnsubscribe(topic) {
+  ask(`Unsubscribe: ${topic.name}`, 'The group gives the topic up on all silos: its queues finish what they have begun, commit, and are released.', [], 'Unsubscribe',
+    () => act('unsubscribe', { topic: topic.name }));
+}
+
+function askSubscribe() {
+  ask('Subscribe to a topic', 'The group consumes it on all silos. Leave the expression empty for all messages.', [
+    { name: 'topic', label: 'Topic', set: { required: true } },
+    { name: 'kind', label: 'Which messages', options: [['tag', 'by tags: a || b'], ['sql', 'by SQL92: price > 10']] },
+    { name: 'expression', label: 'Expression' },
+  ], 'Subscribe', values => act('subscribe', { topic: values.topic.trim(), isSql: values.kind === 'sql', expression: values.expression.trim() || null }));
+}
+
+function askSwitch() {
+  if (isStopped(current())) return press($('group-switch'), () => act('start'));
+  ask(`Stop: ${state.group}`, 'Consumption ends on all silos: listeners finish, offsets are committed, and members in other programs take the queues. A silo that joins later starts the group by itself (AutoStart); to keep it still, pause it.', [], 'Stop', () => act('stop'));
+}
+
 // ---- Parts of the page
+
+const isStopped = group => group?.state === 'Stopped';
 
 const current = () => state.data?.groups.find(group => group.name === state.group);
 
@@ -297,12 +317,15 @@ function renderTopics(group) {
     const pause = button('', 'act', () => press(pause, () => act(tr._item.isPaused ? 'resume' : 'pause', { topic: tr._item.name })));
     const limit = button('Limit…', 'act', () => askLimit(tr._item));
     const seek = button('Seek…', 'act', () => askSeek(tr._item.name, { topic: tr._item.name }, false));
-    tr.lastChild.append(pause, limit, seek);
+    const giveUp = button('Unsubscribe…', 'act danger', () => askUnsubscribe(tr._item));
+    tr.lastChild.append(pause, limit, seek, giveUp);
     return tr;
   }, (tr, topic) => {
     const f = topic.figures ?? {};
     cells(tr, [topic.name, count(topic.queues), count(topic.lag), rate(f.perSecond), span(f.averageMs), span(f.p99Ms), count(f.consumed), count(f.failed), count(f.sentBack), topic.rateLimit ? `${fine.format(topic.rateLimit)}/s` : 'none']);
-    const [pause, limit, seek] = tr.lastChild.children;
+    const [pause, limit, seek, giveUp] = tr.lastChild.children;
+    show(giveUp, !topic.name.startsWith('%RETRY%'));
+    attribute(giveUp, 'aria-label', `Unsubscribe from topic ${topic.name}`);
     text(pause, topic.isPaused ? 'Resume' : 'Pause');
     attribute(pause, 'aria-label', `${pause.textContent} topic ${topic.name}`);
     attribute(limit, 'aria-label', `Limit the rate of topic ${topic.name}`);
@@ -364,7 +387,8 @@ function render() {
   text($('group-title'), group.name);
   const status = $('group-state');
   text(status, group.error ? `no status: ${group.error}` : group.isPaused ? 'paused' : (group.state ?? '').toLowerCase());
-  status.className = `pill ${group.error ? 'bad' : group.isPaused ? 'warn' : 'good'}`;
+  status.className = `pill ${group.error ? 'bad' : group.isPaused || isStopped(group) ? 'warn' : 'good'}`;
+  text($('group-switch'), isStopped(group) ? 'Start group' : 'Stop group…');
   text($('group-pause'), group.isPaused ? 'Resume group' : 'Pause group');
   const queues = group.queues ?? [];
   noteMoves(queues);
@@ -391,12 +415,17 @@ function renderLetters(letters, page = {}) {
       await act('resend', { messageId: tr._item.offsetMessageId });
       await loadLetters();
     }));
-    tr.lastChild.append(peek, resend);
+    const drop = button('Drop', 'act danger', () => press(drop, async () => {
+      await act('drop', { messageId: tr._item.offsetMessageId });
+      await loadLetters();
+    }));
+    tr.lastChild.append(peek, resend, drop);
     return tr;
   }, (tr, letter) => {
     cells(tr, [letter.messageId, letter.topic, letter.keys ?? '–', count(letter.reconsumeTimes), new Date(letter.filed).toLocaleString(), count(letter.bodyLength)]);
     attribute(tr.lastChild.children[0], 'aria-label', `Look at message ${letter.messageId}`);
     attribute(tr.lastChild.children[1], 'aria-label', `Send message ${letter.messageId} again`);
+    attribute(tr.lastChild.children[2], 'aria-label', `Drop message ${letter.messageId}`);
   });
   show($('dead-table'), letters.length > 0);
   show($('dead-none'), letters.length === 0);
@@ -501,7 +530,7 @@ async function startSession() {
     state.session = { canAct: false };
   }
   document.body.classList.toggle('read-only', !state.session.canAct);
-  for (const id of ['group-pause', 'group-seek', 'dead-resend', 'dead-drop']) show($(id), Boolean(state.session.canAct));
+  for (const id of ['group-switch', 'group-pause', 'group-subscribe', 'group-seek', 'dead-key', 'dead-resend', 'dead-stop', 'dead-drop', 'parked-resend', 'parked-drop']) show($(id), Boolean(state.session.canAct));
   text($('mode'), state.session.canAct ? 'Actions are allowed and logged.' : 'This page only shows; actions need a policy (docs/dashboard.md).');
 }
 
@@ -542,6 +571,8 @@ $('group').addEventListener('change', () => {
   render();
 });
 $('group-pause').addEventListener('click', event => press(event.currentTarget, () => act(current().isPaused ? 'resume' : 'pause')));
+$('group-switch').addEventListener('click', askSwitch);
+$('group-subscribe').addEventListener('click', askSubscribe);
 $('group-seek').addEventListener('click', () => askSeek(`group ${state.group}`, {}, false));
 $('filter').addEventListener('input', () => { state.page = 0; render(); });
 $('show').addEventListener('change', () => { state.page = 0; render(); });
@@ -551,6 +582,12 @@ $('dead-load').addEventListener('click', event => press(event.currentTarget, loa
 $('dead-resend').addEventListener('click', () => ask('Send all dead letters again', 'Each goes to its original topic, at this speed.',
   [{ name: 'speed', label: 'Messages per second', type: 'number', set: { min: 1, step: 'any', value: 10, required: true } }], 'Send again',
   values => act('resend-all', { messagesPerSecond: Number(values.speed) })));
+$('dead-key').addEventListener('click', () => ask('Send dead letters of a key again', 'All that carry the key go to their original topic.',
+  [{ name: 'key', label: 'Key', set: { required: true } }], 'Send again', async values => {
+    await act('resend-key', { key: values.key.trim() });
+    await loadLetters();
+  }));
+$('dead-stop').addEventListener('click', event => press(event.currentTarget, () => act('stop-resend')));
 $('dead-drop').addEventListener('click', () => ask('Drop all dead letters', 'They are neither listed nor sent again any more. This cannot be undone.', [], 'Drop all', async () => {
   await act('drop-all');
   await loadLetters();

@@ -65,7 +65,7 @@ internal sealed partial class StatusFeed(
                 .GetStatusAsync(patience.Token).WaitAsync(s_patience, time).ConfigureAwait(false);
             memory.Remember(status.Figures.MessagesPerSecond);
             memory.CountDeadLetters(time, () => CountAsync(consumer.Group));
-            return GroupViews.Of(status, consumer.State.ToString(), memory.History, memory.DeadLetters);
+            return GroupViews.Of(status, StateOf(status, consumer), memory.History, memory.DeadLetters);
         }
 #pragma warning disable CA1031 // Whatever one group fails with is shown in its place; the others are shown as ever.
         catch (Exception exception)
@@ -75,6 +75,10 @@ internal sealed partial class StatusFeed(
             return new GroupView { Name = consumer.Group, State = consumer.State.ToString(), Error = exception.Message };
         }
     }
+
+    // It may be stopped on this silo and run on others.
+    private static string StateOf(ConsumerGroupStatus status, IRocketMQConsumer here)
+        => here.State is ConsumerState.Starting or ConsumerState.Stopping ? here.State.ToString() : status.State.ToString();
 
     private async Task<DeadLettersView> CountAsync(string group)
     {
