@@ -16,8 +16,10 @@ public class AllocateBenchmark
         [.. Enumerable.Range(0, Queues).Select(number => new MessageQueue("benchmark", $"{Rooms[number % 3]}@{number / 5000:00}", number)).Order()];
     private readonly Dictionary<string, IAllocateStrategy> _strategies = Strategies().ToDictionary(strategy => strategy.Name);
 
-    [Params("AVG", "AVG_BY_CIRCLE", "CONFIGURATION", "CONSISTENT_HASH", "HASH", "MACHINE_ROOM", "MACHINE_ROOM_NEARBY")]
-    public string Strategy { get; set; } = "AVG";
+    public static IEnumerable<string> StrategyNames => Strategies().Select(strategy => strategy.Name);
+
+    [ParamsSource(nameof(StrategyNames))]
+    public string Strategy { get; set; } = "";
 
     /// <summary>A strategy that left out queues would be quick.</summary>
     [GlobalSetup]

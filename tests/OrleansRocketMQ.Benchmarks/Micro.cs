@@ -12,7 +12,7 @@ internal static class Micro
     public static int Run<TBenchmark>()
     {
         var config = DefaultConfig.Instance
-            .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
+            .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithClock(new ProcessorClock()))
             .AddDiagnoser(MemoryDiagnoser.Default)
             .WithArtifactsPath(Path.Combine(Path.GetTempPath(), "orleans-rocketmq-benchmarks"));
         var summary = BenchmarkRunner.Run<TBenchmark>(config);
