@@ -1,50 +1,56 @@
-using System.Diagnostics;
+using BenchmarkDotNet.Attributes;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>How long a silo takes to learn who owns each of 100,000 queues, by strategy, with 1,000 members.</summary>
-internal static class AllocateBenchmark
+public class AllocateBenchmark
 {
     private const int Members = 1000;
     private const int Queues = 100_000;
 
-    public static int Run()
+    private static readonly string[] Rooms = ["east", "west", "north"];
+    private static readonly string[] Names = [.. Enumerable.Range(0, Members).Select(number => $"10.{number % 3}.{number / 256}.{number % 256}@11111#1")];
+    private static readonly MessageQueue[] All =
+        [.. Enumerable.Range(0, Queues).Select(number => new MessageQueue("benchmark", $"{Rooms[number % 3]}@{number / 5000:00}", number)).Order()];
+    private readonly Dictionary<string, IAllocateStrategy> _strategies = Strategies().ToDictionary(strategy => strategy.Name);
+
+    public static IEnumerable<string> StrategyNames => Strategies().Select(strategy => strategy.Name);
+
+    [ParamsSource(nameof(StrategyNames))]
+    public string Strategy { get; set; } = "";
+
+    /// <summary>A strategy that left out queues would be quick.</summary>
+    [GlobalSetup]
+    public void Check()
     {
-        string[] rooms = ["east", "west", "north"];
-        var members = Enumerable.Range(0, Members).Select(number => $"10.{number % 3}.{number / 256}.{number % 256}@11111#1").ToArray();
-        var queues = Enumerable.Range(0, Queues).Select(number => new MessageQueue("benchmark", $"{rooms[number % 3]}@{number / 5000:00}", number)).Order().ToArray();
-        var nearby = new PrefixMachineRooms(rooms.Select((room, index) => (room, index))
+        if (Compute().Queues.Count() != Queues)
+        {
+            throw new InvalidOperationException($"{Strategy} left out queues");
+        }
+    }
+
+    [Benchmark]
+    public object Allocate() => Compute();
+
+    private AllocationView Compute() => AllocationView.Compute(
+        "benchmark", _strategies[Strategy], [All], Names, new ClusterSilos(new Dictionary<string, SiloAddress>(), new HashSet<string>()));
+
+    private static IAllocateStrategy[] Strategies()
+    {
+        var nearby = new PrefixMachineRooms(Rooms.Select((room, index) => (room, index))
             .ToDictionary(room => room.room, room => (IReadOnlyList<string>)[room.room, $"10.{room.index}."]));
-        IAllocateStrategy[] strategies =
+        return
         [
             new AverageAllocation(),
             new CircleAllocation(),
             new ConsistentHashAllocation(),
             new HashAllocation(),
-            new MachineRoomAllocation(rooms),
+            new MachineRoomAllocation(Rooms),
             new NearbyAllocation(new AverageAllocation(), nearby),
-            new ConfiguredAllocation(members.Select((member, index) => new KeyValuePair<string, IReadOnlyList<MessageQueue>>(
-                member, queues[(index * Queues / Members)..((index + 1) * Queues / Members)]))),
+            new ConfiguredAllocation(Names.Select((member, index) => new KeyValuePair<string, IReadOnlyList<MessageQueue>>(
+                member, All[(index * Queues / Members)..((index + 1) * Queues / Members)]))),
         ];
-        foreach (var strategy in strategies)
-        {
-            // The first round pays for the compiler; a silo pays it once.
-            var times = Enumerable.Range(0, 6).Select(_ => Measure(strategy, queues, members)).ToArray();
-            Console.WriteLine(FormattableString.Invariant(
-                $"allocate {Queues:N0} queues to {Members:N0} members, {strategy.Name}: first {times[0].TotalMilliseconds:F0} ms, then {times.Skip(1).Average(time => time.TotalMilliseconds):F0} ms"));
-        }
-
-        return 0;
-    }
-
-    private static TimeSpan Measure(IAllocateStrategy strategy, MessageQueue[] queues, string[] members)
-    {
-        var start = Stopwatch.GetTimestamp();
-        var view = AllocationView.Compute(
-            "benchmark", strategy, [queues], members, new ClusterSilos(new Dictionary<string, SiloAddress>(), new HashSet<string>()));
-        var elapsed = Stopwatch.GetElapsedTime(start);
-        return view.Queues.Count() == Queues ? elapsed : throw new InvalidOperationException($"{strategy.Name} left out queues");
     }
 }

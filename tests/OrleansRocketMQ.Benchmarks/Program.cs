@@ -4,13 +4,13 @@ using OrleansRocketMQ.Benchmarks;
 var arguments = Arguments.Parse(args);
 return args.FirstOrDefault() switch
 {
-    "decode" => DecodeBenchmark.Run(),
-    "statistics" => StatisticsBenchmark.Run(),
+    "decode" => Micro.Run<DecodeBenchmark>(),
+    "statistics" => Micro.Run<StatisticsBenchmark>(),
     "broker" => await BrokerProcess.RunAsync(),
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
-    "allocate" => AllocateBenchmark.Run(),
+    "allocate" => Micro.Run<AllocateBenchmark>(),
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "failover" => await FailoverBenchmark.RunAsync(arguments),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
