@@ -28,7 +28,7 @@ public class DelayTests
     public async Task A_delayed_message_that_cannot_be_read_holds_up_none_behind_it(string good, string bad)
     {
         using var folder = new TempFolder();
-        var time = new Testing.FakeTimeProvider();
+        var time = new FakeTimeProvider();
         await using (var test = await StartAsync())
         {
             var client = await test.ConnectAsync();

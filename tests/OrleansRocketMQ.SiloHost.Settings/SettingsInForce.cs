@@ -6,9 +6,11 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Storage;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dashboard;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost.Settings;
 
@@ -53,6 +55,15 @@ internal static class SettingsInForce
         values["Urls"] = Written(services.GetRequiredService<IConfiguration>()[WebHostDefaults.ServerUrlsKey]);
         values["ShutdownTimeoutSeconds"] = Written(ValueOf<HostOptions>(services).ShutdownTimeout.TotalSeconds);
         values["Logging:Console:FormatterName"] = Written(ValueOf<ConsoleLoggerOptions>(services).FormatterName);
+        AddAll(values, DashboardSettings.Section, services.GetRequiredService<RocketMQDashboardOptions>());
+        foreach (var name in new[] { nameof(DashboardSettings.ViewSecret), nameof(DashboardSettings.ActSecret) })
+        {
+            // Secrets are not kept in a form that could be read; the one that was set opens.
+            var secret = services.GetRequiredService<IConfiguration>()[$"{DashboardSettings.Section}:{name}"] ?? string.Empty;
+            var (maySee, mayAct) = services.GetService<SharedSecrets>()?.Look(secret) ?? (false, false);
+            values[$"{DashboardSettings.Section}:{name}"] = maySee && mayAct == (name == nameof(DashboardSettings.ActSecret)) ? secret : string.Empty;
+        }
+
         if (services.GetService<DemoOptions>() is { } demo)
         {
             AddAll(values, "Demo", demo);

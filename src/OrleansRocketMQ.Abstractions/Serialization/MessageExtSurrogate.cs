@@ -43,7 +43,7 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
     public MessageExt ConvertFromSurrogate(in MessageExtSurrogate surrogate)
     {
         var offset = surrogate.QueueOffset;
-        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName, surrogate.HasBody ? BodyApart : AsSent))
+        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName, surrogate.CompressedBody is null ? AsSent : BodyApart))
         {
             if (message.QueueOffset == offset)
             {

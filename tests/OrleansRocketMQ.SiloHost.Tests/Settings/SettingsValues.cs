@@ -84,6 +84,12 @@ internal sealed class SettingsValues
         Add("ShutdownTimeoutSeconds", "31");
         Add("Logging:Console:FormatterName", "json");
 
+        Add("Dashboard:ViewSecret", "a secret to see with");
+        Add("Dashboard:ActSecret", "a secret to act with");
+        Add("Dashboard:ShowBodies", "false");
+        Add("Dashboard:MaxBodyBytes", "20000");
+        Add("Dashboard:RefreshInterval", "00:00:02");
+
         // Not the default where there are listeners.
         Add("Demo:Enabled", "true");
         Add("Demo:Topic", Topic);
