@@ -26,7 +26,8 @@ internal sealed partial class TimerScheduler : IDisposable
         _intake = intake;
         _delivered = delivered;
         _logger = logger;
-        _timer = time.CreateTimer(static self => ((TimerScheduler)self!).Deliver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(
+            static self => ((TimerScheduler)self!).Deliver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lock (_gate)
         {
             // A broker listens before it delivers: what arrives meanwhile waits for the lock, and is either found here or put in there.
