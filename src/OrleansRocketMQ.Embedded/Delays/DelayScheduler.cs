@@ -73,7 +73,9 @@ internal sealed partial class DelayScheduler : IDisposable
 
     /// <summary>Where a stored message is to come, without decoding all of it; null when it does not say so.</summary>
     public static string? RealTopicOf(ReadOnlyMemory<byte> record)
-        => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "REAL_TOPIC"u8, out var topic) ? Encoding.UTF8.GetString(topic) : null;
+        => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "REAL_TOPIC"u8, out var topic)
+            ? Encoding.UTF8.GetString(topic)
+            : null;
 
     public void Dispose()
     {
@@ -217,7 +219,8 @@ internal sealed partial class DelayScheduler : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(143, LogLevel.Error, "{Count} delayed messages of level {Level} were dropped with the oldest messages before their time had come")]
+        [LoggerMessage(143, LogLevel.Error,
+            "{Count} delayed messages of level {Level} were dropped with the oldest messages before their time had come")]
         public static partial void Gone(ILogger logger, long count, int level);
 
         [LoggerMessage(142, LogLevel.Error, "Delayed message {Offset} of level {Level} cannot be read and is left out")]

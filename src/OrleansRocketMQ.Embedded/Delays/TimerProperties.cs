@@ -82,7 +82,8 @@ internal static class TimerProperties
     }
 
     private static string Illegal
-        => $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; or if set del msg, the delay time should be bigger than the current time";
+        => $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; "
+            + "or if set del msg, the delay time should be bigger than the current time";
 
     // No property at all means now.
     private static bool TryGetTime(Dictionary<string, string> properties, long now, out long time)

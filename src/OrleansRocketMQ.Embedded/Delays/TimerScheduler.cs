@@ -16,6 +16,7 @@ internal sealed partial class TimerScheduler : IDisposable
     private readonly MessageIntake _intake;
     private readonly ILogger _logger;
     private readonly ITimer _timer;
+    private readonly long _firstArriving;
     private long _delivered;
     private bool _disposed;
 
@@ -25,13 +26,19 @@ internal sealed partial class TimerScheduler : IDisposable
         _intake = intake;
         _delivered = delivered;
         _logger = logger;
-        _timer = time.CreateTimer(static self => ((TimerScheduler)self!).Deliver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        foreach (var (offset, due, _) in Waiting(store, delivered))
+        _timer = time.CreateTimer(
+            static self => ((TimerScheduler)self!).Deliver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        lock (_gate)
         {
-            _waiting.Enqueue(offset, (due, offset));
+            // A broker listens before it delivers: what arrives meanwhile waits for the lock, and is either found here or put in there.
+            store.Arrived += OnArrived;
+            _firstArriving = store.MaxOffset(TimerProperties.Queue);
+            foreach (var (offset, due, _) in Waiting(store, delivered).TakeWhile(message => message.Offset < _firstArriving))
+            {
+                _waiting.Enqueue(offset, (due, offset));
+            }
         }
 
-        store.Arrived += OnArrived;
         Deliver();
     }
 
@@ -74,7 +81,10 @@ internal sealed partial class TimerScheduler : IDisposable
 
         lock (_gate)
         {
-            _waiting.Enqueue(queueOffset, (due, queueOffset));
+            if (queueOffset >= _firstArriving)
+            {
+                _waiting.Enqueue(queueOffset, (due, queueOffset));
+            }
         }
 
         Deliver();

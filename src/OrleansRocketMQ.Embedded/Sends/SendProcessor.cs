@@ -23,7 +23,8 @@ internal sealed partial class SendProcessor(
     internal const int VersionWithMaxReconsumeTimes = 121;
 
     private const string Faq = "See https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
-    private const string NotAvailable = "service not available now. It may be caused by one of the following reasons: the broker's disk is full, messages are put to the slave, message store has been shut down, etc.";
+    private const string NotAvailable = "service not available now. It may be caused by one of the following reasons: "
+        + "the broker's disk is full, messages are put to the slave, message store has been shut down, etc.";
     private const string Region = "DefaultRegion";
 
     public void AddTo(RequestTable table)

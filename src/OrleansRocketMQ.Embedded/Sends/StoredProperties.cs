@@ -13,7 +13,8 @@ internal static class StoredProperties
         var text = new StringBuilder();
         foreach (var (name, value) in properties)
         {
-            text.Append(name).Append((char)MessageProperties.NameValueSeparator).Append(value).Append((char)MessageProperties.PropertySeparator);
+            text.Append(name).Append((char)MessageProperties.NameValueSeparator);
+            text.Append(value).Append((char)MessageProperties.PropertySeparator);
         }
 
         return text.ToString();

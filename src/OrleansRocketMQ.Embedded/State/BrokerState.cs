@@ -18,7 +18,10 @@ internal sealed record BrokerState
     /// <summary>See <see cref="Delays.TimerScheduler.Delivered"/>.</summary>
     public long TimersDelivered { get; init; }
 
-    /// <summary>Where the commit log ended just before the state was gathered: what stands behind it may be of topics that the state does not know. Null: of a version that did not tell.</summary>
+    /// <summary>
+    /// Where the commit log ended just before the state was gathered: what stands behind it may be of topics that the
+    /// state does not know. Null: of a version that did not tell.
+    /// </summary>
     public long? LogEnd { get; init; }
 
     /// <summary>Where queues ended; needed for those all of whose messages have been dropped.</summary>

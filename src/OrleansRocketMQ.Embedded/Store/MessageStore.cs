@@ -211,7 +211,8 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         return placements;
     }
 
-    private GetResult Collect(QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter, long logEnd)
+    private GetResult Collect(
+        QueueIndex index, long offset, long min, long max, int maxMessages, int maxBytes, MessageFilter? filter, long logEnd)
     {
         var byteLimit = Math.Clamp(maxBytes, 100, MaxBytesPerRead);
         var messageLimit = Math.Clamp(maxMessages, 1, MaxMessagesPerRead);

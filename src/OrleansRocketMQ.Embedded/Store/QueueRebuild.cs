@@ -6,7 +6,10 @@ namespace OrleansRocketMQ.Embedded.Store;
 /// Builds the queues' indexes from the records of a log, in their order. Where a record is lost its queue keeps the
 /// offset: those behind it stay what they were, and none is given twice.
 /// </summary>
-/// <param name="bornAt">The commit-log offsets at which topics came to be: older records of them are from before they were deleted, and those of others of deleted ones.</param>
+/// <param name="bornAt">
+/// The commit-log offsets at which topics came to be: older records of them are from before they were deleted, and those
+/// of others of deleted ones.
+/// </param>
 /// <param name="unknownFrom">The offset from which on topics may have come to be that <paramref name="bornAt"/> does not know.</param>
 /// <param name="logBegin">The offset at which the log begins: more than 0 when its oldest segments have been dropped.</param>
 /// <param name="logger">Told of what does not fit.</param>
@@ -28,7 +31,10 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     public bool HasLostUnknown { get; private set; }
 
     public void Add(in RecordEntry entry, ReadOnlySpan<byte> record)
-        => Place(new(RecordLayout.Topic(record), entry.QueueId), entry, new(entry.LogOffset, entry.StoreTime, entry.Size, TagHash.Of(RecordLayout.Properties(record))));
+        => Place(
+            new(RecordLayout.Topic(record), entry.QueueId),
+            entry,
+            new(entry.LogOffset, entry.StoreTime, entry.Size, TagHash.Of(RecordLayout.Properties(record))));
 
     /// <summary>The record of an entry is damaged.</summary>
     /// <returns>The queue that has lost a message; null when it is none that counts.</returns>

@@ -49,7 +49,8 @@ internal sealed class SegmentContent
             _bytes.AsSpan(0, length).CopyTo(bytes);
         }
 
-        var index = RecordEntry.Encode([.. Pieces.Where(piece => piece.Position < length).Select(piece => piece.Entry).OfType<RecordEntry>()]);
+        var entries = Pieces.Where(piece => piece.Position < length).Select(piece => piece.Entry).OfType<RecordEntry>();
+        var index = RecordEntry.Encode([.. entries]);
         if (!index.AsSpan().SequenceEqual(_index))
         {
             // As a whole, so that a crash in between costs nothing that the old one told.
@@ -64,6 +65,7 @@ internal sealed class SegmentContent
             log.Truncate(length);
         }
 
-        return new LogSegment(BaseOffset, bytes, length, new SegmentFiles(log, SegmentFile.Open(_folder.IndexPath(BaseOffset), _folder.Disk), index.Length));
+        var indexFile = SegmentFile.Open(_folder.IndexPath(BaseOffset), _folder.Disk);
+        return new LogSegment(BaseOffset, bytes, length, new SegmentFiles(log, indexFile, index.Length));
     }
 }

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>What was found in a folder.</summary>
-internal sealed record RecoveredStore(IReadOnlyList<LogSegment> Segments, IReadOnlyDictionary<TopicQueue, QueueIndex> Queues, long LastStoreTime)
+internal sealed record RecoveredStore(
+    IReadOnlyList<LogSegment> Segments, IReadOnlyDictionary<TopicQueue, QueueIndex> Queues, long LastStoreTime)
 {
     public static RecoveredStore Empty { get; } = new([], new Dictionary<TopicQueue, QueueIndex>(), 0);
 
@@ -102,8 +103,8 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
             Log.TailCut(logger, folder.LogPath(segment.BaseOffset), end - segment.BaseOffset, segment.End - end);
         }
 
-        _segments.Add(segment.ToSegment(
-            end, isLast ? CommitLog.CapacityFor(end - segment.BaseOffset, segmentSize) : (int)(end - segment.BaseOffset), cut: isLast));
+        var length = end - segment.BaseOffset;
+        _segments.Add(segment.ToSegment(end, isLast ? CommitLog.CapacityFor(length, segmentSize) : (int)length, cut: isLast));
     }
 
     private void Index(SegmentContent segment, Piece piece)
@@ -119,7 +120,8 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
         }
         else if (queues.AddLost(entry) is { } queue)
         {
-            Log.Damaged(logger, folder.LogPath(segment.BaseOffset), piece.Position, piece.Size, queue.Topic, queue.QueueId, entry.QueueOffset);
+            var path = folder.LogPath(segment.BaseOffset);
+            Log.Damaged(logger, path, piece.Position, piece.Size, queue.Topic, queue.QueueId, entry.QueueOffset);
         }
     }
 
@@ -136,13 +138,16 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
         [LoggerMessage(101, LogLevel.Warning, "{Path} ends with {Cut} bytes that are no whole message; cut off behind byte {Good}")]
         public static partial void TailCut(ILogger logger, string path, long good, long cut);
 
-        [LoggerMessage(102, LogLevel.Error, "{Path} claims a place that the segment before it fills, and is kept as {Aside} without being used")]
+        [LoggerMessage(102, LogLevel.Error,
+            "{Path} claims a place that the segment before it fills, and is kept as {Aside} without being used")]
         public static partial void SetAside(ILogger logger, string path, string aside);
 
-        [LoggerMessage(104, LogLevel.Error, "{Path} is damaged from byte {Position} on for {Size} bytes: message {Offset} of {Topic}/{QueueId} is lost")]
+        [LoggerMessage(104, LogLevel.Error,
+            "{Path} is damaged from byte {Position} on for {Size} bytes: message {Offset} of {Topic}/{QueueId} is lost")]
         public static partial void Damaged(ILogger logger, string path, int position, int size, string topic, int queueId, long offset);
 
-        [LoggerMessage(105, LogLevel.Error, "{Path} is damaged from byte {Position} on for {Size} bytes, in which no message can be made out")]
+        [LoggerMessage(105, LogLevel.Error,
+            "{Path} is damaged from byte {Position} on for {Size} bytes, in which no message can be made out")]
         public static partial void Unreadable(ILogger logger, string path, int position, int size);
 
         [LoggerMessage(106, LogLevel.Error, "Before {Path} {Bytes} bytes of the log are missing; their messages are lost")]
