@@ -15,4 +15,7 @@ internal sealed class ProcessorClock : IClock
     public Frequency Frequency { get; } = new(TimeSpan.TicksPerSecond);
 
     public long GetTimestamp() => Environment.CpuUsage.TotalTime.Ticks;
+
+    /// <summary>As the report's head names it.</summary>
+    public override string ToString() => Title;
 }
