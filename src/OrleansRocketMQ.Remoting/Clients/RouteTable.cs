@@ -47,6 +47,9 @@ public sealed partial class RouteTable
     /// <summary>The route of a topic if it is known; asks nobody.</summary>
     public TopicRoute? Find(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Route : null;
 
+    /// <summary>Why the route of a topic could not be read when it was last asked for; null when it could, or nobody has asked yet.</summary>
+    internal RocketMQException? FailureOf(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Failure : null;
+
     /// <summary>Has the route of a topic asked for from the next refresh on.</summary>
     public void Watch(string topic) => _topics.GetOrAdd(topic, static name => new WatchedTopic(name));
 
@@ -64,6 +67,7 @@ public sealed partial class RouteTable
 
     /// <summary>The route of a topic, asked for when it is not known yet; from now on it is watched.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (yet).</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public ValueTask<TopicRoute> GetAsync(string topic, CancellationToken cancellationToken = default)
     {
@@ -73,6 +77,7 @@ public sealed partial class RouteTable
 
     /// <summary>Asks for one topic's route even when it is known; for use when a broker or queue turns out to be gone.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (any more).</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public Task<TopicRoute> RefreshAsync(string topic, CancellationToken cancellationToken = default)
         => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
@@ -100,9 +105,10 @@ public sealed partial class RouteTable
                     await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
                     Interlocked.Increment(ref answered);
                 }
-                catch (TopicNotFoundException)
+                catch (Exception exception) when (exception is TopicNotFoundException or StaticTopicException)
                 {
-                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
+                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them,
+                    // or an ordinary one of the name.
                     Interlocked.Increment(ref answered);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
@@ -162,18 +168,23 @@ public sealed partial class RouteTable
         {
             route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic).ConfigureAwait(false));
         }
-        catch (TopicNotFoundException) when (watched.Route is not null)
+        catch (RocketMQException exception)
         {
-            if (!watched.Missing)
+            var before = watched.Failure;
+            watched.Failure = exception;
+            if (exception is TopicNotFoundException && before is not TopicNotFoundException && watched.Route is not null)
             {
-                watched.Missing = true;
                 Log.RouteGone(_logger, watched.Topic);
+            }
+            else if (exception is StaticTopicException && before is not StaticTopicException)
+            {
+                Log.Refused(_logger, exception.Message);
             }
 
             throw;
         }
 
-        watched.Missing = false;
+        watched.Failure = null;
         lock (_gate)
         {
             watched.FetchedAs = ++_fetches;
@@ -212,6 +223,7 @@ public sealed partial class RouteTable
     private sealed class WatchedTopic(string topic)
     {
         private volatile TopicRoute? _route;
+        private volatile RocketMQException? _failure;
 
         public string Topic { get; } = topic;
 
@@ -223,7 +235,11 @@ public sealed partial class RouteTable
 
         public long FetchedAs { get; set; }
 
-        public bool Missing { get; set; }
+        public RocketMQException? Failure
+        {
+            get => _failure;
+            set => _failure = value;
+        }
 
         public Task<TopicRoute>? Fetching { get; set; }
     }
@@ -276,6 +292,9 @@ public sealed partial class RouteTable
 
         [LoggerMessage(23, LogLevel.Warning, "The name server has no route for topic {Topic} any more; the last one known stays in use")]
         public static partial void RouteGone(ILogger logger, string topic);
+
+        [LoggerMessage(60, LogLevel.Error, "{Reason} Its route is not used")]
+        public static partial void Refused(ILogger logger, string reason);
 
         [LoggerMessage(24, LogLevel.Error, "A handler of the changed route of topic {Topic} failed")]
         public static partial void HandlerFailed(ILogger logger, string topic, Exception exception);

@@ -250,10 +250,28 @@ internal sealed partial class QueueShepherd(
 
                 complete = false;
             }
+            catch (RocketMQException exception) when (IsOfThisTopicAlone(exception))
+            {
+                if (_missingTopics.Add(subscription.Topic))
+                {
+                    Log.TopicLeftOut(logger, Group, subscription.Topic, exception.Message);
+                }
+
+                complete &= exception is StaticTopicException;
+            }
         }
 
         return (topics, complete);
     }
+
+    // Somebody answered, so that other topics can be read; name servers that are away are not asked for one after the other.
+    private static bool IsOfThisTopicAlone(Exception exception) => exception switch
+    {
+        StaticTopicException or BrokerResponseException or MessageFormatException => true,
+        NameServerException { InnerException: AggregateException several } => several.InnerExceptions.All(IsOfThisTopicAlone),
+        NameServerException { InnerException: { } one } => IsOfThisTopicAlone(one),
+        _ => false,
+    };
 
     private async Task<HashSet<string>> ReadClientIdsAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
@@ -337,6 +355,9 @@ internal sealed partial class QueueShepherd(
 
         [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
         public static partial void TopicMissing(ILogger logger, string group, string reason);
+
+        [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]
+        public static partial void TopicLeftOut(ILogger logger, string group, string topic, string reason);
 
         [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Queue} could not be started, it is tried again")]
         public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
