@@ -35,6 +35,9 @@ public sealed class NameServerClient
         _current = Random.Shared.Next(addresses.Count);
     }
 
+    /// <summary>The clock of whoever asks.</summary>
+    internal TimeProvider TimeProvider => _remoting.TimeProvider;
+
     /// <summary>The name servers.</summary>
     public IReadOnlyList<string> Addresses { get; }
 

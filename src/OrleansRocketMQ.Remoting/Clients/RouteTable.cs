@@ -18,6 +18,9 @@ public sealed partial class RouteTable
 
     private const int FailuresThatEndARound = 16;
 
+    private static readonly TimeSpan FirstDoubt = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestDoubt = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, WatchedTopic> _topics = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly NameServerClient _nameServer;
@@ -81,6 +84,35 @@ public sealed partial class RouteTable
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public Task<TopicRoute> RefreshAsync(string topic, CancellationToken cancellationToken = default)
         => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
+
+    /// <summary>
+    /// Has the route of a topic asked for soon, as a broker in it refuses or cannot be reached: another may be the master by
+    /// now. As long as the route stays the same it is asked for less and less often, so whoever fails may say so each time.
+    /// </summary>
+    /// <returns>Whether it is asked for.</returns>
+    internal bool Doubt(string topic, Exception reason)
+    {
+        if (!SpeaksOfTheRoute(reason) || !_topics.TryGetValue(topic, out var watched))
+        {
+            return false;
+        }
+
+        var time = _nameServer.TimeProvider;
+        lock (watched)
+        {
+            if (watched.DoubtedAt is { } before && time.GetElapsedTime(before) < watched.NextDoubt)
+            {
+                return false;
+            }
+
+            watched.NextDoubt = watched.DoubtedAt is null ? FirstDoubt : Longer(watched.NextDoubt);
+            watched.DoubtedAt = time.GetTimestamp();
+        }
+
+        // Nobody waits for it; why a route cannot be read is kept with the topic.
+        _ = FetchShared(watched).ContinueWith(static fetch => fetch.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return true;
+    }
 
     /// <summary>Asks for the routes of all watched topics.</summary>
     /// <exception cref="NameServerException">The first topic for which no name server gave a usable answer; the others have been asked for, and known routes stay.</exception>
@@ -152,6 +184,16 @@ public sealed partial class RouteTable
         return new(set.BrokerName, id, set.BrokerAddrs[id]);
     }
 
+    private static bool SpeaksOfTheRoute(Exception reason) => reason switch
+    {
+        RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
+        BrokerResponseException refused => refused.ResponseCode is ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
+            or ResponseCodes.TopicNotExist or ResponseCodes.GoAway,
+        _ => false,
+    };
+
+    private static TimeSpan Longer(TimeSpan doubt) => doubt + doubt < LongestDoubt ? doubt + doubt : LongestDoubt;
+
     private Task<TopicRoute> FetchShared(WatchedTopic watched)
     {
         lock (watched)
@@ -197,6 +239,11 @@ public sealed partial class RouteTable
             RebuildBrokers();
         }
 
+        lock (watched)
+        {
+            watched.DoubtedAt = null;
+        }
+
         Log.RouteChanged(_logger, route);
         Raise(route);
         return route;
@@ -209,16 +256,7 @@ public sealed partial class RouteTable
         .SelectMany(watched => watched.Route!.Data.BrokerDatas));
 
     private void Raise(TopicRoute route)
-    {
-        try
-        {
-            Changed?.Invoke(route);
-        }
-        catch (Exception exception)
-        {
-            Log.HandlerFailed(_logger, route.Topic, exception);
-        }
-    }
+        => Connections.EachHandler.Raise(Changed, route, exception => Log.HandlerFailed(_logger, route.Topic, exception));
 
     private sealed class WatchedTopic(string topic)
     {
@@ -234,6 +272,12 @@ public sealed partial class RouteTable
         }
 
         public long FetchedAs { get; set; }
+
+        /// <summary>When the present route was last doubted; null: never.</summary>
+        public long? DoubtedAt { get; set; }
+
+        /// <summary>For how long no other doubt counts.</summary>
+        public TimeSpan NextDoubt { get; set; }
 
         public RocketMQException? Failure
         {

@@ -207,7 +207,17 @@ public sealed partial class Producer : IAsyncDisposable
     private async Task<SendResult> AttemptAsync(OutgoingMessage outgoing, MessageQueue queue, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
-        var response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+        SendMessageResponse response;
+        try
+        {
+            response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            _client.Routes.Doubt(queue.Topic, exception);
+            throw;
+        }
+
         var result = new SendResult
         {
             Status = response.Code switch
