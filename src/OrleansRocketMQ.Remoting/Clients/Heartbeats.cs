@@ -181,8 +181,9 @@ internal sealed class Heartbeats(
             _reachability.Succeeded(target.Address);
             return true;
         }
-        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
+            // Whatever it is: without a time for the next one the loop would begin it at once.
             receiver.Failures++;
             receiver.InFull = true;
             // A broker that accepts connections and closes them again must not get one heartbeat right after the other.

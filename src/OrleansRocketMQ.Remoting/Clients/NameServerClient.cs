@@ -35,6 +35,9 @@ public sealed class NameServerClient
         _current = Random.Shared.Next(addresses.Count);
     }
 
+    /// <summary>The clock of whoever asks.</summary>
+    internal TimeProvider TimeProvider => _remoting.TimeProvider;
+
     /// <summary>The name servers.</summary>
     public IReadOnlyList<string> Addresses { get; }
 
@@ -43,8 +46,23 @@ public sealed class NameServerClient
 
     /// <summary>Asks where a topic's queues are.</summary>
     /// <exception cref="TopicNotFoundException">The name server knows no such topic.</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
-    public Task<TopicRouteData> GetRouteAsync(string topic, CancellationToken cancellationToken = default) => AskAsync(
+    public async Task<TopicRouteData> GetRouteAsync(string topic, CancellationToken cancellationToken = default)
+    {
+        // Here, where all routes come from, so that nobody takes logical queues for those of a broker.
+        var route = await AskForRouteAsync(topic, cancellationToken).ConfigureAwait(false);
+        return route.IsStatic ? throw new StaticTopicException(topic) : route;
+    }
+
+    /// <summary>Asks for all brokers of all clusters.</summary>
+    /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
+    public Task<ClusterInfo> GetClusterInfoAsync(CancellationToken cancellationToken = default) => AskAsync(
+        static () => RemotingCommand.Request(RequestCodes.GetBrokerClusterInfo),
+        static response => TolerantJson.Read(response.Body.Span, ProtocolJson.Default.ClusterInfo),
+        cancellationToken);
+
+    private Task<TopicRouteData> AskForRouteAsync(string topic, CancellationToken cancellationToken) => AskAsync(
         () => RemotingCommand.Request(RequestCodes.GetRouteInfoByTopic)
             .Set("topic", topic)
             // Without it older name servers write broker ids as bare keys; we could read that, too.
@@ -52,13 +70,6 @@ public sealed class NameServerClient
         response => response.Code == ResponseCodes.TopicNotExist
             ? throw new TopicNotFoundException(topic)
             : TolerantJson.Read(response.Body.Span, ProtocolJson.Default.TopicRouteData),
-        cancellationToken);
-
-    /// <summary>Asks for all brokers of all clusters.</summary>
-    /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
-    public Task<ClusterInfo> GetClusterInfoAsync(CancellationToken cancellationToken = default) => AskAsync(
-        static () => RemotingCommand.Request(RequestCodes.GetBrokerClusterInfo),
-        static response => TolerantJson.Read(response.Body.Span, ProtocolJson.Default.ClusterInfo),
         cancellationToken);
 
     private async Task<T> AskAsync<T>(Func<RemotingCommand> request, Func<RemotingCommand, T> read, CancellationToken cancellationToken)

@@ -97,7 +97,10 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_stopped is not null, this);
             var stopping = _stopping.Token;
-            _loops ??= Task.WhenAll(Task.Run(() => _refresher.RunAsync(stopping)), Task.Run(() => _heartbeats.RunAsync(stopping)), Task.Run(() => _pulse.RunAsync(stopping)));
+            _loops ??= Task.WhenAll(
+                BackgroundLoop.Run("refresh of routes", _refresher.RunAsync, Remoting.TimeProvider, _logger, stopping),
+                BackgroundLoop.Run("heartbeats", _heartbeats.RunAsync, Remoting.TimeProvider, _logger, stopping),
+                BackgroundLoop.Run("pulse of connections", _pulse.RunAsync, Remoting.TimeProvider, _logger, stopping));
         }
     }
 
@@ -282,14 +285,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     {
         if (request["consumerGroup"] is { } group)
         {
-            try
-            {
-                ConsumerIdsChanged?.Invoke(group);
-            }
-            catch (Exception exception)
-            {
-                Log.HandlerFailed(_logger, group, exception);
-            }
+            EachHandler.Raise(ConsumerIdsChanged, group, exception => Log.HandlerFailed(_logger, group, exception));
         }
 
         return new((RemotingCommand?)null);

@@ -81,14 +81,12 @@ public sealed record RocketMQClientOptions
             throw new RocketMQConfigurationException(nameof(ClientId), ClientId, "a name no other client has, such as ip@instance");
         }
 
-        CheckPositive(nameof(PollNameServerInterval), PollNameServerInterval);
-        CheckPositive(nameof(HeartbeatInterval), HeartbeatInterval);
-        CheckPositive(nameof(PullTimeout), PullTimeout);
-        if (DecoderOptions.MaxDecompressedLength is < 1 or > MessageDecoderOptions.LargestBody)
-        {
-            throw new RocketMQConfigurationException(
-                nameof(MessageDecoderOptions.MaxDecompressedLength), DecoderOptions.MaxDecompressedLength, $"1 to {MessageDecoderOptions.LargestBody} bytes");
-        }
+        SettingRange.CheckTime(nameof(PollNameServerInterval), PollNameServerInterval);
+        SettingRange.CheckTime(nameof(HeartbeatInterval), HeartbeatInterval);
+        SettingRange.CheckTime(nameof(PullTimeout), PullTimeout);
+        SettingRange.Check(
+            nameof(MessageDecoderOptions.MaxDecompressedLength), DecoderOptions.MaxDecompressedLength, 1, MessageDecoderOptions.LargestBody, "bytes");
+        Remoting.Validate();
     }
 
     private static void CheckAddress(string address)
@@ -96,14 +94,6 @@ public sealed record RocketMQClientOptions
         if (!HostAndPort.TryParse(address, out _))
         {
             throw BadNameServer(address);
-        }
-    }
-
-    private static void CheckPositive(string field, TimeSpan value)
-    {
-        if (value <= TimeSpan.Zero)
-        {
-            throw new RocketMQConfigurationException(field, value, "a positive time");
         }
     }
 

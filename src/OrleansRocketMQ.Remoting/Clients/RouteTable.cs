@@ -18,6 +18,9 @@ public sealed partial class RouteTable
 
     private const int FailuresThatEndARound = 16;
 
+    private static readonly TimeSpan FirstDoubt = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestDoubt = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, WatchedTopic> _topics = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly NameServerClient _nameServer;
@@ -47,6 +50,9 @@ public sealed partial class RouteTable
     /// <summary>The route of a topic if it is known; asks nobody.</summary>
     public TopicRoute? Find(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Route : null;
 
+    /// <summary>Why the route of a topic could not be read when it was last asked for; null when it could, or nobody has asked yet.</summary>
+    internal RocketMQException? FailureOf(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Failure : null;
+
     /// <summary>Has the route of a topic asked for from the next refresh on.</summary>
     public void Watch(string topic) => _topics.GetOrAdd(topic, static name => new WatchedTopic(name));
 
@@ -64,6 +70,7 @@ public sealed partial class RouteTable
 
     /// <summary>The route of a topic, asked for when it is not known yet; from now on it is watched.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (yet).</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public ValueTask<TopicRoute> GetAsync(string topic, CancellationToken cancellationToken = default)
     {
@@ -73,9 +80,39 @@ public sealed partial class RouteTable
 
     /// <summary>Asks for one topic's route even when it is known; for use when a broker or queue turns out to be gone.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (any more).</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public Task<TopicRoute> RefreshAsync(string topic, CancellationToken cancellationToken = default)
         => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
+
+    /// <summary>
+    /// Has the route of a topic asked for soon, as a broker in it refuses or cannot be reached: another may be the master by
+    /// now. As long as the route stays the same it is asked for less and less often, so whoever fails may say so each time.
+    /// </summary>
+    /// <returns>Whether it is asked for.</returns>
+    internal bool Doubt(string topic, Exception reason)
+    {
+        if (!SpeaksOfTheRoute(reason) || !_topics.TryGetValue(topic, out var watched))
+        {
+            return false;
+        }
+
+        var time = _nameServer.TimeProvider;
+        lock (watched)
+        {
+            if (watched.DoubtedAt is { } before && time.GetElapsedTime(before) < watched.NextDoubt)
+            {
+                return false;
+            }
+
+            watched.NextDoubt = watched.DoubtedAt is null ? FirstDoubt : Longer(watched.NextDoubt);
+            watched.DoubtedAt = time.GetTimestamp();
+        }
+
+        // Nobody waits for it; why a route cannot be read is kept with the topic.
+        _ = FetchShared(watched).ContinueWith(static fetch => fetch.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return true;
+    }
 
     /// <summary>Asks for the routes of all watched topics.</summary>
     /// <exception cref="NameServerException">The first topic for which no name server gave a usable answer; the others have been asked for, and known routes stay.</exception>
@@ -100,9 +137,10 @@ public sealed partial class RouteTable
                     await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
                     Interlocked.Increment(ref answered);
                 }
-                catch (TopicNotFoundException)
+                catch (Exception exception) when (exception is TopicNotFoundException or StaticTopicException)
                 {
-                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
+                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them,
+                    // or an ordinary one of the name.
                     Interlocked.Increment(ref answered);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
@@ -146,6 +184,16 @@ public sealed partial class RouteTable
         return new(set.BrokerName, id, set.BrokerAddrs[id]);
     }
 
+    private static bool SpeaksOfTheRoute(Exception reason) => reason switch
+    {
+        RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
+        BrokerResponseException refused => refused.ResponseCode is ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
+            or ResponseCodes.TopicNotExist or ResponseCodes.GoAway,
+        _ => false,
+    };
+
+    private static TimeSpan Longer(TimeSpan doubt) => doubt + doubt < LongestDoubt ? doubt + doubt : LongestDoubt;
+
     private Task<TopicRoute> FetchShared(WatchedTopic watched)
     {
         lock (watched)
@@ -162,18 +210,23 @@ public sealed partial class RouteTable
         {
             route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic).ConfigureAwait(false));
         }
-        catch (TopicNotFoundException) when (watched.Route is not null)
+        catch (RocketMQException exception)
         {
-            if (!watched.Missing)
+            var before = watched.Failure;
+            watched.Failure = exception;
+            if (exception is TopicNotFoundException && before is not TopicNotFoundException && watched.Route is not null)
             {
-                watched.Missing = true;
                 Log.RouteGone(_logger, watched.Topic);
+            }
+            else if (exception is StaticTopicException && before is not StaticTopicException)
+            {
+                Log.Refused(_logger, exception.Message);
             }
 
             throw;
         }
 
-        watched.Missing = false;
+        watched.Failure = null;
         lock (_gate)
         {
             watched.FetchedAs = ++_fetches;
@@ -184,6 +237,11 @@ public sealed partial class RouteTable
 
             watched.Route = route;
             RebuildBrokers();
+        }
+
+        lock (watched)
+        {
+            watched.DoubtedAt = null;
         }
 
         Log.RouteChanged(_logger, route);
@@ -198,20 +256,12 @@ public sealed partial class RouteTable
         .SelectMany(watched => watched.Route!.Data.BrokerDatas));
 
     private void Raise(TopicRoute route)
-    {
-        try
-        {
-            Changed?.Invoke(route);
-        }
-        catch (Exception exception)
-        {
-            Log.HandlerFailed(_logger, route.Topic, exception);
-        }
-    }
+        => Connections.EachHandler.Raise(Changed, route, exception => Log.HandlerFailed(_logger, route.Topic, exception));
 
     private sealed class WatchedTopic(string topic)
     {
         private volatile TopicRoute? _route;
+        private volatile RocketMQException? _failure;
 
         public string Topic { get; } = topic;
 
@@ -223,7 +273,17 @@ public sealed partial class RouteTable
 
         public long FetchedAs { get; set; }
 
-        public bool Missing { get; set; }
+        /// <summary>When the present route was last doubted; null: never.</summary>
+        public long? DoubtedAt { get; set; }
+
+        /// <summary>For how long no other doubt counts.</summary>
+        public TimeSpan NextDoubt { get; set; }
+
+        public RocketMQException? Failure
+        {
+            get => _failure;
+            set => _failure = value;
+        }
 
         public Task<TopicRoute>? Fetching { get; set; }
     }
@@ -276,6 +336,9 @@ public sealed partial class RouteTable
 
         [LoggerMessage(23, LogLevel.Warning, "The name server has no route for topic {Topic} any more; the last one known stays in use")]
         public static partial void RouteGone(ILogger logger, string topic);
+
+        [LoggerMessage(60, LogLevel.Error, "{Reason} Its route is not used")]
+        public static partial void Refused(ILogger logger, string reason);
 
         [LoggerMessage(24, LogLevel.Error, "A handler of the changed route of topic {Topic} failed")]
         public static partial void HandlerFailed(ILogger logger, string topic, Exception exception);

@@ -9,6 +9,12 @@ namespace OrleansRocketMQ.Clients;
 /// </summary>
 public sealed class TopicRoute
 {
+    /// <summary>
+    /// The queues a topic may have on all its brokers together, to read or to write. Every client keeps an object for each:
+    /// a route that says more is refused before that costs every client its memory.
+    /// </summary>
+    public const int MaxQueues = 65_536;
+
     private TopicRoute(string topic, TopicRouteData data)
     {
         Topic = topic;
@@ -31,6 +37,7 @@ public sealed class TopicRoute
     public IReadOnlyList<MessageQueue> WriteQueues { get; }
 
     /// <summary>Works out the queues of a route.</summary>
+    /// <exception cref="MessageFormatException">It says that there are more than <see cref="MaxQueues"/>.</exception>
     public static TopicRoute From(string topic, TopicRouteData data)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -97,5 +104,14 @@ public sealed class TopicRoute
             && left.OrderBy(key, StringComparer.Ordinal).Zip(right.OrderBy(key, StringComparer.Ordinal)).All(pair => same(pair.First, pair.Second));
 
     private IEnumerable<MessageQueue> Queues(IEnumerable<(string BrokerName, int Count)> brokers)
-        => brokers.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id)));
+    {
+        var counted = brokers.ToList();
+        var all = counted.Sum(broker => (long)Math.Max(0, broker.Count));
+        if (all > MaxQueues)
+        {
+            throw new MessageFormatException($"number of queues of topic '{Topic}'", all.ToString(CultureInfo.InvariantCulture), $"at most {MaxQueues}");
+        }
+
+        return counted.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id)));
+    }
 }

@@ -74,19 +74,23 @@ internal sealed partial class ConnectionSlot(
 
         foreach (var connection in retired)
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await EndAsync(Task.FromResult(connection)).ConfigureAwait(false);
         }
 
-        if (current is null)
+        if (current is not null)
         {
-            return;
+            await EndAsync(current).ConfigureAwait(false);
         }
+    }
 
+    // Never throws: others are still to be closed.
+    private async Task EndAsync(Task<RemotingConnection> opening)
+    {
         try
         {
-            await (await current.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            await (await opening.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception)
         {
             Log.NeverOpened(logger, address, exception.Message);
         }

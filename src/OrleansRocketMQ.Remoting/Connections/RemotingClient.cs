@@ -19,10 +19,11 @@ public sealed partial class RemotingClient : IAsyncDisposable
     private int _disposed;
 
     /// <summary>Creates a client; it connects to nothing yet.</summary>
-    /// <exception cref="RocketMQConfigurationException">A file of <see cref="RemotingOptions.Tls"/> cannot be used.</exception>
+    /// <exception cref="RocketMQConfigurationException">A setting is out of range, or a file of <see cref="RemotingOptions.Tls"/> cannot be used.</exception>
     public RemotingClient(RemotingOptions options, TimeProvider timeProvider, ILogger logger)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
         Options = options;
         Names = new ClientNamespace(options.Namespace);
         TimeProvider = timeProvider;
@@ -147,26 +148,25 @@ public sealed partial class RemotingClient : IAsyncDisposable
 
     private ConnectionSlot Slot(string address)
     {
-        ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        return _slots.GetOrAdd(
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        var slot = _slots.GetOrAdd(
             address,
             static (key, self) => new ConnectionSlot(
                 key, self.Options, self._tls, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
             this);
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            // Added behind the back of the disposal, which closes none that come later.
+            _ = CloseAsync(address).AsTask();
+            throw new ObjectDisposedException(GetType().FullName);
+        }
+
+        return slot;
     }
 
+    // The connection is good; who only wants to hear of it must not spoil it for those who wait for it.
     private void RaiseConnectionOpened(string address)
-    {
-        try
-        {
-            ConnectionOpened?.Invoke(address);
-        }
-        catch (Exception exception)
-        {
-            // The connection is good; who only wants to hear of it must not spoil it for those who wait for it.
-            Log.OpenedHandlerFailed(_logger, address, exception);
-        }
-    }
+        => EachHandler.Raise(ConnectionOpened, address, exception => Log.OpenedHandlerFailed(_logger, address, exception));
 
     private ValueTask<RemotingCommand?> AnswerAsync(RemotingConnection connection, RemotingCommand request)
     {

@@ -104,7 +104,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     public void Start()
     {
         // What the loop raises and answers must not run as if whoever needed the connection first had asked for it.
-        _sweeper = OutOfContext.Start(() => _time.CreateTimer(static self => ((RemotingConnection)self!).Sweep(), this, SweepPeriod, SweepPeriod));
+        _sweeper = OutOfContext.Start(() => _time.CreateTimer(static self => ((RemotingConnection)self!).SweepSafely(), this, SweepPeriod, SweepPeriod));
         _receiving = OutOfContext.Start(() => Task.Run(ReceiveAsync));
     }
 
@@ -354,6 +354,19 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
     private ValueTask RoomForAnswersAsync() => WaitsForReader ? _sender.BelowLimitAsync() : ValueTask.CompletedTask;
 
+    // On a timer: whatever got out of here would end the process.
+    private void SweepSafely()
+    {
+        try
+        {
+            Sweep();
+        }
+        catch (Exception exception)
+        {
+            Log.SweepFailed(_logger, RemoteAddress, exception);
+        }
+    }
+
     private void Sweep()
     {
         foreach (var (_, pending) in _pending)
@@ -439,6 +452,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
         [LoggerMessage(3, LogLevel.Warning, "Request {Code} of {Address} could not be handled")]
         public static partial void HandlerFailed(ILogger logger, int code, string address, Exception exception);
+
+        [LoggerMessage(62, LogLevel.Error, "The time-outs of the connection to {Address} could not be looked after; it is tried again")]
+        public static partial void SweepFailed(ILogger logger, string address, Exception exception);
 
         [LoggerMessage(4, LogLevel.Debug, "The answer to request {Code} of {Address} could not be sent: {Reason}")]
         public static partial void AnswerNotSent(ILogger logger, int code, string address, string reason);

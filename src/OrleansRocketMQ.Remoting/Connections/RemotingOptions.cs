@@ -47,4 +47,21 @@ public sealed record RemotingOptions
 
     /// <summary>The tenant's namespace of version 2, a field of every request. Null (default): none (<c>namespaceV2</c>).</summary>
     public string? NamespaceV2 { get; init; }
+
+    /// <summary>Checks the settings.</summary>
+    /// <exception cref="RocketMQConfigurationException">One is out of range; the error names it.</exception>
+    public void Validate()
+    {
+        SettingRange.CheckTime(nameof(ConnectTimeout), ConnectTimeout);
+        SettingRange.CheckTime(nameof(RequestTimeout), RequestTimeout);
+        SettingRange.CheckTime(nameof(IdleTimeout), IdleTimeout);
+        SettingRange.CheckTime(nameof(ReconnectBackoff), ReconnectBackoff);
+        SettingRange.CheckTime(nameof(MaxReconnectBackoff), MaxReconnectBackoff);
+        SettingRange.Check(nameof(MaxFrameLength), MaxFrameLength, 1024, 1024 * 1024 * 1024, "bytes");
+        SettingRange.Check(nameof(SendBufferLimit), SendBufferLimit, 1024, 1024 * 1024 * 1024, "bytes");
+        if (!Enum.IsDefined(SerializeType))
+        {
+            throw new RocketMQConfigurationException(nameof(SerializeType), SerializeType, string.Join(" or ", Enum.GetNames<SerializeType>()));
+        }
+    }
 }

@@ -16,6 +16,20 @@ public sealed class BrokerNotAvailableException(string message, Exception? inner
 public sealed class NameServerException(string message, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.NameServer, message, innerException);
 
+/// <summary>
+/// A topic is a static one: its queues are logical ones that a mapping spreads over brokers. Read as if they were a broker's
+/// own, messages would be missed or go to wrong queues, so such a topic is neither consumed nor produced to.
+/// </summary>
+public sealed class StaticTopicException(string topic, Exception? innerException = null)
+    : RocketMQException(
+        RocketMQErrorCode.UnsupportedTopic,
+        $"Topic '{topic}' is a static topic: static topics (logical queues) are not supported yet. Use an ordinary topic instead.",
+        innerException)
+{
+    /// <summary>The topic.</summary>
+    public string Topic { get; } = topic;
+}
+
 /// <summary>The name server knows no route for a topic. It may be created later.</summary>
 public sealed class TopicNotFoundException(string topic, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.TopicNotFound, $"The name server has no route for topic '{topic}'. Create the topic, or let the broker create it on the first send.", innerException)

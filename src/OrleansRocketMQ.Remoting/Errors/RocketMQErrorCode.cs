@@ -86,4 +86,7 @@ public enum RocketMQErrorCode
 
     /// <summary>A text that should describe subscriptions does not.</summary>
     SubscriptionData = 46,
+
+    /// <summary>A topic is of a kind that is not supported.</summary>
+    UnsupportedTopic = 47,
 }

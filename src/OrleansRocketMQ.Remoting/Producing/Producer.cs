@@ -59,12 +59,14 @@ public sealed partial class Producer : IAsyncDisposable
 
     /// <summary>The queues of a topic that can be written, in order; for a topic yet to be made, those it will have.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     public ValueTask<IReadOnlyList<MessageQueue>> GetQueuesAsync(string topic, CancellationToken cancellationToken = default)
         => _queues.GetAsync(topic, cancellationToken);
 
     /// <summary>Sends a message to the next queue; when that fails, to one of another broker if there is one.</summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent: its topic, size or a property is not allowed.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="BrokerResponseException">A broker refused it in a way that others would, too.</exception>
     /// <exception cref="SendFailedException">All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.</exception>
     public Task<SendResult> SendAsync(Message message, CancellationToken cancellationToken = default)
@@ -110,6 +112,7 @@ public sealed partial class Producer : IAsyncDisposable
     /// <summary>Sends a message without asking whether it was stored.</summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
+    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
     public async Task SendOneWayAsync(Message message, IQueueSelector? selector = null, object? argument = null, CancellationToken cancellationToken = default)
         => await StartAsync(new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true), cancellationToken).ConfigureAwait(false);
@@ -204,7 +207,17 @@ public sealed partial class Producer : IAsyncDisposable
     private async Task<SendResult> AttemptAsync(OutgoingMessage outgoing, MessageQueue queue, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
-        var response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+        SendMessageResponse response;
+        try
+        {
+            response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RocketMQException exception)
+        {
+            _client.Routes.Doubt(queue.Topic, exception);
+            throw;
+        }
+
         var result = new SendResult
         {
             Status = response.Code switch

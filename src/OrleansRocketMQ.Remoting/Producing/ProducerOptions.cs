@@ -50,7 +50,7 @@ public sealed record ProducerOptions
     public void Validate()
     {
         SystemTopics.CheckGroup(Group, "ProducerGroup");
-        Check(nameof(SendTimeout), SendTimeout, SendTimeout > TimeSpan.Zero, "a positive time");
+        Connections.SettingRange.CheckTime(nameof(SendTimeout), SendTimeout);
         Check(nameof(RetryTimes), RetryTimes, RetryTimes >= 0, "0 or more");
         Check(nameof(MaxMessageSize), MaxMessageSize, MaxMessageSize > 0, "a positive number of bytes");
         Check(nameof(DefaultTopicQueueNums), DefaultTopicQueueNums, DefaultTopicQueueNums > 0, "a positive number");

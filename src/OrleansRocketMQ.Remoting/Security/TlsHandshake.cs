@@ -18,7 +18,12 @@ internal sealed class TlsHandshake
     {
         _options = options;
         _authorities = options.AuthorityFile is null ? null : LoadAuthorities(options.AuthorityFile);
-        _client = options.ClientCertificateFile is null ? null : SslStreamCertificateContext.Create(LoadClientCertificate(options), additionalCertificates: null, offline: true);
+        if (options.ClientCertificateFile is not null)
+        {
+            var (certificate, issuers) = LoadClientCertificate(options);
+            // The servers may know no more than the root: who stands between is shown, too.
+            _client = SslStreamCertificateContext.Create(certificate, issuers, offline: true);
+        }
     }
 
     /// <summary>Takes over a connection that was just made.</summary>
@@ -64,6 +69,8 @@ internal sealed class TlsHandshake
         if (_authorities is not null)
         {
             policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            // A certificate may name any address to get its issuer from; nobody waits for those, and nothing of it is asked.
+            policy.DisableCertificateDownloads = true;
             policy.CustomTrustStore.AddRange(_authorities);
         }
 
@@ -104,21 +111,32 @@ internal sealed class TlsHandshake
         return authorities.Count > 0 ? authorities : throw new CryptographicException("There is no certificate in it.");
     });
 
-    private static X509Certificate2 LoadClientCertificate(TlsOptions options)
+    private static (X509Certificate2 Certificate, X509Certificate2Collection Issuers) LoadClientCertificate(TlsOptions options)
     {
         var file = options.ClientCertificateFile!;
-        return Load(nameof(TlsOptions.ClientCertificateFile), file, "a readable certificate with its key, PEM or PKCS #12, and the right password", () =>
+        const string Expected = "a readable certificate with its key, PEM or PKCS #12, and the right password";
+        return Load<(X509Certificate2, X509Certificate2Collection)>(nameof(TlsOptions.ClientCertificateFile), file, Expected, () =>
         {
+            var all = new X509Certificate2Collection();
             if (X509Certificate2.GetCertContentType(file) == X509ContentType.Pkcs12)
             {
-                return X509CertificateLoader.LoadPkcs12FromFile(file, options.ClientKeyPassword);
+                all = X509CertificateLoader.LoadPkcs12CollectionFromFile(file, options.ClientKeyPassword);
+                var own = all.FirstOrDefault(certificate => certificate.HasPrivateKey)
+                    ?? throw new CryptographicException("There is no certificate with a key in it.");
+                return (own, [.. all.Where(certificate => certificate != own)]);
             }
 
-            return string.IsNullOrEmpty(options.ClientKeyPassword)
+            var first = string.IsNullOrEmpty(options.ClientKeyPassword)
                 ? X509Certificate2.CreateFromPemFile(file, options.ClientKeyFile)
                 : X509Certificate2.CreateFromEncryptedPemFile(file, options.ClientKeyPassword, options.ClientKeyFile);
+            all.ImportFromPemFile(file);
+            return (Usable(first), [.. all.Where(certificate => certificate.Thumbprint != first.Thumbprint)]);
         });
     }
+
+    // Windows serves TLS with no key that stands in memory alone.
+    private static X509Certificate2 Usable(X509Certificate2 certificate)
+        => OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null) : certificate;
 
     private static T Load<T>(string field, string file, string expected, Func<T> load)
     {

@@ -259,6 +259,15 @@ internal sealed partial class QueueShepherd(
 
                 complete = false;
             }
+            catch (RocketMQException exception) when (IsOfThisTopicAlone(exception))
+            {
+                if (_missingTopics.Add(subscription.Topic))
+                {
+                    Log.TopicLeftOut(logger, Group, subscription.Topic, exception.Message);
+                }
+
+                complete &= exception is StaticTopicException;
+            }
             catch (RocketMQException exception)
             {
                 // One topic that cannot be asked for does not keep the others from being consumed.
@@ -273,6 +282,15 @@ internal sealed partial class QueueShepherd(
 
         return (topics, complete);
     }
+
+    // Somebody answered, so that other topics can be read; name servers that are away are not asked for one after the other.
+    private static bool IsOfThisTopicAlone(Exception exception) => exception switch
+    {
+        StaticTopicException or BrokerResponseException or MessageFormatException => true,
+        NameServerException { InnerException: AggregateException several } => several.InnerExceptions.All(IsOfThisTopicAlone),
+        NameServerException { InnerException: { } one } => IsOfThisTopicAlone(one),
+        _ => false,
+    };
 
     private async Task<HashSet<string>> ReadClientIdsAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
@@ -376,6 +394,9 @@ internal sealed partial class QueueShepherd(
 
         [LoggerMessage(157, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
         public static partial void TopicUnknown(ILogger logger, string group, string topic, string reason);
+
+        [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]
+        public static partial void TopicLeftOut(ILogger logger, string group, string topic, string reason);
 
         [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Queue} could not be started, it is tried again")]
         public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);

@@ -69,8 +69,9 @@ internal sealed partial class GroupCheckpoints(
 
             _failures = 0;
         }
-        catch (Exception exception) when (exception is OffsetException or TimeoutException)
+        catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
+            // Whatever it is: the loop goes on, or no queue of the group would have a checkpoint any more.
             _failures++;
             Log.NotWritten(logger, options.Group, exception.Message);
         }

@@ -99,6 +99,10 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             {
                 return Failed(ConnectivitySubject.Topic, $"topic {topic} does not exist", "Make it (mqadmin updateTopic), or look at how it is written; consumers pick it up once it is there.");
             }
+            catch (StaticTopicException)
+            {
+                return Failed(ConnectivitySubject.Topic, $"topic {topic} is a static topic, which is not supported yet", "Use an ordinary topic: mqadmin updateTopic.");
+            }
             catch (RocketMQException exception)
             {
                 return Failed(ConnectivitySubject.Topic, $"the route of topic {topic} cannot be read: {exception.Message}", "Look at the name servers.");

@@ -356,8 +356,16 @@ internal sealed partial class GroupConsumer
         for (var index = 0; index < pumps.Length; index++)
         {
             var pump = pumps[(first + index) % pumps.Length];
-            pump.OnProgress();
-            Dispatcher.Signal(pump);
+            try
+            {
+                pump.OnProgress();
+                Dispatcher.Signal(pump);
+            }
+            catch (Exception exception)
+            {
+                // Also called by a timer, where it would end the process; and the other queues go on.
+                Log.NotResumed(_logger, Group, pump.Queue, exception);
+            }
         }
     }
 
@@ -382,6 +390,9 @@ internal sealed partial class GroupConsumer
 
     private static partial class Log
     {
+        [LoggerMessage(292, LogLevel.Error, "Group {Group}: {Queue} could not be told to go on")]
+        public static partial void NotResumed(ILogger logger, string group, MessageQueue queue, Exception exception);
+
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
 

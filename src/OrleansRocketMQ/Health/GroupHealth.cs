@@ -51,7 +51,11 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
 
     private static IEnumerable<string> WithoutQueues(GroupConsumer consumer) => consumer.Subscriptions.All
         .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })
-        .Select(subscription => $"topic {subscription.Topic} of group {consumer.Group} has no queues: no name server knows of a broker that serves it");
+        .Select(subscription => $"topic {subscription.Topic} of group {consumer.Group} has no queues: {WhyNot(consumer, subscription.Topic)}");
+
+    private static string WhyNot(GroupConsumer consumer, string topic) => consumer.Client.Routes.FailureOf(topic) is { } failure and not TopicNotFoundException
+        ? failure.Message
+        : "no name server knows of a broker that serves it";
 
     private static IEnumerable<string> Failing(GroupConsumer consumer, QueueStatus[] failing, int all, DateTimeOffset now)
     {

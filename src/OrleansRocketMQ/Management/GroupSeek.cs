@@ -103,6 +103,10 @@ internal sealed partial class GroupSeek(
             {
                 // Nothing has failed yet.
             }
+            catch (StaticTopicException) when (scope.Topic is null)
+            {
+                // The group does not consume it; its other topics move.
+            }
         }
 
         return scope.Queue is null || queues.Count > 0

@@ -32,17 +32,30 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
             {
-                var byBroker = queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal).Where(broker => !IsResting(broker.Key)).ToArray();
-                var failures = await Task.WhenAll(byBroker.Select(PersistAsync)).ConfigureAwait(false);
-                for (var index = 0; index < byBroker.Length; index++)
+                try
                 {
-                    Note(byBroker[index].Key, failures[index]);
+                    await RoundAsync().ConfigureAwait(false);
+                }
+                catch (Exception exception) when (!_stopping.IsCancellationRequested)
+                {
+                    // The next round stores more. Without rounds everything would come again after a restart.
+                    Log.RoundFailed(logger, options.Group, exception);
                 }
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // Each queue is stored once more when it stops.
+        }
+    }
+
+    private async Task RoundAsync()
+    {
+        var byBroker = queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal).Where(broker => !IsResting(broker.Key)).ToArray();
+        var failures = await Task.WhenAll(byBroker.Select(PersistAsync)).ConfigureAwait(false);
+        for (var index = 0; index < byBroker.Length; index++)
+        {
+            Note(byBroker[index].Key, failures[index]);
         }
     }
 
@@ -88,6 +101,9 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
 
     private static partial class Log
     {
+        [LoggerMessage(291, LogLevel.Error, "Group {Group}: a round of storing its progress failed; the next one is at the usual time")]
+        public static partial void RoundFailed(ILogger logger, string group, Exception exception);
+
         [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not store its progress at broker {Broker}, next attempt in {Wait}: {Reason}")]
         public static partial void PersistFailed(ILogger logger, string group, string broker, TimeSpan wait, string reason);
     }

@@ -258,6 +258,7 @@ internal sealed partial class QueuePump
             {
                 _pulled.Clear();
                 _brokerId = BrokerData.MasterId;
+                _consumer.Client.Routes.Doubt(Queue.Topic, exception);
                 await _recovery.AfterAsync(exception).ConfigureAwait(false);
             }
         }

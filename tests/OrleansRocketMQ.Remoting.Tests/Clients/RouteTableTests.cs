@@ -44,6 +44,39 @@ public sealed class RouteTableTests : IAsyncLifetime
         Assert.Same(route, Assert.Single(_changes));
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("b:5000000")]
+    public async Task A_route_of_more_queues_than_allowed_is_refused_before_they_are_made_and_holds_up_no_other(string? order)
+    {
+        _cluster.SetRoute("hostile", FakeCluster.RouteOf(order is null ? 5_000_000 : 1, ("b", 0, "h:1")) with { OrderTopicConf = order });
+        _cluster.SetRoute("largest", TopicRoute.MaxQueues, ("b", 0, "h:1"));
+        Assert.Equal(TopicRoute.MaxQueues, (await _routes.GetAsync("largest").InTime()).ReadQueues.Count);
+        var data = FakeCluster.RouteOf(order is null ? 5_000_000 : 1, ("b", 0, "h:1")) with { OrderTopicConf = order };
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var refused = Assert.Throws<MessageFormatException>(() => TopicRoute.From("hostile", data));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+        Assert.Contains("'hostile'", refused.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<MessageFormatException>(() => _routes.GetAsync("hostile").InTime());
+        _cluster.SetRoute("largest", 1, ("b", 0, "h:1"));
+        await Assert.ThrowsAsync<MessageFormatException>(() => _routes.RefreshAsync().InTime());
+        Assert.Single(_routes.Find("largest")!.ReadQueues);
+    }
+
+    [Fact]
+    public async Task A_handler_of_changed_routes_that_fails_keeps_the_change_from_no_other()
+    {
+        var log = new TestLog();
+        var routes = new RouteTable(new NameServerClient(_remoting, [_cluster.NameServer.Address], log), log);
+        var told = new ConcurrentQueue<TopicRoute>();
+        routes.Changed += _ => throw new InvalidOperationException("unexpected");
+        routes.Changed += told.Enqueue;
+        _cluster.SetRoute("T", 2, ("b", 0, "h:1"));
+        var route = await routes.GetAsync("T").InTime();
+        Assert.Same(route, Assert.Single(told));
+        Assert.Equal(1, log.Count(Microsoft.Extensions.Logging.LogLevel.Error));
+    }
+
     [Fact]
     public async Task Those_who_ask_at_once_share_one_request()
     {

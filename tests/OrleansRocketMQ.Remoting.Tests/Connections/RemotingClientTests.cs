@@ -324,6 +324,30 @@ public sealed class RemotingClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_request_that_comes_while_the_client_is_disposed_of_leaves_no_connection_behind()
+    {
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        for (var round = 0; round < 200; round++)
+        {
+            var client = NewClient(new RemotingOptions());
+            using var start = new Barrier(2);
+            var asking = Task.Run(() =>
+            {
+                start.SignalAndWait();
+                return client.InvokeAsync(_peer.Address, Request());
+            });
+            await Task.Run(async () =>
+            {
+                start.SignalAndWait();
+                await client.DisposeAsync();
+            }).InTime();
+            await asking.ContinueWith(static done => done.Exception, TaskScheduler.Default).InTime();
+        }
+
+        await Eventually.Holds(() => _peer.Connections.All(connection => connection.ClosedByOther));
+    }
+
+    [Fact]
     public async Task An_address_that_is_none_is_told_as_such()
         => Assert.Equal("Address", (await Assert.ThrowsAsync<RocketMQValidationException>(() => _client.InvokeAsync("nowhere", Request()).InTime())).Field);
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace OrleansRocketMQ.Protocol;
@@ -17,6 +18,14 @@ public sealed record TopicRouteData
     /// <summary>Queues per broker of an ordered topic, if one is configured.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? OrderTopicConf { get; init; }
+
+    /// <summary>Whether the topic's queues are logical ones: the ids of <see cref="QueueDatas"/> are not those to ask for.</summary>
+    [JsonIgnore]
+    public bool IsStatic => TopicQueueMappingByBroker is { Count: > 0 };
+
+    // Which logical queue is where; all that is looked at yet is whether there is a mapping.
+    [JsonInclude]
+    internal IReadOnlyDictionary<string, JsonElement>? TopicQueueMappingByBroker { get; init; }
 }
 
 /// <summary>One broker set. Mirrors <c>BrokerData</c>.</summary>
