@@ -110,6 +110,9 @@ internal sealed partial class QueuePump
     /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
     public int Abandoned { get; private set; }
 
+    /// <summary>Whether the queue has ended here.</summary>
+    public bool IsStopped => Volatile.Read(ref _stopped) is { IsCompleted: true };
+
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
@@ -170,6 +173,9 @@ internal sealed partial class QueuePump
             return _stopped ??= StopOnceAsync(budget);
         }
     }
+
+    /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>
+    public void Abandon() => _ = _abandon.CancelAsync();
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
