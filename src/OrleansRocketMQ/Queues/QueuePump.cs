@@ -59,7 +59,7 @@ internal sealed partial class QueuePump
     public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueHandOver? handOver, TimeProvider time, ILogger logger)
     {
         Queue = queue;
-        StartedAt = time.GetTimestamp();
+        StartedAt = _heardAt = time.GetTimestamp();
         Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
@@ -196,7 +196,7 @@ internal sealed partial class QueuePump
         CommittedOffset = _commits.Committed,
         Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
         NextPullOffset = _nextOffset,
-        MaxOffset = _maxOffset,
+        MaxOffset = MaxOffset,
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
@@ -204,7 +204,7 @@ internal sealed partial class QueuePump
         CachedMaxOffset = Runs.Window.MaxOffset,
         LastPulledAt = Moment(ref _lastPulledAt),
         LastConsumedAt = Moment(ref _lastConsumedAt),
-        LastError = _recovery.LastError?.Message ?? string.Empty,
+        LastError = Error,
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
@@ -264,6 +264,7 @@ internal sealed partial class QueuePump
             {
                 _pulled.Clear();
                 _brokerId = BrokerData.MasterId;
+                _askFailed = true;
                 await _recovery.AfterAsync(exception).ConfigureAwait(false);
             }
         }
@@ -295,7 +296,7 @@ internal sealed partial class QueuePump
     /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
     private async Task WaitPausedAsync()
     {
-        _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        Hear(await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false));
         try
         {
             await _gauge.WaitUntilResumedAsync(_isElsewhereWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
@@ -351,7 +352,7 @@ internal sealed partial class QueuePump
         _commits.CarriedOver();
         Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
-        _maxOffset = result.MaxOffset;
+        Hear(result.MaxOffset);
         if (result.Status == PullStatus.OffsetIllegal)
         {
             await MoveToAsync(result.NextBeginOffset).ConfigureAwait(false);
@@ -401,6 +402,7 @@ internal sealed partial class QueuePump
             return null;
         }
 
+        Volatile.Write(ref _askedAt, _time.GetTimestamp());
         try
         {
             return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
@@ -408,6 +410,10 @@ internal sealed partial class QueuePump
         catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
         {
             return null;
+        }
+        finally
+        {
+            Volatile.Write(ref _askedAt, 0);
         }
     }
 
