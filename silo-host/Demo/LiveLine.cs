@@ -1,3 +1,4 @@
+using System.Globalization;
 using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;
 
@@ -47,7 +48,7 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
         var p99 = latency.Any(count => count > 0) ? FormattableString.Invariant($"{SiloGroupStatus.Percentile(latency, 0.99).TotalMilliseconds:0.0} ms") : "-";
         var failed = now.Failed > 0 ? $" | failed {now.Failed}" : string.Empty;
         return FormattableString.Invariant(
-            $"{rate,7:0} msg/s | sent {ledger.Sent} | consumed {now.Consumed} | lag {now.Lag} | {QueuesOfTheTopic(now)} queues here | p99 {p99}{failed}");
+            $"{rate,7:0} msg/s | sent {ledger.Sent} | consumed {now.Consumed} | lag {now.Lag?.ToString(CultureInfo.InvariantCulture) ?? "?"} | {QueuesOfTheTopic(now)} queues here | p99 {p99}{failed}");
     }
 
     // The group's retry topic has a queue, too; who asked for eight queues would wonder about the ninth.

@@ -140,6 +140,7 @@ internal static class SiloApplication
     public static void AddSilo(WebApplicationBuilder builder, Clustering clustering, DemoOptions demo, Action<ISiloBuilder>? configure) => builder.Host.UseOrleans(silo =>
     {
         clustering.Apply(silo);
+        StopTimes.Apply(silo, builder.Configuration);
         GrainState.Keep(silo, builder.Configuration);
         silo.AddRocketMQ();
         silo.AddDemo(demo);

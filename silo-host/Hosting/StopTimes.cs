@@ -1,25 +1,20 @@
 using System.Globalization;
-using Microsoft.Extensions.Configuration;
+using Orleans.Configuration;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
-/// <summary>How the times a stop may take relate to each other.</summary>
+/// <summary>How long a stop of the host may take. That listeners get no longer than that is looked at by the library.</summary>
 internal static class StopTimes
 {
     private const string HostKey = "ShutdownTimeoutSeconds";
-    private const string ListenersKey = $"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.ShutdownTimeout)}";
-    private const int HostDefaultSeconds = 30;
 
-    /// <exception cref="RocketMQConfigurationException">Listeners may take longer than the host waits.</exception>
+    /// <exception cref="RocketMQConfigurationException">It is no number of seconds.</exception>
     public static void Check(IConfiguration configuration)
     {
-        var host = OfHost(configuration);
-        var listeners = configuration.GetValue(ListenersKey, new RocketMQOptions().ShutdownTimeout);
-        if (listeners >= host)
+        if (configuration[HostKey] is { Length: > 0 } text && !TryRead(text, out _))
         {
-            throw new RocketMQConfigurationException(
-                ListenersKey, listeners, $"less than the {host.TotalSeconds} s the host waits for all of its stop; --{HostKey}=N makes that longer");
+            throw new RocketMQConfigurationException(HostKey, text, "a number of seconds, 1 or more");
         }
     }
 
@@ -27,10 +22,18 @@ internal static class StopTimes
     /// <exception cref="RocketMQConfigurationException">The setting is no number of seconds.</exception>
     public static TimeSpan OfHost(IConfiguration configuration)
     {
-        var text = configuration[HostKey];
-        var seconds = HostDefaultSeconds;
-        return string.IsNullOrEmpty(text) || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds >= 1)
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new RocketMQConfigurationException(HostKey, text, "a number of seconds, 1 or more");
+        Check(configuration);
+        return configuration[HostKey] is { Length: > 0 } text && TryRead(text, out var seconds) ? TimeSpan.FromSeconds(seconds) : new HostOptions().ShutdownTimeout;
     }
+
+    /// <summary>A host that may take longer lets grains take longer, too: else Orleans would end queues whose listeners still have time.</summary>
+    public static void Apply(ISiloBuilder silo, IConfiguration configuration) => silo.Configure<GrainCollectionOptions>(options =>
+    {
+        if (configuration[HostKey] is { Length: > 0 } text && TryRead(text, out var seconds) && TimeSpan.FromSeconds(seconds) > options.DeactivationTimeout)
+        {
+            options.DeactivationTimeout = TimeSpan.FromSeconds(seconds);
+        }
+    });
+
+    private static bool TryRead(string text, out int seconds) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds >= 1;
 }

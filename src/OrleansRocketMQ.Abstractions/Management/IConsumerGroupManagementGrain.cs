@@ -198,8 +198,8 @@ public sealed record ConsumerGroupStatus
     [Id(6)]
     public IReadOnlyList<SiloConsumerStatus> Silos { get; init; } = [];
 
-    /// <summary>Messages not yet consumed, over all queues that run in this cluster.</summary>
-    public long Lag => Queues.Sum(queue => queue.Lag);
+    /// <summary>Messages not yet consumed, over all queues that run in this cluster; null when that of one of them is not known.</summary>
+    public long? Lag => QueueStatus.SumOfLags(Queues.Where(queue => queue.Silo.Length > 0 || queue.IsMoving));
 }
 
 /// <summary>Whether a group runs in this cluster.</summary>
@@ -242,7 +242,7 @@ public sealed record QueueStatus
     [Id(5)]
     public long NextPullOffset { get; init; } = -1;
 
-    /// <summary>The offset the broker gives to the next message stored; -1 when unknown.</summary>
+    /// <summary>The offset the broker gives to the next message stored; -1 when unknown, also when the broker has not answered the last time.</summary>
     [Id(6)]
     public long MaxOffset { get; init; } = -1;
 
@@ -318,6 +318,23 @@ public sealed record QueueStatus
     [Id(40)]
     public KeyedQueueStatus? Keys { get; init; }
 
-    /// <summary>Messages not yet consumed.</summary>
-    public long Lag => MaxOffset < 0 || Watermark < 0 ? 0 : Math.Max(0, MaxOffset - Watermark);
+    /// <summary>Messages not yet consumed; null when that is not known, for example because the broker does not answer.</summary>
+    public long? Lag => MaxOffset < 0 || Watermark < 0 ? null : Math.Max(0, MaxOffset - Watermark);
+
+    /// <summary>Of all queues; null when that of one is not known.</summary>
+    internal static long? SumOfLags(IEnumerable<QueueStatus> queues)
+    {
+        var sum = 0L;
+        foreach (var queue in queues)
+        {
+            if (queue.Lag is not { } lag)
+            {
+                return null;
+            }
+
+            sum += lag;
+        }
+
+        return sum;
+    }
 }

@@ -10,6 +10,7 @@ const state = { data: null, group: '', page: 0, session: { canAct: false }, last
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const count = value => whole.format(value ?? 0);
+const lagOf = item => item.lag === undefined || item.lag === null ? '?' : count(item.lag);
 const rate = value => fine.format(value ?? 0);
 const bytes = value => value >= 1048576 ? `${fine.format(value / 1048576)} MiB` : value >= 1024 ? `${fine.format(value / 1024)} KiB` : `${count(value)} B`;
 const span = ms => !ms ? '–' : ms < 1000 ? `${fine.format(ms)} ms` : ms < 60000 ? `${fine.format(ms / 1000)} s` : ms < 3600000 ? `${fine.format(ms / 60000)} min` : `${fine.format(ms / 3600000)} h`;
@@ -233,6 +234,7 @@ function queueState(q) {
   if (q.isMoving) return ['moving', 'moving'];
   if (q.awaitsLock) return ['moving', 'awaits lock'];
   if (!q.silo) return ['moving', q.owner ? 'other program' : 'no owner'];
+  if (q.lag === undefined || q.lag === null) return ['moving', 'lag unknown'];
   if (q.lag) return ['lagging', q.blocked ? 'blocked key' : 'has lag'];
   return ['run', 'runs'];
 }
@@ -244,8 +246,8 @@ function renderTiles(group, queues) {
   const cachedBytes = queues.reduce((sum, q) => sum + (q.cachedBytes ?? 0), 0);
   const worst = queues.reduce((most, q) => Math.max(most, q.lag ?? 0), 0);
   text($('t-rate'), rate(figures.perSecond));
-  text($('t-lag'), count(group.lag));
-  text($('t-lag-more'), worst ? `worst queue ${count(worst)}` : `${plural(queues.length, 'queue')}, all level`);
+  text($('t-lag'), lagOf(group));
+  text($('t-lag-more'), worst ? `worst queue ${count(worst)}` : lagOf(group) === '?' ? 'a broker has not told' : `${plural(queues.length, 'queue')}, all level`);
   text($('t-p99'), span(figures.p99Ms));
   text($('t-latency-more'), `average ${span(figures.averageMs)}, max ${span(figures.maxMs)}`);
   text($('t-flight'), count(flight));
@@ -254,7 +256,7 @@ function renderTiles(group, queues) {
   text($('t-failed-more'), `${count(figures.sentBack)} sent back, ${count(figures.timedOut)} timed out`);
   const dead = group.deadLetters ?? {};
   text($('t-dead'), dead.error && dead.count === undefined ? '?' : dead.count === undefined ? '–' : `${count(dead.count)}${dead.hasMore ? '+' : ''}`);
-  text($('t-dead-more'), dead.error ?? `${count(dead.parked)} parked`);
+  text($('t-dead-more'), dead.error ?? (dead.parked === undefined ? 'not counted yet' : `${count(dead.parked)} parked`));
   renderSpark(group.history ?? []);
 }
 
@@ -294,7 +296,7 @@ function renderSilos(group, queues) {
       const className = `chip ${kind}${arrived && Date.now() - arrived.at < 2500 ? ' arrived' : ''}`;
       if (chip.className !== className) chip.className = className;
       text(chip, q.topic.startsWith('%RETRY%') ? `R${q.id ?? 0}` : q.id ?? 0);
-      attribute(chip, 'title', `${queueName(q)}: ${words}, lag ${count(q.lag)}${q.pinnedTo ? ', moved here by an operator' : ''}`);
+      attribute(chip, 'title', `${queueName(q)}: ${words}, lag ${lagOf(q)}${q.pinnedTo ? ', moved here by an operator' : ''}`);
     });
   });
 }
@@ -322,7 +324,7 @@ function renderTopics(group) {
     return tr;
   }, (tr, topic) => {
     const f = topic.figures ?? {};
-    cells(tr, [topic.name, count(topic.queues), count(topic.lag), rate(f.perSecond), span(f.averageMs), span(f.p99Ms), count(f.consumed), count(f.failed), count(f.sentBack), topic.rateLimit ? `${fine.format(topic.rateLimit)}/s` : 'none']);
+    cells(tr, [topic.name, count(topic.queues), lagOf(topic), rate(f.perSecond), span(f.averageMs), span(f.p99Ms), count(f.consumed), count(f.failed), count(f.sentBack), topic.rateLimit ? `${fine.format(topic.rateLimit)}/s` : 'none']);
     const [pause, limit, seek, giveUp] = tr.lastChild.children;
     show(giveUp, !topic.name.startsWith('%RETRY%'));
     attribute(giveUp, 'aria-label', `Unsubscribe from topic ${topic.name}`);
@@ -351,7 +353,7 @@ function renderQueues(queues) {
     return tr;
   }, (tr, q) => {
     const [kindOf, words] = queueState(q);
-    cells(tr, [queueName(q), `${shortSilo(q.silo) || '–'}${q.pinnedTo ? q.isPinIgnored ? ' (pin ignored)' : ' (pinned)' : ''}`, words, count(q.lag), q.committed >= 0 || q.committed === undefined ? count(q.committed) : '–', count(q.cached), count(q.inFlight), rate(q.perSecond), span(q.p99Ms)]);
+    cells(tr, [queueName(q), `${shortSilo(q.silo) || '–'}${q.pinnedTo ? q.isPinIgnored ? ' (pin ignored)' : ' (pinned)' : ''}`, words, lagOf(q), q.committed >= 0 || q.committed === undefined ? count(q.committed) : '–', count(q.cached), count(q.inFlight), rate(q.perSecond), span(q.p99Ms)]);
     const className = `state ${kindOf}`;
     if (tr.children[2].className !== className) tr.children[2].className = className;
     const [pause, seek, move] = tr.lastChild.children;

@@ -23,10 +23,17 @@ internal static class GroupViews
         => status.Queues.GroupBy(queue => queue.Queue.Topic).OrderBy(topic => topic.Key, StringComparer.Ordinal).Select(topic => new TopicView(
             topic.Key,
             topic.Count(),
-            topic.Sum(queue => queue.Lag),
+            LagOf(topic),
             status.Flow.Paused.Contains(ConsumerScope.OfTopic(topic.Key)),
             status.Flow.RateLimits.TryGetValue(topic.Key, out var limit) ? limit : null,
             FiguresView.Of(status.Topics.GetValueOrDefault(topic.Key, ConsumeFigures.None))));
+
+    // Of what runs in this cluster; unknown when that of one queue is.
+    private static long? LagOf(IEnumerable<QueueStatus> queues)
+    {
+        var own = queues.Where(queue => queue.Silo.Length > 0 || queue.IsMoving).ToArray();
+        return Array.Exists(own, queue => queue.Lag is null) ? null : own.Sum(queue => queue.Lag);
+    }
 
     private static QueueView Of(QueueStatus queue, FlowSettings flow) => new()
     {

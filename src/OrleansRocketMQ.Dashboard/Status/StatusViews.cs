@@ -5,7 +5,7 @@ namespace OrleansRocketMQ.Dashboard.Status;
 /// <summary>All groups of this silo at one moment.</summary>
 internal sealed record DashboardView(long Time, int IntervalMs, IReadOnlyList<GroupView> Groups);
 
-/// <summary>A group; without queues and with an error when its status could not be had.</summary>
+/// <summary>A group; without queues and with an error when its status could not be had. A lag that is left out is not known.</summary>
 internal sealed record GroupView
 {
     public required string Name { get; init; }
@@ -14,7 +14,7 @@ internal sealed record GroupView
 
     public string State { get; init; } = string.Empty;
 
-    public long Lag { get; init; }
+    public long? Lag { get; init; }
 
     public long Version { get; init; }
 
@@ -88,7 +88,7 @@ internal sealed record LettersView(IReadOnlyList<DeadLetter> Letters, IReadOnlyL
 internal sealed record SiloView(string Name, string ClientId, int Queues, bool IsDrained, double UptimeMs, long Rebalances, double PerSecond);
 
 /// <summary>A topic of the group.</summary>
-internal sealed record TopicView(string Name, int Queues, long Lag, bool IsPaused, double? RateLimit, FiguresView Figures);
+internal sealed record TopicView(string Name, int Queues, long? Lag, bool IsPaused, double? RateLimit, FiguresView Figures);
 
 /// <summary>A queue of the group.</summary>
 internal sealed record QueueView
@@ -117,7 +117,7 @@ internal sealed record QueueView
 
     public bool AwaitsLock { get; init; }
 
-    public long Lag { get; init; }
+    public long? Lag { get; init; }
 
     public long Committed { get; init; }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using OrleansRocketMQ.Allocation.Agreement;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Allocation;
@@ -6,6 +7,8 @@ namespace OrleansRocketMQ.Allocation;
 /// <summary>Finds the strategy a group has chosen by name: one of its own first, then RocketMQ's and the specification's.</summary>
 internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> registered, IOptions<RocketMQOptions> options, IMachineRoomResolver? rooms = null)
 {
+    private const string NearbyPrefix = $"{NearbyAllocation.BareName}-";
+
     private static readonly string[] BuiltIn = ["AVG", "AVG_BY_CIRCLE", "CONFIGURATION", "CONSISTENT_HASH", "HASH", "MACHINE_ROOM", NearbyAllocation.BareName];
 
     // The last one registered under a name counts, as with all services.
@@ -20,6 +23,60 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
                 $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}", consumer.AllocateStrategy, $"one of {string.Join(", ", BuiltIn.Union(_registered.Keys).Order(StringComparer.Ordinal))}");
     }
 
+    /// <summary>What the group is set to, so that other silos can do the same.</summary>
+    public AllocationRule RuleOf(ConsumerOptions consumer)
+    {
+        var name = Resolve(consumer).Name;
+        var rule = new AllocationRule { Strategy = name };
+        while (!_registered.ContainsKey(name) && name.StartsWith(NearbyPrefix, StringComparison.OrdinalIgnoreCase))
+        {
+            name = name[NearbyPrefix.Length..];
+            rule = rooms is not null
+                ? rule with { ResolverClass = rooms.GetType().FullName! }
+                : rule with { Rooms = options.Value.MachineRooms.ToDictionary(room => room.Key, room => room.Value, StringComparer.Ordinal) };
+        }
+
+        return _registered.TryGetValue(name, out var own) ? rule with { StrategyClass = own.GetType().FullName! }
+            : name.ToUpperInvariant() switch
+            {
+                "CONFIGURATION" => rule with { QueuesByMember = new Dictionary<string, IReadOnlyList<MessageQueue>>(consumer.QueuesByMember, StringComparer.Ordinal) },
+                "MACHINE_ROOM" => rule with { RoomNames = string.Join(';', RoomNames(consumer, string.Empty)) },
+                _ => rule,
+            };
+    }
+
+    /// <summary>The strategy of a rule that another silo has told; null when this one cannot go by it.</summary>
+    public IAllocateStrategy? Resolve(AllocationRule rule, string group)
+    {
+        var consumer = new ConsumerOptions { Group = group, AllocateStrategy = rule.Strategy, MachineRooms = rule.RoomNames };
+        foreach (var (member, queues) in rule.QueuesByMember)
+        {
+            consumer.QueuesByMember[member] = queues;
+        }
+
+        var there = new AllocateStrategies(_registered.Values, Options.Create(OptionsOf(rule)), rule.ResolverClass.Length > 0 ? rooms : null);
+        try
+        {
+            // Only what comes to the same fingerprint does the same.
+            return there.RuleOf(consumer).Fingerprint == rule.Fingerprint ? there.Resolve(consumer) : null;
+        }
+        catch (RocketMQConfigurationException)
+        {
+            return null;
+        }
+    }
+
+    private static RocketMQOptions OptionsOf(AllocationRule rule)
+    {
+        var options = new RocketMQOptions();
+        foreach (var (room, prefixes) in rule.Rooms)
+        {
+            options.MachineRooms[room] = prefixes;
+        }
+
+        return options;
+    }
+
     private IAllocateStrategy? Find(string name, ConsumerOptions consumer, string section)
     {
         if (_registered.TryGetValue(name, out var own))
@@ -27,9 +84,9 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
             return own;
         }
 
-        if (name.StartsWith($"{NearbyAllocation.BareName}-", StringComparison.OrdinalIgnoreCase))
+        if (name.StartsWith(NearbyPrefix, StringComparison.OrdinalIgnoreCase))
         {
-            return Find(name[(NearbyAllocation.BareName.Length + 1)..], consumer, section) is { } inner ? new NearbyAllocation(inner, Rooms(section)) : null;
+            return Find(name[NearbyPrefix.Length..], consumer, section) is { } inner ? new NearbyAllocation(inner, Rooms(section)) : null;
         }
 
         return name.ToUpperInvariant() switch

@@ -86,6 +86,10 @@ internal sealed class AllocationView
         return new AllocationView(owners, cluster.Live.ToFrozenDictionary(StringComparer.Ordinal), clientIds);
     }
 
+    /// <summary>The same for some of the topics.</summary>
+    public AllocationView Only(Func<string, bool> has)
+        => new(_owners.Where(owner => has(owner.Key.Topic)).ToDictionary(), _silos, ClientIds);
+
     /// <summary>The client id that owns a queue, or null.</summary>
     public string? OwnerOf(MessageQueue queue) => _owners.GetValueOrDefault(queue);
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation.Agreement;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -16,7 +17,7 @@ namespace OrleansRocketMQ.Allocation;
 /// </summary>
 internal sealed partial class QueueShepherd(
     GroupConsumer consumer,
-    IAllocateStrategy strategy,
+    AllocationAgent allocation,
     IGrainFactory grains,
     IClusterMembershipService membership,
     SiloAddress silo,
@@ -29,9 +30,12 @@ internal sealed partial class QueueShepherd(
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly SemaphoreSlim _urgent = new(0, 1);
     private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
     private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
     private readonly SubscriptionCheck _check = new(consumer, time, logger);
+    private readonly QueueStarts _starts = new(consumer, grains, silo, logger);
+    private readonly LookPace _pace = new(time);
     private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
     private IReadOnlyCollection<string> _clientIds = [];
     private Task _tending = Task.CompletedTask;
@@ -40,15 +44,18 @@ internal sealed partial class QueueShepherd(
 
     private string Group => consumer.Group;
 
+    private QueueReleases Releases => field ??= new(consumer, options.ShutdownTimeout, Wake, logger);
+
     private RocketMQClient Client => consumer.Client;
 
     public void Start()
     {
         Client.ConsumerIdsChanged += OnConsumerIdsChanged;
         Client.Routes.Changed += OnRouteChanged;
-        consumer.LeavingChanged += Wake;
-        consumer.PlacementChanged += Wake;
-        consumer.SubscriptionsChanged += Wake;
+        consumer.LeavingChanged += WakeAtOnce;
+        consumer.PlacementChanged += WakeAtOnce;
+        consumer.SubscriptionsChanged += WakeAtOnce;
+        allocation.Changed += WakeAtOnce;
         _tending = Task.Run(TendAsync);
         _watching = Task.Run(WatchMembershipAsync);
     }
@@ -57,24 +64,33 @@ internal sealed partial class QueueShepherd(
     {
         Client.ConsumerIdsChanged -= OnConsumerIdsChanged;
         Client.Routes.Changed -= OnRouteChanged;
-        consumer.LeavingChanged -= Wake;
-        consumer.PlacementChanged -= Wake;
-        consumer.SubscriptionsChanged -= Wake;
+        consumer.LeavingChanged -= WakeAtOnce;
+        consumer.PlacementChanged -= WakeAtOnce;
+        consumer.SubscriptionsChanged -= WakeAtOnce;
+        allocation.Changed -= WakeAtOnce;
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
     }
 
     /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
-    public Task HandOverAsync()
+    public async Task HandOverAsync(StopDeadline deadline)
+    {
+        await LeaveAsync(deadline).ConfigureAwait(false);
+
+        // They began before, with no more time than this; what listeners make of it is waited for.
+        await Releases.EndAsync().ConfigureAwait(false);
+    }
+
+    private Task LeaveAsync(StopDeadline deadline)
     {
         if (consumer.IsBroadcasting)
         {
             // Nobody else can have them.
-            return consumer.LeaveAsync(AllocationView.Empty, options.ShutdownTimeout);
+            return consumer.LeaveAsync(AllocationView.Empty, deadline);
         }
 
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
-        return consumer.LeaveAsync(AllocationView.Compute(Group, strategy, _topics, _clientIds, cluster, consumer.Placement), options.ShutdownTimeout);
+        return consumer.LeaveAsync(AllocationView.Compute(Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement), deadline);
     }
 
     private void OnConsumerIdsChanged(string group)
@@ -93,11 +109,19 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    private void Wake()
+    private void WakeAtOnce()
+    {
+        Wake(_urgent);
+        Wake();
+    }
+
+    private void Wake() => Wake(_wake);
+
+    private static void Wake(SemaphoreSlim wake)
     {
         try
         {
-            _wake.Release();
+            wake.Release();
         }
         catch (SemaphoreFullException)
         {
@@ -111,6 +135,7 @@ internal sealed partial class QueueShepherd(
         {
             await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(_stopping.Token).ConfigureAwait(false))
             {
+                NoteNamesake(cluster);
                 consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
                 Wake();
             }
@@ -126,6 +151,19 @@ internal sealed partial class QueueShepherd(
         }
     }
 
+    // A queue of a broadcasting group has a grain per silo's name; a name that two have means that one gets nothing.
+    private void NoteNamesake(ClusterMembershipSnapshot cluster)
+    {
+        var namesake = consumer.Instance is null ? null : cluster.Members.Values
+            .FirstOrDefault(member => member.Status == SiloStatus.Active && member.Name == consumer.Instance && !member.SiloAddress.Equals(silo))?.SiloAddress;
+        if (namesake is not null && !namesake.Equals(consumer.Namesake))
+        {
+            Log.NameIsTaken(logger, Group, namesake.ToParsableString(), consumer.Instance!);
+        }
+
+        consumer.Namesake = namesake;
+    }
+
     private async Task TendAsync()
     {
         while (!_stopping.IsCancellationRequested)
@@ -133,6 +171,9 @@ internal sealed partial class QueueShepherd(
             var settled = false;
             try
             {
+                // Every broker tells of every change, and one change brings many more. What somebody wants is done at once.
+                await WaitAsync(_urgent, _pace.Next()).ConfigureAwait(false);
+                _pace.Note();
                 settled = await LookAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
@@ -144,17 +185,23 @@ internal sealed partial class QueueShepherd(
                 return;
             }
 
-            await WaitAsync(settled ? options.RebalanceInterval : SoonAgain).ConfigureAwait(false);
+            await WaitAsync(_wake, settled ? options.RebalanceInterval : SoonAgain).ConfigureAwait(false);
         }
     }
 
-    private async Task WaitAsync(TimeSpan longest)
+    private async Task WaitAsync(SemaphoreSlim wake, TimeSpan longest)
     {
+        if (longest == TimeSpan.Zero)
+        {
+            wake.Wait(0);
+            return;
+        }
+
         using var due = new CancellationTokenSource(longest, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, due.Token);
         try
         {
-            await _wake.WaitAsync(limit.Token).ConfigureAwait(false);
+            await wake.WaitAsync(limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -165,9 +212,9 @@ internal sealed partial class QueueShepherd(
     /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
     private async Task<bool> LookAsync(CancellationToken cancellationToken)
     {
-        if (consumer.Placement is null)
+        if (consumer.Placement is null || allocation.InForce is not { } strategy)
         {
-            // What operators want is known in a moment, which wakes this loop, and else taken for nothing before long.
+            // What operators want, and how all share, is known in a moment, which wakes this loop; else it begins without before long.
             return false;
         }
 
@@ -176,10 +223,13 @@ internal sealed partial class QueueShepherd(
         var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
         if (topics.Count == 0)
         {
+            // There is no broker to ask for members; what the group has given up must end all the same.
+            consumer.View = consumer.View.Only(consumer.Subscriptions.Has);
+            Releases.ReleaseOthers(consumer.View, began, pump => !consumer.Subscriptions.Has(pump.Queue.Topic));
             return complete;
         }
 
-        if (await AllocateAsync(topics, cancellationToken).ConfigureAwait(false) is not { } view)
+        if (await AllocateAsync(strategy, topics, cancellationToken).ConfigureAwait(false) is not { } view)
         {
             return false;
         }
@@ -192,14 +242,13 @@ internal sealed partial class QueueShepherd(
 
         consumer.View = view;
         consumer.Flow.Share(topic => view.ShareOf(Client.ClientId, topic));
-        var released = ReleaseOthersAsync(view, began);
-        var started = await StartOwnAsync(view).ConfigureAwait(false);
-        await released.ConfigureAwait(false);
+        Releases.ReleaseOthers(view, began);
+        var started = await _starts.StartOwnAsync(view, _stopping.Token).ConfigureAwait(false);
         return complete && started;
     }
 
     /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
-    private async Task<AllocationView?> AllocateAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    private async Task<AllocationView?> AllocateAsync(IAllocateStrategy strategy, List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
         if (consumer.IsBroadcasting)
         {
@@ -345,42 +394,6 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    private async Task<bool> StartOwnAsync(AllocationView view)
-    {
-        var missing = view.QueuesOf(Client.ClientId).Where(queue => !consumer.Pumps.ContainsKey(queue)).ToArray();
-        var started = await Task.WhenAll(missing.Select(StartAsync)).ConfigureAwait(false);
-        return started.All(here => here);
-    }
-
-    private async Task<bool> StartAsync(MessageQueue queue)
-    {
-        try
-        {
-            var owner = await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync(silo).ConfigureAwait(false);
-            return silo.Equals(owner);
-        }
-        catch (Exception exception) when (!_stopping.IsCancellationRequested)
-        {
-            Log.StartFailed(logger, Group, queue, exception);
-            return false;
-        }
-    }
-
-    private Task ReleaseOthersAsync(AllocationView view, long began) => Task.WhenAll(consumer.Pumps.Values
-        .Where(pump => view.OwnerOf(pump.Queue) != Client.ClientId && pump.StartedAt < began && !AwaitsItsBroker(pump, view))
-        .Select(ReleaseAsync));
-
-    // A queue nobody owns has vanished from the routes, with its broker most likely. While that owes a commit, only this
-    // silo knows what must not come again; the queue stays, to go on here or to be handed over when it is back.
-    private bool AwaitsItsBroker(QueuePump pump, AllocationView view)
-        => view.OwnerOf(pump.Queue) is null && consumer.Subscriptions.Has(pump.Queue.Topic) && pump.HoldsUncommitted;
-
-    private async Task ReleaseAsync(QueuePump pump)
-    {
-        await consumer.ReleaseQueueAsync(pump, options.ShutdownTimeout).ConfigureAwait(false);
-        Log.Released(logger, Group, pump.Queue);
-    }
-
     private static partial class Log
     {
         [LoggerMessage(151, LogLevel.Information, "Group {Group}: {Own} of {All} queues are this silo's, {Members} members")]
@@ -398,11 +411,9 @@ internal sealed partial class QueueShepherd(
         [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]
         public static partial void TopicLeftOut(ILogger logger, string group, string topic, string reason);
 
-        [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Queue} could not be started, it is tried again")]
-        public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
-
-        [LoggerMessage(155, LogLevel.Information, "Group {Group}: {Queue} was released to another member")]
-        public static partial void Released(ILogger logger, string group, MessageQueue queue);
+        [LoggerMessage(160, LogLevel.Error,
+            "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
+        public static partial void NameIsTaken(ILogger logger, string group, string silo, string name);
 
         [LoggerMessage(156, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
         public static partial void WatchFailed(ILogger logger, string group, Exception exception);

@@ -67,7 +67,7 @@ public sealed class RocketMQOptions
 
     /// <summary>
     /// At shutdown, how long listeners may take to finish what they have begun before their token fires. Default 10 s;
-    /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and the host's shutdown time-out (30 s).
+    /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and 5 s below the host's shutdown time-out (30 s), else the silo refuses to start.
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

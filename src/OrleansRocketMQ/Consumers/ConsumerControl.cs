@@ -60,7 +60,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     }
 
     /// <summary>The silo stops: the queues end, and nothing starts any more. The brokers still count the silo as a member.</summary>
-    public async Task CloseAsync()
+    public async Task CloseAsync(StopDeadline deadline)
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         await _autoStart.ConfigureAwait(false);
@@ -75,7 +75,7 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
             if (_run is not null)
             {
                 State = ConsumerState.Stopping;
-                await _run.DrainAsync().ConfigureAwait(false);
+                await _run.DrainAsync(deadline).ConfigureAwait(false);
             }
         }
         finally

@@ -14,6 +14,7 @@ internal sealed partial class ConsumerRun(
     SubscriptionManager subscriptions,
     ConsumerRegistry registry,
     RocketMQOptions options,
+    TimeProvider time,
     ILogger<ConsumerRun> logger)
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -28,14 +29,17 @@ internal sealed partial class ConsumerRun(
         registry.Add(consumer);
         consumer.Start();
         agent.Start();
+        consumer.Allocation?.Start();
         shepherd.Start();
         _applying = Task.Run(ApplyAsync);
     }
 
     /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>
+    /// <param name="deadline">Until when that may last; null when only the group stops, not the silo.</param>
     /// <returns>Messages listeners did not finish in time.</returns>
-    public async Task<int> DrainAsync()
+    public async Task<int> DrainAsync(StopDeadline? deadline = null)
     {
+        deadline ??= new StopDeadline(options.ShutdownTimeout, time, CancellationToken.None);
         var queues = consumer.Pumps.Values.ToArray();
         subscriptions.Changed -= OnChanged;
         subscriptions.Client = null;
@@ -44,7 +48,7 @@ internal sealed partial class ConsumerRun(
         await shepherd.StopAsync().ConfigureAwait(false);
         try
         {
-            await shepherd.HandOverAsync().ConfigureAwait(false);
+            await shepherd.HandOverAsync(deadline).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -52,7 +56,8 @@ internal sealed partial class ConsumerRun(
             Log.NotHandedOver(logger, consumer.Group, exception);
         }
 
-        await consumer.StopAsync(options.ShutdownTimeout).ConfigureAwait(false);
+        await consumer.StopAsync(deadline).ConfigureAwait(false);
+        await (consumer.Allocation?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await agent.StopAsync().ConfigureAwait(false);
         return queues.Sum(queue => queue.Abandoned);
     }

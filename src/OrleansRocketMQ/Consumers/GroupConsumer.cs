@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Allocation.Agreement;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -20,9 +22,6 @@ namespace OrleansRocketMQ.Consumers;
 /// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
 internal sealed partial class GroupConsumer
 {
-    // Orleans' own limit for the end of an activation.
-    private static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(30);
-
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<string, byte> _leaving = new(StringComparer.Ordinal);
@@ -109,6 +108,15 @@ internal sealed partial class GroupConsumer
 
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
     public AllocationView View { get; set; } = AllocationView.Empty;
+
+    /// <summary>By what rule all silos share out the queues.</summary>
+    public AllocationAgent? Allocation { get; set; }
+
+    /// <summary>Queues that are this silo's by its view, and run on another silo of the cluster all the same.</summary>
+    public IReadOnlyDictionary<MessageQueue, SiloAddress> Elsewhere { get; set; } = FrozenDictionary<MessageQueue, SiloAddress>.Empty;
+
+    /// <summary>Another active silo with this one's name, when the group has grains by name.</summary>
+    public SiloAddress? Namesake { get; set; }
 
     /// <summary>What operators want of the queues' places; null until that is known.</summary>
     public PlacementSettings? Placement { get; private set; }
@@ -293,7 +301,7 @@ internal sealed partial class GroupConsumer
     }
 
     /// <summary>Hands all queues over to the silos that own them by the given view, in which this one does not take part any more.</summary>
-    public async Task LeaveAsync(AllocationView without, TimeSpan budget)
+    public async Task LeaveAsync(AllocationView without, StopDeadline deadline)
     {
         lock (_gate)
         {
@@ -301,35 +309,37 @@ internal sealed partial class GroupConsumer
         }
 
         View = without;
-        await Task.WhenAll(Pumps.Values.Select(pump => HandOverAsync(pump, budget))).ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Values.Select(pump => HandOverAsync(pump, deadline))).ConfigureAwait(false);
     }
 
     /// <summary>Releases a queue, and ends when it is gone: before that the silo must not stop.</summary>
-    private async Task HandOverAsync(QueuePump pump, TimeSpan budget)
+    private async Task HandOverAsync(QueuePump pump, StopDeadline deadline)
     {
-        await ReleaseQueueAsync(pump, budget).ConfigureAwait(false);
+        using var _ = deadline.Token.UnsafeRegister(static stopped => ((QueuePump)stopped!).Abandon(), pump);
+        await ReleaseQueueAsync(pump, deadline.ForListeners).ConfigureAwait(false);
+        var left = deadline.ForGrains;
         try
         {
-            await pump.Owner.Deactivated.WaitAsync(HandOverTimeout, _time).ConfigureAwait(false);
+            await pump.Owner.Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
             // The queue itself has stopped. Its grain follows, or Orleans abandons it.
-            Log.GrainStays(_logger, Group, pump.Queue, HandOverTimeout);
+            Log.GrainStays(_logger, Group, pump.Queue, left);
         }
     }
 
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
-    public async Task StopAsync(TimeSpan budget)
+    public async Task StopAsync(StopDeadline deadline)
     {
         lock (_gate)
         {
             _stopping.Cancel();
         }
 
-        await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, budget))).ConfigureAwait(false);
+        await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners))).ConfigureAwait(false);
         await Dispatcher.StopAsync().ConfigureAwait(false);
-        await (Trace?.StopAsync(budget) ?? Task.CompletedTask).ConfigureAwait(false);
+        await (Trace?.StopAsync(deadline.ForGrains) ?? Task.CompletedTask).ConfigureAwait(false);
         await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         await _persisting.StopAsync().ConfigureAwait(false);
         await (Checkpoints?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);

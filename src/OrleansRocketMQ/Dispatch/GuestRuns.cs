@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -77,8 +78,8 @@ internal sealed partial class GuestRuns(TimeProvider time, ILogger<GuestRuns> lo
         }
     }
 
-    /// <summary>Lets no run begin any more, and waits within the budget for those under way.</summary>
-    public async Task CloseAsync(TimeSpan budget)
+    /// <summary>Lets no run begin any more, and waits within the deadline for those under way.</summary>
+    public async Task CloseAsync(StopDeadline deadline)
     {
         lock (_gate)
         {
@@ -89,11 +90,12 @@ internal sealed partial class GuestRuns(TimeProvider time, ILogger<GuestRuns> lo
             }
         }
 
+        var budget = deadline.ForListeners;
         try
         {
-            await _ended.Task.WaitAsync(budget, time).ConfigureAwait(false);
+            await _ended.Task.WaitAsync(budget, time, deadline.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
             Log.LeftBehind(logger, Volatile.Read(ref _running), budget);
         }

@@ -14,7 +14,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
     {
         var queues = consumer.Pumps.Values.Select(pump => pump.Describe()).OrderBy(status => status.Queue).ToArray();
         var own = consumer.View.QueuesOf(consumer.Client.ClientId).ToHashSet();
-        var starting = own.Where(queue => !queues.Any(status => status.Queue == queue && (status.NextPullOffset >= 0 || status.LastError.Length > 0))).ToArray();
+        var starting = own.Where(queue => (consumer.IsBroadcasting || !consumer.Elsewhere.ContainsKey(queue)) && !queues.Any(status => status.Queue == queue && (status.NextPullOffset >= 0 || status.LastError.Length > 0))).ToArray();
         var failing = queues.Where(status => status.LastError.Length > 0).ToArray();
         var isMember = consumer.View.ClientIds.Contains(consumer.Client.ClientId);
 
@@ -41,6 +41,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             [
                 .. Refusals(consumer),
                 .. isMember ? withoutGroup : [],
+                .. Elsewhere(consumer),
                 .. WithoutQueues(consumer),
                 .. Failing(consumer, failing, queues.Length, now),
                 .. Unreachable(consumer.Client, failing, now),
@@ -48,6 +49,25 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
     }
 
     private static IEnumerable<string> Refusals(GroupConsumer consumer) => consumer.Refused is { } refused ? [refused.Message] : [];
+
+    // They are consumed, so the silo is of use; and while a roll changes how queues are shared out, it must go on.
+    private static IEnumerable<string> Elsewhere(GroupConsumer consumer)
+    {
+        if (consumer.Allocation?.Difference is { Length: > 0 } difference)
+        {
+            yield return $"group {consumer.Group}: {difference}";
+        }
+
+        if (consumer.Namesake is { } namesake)
+        {
+            yield return $"group {consumer.Group} is broadcasting, and another active silo, {namesake.ToParsableString()}, has this silo's name {consumer.Instance}: one of the two gets no messages";
+        }
+
+        foreach (var silo in consumer.Elsewhere.GroupBy(pair => pair.Value, pair => pair.Key))
+        {
+            yield return $"{silo.Count()} queues of group {consumer.Group} that should run here run on silo {silo.Key.ToParsableString()}";
+        }
+    }
 
     private static IEnumerable<string> WithoutQueues(GroupConsumer consumer) => consumer.Subscriptions.All
         .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })

@@ -7,6 +7,7 @@ using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Allocation.Agreement;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -60,7 +61,7 @@ internal sealed class RocketMQSilo(
     public void Participate(ISiloLifecycle lifecycle)
     {
         lifecycle.Subscribe(nameof(RocketMQSilo) + ".Clients", ServiceLifecycleStage.ApplicationServices, _ => Task.CompletedTask, _ => LeaveAsync());
-        lifecycle.Subscribe(nameof(RocketMQSilo), ServiceLifecycleStage.Active, _ => StartAsync(), _ => DrainAsync());
+        lifecycle.Subscribe(nameof(RocketMQSilo), ServiceLifecycleStage.Active, _ => StartAsync(), DrainAsync);
     }
 
     private Task StartAsync()
@@ -77,12 +78,14 @@ internal sealed class RocketMQSilo(
         return Task.CompletedTask;
     }
 
-    private async Task DrainAsync()
+    /// <summary>The silo stops: queues are handed over, listeners finish.</summary>
+    internal async Task DrainAsync(CancellationToken hostWaitsNoLonger)
     {
-        await Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync()));
+        var deadline = new StopDeadline(options.Value.ShutdownTimeout, time, hostWaitsNoLonger);
+        await Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline)));
 
         // Listeners here may still work for queues of others.
-        await guests.CloseAsync(options.Value.ShutdownTimeout);
+        await guests.CloseAsync(deadline);
     }
 
     private async Task LeaveAsync()
@@ -99,10 +102,12 @@ internal sealed class RocketMQSilo(
     private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
     {
         var consumer = Create(control.Options, client, control.Statistics);
+        var allocation = new AllocationAgent(control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
+        consumer.Allocation = allocation;
         var shepherd = new QueueShepherd(
-            consumer, strategies.Resolve(control.Options), grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+            consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
         var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
-        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, loggers.CreateLogger<ConsumerRun>());
+        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)

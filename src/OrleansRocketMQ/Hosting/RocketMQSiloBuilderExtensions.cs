@@ -52,6 +52,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IRocketMQConsumers>(provider => provider.GetRequiredService<RocketMQConsumers>());
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<IConfigurationValidator, MessageSizeCheck>();
+            services.AddSingleton<IConfigurationValidator, StopTimesValidator>();
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<MembershipFence>();

@@ -79,7 +79,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             return Task.FromResult<SiloAddress?>(_silo);
         }
 
-        if (_pump is not null && ReferenceEquals(_consumer, _consumers.Find(_group)))
+        if (_pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
             // The shepherd of this silo is about to release it.
             return Task.FromResult<SiloAddress?>(_silo);
@@ -105,7 +105,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         return Task.FromResult<SiloAddress?>(null);
     }
 
-    public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null
+    public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null or { IsStopped: true }
         ? new QueueStatus { Queue = _queue, Silo = _silo.ToParsableString() }
         : _pump.Describe() with { Silo = _silo.ToParsableString() });
 

@@ -1,8 +1,17 @@
+using System.Globalization;
+
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>What the silo's meter tells of a queue, without the rest of its status.</summary>
 internal sealed partial class QueuePump
 {
+    // Beyond the time a broker may keep a pull waiting; more than a loaded one needs.
+    private static readonly TimeSpan LongestOverdue = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstAnswerWait = TimeSpan.FromMilliseconds(200);
+
+    private volatile bool _askFailed;
+    private long _askedAt;
+    private long _heardAt;
     private bool _tookOver;
     private long _idleSince;
 
@@ -15,8 +24,48 @@ internal sealed partial class QueuePump
     /// <summary>Whether it is known where the queue is, so that its levels mean something.</summary>
     public bool HasBegun => _nextOffset >= 0;
 
-    /// <summary>Messages not yet consumed, as far as the last pull told.</summary>
-    public long Lag => _maxOffset < 0 || _nextOffset < 0 ? 0 : Math.Max(0, _maxOffset - Runs.Window.Watermark);
+    /// <summary>Messages not yet consumed, as far as the last pull told; null when the broker has not told, or does not answer.</summary>
+    public long? Lag => MaxOffset is >= 0 and var end && _nextOffset >= 0 ? Math.Max(0, end - Runs.Window.Watermark) : null;
+
+    /// <summary>Whether the broker has not answered for longer than any answer may take.</summary>
+    public bool IsUnheard => (_askFailed || Silence is not null) && _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > LongestWait;
+
+    // What was heard before a question failed says nothing about now.
+    private long MaxOffset => _askFailed || Silence is not null ? -1 : Volatile.Read(ref _maxOffset);
+
+    /// <summary>How long a pull waits for its answer, when that is longer than the broker may keep it waiting; else null.</summary>
+    private TimeSpan? Silence => Volatile.Read(ref _askedAt) is not 0 and var asked && _time.GetElapsedTime(asked) is var silence && silence > LongestWait ? silence : null;
+
+    private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
+
+    private string Error => _recovery.LastError?.Message
+        ?? (Silence is { } silence ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.") : string.Empty);
+
+    /// <summary>The broker has told where the queue ends.</summary>
+    private void Hear(long maxOffset)
+    {
+        Volatile.Write(ref _maxOffset, maxOffset);
+        Volatile.Write(ref _heardAt, _time.GetTimestamp());
+        _askFailed = false;
+    }
+
+    /// <summary>A queue without news answers its first pull late. Where it ends is asked beside that, once.</summary>
+    private async Task AskWhereItEndsAsync()
+    {
+        try
+        {
+            await Task.Delay(FirstAnswerWait, _time, _stopping.Token).ConfigureAwait(false);
+            if (Volatile.Read(ref _maxOffset) < 0)
+            {
+                var end = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+                Interlocked.CompareExchange(ref _maxOffset, end, -1);
+            }
+        }
+        catch (Exception)
+        {
+            // It stays unknown until a pull is answered, whose failures are told.
+        }
+    }
 
     /// <summary>What the messages of one call to a listener may be together.</summary>
     public long MostBytesPerCall => _consumer.MostBytesPerCall;
@@ -33,6 +82,7 @@ internal sealed partial class QueuePump
         }
 
         _tookOver = true;
+        Track(AskWhereItEndsAsync());
         if (HandedOverAt > 0)
         {
             Statistics.Metrics?.TakenOver(TimeSpan.FromTicks(_time.GetUtcNow().Ticks - HandedOverAt));

@@ -59,7 +59,7 @@ internal sealed partial class QueuePump
     public QueuePump(MessageQueue queue, GroupConsumer consumer, IGrainContext owner, QueueHandOver? handOver, TimeProvider time, ILogger logger)
     {
         Queue = queue;
-        StartedAt = time.GetTimestamp();
+        StartedAt = _heardAt = time.GetTimestamp();
         Owner = owner;
         _consumer = consumer;
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
@@ -109,6 +109,9 @@ internal sealed partial class QueuePump
 
     /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
     public int Abandoned { get; private set; }
+
+    /// <summary>Whether the queue has ended here.</summary>
+    public bool IsStopped => Volatile.Read(ref _stopped) is { IsCompleted: true };
 
     /// <summary>Fires when the queue begins to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -171,6 +174,9 @@ internal sealed partial class QueuePump
         }
     }
 
+    /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>
+    public void Abandon() => _ = _abandon.CancelAsync();
+
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
     public Task CommitAsync() => _commits.CommitAsync(Committable);
@@ -190,7 +196,7 @@ internal sealed partial class QueuePump
         CommittedOffset = _commits.Committed,
         Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
         NextPullOffset = _nextOffset,
-        MaxOffset = _maxOffset,
+        MaxOffset = MaxOffset,
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
         InFlight = Runs.InFlight,
@@ -198,7 +204,7 @@ internal sealed partial class QueuePump
         CachedMaxOffset = Runs.Window.MaxOffset,
         LastPulledAt = Moment(ref _lastPulledAt),
         LastConsumedAt = Moment(ref _lastConsumedAt),
-        LastError = _recovery.LastError?.Message ?? string.Empty,
+        LastError = Error,
         IsPaused = Runs.Gate.IsPaused,
         HasFailed = _recovery.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
@@ -259,6 +265,7 @@ internal sealed partial class QueuePump
                 _pulled.Clear();
                 _brokerId = BrokerData.MasterId;
                 _consumer.Client.Routes.Doubt(Queue.Topic, exception);
+                _askFailed = true;
                 await _recovery.AfterAsync(exception).ConfigureAwait(false);
             }
         }
@@ -290,7 +297,7 @@ internal sealed partial class QueuePump
     /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
     private async Task WaitPausedAsync()
     {
-        _maxOffset = await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false);
+        Hear(await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false));
         try
         {
             await _gauge.WaitUntilResumedAsync(_isElsewhereWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
@@ -346,7 +353,7 @@ internal sealed partial class QueuePump
         _commits.CarriedOver();
         Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
-        _maxOffset = result.MaxOffset;
+        Hear(result.MaxOffset);
         if (result.Status == PullStatus.OffsetIllegal)
         {
             await MoveToAsync(result.NextBeginOffset).ConfigureAwait(false);
@@ -396,6 +403,7 @@ internal sealed partial class QueuePump
             return null;
         }
 
+        Volatile.Write(ref _askedAt, _time.GetTimestamp());
         try
         {
             return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
@@ -403,6 +411,10 @@ internal sealed partial class QueuePump
         catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
         {
             return null;
+        }
+        finally
+        {
+            Volatile.Write(ref _askedAt, 0);
         }
     }
 

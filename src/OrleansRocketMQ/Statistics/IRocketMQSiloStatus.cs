@@ -49,10 +49,10 @@ public sealed record SiloGroupStatus
     /// <summary>The queues that run on this silo.</summary>
     public IReadOnlyList<QueueStatus> Queues { get; init; } = [];
 
-    /// <summary>Messages not yet consumed in the queues that run here.</summary>
-    public long Lag => Queues.Sum(queue => queue.Lag);
+    /// <summary>Messages not yet consumed in the queues that run here; null when that of one of them is not known.</summary>
+    public long? Lag => Queues.Any(queue => queue.Lag is null) ? null : Queues.Sum(queue => queue.Lag);
 
-    /// <summary>Whether every queue that belongs to this silo has found its offset and pulls.</summary>
+    /// <summary>Whether every queue that belongs to this silo has found its offset and pulls, and its broker answers.</summary>
     public bool IsReady { get; init; }
 
     /// <summary>Why a subscription is not consumed; empty when all are.</summary>
@@ -94,7 +94,7 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
             SiloCachedBytes = consumer.Budgets.SiloBytes.Used,
             Queues = queues,
             // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.
-            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
+            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => consumer.Pumps.TryGetValue(queue, out var pump) && pump is { HasBegun: true, IsUnheard: false }),
             Refused = consumer.Refused?.Message ?? string.Empty,
             LatencyCounts = all.LatencyCounts ?? new LatencyHistogram().Snapshot(),
         };

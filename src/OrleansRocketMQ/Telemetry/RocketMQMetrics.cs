@@ -51,7 +51,7 @@ internal sealed class RocketMQMetrics
         LockLossCounter = meter.CreateCounter<long>(LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
         HandOverHistogram = meter.CreateHistogram(HandOverPause, "s", "Time from the end of a queue's work on one silo to its first pull on the next.", tags: null, PauseBuckets);
         meter.CreateObservableCounter(CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
-        meter.CreateObservableGauge(Lag, () => Observe(static pump => pump.Lag), "{message}", "Messages of a queue not yet consumed.");
+        meter.CreateObservableGauge(Lag, () => Observe(static pump => pump.Lag), "{message}", "Messages of a queue not yet consumed; not told while the broker does not answer.");
         meter.CreateObservableGauge(InFlight, () => Observe(static pump => pump.InFlight), "{message}", "Messages of a queue that listeners work on.");
         meter.CreateObservableGauge(CachedMessages, () => Observe(static pump => pump.Runs.Window.Count), "{message}", "Messages of a queue that were pulled and are not done.");
         meter.CreateObservableGauge(CachedBytes, () => Observe(static pump => pump.Runs.Window.Bytes), "By", "Bytes of the bodies of these messages.");
@@ -114,7 +114,9 @@ internal sealed class RocketMQMetrics
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
 
     // Only what runs here: in a cluster every queue is told by one silo.
-    private IEnumerable<Measurement<long>> Observe(Func<Queues.QueuePump, long> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
+    private IEnumerable<Measurement<long>> Observe(Func<Queues.QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
         .Where(pump => pump.HasBegun)
-        .Select(pump => new Measurement<long>(level(pump), pump.Statistics.Metrics!.QueueTags)));
+        .Select(pump => (pump, Level: level(pump)))
+        .Where(observed => observed.Level is not null)
+        .Select(observed => new Measurement<long>(observed.Level!.Value, observed.pump.Statistics.Metrics!.QueueTags)));
 }

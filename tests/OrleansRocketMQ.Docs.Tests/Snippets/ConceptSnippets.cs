@@ -3,7 +3,7 @@ namespace OrleansRocketMQ.Docs.Snippets;
 /// <summary>docs/concepts.md and docs/operations.md</summary>
 internal static class ConceptSnippets
 {
-    public static async Task<long> ManageAsync(IGrainFactory grains)
+    public static async Task<long?> ManageAsync(IGrainFactory grains)
     {
         var group = grains.GetGrain<IConsumerGroupManagementGrain>("billing");
         var status = await group.GetStatusAsync();
