@@ -94,7 +94,7 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
             SiloCachedBytes = consumer.Budgets.SiloBytes.Used,
             Queues = queues,
             // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.
-            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => queues.Any(status => status.Queue == queue && status.NextPullOffset >= 0)),
+            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => consumer.Pumps.TryGetValue(queue, out var pump) && pump.HasBegun),
             Refused = consumer.Refused?.Message ?? string.Empty,
             LatencyCounts = all.LatencyCounts ?? new LatencyHistogram().Snapshot(),
         };
