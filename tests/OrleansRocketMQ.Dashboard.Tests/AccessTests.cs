@@ -105,7 +105,7 @@ public sealed class AccessTests
         using var crossSite = await host.ActAsync("pause", "{}", change: request => request.Headers.Add("Sec-Fetch-Site", "cross-site"));
         Assert.Equal(HttpStatusCode.BadRequest, crossSite.StatusCode);
         using var otherOrigin = await host.ActAsync("pause", "{}", change: request => request.Headers.Add("Origin", "http://evil.example"));
-        Assert.Equal(HttpStatusCode.BadRequest, otherOrigin.StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, otherOrigin.StatusCode);
         Assert.Empty((await host.Management.GetFlowAsync()).Paused);
 
         using var allowed = await host.ActAsync("pause", "{}");

@@ -13,6 +13,10 @@ namespace OrleansRocketMQ.Allocation;
 [Alias("OrleansRocketMQ.PlacementSettings")]
 internal sealed record PlacementSettings
 {
+    // Of the pins it was made of; a copy with other pins makes its own.
+    [NonSerialized]
+    private PinIndex? _index;
+
     public static PlacementSettings None { get; } = new();
 
     [Id(0)]
@@ -28,7 +32,14 @@ internal sealed record PlacementSettings
     public bool IsEmpty => Pins.Count == 0 && Drained.Count == 0;
 
     /// <summary>The silo a queue is to run on; null when that is the strategy's matter.</summary>
-    public string? PinOf(MessageQueue queue) => Pins.FirstOrDefault(pin => pin.Queue == queue)?.Silo;
+    public string? PinOf(MessageQueue queue) => Pins.Count == 0 ? null : Index.SiloOf(queue);
+
+    private PinIndex Index => _index is { } known && ReferenceEquals(known.Pins, Pins) ? known : _index = new PinIndex(Pins);
+
+    // What is derived has no say in whether two are equal.
+    public bool Equals(PlacementSettings? other) => other is not null && Version == other.Version && ReferenceEquals(Pins, other.Pins) && ReferenceEquals(Drained, other.Drained);
+
+    public override int GetHashCode() => Version.GetHashCode();
 
     public PlacementSettings Pin(MessageQueue queue, string silo) => PinOf(queue) == silo
         ? this
@@ -64,22 +75,37 @@ internal sealed record PlacementSettings
             return live;
         }
 
-        string[] able = [.. live.Where(clientId => !Drained.Contains(cluster.Live[clientId].ToParsableString()))];
+        var drained = Drained.ToHashSet(StringComparer.Ordinal);
+        string[] able = [.. live.Where(clientId => !drained.Contains(cluster.Live[clientId].ToParsableString()))];
         return able.Length > 0 ? able : live;
     }
 
     /// <summary>Gives pinned queues of this cluster to those they are pinned to, if they may have queues.</summary>
     public void Apply(Dictionary<MessageQueue, string> owners, string[] able, ClusterSilos cluster)
     {
+        if (Pins.Count == 0)
+        {
+            return;
+        }
+
+        var byAddress = able.ToDictionary(clientId => cluster.Live[clientId].ToParsableString(), StringComparer.Ordinal);
         foreach (var pin in Pins)
         {
-            if (owners.TryGetValue(pin.Queue, out var owner)
-                && cluster.Live.ContainsKey(owner)
-                && able.FirstOrDefault(clientId => cluster.Live[clientId].ToParsableString() == pin.Silo) is { } wanted)
+            if (owners.TryGetValue(pin.Queue, out var owner) && cluster.Live.ContainsKey(owner) && byAddress.TryGetValue(pin.Silo, out var wanted))
             {
                 owners[pin.Queue] = wanted;
             }
         }
+    }
+
+    /// <summary>The pins by queue. Immutable.</summary>
+    private sealed class PinIndex(IReadOnlyList<QueuePin> pins)
+    {
+        private readonly Dictionary<MessageQueue, string> _silos = pins.DistinctBy(pin => pin.Queue).ToDictionary(pin => pin.Queue, pin => pin.Silo);
+
+        public IReadOnlyList<QueuePin> Pins => pins;
+
+        public string? SiloOf(MessageQueue queue) => _silos.GetValueOrDefault(queue);
     }
 }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Health;
 
@@ -12,10 +13,11 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
 {
     public static GroupHealth Of(GroupConsumer consumer, DateTimeOffset now)
     {
-        var queues = consumer.Pumps.Values.Select(pump => pump.Describe()).OrderBy(status => status.Queue).ToArray();
+        var queues = consumer.Pumps.Values.Select(pump => pump.Level).ToDictionary(level => level.Queue);
         var own = consumer.View.QueuesOf(consumer.Client.ClientId).ToHashSet();
-        var starting = own.Where(queue => (consumer.IsBroadcasting || !consumer.Elsewhere.ContainsKey(queue)) && !queues.Any(status => status.Queue == queue && (status.NextPullOffset >= 0 || status.LastError.Length > 0))).ToArray();
-        var failing = queues.Where(status => status.LastError.Length > 0).ToArray();
+        var starting = own.Where(queue => (consumer.IsBroadcasting || !consumer.Elsewhere.ContainsKey(queue))
+            && queues.GetValueOrDefault(queue) is not ({ HasBegun: true } or { LastError.Length: > 0 })).ToArray();
+        var failing = queues.Values.Where(level => level.LastError.Length > 0).OrderBy(level => level.Queue).ToArray();
         var isMember = consumer.View.ClientIds.Contains(consumer.Client.ClientId);
 
         var missing = new List<string>();
@@ -30,20 +32,20 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             missing.Add($"{starting.Length} of {own.Count} queues of group {consumer.Group} are still starting");
         }
 
-        if (failing.Length > 0 && failing.Length == queues.Length && failing.All(status => status.NextPullOffset < 0))
+        if (failing.Length > 0 && failing.Length == queues.Count && failing.All(level => !level.HasBegun))
         {
             missing.Add($"no queue of group {consumer.Group} has found where to begin");
         }
 
         return new GroupHealth(
-            queues.Length,
+            queues.Count,
             missing,
             [
                 .. Refusals(consumer),
                 .. isMember ? withoutGroup : [],
                 .. Elsewhere(consumer),
                 .. WithoutQueues(consumer),
-                .. Failing(consumer, failing, queues.Length, now),
+                .. Failing(consumer, failing, queues.Count, now),
                 .. Unreachable(consumer.Client, failing, now),
             ]);
     }
@@ -77,7 +79,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         ? failure.Message
         : "no name server knows of a broker that serves it";
 
-    private static IEnumerable<string> Failing(GroupConsumer consumer, QueueStatus[] failing, int all, DateTimeOffset now)
+    private static IEnumerable<string> Failing(GroupConsumer consumer, QueueLevel[] failing, int all, DateTimeOffset now)
     {
         foreach (var halted in failing.Where(status => status.HasFailed))
         {
@@ -94,7 +96,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         }
     }
 
-    private static IEnumerable<string> Unreachable(RocketMQClient client, QueueStatus[] failing, DateTimeOffset now)
+    private static IEnumerable<string> Unreachable(RocketMQClient client, QueueLevel[] failing, DateTimeOffset now)
     {
         foreach (var server in client.NameServer.Unreachable)
         {

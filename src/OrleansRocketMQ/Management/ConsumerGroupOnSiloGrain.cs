@@ -4,7 +4,6 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;
@@ -14,10 +13,20 @@ namespace OrleansRocketMQ.Management;
 [Reentrant]
 [OnNamedSiloPlacement]
 internal sealed class ConsumerGroupOnSiloGrain(
-    IGrainContext context, ConsumerRegistry consumers, RocketMQConsumers controls, GroupSeek seek, GroupPlacement placement)
-    : Grain, IConsumerGroupOnSiloGrain
+    IGrainContext context,
+    ConsumerRegistry consumers,
+    RocketMQConsumers controls,
+    GroupSilos silos,
+    GroupSeek seek,
+    GroupPlacement placement,
+    ILocalSiloDetails silo,
+    TimeProvider time) : Grain, IConsumerGroupOnSiloGrain
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     private string Group { get; } = ConsumerSwitchGrain.GroupOf(context.GrainId.Key.ToString()!);
+
+    private string Silo => silo.SiloAddress.ToParsableString();
 
     private IGroupSettingsGrain Settings => GrainFactory.GetGrain<IGroupSettingsGrain>(Group);
 
@@ -26,25 +35,32 @@ internal sealed class ConsumerGroupOnSiloGrain(
         : controls.Find(Group) is null ? GroupPresence.None
         : GroupPresence.Stopped);
 
+    public Task<List<MessageQueue>> GetQueuesAsync() => Task.FromResult<List<MessageQueue>>([.. consumers.Find(Group)?.Pumps.Keys ?? []]);
+
+    public Task<SiloReport> GetReportAsync()
+    {
+        var consumer = Consumer();
+        return Task.FromResult(SiloReport.Of(consumer, Silo) with { Statuses = [.. consumer.Pumps.Values.Select(pump => pump.Describe() with { Silo = Silo })] });
+    }
+
     public async Task<ConsumerGroupStatus> GetStatusAsync()
     {
         var consumer = Consumer();
         var view = consumer.View;
-        var reporting = Settings.DescribeAsync();
+        var asking = AskAsync(consumer, view);
         var settings = await Settings.GetAsync();
-        var queues = await Task.WhenAll(view.Queues.Order().Select(queue => DescribeAsync(consumer, view, queue, settings.Placement.PinOf(queue))));
-        var reports = await reporting;
-        var topics = reports.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
+        var reports = await asking;
+        var topics = reports.All.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
             .ToDictionary(topic => topic.Key, ConsumeTotals.Sum, StringComparer.Ordinal);
         return new ConsumerGroupStatus
         {
             Group = Group,
             ClientIds = view.ClientIds,
-            Queues = queues,
+            Queues = [.. view.Queues.Order().Select(queue => reports.Describe(view, queue, settings.Placement.PinOf(queue)))],
             Flow = settings.Flow,
             Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
             Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
-            Silos = reports.Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) }).OrderBy(silo => silo.Silo, StringComparer.Ordinal).ToArray(),
+            Silos = [.. reports.All.Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) }).OrderBy(told => told.Silo, StringComparer.Ordinal)],
         };
     }
 
@@ -112,30 +128,30 @@ internal sealed class ConsumerGroupOnSiloGrain(
         ? scope
         : throw new RocketMQValidationException("Topic", scope.Topic, $"one the group subscribes to: {string.Join(", ", Topics())}");
 
-    private async Task<QueueStatus> DescribeAsync(GroupConsumer consumer, AllocationView view, MessageQueue queue, string? pin)
+    /// <summary>One call for each silo; all are asked at once.</summary>
+    private async Task<GroupReports> AskAsync(GroupConsumer consumer, AllocationView view)
     {
-        var owner = view.OwnerOf(queue) ?? string.Empty;
-        var home = view.SiloOf(queue)?.ToParsableString();
-        var status = new QueueStatus { Queue = queue };
-        try
+        if (consumer.IsBroadcasting)
         {
-            if (home is not null)
-            {
-                status = await GrainFactory.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync();
-            }
-        }
-        catch (Exception exception) when (exception is RebalanceException or OrleansException or TimeoutException)
-        {
-            // What moves cannot be asked for moments; the other queues are to be seen all the same.
-            status = status with { LastError = exception.Message };
+            // Each sees itself only; the others are known to the settings' grain. Their queues are their own.
+            var others = (await Settings.DescribeAsync()).Where(report => report.Status.Silo != Silo);
+            return new GroupReports([await GetReportAsync(), .. others], new Dictionary<string, string>());
         }
 
-        return status with
+        var errors = new Dictionary<string, string>(StringComparer.Ordinal);
+        var reports = await Task.WhenAll(view.Silos.Append(silo.SiloAddress).Distinct().Select(async other =>
         {
-            Owner = owner,
-            PinnedTo = pin ?? string.Empty,
-            IsPinIgnored = pin is not null && pin != home,
-            IsMoving = home is not null && (status.Silo != home || status.NextPullOffset < 0),
-        };
+            try
+            {
+                return other.Equals(silo.SiloAddress) ? await GetReportAsync() : await silos.On(other, Group).GetReportAsync().WaitAsync(Patience, time);
+            }
+            catch (Exception exception) when (exception is RocketMQException or OrleansException or TimeoutException)
+            {
+                // What one silo does not tell is unknown; the others are to be seen all the same. In turns of this grain.
+                errors[other.ToParsableString()] = $"Silo {other.ToParsableString()} does not tell: {exception.Message}";
+                return null;
+            }
+        }));
+        return new GroupReports([.. reports.OfType<SiloReport>()], errors);
     }
 }

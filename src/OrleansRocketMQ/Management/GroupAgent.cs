@@ -61,22 +61,7 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
         return Task.CompletedTask;
     }
 
-    public Task<SiloReport> DescribeAsync()
-    {
-        var topics = consumer.Statistics.ByTopic();
-        return Task.FromResult(new SiloReport(
-            new SiloConsumerStatus
-            {
-                Silo = _silo,
-                ClientId = consumer.Client.ClientId,
-                Uptime = consumer.Statistics.Uptime,
-                Rebalances = consumer.Statistics.Rebalances,
-                AssignedQueues = consumer.Pumps.Count,
-                Figures = Statistics.ConsumeTotals.Sum(topics.Values).ToFigures(),
-            },
-            new(topics, StringComparer.Ordinal),
-            [.. consumer.Pumps.Keys]));
-    }
+    public Task<SiloReport> DescribeAsync() => Task.FromResult(SiloReport.Of(consumer, _silo));
 
     private GroupSettings? Known()
         => consumer.Flow.Cluster is { } flow && consumer.Placement is { } placement ? new(flow, placement) : null;
@@ -88,6 +73,27 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
         consumer.Flow.Apply(settings.Flow);
     }
 
+    /// <summary>Makes the silo known, and takes over what it does not know. What it alone knows it tells.</summary>
+    private async Task JoinAsync()
+    {
+        if (Known() is { } known)
+        {
+            var answer = await Grain.JoinWithVersionsAsync(_silo, _reference!, known.Flow.Version, known.Placement.Version).ConfigureAwait(false);
+            if (answer is null)
+            {
+                return;
+            }
+
+            if (answer.Flow.Version >= known.Flow.Version && answer.Placement.Version >= known.Placement.Version)
+            {
+                Apply(answer);
+                return;
+            }
+        }
+
+        Apply(await Grain.JoinAsync(_silo, _reference!, Known()).ConfigureAwait(false));
+    }
+
     private async Task FollowAsync()
     {
         var start = time.GetTimestamp();
@@ -96,7 +102,7 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
             var wait = GroupSettingsGrain.JoinInterval;
             try
             {
-                Apply(await Grain.JoinAsync(_silo, _reference!, Known()).WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false));
+                await JoinAsync().WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {

@@ -11,10 +11,13 @@ namespace OrleansRocketMQ.Management;
 /// Brings queues where an operator wants them: has his wish checked and kept, and waits until it has come true. The moves
 /// themselves are the shepherds' work.
 /// </summary>
-internal sealed class GroupPlacement(IGrainFactory grains, IOptions<RocketMQOptions> options, TimeProvider time)
+internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOptions<RocketMQOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan MoveTimeout = TimeSpan.FromSeconds(30);
+
+    // Most moves are done in moments; one that waits for a listener may take minutes, and is asked after with few calls.
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LookAgainAtMost = TimeSpan.FromSeconds(1);
 
     /// <summary>Listeners have their time to finish; then the queues have to get there.</summary>
     private TimeSpan Patience => options.Value.ShutdownTimeout + MoveTimeout;
@@ -54,9 +57,8 @@ internal sealed class GroupPlacement(IGrainFactory grains, IOptions<RocketMQOpti
         IReadOnlyList<MessageQueue> left = [];
         await UntilAsync(async () =>
         {
-            var reports = await SettingsOf(consumer).DescribeAsync().ConfigureAwait(false);
-            left = reports.FirstOrDefault(report => report.Status.Silo == silo)?.Queues.Order().ToArray() ?? left;
-            return reports.Exists(report => report.Status.Silo == silo) && left.Count == 0;
+            left = await QueuesOnAsync(consumer, silo).ConfigureAwait(false);
+            return left.Count == 0;
         }).ConfigureAwait(false);
         return left;
     }
@@ -85,12 +87,26 @@ internal sealed class GroupPlacement(IGrainFactory grains, IOptions<RocketMQOpti
         }
     }
 
+    /// <summary>Asks that silo and no other.</summary>
+    private async Task<IReadOnlyList<MessageQueue>> QueuesOnAsync(GroupConsumer consumer, string silo)
+    {
+        try
+        {
+            return [.. (await silos.On(SiloAddress.FromParsableString(silo), consumer.Group).GetQueuesAsync().ConfigureAwait(false)).Order()];
+        }
+        catch (SiloHasNoConsumersException)
+        {
+            // It is gone, and its queues with it.
+            return [];
+        }
+    }
+
     private IGroupSettingsGrain SettingsOf(GroupConsumer consumer) => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
 
     private async Task<bool> UntilAsync(Func<Task<bool>> condition)
     {
         var start = time.GetTimestamp();
-        while (true)
+        for (var wait = LookAgainAfter; ; wait = wait + wait < LookAgainAtMost ? wait + wait : LookAgainAtMost)
         {
             try
             {
@@ -109,7 +125,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, IOptions<RocketMQOpti
                 return false;
             }
 
-            await Task.Delay(LookAgainAfter, time).ConfigureAwait(false);
+            await Task.Delay(wait, time).ConfigureAwait(false);
         }
     }
 }

@@ -99,9 +99,9 @@ internal sealed partial class GroupSeek(
             {
                 queues.AddRange((await client.Routes.GetAsync(topic).ConfigureAwait(false)).ReadQueues.Where(scope.Contains));
             }
-            catch (TopicNotFoundException) when (topic == retryTopic && scope.Topic is null)
+            catch (TopicNotFoundException) when (scope.Topic is null || topic == retryTopic)
             {
-                // Nothing has failed yet.
+                // Nothing has failed yet, or the topic is yet to be made; it has nothing to move.
             }
             catch (StaticTopicException) when (scope.Topic is null)
             {

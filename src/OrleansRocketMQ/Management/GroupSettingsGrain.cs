@@ -53,6 +53,12 @@ internal sealed partial class GroupSettingsGrain(
         return Settings;
     }
 
+    public Task<GroupSettings?> JoinWithVersionsAsync(string silo, IGroupAgent agent, long flow, long placement)
+    {
+        _silos[silo] = (agent, time.GetTimestamp());
+        return Task.FromResult(flow == Flow.Version && placement == Placement.Version ? null : Settings);
+    }
+
     public Task LeaveAsync(string silo)
     {
         _silos.Remove(silo);

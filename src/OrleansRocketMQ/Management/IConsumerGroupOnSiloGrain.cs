@@ -15,6 +15,14 @@ internal interface IConsumerGroupOnSiloGrain : IGrainWithStringKey
     [Alias("GetPresence")]
     Task<GroupPresence> GetPresenceAsync();
 
+    /// <summary>The queues that run there; none when the group has stopped there.</summary>
+    [Alias("GetQueues")]
+    Task<List<MessageQueue>> GetQueuesAsync();
+
+    /// <summary>What that silo alone has of the group, with its queues.</summary>
+    [Alias("GetReport")]
+    Task<SiloReport> GetReportAsync();
+
     [Alias("GetStatus")]
     Task<ConsumerGroupStatus> GetStatusAsync();
 

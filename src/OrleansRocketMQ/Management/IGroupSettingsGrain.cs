@@ -1,6 +1,7 @@
 using Orleans;
 using Orleans.Concurrency;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;
@@ -20,6 +21,11 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     /// <returns>The settings in force.</returns>
     [Alias("Join")]
     Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known);
+
+    /// <summary>As <see cref="JoinAsync"/> for a silo that knows settings: tells their versions only, since they are mostly the same.</summary>
+    /// <returns>The settings in force; null when they have those versions.</returns>
+    [Alias("JoinWithVersions")]
+    Task<GroupSettings?> JoinWithVersionsAsync(string silo, IGroupAgent agent, long flow, long placement);
 
     [Alias("Leave")]
     Task LeaveAsync(string silo);
@@ -87,4 +93,27 @@ internal sealed record GroupSettings([property: Id(0)] FlowSettings Flow, [prope
 internal sealed record SiloReport(
     [property: Id(0)] SiloConsumerStatus Status,
     [property: Id(1)] Dictionary<string, ConsumeTotals> Topics,
-    [property: Id(2)] List<MessageQueue> Queues);
+    [property: Id(2)] List<MessageQueue> Queues)
+{
+    /// <summary>How the queues are; null when that was not asked for.</summary>
+    [Id(3)]
+    public List<QueueStatus>? Statuses { get; init; }
+
+    /// <summary>What a group does on this silo.</summary>
+    public static SiloReport Of(GroupConsumer consumer, string silo)
+    {
+        var topics = consumer.Statistics.ByTopic();
+        return new SiloReport(
+            new SiloConsumerStatus
+            {
+                Silo = silo,
+                ClientId = consumer.Client.ClientId,
+                Uptime = consumer.Statistics.Uptime,
+                Rebalances = consumer.Statistics.Rebalances,
+                AssignedQueues = consumer.Pumps.Count,
+                Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
+            },
+            new(topics, StringComparer.Ordinal),
+            [.. consumer.Pumps.Keys]);
+    }
+}

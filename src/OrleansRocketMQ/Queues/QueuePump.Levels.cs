@@ -73,6 +73,9 @@ internal sealed partial class QueuePump
     /// <summary>Messages listeners work on.</summary>
     public long InFlight => _consumer.Dispatcher.InFlightOf(this);
 
+    /// <summary>What a health check asks: neither figures nor what the dispatcher knows are put together for it.</summary>
+    public QueueLevel Level => new(Queue, HasBegun, _recovery.LastError?.Message ?? string.Empty, _recovery.IsHalted, Moment(ref _lastPulledAt));
+
     /// <summary>The queue is about to pull. Tells how long it stood still between two silos; their clocks may differ a little.</summary>
     private void NotePull()
     {
@@ -92,3 +95,11 @@ internal sealed partial class QueuePump
     /// <summary>The last listener has ended, or there was none at work.</summary>
     private void NoteIdle() => Volatile.Write(ref _idleSince, _time.GetUtcNow().Ticks);
 }
+
+/// <summary>How a queue fares, in short.</summary>
+/// <param name="Queue">The queue.</param>
+/// <param name="HasBegun">Whether it is known where it is.</param>
+/// <param name="LastError">What last went wrong with it; empty when nothing did.</param>
+/// <param name="HasFailed">Whether it stands still until it is resumed.</param>
+/// <param name="LastPulledAt">When the broker last answered a pull.</param>
+internal sealed record QueueLevel(MessageQueue Queue, bool HasBegun, string LastError, bool HasFailed, DateTimeOffset? LastPulledAt);

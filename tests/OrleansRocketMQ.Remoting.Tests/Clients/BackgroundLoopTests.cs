@@ -11,7 +11,7 @@ namespace OrleansRocketMQ.Tests.Clients;
 /// <summary>What nobody expected must neither end what a client does by itself nor have it do so without a pause.</summary>
 public sealed class BackgroundLoopTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly TestLog _log = new();
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class RouteDoubtTests : IAsyncLifetime
     private static readonly RocketMQNetworkException Away = new("away");
 
     private readonly FakeCluster _cluster = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly RemotingClient _remoting;
     private readonly RouteTable _routes;
 

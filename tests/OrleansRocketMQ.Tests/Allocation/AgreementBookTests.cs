@@ -9,7 +9,7 @@ public sealed class AgreementBookTests
     private static readonly AllocationRule Hash = new() { Strategy = "HASH" };
     private static readonly AllocationRule Own = new() { Strategy = "OWN", StrategyClass = "Mine" };
 
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void A_single_silo_goes_by_its_own_rule()

@@ -5,7 +5,7 @@ namespace OrleansRocketMQ.Tests.Allocation;
 /// <summary>Looks at the allocation follow a change at once, and a storm of changes at a bounded pace.</summary>
 public sealed class LookPaceTests
 {
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public void The_first_change_and_one_after_a_quiet_time_are_looked_at_at_once()

@@ -13,7 +13,7 @@ public sealed class LoopFaultTests
 {
     private static readonly ConsumerOptions Options = new() { Group = "g", PersistInterval = TimeSpan.FromSeconds(1), CheckpointInterval = TimeSpan.FromSeconds(1) };
 
-    private readonly ManualTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new();
     private int _rounds;
 
     [Fact]

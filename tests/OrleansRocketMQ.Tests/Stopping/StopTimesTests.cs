@@ -45,7 +45,7 @@ public sealed class StopTimesTests
     [Fact]
     public void All_parts_of_a_stop_share_one_time_which_is_over_when_the_host_waits_no_longer()
     {
-        var time = new ManualTimeProvider();
+        var time = new FakeTimeProvider();
         using var host = new CancellationTokenSource();
         var deadline = new StopDeadline(TimeSpan.FromSeconds(20), time, host.Token);
         Assert.Equal((20, 25), (deadline.ForListeners.TotalSeconds, deadline.ForGrains.TotalSeconds));
