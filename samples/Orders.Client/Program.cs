@@ -39,12 +39,12 @@ catch (Exception exception) when (exception is Orleans.Runtime.OrleansException 
 
 static void Print(ConsumerGroupStatus status)
 {
-    Console.WriteLine($"group {status.Group}: {status.ClientIds.Count} member(s), lag {status.Lag?.ToString() ?? "?"}");
+    Console.WriteLine($"group {status.Group}: {status.ClientIds.Count} member(s), lag {(object?)status.Lag ?? "?"}");
     Console.WriteLine();
     Console.WriteLine($"{"topic",-28} {"broker",-12} {"queue",5} {"committed",9} {"done",9} {"end",9} {"lag",6}  owner");
     foreach (var queue in status.Queues)
     {
         Console.WriteLine(
-            $"{queue.Queue.Topic,-28} {queue.Queue.BrokerName,-12} {queue.Queue.QueueId,5} {queue.CommittedOffset,9} {queue.Watermark,9} {queue.MaxOffset,9} {queue.Lag?.ToString() ?? "?",6}  {queue.Owner}");
+            $"{queue.Queue.Topic,-28} {queue.Queue.BrokerName,-12} {queue.Queue.QueueId,5} {queue.CommittedOffset,9} {queue.Watermark,9} {queue.MaxOffset,9} {(object?)queue.Lag ?? "?",6}  {queue.Owner}");
     }
 }
