@@ -1,5 +1,8 @@
 using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
+using Orleans.Hosting;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
