@@ -24,6 +24,7 @@ public sealed partial class ObservabilityDocumentTests
         // What takes more than one silo, or a broker that fails, is told here without.
         var queue = new QueueMetrics(services.GetRequiredService<RocketMQMetrics>(), rocketmq.MyGroup, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0));
         queue.LockLost();
+        queue.Parked();
         queue.TakenOver(TimeSpan.FromSeconds(1));
         services.GetRequiredService<RocketMQMetrics>().Rebalanced(rocketmq.MyGroup);
 

@@ -1,0 +1,74 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Connections;
+
+/// <summary>Looks from time to time for what is late, and what that says of the connection.</summary>
+public sealed partial class RemotingConnection
+{
+    // On a timer: whatever got out of here would end the process.
+    private void SweepSafely()
+    {
+        try
+        {
+            Sweep();
+        }
+        catch (Exception exception)
+        {
+            Log.SweepFailed(_logger, RemoteAddress, exception);
+        }
+    }
+
+    private void Sweep()
+    {
+        foreach (var (_, pending) in _pending)
+        {
+            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(Late(pending)))
+            {
+                // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
+                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt ? older : pending;
+                _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
+            }
+        }
+
+        if (_long.IsPassing && _time.GetTimestamp() > Volatile.Read(ref _passedUntil))
+        {
+            Close(new RocketMQNetworkException($"{RemoteAddress} did not end its too long answer to request {RequestCodes.NameOf(_passing)} in time."));
+            return;
+        }
+
+        if (SilentOrStuck() is { } what)
+        {
+            Retire();
+            Close(new RocketMQNetworkException(
+                $"{RemoteAddress} {what} nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));
+            return;
+        }
+
+        var quietFor = _time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+        if (_retired && quietFor > RetiredLinger && _pending.IsEmpty)
+        {
+            Close(new RocketMQNetworkException($"{RemoteAddress} asked to be left."));
+        }
+        else if (quietFor > _options.IdleTimeout && _pending.IsEmpty)
+        {
+            Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was idle for {_options.IdleTimeout.TotalSeconds:0} s."));
+        }
+    }
+
+    private string? SilentOrStuck()
+        => HasLasted(_unanswered) && _unanswered!.Reads == Volatile.Read(ref _reads) ? "sent"
+            : HasLasted(_notTaken) && _sender.IsStuckAt(_notTaken!.Progress) ? "took"
+            : null;
+
+    // A time-out shorter than that of ordinary requests was the caller's haste, and only counts once the silence has lasted.
+    private bool HasLasted(PendingRequest? late) => late is not null && _time.GetElapsedTime(late.StartedAt) >= _options.RequestTimeout;
+
+    private RocketMQTimeoutException Late(PendingRequest pending) => new(pending.IsSent
+        ? $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."
+        : $"{RemoteAddress} takes nothing: request {RequestCodes.NameOf(pending.Code)} still waits to be sent after {pending.Timeout.TotalMilliseconds:0} ms.");
+}
