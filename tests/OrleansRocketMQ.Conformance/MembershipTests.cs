@@ -103,8 +103,8 @@ public sealed class MembershipTests(RocketMQCluster rocketmq)
 
         var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(_group);
         await Eventually.TrueAsync(
-            async () => (await management.GetStatusAsync()).Queues.Where(queue => queue.Queue.Topic == topic).Sum(queue => queue.Watermark) == 40,
-            "the watermarks tell of 40 messages");
+            async () => await management.GetStatusAsync() is { Lag: 0 } all && all.Queues.Where(queue => queue.Queue.Topic == topic).Sum(queue => queue.Watermark) == 40,
+            "the watermarks tell of 40 messages, and where every queue ends is known");
         var status = await management.GetStatusAsync();
 
         Assert.Equal(2, status.ClientIds.Count);

@@ -1,13 +1,16 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
+using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Management;
 
@@ -17,7 +20,13 @@ namespace OrleansRocketMQ.Management;
 /// <c>resetOffsetByTime</c>, which can only be sure of the latter.
 /// </summary>
 internal sealed partial class GroupSeek(
-    IGrainFactory grains, IClusterMembershipService membership, IOptions<RocketMQOptions> options, TimeProvider time, ILogger<GroupSeek> logger)
+    IGrainFactory grains,
+    IClusterMembershipService membership,
+    IOptions<RocketMQOptions> options,
+    GrainTypeResolver grainTypes,
+    IServiceProvider services,
+    TimeProvider time,
+    ILogger<GroupSeek> logger)
 {
     // A queue that moves is nowhere for moments; one that cannot start may be nowhere for long.
     private static readonly TimeSpan LongestAbsence = TimeSpan.FromSeconds(20);
@@ -64,7 +73,13 @@ internal sealed partial class GroupSeek(
 
         var offsets = await SeekOffsets.FindAsync(client, queues, target).ConfigureAwait(false);
         Log.Seeks(logger, control.Group, scope, target, offsets.Count);
-        await Task.WhenAll(offsets.Select(pair => CommitAsync(client, control.Group, pair.Key, pair.Value))).ConfigureAwait(false);
+        await Task.WhenAll(offsets.Select(async pair =>
+        {
+            // Before the offset: what was done before says nothing about what is to be done then. Nobody runs the queue who
+            // would remove it.
+            await ClearCheckpointAsync(control.Group, pair.Key).ConfigureAwait(false);
+            await CommitAsync(client, control.Group, pair.Key, pair.Value).ConfigureAwait(false);
+        })).ConfigureAwait(false);
         return offsets;
     }
 
@@ -79,6 +94,12 @@ internal sealed partial class GroupSeek(
     {
         var retries = SystemTopics.Retry(control.Group);
         return QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope);
+    }
+
+    private Task ClearCheckpointAsync(string group, MessageQueue queue)
+    {
+        var grain = GrainId.Create(grainTypes.GetGrainType(typeof(MessageQueueGrain)), QueueGrainKey.Of(group, queue, instance: null));
+        return new QueueCheckpoint(StateStorage.Find(services), grain, queue, group, time, logger) { MayExist = true }.ClearAsync();
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)

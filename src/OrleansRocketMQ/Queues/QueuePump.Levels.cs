@@ -74,7 +74,7 @@ internal sealed partial class QueuePump
     public long InFlight => _consumer.Dispatcher.InFlightOf(this);
 
     /// <summary>What a health check asks: neither figures nor what the dispatcher knows are put together for it.</summary>
-    public QueueLevel Level => new(Queue, HasBegun, _recovery.LastError?.Message ?? string.Empty, _recovery.IsHalted, Moment(ref _lastPulledAt));
+    public QueueLevel Level => new(Queue, HasBegun, Error, _recovery.IsHalted, Moment(ref _lastPulledAt));
 
     /// <summary>The queue is about to pull. Tells how long it stood still between two silos; their clocks may differ a little.</summary>
     private void NotePull()

@@ -79,6 +79,7 @@ public sealed class SeekTests
         await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue is { InFlight: > 0, CachedMessages: 20 }), "one is in work, the others are buffered");
 
         var seeking = rocketmq.Management(cluster).SeekAsync(ConsumerScope.OfQueue(rocketmq.Queue(0)), SeekTarget.AtOffset(15));
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue is { InFlight: > 0, CachedMessages: 1 }), "what was buffered is dropped");
         await ModesOfConsuming.StaysAsync(() => !seeking.IsCompleted);
         goOn.SetResult();
 
