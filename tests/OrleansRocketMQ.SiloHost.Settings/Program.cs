@@ -15,12 +15,7 @@ if (Environment.GetEnvironmentVariable("ROCKETMQ_CONSUMER_GROUP") is not null)
     return 0;
 }
 
-try
-{
-    return await SiloHostMain.RunAsync(
-        args, silo => silo.Services.AddSingleton<IConfigurationValidator>(services => new LastValidator(services, file)));
-}
-catch (WrittenException)
-{
-    return 0;
-}
+// What the last validator throws ends the host, which tells of it as of any failure.
+var exitCode = await SiloHostMain.RunAsync(
+    args, silo => silo.Services.AddSingleton<IConfigurationValidator>(services => new LastValidator(services, file)));
+return File.Exists(file) ? 0 : exitCode;

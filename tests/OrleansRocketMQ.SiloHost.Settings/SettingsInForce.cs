@@ -55,7 +55,11 @@ internal static class SettingsInForce
         values["Urls"] = Written(services.GetRequiredService<IConfiguration>()[WebHostDefaults.ServerUrlsKey]);
         values["ShutdownTimeoutSeconds"] = Written(ValueOf<HostOptions>(services).ShutdownTimeout.TotalSeconds);
         values["Logging:Console:FormatterName"] = Written(ValueOf<ConsoleLoggerOptions>(services).FormatterName);
-        AddAll(values, DashboardSettings.Section, services.GetRequiredService<RocketMQDashboardOptions>());
+        if (services.GetService<RocketMQDashboardOptions>() is { } dashboard)
+        {
+            AddAll(values, DashboardSettings.Section, dashboard);
+        }
+
         foreach (var name in new[] { nameof(DashboardSettings.ViewSecret), nameof(DashboardSettings.ActSecret) })
         {
             // Secrets are not kept in a form that could be read; the one that was set opens.
