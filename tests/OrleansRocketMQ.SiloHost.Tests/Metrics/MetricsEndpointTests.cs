@@ -10,7 +10,10 @@ public sealed partial class MetricsEndpointTests
     private static readonly string[] Words = ["by", "le", "and", "or", "on", "ignoring", "without", "unless"];
 
     // Told when a broker refuses or takes something away, which the brokers of these tests do not.
-    private static readonly string[] OnFailingBrokers = ["orleans_rocketmq_consumer_commit_failures_total", "orleans_rocketmq_consumer_lock_losses_total"];
+    private static readonly string[] OnFailingBrokers = 
+    [
+        "orleans_rocketmq_consumer_commit_failures_total", "orleans_rocketmq_consumer_lock_losses_total", "orleans_rocketmq_consumer_parked_messages_total",
+    ];
 
     [Fact]
     public async Task The_host_tells_what_it_consumes_by_the_names_of_the_document()
