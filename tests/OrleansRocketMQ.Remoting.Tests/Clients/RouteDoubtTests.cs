@@ -55,6 +55,9 @@ public sealed class RouteDoubtTests : IAsyncLifetime
         await _routes.GetAsync("T").InTime();
         _routes.Doubt("T", Away);
         await Eventually.Holds(() => Asked == 2);
+
+        // The question has been put; its answer must be in, or the next refresh would share it and see no change.
+        await _routes.RefreshAsync("T").InTime();
         _cluster.SetRoute("T", 2, ("b", 0, "h:1"));
         await _routes.RefreshAsync("T").InTime();
         var before = Asked;
