@@ -52,7 +52,7 @@ internal sealed partial class ConnectionPulse(RemotingClient remoting, string cl
 
     private static partial class Log
     {
-        [LoggerMessage(31, LogLevel.Debug, "{Address} does not answer while requests wait for it: {Reason}")]
+        [LoggerMessage(63, LogLevel.Debug, "{Address} does not answer while requests wait for it: {Reason}")]
         public static partial void NoPulse(ILogger logger, string address, string reason);
     }
 }

@@ -162,6 +162,11 @@ public sealed partial class RouteTable
     public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
         => _brokers.Find(brokerName, brokerId, onlyThisBroker);
 
+    /// <summary>The broker that keeps a queue's offsets.</summary>
+    /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
+    internal string MasterOf(MessageQueue queue) => FindAddress(queue.BrokerName)?.Address
+        ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
+
     /// <summary>
     /// Any broker that knows a topic, for questions every one of them can answer, such as for a group's members: of a
     /// random broker set the master, else a random member. Mirrors <c>findBrokerAddrByTopic</c>.

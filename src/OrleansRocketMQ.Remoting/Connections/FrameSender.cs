@@ -78,16 +78,6 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
         return true;
     }
 
-    /// <summary>Completes when no more than the limit waits to be sent.</summary>
-    /// <exception cref="RocketMQNetworkException">The connection was closed meanwhile.</exception>
-    public async ValueTask BelowLimitAsync()
-    {
-        while (WaitIfAboveLimit() is { } wait)
-        {
-            await wait.ConfigureAwait(false);
-        }
-    }
-
     public void Abort(Exception reason)
     {
         lock (_gate)
@@ -99,16 +89,6 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
             {
                 CompletePipe();
             }
-        }
-    }
-
-    private Task? WaitIfAboveLimit()
-    {
-        lock (_gate)
-        {
-            return _failure is null && _unsent > bufferLimit
-                ? (_belowLimit ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task
-                : null;
         }
     }
 

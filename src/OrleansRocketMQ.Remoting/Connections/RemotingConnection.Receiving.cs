@@ -1,7 +1,5 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.IO.Pipelines;
-using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
@@ -40,12 +38,16 @@ public sealed partial class RemotingConnection
             var result = await reader.ReadAsync(_closing.Token).ConfigureAwait(false);
             var buffer = result.Buffer;
             Interlocked.Increment(ref _reads);
-            Volatile.Write(ref _lastRead, _time.GetTimestamp());
-            Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+            var now = _time.GetTimestamp();
+            Volatile.Write(ref _lastRead, now);
+            Volatile.Write(ref _lastActivity, now);
             while (TryTake(ref buffer))
             {
                 _hasServed = true;
-                await RoomForAnswersAsync().ConfigureAwait(false);
+                while (WaitsForReader && _sender.Room is { IsCompleted: false } room)
+                {
+                    await room.ConfigureAwait(false);
+                }
             }
 
             reader.AdvanceTo(buffer.Start, buffer.End);
@@ -139,7 +141,6 @@ public sealed partial class RemotingConnection
 
         try
         {
-            await RoomForAnswersAsync().ConfigureAwait(false);
             await SendAsync(response).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
@@ -148,6 +149,4 @@ public sealed partial class RemotingConnection
             Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
         }
     }
-
-    private ValueTask RoomForAnswersAsync() => WaitsForReader ? _sender.BelowLimitAsync() : ValueTask.CompletedTask;
 }

@@ -1,8 +1,3 @@
-using System.Buffers;
-using System.Collections.Concurrent;
-using System.IO.Pipelines;
-using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Connections;

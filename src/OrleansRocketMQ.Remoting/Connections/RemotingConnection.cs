@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
@@ -92,7 +90,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     public object? State { get; set; }
 
     /// <summary>
-    /// Whether nothing is read, and no answer written, while more than the limit waits to be sent: who does not read his
+    /// Whether nothing is read while more than the limit waits to be sent: who does not read his
     /// answers gets no more made. For servers only; two that did so might wait for each other.
     /// </summary>
     internal bool WaitsForReader { get; init; }

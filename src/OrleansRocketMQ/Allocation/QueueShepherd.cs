@@ -308,31 +308,29 @@ internal sealed partial class QueueShepherd(
 
                 complete = false;
             }
-            catch (RocketMQException exception) when (IsOfThisTopicAlone(exception))
-            {
-                if (_missingTopics.Add(subscription.Topic))
-                {
-                    Log.TopicLeftOut(logger, Group, subscription.Topic, exception.Message);
-                }
-
-                complete &= exception is StaticTopicException;
-            }
             catch (RocketMQException exception)
             {
                 // One topic that cannot be asked for does not keep the others from being consumed.
                 if (_missingTopics.Add(subscription.Topic))
                 {
-                    Log.TopicUnknown(logger, Group, subscription.Topic, exception.Message);
+                    if (IsOfThisTopicAlone(exception))
+                    {
+                        Log.TopicLeftOut(logger, Group, subscription.Topic, exception.Message);
+                    }
+                    else
+                    {
+                        Log.TopicUnknown(logger, Group, subscription.Topic, exception.Message);
+                    }
                 }
 
-                complete = false;
+                complete &= exception is StaticTopicException;
             }
         }
 
         return (topics, complete);
     }
 
-    // Somebody answered, so that other topics can be read; name servers that are away are not asked for one after the other.
+    // Somebody answered, so it is the topic; else those who know of it are away.
     private static bool IsOfThisTopicAlone(Exception exception) => exception switch
     {
         StaticTopicException or BrokerResponseException or MessageFormatException => true,
@@ -405,7 +403,7 @@ internal sealed partial class QueueShepherd(
         [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
         public static partial void TopicMissing(ILogger logger, string group, string reason);
 
-        [LoggerMessage(157, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
+        [LoggerMessage(293, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
         public static partial void TopicUnknown(ILogger logger, string group, string topic, string reason);
 
         [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]

@@ -18,15 +18,15 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
     /// <summary>Where the letters begin that are not handled.</summary>
     public async Task<long> GetPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
-        var stored = await client.Brokers.QueryConsumerOffsetAsync(MasterOf(queue), group, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
-        return Math.Max(stored, await client.Brokers.GetMinOffsetAsync(MasterOf(queue), queue, cancellationToken));
+        var stored = await client.Brokers.QueryConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
+        return Math.Max(stored, await client.Brokers.GetMinOffsetAsync(client.Routes.MasterOf(queue), queue, cancellationToken));
     }
 
     public Task SetPositionAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
-        => client.Brokers.UpdateConsumerOffsetAsync(MasterOf(queue), group, queue, offset, cancellationToken: cancellationToken);
+        => client.Brokers.UpdateConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, offset, cancellationToken: cancellationToken);
 
     public Task<long> GetEndAsync(MessageQueue queue, CancellationToken cancellationToken)
-        => client.Brokers.GetMaxOffsetAsync(MasterOf(queue), queue, cancellationToken);
+        => client.Brokers.GetMaxOffsetAsync(client.Routes.MasterOf(queue), queue, cancellationToken);
 
     /// <summary>All letters of a queue from an offset on, up to the end it has now.</summary>
     public async IAsyncEnumerable<MessageExt> ReadAsync(MessageQueue queue, long from, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -43,7 +43,7 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
         {
             messages.Clear();
             var request = new PullRequest(group, queue, offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
-            var result = await client.Brokers.PullAsync(MasterOf(queue), request, cancellationToken: cancellationToken);
+            var result = await client.Brokers.PullAsync(client.Routes.MasterOf(queue), request, cancellationToken: cancellationToken);
             var next = result.Status == PullStatus.Found
                 ? result.Decode(messages, queue.BrokerName, client.Options.DecoderOptions) ?? result.NextBeginOffset
                 : result.NextBeginOffset;
@@ -86,7 +86,4 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
         RocketMQErrorCode.MessagePull,
         $"Dead letters of group '{group}' may not be read: topic '{queue.Topic}' has permission {permission} on broker '{queue.BrokerName}', which is without reading. "
             + $"Change it: mqadmin updateTopicPerm -b {client.Routes.FindAddress(queue.BrokerName)?.Address} -t '{queue.Topic}' -p {permission | QueueData.ReadPermission}.");
-
-    private string MasterOf(MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)?.Address
-        ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known for {queue}.");
 }

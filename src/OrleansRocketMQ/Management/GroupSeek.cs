@@ -63,7 +63,7 @@ internal sealed partial class GroupSeek(
         }
 
         var queues = await QueuesAsync(control, client, scope).ConfigureAwait(false);
-        foreach (var broker in queues.Select(queue => SeekOffsets.MasterOf(client, queue)).Distinct())
+        foreach (var broker in queues.Select(queue => client.Routes.MasterOf(queue)).Distinct())
         {
             if (await client.Brokers.GetConsumerIdsAsync(broker, control.Group).ConfigureAwait(false) is { Count: > 0 } members)
             {
@@ -103,7 +103,7 @@ internal sealed partial class GroupSeek(
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)
-        => client.Brokers.UpdateConsumerOffsetAsync(SeekOffsets.MasterOf(client, queue), group, queue, offset);
+        => client.Brokers.UpdateConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, offset);
 
     private static async Task<List<MessageQueue>> QueuesAsync(RocketMQClient client, IEnumerable<string> topics, string retryTopic, ConsumerScope scope)
     {
@@ -152,7 +152,7 @@ internal sealed partial class GroupSeek(
             return [];
         }
 
-        var listed = await consumer.Client.Brokers.GetConsumerIdsAsync(SeekOffsets.MasterOf(consumer.Client, queues[0]), consumer.Group).ConfigureAwait(false);
+        var listed = await consumer.Client.Brokers.GetConsumerIdsAsync(consumer.Client.Routes.MasterOf(queues[0]), consumer.Group).ConfigureAwait(false);
         return
         [
             .. membership.CurrentSnapshot.Members.Values

@@ -14,14 +14,9 @@ internal static class SeekOffsets
         return queues.Zip(offsets).ToDictionary(pair => pair.First, pair => pair.Second);
     }
 
-    /// <summary>The broker that keeps a queue's offsets.</summary>
-    /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
-    public static string MasterOf(RocketMQClient client, MessageQueue queue) => client.Routes.FindAddress(queue.BrokerName)?.Address
-        ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
-
     private static async Task<long> FindAsync(RocketMQClient client, MessageQueue queue, SeekTarget target)
     {
-        var master = MasterOf(client, queue);
+        var master = client.Routes.MasterOf(queue);
         if (target.IsEnd)
         {
             return await client.Brokers.GetMaxOffsetAsync(master, queue).ConfigureAwait(false);

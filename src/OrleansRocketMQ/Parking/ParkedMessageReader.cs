@@ -10,10 +10,8 @@ internal sealed class ParkedMessageReader(RocketMQClient client, string group)
     /// <summary>The message; null when its queue has it no more.</summary>
     public async Task<MessageExt?> ReadAsync(ParkedMessage parked, CancellationToken cancellationToken)
     {
-        var broker = client.Routes.FindAddress(parked.Queue.BrokerName)
-            ?? throw new BrokerNotAvailableException($"No master of broker '{parked.Queue.BrokerName}' is known for {parked.Queue}.");
         var request = new PullRequest(group, parked.Queue, parked.Offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero, MaxMessages = 1 };
-        var result = await client.Brokers.PullAsync(broker.Address, request, cancellationToken: cancellationToken);
+        var result = await client.Brokers.PullAsync(client.Routes.MasterOf(parked.Queue), request, cancellationToken: cancellationToken);
         var messages = new List<MessageExt>();
         if (result.Status == PullStatus.Found)
         {

@@ -1,26 +1,12 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Net.Sockets;
-using OrleansRocketMQ.Embedded;
 
 namespace OrleansRocketMQ.Tests.Infrastructure;
 
-/// <summary>
-/// Stands between clients and a broker and breaks the second record of pulls' answers. Listens on a second address of
-/// this machine, which the broker has to tell as its own.
-/// </summary>
-internal sealed class CorruptingProxy : IAsyncDisposable
+/// <summary>Breaks the second record of pulls' answers.</summary>
+internal sealed class CorruptingProxy : BrokerProxy
 {
-    private static int s_addresses = 1;
-    private readonly IPAddress _address = IPAddress.Parse($"127.0.0.{Interlocked.Increment(ref s_addresses)}");
-    private readonly CancellationTokenSource _stopping = new();
-    private readonly List<Socket> _sockets = [];
-    private TcpListener? _listener;
-    private TcpListener? _names;
     private int _toCorrupt;
-
-    /// <summary>For the broker that is to stand behind this.</summary>
-    public EmbeddedRocketMQOptions Options => TestRocketMQ.QuickRetries with { AdvertisedAddress = _address };
 
     public int ToCorrupt => Volatile.Read(ref _toCorrupt);
 
@@ -29,57 +15,10 @@ internal sealed class CorruptingProxy : IAsyncDisposable
 
     public void CorruptNextPulls(int count) => Volatile.Write(ref _toCorrupt, count);
 
-    public void Start(EmbeddedRocketMQ rocketmq)
+    protected override void Relay(Socket client, Socket server)
     {
-        _names = Listen(PortOf(rocketmq.NameServerAddress));
-        _listener = Listen(PortOf(rocketmq.Broker.Address));
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _stopping.CancelAsync();
-        _listener?.Stop();
-        _names?.Stop();
-        lock (_sockets)
-        {
-            _sockets.ForEach(socket => socket.Dispose());
-        }
-
-        _stopping.Dispose();
-    }
-
-    private static int PortOf(string address) => int.Parse(address.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
-
-    private TcpListener Listen(int port)
-    {
-        var listener = new TcpListener(_address, port);
-        listener.Start();
-        _ = AcceptAsync(listener, port);
-        return listener;
-    }
-
-    private async Task AcceptAsync(TcpListener listener, int port)
-    {
-        try
-        {
-            while (true)
-            {
-                var client = await listener.AcceptSocketAsync(_stopping.Token);
-                var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                lock (_sockets)
-                {
-                    _sockets.AddRange([client, server]);
-                }
-
-                await server.ConnectAsync(IPAddress.Loopback, port);
-                _ = RelayAsync(client, server, corrupt: false);
-                _ = RelayAsync(server, client, corrupt: true);
-            }
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The test is over.
-        }
+        _ = RelayAsync(client, server, corrupt: false);
+        _ = RelayAsync(server, client, corrupt: true);
     }
 
     private async Task RelayAsync(Socket from, Socket to, bool corrupt)
