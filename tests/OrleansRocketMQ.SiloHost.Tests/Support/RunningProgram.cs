@@ -43,6 +43,7 @@ internal sealed class RunningProgram : IAsyncDisposable
             start.Environment[key] = value;
         }
 
+        HeedCtrlC();
         var running = new RunningProgram(new Process { StartInfo = start });
         running._process.OutputDataReceived += (_, line) => running.Note(running._output, line.Data);
         running._process.ErrorDataReceived += (_, line) => running.Note(running._errors, line.Data);
@@ -161,6 +162,22 @@ internal sealed class RunningProgram : IAsyncDisposable
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Kill(int process, int signal);
+
+    /// <summary>A shell that runs these tests in the background has them ignore Ctrl+C, and what they start inherits that.</summary>
+    private static void HeedCtrlC()
+    {
+        const int Sigint = 2;
+        const nint Default = 0;
+        const nint Ignored = 1;
+        if (Signal(Sigint, Default) is var handler && handler != Ignored)
+        {
+            Signal(Sigint, handler);
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "signal")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint Signal(int signal, nint handler);
 
     private void Note(List<string> lines, string? line)
     {
