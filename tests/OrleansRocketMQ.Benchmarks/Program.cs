@@ -12,6 +12,7 @@ return args.FirstOrDefault() switch
     "pull" => await PullBenchmark.RunAsync(arguments),
     "allocate" => Micro.Run<AllocateBenchmark>(),
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
+    "compare" => await CompareBenchmark.RunAsync(arguments),
     "failover" => await FailoverBenchmark.RunAsync(arguments),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
