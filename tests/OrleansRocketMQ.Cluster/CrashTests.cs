@@ -87,7 +87,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         await using var client = new RocketMQClient(
             new RocketMQClientOptions { NameServerAddresses = [rocketmq.NameServerAddress], ClientId = "127.0.0.1@keyed" }, NullLoggerFactory.Instance);
         client.Start();
-        await using var producer = new Producer(client, new ProducerOptions { Group = "keyed_producer" }, NullLoggerFactory.Instance);
+        await using var producer = new Producer(client, new ProducerOptions { Group = "keyed_producer", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
         try
         {
             var sending = KeyHistory.SendAsync(producer, SteadyLoad.Topic, keys, first: 0, count: 10);

@@ -39,10 +39,12 @@ public sealed class RocketMQCluster : IAsyncLifetime
             {
                 NameServerAddresses = RocketMQClientOptions.ParseAddresses(NameServer),
                 ClientId = $"127.0.0.1@conformance#{Environment.ProcessId}",
+                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
             },
             NullLoggerFactory.Instance);
         _client.Start();
-        _producer = new Producer(_client, new ProducerOptions { Group = "conformance_producer" }, NullLoggerFactory.Instance);
+        var patient = new ProducerOptions { Group = "conformance_producer", SendTimeout = Eventually.RequestTimeout };
+        _producer = new Producer(_client, patient, NullLoggerFactory.Instance);
     }
 
     public async Task DisposeAsync()

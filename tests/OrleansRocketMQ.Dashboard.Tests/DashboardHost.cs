@@ -44,9 +44,16 @@ internal sealed class DashboardHost : IAsyncDisposable
     {
         (_embedded, _app, _otherSilos, Log, Silence, Handled) = (embedded, app, otherSilos, log, silence, handled);
         _client = new RocketMQClient(
-            new RocketMQClientOptions { NameServerAddresses = [embedded.NameServerAddress], ClientId = "127.0.0.1@producer" }, NullLoggerFactory.Instance);
+            new RocketMQClientOptions
+            {
+                NameServerAddresses = [embedded.NameServerAddress],
+                ClientId = "127.0.0.1@producer",
+                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
+            },
+            NullLoggerFactory.Instance);
         _client.Start();
-        Producer = new Producer(_client, new ProducerOptions { Group = "test_producer" }, NullLoggerFactory.Instance);
+        var patient = new ProducerOptions { Group = "test_producer", SendTimeout = Eventually.RequestTimeout };
+        Producer = new Producer(_client, patient, NullLoggerFactory.Instance);
         Http = new HttpClient { BaseAddress = new Uri(Page) };
     }
 

@@ -21,9 +21,17 @@ internal sealed class Records : IAsyncDisposable
     private Records(EmbeddedRocketMQ cluster)
     {
         Cluster = cluster;
-        _client = new RocketMQClient(new RocketMQClientOptions { NameServerAddresses = [cluster.NameServerAddress], ClientId = "127.0.0.1@records" }, NullLoggerFactory.Instance);
+        _client = new RocketMQClient(
+            new RocketMQClientOptions
+            {
+                NameServerAddresses = [cluster.NameServerAddress],
+                ClientId = "127.0.0.1@records",
+                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
+            },
+            NullLoggerFactory.Instance);
         _client.Start();
-        _producer = new Producer(_client, new ProducerOptions { Group = "records_producer" }, NullLoggerFactory.Instance);
+        var patient = new ProducerOptions { Group = "records_producer", SendTimeout = Eventually.RequestTimeout };
+        _producer = new Producer(_client, patient, NullLoggerFactory.Instance);
     }
 
     public EmbeddedRocketMQ Cluster { get; }

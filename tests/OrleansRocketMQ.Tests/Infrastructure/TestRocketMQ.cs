@@ -26,10 +26,11 @@ internal sealed class TestRocketMQ : IAsyncDisposable
             {
                 NameServerAddresses = [embedded.NameServerAddress],
                 ClientId = "127.0.0.1@producer",
+                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
             },
             NullLoggerFactory.Instance);
         _client.Start();
-        Producer = new Producer(_client, new ProducerOptions { Group = "test_producer" }, NullLoggerFactory.Instance);
+        Producer = new Producer(_client, new ProducerOptions { Group = "test_producer", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
     }
 
     public EmbeddedRocketMQ Embedded { get; }
