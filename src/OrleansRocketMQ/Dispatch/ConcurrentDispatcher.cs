@@ -154,7 +154,11 @@ internal sealed partial class ConcurrentDispatcher(
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
     {
-        var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout)
+        {
+            Share = share,
+            Pump = queue,
+        };
         using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
         var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;

@@ -185,7 +185,7 @@ internal sealed class RocketMQSilo(
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
                 consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
-                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+                consumerOptions, grains, listener.GrainType, silo.SiloAddress, InstanceOf(consumerOptions), retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
             ListenerKind.KeyOrdered => new KeyedDispatcher(
                 consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),

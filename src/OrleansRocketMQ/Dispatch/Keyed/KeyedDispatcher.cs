@@ -124,6 +124,7 @@ internal sealed partial class KeyedDispatcher(
             var run = new ListenerRun(options.Group, queue.Pump.Queue, options.ConsumeBatchSize, RunLength.Limit, messages, options.ConsumeTimeout)
             {
                 InOrder = true,
+                Pump = queue.Pump,
                 Failures = lane.Failures,
                 Activation = lane.Activation,
             };
