@@ -252,13 +252,13 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
 
     private static partial class Log
     {
-        [LoggerMessage(181, LogLevel.Information, "Group {Group} has started")]
+        [LoggerMessage(241, LogLevel.Information, "Group {Group} has started")]
         public static partial void Started(ILogger logger, string group);
 
-        [LoggerMessage(182, LogLevel.Information, "Group {Group} has stopped")]
+        [LoggerMessage(242, LogLevel.Information, "Group {Group} has stopped")]
         public static partial void Stopped(ILogger logger, string group);
 
-        [LoggerMessage(183, LogLevel.Error, "Group {Group} could not be started")]
+        [LoggerMessage(243, LogLevel.Error, "Group {Group} could not be started")]
         public static partial void NotStarted(ILogger logger, string group, Exception exception);
     }
 }

@@ -104,10 +104,10 @@ internal sealed partial class ConsumerRun(
 
     private static partial class Log
     {
-        [LoggerMessage(184, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
+        [LoggerMessage(244, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
         public static partial void NotHandedOver(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(185, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
+        [LoggerMessage(245, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
         public static partial void NotApplied(ILogger logger, string group, Exception exception);
     }
 }

@@ -98,7 +98,7 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
 
     private static partial class Log
     {
-        [LoggerMessage(171, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
+        [LoggerMessage(271, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, SiloAddress silo, string reason);
     }
 }

@@ -159,10 +159,10 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
 
     private static partial class Log
     {
-        [LoggerMessage(171, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
+        [LoggerMessage(189, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
         public static partial void ReadFailed(ILogger logger, GrainId queue, Exception exception);
 
-        [LoggerMessage(172, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
+        [LoggerMessage(190, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
         public static partial void WriteFailed(ILogger logger, GrainId queue, Exception exception);
     }
 }
