@@ -221,7 +221,7 @@ internal sealed partial class GroupConsumer
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
         if (View.SiloOf(pump.Queue) is null)
         {
-            await pump.ClearCheckpointAsync().ConfigureAwait(false);
+            await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
             pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
         else
