@@ -54,25 +54,25 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     /// </summary>
     /// <param name="look">Looks how far the queue is, what is committed of it, and what came last; null when nothing is to be kept.</param>
     /// <exception cref="OffsetException">The storage did not take it.</exception>
-    public Task WriteAsync(Func<(QueueProgress Progress, long Committed, SeenMessage? Newest)?> look) => InTurnAsync(
+    /// <returns>Whether there was anything to write or remove.</returns>
+    public Task<bool> WriteAsync(Func<(QueueProgress Progress, long Committed, SeenMessage? Newest)?> look) => InTurnAsync(
         async () =>
         {
             // Looked at in turn, so that what is written is never older than what was.
             if (look() is not var (progress, committed, newest))
             {
-                return true;
+                return false;
             }
 
             if (!progress.HasDoneBeyond(committed))
             {
-                await RemoveAsync().ConfigureAwait(false);
-                return true;
+                return await RemoveAsync().ConfigureAwait(false);
             }
 
             var mark = (committed, progress.Watermark, progress.SeenTo, progress.Unfinished.Length);
             if (mark == _last)
             {
-                return true;
+                return false;
             }
 
             await StoreAsync(async state =>
@@ -94,13 +94,7 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     {
         try
         {
-            await InTurnAsync(
-                async () =>
-                {
-                    await RemoveAsync().ConfigureAwait(false);
-                    return true;
-                },
-                CancellationToken.None).WaitAsync(ReadTimeout, time).ConfigureAwait(false);
+            await InTurnAsync(RemoveAsync, CancellationToken.None).WaitAsync(ReadTimeout, time).ConfigureAwait(false);
         }
         catch (TimeoutException exception)
         {
@@ -111,14 +105,17 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     /// <summary>The removal failed, and things go on all the same.</summary>
     public void TellNotCleared(Exception exception) => Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
 
-    private async Task RemoveAsync()
+    private async Task<bool> RemoveAsync()
     {
-        if (MayExist)
+        if (!MayExist)
         {
-            await StoreAsync(state => !state.RecordExists ? Task.CompletedTask : StorageTime.LimitAsync(
-                token => storage.ClearStateAsync(StateName, grain, state, token), ReadTimeout, time, CancellationToken.None)).ConfigureAwait(false);
-            (_last, MayExist) = (default, false);
+            return false;
         }
+
+        await StoreAsync(state => !state.RecordExists ? Task.CompletedTask : StorageTime.LimitAsync(
+            token => storage.ClearStateAsync(StateName, grain, state, token), ReadTimeout, time, CancellationToken.None)).ConfigureAwait(false);
+        (_last, MayExist) = (default, false);
+        return true;
     }
 
     private async Task<GrainState<StoredCheckpoint>> ReadAsync(CancellationToken cancellationToken)

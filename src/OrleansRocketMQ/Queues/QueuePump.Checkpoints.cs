@@ -13,7 +13,8 @@ internal sealed partial class QueuePump
 
     /// <summary>Writes down what is done beyond the last commit, if there is news, or removes what says less than the commit.</summary>
     /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
-    public Task WriteCheckpointAsync() => _checkpoint?.WriteAsync(LookAtProgress) ?? Task.CompletedTask;
+    /// <returns>Whether there was anything to write or remove.</returns>
+    public Task<bool> WriteCheckpointAsync() => _checkpoint?.WriteAsync(LookAtProgress) ?? Task.FromResult(false);
 
     /// <summary>What was done before says nothing about what is to be done from now on, here or elsewhere.</summary>
     /// <param name="orLeaveIt">Whether things go on when the storage does not remove it. It is tried again with the next writes.</param>

@@ -221,6 +221,38 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public async Task Records_that_cannot_be_written_keep_no_others_from_being_written()
+    {
+        const int Queues = 20;
+        await using var rocketmq = await TestRocketMQ.StartAsync(Queues);
+        var release = new TaskCompletionSource();
+        string[] broken = [.. Enumerable.Range(0, 4).Select(id => QueueGrainKey.Of(rocketmq.MyGroup, rocketmq.Queue(id)))];
+        _storage.FailsToWrite = grain => broken.Contains(grain.Key.ToString());
+        await using var cluster = await ConsumeAsync(
+            rocketmq,
+            async (messages, _, _) =>
+            {
+                if (messages[0].QueueOffset == 0)
+                {
+                    await release.Task;
+                }
+
+                return ConsumeResult.Success;
+            },
+            options => (options.ConsumeThreadMin, options.ConsumeThreadMax) = (Queues + 4, Queues + 4));
+        await rocketmq.SendAsync(2 * Queues);
+
+        await Eventually.TrueAsync(
+            () => _storage.All<StoredCheckpoint>().Values.Count(checkpoint => checkpoint is { SeenTo: 2, Unfinished: [0] }) == Queues - broken.Length,
+            () => string.Join(", ", _storage.All<StoredCheckpoint>().Values));
+
+        // And they are tried again.
+        _storage.FailsToWrite = null;
+        await Eventually.TrueAsync(() => _storage.All<StoredCheckpoint>().Count == Queues, "the others are written, too");
+        release.SetResult();
+    }
+
+    [Fact]
     public async Task Without_an_interval_nothing_is_written_or_read()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
