@@ -30,7 +30,7 @@ public sealed class StoredStateTests
         StoredCheckpoint.Of(Queue, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, "7F000001ABCD")),
         new StoredOffset { Topic = "orders", Broker = "broker-a", QueueId = 3, Offset = 42 },
         new FailureRecord { Messages = [new(7, "7F000001ABCD", 2)] },
-        new DeadLetterState { Handled = { ["broker-a/0"] = [3, 5] } },
+        new DeadLetterState { Handled = { ["broker-a/0"] = [3, 5] }, Ranges = { ["broker-a/1"] = [3, 6, 8, 9] } },
     }.ToDictionary(state => state.GetType().Name);
 
     [Theory]
