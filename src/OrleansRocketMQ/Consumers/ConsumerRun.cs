@@ -43,9 +43,10 @@ internal sealed partial class ConsumerRun(
         var queues = consumer.Pumps.Values.ToArray();
         subscriptions.Changed -= OnChanged;
         subscriptions.Client = null;
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _applying.ConfigureAwait(false);
-        await shepherd.StopAsync().ConfigureAwait(false);
+        var steps = new StopSteps();
+        await steps.TakeAsync(_stopping.CancelAsync).ConfigureAwait(false);
+        await steps.TakeAsync(() => _applying).ConfigureAwait(false);
+        await steps.TakeAsync(shepherd.StopAsync).ConfigureAwait(false);
         try
         {
             await shepherd.HandOverAsync(deadline).ConfigureAwait(false);
@@ -56,17 +57,24 @@ internal sealed partial class ConsumerRun(
             Log.NotHandedOver(logger, consumer.Group, exception);
         }
 
-        await consumer.StopAsync(deadline).ConfigureAwait(false);
-        await (consumer.Allocation?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        await agent.StopAsync().ConfigureAwait(false);
+        await steps.TakeAsync(() => consumer.StopAsync(deadline)).ConfigureAwait(false);
+        await steps.TakeAsync(() => consumer.Allocation?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        await steps.TakeAsync(agent.StopAsync).ConfigureAwait(false);
+        steps.ThrowIfAnyFailed();
         return queues.Sum(queue => queue.Abandoned);
     }
 
     /// <summary>Tells the brokers that this silo is no member any more.</summary>
     public async Task LeaveAsync()
     {
-        await consumer.Client.UnregisterConsumerAsync(consumer.Group).ConfigureAwait(false);
-        registry.Remove(consumer);
+        try
+        {
+            await consumer.Client.UnregisterConsumerAsync(consumer.Group).ConfigureAwait(false);
+        }
+        finally
+        {
+            registry.Remove(consumer);
+        }
     }
 
     private void OnChanged()
