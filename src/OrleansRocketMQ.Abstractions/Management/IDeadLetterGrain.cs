@@ -53,8 +53,9 @@ public interface IDeadLetterGrain : IGrainWithStringKey
     /// Ends with the silo it runs on; started again it goes on where it was. Those that cannot be sent stay, and are told of
     /// in <see cref="DeadLetterResend.Failures"/>; the others are sent all the same.
     /// </summary>
-    /// <param name="messagesPerSecond">How fast, above 0.</param>
+    /// <param name="messagesPerSecond">How fast, 0.001 at least.</param>
     /// <param name="requestedBy">Who wants it, for the log.</param>
+    /// <exception cref="RocketMQValidationException">The rate is too low, or none.</exception>
     /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: that is being done already.</exception>
     [Alias("ResendAll")]
     Task<DeadLetterResend> ResendAllAsync(double messagesPerSecond, string requestedBy);

@@ -108,7 +108,7 @@ internal sealed partial class AdminRequests(
 
     private static partial class Log
     {
-        [LoggerMessage(161, LogLevel.Information, "Group {Group} consumes message {MessageId} because an administrator asked for it")]
+        [LoggerMessage(266, LogLevel.Information, "Group {Group} consumes message {MessageId} because an administrator asked for it")]
         public static partial void ConsumesDirectly(ILogger logger, string group, string messageId);
     }
 }

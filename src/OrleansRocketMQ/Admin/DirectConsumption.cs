@@ -59,7 +59,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     private async Task<DirectResult> RunOrderlyAsync(GroupConsumer consumer, GrainType type, MessageQueue queue, MessageExt message, CancellationToken limit)
     {
         var options = consumer.Options;
-        var runner = grains.GetGrain(GrainId.Create(type, QueueGrainKey.Of(consumer.Group, queue))).AsReference<IOrderlyRunner>();
+        var runner = grains.GetGrain(GrainId.Create(type, consumer.GrainKeyOf(queue))).AsReference<IOrderlyRunner>();
         var run = new OrderlyRun(
             consumer.Group, queue, Tenure: 0, BatchSize: 1, RunLength.Limit, new([message]), options.AutoCommit, MayDecideCommit: !options.AutoCommit, ReconsumeTimes: null)
         {

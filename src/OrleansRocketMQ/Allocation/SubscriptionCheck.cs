@@ -127,7 +127,7 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
 
     private static partial class Log
     {
-        [LoggerMessage(161, LogLevel.Error, "Group {Group} does not consume a topic it subscribes to")]
+        [LoggerMessage(295, LogLevel.Error, "Group {Group} does not consume a topic it subscribes to")]
         public static partial void Refused(ILogger logger, string group, Exception exception);
 
         [LoggerMessage(294, LogLevel.Warning, "Group {Group} waits with topic {Topic}: no broker says whether it accepts the selector, they are asked again; other topics go on: {Reason}")]

@@ -3,14 +3,15 @@ using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Checkpoints;
 
 /// <summary>
 /// Writes the checkpoints of a group's queues on this silo: at each interval those of queues that have done more than
-/// they have committed, a few at a time, so that the storage sets the pace when it is slow. When it fails it is left
-/// alone for longer and longer; consuming goes on.
+/// they have committed, a few at a time, so that the storage sets the pace when it is slow. A record that cannot be written
+/// is left alone for longer and longer, the whole storage when nothing can be; consuming goes on.
 /// </summary>
 internal sealed partial class GroupCheckpoints(
     ConsumerOptions options,
@@ -25,6 +26,7 @@ internal sealed partial class GroupCheckpoints(
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly BackoffTable<MessageQueue> _resting = new(options.CheckpointInterval, LongestRest, time);
     private Task _running = Task.CompletedTask;
     private int _failures;
 
@@ -61,25 +63,70 @@ internal sealed partial class GroupCheckpoints(
     {
         try
         {
-            foreach (var some in queues().Chunk(AtOnce))
+            var all = queues().ToArray();
+            _resting.Keep(all.Select(queue => queue.Queue).ToHashSet());
+            var (written, failed) = (0, new List<Exception>());
+            foreach (var some in all.Where(queue => !_resting.IsResting(queue.Queue)).Chunk(AtOnce))
             {
-                // A storage that does not answer must hold up neither the next round for ever nor the stop.
-                await Task.WhenAll(some.Select(queue => queue.WriteCheckpointAsync())).WaitAsync(LongestRest, time, _stopping.Token).ConfigureAwait(false);
+                var results = await Task.WhenAll(some.Select(TryWriteAsync)).ConfigureAwait(false);
+                written += results.Count(result => result.Written);
+                foreach (var (queue, failure) in some.Zip(results, (queue, result) => (queue.Queue, result.Failure)))
+                {
+                    Note(queue, failure, failed);
+                }
+
+                if (written == 0 && failed.Count >= AtOnce)
+                {
+                    break;
+                }
             }
 
-            _failures = 0;
+            // One record may be broken; several and not one that arrives are the storage, which is left alone as a whole.
+            _failures = written == 0 && failed.Count > 1 ? _failures + 1 : 0;
+            if (failed.Count > 0)
+            {
+                Log.NotWritten(logger, options.Group, failed.Count, failed[0].Message);
+            }
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
             // Whatever it is: the loop goes on, or no queue of the group would have a checkpoint any more.
             _failures++;
-            Log.NotWritten(logger, options.Group, exception.Message);
+            Log.RoundFailed(logger, options.Group, exception);
+        }
+    }
+
+    private void Note(MessageQueue queue, Exception? failure, List<Exception> failed)
+    {
+        if (failure is null)
+        {
+            _resting.Succeed(queue);
+            return;
+        }
+
+        _resting.Fail(queue);
+        failed.Add(failure);
+    }
+
+    private async Task<(bool Written, Exception? Failure)> TryWriteAsync(QueuePump queue)
+    {
+        try
+        {
+            // A storage that does not answer must hold up neither the next round for ever nor the stop.
+            return (await queue.WriteCheckpointAsync().WaitAsync(LongestRest, time, _stopping.Token).ConfigureAwait(false), null);
+        }
+        catch (Exception exception) when (!_stopping.IsCancellationRequested)
+        {
+            return (false, exception);
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(221, LogLevel.Warning, "Group {Group} could not write down how far its queues are; a crash now would repeat more messages: {Reason}")]
-        public static partial void NotWritten(ILogger logger, string group, string reason);
+        [LoggerMessage(221, LogLevel.Warning, "Group {Group} could not write down how far {Count} of its queues are; a crash now would repeat more messages: {Reason}")]
+        public static partial void NotWritten(ILogger logger, string group, int count, string reason);
+
+        [LoggerMessage(224, LogLevel.Error, "Group {Group}: a round of writing checkpoints failed; the next one is made all the same")]
+        public static partial void RoundFailed(ILogger logger, string group, Exception exception);
     }
 }

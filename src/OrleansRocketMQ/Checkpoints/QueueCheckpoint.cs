@@ -24,45 +24,60 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private GrainState<StoredCheckpoint>? _state;
-    private (long Watermark, long SeenTo, int Unfinished) _last;
+    private (long Committed, long Watermark, long SeenTo, int Unfinished) _last;
 
     /// <summary>Whether there may be a record; such a one must go when the queue does not go on in this cluster.</summary>
     public bool MayExist { get; set; }
 
     /// <summary>What a former owner had done, as far as it holds when the store says <paramref name="offset"/>; null when nothing is known.</summary>
-    public async Task<QueueProgress?> FindAsync(long offset, CancellationToken cancellationToken)
+    public async Task<DoneBefore?> FindAsync(long offset, CancellationToken cancellationToken)
     {
         try
         {
             var state = await InTurnAsync(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(ReadTimeout, time, cancellationToken).ConfigureAwait(false);
             return state is { RecordExists: true, State: { } stored } && offset >= stored.Committed && offset < stored.SeenTo
-                ? stored.ToProgress().From(offset)
+                ? new DoneBefore(stored.ToProgress().From(offset), stored.Newest)
                 : null;
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
+            // What could not be read may be there, and must be gone before it is older than the commits.
+            MayExist = true;
             Log.NotRead(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
             return null;
         }
     }
 
-    /// <summary>Writes down how far the queue is, if that is news.</summary>
-    /// <param name="look">Looks how far the queue is and what is committed of it; null when nothing is to be kept.</param>
+    /// <summary>
+    /// Writes down how far the queue is, if that is news. Once nothing is done beyond the commit, what was written down goes:
+    /// should somebody move the store's offset back to where it holds, it would hide what he wants again.
+    /// </summary>
+    /// <param name="look">Looks how far the queue is, what is committed of it, and what came last; null when nothing is to be kept.</param>
     /// <exception cref="OffsetException">The storage did not take it.</exception>
-    public Task WriteAsync(Func<(QueueProgress Progress, long Committed)?> look) => InTurnAsync(
+    /// <returns>Whether there was anything to write or remove.</returns>
+    public Task<bool> WriteAsync(Func<(QueueProgress Progress, long Committed, SeenMessage? Newest)?> look) => InTurnAsync(
         async () =>
         {
             // Looked at in turn, so that what is written is never older than what was.
-            if (look() is not var (progress, committed)
-                || !progress.HasDoneBeyond(committed)
-                || (progress.Watermark, progress.SeenTo, progress.Unfinished.Length) is var mark && mark == _last)
+            if (look() is not var (progress, committed, newest))
             {
-                return true;
+                return false;
+            }
+
+            if (!progress.HasDoneBeyond(committed))
+            {
+                return await RemoveAsync().ConfigureAwait(false);
+            }
+
+            var mark = (committed, progress.Watermark, progress.SeenTo, progress.Unfinished.Length);
+            if (mark == _last)
+            {
+                return false;
             }
 
             await StoreAsync(async state =>
             {
-                state.State = StoredCheckpoint.Of(queue, committed, progress);
+                state.State = StoredCheckpoint.Of(queue, committed, progress, newest);
                 await StorageTime.LimitAsync(token => storage.WriteStateAsync(StateName, grain, state, token), WriteTimeout, time, CancellationToken.None).ConfigureAwait(false);
             }).ConfigureAwait(false);
             (_last, MayExist) = (mark, true);
@@ -74,28 +89,33 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
     /// Forgets what was written down: the queue is moved, or leaves the cluster, and what was done before says nothing about
     /// what is to be done then.
     /// </summary>
+    /// <exception cref="OffsetException">It may be there still. <see cref="MayExist"/> stays, and the next write removes or replaces it.</exception>
     public async Task ClearAsync()
     {
         try
         {
-            await InTurnAsync(
-                async () =>
-                {
-                    if (MayExist)
-                    {
-                        await StoreAsync(state => !state.RecordExists ? Task.CompletedTask : StorageTime.LimitAsync(
-                            token => storage.ClearStateAsync(StateName, grain, state, token), ReadTimeout, time, CancellationToken.None)).ConfigureAwait(false);
-                        (_last, MayExist) = (default, false);
-                    }
-
-                    return true;
-                },
-                CancellationToken.None).WaitAsync(ReadTimeout, time).ConfigureAwait(false);
+            await InTurnAsync(RemoveAsync, CancellationToken.None).WaitAsync(ReadTimeout, time).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is OffsetException or TimeoutException)
+        catch (TimeoutException exception)
         {
-            Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
+            throw new OffsetException(queue, $"its checkpoint could not be removed: no answer within {ReadTimeout.TotalSeconds} s", exception);
         }
+    }
+
+    /// <summary>The removal failed, and things go on all the same.</summary>
+    public void TellNotCleared(Exception exception) => Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
+
+    private async Task<bool> RemoveAsync()
+    {
+        if (!MayExist)
+        {
+            return false;
+        }
+
+        await StoreAsync(state => !state.RecordExists ? Task.CompletedTask : StorageTime.LimitAsync(
+            token => storage.ClearStateAsync(StateName, grain, state, token), ReadTimeout, time, CancellationToken.None)).ConfigureAwait(false);
+        (_last, MayExist) = (default, false);
+        return true;
     }
 
     private async Task<GrainState<StoredCheckpoint>> ReadAsync(CancellationToken cancellationToken)
@@ -116,7 +136,7 @@ internal sealed partial class QueueCheckpoint(IGrainStorage storage, GrainId gra
         catch (Exception exception)
         {
             // Somebody else may have written, or it was written after all: what is there is read before the next attempt.
-            _state = null;
+            (_state, MayExist) = (null, true);
             throw new OffsetException(queue, $"its checkpoint could not be stored: {exception.Message}", exception);
         }
     }

@@ -33,7 +33,15 @@ internal sealed record StoredCheckpoint
     [Id(6)]
     public long[] Unfinished { get; init; } = [];
 
-    public static StoredCheckpoint Of(MessageQueue queue, long committed, QueueProgress progress) => new()
+    /// <summary>The last message that was seen for sure, by its offset; nothing is known of it when <see cref="NewestId"/> is null.</summary>
+    [Id(7)]
+    public long NewestOffset { get; init; }
+
+    /// <summary>Its id: a broker that lost its last messages has others at their offsets, which nobody has seen.</summary>
+    [Id(8)]
+    public string? NewestId { get; init; }
+
+    public static StoredCheckpoint Of(MessageQueue queue, long committed, QueueProgress progress, SeenMessage? newest = null) => new()
     {
         Topic = queue.Topic,
         Broker = queue.BrokerName,
@@ -42,7 +50,19 @@ internal sealed record StoredCheckpoint
         Watermark = progress.Watermark,
         SeenTo = progress.SeenTo,
         Unfinished = progress.Unfinished,
+        NewestOffset = newest?.Offset ?? 0,
+        NewestId = newest?.Offset < progress.SeenTo ? newest.Id : null,
     };
 
     public QueueProgress ToProgress() => new(Watermark, SeenTo, Unfinished);
+
+    public SeenMessage? Newest => NewestId is null ? null : new(NewestOffset, NewestId);
 }
+
+/// <summary>A message that came with a pull.</summary>
+internal sealed record SeenMessage(long Offset, string Id);
+
+/// <summary>What a checkpoint shows to be done.</summary>
+/// <param name="Progress">How far the queue was.</param>
+/// <param name="Newest">A message the broker must still have; null when none is known.</param>
+internal sealed record DoneBefore(QueueProgress Progress, SeenMessage? Newest);

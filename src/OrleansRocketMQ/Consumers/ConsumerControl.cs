@@ -67,16 +67,15 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (_link is not null)
-            {
-                await _link.StopAsync().ConfigureAwait(false);
-            }
-
-            if (_run is not null)
+            var steps = new StopSteps();
+            await steps.TakeAsync(() => _link?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+            if (_run is { } run)
             {
                 State = ConsumerState.Stopping;
-                await _run.DrainAsync(deadline).ConfigureAwait(false);
+                await steps.TakeAsync(() => run.DrainAsync(deadline)).ConfigureAwait(false);
             }
+
+            steps.ThrowIfAnyFailed();
         }
         finally
         {
@@ -87,13 +86,14 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     /// <summary>After <see cref="CloseAsync"/>, when the grains are gone: tells the brokers.</summary>
     public async Task LeaveAsync()
     {
-        if (_run is not null)
+        try
         {
-            await _run.LeaveAsync().ConfigureAwait(false);
-            _run = null;
+            await (_run?.LeaveAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         }
-
-        State = ConsumerState.Stopped;
+        finally
+        {
+            (_run, State) = (null, ConsumerState.Stopped);
+        }
     }
 
     public Task StartAsync(CancellationToken cancellationToken = default)
@@ -217,12 +217,14 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
             return 0;
         }
 
+        // What fails on the way is told; it must not leave a consumer that neither runs nor can be started.
         State = ConsumerState.Stopping;
-        var abandoned = await run.DrainAsync().ConfigureAwait(false);
-        await run.LeaveAsync().ConfigureAwait(false);
-        _run = null;
-        State = ConsumerState.Stopped;
+        var (steps, abandoned) = (new StopSteps(), 0);
+        await steps.TakeAsync(async () => abandoned = await run.DrainAsync().ConfigureAwait(false)).ConfigureAwait(false);
+        await steps.TakeAsync(run.LeaveAsync).ConfigureAwait(false);
+        (_run, State) = (null, ConsumerState.Stopped);
         Log.Stopped(logger, Group);
+        steps.ThrowIfAnyFailed();
         return abandoned;
     }
 
@@ -252,13 +254,13 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
 
     private static partial class Log
     {
-        [LoggerMessage(181, LogLevel.Information, "Group {Group} has started")]
+        [LoggerMessage(241, LogLevel.Information, "Group {Group} has started")]
         public static partial void Started(ILogger logger, string group);
 
-        [LoggerMessage(182, LogLevel.Information, "Group {Group} has stopped")]
+        [LoggerMessage(242, LogLevel.Information, "Group {Group} has stopped")]
         public static partial void Stopped(ILogger logger, string group);
 
-        [LoggerMessage(183, LogLevel.Error, "Group {Group} could not be started")]
+        [LoggerMessage(243, LogLevel.Error, "Group {Group} could not be started")]
         public static partial void NotStarted(ILogger logger, string group, Exception exception);
     }
 }

@@ -43,9 +43,10 @@ internal sealed partial class ConsumerRun(
         var queues = consumer.Pumps.Values.ToArray();
         subscriptions.Changed -= OnChanged;
         subscriptions.Client = null;
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _applying.ConfigureAwait(false);
-        await shepherd.StopAsync().ConfigureAwait(false);
+        var steps = new StopSteps();
+        await steps.TakeAsync(_stopping.CancelAsync).ConfigureAwait(false);
+        await steps.TakeAsync(() => _applying).ConfigureAwait(false);
+        await steps.TakeAsync(shepherd.StopAsync).ConfigureAwait(false);
         try
         {
             await shepherd.HandOverAsync(deadline).ConfigureAwait(false);
@@ -56,17 +57,24 @@ internal sealed partial class ConsumerRun(
             Log.NotHandedOver(logger, consumer.Group, exception);
         }
 
-        await consumer.StopAsync(deadline).ConfigureAwait(false);
-        await (consumer.Allocation?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        await agent.StopAsync().ConfigureAwait(false);
+        await steps.TakeAsync(() => consumer.StopAsync(deadline)).ConfigureAwait(false);
+        await steps.TakeAsync(() => consumer.Allocation?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        await steps.TakeAsync(agent.StopAsync).ConfigureAwait(false);
+        steps.ThrowIfAnyFailed();
         return queues.Sum(queue => queue.Abandoned);
     }
 
     /// <summary>Tells the brokers that this silo is no member any more.</summary>
     public async Task LeaveAsync()
     {
-        await consumer.Client.UnregisterConsumerAsync(consumer.Group).ConfigureAwait(false);
-        registry.Remove(consumer);
+        try
+        {
+            await consumer.Client.UnregisterConsumerAsync(consumer.Group).ConfigureAwait(false);
+        }
+        finally
+        {
+            registry.Remove(consumer);
+        }
     }
 
     private void OnChanged()
@@ -104,10 +112,10 @@ internal sealed partial class ConsumerRun(
 
     private static partial class Log
     {
-        [LoggerMessage(184, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
+        [LoggerMessage(244, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
         public static partial void NotHandedOver(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(185, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
+        [LoggerMessage(245, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
         public static partial void NotApplied(ILogger logger, string group, Exception exception);
     }
 }

@@ -203,8 +203,16 @@ internal sealed partial class GroupConsumer
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
     public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
     {
-        await pump.StopAsync(budget).ConfigureAwait(false);
-        Pumps.TryRemove(new(pump.Queue, pump));
+        try
+        {
+            await pump.StopAsync(budget).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Also one that failed to stop has ended; it must not keep the queue from starting anew.
+            Pumps.TryRemove(new(pump.Queue, pump));
+        }
+
         if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
         {
             // The last one of a topic given up: now its brokers may be forgotten.
@@ -221,7 +229,7 @@ internal sealed partial class GroupConsumer
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
         if (View.SiloOf(pump.Queue) is null)
         {
-            await pump.ClearCheckpointAsync().ConfigureAwait(false);
+            await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
             pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
         else
@@ -337,14 +345,16 @@ internal sealed partial class GroupConsumer
             _stopping.Cancel();
         }
 
-        await Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners))).ConfigureAwait(false);
-        await Dispatcher.StopAsync().ConfigureAwait(false);
-        await (Trace?.StopAsync(deadline.ForGrains) ?? Task.CompletedTask).ConfigureAwait(false);
-        await (Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        await _persisting.StopAsync().ConfigureAwait(false);
-        await (Checkpoints?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        var steps = new StopSteps();
+        await steps.TakeAsync(() => Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners)))).ConfigureAwait(false);
+        await steps.TakeAsync(Dispatcher.StopAsync).ConfigureAwait(false);
+        await steps.TakeAsync(() => Trace?.StopAsync(deadline.ForGrains) ?? Task.CompletedTask).ConfigureAwait(false);
+        await steps.TakeAsync(() => Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        await steps.TakeAsync(_persisting.StopAsync).ConfigureAwait(false);
+        await steps.TakeAsync(() => Checkpoints?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         Fence.Changed -= OnFenceChanged;
         Flow.Dispose();
+        steps.ThrowIfAnyFailed();
     }
 
     private void OnFenceChanged(bool closed)

@@ -17,6 +17,13 @@ namespace OrleansRocketMQ.DeadLetters;
 [OnSiloOfGroupPlacement]
 internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 {
+    // One in a quarter of an hour. Slower means a mistake, and far below, times that no clock can hold.
+    private const double SlowestRate = 0.001;
+
+    // Deactivated in the middle it would have to be asked for again.
+    private static readonly TimeSpan Stay = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
     private readonly RocketMQConsumers _consumers;
     private readonly IPersistentState<DeadLetterState> _state;
     private readonly TimeProvider _time;
@@ -106,9 +113,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public Task<DeadLetterResend> ResendAllAsync(double messagesPerSecond, string requestedBy)
     {
-        if (!(messagesPerSecond > 0 && double.IsFinite(messagesPerSecond)))
+        if (!(messagesPerSecond >= SlowestRate && double.IsFinite(messagesPerSecond)))
         {
-            throw new RocketMQValidationException("MessagesPerSecond", messagesPerSecond, "a number above 0");
+            throw new RocketMQValidationException("MessagesPerSecond", messagesPerSecond, $"a number of at least {SlowestRate}");
         }
 
         NotWhileSending("send all again");
@@ -117,7 +124,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
         _resend = new DeadLetterResend { IsRunning = true };
-        _sending = ResendAllAsync(TimeSpan.FromSeconds(1 / messagesPerSecond), requestedBy, _stopping.Token);
+        _sending = ResendAllAsync(messagesPerSecond, requestedBy, _stopping.Token);
         return Task.FromResult(_resend);
     }
 
@@ -244,7 +251,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     };
 
     /// <summary>Runs beside the grain's turns and between them; never fails.</summary>
-    private async Task ResendAllAsync(TimeSpan interval, string requestedBy, CancellationToken stopping)
+    private async Task ResendAllAsync(double messagesPerSecond, string requestedBy, CancellationToken stopping)
     {
         var walk = new DeadLetterWalk(Reader, Marks);
         try
@@ -252,15 +259,8 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             var begun = _time.GetTimestamp();
             await foreach (var (letter, queue) in walk.ReadAsync(stopping))
             {
-                DelayDeactivation(TimeSpan.FromMinutes(5));
-
                 // By the time since the beginning, so that the rate holds however long the sends take.
-                var due = (interval * (_resend.Sent + _resend.Failed)) - _time.GetElapsedTime(begun);
-                if (due > TimeSpan.Zero)
-                {
-                    await Task.Delay(due, _time, stopping);
-                }
-
+                await WaitAsync(begun, TimeSpan.FromSeconds((_resend.Sent + _resend.Failed) / messagesPerSecond), stopping);
                 await TryResendAsync(letter, queue, stopping);
             }
 
@@ -281,6 +281,17 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
         _resend = _resend with { IsRunning = false };
         Log.Resent(_logger, requestedBy, _resend.Sent, _group, "all");
+    }
+
+    /// <summary>Waits until so long after the beginning; the grain stays meanwhile.</summary>
+    private async Task WaitAsync(long begun, TimeSpan due, CancellationToken stopping)
+    {
+        DelayDeactivation(Stay);
+        while (due - _time.GetElapsedTime(begun) is var left && left > TimeSpan.Zero)
+        {
+            await Task.Delay(left < LongestWait ? left : LongestWait, _time, stopping);
+            DelayDeactivation(Stay);
+        }
     }
 
     /// <summary>Sends one of all; when that fails it is listed, and the others are sent all the same.</summary>

@@ -12,11 +12,16 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
     private readonly Dictionary<MessageQueue, long> _positions = [];
 
     public bool IsHandled(MessageQueue queue, long offset)
-        => (_positions.TryGetValue(queue, out var position) && offset < position) || Above(queue)?.Contains(offset) is true;
+        => (_positions.TryGetValue(queue, out var position) && offset < position) || (Above(queue) is { } above && OffsetRanges.Contains(above, offset));
 
     /// <summary>Asks the broker where a queue's letters begin that are not handled; the oldest may have vanished.</summary>
     public async Task<long> ReadPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
-        => _positions[queue] = await reader.GetPositionAsync(queue, cancellationToken);
+    {
+        // While the broker is asked, sending letters again may move the position, between the turns: its word is newer then.
+        var known = _positions.TryGetValue(queue, out var before);
+        var position = await reader.GetPositionAsync(queue, cancellationToken);
+        return _positions.TryGetValue(queue, out var now) && !(known && now == before) ? now : _positions[queue] = position;
+    }
 
     /// <summary>One letter is handled.</summary>
     public async Task HandleAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
@@ -24,20 +29,14 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
         var position = await PositionAsync(queue, cancellationToken);
         if (offset != position)
         {
-            (state.State.Handled.TryGetValue(Key(queue), out var known) ? known : state.State.Handled[Key(queue)] = []).Add(offset);
+            OffsetRanges.Add(Above(queue) ?? (state.State.Ranges[Key(queue)] = []), offset);
             await state.WriteStateAsync(CancellationToken.None);
             return;
         }
 
         // The usual case, one after the other: only the position moves, over those handled before, too.
-        var above = Above(queue);
-        do
-        {
-            position++;
-        }
-        while (above?.Contains(position) is true);
-
-        await MoveAsync(queue, position, cancellationToken);
+        position++;
+        await MoveAsync(queue, Above(queue) is { } above ? OffsetRanges.FirstGap(above, position) : position, cancellationToken);
     }
 
     /// <summary>All letters below an offset are handled; tells how many were not before.</summary>
@@ -50,7 +49,7 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
             return 0;
         }
 
-        var handled = Above(queue)?.Count(known => known < end) ?? 0;
+        var handled = Above(queue) is { } above ? OffsetRanges.CountBelow(above, end) : 0;
         await MoveAsync(queue, end, cancellationToken);
         return end - position - handled;
     }
@@ -64,17 +63,30 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
         _positions[queue] = position;
         if (Above(queue) is { } above)
         {
-            above.RemoveWhere(offset => offset < position);
+            OffsetRanges.RemoveBelow(above, position);
             if (above.Count == 0)
             {
-                state.State.Handled.Remove(Key(queue));
+                state.State.Ranges.Remove(Key(queue));
             }
 
             await state.WriteStateAsync(CancellationToken.None);
         }
     }
 
-    private HashSet<long>? Above(MessageQueue queue) => state.State.Handled.GetValueOrDefault(Key(queue));
+    private List<long>? Above(MessageQueue queue)
+    {
+        var key = Key(queue);
+        if (state.State.Handled.Remove(key, out var single))
+        {
+            var ranges = state.State.Ranges[key] = state.State.Ranges.GetValueOrDefault(key) ?? [];
+            foreach (var offset in single)
+            {
+                OffsetRanges.Add(ranges, offset);
+            }
+        }
+
+        return state.State.Ranges.GetValueOrDefault(key);
+    }
 
     private static string Key(MessageQueue queue) => $"{queue.BrokerName}/{queue.QueueId}";
 }
@@ -84,6 +96,11 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
 [Alias("OrleansRocketMQ.DeadLetterState")]
 internal sealed class DeadLetterState
 {
+    /// <summary>One by one, as it was stored before; becomes <see cref="Ranges"/> when the queue is next looked at.</summary>
     [Id(0)]
     public Dictionary<string, HashSet<long>> Handled { get; set; } = new(StringComparer.Ordinal);
+
+    /// <summary>See <see cref="OffsetRanges"/>.</summary>
+    [Id(1)]
+    public Dictionary<string, List<long>> Ranges { get; set; } = new(StringComparer.Ordinal);
 }

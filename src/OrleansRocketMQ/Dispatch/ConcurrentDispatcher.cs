@@ -22,7 +22,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     // The runner ends a call that takes too long. This much later the dispatcher does without it: the listener holds the
     // thread its grain needs for that, or its silo does not answer.
-    private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
 
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
@@ -154,7 +154,11 @@ internal sealed partial class ConcurrentDispatcher(
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
     {
-        var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout) { Share = share };
+        var run = new ListenerRun(options.Group, queue.Queue, options.ConsumeBatchSize, RunLength.Limit, range.Messages, options.ConsumeTimeout)
+        {
+            Share = share,
+            Pump = queue,
+        };
         using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.RunAsync(run, queue.ListenerToken).AsTask();
         var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
@@ -201,6 +205,7 @@ internal sealed partial class ConcurrentDispatcher(
         }
 
         var done = 0;
+        var isTaken = true;
         foreach (var failure in failures)
         {
             if (failure.Index > done)
@@ -210,6 +215,13 @@ internal sealed partial class ConcurrentDispatcher(
 
             done = failure.Index + 1;
             var failed = range.Slice(failure.Index, 1);
+            if (!isTaken)
+            {
+                // A broker that does not answer would hold the slot, which serves others too, once for each of them.
+                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0));
+                continue;
+            }
+
             var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken).ConfigureAwait(false);
             if (outcome != PublishOutcome.NotTaken)
             {
@@ -218,7 +230,8 @@ internal sealed partial class ConcurrentDispatcher(
             }
             else
             {
-                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel));
+                isTaken = false;
+                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1));
             }
         }
 
@@ -231,11 +244,11 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
-    private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel)
+    private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel, int attempts)
     {
         try
         {
-            var outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
+            var outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
             queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
             failed.Complete();
             queue.OnProgress();

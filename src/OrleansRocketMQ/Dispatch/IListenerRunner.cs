@@ -1,6 +1,7 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -48,6 +49,13 @@ internal sealed record ListenerRun(
     /// <summary>Lets the dispatcher take back what has not begun; does not travel, so only a listener on the same silo has it.</summary>
     [field: NonSerialized]
     public RunShare? Share { get; init; }
+
+    /// <summary>
+    /// Whose messages they are; does not travel, so it is there only when the listener is on the queue's silo. A queue of the
+    /// same name that runs where the listener is may be another one.
+    /// </summary>
+    [field: NonSerialized]
+    public QueuePump? Pump { get; init; }
 
     /// <summary>Whether an administrator wants it, not the queue.</summary>
     [Id(22)]

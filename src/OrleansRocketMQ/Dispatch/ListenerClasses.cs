@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Metadata;
+using Orleans.Placement;
 using Orleans.Runtime;
 using Orleans.Serialization.Configuration;
 
@@ -31,6 +32,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     // With these a grain may work on two calls at once.
     private static readonly Type[] s_overlapping = [typeof(StatelessWorkerAttribute), typeof(ReentrantAttribute), typeof(MayInterleaveAttribute)];
 
+    private static readonly Type[] s_local = [typeof(StatelessWorkerAttribute), typeof(PreferLocalPlacementAttribute)];
+
     /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
         type => type is { IsClass: true, IsAbstract: false } && type != typeof(DelegateListener) && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
@@ -46,8 +49,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
             return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent);
         }
 
-        var classes = All.Where(listener.IsAssignableFrom).ToArray();
-        var found = classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
+        var found = ClassOf(group, listener);
         if (typeof(IKeyOrderedListener).IsAssignableFrom(found) && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
         {
             throw Wrong(group, found, $"a class without [{overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal)}]: a key's calls would overlap");
@@ -62,6 +64,37 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         return kinds.Length == 1
             ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
             : throw Wrong(group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
+    }
+
+    /// <summary>Every silo gets every message only if the grains its queues call are on it.</summary>
+    /// <exception cref="RocketMQConfigurationException">They may be elsewhere.</exception>
+    public void CheckCanBroadcast(string group, Type listener)
+    {
+        if (listener == typeof(DelegateListener))
+        {
+            return;
+        }
+
+        var found = ClassOf(group, listener);
+        if (typeof(IKeyOrderedListener).IsAssignableFrom(found))
+        {
+            throw Wrong(group, found, $"no {nameof(IKeyOrderedListener)} for a broadcasting group: a key has one grain in the cluster, and other silos would hear nothing");
+        }
+
+        if (!s_local.Any(attribute => found.IsDefined(attribute, inherit: true)))
+        {
+            throw Wrong(
+                group,
+                found,
+                $"a class with {(typeof(IOrderlyListener).IsAssignableFrom(found) ? "[PreferLocalPlacement]" : "[StatelessWorker] or [PreferLocalPlacement]")}, "
+                    + "because the group is broadcasting: each silo's messages are for listeners on it");
+        }
+    }
+
+    private Type ClassOf(string group, Type listener)
+    {
+        var classes = All.Where(listener.IsAssignableFrom).ToArray();
+        return classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
     }
 
     private static RocketMQConfigurationException NotFound(string group, Type listener, Type[] classes) => Wrong(

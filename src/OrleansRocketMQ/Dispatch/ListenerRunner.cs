@@ -21,7 +21,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        if (run.Pump is { } pump)
         {
             return BeginAsync(run, pump.ListenerToken);
         }
@@ -209,19 +209,12 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     }
 
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
-    private sealed class RunProgress : IDisposable
+    private sealed class RunProgress(CancellationToken abandon) : IDisposable
     {
-        private readonly CancellationTokenSource _source = new();
-        private readonly CancellationTokenRegistration _abandon;
-
-        public RunProgress(CancellationToken abandon)
-        {
-            Token = _source.Token;
-            _abandon = abandon.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
-        }
+        private readonly IsolatedCancellation _cancellation = new(abandon);
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
-        public CancellationToken Token { get; }
+        public CancellationToken Token => _cancellation.Token;
 
         public int Consumed { get; set; }
 
@@ -239,10 +232,10 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         public void GiveUp()
         {
             IsGivenUp = true;
-            _source.Cancel();
+            _cancellation.Cancel();
         }
 
-        public void Dispose() => _abandon.Dispose();
+        public void Dispose() => _cancellation.Dispose();
     }
 
     private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)

@@ -23,17 +23,27 @@ internal sealed partial class RetryPublisher(
     private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
 
     /// <summary>
-    /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause between them. The first
-    /// one was somebody else's.
+    /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause before each of them but the
+    /// first, which may have been somebody else's.
     /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="delayLevel">When it is to come again.</param>
+    /// <param name="attempts">How many were made already.</param>
+    /// <param name="stopping">Ends the attempts.</param>
+    /// <param name="abandon">Gives one up that is under way.</param>
     /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
     /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
     public async Task<PublishOutcome> SendBackAgainAsync(
-        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken stopping, CancellationToken abandon)
+        MessageQueue queue, MessageExt message, int delayLevel, int attempts, CancellationToken stopping, CancellationToken abandon)
     {
-        for (var attempt = 2; attempt <= options.MaxRetryTimes; attempt++)
+        for (var attempt = attempts + 1; attempt <= options.MaxRetryTimes; attempt++)
         {
-            await Task.Delay(options.RetryInterval, time, stopping).ConfigureAwait(false);
+            if (attempt > 1)
+            {
+                await Task.Delay(options.RetryInterval, time, stopping).ConfigureAwait(false);
+            }
+
             var outcome = await SendBackAsync(queue, message, delayLevel, abandon).ConfigureAwait(false);
             if (outcome != PublishOutcome.NotTaken)
             {
@@ -79,7 +89,10 @@ internal sealed partial class RetryPublisher(
         }
 
         Log.SendBackFailed(logger, message.MessageId, options.Group, refused.Message);
-        var noCopy = await TryCopyAsync(message, message.ReconsumeTimes, delayLevel, cancellationToken).ConfigureAwait(false);
+
+        // The copy of one that is to die says that it has failed too often: brokers know no other way for a copy.
+        var attempts = delayLevel < 0 ? Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes) : message.ReconsumeTimes;
+        var noCopy = await TryCopyAsync(message, attempts, Math.Max(0, delayLevel), cancellationToken).ConfigureAwait(false);
         return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken).ConfigureAwait(false);
     }
 

@@ -72,9 +72,14 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 
-    /// <summary>A member that gets everything must be known again after a restart, or it would not find how far it was.</summary>
+    /// <summary>A member that gets everything must have its listeners itself, and be known again after a restart, or it would not find how far it was.</summary>
     private void CheckCanBroadcast(ConsumerOptions consumer)
     {
+        if (consumer.Listener is not null)
+        {
+            _listeners.CheckCanBroadcast(consumer.Group, consumer.Listener);
+        }
+
         if (RandomSiloName().IsMatch(_silo.Name))
         {
             throw new RocketMQConfigurationException(

@@ -82,21 +82,25 @@ internal sealed class RocketMQSilo(
     internal async Task DrainAsync(CancellationToken hostWaitsNoLonger)
     {
         var deadline = new StopDeadline(options.Value.ShutdownTimeout, time, hostWaitsNoLonger);
-        await Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline)));
+        var steps = new StopSteps();
+        await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline))));
 
         // Listeners here may still work for queues of others.
-        await guests.CloseAsync(deadline);
+        await steps.TakeAsync(() => guests.CloseAsync(deadline));
+        steps.ThrowIfAnyFailed();
     }
 
     private async Task LeaveAsync()
     {
-        await Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync()));
+        var steps = new StopSteps();
+        await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync())));
         foreach (var client in _clients.Values)
         {
-            await client.DisposeAsync();
+            await steps.TakeAsync(() => client.DisposeAsync().AsTask());
         }
 
-        await fence.DisposeAsync();
+        await steps.TakeAsync(() => fence.DisposeAsync().AsTask());
+        steps.ThrowIfAnyFailed();
     }
 
     private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
@@ -151,7 +155,7 @@ internal sealed class RocketMQSilo(
         var dispatcher = DispatcherOf(consumerOptions, retry);
         var budgets = new GroupBudgets(consumerOptions, _siloBytes);
         return new GroupConsumer(
-            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client), time, loggers, LocksOf(dispatcher, consumerOptions, client))
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client, statistics), time, loggers, LocksOf(dispatcher, consumerOptions, client))
         {
             Fence = fence,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
@@ -173,9 +177,13 @@ internal sealed class RocketMQSilo(
 
     private string? InstanceOf(ConsumerOptions consumerOptions) => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
 
-    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client) => consumerOptions.MessageModel == MessageModel.Broadcasting
-        ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time)
-        : new BrokerOffsetStore(client, consumerOptions);
+    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
+    {
+        var metrics = new OffsetStoreMetrics(statistics.CountCommitFailure);
+        return consumerOptions.MessageModel == MessageModel.Broadcasting
+            ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time) { Metrics = metrics }
+            : new BrokerOffsetStore(client, consumerOptions) { Metrics = metrics };
+    }
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry)
     {
@@ -185,7 +193,7 @@ internal sealed class RocketMQSilo(
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
                 consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
-                consumerOptions, grains, listener.GrainType, silo.SiloAddress, retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+                consumerOptions, grains, listener.GrainType, silo.SiloAddress, InstanceOf(consumerOptions), retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
             ListenerKind.KeyOrdered => new KeyedDispatcher(
                 consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),

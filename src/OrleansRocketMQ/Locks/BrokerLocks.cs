@@ -19,12 +19,16 @@ internal sealed partial class BrokerLocks(
 {
     private const int FailuresBetweenWarnings = 30;
 
+    // From the moment in which a renewal is due until the broker has it.
+    private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<MessageQueue, QueueLock> _locks = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly ConcurrentQueue<MessageQueue> _toUnlock = new();
     private Task _keeping = Task.CompletedTask;
+    private Task _freeing = Task.CompletedTask;
 
     public void Start() => _keeping = Task.Run(KeepAsync);
 
@@ -32,6 +36,7 @@ internal sealed partial class BrokerLocks(
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _keeping.ConfigureAwait(false);
+        await _freeing.ConfigureAwait(false);
     }
 
     /// <summary>The queue's lock is wanted, now and until it is released.</summary>
@@ -176,39 +181,55 @@ internal sealed partial class BrokerLocks(
             refused.Add(queueLock);
         }
 
-        await FreeFromTheDeadAsync(refused).ConfigureAwait(false);
+        if (refused.Count > 0 && _freeing.IsCompleted)
+        {
+            _freeing = Task.Run(() => FreeFromTheDeadAsync(refused));
+        }
     }
 
     /// <summary>
-    /// A silo that died without a word holds its locks at the broker for another minute. The cluster knows that it is
-    /// dead, so its locks are given back in its name; should it live on after all, its next renewal is refused.
+    /// A silo that died without a word holds its locks at the broker for another minute. The cluster knows that it is dead, so
+    /// its locks are given back in its name. One that the broker is still connected with may live after all, cut off from its
+    /// fellows only: it is given the time in which it would renew its locks, and keeps them if it does. Runs beside the
+    /// renewals.
     /// </summary>
     private async Task FreeFromTheDeadAsync(List<QueueLock> refused)
     {
-        foreach (var clientId in refused.Count == 0 ? [] : deadMembers())
+        try
         {
-            var queues = refused.Where(queueLock => queueLock.TryNoteFreedFrom(clientId)).ToArray();
-            if (queues.Length == 0)
+            var dead = deadMembers().Where(clientId => refused.Exists(queueLock => !queueLock.IsFreedFrom(clientId))).ToArray();
+            if (dead.Length == 0)
             {
-                continue;
-            }
-
-            try
-            {
-                await client.Brokers.UnlockAsync(
-                    Address(), options.Group, clientId, queues.Select(queueLock => queueLock.Queue), cancellationToken: _stopping.Token).ConfigureAwait(false);
-            }
-            catch (RocketMQException exception)
-            {
-                Log.FreeFailed(logger, options.Group, clientId, brokerName, exception.Message);
                 return;
             }
 
-            foreach (var queueLock in queues)
+            var connected = await client.Brokers.GetConsumerIdsAsync(Address(), options.Group, _stopping.Token).ConfigureAwait(false);
+            if (dead.Any(connected.Contains))
             {
-                queueLock.AskSoon();
+                refused.ForEach(queueLock => queueLock.HoldOff(options.LockInterval + LongestRenewal));
             }
+
+            await Task.WhenAll(dead.Select(clientId => FreeFromAsync(clientId, refused))).ConfigureAwait(false);
+            refused.ForEach(queueLock => queueLock.AskSoon());
+            Wake();
         }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Nobody wants them any more.
+        }
+        catch (Exception exception)
+        {
+            // The next refusal is the next attempt.
+            Log.FreeFailed(logger, options.Group, brokerName, exception.Message);
+        }
+    }
+
+    private async Task FreeFromAsync(string clientId, List<QueueLock> refused)
+    {
+        var queues = refused.FindAll(queueLock => !queueLock.IsFreedFrom(clientId));
+        await client.Brokers.UnlockAsync(
+            Address(), options.Group, clientId, queues.Select(queueLock => queueLock.Queue), cancellationToken: _stopping.Token).ConfigureAwait(false);
+        queues.ForEach(queueLock => queueLock.NoteFreedFrom(clientId));
     }
 
     private async Task WaitAsync()
@@ -261,8 +282,8 @@ internal sealed partial class BrokerLocks(
         [LoggerMessage(164, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be given back; they expire there: {Reason}")]
         public static partial void UnlockFailed(ILogger logger, string group, string broker, int count, string reason);
 
-        [LoggerMessage(165, LogLevel.Warning, "Group {Group}: the locks of the dead member {ClientId} at broker {Broker} could not be freed: {Reason}")]
-        public static partial void FreeFailed(ILogger logger, string group, string clientId, string broker, string reason);
+        [LoggerMessage(165, LogLevel.Warning, "Group {Group}: the locks of dead members at broker {Broker} could not be freed, it is tried again: {Reason}")]
+        public static partial void FreeFailed(ILogger logger, string group, string broker, string reason);
 
         [LoggerMessage(166, LogLevel.Error, "Group {Group}: looking after the locks at broker {Broker} failed, it is tried again")]
         public static partial void RoundFailed(ILogger logger, string group, string broker, Exception exception);

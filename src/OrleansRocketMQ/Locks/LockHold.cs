@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Dispatch;
+
 namespace OrleansRocketMQ.Locks;
 
 /// <summary>
@@ -41,9 +43,7 @@ internal sealed class LockHold
         if (Interlocked.Exchange(ref _over, 1) == 0)
         {
             _timer.Dispose();
-            // Callbacks are a listener's own code: none of them runs here, or keeps another from running.
-            _ = _lost.CancelAsync().ContinueWith(
-                static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            IsolatedCancellation.CancelApart(_lost);
         }
     }
 

@@ -15,6 +15,8 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
     private LockHold? _hold;
     private long? _lastAsked;
     private TimeSpan _nextAfter;
+    private long _heldOffAt;
+    private TimeSpan _heldOff;
     private int _failures;
     private bool _released;
 
@@ -32,7 +34,9 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
         {
             lock (_gate)
             {
-                return _lastAsked is { } asked ? _nextAfter - time.GetElapsedTime(asked) : TimeSpan.Zero;
+                var next = _lastAsked is { } asked ? _nextAfter - time.GetElapsedTime(asked) : TimeSpan.Zero;
+                var heldOff = _heldOff > TimeSpan.Zero ? _heldOff - time.GetElapsedTime(_heldOffAt) : TimeSpan.Zero;
+                return next > heldOff ? next : heldOff;
             }
         }
     }
@@ -74,6 +78,7 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
 
             _failures = 0;
             _freedFrom.Clear();
+            _heldOff = TimeSpan.Zero;
             Next(askedAt, interval);
             if (_hold is { IsValid: true })
             {
@@ -110,12 +115,30 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
         }
     }
 
-    /// <summary>Whether the lock has not been taken away yet from a member that is dead. Asked once per member and refusal.</summary>
-    public bool TryNoteFreedFrom(string clientId)
+    /// <summary>Whether the lock has been taken away from a member that is dead since this silo had it last.</summary>
+    public bool IsFreedFrom(string clientId)
     {
         lock (_gate)
         {
-            return _freedFrom.Add(clientId);
+            return _freedFrom.Contains(clientId);
+        }
+    }
+
+    /// <summary>The lock has been taken away from a member that is dead.</summary>
+    public void NoteFreedFrom(string clientId)
+    {
+        lock (_gate)
+        {
+            _freedFrom.Add(clientId);
+        }
+    }
+
+    /// <summary>Not to be asked for before so much time is over.</summary>
+    public void HoldOff(TimeSpan wait)
+    {
+        lock (_gate)
+        {
+            (_heldOffAt, _heldOff) = (time.GetTimestamp(), wait);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
@@ -5,6 +6,7 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Subscriptions;
 
 namespace OrleansRocketMQ.Management;
 
@@ -34,6 +36,12 @@ internal sealed class ConsumerGroupOnSiloGrain(
         consumers.Find(Group) is not null ? GroupPresence.Running
         : controls.Find(Group) is null ? GroupPresence.None
         : GroupPresence.Stopped);
+
+    public Task LearnSubscriptionsAsync(ImmutableArray<SubscriptionDecision> decisions)
+    {
+        controls.Controls.FirstOrDefault(control => control.Group == Group)?.Book.Learn(decisions);
+        return Task.CompletedTask;
+    }
 
     public Task<List<MessageQueue>> GetQueuesAsync() => Task.FromResult<List<MessageQueue>>([.. consumers.Find(Group)?.Pumps.Keys ?? []]);
 

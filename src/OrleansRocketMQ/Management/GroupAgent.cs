@@ -132,10 +132,10 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
 
     private static partial class Log
     {
-        [LoggerMessage(165, LogLevel.Warning, "Group {Group} cannot learn what is paused and slowed down; it waits for that 10 s at most at its start, and asks again: {Reason}")]
+        [LoggerMessage(264, LogLevel.Warning, "Group {Group} cannot learn what is paused and slowed down; it waits for that 10 s at most at its start, and asks again: {Reason}")]
         public static partial void SettingsUnknown(ILogger logger, string group, string reason);
 
-        [LoggerMessage(166, LogLevel.Debug, "Group {Group} could not say that this silo leaves: {Reason}")]
+        [LoggerMessage(265, LogLevel.Debug, "Group {Group} could not say that this silo leaves: {Reason}")]
         public static partial void NotLeft(ILogger logger, string group, string reason);
     }
 }

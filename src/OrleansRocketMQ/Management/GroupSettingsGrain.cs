@@ -183,13 +183,13 @@ internal sealed partial class GroupSettingsGrain(
 
     private static partial class Log
     {
-        [LoggerMessage(161, LogLevel.Information, "Group {Group}: {What}")]
+        [LoggerMessage(261, LogLevel.Information, "Group {Group}: {What}")]
         public static partial void Changed(ILogger logger, string group, string what);
 
-        [LoggerMessage(162, LogLevel.Warning, "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
+        [LoggerMessage(262, LogLevel.Warning, "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, string silo, string reason);
 
-        [LoggerMessage(163, LogLevel.Warning, "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
+        [LoggerMessage(263, LogLevel.Warning, "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
         public static partial void LearnedBack(ILogger logger, string group, string silo, long version);
     }
 }

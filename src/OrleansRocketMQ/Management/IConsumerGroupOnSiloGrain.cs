@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Orleans;
 using Orleans.Concurrency;
+using OrleansRocketMQ.Subscriptions;
 
 namespace OrleansRocketMQ.Management;
 
@@ -67,6 +69,10 @@ internal interface IConsumerGroupOnSiloGrain : IGrainWithStringKey
 
     [Alias("Unsubscribe")]
     Task UnsubscribeAsync(string topic);
+
+    /// <summary>Subscriptions have changed; whoever decides about them has begun anew, and the silo does not follow it yet.</summary>
+    [Alias("LearnSubscriptions")]
+    Task LearnSubscriptionsAsync(ImmutableArray<SubscriptionDecision> decisions);
 }
 
 /// <summary>What a silo has of a group; more is better.</summary>

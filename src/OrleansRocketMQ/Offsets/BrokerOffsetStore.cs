@@ -10,7 +10,7 @@ internal sealed class BrokerOffsetStore(RocketMQClient client, ConsumerOptions o
 
     public bool IsAtBroker => true;
 
-    public OffsetStoreMetrics Metrics { get; } = new();
+    public OffsetStoreMetrics Metrics { get; init; } = new();
 
     public async ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken)
     {

@@ -23,7 +23,7 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
 
     public bool IsAtBroker => false;
 
-    public OffsetStoreMetrics Metrics { get; } = new();
+    public OffsetStoreMetrics Metrics { get; init; } = new();
 
     public async ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken)
     {

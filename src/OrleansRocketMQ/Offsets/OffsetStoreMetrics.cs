@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace OrleansRocketMQ.Offsets;
 
 /// <summary>Counts what an offset store does. Thread-safe.</summary>
-internal sealed class OffsetStoreMetrics
+/// <param name="failed">Is told of each write that failed.</param>
+internal sealed class OffsetStoreMetrics(Action? failed = null)
 {
     private long _persisted;
     private long _persistsFailed;
@@ -35,6 +36,7 @@ internal sealed class OffsetStoreMetrics
         catch
         {
             Interlocked.Increment(ref _persistsFailed);
+            failed?.Invoke();
             throw;
         }
     }

@@ -129,7 +129,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         catch (TimeoutException exception)
         {
             throw new OffsetException(
-                _queue, $"what is in work has not ended, or the broker has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have", exception);
+                _queue, $"what is in work has not ended, or the broker or the storage of checkpoints has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have", exception);
         }
     }
 

@@ -1,7 +1,9 @@
 using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -61,11 +63,32 @@ internal sealed class QueueBeginning(MessageQueue queue, GroupConsumer consumer,
         try
         {
             // A broker that has lost its last messages gives their offsets to others, which nobody has seen.
-            return done.SeenTo <= await consumer.Client.Brokers.GetMaxOffsetAsync(masterAddress, queue, cancellationToken).ConfigureAwait(false) ? done : null;
+            var isThere = done.Progress.SeenTo <= await consumer.Client.Brokers.GetMaxOffsetAsync(masterAddress, queue, cancellationToken).ConfigureAwait(false)
+                && (done.Newest is null || await HasAsync(masterAddress, done.Newest, cancellationToken).ConfigureAwait(false));
+            return isThere ? done.Progress : null;
         }
         catch (RocketMQException exception)
         {
             throw new OffsetFetchException(queue, exception.Message, exception);
         }
+    }
+
+    /// <summary>Whether a message is where it was seen. A plain pull, which consumes nothing.</summary>
+    private async Task<bool> HasAsync(string masterAddress, SeenMessage seen, CancellationToken cancellationToken)
+    {
+        var request = new PullRequest(consumer.Group, queue, seen.Offset)
+        {
+            MaxMessages = 1,
+            Expression = MessageSelector.AllTags,
+            SuspendTimeout = TimeSpan.Zero,
+        };
+        var result = await consumer.Client.Brokers.PullAsync(masterAddress, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        var messages = new List<MessageExt>();
+        if (result.Status == PullStatus.Found)
+        {
+            result.Decode(messages, queue.BrokerName, consumer.Client.Options.DecoderOptions);
+        }
+
+        return messages.Exists(message => message.QueueOffset == seen.Offset && message.MessageId == seen.Id);
     }
 }

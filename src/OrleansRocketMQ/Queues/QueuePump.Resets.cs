@@ -90,8 +90,9 @@ internal sealed partial class QueuePump
         _isMoving = true;
         try
         {
-            // Gone before the store knows: what was done says nothing about what is to be done again.
-            await ClearCheckpointAsync().ConfigureAwait(false);
+            // Gone before the store knows: what was done says nothing about what is to be done again. Where somebody wants the
+            // messages and may be told that he cannot have them yet, a record that stays would hide them after a crash.
+            await ClearCheckpointAsync(orLeaveIt: evenIfNotStored).ConfigureAwait(false);
             await _commits.MoveAsync(
                 offset,
                 () =>

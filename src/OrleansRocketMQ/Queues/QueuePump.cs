@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
@@ -35,7 +35,6 @@ internal sealed partial class QueuePump
     private readonly QueueCommits _commits;
     private readonly QueueRecovery _recovery;
     private readonly QueueLock? _lock;
-    private readonly QueueCheckpoint? _checkpoint;
     private readonly QueueBeginning _beginning;
     private readonly PulledRecords _records;
     private QueueTenure _tenure;
@@ -100,9 +99,6 @@ internal sealed partial class QueuePump
 
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => _nextOffset < 0 ? _beginning.Before : Runs.Window.Snapshot();
-
-    /// <summary>Whether something may be written down of the queue that must go when the queue leaves the cluster.</summary>
-    public bool HasCheckpoint => _checkpoint is { MayExist: true };
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
     public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
@@ -175,19 +171,11 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>
-    public void Abandon() => _ = _abandon.CancelAsync();
+    public void Abandon() => IsolatedCancellation.CancelApart(_abandon);
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
     public Task CommitAsync() => _commits.CommitAsync(Committable);
-
-    /// <summary>Writes down what is done beyond the last commit, if there is news.</summary>
-    /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
-    public Task WriteCheckpointAsync() => _checkpoint?.WriteAsync(
-        () => !_isMoving && Committable() >= 0 && _commits.Committed is >= 0 and var committed ? (Runs.Window.Snapshot(), committed) : null) ?? Task.CompletedTask;
-
-    /// <summary>The queue leaves the cluster: what was written down of it must not hold for whoever begins it anew.</summary>
-    public Task ClearCheckpointAsync() => _checkpoint?.ClearAsync() ?? Task.CompletedTask;
 
     public QueueStatus Describe() => _consumer.Dispatcher.Describe(this, new QueueStatus
     {
@@ -368,6 +356,7 @@ internal sealed partial class QueuePump
             _consumer.Dispatcher.Signal(this);
         }
 
+        NoteNewest();
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
@@ -431,7 +420,7 @@ internal sealed partial class QueuePump
         await _pumping.ConfigureAwait(false);
         DropWish();
         await _tasks.WaitAsync().ConfigureAwait(false);
-        _abandon.CancelAfter(budget);
+        await using var late = _time.CreateTimer(static stopped => ((QueuePump)stopped!).Abandon(), this, budget, Timeout.InfiniteTimeSpan);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
             Abandoned = Runs.InFlight;

@@ -22,8 +22,9 @@ internal sealed class ConsumeTotals
     [Id(4)]
     public double MessagesPerSecond { get; set; }
 
-    [Id(5)]
-    public long LatencySumMicroseconds { get; set; }
+    /// <summary>Not a whole number: hours of backlog at full speed are more than one can hold.</summary>
+    [Id(9)]
+    public double LatencySumMicroseconds { get; set; }
 
     [Id(6)]
     public long LatencyMaxMicroseconds { get; set; }
@@ -76,7 +77,7 @@ internal sealed class ConsumeTotals
             SentBack = SentBack,
             TimedOut = TimedOut,
             MessagesPerSecond = MessagesPerSecond,
-            AverageLatency = judged == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds((double)LatencySumMicroseconds / judged),
+            AverageLatency = judged == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds(LatencySumMicroseconds / judged),
             MaxLatency = TimeSpan.FromMicroseconds(LatencyMaxMicroseconds),
 
             // A bucket's upper bound may lie above the longest time there was.

@@ -11,6 +11,7 @@ internal sealed class GroupStatistics(TimeProvider time, string group = "", Rock
     private readonly long _startedAt = time.GetTimestamp();
     private long _rebalances;
     private long _lateResults;
+    private long _commitFailures;
 
     /// <summary>How long the group has been running here.</summary>
     public TimeSpan Uptime => time.GetElapsedTime(_startedAt);
@@ -26,6 +27,11 @@ internal sealed class GroupStatistics(TimeProvider time, string group = "", Rock
         Interlocked.Increment(ref _rebalances);
         metrics?.Rebalanced(group);
     }
+
+    /// <summary>Attempts to store the progress of a queue that failed, over all starts of the group.</summary>
+    public long CommitFailures => Interlocked.Read(ref _commitFailures);
+
+    public void CountCommitFailure() => Interlocked.Increment(ref _commitFailures);
 
     public void CountLateResult() => Interlocked.Increment(ref _lateResults);
 

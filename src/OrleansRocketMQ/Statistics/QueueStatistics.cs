@@ -9,13 +9,16 @@ namespace OrleansRocketMQ.Statistics;
 /// </summary>
 internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics = null)
 {
+    // Of one message. Whatever a producer's clock says, times stay ones that can be counted and told.
+    private const long LongestLatency = 100L * 366 * 24 * 60 * 60 * 1000;
+
     private readonly RateMeter _rate = new();
     private LatencyHistogram? _latency;
     private long _consumed;
     private long _failed;
     private long _sentBack;
     private long _timedOut;
-    private long _latencySum;
+    private double _latencySum;
     private long _latencyMax;
     private long _listenerTicks;
 
@@ -68,7 +71,7 @@ internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics =
 
         // From the producer's clock to now. Messages of one run are mostly of one age; those are counted together.
         var histogram = LazyInitializer.EnsureInitialized(ref _latency);
-        var (sum, max) = (0L, 0L);
+        var (sum, max) = (0.0, 0L);
         var index = 0;
         while (index < messages.Length)
         {
@@ -80,14 +83,20 @@ internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics =
             }
 
             // Clocks that disagree must not make times negative.
-            var latency = Math.Max(0, now - born) * 1000;
+            var latency = Math.Min(LongestLatency, Math.Max(0, now - born)) * 1000;
             histogram.Record(latency, same);
-            sum += latency * same;
+            sum += (double)latency * same;
             max = Math.Max(max, latency);
             index += same;
         }
 
-        Interlocked.Add(ref _latencySum, sum);
+        double before;
+        do
+        {
+            before = Volatile.Read(ref _latencySum);
+        }
+        while (Interlocked.CompareExchange(ref _latencySum, before + sum, before) != before);
+
         long known;
         while ((known = Volatile.Read(ref _latencyMax)) < max)
         {
@@ -125,7 +134,7 @@ internal sealed class QueueStatistics(TimeProvider time, QueueMetrics? metrics =
         SentBack = Interlocked.Read(ref _sentBack),
         TimedOut = Interlocked.Read(ref _timedOut),
         MessagesPerSecond = _rate.PerSecond(time.GetUtcNow().ToUnixTimeMilliseconds()),
-        LatencySumMicroseconds = Interlocked.Read(ref _latencySum),
+        LatencySumMicroseconds = Volatile.Read(ref _latencySum),
         LatencyMaxMicroseconds = Interlocked.Read(ref _latencyMax),
         LatencyCounts = Volatile.Read(ref _latency)?.Snapshot(),
         ListenerTicks = Interlocked.Read(ref _listenerTicks),

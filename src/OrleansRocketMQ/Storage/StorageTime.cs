@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Dispatch;
+
 namespace OrleansRocketMQ.Storage;
 
 /// <summary>Gives up a storage that does not answer in time.</summary>
@@ -8,15 +10,22 @@ internal static class StorageTime
     /// <exception cref="OperationCanceledException">The caller does not want it any more.</exception>
     public static async Task LimitAsync(Func<CancellationToken, Task> work, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var tooLate = new CancellationTokenSource(limit, time);
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(tooLate.Token, cancellationToken);
+        using var cancellation = new IsolatedCancellation(cancellationToken);
+        var working = work(cancellation.Token);
         try
         {
-            await work(ending.Token).WaitAsync(ending.Token).ConfigureAwait(false);
+            await working.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException exception) when (tooLate.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (TimeoutException exception) when (!working.IsCompleted)
         {
+            cancellation.Cancel();
             throw new TimeoutException($"no answer within {limit.TotalSeconds} s", exception);
+        }
+        catch (OperationCanceledException) when (!working.IsCompleted)
+        {
+            // Whoever waits here may hear of it before the token given to the storage does.
+            cancellation.Cancel();
+            throw;
         }
     }
 }

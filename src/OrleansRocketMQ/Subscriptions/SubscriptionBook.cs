@@ -8,8 +8,11 @@ namespace OrleansRocketMQ.Subscriptions;
 /// </summary>
 internal sealed class SubscriptionBook
 {
-    // Long enough for every silo to have heard of it; it only stops an old decision from coming back.
-    private static readonly long RemembersRemovedFor = (long)TimeSpan.FromMinutes(10).TotalMilliseconds;
+    /// <summary>
+    /// How many removed ones are remembered besides those that are declared. A silo that was cut off, for however long,
+    /// still knows them as active, and must not bring them back.
+    /// </summary>
+    public const int MostRemoved = 1000;
 
     private readonly Dictionary<string, SubscriptionInfo> _declared = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SubscriptionDecision> _decisions = new(StringComparer.Ordinal);
@@ -38,13 +41,12 @@ internal sealed class SubscriptionBook
 
     /// <summary>Takes note of decisions made elsewhere.</summary>
     /// <returns>Whether anything that holds has changed.</returns>
-    public bool Merge(IEnumerable<SubscriptionDecision> decisions, DateTimeOffset now)
+    public bool Merge(IEnumerable<SubscriptionDecision> decisions)
     {
         var before = _current;
         foreach (var decision in decisions)
         {
-            var known = _decisions.GetValueOrDefault(decision.Topic);
-            if (known is null ? !IsForgotten(decision, now) : known.Version < decision.Version)
+            if (!_decisions.TryGetValue(decision.Topic, out var known) || known.Version < decision.Version)
             {
                 _decisions[decision.Topic] = decision;
                 _highest = Math.Max(_highest, decision.Version);
@@ -52,10 +54,7 @@ internal sealed class SubscriptionBook
             }
         }
 
-        foreach (var decision in _decisions.Values.Where(decision => IsForgotten(decision, now)).ToArray())
-        {
-            _decisions.Remove(decision.Topic);
-        }
+        ForgetOldest();
 
         return !ReferenceEquals(before, _current);
     }
@@ -120,9 +119,19 @@ internal sealed class SubscriptionBook
         : wanted.IsActive ? SubscriptionState.Active : SubscriptionState.Inactive;
 
     // What is declared would come back; that it was removed is never forgotten.
-    private bool IsForgotten(SubscriptionDecision decision, DateTimeOffset now) => decision.State == SubscriptionState.Removed
-        && !_declared.ContainsKey(decision.Topic)
-        && decision.Version + RemembersRemovedFor < now.ToUnixTimeMilliseconds();
+    private void ForgetOldest()
+    {
+        var removed = _decisions.Values.Where(decision => decision.State == SubscriptionState.Removed && !_declared.ContainsKey(decision.Topic)).ToArray();
+        if (removed.Length <= MostRemoved)
+        {
+            return;
+        }
+
+        foreach (var decision in removed.OrderByDescending(decision => decision.Version).ThenBy(decision => decision.Topic, StringComparer.Ordinal).Skip(MostRemoved))
+        {
+            _decisions.Remove(decision.Topic);
+        }
+    }
 
     private void Refresh(string topic)
     {

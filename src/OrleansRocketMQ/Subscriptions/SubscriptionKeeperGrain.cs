@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Subscriptions;
@@ -55,7 +56,7 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
     {
         _followers[silo] = follower;
         _book.Declare(declared);
-        _book.Merge(known, _time.GetUtcNow());
+        _book.Merge(known);
         return Task.FromResult(_book.Decisions);
     }
 
@@ -75,8 +76,10 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
         var outcome = _book.Plan(change, _time.GetUtcNow());
         if (outcome.Decisions.Length > 0)
         {
-            _book.Merge(outcome.Decisions, _time.GetUtcNow());
-            await Task.WhenAll(_followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)));
+            _book.Merge(outcome.Decisions);
+            var others = NotFollowing();
+            await Task.WhenAll(
+                [.. _followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)), .. others.Select(silo => TellAsync(silo, outcome.Decisions))]);
         }
 
         return outcome;
@@ -96,9 +99,33 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
         }
     }
 
+    // After a silo's end this may be a new activation, and others find that out only when they next follow.
+    private SiloAddress[] NotFollowing() =>
+    [
+        .. context.ActivationServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Values
+            .Where(member => member.Status == SiloStatus.Active && !_followers.ContainsKey(member.SiloAddress)).Select(member => member.SiloAddress),
+    ];
+
+    private async Task TellAsync(SiloAddress silo, ImmutableArray<SubscriptionDecision> decisions)
+    {
+        var group = context.GrainId.Key.ToString()!;
+        try
+        {
+            await GrainFactory.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo)).LearnSubscriptionsAsync(decisions).WaitAsync(LongestTell, _time);
+        }
+        catch (SiloHasNoConsumersException)
+        {
+            // It has nothing to learn.
+        }
+        catch (Exception exception)
+        {
+            Log.NotTold(logger, group, silo, exception.Message);
+        }
+    }
+
     private static partial class Log
     {
-        [LoggerMessage(171, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
+        [LoggerMessage(271, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, SiloAddress silo, string reason);
     }
 }

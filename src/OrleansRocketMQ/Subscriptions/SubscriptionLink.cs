@@ -113,10 +113,10 @@ internal sealed partial class SubscriptionLink(
 
     private static partial class Log
     {
-        [LoggerMessage(172, LogLevel.Warning, "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
+        [LoggerMessage(272, LogLevel.Warning, "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
         public static partial void NotFollowed(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(173, LogLevel.Debug, "Group {Group}: the keeper of its subscriptions was not told that this silo stops: {Reason}")]
+        [LoggerMessage(273, LogLevel.Debug, "Group {Group}: the keeper of its subscriptions was not told that this silo stops: {Reason}")]
         public static partial void NotLeft(ILogger logger, string group, string reason);
     }
 }

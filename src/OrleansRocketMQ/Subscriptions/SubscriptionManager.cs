@@ -85,7 +85,7 @@ internal sealed class SubscriptionManager : ISubscriptionManager
     {
         lock (_gate)
         {
-            if (!_book.Merge(decisions, _time.GetUtcNow()))
+            if (!_book.Merge(decisions))
             {
                 return;
             }

@@ -109,7 +109,7 @@ internal sealed class RocketMQMetrics
     }
 
     private IEnumerable<Measurement<long>> ObserveCommitFailures() => _consumers.All.Select(consumer => new Measurement<long>(
-        consumer.Offsets.Metrics.PersistsFailed,
+        consumer.Statistics.CommitFailures,
         new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
 

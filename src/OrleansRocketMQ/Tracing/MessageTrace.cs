@@ -153,10 +153,10 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
 
     private static partial class Log
     {
-        [LoggerMessage(171, LogLevel.Warning, "Group {Group} consumes faster than its message trace can be sent; some of it is dropped")]
+        [LoggerMessage(281, LogLevel.Warning, "Group {Group} consumes faster than its message trace can be sent; some of it is dropped")]
         public static partial void Full(ILogger logger, string group);
 
-        [LoggerMessage(172, LogLevel.Warning, "Group {Group} could not send {Count} pieces of message trace to {Topic}: {Reason}")]
+        [LoggerMessage(282, LogLevel.Warning, "Group {Group} could not send {Count} pieces of message trace to {Topic}: {Reason}")]
         public static partial void NotSent(ILogger logger, string group, int count, string topic, string reason);
     }
 }

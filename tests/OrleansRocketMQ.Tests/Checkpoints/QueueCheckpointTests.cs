@@ -12,13 +12,15 @@ public sealed class QueueCheckpointTests
     private static readonly MessageQueue Queue = new("orders", "broker-a", 3);
     private static readonly QueueProgress Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
 
+    private static readonly QueueProgress AllDone = new(Watermark: 9, SeenTo: 9, Unfinished: []);
+
     private readonly KeptStorage _storage = new();
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
     public async Task A_read_that_is_never_answered_is_cancelled_and_the_next_finds_what_is_there()
     {
-        await Create().WriteAsync(() => (Progress, 2));
+        await Create().WriteAsync(() => (Progress, 2, null));
         var checkpoint = Create();
         _storage.Unanswered = "checkpoint";
         var finding = checkpoint.FindAsync(2, CancellationToken.None);
@@ -49,14 +51,14 @@ public sealed class QueueCheckpointTests
     {
         var checkpoint = Create();
         _storage.UnansweredWrites = "checkpoint";
-        var writing = checkpoint.WriteAsync(() => (Progress, 2));
+        var writing = checkpoint.WriteAsync(() => (Progress, 2, null));
 
         _time.Advance(TimeSpan.FromSeconds(10));
 
         await Assert.ThrowsAsync<OffsetException>(() => writing);
         await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
         _storage.UnansweredWrites = null;
-        await checkpoint.WriteAsync(() => (Progress, 2));
+        await checkpoint.WriteAsync(() => (Progress, 2, null));
         Assert.Equal(1, _storage.Count);
     }
 
@@ -64,14 +66,67 @@ public sealed class QueueCheckpointTests
     public async Task A_removal_that_is_never_answered_is_cancelled()
     {
         var checkpoint = Create();
-        await checkpoint.WriteAsync(() => (Progress, 2));
+        await checkpoint.WriteAsync(() => (Progress, 2, null));
         _storage.UnansweredWrites = "checkpoint";
         var clearing = checkpoint.ClearAsync();
 
         _time.Advance(TimeSpan.FromSeconds(3));
 
-        await clearing;
+        await Assert.ThrowsAsync<OffsetException>(() => clearing);
         await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
+    }
+
+    [Fact]
+    public async Task A_record_goes_once_all_is_committed_so_that_it_hides_nothing_from_a_store_that_is_moved_back()
+    {
+        var checkpoint = Create();
+        await checkpoint.WriteAsync(() => (Progress, 2, null));
+
+        await checkpoint.WriteAsync(() => (AllDone, 9, null));
+
+        Assert.Equal(0, _storage.Count);
+        Assert.Null(await Create().FindAsync(5, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_record_follows_the_commit_though_nothing_more_was_done()
+    {
+        var checkpoint = Create();
+        await checkpoint.WriteAsync(() => (Progress, 1, null));
+
+        await checkpoint.WriteAsync(() => (Progress, 3, null));
+
+        Assert.Null(await Create().FindAsync(2, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_record_that_could_not_be_removed_is_removed_with_the_next_write()
+    {
+        var checkpoint = Create();
+        await checkpoint.WriteAsync(() => (Progress, 2, null));
+        _storage.Fails = true;
+        await Assert.ThrowsAsync<OffsetException>(checkpoint.ClearAsync);
+        Assert.True(checkpoint.MayExist);
+
+        _storage.Fails = false;
+        await checkpoint.WriteAsync(() => (AllDone, 9, null));
+
+        Assert.False(checkpoint.MayExist);
+        Assert.Equal(0, _storage.Count);
+    }
+
+    [Fact]
+    public async Task A_record_that_could_not_be_read_goes_once_all_is_committed()
+    {
+        await Create().WriteAsync(() => (Progress, 2, null));
+        var checkpoint = Create();
+        _storage.FailsToRead = true;
+        Assert.Null(await checkpoint.FindAsync(2, CancellationToken.None));
+
+        _storage.FailsToRead = false;
+        await checkpoint.WriteAsync(() => (AllDone, 9, null));
+
+        Assert.Equal(0, _storage.Count);
     }
 
     private QueueCheckpoint Create() => new(_storage, GrainId.Create("queue", "3"), Queue, "billing", _time, NullLogger.Instance);

@@ -256,6 +256,30 @@ public sealed class ConsumerSetTests
         using var named = BuiltSilo.With(broadcasting, name: "silo-1");
     }
 
+    [Fact]
+    public void A_broadcasting_group_has_its_listeners_on_the_silo_that_gets_the_messages()
+    {
+        using var worker = Broadcasting<ScriptedListener>();
+        using var local = Broadcasting<LocalOrderlyListener>();
+        using var @delegate = BuiltSilo.With(builder => builder.AddConsumer(
+            "g", consumer => consumer.Subscribe("t").Handle((_, _) => Task.CompletedTask).Configure(options => options.MessageModel = MessageModel.Broadcasting)));
+
+        AssertRefused(() => Broadcasting<SpreadListener>(), "[StatelessWorker] or [PreferLocalPlacement]");
+        AssertRefused(() => Broadcasting<SpreadOrderlyListener>(), "[PreferLocalPlacement]");
+        AssertRefused(() => Broadcasting<ScriptedKeyedListener>(), "a key has one grain in the cluster");
+
+        static BuiltSilo Broadcasting<TListener>()
+            where TListener : IMessageListener => BuiltSilo.With(builder => builder.AddConsumer<TListener>(
+                "g", consumer => consumer.Subscribe("t").Configure(options => options.MessageModel = MessageModel.Broadcasting)));
+
+        static void AssertRefused(Func<object> build, string expected)
+        {
+            var error = Assert.Throws<RocketMQConfigurationException>(build);
+            Assert.Equal("RocketMQ:Consumers:g:Listener", error.Field);
+            Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData(ConsumeFromWhere.FirstOffset)]
     [InlineData(ConsumeFromWhere.MinOffset)]

@@ -84,6 +84,48 @@ public sealed class ConsumerLifecycleTests
     }
 
     [Fact]
+    public async Task A_stop_of_which_a_part_fails_tells_it_and_the_consumer_can_be_started_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.BeginAsync(configure: options => options.AutoStart = false);
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        var options = ((ConsumerControl)consumer).Options;
+
+        // No timer takes such an interval: the loop that stores progress fails, and so does its stop.
+        options.PersistInterval = TimeSpan.FromTicks(-7);
+        await consumer.StartAsync();
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => consumer.StopAsync());
+
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+        Assert.Empty(cluster.StatusOf(rocketmq.MyGroup));
+        await Eventually.TrueAsync(() => rocketmq.Broker.ClientsOf(rocketmq.MyGroup).Count == 0, "the silo has left the group");
+        options.PersistInterval = TimeSpan.FromMilliseconds(20);
+        await consumer.StartAsync();
+        await rocketmq.SendAsync(10);
+        await rocketmq.UntilCommittedAsync(10);
+    }
+
+    [Fact]
+    public async Task Of_the_steps_of_a_stop_each_is_taken_and_what_failed_is_told()
+    {
+        var taken = new List<int>();
+        var steps = new StopSteps();
+        for (var number = 0; number < 4; number++)
+        {
+            await steps.TakeAsync(() =>
+            {
+                taken.Add(number);
+                return number % 2 == 1 ? throw new InvalidOperationException($"{number}") : Task.CompletedTask;
+            });
+        }
+
+        Assert.Equal([0, 1, 2, 3], taken);
+        Assert.Equal(["1", "3"], Assert.Throws<AggregateException>(steps.ThrowIfAnyFailed).InnerExceptions.Select(failure => failure.Message));
+        new StopSteps().ThrowIfAnyFailed();
+    }
+
+    [Fact]
     public async Task What_keeping_offsets_takes_is_told()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();

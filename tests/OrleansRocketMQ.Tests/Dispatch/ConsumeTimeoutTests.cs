@@ -96,6 +96,43 @@ public sealed class ConsumeTimeoutTests
         Assert.Equal([0, 0, 3, 3], result.Failures!.Select(failure => failure.DelayLevel));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_the_listener_registers_with_its_token_may_throw_or_block_and_its_time_is_over_all_the_same(bool blocks)
+    {
+        using var block = new ManualResetEventSlim();
+        var never = new TaskCompletionSource();
+        await using var runner = await Runner.StartAsync(async (messages, _, cancellationToken) =>
+        {
+            if (messages[0].QueueOffset == 2)
+            {
+                cancellationToken.Register(() =>
+                {
+                    if (blocks)
+                    {
+                        block.Wait(CancellationToken.None);
+                    }
+
+                    throw new InvalidOperationException("a listener's own");
+                });
+                await never.Task;
+            }
+
+            return ConsumeResult.Success;
+        });
+
+        var result = await runner.RunAsync(count: 5, batchSize: 1, TimeSpan.FromMinutes(1), Limit).WaitAsync(Eventually.Deadline);
+
+        Assert.Equal((3, 1), (result.Consumed, result.TimedOut));
+        Assert.Equal([2], result.Failures!.Select(failure => failure.Index));
+
+        // The activation that hangs gets nothing more.
+        Assert.Equal(2, (await runner.RunAsync(count: 2, batchSize: 1, TimeSpan.FromMinutes(1), Limit).WaitAsync(Eventually.Deadline)).Consumed);
+        block.Set();
+        never.SetResult();
+    }
+
     [Fact]
     public async Task A_listener_that_blocks_its_thread_does_not_keep_its_slot_or_its_message()
     {

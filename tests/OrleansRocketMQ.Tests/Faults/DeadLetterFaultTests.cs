@@ -136,6 +136,24 @@ public sealed class DeadLetterFaultTests
         await rocketmq.Recorder.UntilAsync(5);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(1e-14)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public async Task A_rate_that_cannot_be_kept_is_refused_and_leaves_other_commands_alone(double rate)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(rocketmq);
+        var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
+
+        await Assert.ThrowsAsync<RocketMQValidationException>(() => letters.ResendAllAsync(rate, Me));
+
+        Assert.False((await letters.GetResendAsync()).IsRunning);
+        Assert.Equal(0, await letters.DropAsync(null, Me));
+    }
+
     private Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, Action<ConsumerBuilder>? configure = null) => TestCluster.ConsumeAsync(
         rocketmq.Embedded.NameServerAddress,
         rocketmq.MyGroup,

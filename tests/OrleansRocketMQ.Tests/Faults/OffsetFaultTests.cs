@@ -80,6 +80,31 @@ public sealed class OffsetFaultTests
     }
 
     [Fact]
+    public async Task Queues_whose_commit_is_refused_keep_no_others_of_their_broker_from_being_committed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 8);
+        string[] refused = ["0", "1", "2"];
+        using var refusing = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.TopicNotExist) with
+        {
+            RequestCode = RequestCodes.UpdateConsumerOffset,
+            When = target => target.Request["topic"] == TestRocketMQ.Topic && refused.Contains(target.Request["queueId"]),
+        });
+        await using var cluster = await rocketmq.ConsumeAsync(configure: options =>
+        {
+            // One after the other, and none tells its offset by the way, with its next pull.
+            options.PersistBatchSize = 1;
+            options.PullSuspendTimeout = TimeSpan.FromMinutes(5);
+        });
+
+        await rocketmq.SendAsync(80);
+        await rocketmq.UntilAllCameAsync(80);
+
+        await Eventually.TrueAsync(
+            () => Enumerable.Range(3, 5).All(queue => rocketmq.Broker.CommittedOffset(rocketmq.MyGroup, TestRocketMQ.Topic, queue) == 10),
+            () => $"five queues are committed; it is {string.Join(", ", Enumerable.Range(0, 8).Select(queue => rocketmq.Broker.CommittedOffset(rocketmq.MyGroup, TestRocketMQ.Topic, queue)))}");
+    }
+
+    [Fact]
     public async Task What_could_not_be_committed_at_the_stop_comes_again_and_nothing_else_is_lost()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);

@@ -125,6 +125,48 @@ public sealed class SendBackFaultTests
     }
 
     [Fact]
+    public async Task A_broker_that_does_not_answer_holds_a_slot_for_one_message_of_a_run_and_not_for_all_of_them()
+    {
+        const int Bad = 30;
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(Bad, prepare: message => message.Keys = "bad");
+        using var silent = rocketmq.Faults.Inject(Fault.NoAnswer() with { RequestCode = RequestCodes.ConsumerSendMessageBack });
+        rocketmq.Faults.Inject(Fault.NoAnswer() with
+        {
+            When = target => Sends.Contains(target.Request.Code) && (target.Request["topic"] ?? target.Request["b"]) == rocketmq.RetryTopic,
+        });
+        await using var cluster = await rocketmq.ConsumeAsync(
+            rocketmq.Recorder.Then((messages, _) => messages[0].Keys == "bad" ? ConsumeResult.ReconsumeLater : ConsumeResult.Success),
+            options => (options.ConsumeThreadMin, options.ConsumeThreadMax, options.ConsumeBatchSize) = (1, 1, Bad + 2),
+            setUp: options => options.RequestTimeout = TimeSpan.FromSeconds(1));
+        await rocketmq.Recorder.UntilAsync(Bad);
+        await rocketmq.SendAsync(5, first: Bad);
+
+        // One after the other they would take four times the time-out each.
+        await rocketmq.UntilAllCameAsync(Bad + 5);
+        Assert.Equal(0, rocketmq.Committed());
+    }
+
+    [Fact]
+    public async Task The_copy_of_a_message_that_is_to_die_at_once_does_not_come_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        using var failing = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.ConsumerSendMessageBack });
+        await using var cluster = await rocketmq.ConsumeAsync(rocketmq.Recorder.Then((_, context) =>
+        {
+            context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
+            return ConsumeResult.ReconsumeLater;
+        }));
+
+        await rocketmq.SendAsync(1);
+        await Eventually.TrueAsync(() => rocketmq.Broker.QueueCount(SystemTopics.DeadLetter(rocketmq.MyGroup)) > 0, "a dead-letter topic");
+        await Eventually.TrueAsync(() => rocketmq.Broker.Messages(SystemTopics.DeadLetter(rocketmq.MyGroup)).Count == 1, "a dead letter");
+
+        Assert.Equal(1, rocketmq.Recorder.Count);
+        Assert.Empty(rocketmq.Broker.Messages(rocketmq.RetryTopic));
+    }
+
+    [Fact]
     public async Task An_unreadable_message_that_is_not_taken_back_is_never_copied_as_if_it_were_readable()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

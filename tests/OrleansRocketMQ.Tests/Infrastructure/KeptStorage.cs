@@ -17,6 +17,9 @@ internal sealed class KeptStorage : IGrainStorage
 
     public bool FailsToRead { get; set; }
 
+    /// <summary>The states of which grains cannot be written.</summary>
+    public Func<GrainId, bool>? FailsToWrite { get; set; }
+
     /// <summary>The states of that name cannot be read: nothing is answered.</summary>
     public string? Unanswered { get; set; }
 
@@ -57,7 +60,7 @@ internal sealed class KeptStorage : IGrainStorage
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _writes);
-        ThrowIfTold();
+        ThrowIfTold(FailsToWrite?.Invoke(grainId) is true);
         await HangIfAsync(stateName == UnansweredWrites, cancellationToken);
         CheckETag(stateName, grainId, grainState);
         grainState.ETag = $"{Interlocked.Increment(ref _etags)}";

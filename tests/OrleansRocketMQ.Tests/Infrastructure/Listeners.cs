@@ -23,6 +23,34 @@ internal sealed class SpreadListener(ILocalSiloDetails silo) : Grain, IConcurren
     }
 }
 
+/// <summary>An orderly listener that keeps what it was given by the silo it is on.</summary>
+[PreferLocalPlacement]
+internal sealed class LocalOrderlyListener(ILocalSiloDetails silo) : Grain, IOrderlyListener
+{
+    private static readonly ConcurrentDictionary<(string Group, SiloAddress Silo), ConcurrentQueue<string>> Bodies = new();
+
+    public static IReadOnlyDictionary<SiloAddress, string[]> BodiesOf(string group)
+        => Bodies.Where(pair => pair.Key.Group == group).ToDictionary(pair => pair.Key.Silo, pair => pair.Value.ToArray());
+
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+    {
+        var bodies = Bodies.GetOrAdd((context.Group, silo.SiloAddress), static _ => new());
+        foreach (var message in messages)
+        {
+            bodies.Enqueue(TestRocketMQ.Text(message));
+        }
+
+        return ValueTask.FromResult(ConsumeOrderlyResult.Success);
+    }
+}
+
+/// <summary>An orderly listener whose grains may be on any silo.</summary>
+[RandomPlacement]
+internal sealed class SpreadOrderlyListener : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
+
 /// <summary>A listener by declaration, of several topics.</summary>
 [StatelessWorker]
 [RocketMQListener(Group, "declared_all")]

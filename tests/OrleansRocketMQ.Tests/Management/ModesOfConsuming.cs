@@ -16,37 +16,44 @@ public enum Mode
 internal static class ModesOfConsuming
 {
     /// <summary>Silos whose listener, of that mode, does what is given and then records what it got.</summary>
-    public static async Task<TestCluster> ConsumeAsync(
+    public static Task<TestCluster> ConsumeAsync(
         this TestRocketMQ rocketmq, Mode mode, Func<MessageBatch, Task> listener, short silos = 1, Action<ConsumerOptions>? configure = null)
+        => rocketmq.ConsumeAsync(mode, (messages, _) => listener(messages), silos, configure, setUp: null);
+
+    /// <inheritdoc cref="ConsumeAsync(TestRocketMQ, Mode, Func{MessageBatch, Task}, short, Action{ConsumerOptions}?)"/>
+    public static async Task<TestCluster> ConsumeAsync(
+        this TestRocketMQ rocketmq, Mode mode, Func<MessageBatch, CancellationToken, Task> listener, short silos, Action<ConsumerOptions>? configure, Action<RocketMQOptions>? setUp)
     {
         var recorder = rocketmq.Recorder;
         return mode switch
         {
             Mode.Concurrent => await rocketmq.ConsumeAsync(
-                async (messages, context, _) =>
+                async (messages, context, cancellationToken) =>
                 {
-                    await listener(messages);
+                    await listener(messages, cancellationToken);
                     recorder.Record(messages, context);
                     return ConsumeResult.Success;
                 },
                 configure,
-                silos),
+                silos,
+                setUp),
             Mode.Orderly => await rocketmq.ConsumeInOrderAsync(
-                async (messages, context, _) =>
+                async (messages, context, cancellationToken) =>
                 {
-                    await listener(messages);
+                    await listener(messages, cancellationToken);
                     recorder.Record(messages, new ConsumeContext(context.Group, context.Queue));
                     return ConsumeOrderlyResult.Success;
                 },
                 configure,
-                silos),
+                silos,
+                setUp: setUp),
             _ => await ScriptedKeyedListener.ConsumeAsync(
                 rocketmq.Embedded.NameServerAddress,
                 rocketmq.MyGroup,
                 TestRocketMQ.Topic,
-                async (_, messages, context, _) =>
+                async (_, messages, context, cancellationToken) =>
                 {
-                    await listener(messages);
+                    await listener(messages, cancellationToken);
                     recorder.Record(messages, context);
                     return ConsumeResult.Success;
                 },
@@ -56,7 +63,7 @@ internal static class ModesOfConsuming
                     configure?.Invoke(options);
                 }),
                 silos,
-                builder => DeclaredListeners.HideIn(builder.Services)),
+                builder => DeclaredListeners.HideIn(builder.Configure(setUp ?? (_ => { })).Services)),
         };
     }
 

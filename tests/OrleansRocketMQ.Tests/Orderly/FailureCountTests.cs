@@ -3,6 +3,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -153,6 +154,34 @@ public sealed class FailureCountTests
         var other = new MessageFailures(7, "another id", 9);
         Assert.NotEqual(other.MessageId, after.Snapshot[0].MessageId);
         Assert.Equal(0, after.Of(Another(7)));
+    }
+
+    [Fact]
+    public async Task Counts_of_messages_that_are_done_do_not_come_back_from_storage()
+    {
+        var counts = Counts();
+        await counts.BeginAsync(0);
+        MessageExt[] messages = [TestMessages.At(1), TestMessages.At(2), TestMessages.At(5), TestMessages.At(6)];
+        foreach (var message in messages)
+        {
+            counts.Count(message);
+        }
+
+        await counts.SaveAsync(() => new QueueProgress(0, 10, [1, 2, 5, 6]));
+        _storage.Fails = true;
+        counts.Forget(messages.AsSpan(0, 1));
+        counts.Forget(messages.AsSpan(2, 1));
+        await counts.SaveAsync(() => new QueueProgress(2, 10, [2, 6]));
+        _storage.Fails = false;
+
+        counts.Count(messages[3]);
+        await counts.SaveAsync(() => new QueueProgress(2, 10, [2, 6]));
+
+        Assert.Equal([(2, 1), (6, 2)], counts.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
+        counts.Forget(messages);
+        Assert.False(counts.Any);
+
+        FailureCounts Counts() => new(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
     }
 
     [Fact]

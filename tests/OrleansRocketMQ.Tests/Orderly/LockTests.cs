@@ -1,7 +1,12 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Management;
 
 namespace OrleansRocketMQ.Tests.Orderly;
 
@@ -151,7 +156,7 @@ public sealed class LockTests
     public async Task The_locks_of_a_silo_that_died_are_taken_over_long_before_they_expire()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
-        await using var cluster = await rocketmq.ConsumeInOrderAsync(_recorder.Succeed(), silos: 2);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(_recorder.Succeed(), options => options.LockInterval = TimeSpan.FromSeconds(2), silos: 2);
         await Eventually.TrueAsync(
             () => Enumerable.Range(0, 4).Select(queue => rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, queue)).GroupBy(holder => holder).Select(holder => holder.Count()).SequenceEqual([2, 2]),
             "each silo has two locks");
@@ -164,6 +169,62 @@ public sealed class LockTests
         // A broker's locks live for 60 s.
         Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(45));
         Assert.Single(Enumerable.Range(0, 4).Select(queue => rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, queue)).Distinct());
+    }
+
+    [Fact]
+    public async Task A_member_that_was_declared_dead_and_lives_keeps_the_locks_it_renews()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var zombie = await MemberAsync(rocketmq, "10.0.0.1@zombie");
+        await using var heir = await MemberAsync(rocketmq, "10.0.0.2@heir");
+        var queue = rocketmq.Queue(0);
+        using var dies = new CancellationTokenSource();
+        var renewals = 0;
+        var living = Task.Run(async () =>
+        {
+            while (!dies.IsCancellationRequested)
+            {
+                Assert.Single(await zombie.Brokers.LockAsync(rocketmq.Broker.Address, rocketmq.MyGroup, zombie.ClientId, [queue]));
+                Interlocked.Increment(ref renewals);
+                await Task.Delay(50);
+            }
+        });
+        await Eventually.TrueAsync(() => Volatile.Read(ref renewals) > 0, "the zombie has the lock");
+
+        var locks = Locks(rocketmq, heir, TimeSpan.FromMilliseconds(500), zombie.ClientId);
+        var wanted = locks.Add(queue);
+        await Eventually.TrueAsync(() => rocketmq.Faults.RequestsSeen(RequestCodes.UnlockBatchMessageQueue) > 0, "the lock is given back in its name");
+        var since = Volatile.Read(ref renewals);
+        await Eventually.TrueAsync(() => living.IsCompleted || Volatile.Read(ref renewals) > since + 60, "the zombie renews for a while");
+        Assert.False(wanted.IsHeld);
+        Assert.False(living.IsCompleted);
+
+        // Once it is dead indeed, its lock is the heir's.
+        await dies.CancelAsync();
+        await living;
+        await zombie.Brokers.UnlockAsync(rocketmq.Broker.Address, rocketmq.MyGroup, zombie.ClientId, [queue]);
+        await Eventually.TrueAsync(() => wanted.IsHeld, "the heir has the lock");
+        await locks.StopAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_locks_of_a_member_that_is_gone_are_taken_over_at_once_also_when_the_first_attempt_fails(bool fails)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var heir = await MemberAsync(rocketmq, "10.0.0.2@heir");
+        var queue = rocketmq.Queue(0);
+        await rocketmq.Client.Brokers.LockAsync(rocketmq.Broker.Address, rocketmq.MyGroup, Intruder, [queue]);
+        using var failing = fails ? rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.UnlockBatchMessageQueue, Times = 2 }) : null;
+
+        var locks = Locks(rocketmq, heir, TimeSpan.FromSeconds(29), "10.0.0.9@long_gone", Intruder);
+        var wanted = locks.Add(queue);
+        var start = TimeProvider.System.GetTimestamp();
+        await Eventually.TrueAsync(() => wanted.IsHeld, "the heir has the lock");
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(28));
+        await locks.StopAsync();
     }
 
     [Fact]
@@ -269,6 +330,22 @@ public sealed class LockTests
 
         Assert.All(Enumerable.Range(0, 50), queue => Assert.Null(rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, queue)));
         Assert.InRange(rocketmq.Faults.RequestsSeen(RequestCodes.UnlockBatchMessageQueue), 1, 25);
+    }
+
+    private static QueueLocks Locks(TestRocketMQ rocketmq, RocketMQClient client, TimeSpan interval, params string[] dead) => new(
+        new ConsumerOptions { Group = rocketmq.MyGroup, LockInterval = interval, LockExpiry = TimeSpan.FromSeconds(30) }, client, () => dead, TimeProvider.System, NullLogger<QueueLocks>.Instance);
+
+    /// <summary>A member of the group that the broker is connected with.</summary>
+    private static async Task<RocketMQClient> MemberAsync(TestRocketMQ rocketmq, string clientId)
+    {
+        var client = new RocketMQClient(
+            new RocketMQClientOptions { NameServerAddresses = [rocketmq.Embedded.NameServerAddress], ClientId = clientId }, NullLoggerFactory.Instance);
+        client.Start();
+        client.RegisterConsumer(rocketmq.MyGroup, () => new ConsumerData { GroupName = rocketmq.MyGroup, MessageModel = ConsumerDataValues.Clustering }, [TestRocketMQ.Topic]);
+        await client.Routes.GetAsync(TestRocketMQ.Topic);
+        await client.HeartbeatAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => rocketmq.Broker.ClientsOf(rocketmq.MyGroup).Contains(clientId), "the broker knows the member");
+        return client;
     }
 
     /// <summary>What a broker does to a member that was away for too long: another one gets its lock.</summary>

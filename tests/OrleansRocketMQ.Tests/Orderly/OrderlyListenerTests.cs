@@ -22,6 +22,23 @@ public sealed class OrderlyListenerTests
     private readonly OrderlyRecorder _recorder = new();
 
     [Fact]
+    public async Task The_time_of_a_listener_that_fails_counts_too()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(1);
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(async (messages, context, cancellationToken) =>
+        {
+            await Task.Delay(20, cancellationToken);
+            _recorder.Record(messages, context, ConsumeOrderlyResult.SuspendCurrentQueue);
+            return ConsumeOrderlyResult.SuspendCurrentQueue;
+        });
+        await _recorder.UntilAsync(3);
+
+        await Eventually.TrueAsync(() => rocketmq.QueuesOf(cluster)[0].Figures.Failed >= 2, "two failures are counted");
+        Assert.InRange(rocketmq.QueuesOf(cluster)[0].Figures.AverageListenerTime, TimeSpan.FromMilliseconds(10), TimeSpan.MaxValue);
+    }
+
+    [Fact]
     public async Task Each_queue_has_a_grain_of_its_own_that_follows_it_to_another_silo()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);

@@ -35,6 +35,22 @@ public sealed class ConsumeStatisticsTests
     }
 
     [Fact]
+    public void Much_backlog_of_great_age_makes_no_average_wrong()
+    {
+        var queue = new QueueStatistics(_time);
+        var messages = Messages(1000);
+        for (var run = 0; run < 20; run++)
+        {
+            queue.Count(messages, failures: 0);
+        }
+
+        var figures = ConsumeTotals.Sum([queue.Totals(), queue.Totals()]).ToFigures();
+
+        Assert.Equal(_time.GetUtcNow() - DateTimeOffset.UnixEpoch, figures.MaxLatency);
+        Assert.Equal(figures.MaxLatency, figures.AverageLatency);
+    }
+
+    [Fact]
     public void The_rate_is_that_of_the_last_ten_full_seconds()
     {
         var queue = new QueueStatistics(_time);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Management;
 
 namespace OrleansRocketMQ.Tests.Stopping;
 
@@ -99,6 +100,45 @@ public sealed class StopTests
         Assert.True(told.Task.IsCompleted);
         Assert.Equal(0, rocketmq.Committed());
         Assert.Empty(rocketmq.Broker.ClientsOf(rocketmq.MyGroup));
+        never.SetResult();
+    }
+
+    [Theory]
+    [InlineData(Mode.Concurrent)]
+    [InlineData(Mode.Orderly)]
+    [InlineData(Mode.KeyOrdered)]
+    public async Task What_listeners_register_with_their_tokens_may_throw_or_block_and_hurts_neither_the_stop_nor_each_other(Mode mode)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        var (begun, told) = (0, 0);
+        using var block = new ManualResetEventSlim();
+        var never = new TaskCompletionSource();
+        Task HangAsync(MessageBatch messages, CancellationToken cancellationToken)
+        {
+            // An exception here ends the process when it is thrown on the thread of a timer.
+            var number = Interlocked.Increment(ref begun);
+            cancellationToken.Register(() =>
+            {
+                Interlocked.Increment(ref told);
+                if (number == 1)
+                {
+                    throw new InvalidOperationException("a listener's own");
+                }
+
+                block.Wait(CancellationToken.None);
+            });
+            return never.Task;
+        }
+
+        var cluster = await rocketmq.ConsumeAsync(mode, HangAsync, silos: 1, configure: null, setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
+        await rocketmq.SendAsync(2, prepare: message => message.ShardingKey = Guid.NewGuid().ToString());
+        await Eventually.TrueAsync(() => Volatile.Read(ref begun) == 2, "two calls");
+
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
+
+        await Eventually.TrueAsync(() => Volatile.Read(ref told) == 2, "both are told");
+        Assert.Equal(0, rocketmq.Committed());
+        block.Set();
         never.SetResult();
     }
 

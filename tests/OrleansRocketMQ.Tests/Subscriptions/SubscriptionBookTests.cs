@@ -22,10 +22,10 @@ public sealed class SubscriptionBookTests
                     $"t{wish.Item1}", MessageSelector.ByTag($"v{index}"), (SubscriptionState)wish.Item2, Now.ToUnixTimeMilliseconds() + index)).ToArray();
                 var random = new Random(seed);
                 var (inOrder, shuffled) = (new SubscriptionBook(), new SubscriptionBook());
-                inOrder.Merge(decisions, Now);
+                inOrder.Merge(decisions);
                 foreach (var decision in decisions.Concat(decisions).OrderBy(_ => random.Next()))
                 {
-                    shuffled.Merge([decision], Now);
+                    shuffled.Merge([decision]);
                 }
 
                 Assert.Equal(inOrder.Current, shuffled.Current);
@@ -44,18 +44,35 @@ public sealed class SubscriptionBookTests
     }
 
     [Fact]
-    public void A_declared_topic_that_was_given_up_stays_so_for_ever_and_others_are_forgotten_after_a_while()
+    public void What_was_given_up_stays_so_though_a_silo_that_was_cut_off_for_long_still_knows_it_as_active()
+    {
+        Apply(SubscriptionChangeKind.Subscribe, Info("t", "*"));
+        var cutOff = new SubscriptionBook();
+        cutOff.Merge(_book.Decisions);
+        Apply(SubscriptionChangeKind.Unsubscribe, Info("t", "*"));
+
+        var later = new SubscriptionBook();
+        later.Merge(_book.Decisions);
+        later.Merge(cutOff.Decisions);
+
+        Assert.Empty(later.Current);
+    }
+
+    [Fact]
+    public void Of_topics_that_were_given_up_the_newest_are_remembered_and_all_that_are_declared()
     {
         _book.Declare([Info("declared", "*") with { Version = 1 }]);
-        Apply(SubscriptionChangeKind.Subscribe, Info("other", "*"));
         Apply(SubscriptionChangeKind.Clear);
-        var old = _book.Decisions;
+        var given = Enumerable.Range(0, SubscriptionBook.MostRemoved + 5)
+            .Select(number => new SubscriptionDecision($"t{number}", MessageSelector.All, SubscriptionState.Removed, Now.ToUnixTimeMilliseconds() + 10 + number));
 
-        _book.Merge([], Now.AddHours(1));
+        _book.Merge(given);
 
-        Assert.Empty(_book.Current);
-        Assert.Equal("declared", Assert.Single(_book.Decisions).Topic);
-        _book.Merge(old, Now.AddHours(1));
+        var topics = _book.Decisions.Select(decision => decision.Topic).ToHashSet();
+        Assert.Equal(SubscriptionBook.MostRemoved + 1, topics.Count);
+        Assert.Contains("declared", topics);
+        Assert.DoesNotContain("t4", topics);
+        Assert.Contains("t5", topics);
         Assert.Empty(_book.Current);
     }
 
@@ -85,7 +102,7 @@ public sealed class SubscriptionBookTests
 
         Assert.Equal("3", Plan(SubscriptionChangeKind.Import, most: 3, Info("1", "*"), Info("2", "*"), Info("3", "*")).Refusal?.Topic);
         Assert.Single(_book.Current);
-        _book.Merge(Plan(SubscriptionChangeKind.Replace, most: 3, Info("1", "*"), Info("2", "*"), Info("3", "*")).Decisions, Now);
+        _book.Merge(Plan(SubscriptionChangeKind.Replace, most: 3, Info("1", "*"), Info("2", "*"), Info("3", "*")).Decisions);
         Assert.Equal(["1", "2", "3"], _book.Current.Keys);
     }
 
@@ -112,6 +129,6 @@ public sealed class SubscriptionBookTests
     {
         var outcome = Plan(kind, items);
         Assert.Null(outcome.Refusal);
-        Assert.True(_book.Merge(outcome.Decisions, Now));
+        Assert.True(_book.Merge(outcome.Decisions));
     }
 }

@@ -105,6 +105,34 @@ public sealed class SubscriptionManagerTests
     }
 
     [Fact]
+    public async Task A_change_right_after_the_silo_of_the_keeper_has_gone_is_known_everywhere_when_it_returns()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync(silos: 3, setUp: options => options.RebalanceInterval = TimeSpan.FromMinutes(10));
+        var keeper = cluster.Silos.Client.GetGrain<ISubscriptionKeeperGrain>(rocketmq.MyGroup);
+        var where = await cluster.Silos.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(keeper);
+        var rest = Enumerable.Range(0, 3).Where(silo => !cluster.Silos.Silos[silo].SiloAddress.Equals(where)).Select(silo => cluster.Consumer(rocketmq.MyGroup, silo).Subscriptions).ToArray();
+
+        await cluster.Silos.StopSiloAsync(cluster.Silos.Silos.Single(silo => silo.SiloAddress.Equals(where)));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    await rest[0].SubscribeAsync("a");
+                    return true;
+                }
+                catch (OrleansMessageRejectionException)
+                {
+                    return false;
+                }
+            },
+            "another keeper");
+
+        Assert.True(rest[1].IsSubscribed("a"));
+    }
+
+    [Fact]
     public async Task Thousands_of_subscriptions_answer_right()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();

@@ -164,6 +164,12 @@ public sealed class MetricsTests
         await rocketmq.SendAsync(1, first: 1);
 
         await Eventually.TrueAsync(() => probe.Sum(RocketMQMetrics.CommitFailures, (MessagingAttributes.ConsumerGroup, rocketmq.MyGroup)) > 0, "a failed commit is told");
+
+        // A counter does not fall, also when the group is started anew.
+        var told = probe.Sum(RocketMQMetrics.CommitFailures, (MessagingAttributes.ConsumerGroup, rocketmq.MyGroup));
+        refusing.Dispose();
+        await cluster.Consumer(rocketmq.MyGroup).RestartAsync();
+        Assert.InRange(probe.Sum(RocketMQMetrics.CommitFailures, (MessagingAttributes.ConsumerGroup, rocketmq.MyGroup)), told, double.MaxValue);
     }
 
     [Fact]

@@ -27,10 +27,14 @@ internal sealed partial class KeyedDispatcher(
     // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
+    // The runner ends a call that takes too long; see the concurrent dispatcher.
+    private readonly TimeSpan _longestCall = RunLength.Limit + options.ConsumeTimeout + ConcurrentDispatcher.RunnerGrace;
+
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
+    private int _replaced;
 
     public bool KeepsFailedMessages => true;
 
@@ -100,21 +104,22 @@ internal sealed partial class KeyedDispatcher(
 
             if (lane is not null)
             {
-                await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
+                slotListener = await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
             }
         }
     }
 
     private IListenerRunner ListenerOf(string key) => grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>();
 
-    private async Task HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    /// <summary>Has the first messages of a lane consumed, and tells which grain the slot is to call next for those without a key.</summary>
+    private async Task<IListenerRunner> HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
     {
         if (messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
             queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
             await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)).ConfigureAwait(false);
-            return;
+            return slotListener;
         }
 
         var token = queue.Pump.ListenerToken;
@@ -124,6 +129,7 @@ internal sealed partial class KeyedDispatcher(
             var run = new ListenerRun(options.Group, queue.Pump.Queue, options.ConsumeBatchSize, RunLength.Limit, messages, options.ConsumeTimeout)
             {
                 InOrder = true,
+                Pump = queue.Pump,
                 Failures = lane.Failures,
                 Activation = lane.Activation,
             };
@@ -132,18 +138,22 @@ internal sealed partial class KeyedDispatcher(
             {
                 lane.AsksFirst = true;
                 BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-                return;
+                return slotListener;
             }
 
             lane.AsksFirst = false;
             using var running = queue.Pump.Running.Begin(messages);
             var call = listener.RunAsync(run, token);
-            result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
+            result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(_longestCall, time, token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere, after it.
-            return;
+            return slotListener;
+        }
+        catch (TimeoutException)
+        {
+            return await GiveUpAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -152,7 +162,7 @@ internal sealed partial class KeyedDispatcher(
             queue.Pump.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
             BlockFor(queue, lane, options.RetryInterval, exception.Message);
-            return;
+            return slotListener;
         }
 
         lane.Activation = lane.Key is null ? default : result.Activation;
@@ -160,7 +170,7 @@ internal sealed partial class KeyedDispatcher(
         {
             lane.AsksFirst = true;
             BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-            return;
+            return slotListener;
         }
 
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
@@ -176,6 +186,23 @@ internal sealed partial class KeyedDispatcher(
         {
             await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]).ConfigureAwait(false);
         }
+
+        return slotListener;
+    }
+
+    /// <summary>
+    /// The listener holds the thread on which its call could be ended, or its silo does not answer. Nobody knows how far the
+    /// run is: of a key its first batch counts as failed and comes again behind the call that hangs, which is the only one its
+    /// grain works on; without a key all goes back, and the slot goes on with another grain.
+    /// </summary>
+    private async Task<IListenerRunner> GiveUpAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    {
+        Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
+        var failed = new ArraySegment<MessageExt>(messages, 0, lane.Key is null ? messages.Length : Math.Min(options.ConsumeBatchSize, messages.Length));
+        queue.Pump.Statistics.Count(failed, failed.Count, options.ConsumeTimeout, Telemetry.ErrorTypes.Timeout);
+        queue.Pump.Statistics.CountTimedOut(failed.Count);
+        await FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout)).ConfigureAwait(false);
+        return lane.Key is null ? slotListeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1) : slotListener;
     }
 
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
@@ -266,6 +293,9 @@ internal sealed partial class KeyedDispatcher(
     {
         [LoggerMessage(191, LogLevel.Error, "Group {Group} cannot reach its listener grain of key {Key}; {Count} messages are tried again in {Wait}")]
         public static partial void ListenerUnreachable(ILogger logger, string group, string? key, int count, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(195, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages of key {Key} from {MessageId} on; they come again when it is free, and other keys go on")]
+        public static partial void ListenerStuck(ILogger logger, string group, string? key, int count, string messageId);
 
         [LoggerMessage(192, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and counts as failed")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
@@ -92,7 +93,8 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
     }
 
     /// <summary>Writes the counts if they have changed. Never throws: what could not be written is written with the next change.</summary>
-    public async Task SaveAsync()
+    /// <param name="look">Looks how far the queue is; what is stored of messages that are done meanwhile is forgotten.</param>
+    public async Task SaveAsync(Func<QueueProgress>? look = null)
     {
         if (!_isChanged)
         {
@@ -103,7 +105,7 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
         {
             if (!_isRead)
             {
-                await ReadAsync(offset: 0).ConfigureAwait(false);
+                await ReadAsync(offset: 0, look).ConfigureAwait(false);
             }
 
             await WriteAsync().ConfigureAwait(false);
@@ -117,7 +119,7 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
         }
     }
 
-    private async Task ReadAsync(long offset)
+    private async Task ReadAsync(long offset, Func<QueueProgress>? look = null)
     {
         if (storage is not null)
         {
@@ -125,11 +127,12 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
             await GiveUpInTimeAsync(token => storage.ReadStateAsync(StateName, queue, _stored, token)).ConfigureAwait(false);
         }
 
+        var progress = look?.Invoke();
         lock (_gate)
         {
             foreach (var known in _stored.State?.Messages ?? [])
             {
-                if (known.Offset >= offset && (!_byOffset.TryGetValue(known.Offset, out var here) || here.Count < known.Count))
+                if (known.Offset >= offset && progress?.IsDone(known.Offset) != true && (!_byOffset.TryGetValue(known.Offset, out var here) || here.Count < known.Count))
                 {
                     _byOffset[known.Offset] = known;
                 }
@@ -159,10 +162,10 @@ internal sealed partial class FailureCounts(IGrainStorage? storage, GrainId queu
 
     private static partial class Log
     {
-        [LoggerMessage(171, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
+        [LoggerMessage(189, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
         public static partial void ReadFailed(ILogger logger, GrainId queue, Exception exception);
 
-        [LoggerMessage(172, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
+        [LoggerMessage(190, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
         public static partial void WriteFailed(ILogger logger, GrainId queue, Exception exception);
     }
 }

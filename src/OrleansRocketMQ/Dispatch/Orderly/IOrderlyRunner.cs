@@ -1,6 +1,7 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -50,6 +51,13 @@ internal sealed record OrderlyRun(
     [property: Id(7)] bool MayDecideCommit,
     [property: Id(8)] int[]? ReconsumeTimes)
 {
+    /// <summary>
+    /// Whose messages they are; does not travel, so it is there only when the listener is on the queue's silo. A queue of the
+    /// same name that runs where the listener is may be another one.
+    /// </summary>
+    [field: NonSerialized]
+    public QueuePump? Pump { get; init; }
+
     /// <summary>Whether an administrator wants it, not the queue.</summary>
     [Id(20)]
     public bool IsDirect { get; init; }

@@ -11,13 +11,15 @@ namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <summary>
 /// Gives the messages of each queue to its own listener grain in order, one batch at a time; of different queues at most
-/// <see cref="ConsumerOptions.ConsumeThreadMax"/> at once. Mirrors <c>ConsumeMessageOrderlyService</c>.
+/// <see cref="ConsumerOptions.ConsumeThreadMax"/> at once. Where every silo gets every message, each has listeners of its
+/// own for the queues. Mirrors <c>ConsumeMessageOrderlyService</c>.
 /// </summary>
 internal sealed partial class OrderlyDispatcher(
     ConsumerOptions options,
     IGrainFactory grains,
     GrainType listenerType,
     SiloAddress silo,
+    string? instance,
     RetryPublisher retry,
     IGrainStorage? storage,
     TimeProvider time,
@@ -78,7 +80,7 @@ internal sealed partial class OrderlyDispatcher(
 
     private OrderlyListener ListenerOf(QueuePump queue)
     {
-        var grain = grains.GetGrain(GrainId.Create(listenerType, QueueGrainKey.Of(options.Group, queue.Queue))).AsReference<IOrderlyRunner>();
+        var grain = grains.GetGrain(GrainId.Create(listenerType, QueueGrainKey.Of(options.Group, queue.Queue, instance))).AsReference<IOrderlyRunner>();
         return new OrderlyListener(queue, grain, this);
     }
 

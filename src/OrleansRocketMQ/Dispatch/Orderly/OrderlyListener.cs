@@ -67,7 +67,10 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
                 messages,
                 options.AutoCommit,
                 MayDecideCommit: options.PoisonHandling != Configuration.PoisonHandling.Park,
-                reconsumeTimes);
+                reconsumeTimes)
+            {
+                Pump = pump,
+            };
             using var running = pump.Running.Begin(messages);
             var result = await grain.RunAsync(run, tenure.Listening).ConfigureAwait(false);
             if (result.IsRefused)

@@ -208,19 +208,19 @@ internal sealed partial class OrderlyQueue
         if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
         {
             _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count));
-            await HandleAsync(rest.Slice(0, stopped.Count), stopped, tenure).ConfigureAwait(false);
+            await HandleAsync(rest.Slice(0, stopped.Count), stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, tenure).ConfigureAwait(false);
         }
         else
         {
             _backlog.PutBack(rest);
         }
 
-        await _failures.SaveAsync().ConfigureAwait(false);
+        await _failures.SaveAsync(_pump.Runs.Window.Snapshot).ConfigureAwait(false);
         _pump.OnProgress();
     }
 
     /// <summary>Decides about a batch that did not succeed.</summary>
-    private async Task HandleAsync(ProcessQueueRange batch, StoppedBatch stopped, QueueTenure tenure)
+    private async Task HandleAsync(ProcessQueueRange batch, StoppedBatch stopped, TimeSpan listenerTime, QueueTenure tenure)
     {
         var pause = PauseOf(stopped);
         if (stopped.IsRollback)
@@ -231,7 +231,7 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, errorType: stopped.ErrorType);
+        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
         var left = await FailAsync(BatchPieces.Singles(batch), tenure).ConfigureAwait(false);
         if (left.Count == 0)
         {
@@ -263,9 +263,11 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        var listenerTime = result.ListenerTime;
         foreach (var single in tried.AsSpan(0, result.Succeeded))
         {
-            _pump.Statistics.Count(single.Messages, failures: 0);
+            _pump.Statistics.Count(single.Messages, failures: 0, listenerTime);
+            listenerTime = TimeSpan.Zero;
             Complete(single);
         }
 
@@ -276,7 +278,8 @@ internal sealed partial class OrderlyQueue
             var end = result.Succeeded + stopped.Count;
             foreach (var single in tried[result.Succeeded..end])
             {
-                _pump.Statistics.Count(single.Messages, failures: 1, errorType: stopped.ErrorType);
+                _pump.Statistics.Count(single.Messages, failures: 1, listenerTime, stopped.ErrorType);
+                listenerTime = TimeSpan.Zero;
             }
 
             var failed = await FailAsync(tried[result.Succeeded..end], tenure).ConfigureAwait(false);
@@ -285,7 +288,7 @@ internal sealed partial class OrderlyQueue
         }
 
         _backlog.Parked.Settle(key, tried.Length, left, due);
-        await _failures.SaveAsync().ConfigureAwait(false);
+        await _failures.SaveAsync(_pump.Runs.Window.Snapshot).ConfigureAwait(false);
         _pump.OnProgress();
     }
 

@@ -14,7 +14,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
-        if (!run.IsDirect && consumers.Find(run.Group)?.Pumps.TryGetValue(run.Queue, out var pump) is true)
+        if (run.Pump is { } pump)
         {
             var tenure = pump.Tenure;
             if (tenure.Number != run.Tenure || !tenure.IsValid)
@@ -36,10 +36,24 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
 
     private ValueTask<OrderlyRunResult> BeginAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
-        var consuming = ConsumeAsync(run, cancellationToken);
-        return consuming.IsCompleted
-            ? consuming
-            : new(HangingListener.EndInTimeAsync(consuming.AsTask(), grain, run.Group, run.Messages, logger, cancellationToken));
+        var cancellation = new IsolatedCancellation(cancellationToken);
+        var consuming = ConsumeAsync(run, cancellation.Token);
+        if (!consuming.IsCompleted)
+        {
+            return new(EndInTimeAsync(consuming.AsTask(), run, cancellation, cancellationToken));
+        }
+
+        cancellation.Dispose();
+        return consuming;
+    }
+
+    private async Task<OrderlyRunResult> EndInTimeAsync(
+        Task<OrderlyRunResult> consuming, OrderlyRun run, IsolatedCancellation cancellation, CancellationToken cancellationToken)
+    {
+        using (cancellation)
+        {
+            return await HangingListener.EndInTimeAsync(consuming, grain, run.Group, run.Messages, logger, cancellationToken);
+        }
     }
 
     public Task QueueLeftAsync(SiloAddress silo)
@@ -133,7 +147,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
 
     private static partial class Log
     {
-        [LoggerMessage(103, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch; they come again in order")]
+        [LoggerMessage(107, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch; they come again in order")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
 
         [LoggerMessage(104, LogLevel.Warning, "The listener of group {Group} rolls back message {MessageId} although it is committed automatically; taken for success, as in Java")]
