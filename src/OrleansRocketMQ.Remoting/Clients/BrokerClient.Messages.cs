@@ -44,6 +44,15 @@ public sealed partial class BrokerClient
             PatientTimeout,
             cancellationToken);
 
+    /// <summary>GET_SUBSCRIPTIONGROUP_CONFIG: into how many queues of a group's %RETRY% topic the broker puts what is sent back.</summary>
+    /// <returns>Null when it does not say.</returns>
+    internal async Task<int?> GetRetryQueueNumsAsync(string address, string consumerGroup, CancellationToken cancellationToken = default)
+    {
+        var response = await InvokeAsync(
+            address, RemotingCommand.Request(RequestCodes.GetSubscriptionGroupConfig).Set("group", consumerGroup), cancellationToken: cancellationToken).ConfigureAwait(false);
+        return TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroupConfig).RetryQueueNums;
+    }
+
     /// <summary>VIEW_MESSAGE_BY_ID: reads one message from the broker its id names.</summary>
     /// <param name="offsetMessageId">The broker's id of the message, <see cref="MessageExt.OffsetMessageId"/>.</param>
     /// <param name="topic">Its topic, if known.</param>

@@ -11,6 +11,8 @@ internal sealed partial class Reachability(string kind, TimeProvider time, ILogg
     /// <summary>Those that fail now.</summary>
     public IReadOnlyList<UnreachableServer> Failing => [.. _failing.Values];
 
+    public bool IsFailing(string address) => _failing.ContainsKey(address);
+
     public void Failed(string address, Exception reason)
     {
         if (_failing.TryAdd(address, new UnreachableServer(address, time.GetUtcNow(), reason.Message)))

@@ -44,11 +44,14 @@ public sealed record RocketMQClientOptions
     /// <summary>How received messages are decoded. Default: zlib bodies are decompressed, checksums are not checked.</summary>
     public MessageDecoderOptions DecoderOptions { get; init; } = MessageDecoderOptions.Default;
 
-    /// <summary>Reads a list such as <c>a:9876;b:9876</c>; entries are separated by <c>;</c> or <c>,</c>.</summary>
+    /// <summary>
+    /// Reads a list such as <c>a:9876;b:9876</c>; entries are separated by <c>;</c> or <c>,</c>. As in Java <c>http://</c>
+    /// before an entry is left out.
+    /// </summary>
     /// <exception cref="RocketMQConfigurationException">There is no address in it, or one is not <c>host:port</c>.</exception>
     public static IReadOnlyList<string> ParseAddresses(string? text)
     {
-        var addresses = (text ?? string.Empty).Split([';', ','], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] addresses = [.. (text ?? string.Empty).Split([';', ','], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(WithoutScheme)];
         if (addresses.Length == 0)
         {
             throw BadNameServer(text);
@@ -88,6 +91,9 @@ public sealed record RocketMQClientOptions
             nameof(MessageDecoderOptions.MaxDecompressedLength), DecoderOptions.MaxDecompressedLength, 1, MessageDecoderOptions.LargestBody, "bytes");
         Remoting.Validate();
     }
+
+    private static string WithoutScheme(string address)
+        => address.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? address["http://".Length..].TrimEnd('/') : address;
 
     private static void CheckAddress(string address)
     {

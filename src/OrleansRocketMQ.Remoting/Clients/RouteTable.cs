@@ -213,7 +213,7 @@ public sealed partial class RouteTable
         TopicRoute route;
         try
         {
-            route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic).ConfigureAwait(false));
+            route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None).ConfigureAwait(false));
         }
         catch (RocketMQException exception)
         {
@@ -277,6 +277,9 @@ public sealed partial class RouteTable
         }
 
         public long FetchedAs { get; set; }
+
+        /// <summary>What name servers said before; only one asks them at a time.</summary>
+        public RouteAnswers? Answers { get; set; }
 
         /// <summary>When the present route was last doubted; null: never.</summary>
         public long? DoubtedAt { get; set; }

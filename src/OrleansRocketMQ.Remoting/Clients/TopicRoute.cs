@@ -46,11 +46,13 @@ public sealed class TopicRoute
 
     /// <summary>Whether both tell the same, in whatever order the name server wrote it.</summary>
     public bool SameAs(TopicRoute? other)
-        => other is not null
-            && Topic == other.Topic
-            && Data.OrderTopicConf == other.Data.OrderTopicConf
-            && SameSet(Data.QueueDatas, other.Data.QueueDatas, static queues => queues.BrokerName, static (left, right) => left == right)
-            && SameSet(Data.BrokerDatas, other.Data.BrokerDatas, static broker => broker.BrokerName, SameBroker);
+        => other is not null && Topic == other.Topic && SameData(Data, other.Data);
+
+    internal static bool SameData(TopicRouteData one, TopicRouteData other)
+        => one.OrderTopicConf == other.OrderTopicConf
+            && one.IsStatic == other.IsStatic
+            && SameSet(one.QueueDatas, other.QueueDatas, static queues => queues.BrokerName, static (left, right) => left == right)
+            && SameSet(one.BrokerDatas, other.BrokerDatas, static broker => broker.BrokerName, SameBroker);
 
     /// <inheritdoc/>
     public override string ToString()

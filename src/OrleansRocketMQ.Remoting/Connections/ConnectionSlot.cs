@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Security;
@@ -19,7 +18,7 @@ internal sealed partial class ConnectionSlot(
     ILogger logger) : IAsyncDisposable
 {
     // Told at once when it is none, and then no slot comes to be.
-    private readonly EndPoint _endPoint = HostAndPort.Parse(address).ToEndPoint();
+    private readonly HostAndPort _server = HostAndPort.Parse(address);
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _gate = new();
     private readonly List<RemotingConnection> _retired = [];
@@ -198,18 +197,7 @@ internal sealed partial class ConnectionSlot(
 
     private async Task<Stream> ConnectAsync(CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            TcpLiveness.Watch(socket);
-            await socket.ConnectAsync(_endPoint, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-
+        var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
         var plain = new NetworkStream(socket, ownsSocket: true);
         return tls is null ? plain : await tls.EncryptAsync(plain, address, cancellationToken).ConfigureAwait(false);
     }

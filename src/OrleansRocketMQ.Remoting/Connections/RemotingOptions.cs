@@ -1,3 +1,4 @@
+using System.Net;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Security;
 
@@ -47,6 +48,9 @@ public sealed record RemotingOptions
 
     /// <summary>The tenant's namespace of version 2, a field of every request. Null (default): none (<c>namespaceV2</c>).</summary>
     public string? NamespaceV2 { get; init; }
+
+    /// <summary>Finds the addresses a host's name stands for, each time a connection is opened.</summary>
+    internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
     /// <summary>Checks the settings.</summary>
     /// <exception cref="RocketMQConfigurationException">One is out of range; the error names it.</exception>

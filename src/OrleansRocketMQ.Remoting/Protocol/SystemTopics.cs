@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 
 namespace OrleansRocketMQ.Protocol;
@@ -26,6 +27,15 @@ public static class SystemTopics
     /// <summary>The longest group name, in bytes.</summary>
     public const int MaxGroupLength = 255;
 
+    private const string WheelPrefix = "rmq_sys_";
+
+    // Those that brokers let nobody send to, older ones only by chance.
+    private static readonly FrozenSet<string> Brokers = FrozenSet.ToFrozenSet(
+        [
+            Schedule, "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT",
+        ],
+        StringComparer.Ordinal);
+
     private const string AllowedCharacters = "letters, digits, and the characters % | - _";
 
     /// <summary>The retry topic of a group.</summary>
@@ -44,6 +54,18 @@ public static class SystemTopics
     /// <summary>Checks a topic's name as <c>Validators.checkTopic</c> does.</summary>
     /// <exception cref="RocketMQValidationException">It is empty, too long or holds other characters.</exception>
     public static void CheckTopic(string? topic, string field = "Topic") => Check(topic, field, MaxTopicLength);
+
+    /// <summary>Checks that a message may be sent to a topic as one that was consumed from there before.</summary>
+    /// <exception cref="RocketMQValidationException">It holds dead letters, is one of brokers themselves, or is no topic's name.</exception>
+    internal static void CheckOfUsers(string? topic, string field)
+    {
+        if (topic is not null && (topic.StartsWith(DeadLetterPrefix, StringComparison.Ordinal) || topic.StartsWith(WheelPrefix, StringComparison.Ordinal) || Brokers.Contains(topic)))
+        {
+            throw new RocketMQValidationException(field, topic, "a topic that messages are consumed from, which is neither one of dead letters nor one of brokers themselves");
+        }
+
+        Check(topic, field, topic is not null && IsRetry(topic) ? MaxGroupLength : MaxTopicLength);
+    }
 
     /// <summary>Checks a group's name as <c>Validators.checkGroup</c> does.</summary>
     /// <exception cref="RocketMQValidationException">It is empty, too long or holds other characters.</exception>

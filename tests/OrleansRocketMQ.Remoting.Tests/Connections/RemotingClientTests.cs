@@ -356,6 +356,9 @@ public sealed class RemotingClientTests : IAsyncLifetime
     [InlineData("broker-a.local:1", "broker-a.local", 1)]
     [InlineData("[::1]:10911", "::1", 10911)]
     [InlineData("fd00::2:10911", "fd00::2", 10911)]
+    [InlineData("[fe80::1%eth0]:10911", "fe80::1%eth0", 10911)]
+    [InlineData("rmq_namesrv:9876", "rmq_namesrv", 9876)]
+    [InlineData("namesrv.default.svc.cluster.local.:9876", "namesrv.default.svc.cluster.local.", 9876)]
     public void Addresses_are_read_as_RocketMQ_writes_them(string text, string host, int port)
         => Assert.Equal(new HostAndPort(host, port), HostAndPort.Parse(text));
 

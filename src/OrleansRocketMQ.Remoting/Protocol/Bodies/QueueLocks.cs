@@ -20,7 +20,7 @@ public sealed record LockBatchRequest
 public sealed record LockBatchResponse
 {
     /// <summary>Those of the asked-for queues that the client now holds.</summary>
-    public IReadOnlyList<QueueKey> LockOKMQSet { get; init; } = [];
+    public IReadOnlyList<QueueKey> LockOKMQSet { get; init => field = Present.Of(value); } = [];
 }
 
 /// <summary>A queue in a JSON body.</summary>

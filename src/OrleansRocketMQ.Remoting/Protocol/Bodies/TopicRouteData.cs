@@ -7,13 +7,13 @@ namespace OrleansRocketMQ.Protocol;
 public sealed record TopicRouteData
 {
     /// <summary>The broker sets, with the addresses of their members.</summary>
-    public IReadOnlyList<BrokerData> BrokerDatas { get; init; } = [];
+    public IReadOnlyList<BrokerData> BrokerDatas { get; init => field = Present.Of(value); } = [];
 
     /// <summary>The number of queues on each broker set.</summary>
-    public IReadOnlyList<QueueData> QueueDatas { get; init; } = [];
+    public IReadOnlyList<QueueData> QueueDatas { get; init => field = Present.Of(value); } = [];
 
     /// <summary>Kept for the wire; filter servers are gone.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<string>> FilterServerTable { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> FilterServerTable { get; init => field = Present.Of(value); } = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>Queues per broker of an ordered topic, if one is configured.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -35,13 +35,13 @@ public sealed record BrokerData
     public const long MasterId = 0;
 
     /// <summary>Addresses (<c>host:port</c>) by broker id; 0 is the master.</summary>
-    public IReadOnlyDictionary<long, string> BrokerAddrs { get; init; } = new Dictionary<long, string>();
+    public IReadOnlyDictionary<long, string> BrokerAddrs { get; init => field = Present.Of(value); } = new Dictionary<long, string>();
 
     /// <summary>The set's name.</summary>
-    public string BrokerName { get; init; } = string.Empty;
+    public string BrokerName { get; init => field = value ?? string.Empty; } = string.Empty;
 
     /// <summary>The cluster it belongs to.</summary>
-    public string Cluster { get; init; } = string.Empty;
+    public string Cluster { get; init => field = value ?? string.Empty; } = string.Empty;
 
     /// <summary>Whether a slave may act as master.</summary>
     public bool EnableActingMaster { get; init; }
@@ -57,7 +57,7 @@ public sealed record QueueData
     public const int WritePermission = 2;
 
     /// <summary>The broker set.</summary>
-    public string BrokerName { get; init; } = string.Empty;
+    public string BrokerName { get; init => field = value ?? string.Empty; } = string.Empty;
 
     /// <summary>Bits of permissions.</summary>
     public int Perm { get; init; }

@@ -14,4 +14,5 @@ namespace OrleansRocketMQ.Protocol;
 [JsonSerializable(typeof(LockBatchResponse))]
 [JsonSerializable(typeof(ConsumerIdList))]
 [JsonSerializable(typeof(CheckClientRequest))]
+[JsonSerializable(typeof(SubscriptionGroupConfig))]
 internal sealed partial class ProtocolJson : JsonSerializerContext;
