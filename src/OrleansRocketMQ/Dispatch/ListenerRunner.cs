@@ -37,7 +37,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
     private ValueTask<ListenerRunResult> BeginAsync(ListenerRun run, CancellationToken cancellationToken)
     {
-        var progress = new RunProgress(cancellationToken);
+        var progress = new RunProgress(run.Group, logger, cancellationToken);
         var consuming = ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
         {
@@ -212,12 +212,16 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     private sealed class RunProgress : IDisposable
     {
         private readonly CancellationTokenSource _source = new();
+        private readonly string _group;
+        private readonly ILogger _logger;
         private readonly CancellationTokenRegistration _abandon;
 
-        public RunProgress(CancellationToken abandon)
+        public RunProgress(string group, ILogger logger, CancellationToken abandon)
         {
+            _group = group;
+            _logger = logger;
             Token = _source.Token;
-            _abandon = abandon.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
+            _abandon = abandon.UnsafeRegister(static progress => _ = ((RunProgress)progress!).FireAsync(), this);
         }
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
@@ -239,10 +243,24 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         public void GiveUp()
         {
             IsGivenUp = true;
-            _source.Cancel();
+            _ = FireAsync();
         }
 
         public void Dispose() => _abandon.Dispose();
+
+        // Callbacks are the listener's own code: one that throws must reach neither what fires this, which may be a timer,
+        // nor who has other runs to see to.
+        private async Task FireAsync()
+        {
+            try
+            {
+                await _source.CancelAsync().ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                Log.CallbackFailed(_logger, _group, exception);
+            }
+        }
     }
 
     private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
@@ -259,6 +277,9 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     {
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
+
+        [LoggerMessage(383, LogLevel.Warning, "A callback of the listener of group {Group} on its token failed")]
+        public static partial void CallbackFailed(ILogger logger, string group, Exception exception);
 
         [LoggerMessage(103, LogLevel.Error, "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the broker, and what it says later is ignored")]
         public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);

@@ -1,23 +1,23 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Offsets;
 
 /// <summary>
 /// Stores the progress of all queues of a group from time to time: those of one broker a few at a time, different brokers
-/// beside each other. A broker that does not answer is left alone for longer and longer, and the others do not wait for it.
+/// by themselves. A broker that does not answer is left alone for longer and longer, and the others do not wait for it.
 /// </summary>
-internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnumerable<QueuePump>> queues, TimeProvider time, ILogger<OffsetPersister> logger)
+internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnumerable<IStoredQueue>> queues, TimeProvider time, ILogger<OffsetPersister> logger)
 {
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Dictionary<string, Rest> _resting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, BrokerState> _brokers = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
 
-    public void Start() => _running = Task.Run(RunAsync);
+    public void Start() => _running = BackgroundLoop.Run($"progress of group {options.Group}", _ => RunAsync(), time, logger, _stopping.Token);
 
     public async Task StopAsync()
     {
@@ -34,9 +34,9 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
             {
                 try
                 {
-                    await RoundAsync().ConfigureAwait(false);
+                    Round();
                 }
-                catch (Exception exception) when (!_stopping.IsCancellationRequested)
+                catch (Exception exception)
                 {
                     // The next round stores more. Without rounds everything would come again after a restart.
                     Log.RoundFailed(logger, options.Group, exception);
@@ -47,57 +47,59 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         {
             // Each queue is stored once more when it stops.
         }
+
+        await Task.WhenAll(_brokers.Values.Select(broker => broker.Storing)).ConfigureAwait(false);
     }
 
-    private async Task RoundAsync()
+    // Each broker by itself: what one is slow to take makes the next round of no other late.
+    private void Round()
     {
-        var byBroker = queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal).Where(broker => !IsResting(broker.Key)).ToArray();
-        var failures = await Task.WhenAll(byBroker.Select(PersistAsync)).ConfigureAwait(false);
-        for (var index = 0; index < byBroker.Length; index++)
+        foreach (var broker in queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal))
         {
-            Note(byBroker[index].Key, failures[index]);
+            var state = _brokers.TryGetValue(broker.Key, out var known) ? known : _brokers[broker.Key] = new();
+            if (state.Storing.IsCompleted && time.GetTimestamp() >= state.RestsUntil)
+            {
+                state.Storing = StoreAsync(broker.Key, [.. broker], state);
+            }
         }
     }
 
-    /// <summary>Stores the queues of one broker, and tells what went wrong; the first failure ends the round.</summary>
-    private async Task<Exception?> PersistAsync(IGrouping<string, QueuePump> broker)
+    /// <summary>Stores the queues of one broker. Never throws: other brokers and the next round must not suffer from it.</summary>
+    private async Task StoreAsync(string broker, IStoredQueue[] itsQueues, BrokerState state)
     {
-        foreach (var some in broker.Chunk(options.PersistBatchSize))
+        try
         {
-            _stopping.Token.ThrowIfCancellationRequested();
-            try
+            foreach (var some in itsQueues.Chunk(options.PersistBatchSize))
             {
+                if (_stopping.IsCancellationRequested)
+                {
+                    return;
+                }
+
                 await Task.WhenAll(some.Select(queue => queue.CommitAsync())).ConfigureAwait(false);
             }
-            catch (Exception exception)
-            {
-                // Whatever it is, other brokers and the next round must not suffer from it.
-                return exception;
-            }
+
+            state.Failures = 0;
         }
-
-        return null;
-    }
-
-    private bool IsResting(string broker) => _resting.TryGetValue(broker, out var rest) && time.GetTimestamp() < rest.Until;
-
-    private void Note(string broker, Exception? failure)
-    {
-        if (failure is null)
+        catch (Exception exception)
         {
-            _resting.Remove(broker);
-            return;
+            var wait = Backoff.Next(++state.Failures, options.PersistInterval, options.PersistInterval > LongestRest ? options.PersistInterval : LongestRest);
+            state.RestsUntil = time.GetTimestamp() + (long)(wait.TotalSeconds * time.TimestampFrequency);
+            Log.PersistFailed(logger, options.Group, broker, wait, exception.Message);
         }
-
-        var failures = _resting.GetValueOrDefault(broker).Failures + 1;
-        var wait = Backoff.Next(failures, options.PersistInterval, options.PersistInterval > LongestRest ? options.PersistInterval : LongestRest);
-        _resting[broker] = new(failures, time.GetTimestamp() + (long)(wait.TotalSeconds * time.TimestampFrequency));
-        Log.PersistFailed(logger, options.Group, broker, wait, failure.Message);
     }
 
-    /// <param name="Failures">Rounds on end that failed.</param>
-    /// <param name="Until">When the next one may be, as a time stamp.</param>
-    private readonly record struct Rest(int Failures, long Until);
+    /// <summary>How storing goes at a broker. Changed by the storing under way only, of which there is one at most.</summary>
+    private sealed class BrokerState
+    {
+        public Task Storing { get; set; } = Task.CompletedTask;
+
+        /// <summary>Rounds on end that failed.</summary>
+        public int Failures { get; set; }
+
+        /// <summary>When the next one may be, as a time stamp.</summary>
+        public long RestsUntil { get; set; } = long.MinValue;
+    }
 
     private static partial class Log
     {

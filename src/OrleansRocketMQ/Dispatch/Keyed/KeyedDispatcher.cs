@@ -28,7 +28,7 @@ internal sealed partial class KeyedDispatcher(
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
-    private readonly QueueLine _line = new(options);
+    private readonly QueueLine _line = new(options, time, logger);
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
 
