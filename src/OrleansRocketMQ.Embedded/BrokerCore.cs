@@ -129,6 +129,7 @@ internal sealed partial class BrokerCore : IDisposable
     {
         _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
         _timers = new(Store, _intake, _timersDelivered, _options.TimeProvider, _logger);
+        _rounds.Every(PullHold.SweepPeriod, Hold.Sweep);
         _rounds.Every(SilenceCheckPeriod, _clients.CloseSilent);
         _rounds.Every(_options.TransactionCheckInterval, _transactions.Check);
         _rounds.Every(SavePeriod, SaveOffsets);

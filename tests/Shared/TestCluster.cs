@@ -37,9 +37,9 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
 
     /// <summary>One silo with one group whose listener does what the script says; ready when this returns.</summary>
     public static async Task<TestCluster> ConsumeAsync(
-        string nameServer, string group, string topic, ListenerScript script, Action<ConsumerBuilder>? configure = null, short silos = 1)
+        string nameServer, string group, string topic, ListenerScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
     {
-        var cluster = await BeginAsync(nameServer, group, topic, script, configure, silos);
+        var cluster = await BeginAsync(nameServer, group, topic, script, configure, silos, setUp);
         await cluster.UntilReadyAsync(group);
         return cluster;
     }

@@ -175,9 +175,9 @@ internal sealed partial class ClientProcessor(
             await peer.Connection.SendAsync(
                 RemotingCommand.Request(RequestCodes.NotifyConsumerIdsChanged, oneWay: true).Set("consumerGroup", group)).ConfigureAwait(false);
         }
-        catch (RocketMQNetworkException exception)
+        catch (Exception exception)
         {
-            // It is leaving the group as well; that will be told to the others in turn.
+            // Mostly it is leaving the group as well; that will be told to the others in turn.
             Log.NotNotified(logger, peer.Address, group, exception.Message);
         }
     }

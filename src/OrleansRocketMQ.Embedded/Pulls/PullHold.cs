@@ -10,7 +10,8 @@ namespace OrleansRocketMQ.Embedded.Pulls;
 /// </summary>
 internal sealed class PullHold : IDisposable
 {
-    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(100);
+    /// <summary>How often <see cref="Sweep"/> is to be called.</summary>
+    public static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(100);
 
     // Like RocketMQ's own look at the held pulls, this one wakes them for messages their filter does not want, so that
     // the consumer learns how far the queue has come.
@@ -19,7 +20,6 @@ internal sealed class PullHold : IDisposable
     private readonly ConcurrentDictionary<TopicQueue, List<HeldPull>> _held = new();
     private readonly MessageStore _store;
     private readonly TimeProvider _time;
-    private readonly ITimer _sweeper;
     private int _count;
 
     public PullHold(MessageStore store, TimeProvider time)
@@ -27,7 +27,6 @@ internal sealed class PullHold : IDisposable
         _store = store;
         _time = time;
         _store.Arrived += OnArrived;
-        _sweeper = time.CreateTimer(static self => ((PullHold)self!).Sweep(), this, SweepPeriod, SweepPeriod);
     }
 
     public int Count => Volatile.Read(ref _count);
@@ -76,7 +75,6 @@ internal sealed class PullHold : IDisposable
     public void Dispose()
     {
         _store.Arrived -= OnArrived;
-        _sweeper.Dispose();
         DropAll();
     }
 
@@ -106,7 +104,8 @@ internal sealed class PullHold : IDisposable
         }
     }
 
-    private void Sweep()
+    /// <summary>Ends the pulls whose time is up.</summary>
+    public void Sweep()
     {
         if (Count == 0)
         {

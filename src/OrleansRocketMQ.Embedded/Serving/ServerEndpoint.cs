@@ -107,8 +107,9 @@ internal sealed partial class ServerEndpoint(
                 socket = await listener.AcceptAsync().ConfigureAwait(false);
                 Welcome(socket);
             }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            catch (Exception exception)
             {
+                // Whatever it was: without this loop the server would be deaf.
                 if (_listener != listener)
                 {
                     socket?.Dispose();
@@ -164,7 +165,7 @@ internal sealed partial class ServerEndpoint(
         {
             Serve(await gate.OpenAsync(socket, stopping).ConfigureAwait(false), remote);
         }
-        catch (IOException exception)
+        catch (Exception exception)
         {
             Log.NotWelcome(logger, name, remote, exception.Message);
         }
@@ -199,7 +200,7 @@ internal sealed partial class ServerEndpoint(
         try
         {
             await peer.Connection.Closed.ConfigureAwait(false);
-            PeerClosed?.Invoke(peer);
+            EachHandler.Raise(PeerClosed, peer, exception => Log.NotForgotten(logger, name, peer.Address, exception));
             await peer.Connection.DisposeAsync().ConfigureAwait(false);
         }
         finally
@@ -274,6 +275,9 @@ internal sealed partial class ServerEndpoint(
 
         [LoggerMessage(112, LogLevel.Warning, "The {Server} closed the connection of {Address}: {Reason}")]
         public static partial void NotWelcome(ILogger logger, string server, IPEndPoint address, string reason);
+
+        [LoggerMessage(171, LogLevel.Error, "The {Server} could not forget {Address}, which has gone")]
+        public static partial void NotForgotten(ILogger logger, string server, string address, Exception exception);
 
         [LoggerMessage(111, LogLevel.Debug, "Fault {Kind} at the {Server}: request {Code} of {Address}")]
         public static partial void FaultHappens(ILogger logger, FaultKind kind, string server, int code, string address);

@@ -79,6 +79,37 @@ internal sealed class Heartbeats(
         return [.. targets.Where((_, index) => answered[index])];
     }
 
+    /// <summary>
+    /// Sends one to all brokers now and waits until the first of them has answered, or none has: one that is silent must not
+    /// hold up what the others serve. Those that answer later are waited for by nobody.
+    /// </summary>
+    public async Task BeatUntilOneAnswersAsync(CancellationToken cancellationToken)
+    {
+        var targets = Targets();
+        targets.ForEach(target => ReceiverOf(target.Address).InFull = true);
+        var underWay = targets.Select(target => BeatAsync(target, cancellationToken)).ToList();
+        while (underWay.Count > 0)
+        {
+            var ended = await Task.WhenAny(underWay).ConfigureAwait(false);
+            if (await ended.ConfigureAwait(false))
+            {
+                return;
+            }
+
+            underWay.Remove(ended);
+        }
+    }
+
+    /// <summary>Sends one to a broker now, which may have forgotten who asks; the others are not asked.</summary>
+    public async Task BeatAsync(string brokerName, CancellationToken cancellationToken)
+    {
+        foreach (var target in Targets().Where(target => target.BrokerName == brokerName))
+        {
+            ReceiverOf(target.Address).InFull = true;
+            await BeatAsync(target, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Runs an action for a broker while no heartbeat is under way to it.</summary>
     public async Task BetweenBeatsAsync(string address, Func<Task> action, CancellationToken cancellationToken)
     {

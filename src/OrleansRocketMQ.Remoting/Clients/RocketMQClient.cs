@@ -42,7 +42,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         NameServer = new NameServerClient(Remoting, options.NameServerAddresses, loggerFactory.CreateLogger<NameServerClient>(), time);
         Brokers = new BrokerClient(Remoting, options.PullTimeout, options.VipChannel);
         Routes = new RouteTable(NameServer, loggerFactory.CreateLogger<RouteTable>());
-        _refresher = new RouteRefresher(Routes, options.PollNameServerInterval, time, _logger);
+        _refresher = new RouteRefresher(Routes, ForgetServers, options.PollNameServerInterval, time, _logger);
         _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
 
         _pulse = new ConnectionPulse(Remoting, options.ClientId, time, _logger);
@@ -194,6 +194,12 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     /// <returns>The brokers that answered; those that did not are tried again by themselves.</returns>
     public Task<IReadOnlyList<BrokerAddress>> HeartbeatAsync(CancellationToken cancellationToken = default) => _heartbeats.BeatAllAsync(cancellationToken);
 
+    /// <summary>Sends a heartbeat to all brokers now, and waits for the first that answers.</summary>
+    internal Task HeartbeatUntilOneAnswersAsync(CancellationToken cancellationToken) => _heartbeats.BeatUntilOneAnswersAsync(cancellationToken);
+
+    /// <summary>Sends a heartbeat to the members of one broker set now.</summary>
+    internal Task HeartbeatToAsync(string brokerName, CancellationToken cancellationToken) => _heartbeats.BeatAsync(brokerName, cancellationToken);
+
     /// <summary>The protocol level of a broker, an ordinal of <c>MQVersion</c>; null when it has not answered a heartbeat yet.</summary>
     public int? BrokerVersion(string address) => _heartbeats.VersionOf(address);
 
@@ -280,6 +286,11 @@ public sealed partial class RocketMQClient : IAsyncDisposable
             Routes.Unwatch(topic);
         }
     }
+
+    private void ForgetServers() => Remoting.ForgetExcept(Routes.Brokers
+        .SelectMany(broker => new[] { broker.Address, VipChannel.FastAddressOf(broker.Address) })
+        .Concat(NameServer.Addresses)
+        .ToHashSet(StringComparer.Ordinal));
 
     private ValueTask<RemotingCommand?> OnConsumerIdsChanged(RemotingConnection connection, RemotingCommand request)
     {

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace OrleansRocketMQ.Clients;
 
 /// <summary>Keeps a <see cref="RouteTable"/> up to date: at once, then at an interval, sooner while no name server answers.</summary>
-internal sealed partial class RouteRefresher(RouteTable routes, TimeSpan interval, TimeProvider time, ILogger logger)
+internal sealed partial class RouteRefresher(RouteTable routes, Action refreshed, TimeSpan interval, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
 
@@ -20,6 +20,7 @@ internal sealed partial class RouteRefresher(RouteTable routes, TimeSpan interva
             {
                 await routes.RefreshAsync(stopping).ConfigureAwait(false);
                 failures = 0;
+                refreshed();
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {

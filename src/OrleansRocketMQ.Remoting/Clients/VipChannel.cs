@@ -27,8 +27,14 @@ internal static class VipChannel
     public static string AddressFor(string address, RemotingCommand request)
     {
         var fast = Codes.Contains(request.Code) && !(request.IsOneWay && request.Code == RequestCodes.UnlockBatchMessageQueue);
+        return fast ? FastAddressOf(address) : address;
+    }
+
+    /// <summary>The second port; the first one where there can be no second.</summary>
+    public static string FastAddressOf(string address)
+    {
         var colon = address.LastIndexOf(':');
-        return fast && int.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > Distance
+        return int.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > Distance
             ? string.Create(CultureInfo.InvariantCulture, $"{address.AsSpan(0, colon + 1)}{port - Distance}")
             : address;
     }

@@ -28,19 +28,57 @@ internal sealed partial class ConnectionSlot(
     private long _failedAt;
     private TimeSpan _pause;
     private int _failures;
+    private bool _forgotten;
 
-    public ValueTask<RemotingConnection> GetAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>The connection, opened when there is none.</summary>
+    /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
+    public bool TryGet(TimeSpan timeout, CancellationToken cancellationToken, out ValueTask<RemotingConnection> connection)
     {
         Task<RemotingConnection> current;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, this);
+            if (_forgotten)
+            {
+                connection = default;
+                return false;
+            }
+
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
                 : _current = OutOfContext.Start(() => Replace(_current));
         }
 
-        return current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
+        connection = current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
+        return true;
+    }
+
+    /// <summary>
+    /// Nobody is to need the address any more. A connection on which nothing waits is left to end; a later call finds
+    /// that it has.
+    /// </summary>
+    /// <returns>Whether nothing is left of it; who still comes gets another slot.</returns>
+    public bool TryForget()
+    {
+        lock (_gate)
+        {
+            if (_current is { IsCompleted: false })
+            {
+                return false;
+            }
+
+            if (_current is { IsCompletedSuccessfully: true, Result: { Closed.IsCompleted: false } connection })
+            {
+                if (connection.IsIdle)
+                {
+                    connection.Retire();
+                }
+
+                return false;
+            }
+
+            return _forgotten = _retired.TrueForAll(static connection => connection.Closed.IsCompleted);
+        }
     }
 
     /// <summary>Whether the last attempt failed and no other has succeeded since: other servers are the better choice.</summary>

@@ -65,7 +65,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         for (var mayResend = true; ; mayResend = false)
         {
             var start = TimeProvider.GetTimestamp();
-            var connection = await Slot(address).GetAsync(limit, cancellationToken).ConfigureAwait(false);
+            var connection = await ConnectAsync(address, limit, cancellationToken).ConfigureAwait(false);
             var left = limit - TimeProvider.GetElapsedTime(start);
             var response = await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
             if (response.Code != ResponseCodes.GoAway || !mayResend)
@@ -85,7 +85,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         Prepare(request);
-        var connection = await Slot(address).GetAsync(Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
+        var connection = await ConnectAsync(address, Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
         try
         {
             await connection.SendAsync(request, Options.RequestTimeout, cancellationToken).ConfigureAwait(false);
@@ -119,6 +119,21 @@ public sealed partial class RemotingClient : IAsyncDisposable
         }
     }
 
+    /// <summary>The addresses that something was sent to, and that are not forgotten yet.</summary>
+    internal ICollection<string> Addresses => _slots.Keys;
+
+    /// <summary>
+    /// Forgets the servers that nobody names any more, or each address ever seen would be kept for ever. What still waits at
+    /// one is waited for: call it again and again.
+    /// </summary>
+    internal void ForgetExcept(IReadOnlySet<string> named)
+    {
+        foreach (var slot in _slots.Where(slot => !named.Contains(slot.Key) && slot.Value.TryForget()))
+        {
+            _slots.TryRemove(slot);
+        }
+    }
+
     /// <summary>Whether an address could not be reached when it was last tried, and is not tried again yet.</summary>
     internal bool IsFailing(string address) => _slots.TryGetValue(address, out var slot) && slot.IsFailing;
 
@@ -143,6 +158,20 @@ public sealed partial class RemotingClient : IAsyncDisposable
         if (Options.Credentials is { } credentials)
         {
             AclSigner.Sign(request, credentials);
+        }
+    }
+
+    private ValueTask<RemotingConnection> ConnectAsync(string address, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var slot = Slot(address);
+            if (slot.TryGet(timeout, cancellationToken, out var connection))
+            {
+                return connection;
+            }
+
+            _slots.TryRemove(new(address, slot));
         }
     }
 

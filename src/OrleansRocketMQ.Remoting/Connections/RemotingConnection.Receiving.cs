@@ -143,9 +143,9 @@ public sealed partial class RemotingConnection
         {
             await SendAsync(response).ConfigureAwait(false);
         }
-        catch (RocketMQException exception)
+        catch (Exception exception)
         {
-            // Mostly the asker is gone, and with it everybody who could want the answer.
+            // Mostly the asker is gone, and with it everybody who could want the answer. Nobody waits for this to end.
             Log.AnswerNotSent(_logger, request.Code, RemoteAddress, exception.Message);
         }
     }

@@ -79,6 +79,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Whether new requests may be sent: open, and not told to go away.</summary>
     public bool IsUsable => !_closed.Task.IsCompleted && !_retired;
 
+    /// <summary>Whether nothing waits for an answer, and it was not told to go away already.</summary>
+    internal bool IsIdle => !_retired && _pending.IsEmpty;
+
     /// <summary>Whether a whole frame has come: only then does somebody serve at the other side.</summary>
     internal bool HasServed => _hasServed;
 
@@ -181,10 +184,19 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
 
         Log.ConnectionClosed(_logger, RemoteAddress, reason.Message);
-        _closing.Cancel();
-        _sweeper?.Dispose();
-        _stream.Dispose();
-        _sender.Abort(reason);
+        try
+        {
+            _closing.Cancel();
+            _sweeper?.Dispose();
+            _stream.Dispose();
+            _sender.Abort(reason);
+        }
+        catch (Exception exception)
+        {
+            // A stream need not end well; who waits must learn of the end all the same.
+            Log.ClosedBadly(_logger, RemoteAddress, exception);
+        }
+
         foreach (var pending in _pending.Values)
         {
             pending.TrySetException(LostWith(pending.Code, reason));
@@ -241,6 +253,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     {
         [LoggerMessage(1, LogLevel.Debug, "Connection to {Address} closed: {Reason}")]
         public static partial void ConnectionClosed(ILogger logger, string address, string reason);
+
+        [LoggerMessage(71, LogLevel.Warning, "The connection to {Address} did not close well")]
+        public static partial void ClosedBadly(ILogger logger, string address, Exception exception);
 
         [LoggerMessage(2, LogLevel.Error, "Corrupt frame from {Address}; the connection is closed")]
         public static partial void CorruptFrame(ILogger logger, string address, Exception exception);

@@ -36,6 +36,7 @@ internal sealed partial class QueueShepherd(
     private readonly SubscriptionCheck _check = new(consumer, time, logger);
     private readonly QueueStarts _starts = new(consumer, grains, silo, logger);
     private readonly LookPace _pace = new(time);
+    private readonly GroupMembers _members = new(consumer, time);
     private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
     private IReadOnlyCollection<string> _clientIds = [];
     private Task _tending = Task.CompletedTask;
@@ -56,8 +57,8 @@ internal sealed partial class QueueShepherd(
         consumer.PlacementChanged += WakeAtOnce;
         consumer.SubscriptionsChanged += WakeAtOnce;
         allocation.Changed += WakeAtOnce;
-        _tending = Task.Run(TendAsync);
-        _watching = Task.Run(WatchMembershipAsync);
+        _tending = BackgroundLoop.Run($"allocation of group {Group}", _ => TendAsync(), time, logger, _stopping.Token);
+        _watching = BackgroundLoop.Run($"cluster as group {Group} sees it", WatchMembershipAsync, time, logger, _stopping.Token);
     }
 
     public async Task StopAsync()
@@ -129,25 +130,13 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    private async Task WatchMembershipAsync()
+    private async Task WatchMembershipAsync(CancellationToken stopping)
     {
-        try
+        await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(stopping).ConfigureAwait(false))
         {
-            await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(_stopping.Token).ConfigureAwait(false))
-            {
-                NoteNamesake(cluster);
-                consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
-                Wake();
-            }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The silo stops.
-        }
-        catch (Exception exception)
-        {
-            // Changes of silos are still seen, later: at the next look.
-            Log.WatchFailed(logger, Group, exception);
+            NoteNamesake(cluster);
+            consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
+            Wake();
         }
     }
 
@@ -255,11 +244,11 @@ internal sealed partial class QueueShepherd(
             return AllocationView.Everything(topics, Client.ClientId, silo);
         }
 
-        var clientIds = await ReadClientIdsAsync(topics, cancellationToken).ConfigureAwait(false);
+        var clientIds = await _members.ReadAsync(topics, _unlisted, cancellationToken).ConfigureAwait(false);
         if (!clientIds.Contains(Client.ClientId))
         {
             // Until the broker counts this silo in, the others share out its part among themselves.
-            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            await Client.HeartbeatUntilOneAnswersAsync(cancellationToken).ConfigureAwait(false);
             await LookForGroupAsync(topics, cancellationToken).ConfigureAwait(false);
             return null;
         }
@@ -339,47 +328,24 @@ internal sealed partial class QueueShepherd(
         _ => false,
     };
 
-    private async Task<HashSet<string>> ReadClientIdsAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
-    {
-        // Every member heartbeats to every broker, so any of them knows all members; ask the next one when one is away, or
-        // does not count this silo in: it may be the only one without the group.
-        var brokers = topics.SelectMany(queues => queues).Select(queue => queue.BrokerName).Distinct().ToArray();
-        Random.Shared.Shuffle(brokers);
-        Exception? last = null;
-        HashSet<string>? without = null;
-        foreach (var broker in brokers)
-        {
-            try
-            {
-                var address = Client.Routes.FindAddress(broker)?.Address;
-                if (address is not null)
-                {
-                    HashSet<string> clientIds = [.. await Client.Brokers.GetConsumerIdsAsync(address, Group, cancellationToken).ConfigureAwait(false)];
-                    if (clientIds.Contains(Client.ClientId))
-                    {
-                        return clientIds;
-                    }
-
-                    without ??= clientIds;
-                }
-            }
-            catch (RocketMQException exception)
-            {
-                last = exception;
-            }
-        }
-
-        if (without is not null)
-        {
-            return without;
-        }
-
-        throw new RebalanceException($"No broker could tell the members of group '{Group}'.", last);
-    }
-
     /// <summary>A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.</summary>
-    private Task LookForGroupAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken) => ++_unlisted < 2 ? Task.CompletedTask : Task.WhenAll(
-        topics.SelectMany(queues => queues).DistinctBy(queue => queue.BrokerName).Select(queue => consumer.Missing.LookAsync(queue, cancellationToken)));
+    private async Task LookForGroupAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    {
+        if (++_unlisted < 2)
+        {
+            return;
+        }
+
+        var looks = topics.SelectMany(queues => queues).DistinctBy(queue => queue.BrokerName).Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
+        try
+        {
+            await Task.WhenAll(looks).WaitAsync(SoonAgain, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // One that is silent holds up nobody; what it says at last counts all the same.
+        }
+    }
 
     /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
@@ -412,8 +378,5 @@ internal sealed partial class QueueShepherd(
         [LoggerMessage(160, LogLevel.Error,
             "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
         public static partial void NameIsTaken(ILogger logger, string group, string silo, string name);
-
-        [LoggerMessage(156, LogLevel.Error, "Group {Group}: the cluster's members cannot be watched any more; changes are noticed at the next regular check")]
-        public static partial void WatchFailed(ILogger logger, string group, Exception exception);
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Offsets;
@@ -30,7 +31,8 @@ internal sealed partial class GroupCheckpoints(
     private Task _running = Task.CompletedTask;
     private int _failures;
 
-    public void Start(Func<IEnumerable<QueuePump>> queues) => _running = Task.Run(() => RunAsync(queues));
+    public void Start(Func<IEnumerable<QueuePump>> queues) => _running = BackgroundLoop.Run(
+        $"checkpoints of group {options.Group}", _ => RunAsync(queues), time, logger, _stopping.Token);
 
     public async Task StopAsync()
     {

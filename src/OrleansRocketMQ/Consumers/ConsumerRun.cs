@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Subscriptions;
@@ -31,7 +32,7 @@ internal sealed partial class ConsumerRun(
         agent.Start();
         consumer.Allocation?.Start();
         shepherd.Start();
-        _applying = Task.Run(ApplyAsync);
+        _applying = BackgroundLoop.Run($"changed subscriptions of group {consumer.Group}", _ => ApplyAsync(), time, logger, _stopping.Token);
     }
 
     /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>

@@ -22,6 +22,8 @@ namespace OrleansRocketMQ.Consumers;
 /// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
 internal sealed partial class GroupConsumer
 {
+    private static readonly TimeSpan LongestTelling = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<string, byte> _leaving = new(StringComparer.Ordinal);
@@ -248,7 +250,11 @@ internal sealed partial class GroupConsumer
         TellTopics();
         try
         {
-            await Client.HeartbeatAsync(cancellationToken).ConfigureAwait(false);
+            await Client.HeartbeatAsync(cancellationToken).WaitAsync(LongestTelling, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The others have heard; one that is silent holds up nobody. It hears when it answers, or with its next heartbeat.
         }
         finally
         {

@@ -27,7 +27,7 @@ internal sealed partial class ConcurrentDispatcher(
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
 
-    private readonly QueueLine _line = new(options);
+    private readonly QueueLine _line = new(options, time, logger);
     private readonly RunLength _runLength = new();
     private int _replaced;
 

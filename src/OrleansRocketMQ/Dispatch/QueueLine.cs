@@ -1,4 +1,6 @@
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
 
@@ -8,7 +10,7 @@ namespace OrleansRocketMQ.Dispatch;
 /// The queues of a group that have work, and the slots that do it: <see cref="ConsumerOptions.ConsumeThreadMin"/> of them
 /// always, more up to <see cref="ConsumerOptions.ConsumeThreadMax"/> when queues have to wait. Thread-safe.
 /// </summary>
-internal sealed class QueueLine(ConsumerOptions options)
+internal sealed class QueueLine(ConsumerOptions options, TimeProvider time, ILogger logger)
 {
     private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
     private readonly Lock _gate = new();
@@ -77,6 +79,7 @@ internal sealed class QueueLine(ConsumerOptions options)
     private void OpenSlot()
     {
         var slot = _slots.Count;
-        _slots.Add(Telemetry.Detached.Run(() => _runSlot!(slot)));
+        _slots.Add(Telemetry.Detached.Run(
+            () => BackgroundLoop.Run($"slot {slot} of group {options.Group}", _ => _runSlot!(slot), time, logger, CancellationToken.None)));
     }
 }

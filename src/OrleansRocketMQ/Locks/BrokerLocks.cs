@@ -30,7 +30,8 @@ internal sealed partial class BrokerLocks(
     private Task _keeping = Task.CompletedTask;
     private Task _freeing = Task.CompletedTask;
 
-    public void Start() => _keeping = Task.Run(KeepAsync);
+    public void Start()
+        => _keeping = BackgroundLoop.Run($"locks of group {options.Group} at broker {brokerName}", _ => KeepAsync(), time, logger, _stopping.Token);
 
     public async Task StopAsync()
     {
@@ -105,7 +106,7 @@ internal sealed partial class BrokerLocks(
             {
                 // Nobody but this loop renews. What failed is not known to be due later, so wait here.
                 Log.RoundFailed(logger, options.Group, brokerName, exception);
-                await Task.Delay(TimeSpan.FromSeconds(1), time, CancellationToken.None).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromSeconds(1), time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

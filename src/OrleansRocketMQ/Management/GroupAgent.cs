@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Management;
@@ -25,7 +26,7 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
     public void Start()
     {
         _reference = grains.CreateObjectReference<IGroupAgent>(this);
-        _following = Task.Run(FollowAsync);
+        _following = BackgroundLoop.Run($"settings of group {consumer.Group}", _ => FollowAsync(), time, logger, _stopping.Token);
     }
 
     public async Task StopAsync()

@@ -1,24 +1,24 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Connections;
 
 namespace OrleansRocketMQ.Offsets;
 
 /// <summary>
 /// Stores the progress of all queues of a group from time to time: those of one broker a few at a time, different brokers
-/// beside each other. A broker that does not answer is left alone for longer and longer, and so is a queue that is refused;
+/// by themselves. A broker that does not answer is left alone for longer and longer, and so is a queue that is refused;
 /// the others do not wait for them.
 /// </summary>
-internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnumerable<QueuePump>> queues, TimeProvider time, ILogger<OffsetPersister> logger)
+internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnumerable<IStoredQueue>> queues, TimeProvider time, ILogger<OffsetPersister> logger)
 {
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly BackoffTable<string> _brokers = new(options.PersistInterval, LongestRestOf(options), time);
-    private readonly BackoffTable<MessageQueue> _queues = new(options.PersistInterval, LongestRestOf(options), time);
+    private readonly Dictionary<string, BrokerState> _brokers = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
 
-    public void Start() => _running = Task.Run(RunAsync);
+    public void Start() => _running = BackgroundLoop.Run($"progress of group {options.Group}", _ => RunAsync(), time, logger, _stopping.Token);
 
     public async Task StopAsync()
     {
@@ -35,9 +35,9 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
             {
                 try
                 {
-                    await RoundAsync().ConfigureAwait(false);
+                    Round();
                 }
-                catch (Exception exception) when (!_stopping.IsCancellationRequested)
+                catch (Exception exception)
                 {
                     // The next round stores more. Without rounds everything would come again after a restart.
                     Log.RoundFailed(logger, options.Group, exception);
@@ -48,39 +48,55 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         {
             // Each queue is stored once more when it stops.
         }
+
+        await Task.WhenAll(_brokers.Values.Select(broker => broker.Storing)).ConfigureAwait(false);
     }
 
-    private async Task RoundAsync()
+    // Each broker by itself: what one is slow to take makes the next round of no other late.
+    private void Round()
     {
-        var all = queues().ToArray();
-        _queues.Keep(all.Select(queue => queue.Queue).ToHashSet());
-        var byBroker = all
-            .Where(queue => !_brokers.IsResting(queue.Queue.BrokerName) && !_queues.IsResting(queue.Queue))
-            .GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal).ToArray();
-        foreach (var (broker, attempts) in await Task.WhenAll(byBroker.Select(PersistAsync)).ConfigureAwait(false))
+        foreach (var broker in queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal))
         {
-            Note(broker, attempts);
+            var state = _brokers.TryGetValue(broker.Key, out var known) ? known : _brokers[broker.Key] = new(options, time);
+            if (state.Storing.IsCompleted && !state.Broker.IsResting(broker.Key))
+            {
+                state.Storing = StoreAsync(broker.Key, [.. broker], state);
+            }
         }
     }
 
-    /// <summary>Stores the queues of one broker, up to one for which the broker itself fails, and tells what became of each.</summary>
-    private async Task<(string Broker, List<Attempt> Attempts)> PersistAsync(IGrouping<string, QueuePump> broker)
+    /// <summary>Stores the queues of one broker. Never throws: other brokers and the next round must not suffer from it.</summary>
+    private async Task StoreAsync(string broker, IStoredQueue[] itsQueues, BrokerState state)
+    {
+        try
+        {
+            state.Queues.Keep(itsQueues.Select(queue => queue.Queue).ToHashSet());
+            Note(broker, await TryAllAsync([.. itsQueues.Where(queue => !state.Queues.IsResting(queue.Queue))]).ConfigureAwait(false), state);
+        }
+        catch (Exception exception)
+        {
+            Log.RoundFailed(logger, options.Group, exception);
+        }
+    }
+
+    /// <summary>Stores queues of one broker, up to one for which the broker itself fails, and tells what became of each.</summary>
+    private async Task<List<Attempt>> TryAllAsync(IStoredQueue[] itsQueues)
     {
         var attempts = new List<Attempt>();
-        foreach (var some in broker.Chunk(options.PersistBatchSize))
+        foreach (var some in itsQueues.Chunk(options.PersistBatchSize))
         {
-            _stopping.Token.ThrowIfCancellationRequested();
-            attempts.AddRange(await Task.WhenAll(some.Select(TryAsync)).ConfigureAwait(false));
-            if (attempts.Exists(attempt => attempt.IsAboutTheBroker))
+            if (_stopping.IsCancellationRequested || attempts.Exists(attempt => attempt.IsAboutTheBroker))
             {
                 break;
             }
+
+            attempts.AddRange(await Task.WhenAll(some.Select(TryAsync)).ConfigureAwait(false));
         }
 
-        return (broker.Key, attempts);
+        return attempts;
     }
 
-    private static async Task<Attempt> TryAsync(QueuePump queue)
+    private static async Task<Attempt> TryAsync(IStoredQueue queue)
     {
         try
         {
@@ -94,7 +110,7 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         }
     }
 
-    private void Note(string broker, List<Attempt> attempts)
+    private void Note(string broker, List<Attempt> attempts, BrokerState state)
     {
         Exception? ofBroker = null;
         var refused = new List<Attempt>();
@@ -106,12 +122,12 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
             }
             else if (attempt.Failure is not null)
             {
-                _queues.Fail(attempt.Queue);
+                state.Queues.Fail(attempt.Queue);
                 refused.Add(attempt);
             }
             else
             {
-                _queues.Succeed(attempt.Queue);
+                state.Queues.Succeed(attempt.Queue);
             }
         }
 
@@ -122,15 +138,16 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
 
         if (ofBroker is not null)
         {
-            Log.PersistFailed(logger, options.Group, broker, _brokers.Fail(broker), ofBroker.Message);
+            Log.PersistFailed(logger, options.Group, broker, state.Broker.Fail(broker), ofBroker.Message);
         }
         else
         {
-            _brokers.Succeed(broker);
+            state.Broker.Succeed(broker);
         }
     }
 
-    private static TimeSpan LongestRestOf(ConsumerOptions options) => options.PersistInterval > LongestRest ? options.PersistInterval : LongestRest;
+    private static TimeSpan LongestRestOf(ConsumerOptions options)
+        => options.PersistInterval > LongestRest ? options.PersistInterval : LongestRest;
 
     /// <param name="Queue">The queue that was to be stored.</param>
     /// <param name="Failure">Why it was not.</param>
@@ -138,6 +155,18 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
     {
         /// <summary>Whether the next queue would fail the same way: nobody answered. An answer is about the one that was asked for.</summary>
         public bool IsAboutTheBroker => Failure is not (null or BrokerResponseException or OffsetException);
+    }
+
+    /// <summary>How storing goes at a broker. Changed by the storing under way only, of which there is one at most.</summary>
+    private sealed class BrokerState(ConsumerOptions options, TimeProvider time)
+    {
+        public Task Storing { get; set; } = Task.CompletedTask;
+
+        /// <summary>The broker while it does not answer.</summary>
+        public BackoffTable<string> Broker { get; } = new(options.PersistInterval, LongestRestOf(options), time);
+
+        /// <summary>Its queues that are refused.</summary>
+        public BackoffTable<MessageQueue> Queues { get; } = new(options.PersistInterval, LongestRestOf(options), time);
     }
 
     private static partial class Log

@@ -4,9 +4,9 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Statistics;
 
@@ -17,7 +17,7 @@ namespace OrleansRocketMQ.Queues;
 /// dispatcher, and knows what may be committed. Belongs to the queue's grain but runs beside its turns, so the grain
 /// answers while a pull waits. Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
 /// </summary>
-internal sealed partial class QueuePump
+internal sealed partial class QueuePump : IStoredQueue
 {
     // After answers that neither bring nor wait for anything.
     private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
@@ -126,7 +126,8 @@ internal sealed partial class QueuePump
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Telemetry.Detached.Run(PumpAsync);
+    public void Start() => _pumping = Telemetry.Detached.Run(
+        () => BackgroundLoop.Run($"{Queue} of group {Options.Group}", _ => PumpAsync(), _time, _logger, _stopping.Token));
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
@@ -169,9 +170,6 @@ internal sealed partial class QueuePump
             return _stopped ??= StopOnceAsync(budget);
         }
     }
-
-    /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>
-    public void Abandon() => IsolatedCancellation.CancelApart(_abandon);
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
@@ -412,51 +410,6 @@ internal sealed partial class QueuePump
     // A topic given up keeps its last one until the queue stops.
     private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
 
-    private async Task StopOnceAsync(TimeSpan budget)
-    {
-        // Closed before anybody can see the stop: from then on no listener gets another message.
-        Runs.Close();
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _pumping.ConfigureAwait(false);
-        DropWish();
-        await _tasks.WaitAsync().ConfigureAwait(false);
-        await using var late = _time.CreateTimer(static stopped => ((QueuePump)stopped!).Abandon(), this, budget, Timeout.InfiniteTimeSpan);
-        if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
-        {
-            Abandoned = Runs.InFlight;
-            Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
-        }
-
-        NoteIdle();
-        try
-        {
-            await _commits.LeaveAsync(Committable).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
-        {
-            Log.LastCommitFailed(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, exception.Message);
-        }
-        finally
-        {
-            LetGo();
-        }
-
-        if (_lock is not null)
-        {
-            // Last of all: whoever gets the lock begins at what has just been committed.
-            await _consumer.Locks!.ReleaseAsync(_lock).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
-    private void LetGo()
-    {
-        _consumer.Offsets.Remove(Queue);
-        _holdings.Close();
-        _consumer.Flow.Close(Queue);
-        _consumer.Statistics.Close(Queue);
-    }
-
     private string MasterAddress() => _consumer.Client.Routes.FindAddress(Queue.BrokerName)?.Address ?? throw NoBroker();
 
     private BrokerNotAvailableException NoBroker() => new($"No address of broker '{Queue.BrokerName}' is known for queue {Queue}.");
@@ -471,13 +424,8 @@ internal sealed partial class QueuePump
 
         [LoggerMessage(234, LogLevel.Warning, "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
         public static partial void OvertakenBehindFence(ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
+
         [LoggerMessage(235, LogLevel.Information, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
         public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
-
-        [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
-        public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
-
-        [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
-        public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
     }
 }

@@ -84,7 +84,7 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
                 })
             {
                 // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
-                await consumer.Client.HeartbeatAsync(stopping).ConfigureAwait(false);
+                await consumer.Client.HeartbeatToAsync(queue.BrokerName, stopping).ConfigureAwait(false);
             }
 
             await Task.Delay(wait, time, stopping).ConfigureAwait(false);

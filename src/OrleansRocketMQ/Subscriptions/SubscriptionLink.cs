@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Subscriptions;
@@ -36,7 +37,7 @@ internal sealed partial class SubscriptionLink(
     {
         _reference = grains.CreateObjectReference<ISubscriptionFollower>(this);
         subscriptions.Keeper = ChangeAsync;
-        _following = Task.Run(FollowAsync);
+        _following = BackgroundLoop.Run($"subscriptions of group {group}", _ => FollowAsync(), time, logger, _stopping.Token);
     }
 
     public async Task StopAsync()

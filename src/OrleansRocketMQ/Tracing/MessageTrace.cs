@@ -1,6 +1,7 @@
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Tracing;
@@ -25,7 +26,7 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
     /// <summary>Pieces that did not fit, or could not be sent.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    public void Start() => _sending = Task.Run(SendAllAsync);
+    public void Start() => _sending = BackgroundLoop.Run($"message trace of group {group}", _ => SendAllAsync(), time, logger, _abandon.Token);
 
     /// <summary>A listener is about to be called.</summary>
     /// <returns>The call, to be ended by <see cref="End"/>; null when none of its messages is to be traced.</returns>
@@ -139,8 +140,9 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
                 var message = new Message(topic, Encoding.UTF8.GetBytes(text.ToString())) { Keys = string.Join(MessageProperties.KeySeparator, keys) };
                 await producer.SendAsync(message, _abandon.Token).ConfigureAwait(false);
             }
-            catch (Exception exception) when (exception is RocketMQException or OperationCanceledException or ObjectDisposedException)
+            catch (Exception exception)
             {
+                // Whatever it is, what comes later may well be sent.
                 Interlocked.Add(ref _dropped, count);
                 Log.NotSent(logger, group, count, topic, exception.Message);
             }

@@ -51,6 +51,50 @@ public sealed class RocketMQClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Servers_that_no_route_names_any_more_are_forgotten_however_many_have_come_and_gone()
+    {
+        await using var client = new RocketMQClient(_cluster.ClientOptions() with { PollNameServerInterval = TimeSpan.FromMilliseconds(50) }, new TestLog());
+        client.Start();
+        Register(client, "g", "T");
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var round = 0; round < 10; round++)
+        {
+            var broker = _cluster.AddBroker();
+            _cluster.SetRoute("T", 2, ("b", 0, broker.Address));
+            await Eventually.Holds(() => Heartbeats(broker).Any());
+            seen.UnionWith(client.Remoting.Addresses);
+        }
+
+        Assert.Equal(11, seen.Count);
+        await Eventually.Holds(() => client.Remoting.Addresses.Count == 2);
+        Assert.Equal(new[] { _cluster.NameServer.Address, _cluster.Brokers[^1].Address }.Order(), client.Remoting.Addresses.Order());
+
+        // One that comes back is served as any.
+        var first = _cluster.Brokers[0];
+        var before = Heartbeats(first).Count();
+        _cluster.SetRoute("T", 2, ("b", 0, first.Address));
+        await Eventually.Holds(() => Heartbeats(first).Count() > before);
+    }
+
+    [Fact]
+    public async Task A_server_that_no_route_names_stays_as_long_as_a_request_waits_at_it()
+    {
+        await using var unnamed = new ScriptedPeer();
+        await using var client = new RocketMQClient(_cluster.ClientOptions() with { PollNameServerInterval = TimeSpan.FromMilliseconds(50) }, new TestLog());
+        client.Start();
+        client.Routes.Watch("T");
+        var waiting = client.Remoting.InvokeAsync(unnamed.Address, RemotingCommand.Request(RequestCodes.GetMaxOffset), TimeSpan.FromMinutes(5));
+        await Eventually.Holds(() => !unnamed.Received.IsEmpty);
+        var refreshed = _cluster.NameServer.Received.Count;
+        await Eventually.Holds(() => _cluster.NameServer.Received.Count > refreshed + 2);
+
+        Assert.Contains(unnamed.Address, client.Remoting.Addresses);
+        await unnamed.Connections.Single().AnswerAsync(unnamed.Received.Single());
+        Assert.Equal(ResponseCodes.Success, (await waiting.InTime()).Code);
+        await Eventually.Holds(() => !client.Remoting.Addresses.Contains(unnamed.Address));
+    }
+
+    [Fact]
     public async Task A_client_without_groups_sends_no_heartbeats()
     {
         var broker = _cluster.AddBroker();

@@ -50,6 +50,33 @@ public sealed class ConsumeTimeoutTests
     }
 
     [Fact]
+    public async Task A_message_that_takes_too_long_is_sent_back_though_a_callback_of_its_listener_on_the_token_fails()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(2);
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, cancellationToken) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                if (messages[0] is { QueueOffset: 0, ReconsumeTimes: 0 })
+                {
+                    cancellationToken.Register(() => throw new InvalidOperationException("The listener's callback fails."));
+                    await Task.Delay(Timeout.Infinite, CancellationToken.None);
+                }
+
+                return ConsumeResult.Success;
+            },
+            options => options.ConsumeTimeout = Limit);
+
+        await rocketmq.UntilCommittedAsync(2);
+        await rocketmq.Recorder.UntilAsync(3);
+
+        var again = rocketmq.Recorder.Deliveries.Single(delivery => delivery.Message.ReconsumeTimes > 0);
+        Assert.Equal(("0", "3"), (again.Body, again.Message.GetProperty(MessageProperties.DelayTimeLevel)));
+        Assert.Equal((1, 1), (cluster.StatusOf(rocketmq.MyGroup)[0].SentBack, cluster.StatusOf(rocketmq.MyGroup)[0].Figures.TimedOut));
+    }
+
+    [Fact]
     public async Task Any_message_in_work_has_its_time_not_only_the_first_of_its_queue()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

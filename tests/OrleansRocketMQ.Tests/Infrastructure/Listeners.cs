@@ -51,6 +51,43 @@ internal sealed class SpreadOrderlyListener : Grain, IOrderlyListener
     public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken) => throw new NotSupportedException();
 }
 
+/// <summary>Listeners of queues and of keys on any silo, that tell where they are.</summary>
+internal static class FarListeners
+{
+    /// <summary>The bodies' lengths, by queue and offset, and the silo on which the listener was.</summary>
+    public static ConcurrentDictionary<(string Group, MessageQueue Queue, long Offset), (int Length, SiloAddress Silo)> Seen { get; } = new();
+
+    public static void Note(string group, MessageQueue queue, MessageBatch messages, SiloAddress silo)
+    {
+        foreach (var message in messages)
+        {
+            Seen[(group, queue, message.QueueOffset)] = (message.Body.Length, silo);
+        }
+    }
+}
+
+/// <summary>A listener for each queue, on any silo.</summary>
+[RandomPlacement]
+internal sealed class FarOrderlyListener(ILocalSiloDetails silo) : Grain, IOrderlyListener
+{
+    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+    {
+        FarListeners.Note(context.Group, context.Queue, messages, silo.SiloAddress);
+        return ValueTask.FromResult(ConsumeOrderlyResult.Success);
+    }
+}
+
+/// <summary>A listener for each key, on any silo.</summary>
+[RandomPlacement]
+internal sealed class FarKeyedListener(ILocalSiloDetails silo) : Grain, IKeyOrderedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        FarListeners.Note(context.Group, context.Queue, messages, silo.SiloAddress);
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
 /// <summary>A listener by declaration, of several topics.</summary>
 [StatelessWorker]
 [RocketMQListener(Group, "declared_all")]

@@ -4,12 +4,13 @@ namespace OrleansRocketMQ.Tests.Infrastructure;
 
 /// <summary>
 /// When told to, takes everything on the connections there are and passes nothing on, without closing them; new
-/// connections work.
+/// connections work, unless told otherwise.
 /// </summary>
 internal sealed class SwallowingProxy : BrokerProxy
 {
     private int _generation;
     private int _opened;
+    private volatile bool _all;
 
     /// <summary>How many connections clients have opened.</summary>
     public int Opened => Volatile.Read(ref _opened);
@@ -17,10 +18,20 @@ internal sealed class SwallowingProxy : BrokerProxy
     /// <summary>The connections there are go dumb.</summary>
     public void Swallow() => Interlocked.Increment(ref _generation);
 
+    /// <summary>Connections there are go dumb, and those that come are.</summary>
+    public void SwallowAll()
+    {
+        _all = true;
+        Swallow();
+    }
+
+    /// <summary>New connections work again.</summary>
+    public void Pass() => _all = false;
+
     protected override void Relay(Socket client, Socket server)
     {
         Interlocked.Increment(ref _opened);
-        var generation = Volatile.Read(ref _generation);
+        var generation = _all ? -1 : Volatile.Read(ref _generation);
         _ = RelayAsync(client, server, generation);
         _ = RelayAsync(server, client, generation);
     }

@@ -4,6 +4,7 @@ using Orleans.Configuration;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Listeners;
@@ -30,6 +31,61 @@ public sealed class LargeRunTests
         await SendAsync(rocketmq, new byte[1024 * 1024], sysFlag: 0);
 
         await ConsumeAsync(rocketmq, mostBytes: 4 * 1024 * 1024, 1024 * 1024);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_one_call_carries_to_a_listener_of_a_queue_or_of_a_key_on_another_silo_is_cut_too(bool inOrder)
+    {
+        // So many that not all of them are by chance on the silo of their queue.
+        const int Listeners = 16;
+        const int MessagesOfEach = 8;
+        const int BodyLength = 512 * 1024;
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: inOrder ? Listeners : 1, TestRocketMQ.QuickRetries);
+        using var log = new WarningLog();
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress,
+            builder =>
+            {
+                DeclaredListeners.HideIn(builder.Services);
+                builder.Services.AddLogging(logging => logging.AddProvider(log));
+                builder.Services.Configure<SiloMessagingOptions>(options => options.MaxMessageBodySize = 2 * 1024 * 1024);
+                builder.Configure(options => options.MaxFrameLength = 1024 * 1024);
+                void SetUp(ConsumerBuilder consumer) => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
+                {
+                    options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                    options.ConsumeBatchSize = MessagesOfEach;
+                });
+                _ = inOrder ? builder.AddConsumer<FarOrderlyListener>(rocketmq.MyGroup, SetUp) : builder.AddConsumer<FarKeyedListener>(rocketmq.MyGroup, SetUp);
+            },
+            silos: 2);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        var owners = cluster.Silos.Silos.SelectMany(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQSiloStatus>().Groups
+                .Single(group => group.Group == rocketmq.MyGroup).Queues.Select(queue => (queue.Queue, silo.SiloAddress)))
+            .ToDictionary(pair => pair.Queue, pair => pair.SiloAddress);
+
+        for (var number = 0; number < Listeners * MessagesOfEach; number++)
+        {
+            var message = new Message(TestRocketMQ.Topic, Incompressible(BodyLength)) { ShardingKey = $"key-{number % Listeners}" };
+            await rocketmq.Producer.SendAsync(message, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, inOrder ? number % Listeners : 0));
+        }
+
+        (MessageQueue Queue, int Length, Orleans.Runtime.SiloAddress Silo)[] Seen()
+            => [.. FarListeners.Seen.Where(seen => seen.Key.Group == rocketmq.MyGroup).Select(seen => (seen.Key.Queue, seen.Value.Length, seen.Value.Silo))];
+        await Eventually.TrueAsync(
+            () => Seen().Length == Listeners * MessagesOfEach, () => $"all messages; there are {Seen().Length}; {string.Join(Environment.NewLine, log.Lines)}");
+
+        Assert.All(Seen(), seen => Assert.Equal(BodyLength, seen.Length));
+        Assert.Contains(Seen(), seen => !owners[seen.Queue].Equals(seen.Silo));
+        Assert.DoesNotContain(log.Lines, line => line.Contains("Invalid body size", StringComparison.Ordinal) || line.Contains("cannot reach its listener", StringComparison.Ordinal));
+    }
+
+    private static byte[] Incompressible(int length)
+    {
+        var body = new byte[length];
+        Random.Shared.NextBytes(body);
+        return body;
     }
 
     private static async Task ConsumeAsync(TestRocketMQ rocketmq, int mostBytes, int bodyLength)

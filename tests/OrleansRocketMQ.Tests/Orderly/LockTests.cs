@@ -319,6 +319,34 @@ public sealed class LockTests
     }
 
     [Fact]
+    public async Task A_callback_of_a_listener_on_its_token_that_fails_at_the_stop_ends_neither_the_process_nor_the_stop()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(1);
+        var (told, never) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var cluster = await rocketmq.ConsumeInOrderAsync(
+            async (messages, context, cancellationToken) =>
+            {
+                _recorder.Record(messages, context, ConsumeOrderlyResult.Success);
+                cancellationToken.Register(() =>
+                {
+                    told.TrySetResult();
+                    throw new InvalidOperationException("The listener's callback fails.");
+                });
+                await never.Task;
+                return ConsumeOrderlyResult.Success;
+            },
+            setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
+        await _recorder.UntilAsync(1);
+
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
+
+        Assert.True(told.Task.IsCompleted);
+        Assert.Null(rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, 0));
+        never.SetResult();
+    }
+
+    [Fact]
     public async Task A_broker_that_is_slow_to_unlock_is_not_waited_for_once_for_each_queue()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 50);

@@ -143,6 +143,34 @@ public sealed class StopTests
     }
 
     [Fact]
+    public async Task A_callback_of_a_listener_on_its_token_that_fails_ends_neither_the_process_nor_the_stop()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(1);
+        var (told, never) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, cancellationToken) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                cancellationToken.Register(() =>
+                {
+                    told.TrySetResult();
+                    throw new InvalidOperationException("The listener's callback fails.");
+                });
+                await never.Task;
+                return ConsumeResult.Success;
+            },
+            setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
+        await rocketmq.Recorder.UntilAsync(1);
+
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
+
+        Assert.True(told.Task.IsCompleted);
+        Assert.Empty(rocketmq.Broker.ClientsOf(rocketmq.MyGroup));
+        never.SetResult();
+    }
+
+    [Fact]
     public async Task A_stop_in_the_middle_of_much_work_loses_nothing_and_repeats_nothing_that_was_done()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Allocation.Agreement;
@@ -44,7 +45,7 @@ internal sealed partial class AllocationAgent(
             return;
         }
 
-        _joining = Task.Run(FollowAsync);
+        _joining = BackgroundLoop.Run($"agreement of group {options.Group}", _ => FollowAsync(), time, logger, _stopping.Token);
     }
 
     public async Task StopAsync()

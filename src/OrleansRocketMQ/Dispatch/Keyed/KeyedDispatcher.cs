@@ -31,7 +31,7 @@ internal sealed partial class KeyedDispatcher(
     private readonly TimeSpan _longestCall = RunLength.Limit + options.ConsumeTimeout + ConcurrentDispatcher.RunnerGrace;
 
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
-    private readonly QueueLine _line = new(options);
+    private readonly QueueLine _line = new(options, time, logger);
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
     private int _replaced;

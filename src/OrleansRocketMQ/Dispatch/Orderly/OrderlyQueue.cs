@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
 
@@ -71,7 +72,8 @@ internal sealed partial class OrderlyQueue
             if (!_started)
             {
                 _started = true;
-                _running = Telemetry.Detached.Run(RunAsync);
+                _running = Telemetry.Detached.Run(
+                    () => BackgroundLoop.Run($"{_pump.Queue} of group {Options.Group}, in order", _ => RunAsync(), _group.Time, _group.Logger, _pump.Stopping));
             }
         }
     }

@@ -1,0 +1,11 @@
+namespace OrleansRocketMQ.Offsets;
+
+/// <summary>A queue whose progress is stored from time to time.</summary>
+internal interface IStoredQueue
+{
+    MessageQueue Queue { get; }
+
+    /// <summary>Tells the store how far the queue is.</summary>
+    /// <exception cref="RocketMQException">It did not take it; it is told again next time.</exception>
+    Task CommitAsync();
+}
