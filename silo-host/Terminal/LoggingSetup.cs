@@ -53,6 +53,9 @@ internal static class LoggingSetup
 
                 // Takes the time since the machine's start for that of its own check.
                 new("Logging:LogLevel:Orleans.Runtime.Watchdog", nameof(LogLevel.Error)),
+
+                // Warns of each part of a stop that takes more than a second, as one that waits for listeners does.
+                new("Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject", nameof(LogLevel.Error)),
             ],
         });
         builder.Logging.ClearProviders();

@@ -108,7 +108,10 @@ public sealed class ConnectivityTests
     {
         using var host = BuiltSilo.Build(
             silo => silo.AddConsumer<ScriptedListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(topic, selector ?? MessageSelector.All)),
-            [new("RocketMQ:NameServer", rocketmq.Embedded.NameServerAddress), new("RocketMQ:RequestTimeout", "00:00:01")]);
+            [
+                new("RocketMQ:NameServer", rocketmq.Embedded.NameServerAddress),
+                new("RocketMQ:RequestTimeout", Eventually.RequestTimeout.ToString()),
+            ]);
         return await host.Services.GetRequiredService<IRocketMQConnectivity>().CheckAsync();
     }
 }
