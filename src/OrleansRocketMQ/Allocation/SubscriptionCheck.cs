@@ -71,10 +71,11 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
         }
     }
 
-    /// <returns>Why a broker refuses it; null when one accepts it.</returns>
+    /// <returns>Why brokers refuse it; null when one accepts it. Queues of those that refuse tell so themselves.</returns>
     private async Task<BrokerResponseException?> AskAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
     {
         RocketMQException? last = null;
+        BrokerResponseException? refusal = null;
         foreach (var broker in route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal))
         {
             if (consumer.Client.Routes.FindAddress(broker)?.Address is not { } address)
@@ -92,7 +93,8 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
             }
             catch (BrokerResponseException exception)
             {
-                return exception;
+                // Brokers may be set up differently (enablePropertyFilter).
+                refusal ??= exception;
             }
             catch (RocketMQException exception)
             {
@@ -101,7 +103,7 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
             }
         }
 
-        throw last ?? new BrokerNotAvailableException($"No broker of topic '{subscription.Topic}' is known.");
+        return refusal ?? throw last ?? new BrokerNotAvailableException($"No broker of topic '{subscription.Topic}' is known.");
     }
 
     private bool Note(Subscription subscription, BrokerResponseException? refusal)

@@ -12,6 +12,7 @@ using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Parking;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
@@ -93,6 +94,9 @@ internal sealed partial class GroupConsumer
 
     /// <summary>What its queues have done beyond their commits; null when that is not written down.</summary>
     public GroupCheckpoints? Checkpoints { get; init; }
+
+    /// <summary>Where messages are noted that nobody takes; null where nothing is.</summary>
+    public IParkedMessageStore? Parked { get; init; }
 
     /// <summary>Where the group's progress is kept.</summary>
     public IOffsetStore Offsets { get; }

@@ -72,8 +72,8 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
         Keys = message.Keys,
         Tags = message.Tags,
         ReconsumeTimes = message.ReconsumeTimes,
-        Born = DateTimeOffset.FromUnixTimeMilliseconds(message.BornTimestamp),
-        Filed = DateTimeOffset.FromUnixTimeMilliseconds(message.StoreTimestamp),
+        Born = StoredTime.Of(message.BornTimestamp),
+        Filed = StoredTime.Of(message.StoreTimestamp),
         BodyLength = message.Body.Length,
         BodyError = message.BodyError?.Message,
     };

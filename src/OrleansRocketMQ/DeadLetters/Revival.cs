@@ -32,6 +32,7 @@ internal static class Revival
 
     /// <summary>The message for its original topic, still without a queue. Body and other properties go as they are stored.</summary>
     /// <exception cref="MessageFormatException">The body cannot be read.</exception>
+    /// <exception cref="RocketMQValidationException">It is not known which topic it was first sent to, or that is one of brokers themselves.</exception>
     public static SendMessageRequest Of(MessageExt letter, ClientNamespace names, TimeProvider time)
     {
         if (letter.BodyError is { } error)
@@ -39,6 +40,9 @@ internal static class Revival
             throw new MessageFormatException($"body of {letter.MessageId}", "unreadable", "one that can be sent again", error);
         }
 
+        // Who filed it may have written any topic, or none; into dead letters sent again it would only come back here.
+        var topic = names.Unwrap(DeadLetterReader.OriginalTopic(letter));
+        SystemTopics.CheckOfUsers(topic, $"Original topic of {letter.MessageId}");
         var properties = StoredParts.Join(StoredParts.PropertiesOf(letter, without: AddedOnTheWay));
         if (letter.GetProperty(MessageProperties.UniqueKey) is null)
         {
@@ -48,7 +52,7 @@ internal static class Revival
         return new SendMessageRequest
         {
             ProducerGroup = StoredMessageSender.ProducerGroup,
-            Topic = names.Unwrap(DeadLetterReader.OriginalTopic(letter)),
+            Topic = topic,
             BrokerName = string.Empty,
             QueueId = -1,
             Body = StoredParts.BodyOf(letter, out var compression),

@@ -24,7 +24,7 @@ internal sealed class RefusedMessages(int mostRefusals, TimeSpan longest, TimePr
             is not (ResponseCodes.SystemBusy or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout or ResponseCodes.SlaveNotAvailable
                 or ResponseCodes.ServiceNotAvailable or ResponseCodes.FlowControl or ResponseCodes.GoAway or ResponseCodes.TopicNotExist
                 or ResponseCodes.SubscriptionGroupNotExist),
-        MessageFormatException or RocketMQValidationException => true,
+        MessageFormatException or RocketMQValidationException or RetryQueuesException => true,
         _ => false,
     };
 

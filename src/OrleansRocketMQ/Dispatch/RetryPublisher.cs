@@ -20,6 +20,7 @@ internal sealed partial class RetryPublisher(
     ILogger<RetryPublisher> logger)
 {
     private readonly StoredMessageSender _sender = new(client);
+    private readonly RetryQueues _queues = new(client, options.Group, time, logger);
     private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
 
     /// <summary>
@@ -196,7 +197,7 @@ internal sealed partial class RetryPublisher(
         Keys = message.Keys,
         Tags = message.Tags,
         ReconsumeTimes = message.ReconsumeTimes,
-        Born = DateTimeOffset.FromUnixTimeMilliseconds(message.BornTimestamp),
+        Born = StoredTime.Of(message.BornTimestamp),
         Parked = time.GetUtcNow(),
         StoreSize = message.StoreSize,
         Reason = reason,
@@ -221,6 +222,11 @@ internal sealed partial class RetryPublisher(
             return unreadable;
         }
 
+        if (_queues.HasNone)
+        {
+            return new RetryQueuesException($"topic {SystemTopics.Retry(options.Group)} has no queues on any broker");
+        }
+
         var failure = await TryAsync(async () =>
         {
             var copy = RetryCopy.Of(message, options, client.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, out var leftOut);
@@ -242,6 +248,7 @@ internal sealed partial class RetryPublisher(
     {
         var broker = client.Routes.FindAddress(message.BrokerName, onlyThisBroker: true)
             ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
+        await _queues.CheckAsync(broker, IsLast(message, delayLevel), cancellationToken).ConfigureAwait(false);
         await client.Brokers.SendMessageBackAsync(
             broker.Address,
             message.BrokerName,

@@ -149,7 +149,8 @@ internal sealed class RocketMQSilo(
     private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        var retry = new RetryPublisher(client, consumerOptions, new GrainParkedMessages(grains, consumerOptions.Group), time, loggers.CreateLogger<RetryPublisher>());
+        var parked = new GrainParkedMessages(grains, consumerOptions.Group);
+        var retry = new RetryPublisher(client, consumerOptions, parked, time, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
@@ -158,6 +159,7 @@ internal sealed class RocketMQSilo(
             consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client, statistics), time, loggers, LocksOf(dispatcher, consumerOptions, client))
         {
             Fence = fence,
+            Parked = parked,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
             Instance = InstanceOf(consumerOptions),

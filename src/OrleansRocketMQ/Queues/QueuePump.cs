@@ -37,6 +37,7 @@ internal sealed partial class QueuePump : IStoredQueue
     private readonly QueueLock? _lock;
     private readonly QueueBeginning _beginning;
     private readonly PulledRecords _records;
+    private readonly BrokenRecord _broken;
     private QueueTenure _tenure;
     private Subscription _subscription;
     private CancellationTokenSource? _pull;
@@ -69,6 +70,7 @@ internal sealed partial class QueuePump : IStoredQueue
         _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
         _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
+        _broken = new BrokenRecord(queue, consumer, time, logger);
         _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
@@ -326,6 +328,7 @@ internal sealed partial class QueuePump : IStoredQueue
             CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
+            Expression = subscription.SentWithPulls,
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
@@ -347,7 +350,7 @@ internal sealed partial class QueuePump : IStoredQueue
         }
 
         // An answer without messages moves on too: what the filter left out needs no consuming.
-        var next = result.Status == PullStatus.Found ? _records.Decode(result, PresentSubscription(), _pulled) : result.NextBeginOffset;
+        var next = result.Status == PullStatus.Found ? await DecodeAsync(result).ConfigureAwait(false) : result.NextBeginOffset;
         _nextOffset = next;
         if (Runs.Window.Add(_pulled, next) > 0)
         {
@@ -365,6 +368,23 @@ internal sealed partial class QueuePump : IStoredQueue
 
         _pulled.Clear();
         await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+    }
+
+    private async ValueTask<long> DecodeAsync(PullResult result)
+    {
+        try
+        {
+            return _records.Decode(result, PresentSubscription(), _pulled);
+        }
+        catch (MessageFormatException broken)
+        {
+            if (await _broken.PassAsync(_nextOffset, broken, _stopping.Token).ConfigureAwait(false) is not { } next)
+            {
+                throw;
+            }
+
+            return next;
+        }
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
@@ -71,8 +72,9 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
             // Told once for all queues of the broker.
             consumer.Missing.Note(queue.BrokerName);
         }
-        else
+        else if (BitOperations.IsPow2(_failures))
         {
+            // Less and less often: what a thousand queues say every three seconds drowns everything else.
             Log.PullFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, wait, exception.Message);
         }
 

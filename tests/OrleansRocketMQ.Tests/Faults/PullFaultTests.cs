@@ -174,5 +174,24 @@ public sealed class PullFaultTests
         await rocketmq.UntilCommittedAsync(40);
     }
 
+    [Fact]
+    public async Task A_broken_record_that_stays_is_parked_after_a_while_and_the_queue_goes_on_behind_it()
+    {
+        await using var proxy = new CorruptingProxy();
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, proxy.Options);
+        proxy.Start(rocketmq.Embedded);
+        await rocketmq.SendAsync(40);
+        proxy.CorruptOnlyOffset = 10;
+        proxy.CorruptNextPulls(int.MaxValue);
+
+        await using var cluster = await rocketmq.BeginAsync(configure: options => options.ParkAfter = TimeSpan.FromSeconds(1));
+        await rocketmq.UntilCommittedAsync(40);
+
+        Assert.Equal(39, rocketmq.Recorder.Bodies.Distinct().Count());
+        var parked = Assert.Single((await cluster.Silos.Client.GetGrain<IParkedMessageGrain>(rocketmq.MyGroup).ListAsync()).Messages);
+        Assert.Equal((10, TestRocketMQ.Topic), (parked.Offset, parked.Topic));
+        Assert.Contains("magic", parked.Reason, StringComparison.Ordinal);
+    }
+
     private static bool IsOfTheTopic(FaultTarget target) => target.Request["topic"] == TestRocketMQ.Topic;
 }
