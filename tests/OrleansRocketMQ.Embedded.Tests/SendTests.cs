@@ -36,6 +36,27 @@ public class SendTests
     }
 
     [Fact]
+    public async Task A_message_without_a_body_is_refused_alone_and_taken_in_a_batch_and_never_taken_back()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        await client.HeartbeatAsync("g", subscriptions: TestClient.Tags("orders"));
+
+        var alone = await client.SendBytesAsync("orders", []);
+        var among = await client.SendBatchAsync("orders", [new Message("orders", "x"u8.ToArray()), new Message("orders", ReadOnlyMemory<byte>.Empty)]);
+
+        Assert.Equal(ResponseCodes.MessageIllegal, alone.Code);
+        Assert.StartsWith("the message is illegal, maybe msg body or properties length not matched.", alone.Remark, StringComparison.Ordinal);
+        among.Succeeded();
+        var stored = test.Broker.Messages("orders", 0);
+        Assert.Equal([1, 0], stored.Select(message => message.Body.Length));
+        var back = await client.InvokeAsync(
+            RequestCodes.ConsumerSendMessageBack,
+            ("group", "g"), ("offset", stored[1].CommitLogOffset), ("delayLevel", -1), ("originMsgId", stored[1].MessageId), ("originTopic", "orders"));
+        Assert.Equal((ResponseCodes.SystemError, "MESSAGE_ILLEGAL"), (back.Code, back.Remark));
+    }
+
+    [Fact]
     public async Task The_long_form_of_the_header_is_understood_and_a_unique_key_is_given()
     {
         await using var test = await TestBroker.StartAsync();
@@ -183,7 +204,7 @@ public class SendTests
         var client = await test.ConnectAsync();
 
         await client.SendOneWayAsync(
-            RequestCodes.SendMessageV2, ("a", "p"), ("b", "orders"), ("c", "TBW102"), ("d", 4), ("e", 0), ("f", 0), ("g", 5), ("h", 0), ("i", string.Empty));
+            RequestCodes.SendMessageV2, "x"u8.ToArray(), ("a", "p"), ("b", "orders"), ("c", "TBW102"), ("d", 4), ("e", 0), ("f", 0), ("g", 5), ("h", 0), ("i", string.Empty));
 
         await Eventually.TrueAsync(() => test.Broker.MaxOffset("orders", 0) == 1);
     }

@@ -21,10 +21,17 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
         => $"the message is illegal, maybe msg body or properties length not matched. msg body length limit {maxMessageSize}B, msg properties length limit 32KB.";
 
     /// <summary>Stores a message.</summary>
-    /// <returns>False when it is too large in one of its parts, or claims to be a batch that the topic does not take.</returns>
+    /// <returns>False when it has no body, is too large in one of its parts, or claims to be a batch that the topic does not take.</returns>
     public bool TryPut(OutgoingMessage message, out Placement placement)
     {
         placement = default;
+        if (message.Body.IsEmpty)
+        {
+            // On the way to a real broker a body of no bytes becomes none at all, which HookUtils.checkBeforePutMessage
+            // refuses. What stands in a batch is not looked at.
+            return false;
+        }
+
         message.Complaint = TimerProperties.Apply(message, store.Now);
         if (message.Complaint is not null)
         {

@@ -49,17 +49,22 @@ internal static class Revival
             properties += StoredParts.Property(MessageProperties.UniqueKey, UniqueMessageId.OfThisProcess.Next());
         }
 
-        return new SendMessageRequest
+        properties += StoredParts.Property(MessageProperties.WaitStoreMessageOk, "true");
+        var body = StoredParts.BodyOf(letter, out var compression);
+        var again = new SendMessageRequest
         {
             ProducerGroup = StoredMessageSender.ProducerGroup,
             Topic = topic,
             BrokerName = string.Empty,
             QueueId = -1,
-            Body = StoredParts.BodyOf(letter, out var compression),
+            Body = body,
             BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
-            Properties = properties + StoredParts.Property(MessageProperties.WaitStoreMessageOk, "true"),
+            Properties = properties,
             SysFlag = compression,
             Flag = letter.Flag,
         };
+        return body.IsEmpty
+            ? again with { Batch = true, Body = StoredParts.BatchOfOneWithoutBody(properties, letter.Flag), Properties = string.Empty, Flag = 0 }
+            : again;
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using OrleansRocketMQ.Protocol;
 
@@ -25,6 +26,19 @@ internal static class StoredParts
 
         var place = StoredMessage.ReconsumeTimesPosition(message.SysFlag) + sizeof(int) + sizeof(long);
         return message.Record.Slice(place + sizeof(int), StoredMessage.Int32At(message.Record.Span, place));
+    }
+
+    /// <summary>The only message of a batch: the one way in which brokers since 5.0 take a message without a body.</summary>
+    public static byte[] BatchOfOneWithoutBody(string properties, int flag)
+    {
+        const int Fixed = 22;
+        var text = Encoding.UTF8.GetBytes(properties);
+        var batch = new byte[Fixed + text.Length];
+        BinaryPrimitives.WriteInt32BigEndian(batch, batch.Length);
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(12), flag);
+        BinaryPrimitives.WriteInt16BigEndian(batch.AsSpan(Fixed - sizeof(short)), (short)text.Length);
+        text.CopyTo(batch, Fixed);
+        return batch;
     }
 
     /// <summary>The properties one by one, but for those of some names.</summary>

@@ -49,8 +49,8 @@ internal sealed class TestClient : IAsyncDisposable
     public Task<RemotingCommand> InvokeAsync(int code, byte[] body, params (string Name, object? Value)[] fields)
         => InvokeAsync(Request(code, fields, body));
 
-    public ValueTask SendOneWayAsync(int code, params (string Name, object? Value)[] fields)
-        => _connection.SendAsync(Request(code, fields, oneWay: true));
+    public ValueTask SendOneWayAsync(int code, byte[]? body, params (string Name, object? Value)[] fields)
+        => _connection.SendAsync(Request(code, fields, body, oneWay: true));
 
     public static RemotingCommand Request(int code, (string Name, object? Value)[] fields, byte[]? body = null, bool oneWay = false)
     {
