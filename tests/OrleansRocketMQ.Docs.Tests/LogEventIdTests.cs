@@ -17,9 +17,9 @@ public sealed partial class LogEventIdTests
     [Fact]
     public void Ids_are_found()
     {
-        Assert.Contains(Path.Combine("src", "OrleansRocketMQ"), Projects.Select(row => (string)row[0]));
+        Assert.Contains(Path.Combine("src", "OrleansRocketMQ"), ((IEnumerable<object[]>)Projects).Select(row => (string)row[0]));
         Assert.True(IdsOf("src/OrleansRocketMQ").Count() > 80);
-        Assert.Equal(["7", "8"], EventId().Matches("[LoggerMessage(7, x)] [LoggerMessage(Level = x, EventId = 8)]").Select(IdOf));
+        Assert.Equal(["7", "8"], EventId().Matches("[LoggerMessage(7, x)] [LoggerMessage(Level = x, EventId = 8)]").Select(match => IdOf(match)));
     }
 
     private static IEnumerable<(string Id, string File)> IdsOf(string project) => Repository.Sources(project)
