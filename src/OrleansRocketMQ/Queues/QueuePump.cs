@@ -66,7 +66,7 @@ internal sealed partial class QueuePump
         _logger = logger;
         _commits = new QueueCommits(queue, consumer.Offsets);
         _checkpoint = consumer.Checkpoints?.Open(queue);
-        _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
+        _checkpoint?.MayExist |= handOver is { HasCheckpoint: true };
         _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
         _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
