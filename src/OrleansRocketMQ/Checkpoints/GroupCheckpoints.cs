@@ -6,6 +6,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Checkpoints;
 
@@ -31,6 +32,9 @@ internal sealed partial class GroupCheckpoints(
     private Task _running = Task.CompletedTask;
     private int _failures;
 
+    /// <summary>Whether only this silo sees what it has written: in files.</summary>
+    public bool AreLocal => storage is FileGrainStorage;
+
     public void Start(Func<IEnumerable<QueuePump>> queues) => _running = BackgroundLoop.Run(
         $"checkpoints of group {options.Group}", _ => RunAsync(queues), time, logger, _stopping.Token);
 
@@ -40,9 +44,9 @@ internal sealed partial class GroupCheckpoints(
         await _running.ConfigureAwait(false);
     }
 
-    /// <summary>The checkpoint of a queue that starts here.</summary>
+    /// <summary>The checkpoint of a queue that starts here. Where only this silo sees them there may be one of an earlier stay, of which the owner in between did not know.</summary>
     public QueueCheckpoint Open(MessageQueue queue)
-        => new(storage, GrainId.Create(queueGrains, QueueGrainKey.Of(options.Group, queue, instance)), queue, options.Group, time, logger);
+        => new(storage, GrainId.Create(queueGrains, QueueGrainKey.Of(options.Group, queue, instance)), queue, options.Group, time, logger) { MayExist = AreLocal };
 
     private async Task RunAsync(Func<IEnumerable<QueuePump>> queues)
     {

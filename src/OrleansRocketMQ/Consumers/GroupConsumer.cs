@@ -240,6 +240,11 @@ internal sealed partial class GroupConsumer
         }
         else
         {
+            if (pump.HasCheckpointOfItsOwn)
+            {
+                await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
+            }
+
             pump.Owner.Migrate(requestContext: null);
         }
     }

@@ -207,7 +207,7 @@ internal sealed partial class BrokerLocks(
             var connected = await client.Brokers.GetConsumerIdsAsync(Address(), options.Group, _stopping.Token).ConfigureAwait(false);
             if (dead.Any(connected.Contains))
             {
-                refused.ForEach(queueLock => queueLock.HoldOff(options.LockInterval + LongestRenewal));
+                await HoldOffAsync(refused).ConfigureAwait(false);
             }
 
             await Task.WhenAll(dead.Select(clientId => FreeFromAsync(clientId, refused))).ConfigureAwait(false);
@@ -223,6 +223,14 @@ internal sealed partial class BrokerLocks(
             // The next refusal is the next attempt.
             Log.FreeFailed(logger, options.Group, brokerName, exception.Message);
         }
+    }
+
+    private async Task HoldOffAsync(List<QueueLock> queueLocks)
+    {
+        // In turn: a request that is on its way would get the lock as soon as it is given back.
+        await _turn.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        queueLocks.ForEach(queueLock => queueLock.HoldOff(options.LockInterval + LongestRenewal));
+        _turn.Release();
     }
 
     private async Task FreeFromAsync(string clientId, List<QueueLock> refused)

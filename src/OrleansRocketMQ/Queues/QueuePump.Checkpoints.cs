@@ -11,6 +11,9 @@ internal sealed partial class QueuePump
     /// <summary>Whether something may be written down of the queue that must go when the queue leaves the cluster.</summary>
     public bool HasCheckpoint => _checkpoint is { MayExist: true };
 
+    /// <summary>Whether the queue's next owner, on another silo, cannot see what is written down.</summary>
+    public bool HasCheckpointOfItsOwn => HasCheckpoint && _consumer.Checkpoints is { AreLocal: true };
+
     /// <summary>Writes down what is done beyond the last commit, if there is news, or removes what says less than the commit.</summary>
     /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
     /// <returns>Whether there was anything to write or remove.</returns>

@@ -67,7 +67,7 @@ internal sealed partial class QueuePump : IStoredQueue
         _logger = logger;
         _commits = new QueueCommits(queue, consumer.Offsets);
         _checkpoint = consumer.Checkpoints?.Open(queue);
-        _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
+        _checkpoint?.MayExist |= handOver is { HasCheckpoint: true };
         _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
         _broken = new BrokenRecord(queue, consumer, time, logger);

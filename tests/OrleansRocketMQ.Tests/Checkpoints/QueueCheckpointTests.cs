@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime;
 using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Checkpoints;
@@ -127,6 +129,20 @@ public sealed class QueueCheckpointTests
         await checkpoint.WriteAsync(() => (AllDone, 9, null));
 
         Assert.Equal(0, _storage.Count);
+    }
+
+    [Fact]
+    public async Task A_file_of_an_earlier_stay_on_this_silo_goes_though_the_queue_came_back_without_it()
+    {
+        using var folder = new TestFolder();
+        var checkpoints = new GroupCheckpoints(
+            new ConsumerOptions { Group = "billing" }, null, new FileGrainStorage(folder.Path, NullLogger<FileGrainStorage>.Instance), GrainType.Create("queue"), _time, NullLogger<GroupCheckpoints>.Instance);
+        await checkpoints.Open(Queue).WriteAsync(() => (Progress, 2, null));
+
+        // It went to another silo by that one's crash and back by its hand-over; nobody has looked at the file.
+        await checkpoints.Open(Queue).WriteAsync(() => (AllDone, 9, null));
+
+        Assert.Null(await checkpoints.Open(Queue).FindAsync(5, CancellationToken.None));
     }
 
     private QueueCheckpoint Create() => new(_storage, GrainId.Create("queue", "3"), Queue, "billing", _time, NullLogger.Instance);

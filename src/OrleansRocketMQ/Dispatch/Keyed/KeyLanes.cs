@@ -13,10 +13,17 @@ namespace OrleansRocketMQ.Dispatch.Keyed;
 /// used for a new key once there are many. Messages without a key share nameless lanes, which are split when they are
 /// taken, so that nothing waits behind them.
 /// </remarks>
-internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
+/// <param name="keySelector">Tells a message's key; null: its sharding key.</param>
+/// <param name="mostIdle">How many empty lanes are kept now; <see cref="MostIdle"/> when nobody says.</param>
+internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Func<int>? mostIdle = null)
 {
-    /// <summary>Empty lanes that are kept.</summary>
+    /// <summary>Empty lanes that are kept of one queue.</summary>
     public const int MostIdle = 1024;
+
+    /// <summary>And of all queues of a group together, unless that leaves a queue too few.</summary>
+    public const int MostIdleTogether = 16 * MostIdle;
+
+    private const int FewestIdle = 16;
 
     private const int MostInNamelessLane = 64;
     private const int LongestKeyOnStack = 256;
@@ -28,6 +35,12 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
     private readonly HashSet<KeyLane> _running = [];
     private readonly Stack<KeyLane> _spare = new();
     private KeyLane? _nameless;
+
+    /// <summary>How many empty lanes each of so many queues keeps.</summary>
+    public static int IdleOf(int queues) => Math.Clamp(MostIdleTogether / Math.Max(1, queues), FewestIdle, MostIdle);
+
+    /// <summary>Empty lanes that are kept.</summary>
+    public int Idle => _idle.Count + _spare.Count;
 
     /// <summary>Whether a lane can be taken.</summary>
     public bool HasReady => _ready.Count > 0;
@@ -149,6 +162,8 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
         }
     }
 
+    private int IdleNow => mostIdle?.Invoke() ?? MostIdle;
+
     private void Land(KeyLane lane)
     {
         InFlight -= lane.Running;
@@ -171,8 +186,13 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
         if (lane.Key is not null)
         {
             _idle.AddLast(lane.Node);
+            while (_idle.Count > IdleNow)
+            {
+                _byKey.Remove(_idle.First!.Value.Key!);
+                _idle.RemoveFirst();
+            }
         }
-        else if (_spare.Count < MostIdle)
+        else if (_spare.Count < IdleNow)
         {
             _spare.Push(lane);
         }
@@ -208,7 +228,7 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
             return lane;
         }
 
-        if (_idle.Count >= MostIdle)
+        if (_idle.Count > 0 && _idle.Count >= IdleNow)
         {
             lane = _idle.First!.Value;
             _idle.Remove(lane.Node);

@@ -35,6 +35,7 @@ internal sealed partial class KeyedDispatcher(
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
     private int _replaced;
+    private int _idleLanes = KeyLanes.MostIdle;
 
     public bool KeepsFailedMessages => true;
 
@@ -60,7 +61,8 @@ internal sealed partial class KeyedDispatcher(
         {
             if (!_queues.TryGetValue(pump, out known))
             {
-                var queue = known = _queues[pump] = new KeyedQueue(pump, options.KeySelector is null ? null : KeyOf);
+                var queue = known = _queues[pump] = new KeyedQueue(pump, options.KeySelector is null ? null : KeyOf, () => Volatile.Read(ref _idleLanes));
+                _idleLanes = KeyLanes.IdleOf(_queues.Count);
 
                 // At once when the queue has begun to stop already.
                 pump.Stopping.UnsafeRegister(
@@ -68,6 +70,7 @@ internal sealed partial class KeyedDispatcher(
                     {
                         queue.Close();
                         _queues.TryRemove(pump, out KeyedQueue? _);
+                        Volatile.Write(ref _idleLanes, KeyLanes.IdleOf(_queues.Count));
                     },
                     null);
             }

@@ -6,10 +6,10 @@ namespace OrleansRocketMQ.Dispatch.Keyed;
 /// One queue whose messages are consumed in the order of their keys: what it has pulled is sorted into lanes when somebody
 /// asks for work. When the queue stops, whatever no listener has goes back to it undone. Thread-safe.
 /// </summary>
-internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keySelector)
+internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
 {
     private readonly Lock _gate = new();
-    private readonly KeyLanes _lanes = new(keySelector);
+    private readonly KeyLanes _lanes = new(keySelector, mostIdle);
     private ProcessQueue? _window;
     private bool _closed;
 

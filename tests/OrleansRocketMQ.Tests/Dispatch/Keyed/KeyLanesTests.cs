@@ -81,6 +81,28 @@ public sealed class KeyLanesTests
     }
 
     [Fact]
+    public void A_group_of_many_queues_keeps_fewer_empty_lanes_of_each()
+    {
+        Assert.Equal([KeyLanes.MostIdle, KeyLanes.MostIdle, 16, 16], new[] { 0, 16, 1024, 100_000 }.Select(KeyLanes.IdleOf));
+        var most = 8;
+        var lanes = new KeyLanes(mostIdle: () => most);
+        var window = new ProcessQueue(0);
+        for (var number = 0; number < 40; number++)
+        {
+            most = number < 20 ? 8 : 3;
+            window.Add([TestMessages.At(number, shardingKey: $"key-{number}")], number + 1);
+            lanes.Add(window.Take(1));
+            var lane = lanes.Take(1, out var messages)!;
+            Assert.Equal($"key-{number}", lane.Key);
+            lanes.Complete(lane, messages);
+            lanes.Release(lane);
+            Assert.InRange(lanes.Idle, 1, most);
+        }
+
+        Assert.Equal(40, window.Watermark);
+    }
+
+    [Fact]
     public void Long_keys_and_keys_in_any_script_are_told_apart()
     {
         var keys = new[] { new string('x', 300), new string('x', 299) + "y", "grün", "grun", "订单", new string('订', 90), "a b" };
