@@ -79,6 +79,28 @@ internal sealed class Heartbeats(
         return [.. targets.Where((_, index) => answered[index])];
     }
 
+    /// <summary>
+    /// Sends one to a broker that has forgotten us. All who ask before it goes out share it. One that is not known any more
+    /// needs none.
+    /// </summary>
+    public Task BeatAsync(string address, CancellationToken cancellationToken)
+    {
+        if (Targets().FirstOrDefault(target => target.Address == address) is not { Address: not null } target)
+        {
+            return Task.CompletedTask;
+        }
+
+        var receiver = ReceiverOf(address);
+        Task next;
+        lock (receiver)
+        {
+            receiver.InFull = true;
+            next = receiver.Next ??= BeatNextAsync(target, receiver);
+        }
+
+        return next.WaitAsync(cancellationToken);
+    }
+
     /// <summary>Runs an action for a broker while no heartbeat is under way to it.</summary>
     public async Task BetweenBeatsAsync(string address, Func<Task> action, CancellationToken cancellationToken)
     {
@@ -166,12 +188,28 @@ internal sealed class Heartbeats(
         }
     }
 
-    private async Task<bool> BeatAsync(BrokerAddress target, CancellationToken cancellationToken)
+    private async Task BeatNextAsync(BrokerAddress target, Receiver receiver)
+    {
+        // Not within the lock of whoever asked first.
+        await Task.Yield();
+        await BeatAsync(target, CancellationToken.None, begins: () =>
+        {
+            lock (receiver)
+            {
+                // Whoever asks from now on may have been told later than this one tells.
+                receiver.Next = null;
+            }
+        }).ConfigureAwait(false);
+    }
+
+    private async Task<bool> BeatAsync(BrokerAddress target, CancellationToken cancellationToken, Action? begins = null)
     {
         var receiver = ReceiverOf(target.Address);
         await receiver.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            begins?.Invoke();
+
             // From here on a change asks for another one; what this one tells is looked up after that.
             receiver.BeatNow = false;
             var result = await SendAsync(target, receiver, cancellationToken).ConfigureAwait(false);
@@ -233,6 +271,9 @@ internal sealed class Heartbeats(
         private int _inFull = 1;
 
         public SemaphoreSlim Turn { get; } = new(1, 1);
+
+        /// <summary>One that waits for its turn and that others may share; null when there is none.</summary>
+        public Task? Next { get; set; }
 
         public bool BeatNow
         {

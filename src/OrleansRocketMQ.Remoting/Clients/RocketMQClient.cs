@@ -194,6 +194,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     /// <returns>The brokers that answered; those that did not are tried again by themselves.</returns>
     public Task<IReadOnlyList<BrokerAddress>> HeartbeatAsync(CancellationToken cancellationToken = default) => _heartbeats.BeatAllAsync(cancellationToken);
 
+    /// <summary>Sends a heartbeat to one broker; those who ask for it at the same time share it. Ends also when the broker does not take it.</summary>
+    internal Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => _heartbeats.BeatAsync(address, cancellationToken);
+
     /// <summary>The protocol level of a broker, an ordinal of <c>MQVersion</c>; null when it has not answered a heartbeat yet.</summary>
     public int? BrokerVersion(string address) => _heartbeats.VersionOf(address);
 

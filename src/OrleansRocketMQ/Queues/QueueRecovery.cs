@@ -7,10 +7,10 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Queues;
 
 /// <summary>
-/// What a queue does after a failure, before it pulls again: waits longer and longer, tells a broker that has forgotten
-/// the group, or stands still until somebody says go on, when it is not to recover by itself.
+/// What follows from a failure of a queue: how long it waits before the next attempt, longer and longer; whether its broker
+/// must be told of the group before; whether it stands still until somebody says go on, when it is not to recover by itself.
 /// </summary>
-internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger, CancellationToken stopping)
+internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
@@ -18,15 +18,20 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
     // Each attempt brings the same again, as many bytes as they are.
     private static readonly TimeSpan TooLongWait = TimeSpan.FromSeconds(30);
 
-    private volatile TaskCompletionSource? _halted;
+    private string? _forgetful;
     private bool _isTooLongTold;
     private int _failures;
+    private long _failedAt;
+    private TimeSpan _wait;
 
     /// <summary>The last failure since the last success.</summary>
     public Exception? LastError { get; set; }
 
-    /// <summary>Whether the queue stands still until <see cref="GoOn"/>.</summary>
-    public bool IsHalted => _halted is not null;
+    /// <summary>The address of the broker that was last asked for messages.</summary>
+    public string? Asks { get; set; }
+
+    /// <summary>How long until the next attempt.</summary>
+    public TimeSpan DueIn => time.GetElapsedTime(_failedAt) is var waited && waited < _wait ? _wait - waited : TimeSpan.Zero;
 
     private ConsumerOptions Options => consumer.Options;
 
@@ -39,100 +44,77 @@ internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer co
         consumer.Missing.Found(queue.BrokerName);
     }
 
-    /// <summary>Lets a queue go on that stands still.</summary>
-    public void GoOn() => _halted?.TrySetResult();
+    /// <summary>The broker that must hear of the group before the next pull, if there is one; told once per failure.</summary>
+    public string? TakeForgetful() => Interlocked.Exchange(ref _forgetful, null);
 
-    /// <summary>Ends when the next attempt is due, or the queue stops.</summary>
-    public async Task AfterAsync(Exception failure)
+    /// <summary>Notes a failure, and says what it is to the queue.</summary>
+    public QueueEventKind Failed(Exception failure)
     {
         LastError = failure;
+        _failedAt = time.GetTimestamp();
         var exception = failure is MessagePullException or OffsetFetchException ? failure.InnerException! : failure;
-        var wait = Backoff.Next(++_failures, Options.RetryInterval, LongestWait);
         if (exception is BrokerResponseException { ResponseCode: ResponseCodes.FlowControl })
         {
-            wait = BrokerBusyWait;
+            // A broker that asks for patience has not failed.
+            _wait = BrokerBusyWait;
+            return QueueEventKind.AttemptFailed;
         }
-        else if (!Options.AutoRecovery && _failures >= Options.MaxRetryTimes)
+
+        _wait = Backoff.Next(++_failures, Options.RetryInterval, LongestWait);
+        if (!Options.AutoRecovery && _failures >= Options.MaxRetryTimes)
         {
-            await HaltAsync().ConfigureAwait(false);
-            return;
+            return QueueEventKind.FailedTooOften;
         }
-        else if (exception is FrameTooLongException)
-        {
-            wait = TooLongWait;
-            if (!_isTooLongTold)
+
+        if (exception is BrokerResponseException
             {
-                _isTooLongTold = true;
-                Log.PullFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, wait, exception.Message);
-            }
+                ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
+            })
+        {
+            _forgetful = Asks;
         }
-        else if (MissingGroup.IsSaidBy(exception))
+
+        Tell(exception);
+        return QueueEventKind.AttemptFailed;
+    }
+
+    /// <summary>The queue stands still from now on.</summary>
+    public void Halts()
+    {
+        Log.Halts(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, _failures, LastError);
+        _failures = 0;
+    }
+
+    /// <summary>Somebody has let it go on.</summary>
+    public void GoesOn() => Log.GoesOn(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId);
+
+    private void Tell(Exception exception)
+    {
+        if (MissingGroup.IsSaidBy(exception))
         {
             // Told once for all queues of the broker.
             consumer.Missing.Note(queue.BrokerName);
-        }
-        else
-        {
-            Log.PullFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, wait, exception.Message);
+            return;
         }
 
-        try
+        if (exception is FrameTooLongException)
         {
-            if (exception is BrokerResponseException
-                {
-                    ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
-                })
+            _wait = TooLongWait;
+            if (_isTooLongTold)
             {
-                // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
-                await consumer.Client.HeartbeatAsync(stopping).ConfigureAwait(false);
+                return;
             }
 
-            await Task.Delay(wait, time, stopping).ConfigureAwait(false);
+            _isTooLongTold = true;
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            Log.StopsWhileFailing(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId);
-        }
-        catch (Exception second)
-        {
-            // Nobody but the queue's own loop would ever pull again.
-            Log.RecoveryFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, second);
-            await Task.Delay(BrokerBusyWait, time, CancellationToken.None).ConfigureAwait(false);
-        }
-    }
 
-    /// <summary>Pulls no more until somebody lets the queue go on, or it stops. What it holds is consumed meanwhile.</summary>
-    private async Task HaltAsync()
-    {
-        var halted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _halted = halted;
-        Log.Halts(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, _failures, LastError);
-        try
-        {
-            await halted.Task.WaitAsync(stopping).ConfigureAwait(false);
-            Log.GoesOn(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            Log.StopsWhileFailing(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId);
-        }
-        finally
-        {
-            _halted = null;
-            _failures = 0;
-        }
+        Log.PullFailed(logger, Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, _wait, exception.Message);
     }
 
     private static partial class Log
     {
         [LoggerMessage(133, LogLevel.Warning, "Group {Group} could not pull {Topic} {Broker}/{QueueId}, next attempt in {Wait}: {Reason}")]
         public static partial void PullFailed(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
-
-        [LoggerMessage(136, LogLevel.Debug, "Group {Group} stops {Topic} {Broker}/{QueueId} while it waits for its broker")]
-        public static partial void StopsWhileFailing(ILogger logger, string group, string topic, string broker, int queueId);
-
-        [LoggerMessage(138, LogLevel.Error, "Group {Group} could not prepare the next attempt to pull {Topic} {Broker}/{QueueId}")]
-        public static partial void RecoveryFailed(ILogger logger, string group, string topic, string broker, int queueId, Exception exception);
 
         [LoggerMessage(139, LogLevel.Error, "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; resume it to go on")]
         public static partial void Halts(ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);

@@ -99,6 +99,27 @@ public sealed class OffsetFaultTests
         await rocketmq.UntilCommittedAsync(30);
     }
 
+    [Fact]
+    public async Task An_offset_that_the_broker_has_lost_is_told_again_though_nothing_comes()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync();
+        await rocketmq.SendAsync(10);
+        await rocketmq.UntilCommittedAsync(10);
+
+        await SetAsync(rocketmq, 3);
+        await rocketmq.UntilCommittedAsync(10);
+
+        // What is beyond it is another member's word.
+        await SetAsync(rocketmq, 11);
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        Assert.Equal(11, rocketmq.Committed());
+        Assert.Equal(10, rocketmq.Recorder.Count);
+    }
+
+    private static Task SetAsync(TestRocketMQ rocketmq, long offset) => rocketmq.Client.Brokers.UpdateConsumerOffsetAsync(
+        rocketmq.Broker.Address, rocketmq.MyGroup, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0), offset);
+
     private static long PullsOfTheTopic(TestCluster cluster, TestRocketMQ rocketmq) => cluster.StatusOf(rocketmq.MyGroup)
         .SelectMany(group => group.Queues)
         .Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0);
