@@ -6,17 +6,17 @@ namespace OrleansRocketMQ.Queues;
 /// Tells the store how far a queue is: one offset after the other, so that an old one never overtakes a new one, which may
 /// be lower; never one below what was told, except when the queue is moved; and none after the queue has left. Thread-safe.
 /// </summary>
-internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
+internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, TimeProvider time)
 {
-    // As often as Java's client tells what it knows anyhow, times this.
-    private const int RoundsUntilLook = 12;
+    // How long a queue may have no news before it looks whether the broker still has what it was told.
+    private static readonly TimeSpan LookAfter = TimeSpan.FromMinutes(1);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private long _committed = -1;
     private long _carried;
     private bool _tellAgain;
     private bool _left;
-    private int _rounds;
+    private long _lookedAt = time.GetTimestamp();
     private volatile bool _lookAgain;
 
     /// <summary>What the store knows; -1 when nothing was told yet.</summary>
@@ -162,12 +162,14 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     /// </summary>
     private async Task LookAsync(long watermark)
     {
-        if (_left || watermark < 0 || !offsets.IsAtBroker || Committed < 0 || (++_rounds < RoundsUntilLook && !_lookAgain))
+        var isDue = _lookAgain || time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= LookAfter;
+        if (!isDue || _left || watermark < 0 || Committed < 0 || !offsets.IsAtBroker)
         {
             return;
         }
 
-        (_rounds, _lookAgain) = (0, false);
+        Volatile.Write(ref _lookedAt, time.GetTimestamp());
+        _lookAgain = false;
         long? known;
         try
         {
@@ -175,7 +177,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
         }
         catch (RocketMQException)
         {
-            // It is away: its next failure makes this queue look again, and so do the next rounds.
+            // It is away: its next failure makes this queue look again, and so does time.
             return;
         }
 
@@ -220,7 +222,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     private void Note(long offset)
     {
         // Pulls and commits both report here; the higher one stays.
-        _rounds = 0;
+        Volatile.Write(ref _lookedAt, time.GetTimestamp());
         long known;
         while ((known = Volatile.Read(ref _committed)) < offset)
         {

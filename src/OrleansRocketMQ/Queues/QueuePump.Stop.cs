@@ -23,8 +23,9 @@ internal sealed partial class QueuePump
         await _watchdog.StopAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _pumping.ConfigureAwait(false);
-        await _tasks.WaitAsync().ConfigureAwait(false);
+        // Messages on their way back to their broker are within the budget, too.
         _ = AbandonAfterAsync(budget);
+        await _tasks.WaitAsync().ConfigureAwait(false);
         if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
             Abandoned = Runs.InFlight;

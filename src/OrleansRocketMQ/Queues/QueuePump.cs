@@ -58,7 +58,7 @@ internal sealed partial class QueuePump
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
-        _commits = new QueueCommits(queue, consumer.Offsets);
+        _commits = new QueueCommits(queue, consumer.Offsets, time);
         _checkpoint = consumer.Checkpoints?.Open(queue);
         _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
         _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
