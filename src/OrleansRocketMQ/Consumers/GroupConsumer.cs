@@ -246,7 +246,7 @@ internal sealed partial class GroupConsumer
             SubscriptionsChanged?.Invoke();
             foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
             {
-                pump.PullAnew();
+                pump.RestartPull();
             }
         }
     }

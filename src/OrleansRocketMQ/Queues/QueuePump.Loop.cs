@@ -27,11 +27,11 @@ internal sealed partial class QueuePump
                 _consumer.Client.Routes.Doubt(Queue.Topic, exception);
                 _askFailed = true;
                 _commits.LookAgain();
-                var failed = _recovery.Failed(exception);
+                var failed = _retry.Failed(exception);
                 Raise(failed);
                 if (failed == QueueEventKind.FailedTooOften && State.IsHalted)
                 {
-                    _recovery.Halts();
+                    _retry.Halts();
                 }
             }
         }
@@ -69,10 +69,10 @@ internal sealed partial class QueuePump
 
         if (actions.HasFlag(QueueActions.BreakOffPull))
         {
-            PullAnew();
+            RestartPull();
         }
 
-        _gauge.OnProgress();
+        _pullFlow.OnProgress();
         if (actions.HasFlag(QueueActions.OpenHandOut))
         {
             _consumer.Dispatcher.Signal(this);
@@ -110,7 +110,7 @@ internal sealed partial class QueuePump
 
     /// <summary>Waits until the state is another one, at most that long; the one wait of all states that wait for something.</summary>
     private Task<bool> WaitForNewsAsync(QueueState state, TimeSpan? most = null)
-        => _gauge.WaitAsync(() => !ReferenceEquals(State, state), most, _tenure.Pulling);
+        => _pullFlow.WaitAsync(() => !ReferenceEquals(State, state), most, _tenure.Pulling);
 
     /// <summary>
     /// Waits for the queue's lock. Whatever was pulled without it, or under an earlier one, is forgotten: another member
@@ -148,7 +148,7 @@ internal sealed partial class QueuePump
 
     private async Task BeginAsync()
     {
-        var window = await _beginning.FirstWindowAsync(MasterAddress(), _tenure, _holdings).ConfigureAwait(false);
+        var window = await _startPosition.FirstWindowAsync(MasterAddress(), _tenure, _holdings).ConfigureAwait(false);
         var offset = window.Watermark;
         Runs.Restart(window);
         Volatile.Write(ref _nextOffset, offset);
@@ -166,8 +166,8 @@ internal sealed partial class QueuePump
     /// <summary>Nothing may be done until this silo is known to be one of the cluster.</summary>
     private async Task WaitForFenceAsync()
     {
-        var before = _recovery.LastError;
-        _recovery.LastError = new ConsumerStateException(
+        var before = _retry.LastError;
+        _retry.LastError = new ConsumerStateException(
             Options.Group, "not sure to be part of the cluster", "go on with the queue before the membership is known");
         try
         {
@@ -175,7 +175,7 @@ internal sealed partial class QueuePump
         }
         finally
         {
-            _recovery.LastError = before;
+            _retry.LastError = before;
         }
 
         Raise(QueueEventKind.FenceOpened);
@@ -227,17 +227,17 @@ internal sealed partial class QueuePump
 
     private async Task WaitForRetryAsync(QueueState state)
     {
-        if (_recovery.TakeForgetful() is { } address)
+        if (_retry.TakeForgetful() is { } address)
         {
             // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pull.
             var told = _consumer.Client.HeartbeatToAsync(address, _stopping.Token);
             Track(told.ContinueWith(
-                _ => _gauge.OnProgress(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+                _ => _pullFlow.OnProgress(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
             bool IsOver() => told.IsCompleted || !ReferenceEquals(State, state);
-            await _gauge.WaitAsync(IsOver, most: null, _tenure.Pulling).ConfigureAwait(false);
+            await _pullFlow.WaitAsync(IsOver, most: null, _tenure.Pulling).ConfigureAwait(false);
         }
 
-        if (!await WaitForNewsAsync(state, _recovery.DueIn).ConfigureAwait(false))
+        if (!await WaitForNewsAsync(state, _retry.DueIn).ConfigureAwait(false))
         {
             Raise(QueueEventKind.RetryDue, onlyIn: state);
         }
@@ -249,7 +249,7 @@ internal sealed partial class QueuePump
         await WaitForNewsAsync(state).ConfigureAwait(false);
         if (State is { IsHalted: false, IsStopping: false })
         {
-            _recovery.GoesOn();
+            _retry.GoesOn();
         }
     }
 }

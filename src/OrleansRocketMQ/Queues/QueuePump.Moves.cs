@@ -59,7 +59,7 @@ internal sealed partial class QueuePump
         if (!_consumer.Dispatcher.KeepsFailedMessages)
         {
             bool IsOver() => Runs.InFlight == 0 || !ReferenceEquals(State, state);
-            await _gauge.WaitAsync(IsOver, most: null, _tenure.Pulling).ConfigureAwait(false);
+            await _pullFlow.WaitAsync(IsOver, most: null, _tenure.Pulling).ConfigureAwait(false);
         }
 
         if (!ReferenceEquals(State, state))

@@ -9,16 +9,16 @@ namespace OrleansRocketMQ.Queues;
 internal sealed partial class QueuePump
 {
     // After answers that neither bring nor wait for anything.
-    private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
 
     private readonly Func<bool> _isPullOver;
     private CancellationTokenSource? _pull;
     private long _brokerId;
-    private int _rests;
+    private int _emptyPulls;
 
     /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
-    public void PullAnew()
+    public void RestartPull()
     {
         try
         {
@@ -33,7 +33,7 @@ internal sealed partial class QueuePump
     private async Task PullNextAsync()
     {
         // It closes by the clock, before anybody has told.
-        if (NoteFence() || !await _gauge.WaitForRoomAsync(_isPullOver, _tenure.Pulling).ConfigureAwait(false))
+        if (NoteFence() || !await _pullFlow.WaitForRoomAsync(_isPullOver, _tenure.Pulling).ConfigureAwait(false))
         {
             return;
         }
@@ -47,10 +47,10 @@ internal sealed partial class QueuePump
             throw new MessagePullException(Queue, exception.Message, exception);
         }
 
-        _recovery.Succeeded();
+        _retry.Succeeded();
         if (Options.PullInterval > TimeSpan.Zero)
         {
-            await _gauge.WaitAsync(_isPullOver, Options.PullInterval, _tenure.Pulling).ConfigureAwait(false);
+            await _pullFlow.WaitAsync(_isPullOver, Options.PullInterval, _tenure.Pulling).ConfigureAwait(false);
         }
     }
 
@@ -58,11 +58,11 @@ internal sealed partial class QueuePump
     {
         var subscription = PresentSubscription();
         var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
-        _recovery.Asks = broker.Address;
+        _retry.Asks = broker.Address;
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
-            MaxMessages = _gauge.MessagesPerPull,
-            MaxBytes = _gauge.MaxBytesPerPull,
+            MaxMessages = _pullFlow.MessagesPerPull,
+            MaxBytes = _pullFlow.MaxBytesPerPull,
             CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
@@ -104,19 +104,19 @@ internal sealed partial class QueuePump
         }
 
         _pulled.Clear();
-        await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+        await BackOffAfterEmptyPullAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
     }
 
     /// <summary>
     /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
     /// only the slave to ask again, and it must not be asked without a pause.
     /// </summary>
-    private async Task RestAsync(BrokerAddress broker, bool isFruitless)
+    private async Task BackOffAfterEmptyPullAsync(BrokerAddress broker, bool isFruitless)
     {
-        _rests = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _rests + 1 : 0;
-        if (_rests > 0)
+        _emptyPulls = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _emptyPulls + 1 : 0;
+        if (_emptyPulls > 0)
         {
-            await _gauge.WaitAsync(_isPullOver, Backoff.Next(_rests, FirstRest, LongestRest), _tenure.Pulling).ConfigureAwait(false);
+            await _pullFlow.WaitAsync(_isPullOver, Backoff.Next(_emptyPulls, FirstBackOff, LongestBackOff), _tenure.Pulling).ConfigureAwait(false);
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed partial class QueuePump
         // Messages on their way back to their broker are within the budget, too.
         _ = AbandonAfterAsync(budget);
         await _tasks.WaitAsync().ConfigureAwait(false);
-        if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
+        if (!await _pullFlow.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
             Abandoned = Runs.InFlight;
             Log.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
@@ -50,7 +50,7 @@ internal sealed partial class QueuePump
         finally
         {
             Raise(QueueEventKind.Ended);
-            LetGo();
+            ReleaseResources();
         }
 
         if (_lock is not null)
@@ -68,7 +68,7 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
-    private void LetGo()
+    private void ReleaseResources()
     {
         _consumer.Offsets.Remove(Queue);
         _holdings.Close();

@@ -22,17 +22,17 @@ internal sealed partial class QueuePump
     private readonly CancellationTokenSource _abandon = new();
     private readonly QueueStateMachine _states;
     private readonly GroupConsumer _consumer;
-    private readonly QueueGauge _gauge;
+    private readonly PullFlowController _pullFlow;
     private readonly Holdings _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
     private readonly QueueCommits _commits;
-    private readonly QueueRecovery _recovery;
+    private readonly PullRetryPolicy _retry;
     private readonly QueueLock? _lock;
     private readonly QueueCheckpoint? _checkpoint;
-    private readonly QueueBeginning _beginning;
+    private readonly StartPositionResolver _startPosition;
     private readonly PulledRecords _records;
     private QueueTenure _tenure;
     private Subscription _subscription;
@@ -61,9 +61,9 @@ internal sealed partial class QueuePump
         _commits = new QueueCommits(queue, consumer.Offsets, time);
         _checkpoint = consumer.Checkpoints?.Open(queue);
         _checkpoint?.MayExist = handOver is { HasCheckpoint: true };
-        _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
+        _startPosition = new StartPositionResolver(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
-        _recovery = new QueueRecovery(queue, consumer, time, logger);
+        _retry = new PullRetryPolicy(queue, consumer, time, logger);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
         Statistics = consumer.Statistics.Open(queue);
@@ -72,7 +72,7 @@ internal sealed partial class QueuePump
         Runs.Gate.IsInDoubt = IsInDoubt;
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
-        _gauge = new QueueGauge(consumer.Options, Runs, budgets, time, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
+        _pullFlow = new PullFlowController(consumer.Options, Runs, budgets, time, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
         _tenure = _lock is null ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token) : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
         _states = new QueueStateMachine(QueueState.New(needsLock: _lock is not null), OnState);
         _watchdog = new QueueWatchdog(consumer.Group, queue, () => (State, Moved), Patience, Fail, time, logger);
@@ -104,8 +104,8 @@ internal sealed partial class QueuePump
         { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new QueueProgress(move.Offset, move.Offset, []),
         { IsPositioned: true } => Runs.Window.Snapshot(),
         // What came along counts no more once the queue was moved, or the lock was lost: another member may have gone on, or gone back.
-        { Moves: 0, HasLock: true } when _tenure.Number <= 1 => _beginning.Before,
-        { Moves: 0 } when _tenure.Number == 0 => _beginning.Before,
+        { Moves: 0, HasLock: true } when _tenure.Number <= 1 => _startPosition.Before,
+        { Moves: 0 } when _tenure.Number == 0 => _startPosition.Before,
         _ => null,
     };
 
@@ -156,7 +156,7 @@ internal sealed partial class QueuePump
     public void OnProgress()
     {
         Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
-        _gauge.OnProgress();
+        _pullFlow.OnProgress();
     }
 
     /// <summary>It has come into doubt, or is no more in doubt, that the queue is this silo's.</summary>
@@ -166,10 +166,10 @@ internal sealed partial class QueuePump
     public void OnFlow()
     {
         NotePause();
-        _gauge.OnProgress();
+        _pullFlow.OnProgress();
     }
 
-    public void Fail(Exception exception) => _recovery.LastError = exception;
+    public void Fail(Exception exception) => _retry.LastError = exception;
 
     /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
     public void Recover() => Raise(QueueEventKind.Recovered);

@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Queues;
 /// in work. Room is a matter of the queue (messages, bytes, span, pause) and of the budgets it shares with others; a
 /// queue that holds nothing may always pull, whatever the others hold. Woken by progress, so nobody polls. Thread-safe.
 /// </summary>
-internal sealed class QueueGauge
+internal sealed class PullFlowController
 {
     /// <summary>What brokers and Java's client take for one pull (<c>pullBatchSizeInBytes</c>); a larger message comes alone.</summary>
     private const long BytesPerPull = 256 * 1024;
@@ -21,7 +21,7 @@ internal sealed class QueueGauge
     private readonly bool _limitsSpan;
     private TaskCompletionSource? _progress;
 
-    public QueueGauge(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, TimeProvider time, bool limitsSpan = true)
+    public PullFlowController(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, TimeProvider time, bool limitsSpan = true)
     {
         _time = time;
         _options = options;

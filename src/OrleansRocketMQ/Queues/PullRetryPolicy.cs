@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Queues;
 /// What follows from a failure of a queue: how long it waits before the next attempt, longer and longer; whether its broker
 /// must be told of the group before; whether it stands still until somebody says go on, when it is not to recover by itself.
 /// </summary>
-internal sealed partial class QueueRecovery(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
+internal sealed partial class PullRetryPolicy(MessageQueue queue, GroupConsumer consumer, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan BrokerBusyWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);

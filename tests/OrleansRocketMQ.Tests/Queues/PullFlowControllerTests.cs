@@ -6,7 +6,7 @@ using OrleansRocketMQ.Tests.Infrastructure;
 namespace OrleansRocketMQ.Tests.Queues;
 
 /// <summary>What waits for a queue is woken by progress, and is gone when it does not wait any more.</summary>
-public sealed class PullFlowWaitTests
+public sealed class PullFlowControllerTests
 {
     private readonly FakeTimeProvider _time = new();
     private readonly QueueRuns _runs = new(new ProcessQueue(0));
@@ -14,11 +14,11 @@ public sealed class PullFlowWaitTests
     [Fact]
     public async Task A_wait_whose_time_is_over_leaves_no_waiter_behind()
     {
-        var gauge = NewGauge();
+        var controller = NewController();
         var looks = 0;
         for (var round = 0; round < 100; round++)
         {
-            var waiting = gauge.WaitAsync(
+            var waiting = controller.WaitAsync(
                 () =>
                 {
                     looks++;
@@ -31,8 +31,8 @@ public sealed class PullFlowWaitTests
         }
 
         var before = looks;
-        var last = gauge.WaitAsync(() => ++looks > before + 1, most: null, CancellationToken.None);
-        gauge.OnProgress();
+        var last = controller.WaitAsync(() => ++looks > before + 1, most: null, CancellationToken.None);
+        controller.OnProgress();
         await last.WaitAsync(Eventually.Deadline);
 
         Assert.Equal(before + 2, looks);
@@ -41,15 +41,15 @@ public sealed class PullFlowWaitTests
     [Fact]
     public async Task A_wait_ends_with_what_it_waits_for_and_with_the_stop()
     {
-        var gauge = NewGauge();
+        var controller = NewController();
         using var stopping = new CancellationTokenSource();
         var isSo = false;
-        var waiting = gauge.WaitAsync(() => Volatile.Read(ref isSo), TimeSpan.FromMinutes(1), stopping.Token);
+        var waiting = controller.WaitAsync(() => Volatile.Read(ref isSo), TimeSpan.FromMinutes(1), stopping.Token);
         Volatile.Write(ref isSo, true);
-        gauge.OnProgress();
+        controller.OnProgress();
         Assert.True(await waiting.WaitAsync(Eventually.Deadline));
 
-        var other = gauge.WaitAsync(() => false, TimeSpan.FromMinutes(1), stopping.Token);
+        var other = controller.WaitAsync(() => false, TimeSpan.FromMinutes(1), stopping.Token);
         await stopping.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other);
     }
@@ -67,7 +67,7 @@ public sealed class PullFlowWaitTests
         Assert.Equal(2, _runs.Take(10).Messages.Count);
     }
 
-    private QueueGauge NewGauge()
+    private PullFlowController NewController()
     {
         var options = new ConsumerOptions { Group = "g" };
         return new(options, _runs, new GroupBudgets(options, new SharedBudget(long.MaxValue)).Of("t"), _time);
