@@ -10,11 +10,12 @@ public sealed partial class PackageTests(PackedLibraries packed)
     // Packages, of ours in the same version and of others in the one of Directory.Packages.props, and frameworks.
     private static readonly Dictionary<string, string[]> Needs = new()
     {
-        ["OrleansRocketMQ"] = ["Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Orleans.Server", "OrleansRocketMQ.Abstractions"],
+        ["OrleansRocketMQ"] = ["Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Orleans.Server", "OrleansRocketMQ.Abstractions", "OrleansRocketMQ.Engine"],
         ["OrleansRocketMQ.Abstractions"] = ["Microsoft.Orleans.Sdk", "OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Compression"] = ["K4os.Compression.LZ4.Streams", "OrleansRocketMQ.Remoting", "ZstdSharp.Port"],
         ["OrleansRocketMQ.Dashboard"] = ["Microsoft.AspNetCore.App", "OrleansRocketMQ"],
         ["OrleansRocketMQ.Embedded"] = ["OrleansRocketMQ.Remoting"],
+        ["OrleansRocketMQ.Engine"] = ["OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Remoting"] = ["Microsoft.Extensions.Logging.Abstractions", "System.IO.Hashing"],
         ["OrleansRocketMQ.TestKit"] = ["Microsoft.Orleans.TestingHost", "OrleansRocketMQ", "OrleansRocketMQ.Embedded"],
     };
@@ -74,6 +75,7 @@ public sealed partial class PackageTests(PackedLibraries packed)
     [InlineData("OrleansRocketMQ.Remoting")]
     [InlineData("OrleansRocketMQ.Embedded")]
     [InlineData("OrleansRocketMQ.Compression")]
+    [InlineData("OrleansRocketMQ.Engine")]
     public void A_package_without_Orleans_needs_none_by_a_detour_either(string project)
     {
         var needed = new Queue<string>([project]);

@@ -67,7 +67,10 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <returns>The new offset of each queue, once all of them are there.</returns>
     /// <exception cref="RocketMQValidationException">The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such queue. Nothing is done then.</exception>
     /// <exception cref="RebalanceException">A queue is consumed by a member in another program. Nothing is done then.</exception>
-    /// <exception cref="OffsetException">A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it.</exception>
+    /// <exception cref="OffsetException">
+    /// A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it. Or the queue waits for its
+    /// lock, the membership or its next attempt; then it stays where it is. The message says which.
+    /// </exception>
     /// <exception cref="ConsumerStateException">
     /// The group is not configured on any silo of the cluster; a queue runs nowhere; it is stopped here, but not by other
     /// members; or it is stopped and its members all get every message.

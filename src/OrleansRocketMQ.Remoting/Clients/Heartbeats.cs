@@ -100,14 +100,26 @@ internal sealed class Heartbeats(
         }
     }
 
-    /// <summary>Sends one to a broker now, which may have forgotten who asks; the others are not asked.</summary>
-    public async Task BeatAsync(string brokerName, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends one to a broker that has forgotten us. All who ask before it goes out share it. One that is not known any more
+    /// needs none.
+    /// </summary>
+    public Task BeatAsync(string address, CancellationToken cancellationToken)
     {
-        foreach (var target in Targets().Where(target => target.BrokerName == brokerName))
+        if (Targets().FirstOrDefault(target => target.Address == address) is not { Address: not null } target)
         {
-            ReceiverOf(target.Address).InFull = true;
-            await BeatAsync(target, cancellationToken).ConfigureAwait(false);
+            return Task.CompletedTask;
         }
+
+        var receiver = ReceiverOf(address);
+        Task next;
+        lock (receiver)
+        {
+            receiver.InFull = true;
+            next = receiver.Next ??= BeatNextAsync(target, receiver);
+        }
+
+        return next.WaitAsync(cancellationToken);
     }
 
     /// <summary>Runs an action for a broker while no heartbeat is under way to it.</summary>
@@ -197,12 +209,28 @@ internal sealed class Heartbeats(
         }
     }
 
-    private async Task<bool> BeatAsync(BrokerAddress target, CancellationToken cancellationToken)
+    private async Task BeatNextAsync(BrokerAddress target, Receiver receiver)
+    {
+        // Not within the lock of whoever asked first.
+        await Task.Yield();
+        await BeatAsync(target, CancellationToken.None, begins: () =>
+        {
+            lock (receiver)
+            {
+                // Whoever asks from now on may have been told later than this one tells.
+                receiver.Next = null;
+            }
+        }).ConfigureAwait(false);
+    }
+
+    private async Task<bool> BeatAsync(BrokerAddress target, CancellationToken cancellationToken, Action? begins = null)
     {
         var receiver = ReceiverOf(target.Address);
         await receiver.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            begins?.Invoke();
+
             // From here on a change asks for another one; what this one tells is looked up after that.
             receiver.BeatNow = false;
             var result = await SendAsync(target, receiver, cancellationToken).ConfigureAwait(false);
@@ -264,6 +292,9 @@ internal sealed class Heartbeats(
         private int _inFull = 1;
 
         public SemaphoreSlim Turn { get; } = new(1, 1);
+
+        /// <summary>One that waits for its turn and that others may share; null when there is none.</summary>
+        public Task? Next { get; set; }
 
         public bool BeatNow
         {

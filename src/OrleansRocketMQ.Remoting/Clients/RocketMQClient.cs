@@ -197,8 +197,8 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     /// <summary>Sends a heartbeat to all brokers now, and waits for the first that answers.</summary>
     internal Task HeartbeatUntilOneAnswersAsync(CancellationToken cancellationToken) => _heartbeats.BeatUntilOneAnswersAsync(cancellationToken);
 
-    /// <summary>Sends a heartbeat to the members of one broker set now.</summary>
-    internal Task HeartbeatToAsync(string brokerName, CancellationToken cancellationToken) => _heartbeats.BeatAsync(brokerName, cancellationToken);
+    /// <summary>Sends a heartbeat to one broker; those who ask for it at the same time share it. Ends also when the broker does not take it.</summary>
+    internal Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => _heartbeats.BeatAsync(address, cancellationToken);
 
     /// <summary>The protocol level of a broker, an ordinal of <c>MQVersion</c>; null when it has not answered a heartbeat yet.</summary>
     public int? BrokerVersion(string address) => _heartbeats.VersionOf(address);

@@ -92,7 +92,7 @@ internal sealed partial class AdminRequests(
             {
                 if (queue.Topic == topic && offset >= 0 && consumer.Pumps.TryGetValue(queue, out var pump))
                 {
-                    _ = pump.ResetTo(offset);
+                    _ = pump.Seek(offset);
                 }
             }
         }

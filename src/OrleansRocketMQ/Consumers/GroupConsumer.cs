@@ -171,7 +171,6 @@ internal sealed partial class GroupConsumer
         _persisting.Start();
         Checkpoints?.Start(() => Pumps.Values);
         Fence.Changed += OnFenceChanged;
-        OnFenceChanged(Fence.IsClosed);
     }
 
     /// <summary>The key of the grain that has a queue for this silo.</summary>
@@ -270,7 +269,7 @@ internal sealed partial class GroupConsumer
             SubscriptionsChanged?.Invoke();
             foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
             {
-                pump.PullAnew();
+                pump.RestartPull();
             }
         }
     }
@@ -374,12 +373,9 @@ internal sealed partial class GroupConsumer
 
     private void OnFenceChanged(bool closed)
     {
-        Flow.Fence(closed);
         foreach (var pump in Pumps.Values)
         {
-            // Whatever it waits for, it must look at its gate.
-            pump.PullAnew();
-            pump.OnFence();
+            pump.OnFence(closed);
         }
     }
 
@@ -393,7 +389,7 @@ internal sealed partial class GroupConsumer
             var pump = pumps[(first + index) % pumps.Length];
             try
             {
-                pump.OnProgress();
+                pump.OnFlow();
                 Dispatcher.Signal(pump);
             }
             catch (Exception exception)

@@ -36,8 +36,8 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     private long _lastTick;
     private long _confirmed;
     private long _noticed;
-    private bool _stoodStill;
-    private bool _isDead;
+    private volatile bool _stoodStill;
+    private volatile bool _isDead;
     private bool _wasClosed;
     private volatile bool _isStarted;
 
@@ -65,7 +65,8 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     /// Whether nothing may be done for the queues now. Looks at the clock, so that it is right even in the first instant after
     /// the process stood still.
     /// </summary>
-    public bool IsClosed => WhyClosed is not null;
+    // Asked for every run of messages, also by those who hold locks: it takes none. Whoever sees a new tick sees what it showed.
+    public bool IsClosed => Reason(_time.GetTimestamp()) is not null;
 
     /// <summary>Why nothing may be done now, in words; null when all is well.</summary>
     public string? WhyClosed
@@ -174,7 +175,7 @@ internal sealed partial class MembershipFence : IAsyncDisposable
                 (_stoodStill, _noticed) = (true, now);
             }
 
-            _lastTick = now;
+            Volatile.Write(ref _lastTick, now);
             confirms = _stoodStill || (!BearsSilence && _time.GetElapsedTime(_confirmed, now) > _timeout / 4);
         }
 
@@ -281,8 +282,8 @@ internal sealed partial class MembershipFence : IAsyncDisposable
     /// <summary>Why nothing may be done; null when all is well.</summary>
     private string? Reason(long now)
         => _isDead ? "the cluster has declared this silo dead"
-        : _stoodStill || _time.GetElapsedTime(_lastTick, now) > _stall ? "this process stood still for so long that the cluster may have declared it dead"
-        : !BearsSilence && _time.GetElapsedTime(_confirmed, now) > _timeout ? "the cluster's membership could not be read"
+        : _time.GetElapsedTime(Volatile.Read(ref _lastTick), now) > _stall || _stoodStill ? "this process stood still for so long that the cluster may have declared it dead"
+        : !BearsSilence && _time.GetElapsedTime(Volatile.Read(ref _confirmed), now) > _timeout ? "the cluster's membership could not be read"
         : null;
 
     private static partial class Log

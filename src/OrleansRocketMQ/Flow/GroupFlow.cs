@@ -15,7 +15,6 @@ internal sealed class GroupFlow(TimeProvider time) : IDisposable
     private Func<string, double> _shareOf = static _ => 1;
     private FlowSettings? _cluster;
     private FlowSettings _local = FlowSettings.None;
-    private bool _fenced;
     private bool _disposed;
 
     /// <summary>Queues may have become free to go on; on any thread.</summary>
@@ -52,31 +51,11 @@ internal sealed class GroupFlow(TimeProvider time) : IDisposable
         {
             var gate = _queues.GetOrAdd(queue, static _ => new QueueGate());
             Set(queue, gate);
-            gate.Fence(_fenced);
             return gate;
         }
     }
 
     public void Close(MessageQueue queue) => _queues.TryRemove(queue, out _);
-
-    /// <summary>
-    /// It is in doubt, or no more in doubt, that queues are this silo's. All gates shut at once; each opens when its queue has
-    /// made sure that nobody else went on with it.
-    /// </summary>
-    public void Fence(bool closed)
-    {
-        lock (_gate)
-        {
-            _fenced = closed;
-            if (closed)
-            {
-                foreach (var gate in _queues.Values)
-                {
-                    gate.Fence(closed: true);
-                }
-            }
-        }
-    }
 
     /// <summary>Takes over the cluster's settings, unless newer ones are known.</summary>
     public void Apply(FlowSettings cluster)

@@ -26,8 +26,8 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
     [Alias("GetStatus")]
     Task<QueueStatus> GetStatusAsync();
 
-    /// <summary>The queue goes on at an offset; see <see cref="QueuePump.ResetTo"/>. False when it does not run here.</summary>
-    /// <exception cref="OffsetException">It was not there in time: listeners or the broker take long. It goes there as soon as they let it.</exception>
+    /// <summary>The queue goes on at an offset; see <see cref="QueuePump.Seek"/>. False when it does not run here.</summary>
+    /// <exception cref="OffsetException">It was not there in time. It goes there as soon as listeners and the broker let it, unless it had not begun.</exception>
     [AlwaysInterleave]
     [ResponseTimeout("00:01:00")]
     [Alias("Seek")]
@@ -111,14 +111,15 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public async Task<bool> SeekAsync(long offset)
     {
-        if (_pump is null)
+        if (_pump is not { } pump)
         {
             return false;
         }
 
+        var seek = pump.Seek(offset);
         try
         {
-            await _pump.ResetTo(offset).WaitAsync(LongestSeek, _time);
+            await seek.Done.WaitAsync(LongestSeek, _time);
             return true;
         }
         catch (OperationCanceledException)
@@ -128,8 +129,13 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         }
         catch (TimeoutException exception)
         {
+            // Whoever asked hears that it has not happened; then it must not happen an hour later.
             throw new OffsetException(
-                _queue, $"what is in work has not ended, or the broker or the storage of checkpoints has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have", exception);
+                _queue,
+                pump.Withdraw(seek)
+                    ? $"the queue could not be moved within {LongestSeek.TotalSeconds:F0} s, since it waits for its lock, for the cluster's membership or after failures; it stays where it is"
+                    : $"what is in work has not ended, or the broker or the storage of checkpoints has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have",
+                exception);
         }
     }
 

@@ -6,13 +6,18 @@ namespace OrleansRocketMQ.Queues;
 /// Tells the store how far a queue is: one offset after the other, so that an old one never overtakes a new one, which may
 /// be lower; never one below what was told, except when the queue is moved; and none after the queue has left. Thread-safe.
 /// </summary>
-internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
+internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, TimeProvider time)
 {
+    // How long a queue may have no news before it looks whether the broker still has what it was told.
+    private static readonly TimeSpan LookAfter = TimeSpan.FromMinutes(1);
+
     private readonly SemaphoreSlim _turn = new(1, 1);
     private long _committed = -1;
     private long _carried;
     private bool _tellAgain;
     private bool _left;
+    private long _lookedAt = time.GetTimestamp();
+    private volatile bool _lookAgain;
 
     /// <summary>What the store knows; -1 when nothing was told yet.</summary>
     public long Committed => Volatile.Read(ref _committed);
@@ -36,9 +41,21 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
         }
     }
 
-    /// <summary>Tells the watermark if it is news.</summary>
+    /// <summary>The broker may have lost what it knew: it was away.</summary>
+    public void LookAgain() => _lookAgain = true;
+
+    /// <summary>Tells the watermark if it is news. When nothing was for a while, looks whether the broker still knows it.</summary>
     /// <exception cref="RocketMQException">The store did not take it; it is told again next time.</exception>
-    public Task CommitAsync(Func<long> watermark) => InTurnAsync(() => TellAsync(watermark(), evenIfKnown: false), CancellationToken.None);
+    public Task CommitAsync(Func<long> watermark) => InTurnAsync(
+        async () =>
+        {
+            var offset = watermark();
+            if (!await TellAsync(offset, evenIfKnown: false).ConfigureAwait(false))
+            {
+                await LookAsync(offset).ConfigureAwait(false);
+            }
+        },
+        CancellationToken.None);
 
     /// <summary>Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's.</summary>
     /// <inheritdoc cref="CommitAsync"/>
@@ -59,16 +76,22 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
 
     /// <summary>Moves the queue to an offset, which may be lower.</summary>
     /// <param name="offset">Where the queue goes on.</param>
-    /// <param name="apply">What follows from it here, once the store knows.</param>
+    /// <param name="isWanted">Asked when it is its turn: whether the queue is still to go there.</param>
+    /// <param name="stored">Called once the store knows, before anything else is told.</param>
     /// <param name="cancellationToken">Gives up while waiting for the turn.</param>
     /// <param name="evenIfNotStored">
     /// Whether the queue goes on there even when the store does not take it now; it is told again with the next commit. For
     /// an offset that the broker demands: the one the store has is none to go on at.
     /// </param>
     /// <inheritdoc cref="CommitAsync"/>
-    public Task MoveAsync(long offset, Action apply, CancellationToken cancellationToken, bool evenIfNotStored = false) => InTurnAsync(
+    public Task MoveAsync(long offset, Func<bool> isWanted, Action stored, CancellationToken cancellationToken, bool evenIfNotStored = false) => InTurnAsync(
         async () =>
         {
+            if (!isWanted())
+            {
+                return;
+            }
+
             var isStored = true;
             offsets.Update(queue, offset, increaseOnly: false);
             try
@@ -80,12 +103,28 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
                 // Told by whoever stores it next.
                 isStored = false;
             }
+            catch
+            {
+                // Should the queue not go there after all, what it tells then must hold; and the store may have taken it all the same.
+                Recall();
+                _tellAgain = true;
+                throw;
+            }
 
-            apply();
             Volatile.Write(ref _committed, offset);
 
             // A pull that was given up may bring the broker what it carried after this.
             _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0 || !isStored;
+            stored();
+        },
+        cancellationToken);
+
+    /// <summary>Does something while nobody tells anything.</summary>
+    public Task InTurnAsync(Action action, CancellationToken cancellationToken) => InTurnAsync(
+        () =>
+        {
+            action();
+            return Task.CompletedTask;
         },
         cancellationToken);
 
@@ -95,16 +134,16 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
         {
             apply();
             Volatile.Write(ref _committed, -1);
-            return Task.CompletedTask;
         },
         cancellationToken);
 
-    private async Task TellAsync(long watermark, bool evenIfKnown)
+    /// <returns>Whether anything was told.</returns>
+    private async Task<bool> TellAsync(long watermark, bool evenIfKnown)
     {
         var isNews = watermark > Committed;
         if (_left || watermark < 0 || !(isNews || evenIfKnown || _tellAgain))
         {
-            return;
+            return false;
         }
 
         // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
@@ -113,6 +152,53 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
         offsets.Update(queue, watermark, increaseOnly: true);
         _tellAgain = !await offsets.PersistAsync(queue).ConfigureAwait(false) || mayBeOvertaken;
         Note(watermark);
+        return true;
+    }
+
+    /// <summary>
+    /// A broker that crashed may have lost what it had not written yet, and a slave in its place may never have had it. Java's
+    /// client tells in every round what it knows. Here an idle queue looks now and then, and tells it only if the broker has
+    /// less: what another member has told meanwhile stays.
+    /// </summary>
+    private async Task LookAsync(long watermark)
+    {
+        var isDue = _lookAgain || time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= LookAfter;
+        if (!isDue || _left || watermark < 0 || Committed < 0 || !offsets.IsAtBroker)
+        {
+            return;
+        }
+
+        Volatile.Write(ref _lookedAt, time.GetTimestamp());
+        _lookAgain = false;
+        long? known;
+        try
+        {
+            known = await offsets.ReadAsync(queue, OffsetReadMode.Store, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (RocketMQException)
+        {
+            // It is away: its next failure makes this queue look again, and so does time.
+            return;
+        }
+
+        Recall();
+        if (known is null || known < Committed)
+        {
+            _tellAgain = !await offsets.PersistAsync(queue).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whatever else was noted to be stored, it is what was told before.</summary>
+    private void Recall()
+    {
+        if (Committed is >= 0 and var committed)
+        {
+            offsets.Update(queue, committed, increaseOnly: false);
+        }
+        else
+        {
+            offsets.Remove(queue);
+        }
     }
 
     /// <summary>
@@ -136,6 +222,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets)
     private void Note(long offset)
     {
         // Pulls and commits both report here; the higher one stays.
+        Volatile.Write(ref _lookedAt, time.GetTimestamp());
         long known;
         while ((known = Volatile.Read(ref _committed)) < offset)
         {

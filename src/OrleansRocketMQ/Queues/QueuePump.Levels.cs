@@ -7,9 +7,14 @@ internal sealed partial class QueuePump
 {
     // Beyond the time a broker may keep a pull waiting; more than a loaded one needs.
     private static readonly TimeSpan LongestOverdue = TimeSpan.FromSeconds(5);
+    // How much later than its time an answer to a pull may be.
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(15);
+    // A loaded machine, retries and failures that are told of by themselves.
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan FirstAnswerWait = TimeSpan.FromMilliseconds(200);
 
     private volatile bool _askFailed;
+    private readonly QueueWatchdog _watchdog;
     private long _askedAt;
     private long _heardAt;
     private bool _tookOver;
@@ -22,10 +27,10 @@ internal sealed partial class QueuePump
     public long IdleSince => Volatile.Read(ref _idleSince);
 
     /// <summary>Whether it is known where the queue is, so that its levels mean something.</summary>
-    public bool HasBegun => _nextOffset >= 0;
+    public bool HasBegun => State.IsPositioned;
 
     /// <summary>Messages not yet consumed, as far as the last pull told; null when the broker has not told, or does not answer.</summary>
-    public long? Lag => MaxOffset is >= 0 and var end && _nextOffset >= 0 ? Math.Max(0, end - Runs.Window.Watermark) : null;
+    public long? Lag => MaxOffset is >= 0 and var end && HasBegun ? Math.Max(0, end - Runs.Window.Watermark) : null;
 
     /// <summary>Whether the broker has not answered for longer than any answer may take.</summary>
     public bool IsUnheard => (_askFailed || Silence is not null) && _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > LongestWait;
@@ -38,7 +43,7 @@ internal sealed partial class QueuePump
 
     private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
 
-    private string Error => _recovery.LastError?.Message
+    private string Error => _retry.LastError?.Message
         ?? (Silence is { } silence ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.") : string.Empty);
 
     /// <summary>The broker has told where the queue ends.</summary>
@@ -74,7 +79,7 @@ internal sealed partial class QueuePump
     public long InFlight => _consumer.Dispatcher.InFlightOf(this);
 
     /// <summary>What a health check asks: neither figures nor what the dispatcher knows are put together for it.</summary>
-    public QueueLevel Level => new(Queue, HasBegun, Error, _recovery.IsHalted, Moment(ref _lastPulledAt));
+    public QueueLevel Level => new(Queue, HasBegun, Error, State.IsHalted, Moment(ref _lastPulledAt));
 
     /// <summary>The queue is about to pull. Tells how long it stood still between two silos; their clocks may differ a little.</summary>
     private void NotePull()
@@ -91,6 +96,13 @@ internal sealed partial class QueuePump
             Statistics.Metrics?.TakenOver(TimeSpan.FromTicks(_time.GetUtcNow().Ticks - HandedOverAt));
         }
     }
+
+    /// <summary>Another number whenever something was pulled or consumed.</summary>
+    private long Moved => Volatile.Read(ref _lastPulledAt) + Volatile.Read(ref _lastConsumedAt) + Volatile.Read(ref _nextOffset);
+
+    /// <summary>What the queue waits for takes no longer than this, unless something is wrong.</summary>
+    private QueuePatience Patience => new(
+        Listeners: Options.ConsumeTimeout + Margin, Pull: Options.PullSuspendTimeout + AnswerTimeout + Margin, Servers: Margin);
 
     /// <summary>The last listener has ended, or there was none at work.</summary>
     private void NoteIdle() => Volatile.Write(ref _idleSince, _time.GetUtcNow().Ticks);

@@ -3,9 +3,21 @@ using OrleansRocketMQ.Dispatch;
 
 namespace OrleansRocketMQ.Queues;
 
-/// <summary>The end of a queue on this silo.</summary>
+/// <summary>Ends a queue on this silo.</summary>
 internal sealed partial class QueuePump
 {
+    /// <summary>
+    /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
+    /// Safe to call more than once.
+    /// </summary>
+    public Task StopAsync(TimeSpan budget)
+    {
+        lock (_tasks)
+        {
+            return _stopped ??= StopOnceAsync(budget);
+        }
+    }
+
     /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>
     public void Abandon() => IsolatedCancellation.CancelApart(_abandon);
 
@@ -13,12 +25,14 @@ internal sealed partial class QueuePump
     {
         // Closed before anybody can see the stop: from then on no listener gets another message.
         Runs.Close();
+        Raise(QueueEventKind.Stop);
+        await DespiteFailureAsync(_watchdog.StopAsync()).ConfigureAwait(false);
         await DespiteFailureAsync(_stopping.CancelAsync()).ConfigureAwait(false);
         await DespiteFailureAsync(_pumping).ConfigureAwait(false);
-        DropWish();
-        await DespiteFailureAsync(_tasks.WaitAsync()).ConfigureAwait(false);
+        // Messages on their way back to their broker are within the budget, too.
         await using var late = _time.CreateTimer(static stopped => ((QueuePump)stopped!).Abandon(), this, budget, Timeout.InfiniteTimeSpan);
-        if (!await _gauge.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
+        await DespiteFailureAsync(_tasks.WaitAsync()).ConfigureAwait(false);
+        if (!await _pullFlow.WaitUntilIdleAsync(_abandon.Token).ConfigureAwait(false))
         {
             Abandoned = Runs.InFlight;
             StopLog.Abandoned(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, Runs.InFlight, budget);
@@ -27,6 +41,12 @@ internal sealed partial class QueuePump
         NoteIdle();
         try
         {
+            if (State.Move is { Reason: MoveReason.Reset, IsStored: false } reset)
+            {
+                // The broker will not say so again.
+                await TellStoreAsync(reset, CancellationToken.None).ConfigureAwait(false);
+            }
+
             await _commits.LeaveAsync(Committable).ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -35,7 +55,8 @@ internal sealed partial class QueuePump
         }
         finally
         {
-            LetGo();
+            Raise(QueueEventKind.Ended);
+            ReleaseResources();
         }
 
         if (_lock is not null)
@@ -46,7 +67,7 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>The queue is no more this silo's: what it held counts no more, and nobody decides about it any more.</summary>
-    private void LetGo()
+    private void ReleaseResources()
     {
         _consumer.Offsets.Remove(Queue);
         _holdings.Close();

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
@@ -14,38 +13,33 @@ namespace OrleansRocketMQ.Queues;
 
 /// <summary>
 /// Keeps one queue flowing: finds where to start, pulls by long polling while there is room, hands what comes to the
-/// dispatcher, and knows what may be committed. Belongs to the queue's grain but runs beside its turns, so the grain
-/// answers while a pull waits. Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
+/// dispatcher, and knows what may be committed. What it may do stands in its <see cref="QueueState"/>; its loop only carries
+/// out what that says. Belongs to the queue's grain but runs beside its turns, so the grain answers while a pull waits.
+/// Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
 /// </summary>
 internal sealed partial class QueuePump : IStoredQueue
 {
-    // After answers that neither bring nor wait for anything.
-    private static readonly TimeSpan FirstRest = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
-
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
+    private readonly QueueStateMachine _states;
     private readonly GroupConsumer _consumer;
-    private readonly QueueGauge _gauge;
+    private readonly PullFlowController _pullFlow;
     private readonly Holdings _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
     private readonly QueueCommits _commits;
-    private readonly QueueRecovery _recovery;
+    private readonly PullRetryPolicy _retry;
     private readonly QueueLock? _lock;
-    private readonly QueueBeginning _beginning;
+    private readonly StartPositionResolver _startPosition;
     private readonly PulledRecords _records;
     private readonly BrokenRecord _broken;
     private QueueTenure _tenure;
     private Subscription _subscription;
-    private CancellationTokenSource? _pull;
     private Task _pumping = Task.CompletedTask;
     private long _maxOffset = -1;
     private long _nextOffset = -1;
-    private long _brokerId;
-    private int _rests;
     private long _lastPulledAt;
     private long _lastConsumedAt;
     private Task? _stopped;
@@ -65,23 +59,26 @@ internal sealed partial class QueuePump : IStoredQueue
         _subscription = consumer.Subscriptions.Find(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, consumer.Group);
         _time = time;
         _logger = logger;
-        _commits = new QueueCommits(queue, consumer.Offsets);
+        _commits = new QueueCommits(queue, consumer.Offsets, time);
         _checkpoint = consumer.Checkpoints?.Open(queue);
         _checkpoint?.MayExist |= handOver is { HasCheckpoint: true };
-        _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
+        _startPosition = new StartPositionResolver(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
         _broken = new BrokenRecord(queue, consumer, time, logger);
-        _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
+        _retry = new PullRetryPolicy(queue, consumer, time, logger);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
-        _isElsewhereWanted = () => IsResetWanted || Runs!.Gate.IsFenced;
         Statistics = consumer.Statistics.Open(queue);
         Running = new RunningCalls(time);
         Runs = new QueueRuns(new ProcessQueue(0), consumer.Flow.Open(queue)) { MostBytes = consumer.MostBytesPerCall };
+        Runs.Gate.IsInDoubt = IsInDoubt;
         _lock = consumer.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
-        _gauge = new QueueGauge(consumer.Options, Runs, budgets, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
+        _pullFlow = new PullFlowController(consumer.Options, Runs, budgets, time, limitsSpan: _lock is null || consumer.Options.PoisonHandling == PoisonHandling.Park);
         _tenure = _lock is null ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token) : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
+        _states = new QueueStateMachine(QueueState.New(needsLock: _lock is not null), OnState);
+        _watchdog = new QueueWatchdog(consumer.Group, queue, () => (State, Moved), Patience, Fail, time, logger);
+        _isPullOver = () => _states.Current.Task != QueueTask.Pull;
     }
 
     public MessageQueue Queue { get; }
@@ -99,11 +96,23 @@ internal sealed partial class QueuePump : IStoredQueue
     /// <summary>What listeners work on.</summary>
     public RunningCalls Running { get; }
 
+    /// <summary>What the queue is in.</summary>
+    public QueueState State => _states.Current;
+
     /// <summary>How far the queue is; null before that is known.</summary>
-    public QueueProgress? Progress => _nextOffset < 0 ? _beginning.Before : Runs.Window.Snapshot();
+    public QueueProgress? Progress => State switch
+    {
+        { Move: { Reason: MoveReason.Overtaken } move } => Runs.Window.Snapshot().From(move.Offset),
+        { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new QueueProgress(move.Offset, move.Offset, []),
+        { IsPositioned: true } => Runs.Window.Snapshot(),
+        // What came along counts no more once the queue was moved, or the lock was lost: another member may have gone on, or gone back.
+        { Moves: 0, HasLock: true } when _tenure.Number <= 1 => _startPosition.Before,
+        { Moves: 0 } when _tenure.Number == 0 => _startPosition.Before,
+        _ => null,
+    };
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
-    public bool HoldsUncommitted => _nextOffset >= 0 && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
+    public bool HoldsUncommitted => HasBegun && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
 
     /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
     public int Abandoned { get; private set; }
@@ -128,8 +137,18 @@ internal sealed partial class QueuePump : IStoredQueue
 
     private ConsumerOptions Options => _consumer.Options;
 
-    public void Start() => _pumping = Telemetry.Detached.Run(
-        () => BackgroundLoop.Run($"{Queue} of group {Options.Group}", _ => PumpAsync(), _time, _logger, _stopping.Token));
+    public void Start()
+    {
+        // Whoever closes the fence from now on tells this queue, too.
+        if (_consumer.Fence.IsClosed)
+        {
+            Raise(QueueEventKind.FenceClosed);
+        }
+
+        _pumping = Telemetry.Detached.Run(
+            () => BackgroundLoop.Run($"{Queue} of group {Options.Group}", _ => PumpAsync(), _time, _logger, _stopping.Token));
+        _watchdog.Start();
+    }
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     public void Track(Task task) => _tasks.Add(task);
@@ -137,41 +156,38 @@ internal sealed partial class QueuePump : IStoredQueue
     public void OnProgress()
     {
         Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
-        _gauge.OnProgress();
+        _pullFlow.OnProgress();
     }
 
     /// <summary>It has come into doubt, or is no more in doubt, that the queue is this silo's.</summary>
-    public void OnFence() => _gauge.OnProgress();
+    public void OnFence(bool closed) => Raise(closed ? QueueEventKind.FenceClosed : QueueEventKind.FenceOpened);
 
-    /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
-    public void PullAnew()
+    /// <summary>Somebody has paused or resumed queues, or changed how fast they may go.</summary>
+    public void OnFlow()
     {
-        try
-        {
-            Volatile.Read(ref _pull)?.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // It has ended; the next one is by the present subscription anyway.
-        }
+        NotePause();
+        _pullFlow.OnProgress();
     }
 
-    public void Fail(Exception exception) => _recovery.LastError = exception;
+    public void Fail(Exception exception) => _retry.LastError = exception;
 
     /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
-    public void Recover() => _recovery.GoOn();
+    public void Recover() => Raise(QueueEventKind.Recovered);
 
     /// <summary>
-    /// Stops pulling, lets listeners finish within <paramref name="budget"/>, tells the broker how far the queue is.
-    /// Safe to call more than once.
+    /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
+    /// works on ends first. Holds for a queue that is paused or has stopped because of failures, too.
     /// </summary>
-    public Task StopAsync(TimeSpan budget)
+    public SeekRequest Seek(long offset)
     {
-        lock (_tasks)
-        {
-            return _stopped ??= StopOnceAsync(budget);
-        }
+        var seek = _states.Seek(offset, out var actions);
+        CarryOut(actions);
+        return seek;
     }
+
+    /// <summary>Nobody waits for the seek any more. One that the store may know of holds all the same.</summary>
+    /// <returns>Whether the queue forgets it.</returns>
+    public bool Withdraw(SeekRequest seek) => Raise(QueueEvent.SeekWithdrawn(seek.Move)).HasFlag(QueueActions.CancelSeek);
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>
@@ -182,8 +198,8 @@ internal sealed partial class QueuePump : IStoredQueue
         Queue = Queue,
         Owner = _consumer.Client.ClientId,
         CommittedOffset = _commits.Committed,
-        Watermark = _nextOffset < 0 ? -1 : Runs.Window.Watermark,
-        NextPullOffset = _nextOffset,
+        Watermark = HasBegun ? Runs.Window.Watermark : -1,
+        NextPullOffset = HasBegun ? Volatile.Read(ref _nextOffset) : -1,
         MaxOffset = MaxOffset,
         CachedMessages = Runs.Window.Count,
         CachedBytes = Runs.Window.Bytes,
@@ -194,241 +210,16 @@ internal sealed partial class QueuePump : IStoredQueue
         LastConsumedAt = Moment(ref _lastConsumedAt),
         LastError = Error,
         IsPaused = Runs.Gate.IsPaused,
-        HasFailed = _recovery.IsHalted,
+        HasFailed = State.IsHalted,
         Figures = Statistics.Totals().ToFigures(),
         Slowest = Running.Slowest(),
         Lock = _lock is null ? QueueLockState.None : Tenure.IsValid ? QueueLockState.Held : QueueLockState.Awaited,
     });
 
-    // Nothing is known before the first pull, and nothing counts that was done without the lock, or that may have been done
-    // while the queue was another's.
-    private long Committable() => _nextOffset < 0 || !Tenure.IsValid || Runs.Gate.IsFenced || _consumer.Fence.IsClosed ? -1 : Runs.Window.Watermark;
-
-    private async Task PumpAsync()
-    {
-        while (!_stopping.IsCancellationRequested)
-        {
-            try
-            {
-                if (!_tenure.IsValid)
-                {
-                    await TakeLockAsync().ConfigureAwait(false);
-                }
-
-                if (_nextOffset < 0)
-                {
-                    await BeginAsync().ConfigureAwait(false);
-                }
-
-                while (Runs.Gate.IsShut)
-                {
-                    await PassFenceAsync().ConfigureAwait(false);
-                    await ResetIfWantedAsync().ConfigureAwait(false);
-                    await WaitPausedAsync().ConfigureAwait(false);
-                }
-
-                await ResetIfWantedAsync().ConfigureAwait(false);
-                if (!await _gauge.WaitForRoomAsync(_isElsewhereWanted, _tenure.Pulling).ConfigureAwait(false))
-                {
-                    continue;
-                }
-
-                await PullOnceAsync().ConfigureAwait(false);
-                _recovery.Succeeded();
-                if (Options.PullInterval > TimeSpan.Zero)
-                {
-                    await Task.Delay(Options.PullInterval, _time, _stopping.Token).ConfigureAwait(false);
-                }
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (OperationCanceledException) when (!_tenure.IsValid)
-            {
-                // The lock is lost; the next round waits for it.
-            }
-            catch (Exception exception)
-            {
-                _pulled.Clear();
-                _brokerId = BrokerData.MasterId;
-                _consumer.Client.Routes.Doubt(Queue.Topic, exception);
-                _askFailed = true;
-                await _recovery.AfterAsync(exception).ConfigureAwait(false);
-            }
-        }
-    }
-
-    /// <summary>
-    /// Waits for the queue's lock. Whatever was pulled without it, or under an earlier one, is forgotten: another member
-    /// may have gone on, so the offset is read from the broker again.
-    /// </summary>
-    private async Task TakeLockAsync()
-    {
-        await _commits.ForgetAsync(
-            () =>
-            {
-                _nextOffset = -1;
-                Runs.Restart(new ProcessQueue(0, _holdings));
-            },
-            _stopping.Token).ConfigureAwait(false);
-        _consumer.Dispatcher.Signal(this);
-        if (_tenure.Number > 0)
-        {
-            Statistics.Metrics?.LockLost();
-        }
-
-        var hold = await _lock!.WaitAsync(_stopping.Token).ConfigureAwait(false);
-        Volatile.Write(ref _tenure, _tenure.Next(hold, _stopping.Token, _abandon.Token));
-    }
-
-    /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
-    private async Task WaitPausedAsync()
-    {
-        Hear(await _consumer.Client.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _stopping.Token).ConfigureAwait(false));
-        try
-        {
-            await _gauge.WaitUntilResumedAsync(_isElsewhereWanted, _stopping.Token).WaitAsync(Options.PersistInterval, _time, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // Still paused.
-        }
-    }
-
-    private async Task BeginAsync()
-    {
-        var window = await _beginning.FirstWindowAsync(MasterAddress(), _tenure, _holdings).ConfigureAwait(false);
-        var offset = window.Watermark;
-        Runs.Restart(window);
-        _nextOffset = offset;
-        Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
-    }
-
-    private async Task PullOnceAsync()
-    {
-        try
-        {
-            await PullAsync().ConfigureAwait(false);
-        }
-        catch (RocketMQException exception)
-        {
-            throw new MessagePullException(Queue, exception.Message, exception);
-        }
-    }
-
-    private async Task PullAsync()
-    {
-        var subscription = PresentSubscription();
-        var broker = _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw NoBroker();
-        var request = new PullRequest(Options.Group, Queue, _nextOffset)
-        {
-            MaxMessages = _gauge.MessagesPerPull,
-            MaxBytes = _gauge.MaxBytesPerPull,
-            CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
-            ToSlave = broker.IsSlave,
-            SuspendTimeout = Options.PullSuspendTimeout,
-            Expression = subscription.SentWithPulls,
-            SubVersion = subscription.Data.SubVersion,
-            ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
-        };
-        NotePull();
-        var asked = _time.GetTimestamp();
-        if (await AskAsync(broker, request, subscription).ConfigureAwait(false) is not { } result)
-        {
-            return;
-        }
-
-        _commits.CarriedOver();
-        Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
-        _brokerId = result.SuggestedBrokerId;
-        Hear(result.MaxOffset);
-        if (result.Status == PullStatus.OffsetIllegal)
-        {
-            await MoveToAsync(result.NextBeginOffset).ConfigureAwait(false);
-            return;
-        }
-
-        // An answer without messages moves on too: what the filter left out needs no consuming.
-        var next = result.Status == PullStatus.Found ? await DecodeAsync(result).ConfigureAwait(false) : result.NextBeginOffset;
-        _nextOffset = next;
-        if (Runs.Window.Add(_pulled, next) > 0)
-        {
-            _consumer.Dispatcher.Signal(this);
-        }
-
-        NoteNewest();
-        if (result.Status == PullStatus.Found)
-        {
-            // As in Java: how long a pull waited for nothing says nothing.
-            var took = _time.GetElapsedTime(asked);
-            Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took);
-        }
-
-        _pulled.Clear();
-        await RestAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
-    }
-
-    private async ValueTask<long> DecodeAsync(PullResult result)
-    {
-        try
-        {
-            return _records.Decode(result, PresentSubscription(), _pulled);
-        }
-        catch (MessageFormatException broken)
-        {
-            if (await _broken.PassAsync(_nextOffset, broken, _stopping.Token).ConfigureAwait(false) is not { } next)
-            {
-                throw;
-            }
-
-            return next;
-        }
-    }
-
-    /// <summary>
-    /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
-    /// only the slave to ask again, and it must not be asked without a pause.
-    /// </summary>
-    private async Task RestAsync(BrokerAddress broker, bool isFruitless)
-    {
-        _rests = isFruitless && _consumer.Client.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _rests + 1 : 0;
-        if (_rests > 0)
-        {
-            await Task.Delay(Backoff.Next(_rests, FirstRest, LongestRest), _time, _tenure.Pulling).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue is to go on elsewhere.</summary>
-    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
-    {
-        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
-        Volatile.Write(ref _pull, pull);
-        if (!ReferenceEquals(PresentSubscription(), subscription) || IsResetWanted)
-        {
-            return null;
-        }
-
-        Volatile.Write(ref _askedAt, _time.GetTimestamp());
-        try
-        {
-            return await _consumer.Client.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + TimeSpan.FromSeconds(15), pull.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
-        {
-            return null;
-        }
-        finally
-        {
-            Volatile.Write(ref _askedAt, 0);
-        }
-    }
+    // The state knows what may be told; the lock's end and the fence's closing show in the clock before the state hears of them.
+    private long Committable() => Tenure.IsValid && !_consumer.Fence.IsClosed ? State.Committable(Runs.Window.Watermark) : -1;
 
     private static DateTimeOffset? Moment(ref long ticks) => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
-
-    // A topic given up keeps its last one until the queue stops.
-    private Subscription PresentSubscription() => _subscription = _consumer.Subscriptions.Find(Queue.Topic) ?? _subscription;
 
     private string MasterAddress() => _consumer.Client.Routes.FindAddress(Queue.BrokerName)?.Address ?? throw NoBroker();
 

@@ -35,6 +35,36 @@ public sealed class RocketMQClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task All_who_want_one_broker_to_be_told_share_one_heartbeat_that_no_other_broker_gets()
+    {
+        using var isFree = new ManualResetEventSlim(initialState: true);
+        var broker = _cluster.AddBroker(_ =>
+        {
+            isFree.Wait();
+            return null;
+        });
+        var other = _cluster.AddBroker();
+        _cluster.SetRoute("T", 2, ("b", 0, broker.Address), ("c", 0, other.Address));
+        await using var client = _cluster.NewClient();
+        client.Start();
+        Register(client, "g", "T");
+        await Eventually.Holds(() => client.BrokerVersion(broker.Address) is not null && client.BrokerVersion(other.Address) is not null);
+        var (before, ofOther) = (Heartbeats(broker).Count(), Heartbeats(other).Count());
+
+        isFree.Reset();
+        var first = client.HeartbeatToAsync(broker.Address, CancellationToken.None);
+        await Eventually.Holds(() => Heartbeats(broker).Count() == before + 1);
+        var later = Enumerable.Range(0, 10).Select(_ => client.HeartbeatToAsync(broker.Address, CancellationToken.None)).ToArray();
+        Assert.DoesNotContain(later, task => task.IsCompleted);
+        isFree.Set();
+        await Task.WhenAll([first, .. later]).InTime();
+
+        Assert.Equal(before + 2, Heartbeats(broker).Count());
+        Assert.Equal(ofOther, Heartbeats(other).Count());
+        await client.HeartbeatToAsync("127.0.0.1:1", CancellationToken.None).InTime();
+    }
+
+    [Fact]
     public async Task A_producer_alone_is_told_to_masters_only()
     {
         var master = _cluster.AddBroker();

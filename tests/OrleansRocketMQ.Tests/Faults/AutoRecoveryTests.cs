@@ -38,6 +38,35 @@ public sealed class AutoRecoveryTests
     }
 
     [Fact]
+    public async Task A_broker_that_asks_for_patience_has_not_failed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(configure: options =>
+        {
+            (options.AutoRecovery, options.MaxRetryTimes) = (false, 3);
+            options.PullSuspendTimeout = TimeSpan.FromMilliseconds(300);
+        });
+        var pulls = 0;
+        var failed = 0;
+        using var busy = rocketmq.Faults.Inject(Embedded.Fault.Answer(ResponseCodes.FlowControl) with
+        {
+            When = target => IsPull(target) && Interlocked.Increment(ref pulls) <= 5,
+        });
+        using var failing = rocketmq.Faults.Inject(Embedded.Fault.Answer(ResponseCodes.SystemError) with
+        {
+            When = target => IsPull(target) && Volatile.Read(ref pulls) > 5 && Interlocked.Exchange(ref failed, 1) == 0,
+        });
+        await Eventually.TrueAsync(() => Volatile.Read(ref failed) == 1, "the broker was busy five times, and then failed once");
+
+        await rocketmq.SendAsync(10);
+
+        await rocketmq.UntilCommittedAsync(10);
+        Assert.False(Queue(cluster, rocketmq).HasFailed);
+
+        static bool IsPull(Embedded.FaultTarget target) => target.Request.Code == RequestCodes.PullMessage && target.Request["topic"] == TestRocketMQ.Topic;
+    }
+
+    [Fact]
     public async Task With_auto_recovery_a_queue_goes_on_by_itself_however_often_it_failed()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -124,6 +124,24 @@ public sealed class OffsetFaultTests
         await rocketmq.UntilCommittedAsync(30);
     }
 
+    [Fact]
+    public async Task An_offset_that_a_broker_has_lost_in_a_crash_is_told_again_though_nothing_comes()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(configure: options => options.PullSuspendTimeout = TimeSpan.FromMilliseconds(200));
+        await rocketmq.SendAsync(10);
+        await rocketmq.UntilCommittedAsync(10);
+
+        await SetAsync(rocketmq, 3);
+        using var crash = rocketmq.Faults.Inject(Fault.CloseConnection() with { RequestCode = RequestCodes.PullMessage, Times = 1 });
+
+        await rocketmq.UntilCommittedAsync(10);
+        Assert.Equal(10, rocketmq.Recorder.Count);
+    }
+
+    private static Task SetAsync(TestRocketMQ rocketmq, long offset) => rocketmq.Client.Brokers.UpdateConsumerOffsetAsync(
+        rocketmq.Broker.Address, rocketmq.MyGroup, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0), offset);
+
     private static long PullsOfTheTopic(TestCluster cluster, TestRocketMQ rocketmq) => cluster.StatusOf(rocketmq.MyGroup)
         .SelectMany(group => group.Queues)
         .Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0);

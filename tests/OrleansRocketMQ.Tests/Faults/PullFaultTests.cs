@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
@@ -74,6 +75,38 @@ public sealed class PullFaultTests
         Assert.True(rocketmq.Faults.RequestsSeen(RequestCodes.HeartBeat) > heartbeats);
         Assert.Equal(30, rocketmq.Recorder.Count);
     }
+
+    [Fact]
+    public async Task Queues_of_a_broker_that_has_forgotten_the_group_do_not_wait_for_another_broker_that_is_silent()
+    {
+        const int Queues = 12;
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: Queues);
+        var silent = await rocketmq.Embedded.AddBrokerAsync("broker-b");
+        rocketmq.Embedded.CreateTopic(TestRocketMQ.Topic, Queues);
+        await using var cluster = await rocketmq.ConsumeAsync(
+            configure: options => options.PullSuspendTimeout = TimeSpan.FromMilliseconds(200),
+            setUp: options => options.RequestTimeout = TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(() => Pulled(cluster, rocketmq).Distinct().Count() == 2 * Queues, "the queues of both brokers are pulled");
+
+        using var silence = rocketmq.Faults.Inject(Fault.NoAnswer() with { RequestCode = RequestCodes.HeartBeat, BrokerName = silent.Name });
+        var refused = new ConcurrentDictionary<string, bool>();
+        using var forgetting = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SubscriptionNotExist) with
+        {
+            RequestCode = RequestCodes.PullMessage,
+            BrokerName = rocketmq.Broker.Name,
+            When = target => IsOfTheTopic(target) && refused.TryAdd(target.Request.ExtFields["queueId"], true),
+        });
+        await Eventually.TrueAsync(() => refused.Count == Queues, "each queue of the one broker was refused once");
+        await rocketmq.SendAsync(4 * Queues);
+
+        await rocketmq.UntilAllCameAsync(4 * Queues);
+
+        // Ends the heartbeat that waits there, and with it the wait of a silo that takes its leave.
+        await silent.StopAsync();
+    }
+
+    private static IEnumerable<MessageQueue> Pulled(TestCluster cluster, TestRocketMQ rocketmq)
+        => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Where(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.LastPulledAt is not null).Select(queue => queue.Queue);
 
     [Fact]
     public async Task A_pull_that_is_never_answered_is_given_up_and_made_again()

@@ -85,6 +85,31 @@ public sealed class FenceTests
     }
 
     [Fact]
+    public async Task A_seek_holds_once_the_fence_opens_and_one_that_nobody_waits_for_any_more_is_forgotten()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.SendAsync(20);
+        await rocketmq.UntilCommittedAsync(20);
+        _faults.IsAway = true;
+        await UntilFencedAsync(cluster, rocketmq);
+        var pumps = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.Pumps;
+
+        var kept = pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0)].Seek(5);
+        var other = pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 1)];
+        var withdrawn = other.Seek(5);
+        Assert.True(other.Withdraw(withdrawn));
+        Assert.True(withdrawn.Done.IsCanceled);
+        Assert.Equal(20, rocketmq.Committed());
+        _faults.IsAway = false;
+
+        await kept.Done.WaitAsync(Eventually.Deadline);
+        await rocketmq.UntilCommittedAsync(20);
+        await Eventually.TrueAsync(() => rocketmq.Recorder.Count == 25, "five messages of one queue come again");
+        Assert.False(other.Withdraw(withdrawn));
+    }
+
+    [Fact]
     public async Task A_silo_that_stops_while_it_cannot_know_commits_nothing()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -4,6 +4,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Protocol;
 
@@ -62,16 +63,24 @@ internal sealed class TestRocketMQ : IAsyncDisposable
 
     /// <summary>One silo, or several, whose listener does what the script says; ready when this returns.</summary>
     public async Task<TestCluster> ConsumeAsync(
-        ListenerScript? script = null, Action<ConsumerOptions>? configure = null, short silos = 1, Action<RocketMQOptions>? setUp = null)
+        ListenerScript? script = null,
+        Action<ConsumerOptions>? configure = null,
+        short silos = 1,
+        Action<RocketMQOptions>? setUp = null,
+        Action<RocketMQBuilder>? prepare = null)
     {
-        var cluster = await BeginAsync(script, configure, silos, setUp);
+        var cluster = await BeginAsync(script, configure, silos, setUp, prepare);
         await cluster.UntilReadyAsync(MyGroup);
         return cluster;
     }
 
     /// <summary>As <see cref="ConsumeAsync"/>, but does not wait until the group is ready.</summary>
     public Task<TestCluster> BeginAsync(
-        ListenerScript? script = null, Action<ConsumerOptions>? configure = null, short silos = 1, Action<RocketMQOptions>? setUp = null)
+        ListenerScript? script = null,
+        Action<ConsumerOptions>? configure = null,
+        short silos = 1,
+        Action<RocketMQOptions>? setUp = null,
+        Action<RocketMQBuilder>? prepare = null)
         => TestCluster.BeginAsync(
             Embedded.NameServerAddress,
             MyGroup,
@@ -85,7 +94,11 @@ internal sealed class TestRocketMQ : IAsyncDisposable
                 configure?.Invoke(options);
             }),
             silos,
-            builder => DeclaredListeners.HideIn(builder.Configure(setUp ?? (_ => { })).Services));
+            builder =>
+            {
+                DeclaredListeners.HideIn(builder.Configure(setUp ?? (_ => { })).Services);
+                prepare?.Invoke(builder);
+            });
 
     /// <summary>Makes the group, for brokers that make none by themselves.</summary>
     public Task CreateGroupAsync() => Client.Brokers.InvokeAsync(Broker.Address, RemotingCommand.Request(

@@ -171,6 +171,35 @@ public sealed class StopTests
     }
 
     [Fact]
+    public async Task A_listeners_callback_that_throws_when_its_time_is_over_ends_neither_the_stop_nor_the_process()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(1);
+        var told = new TaskCompletionSource();
+        var never = new TaskCompletionSource();
+        var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, cancellationToken) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                cancellationToken.Register(() =>
+                {
+                    told.TrySetResult();
+                    throw new InvalidOperationException("a callback of the listener's own");
+                });
+                await never.Task;
+                return ConsumeResult.Success;
+            },
+            setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
+        await rocketmq.UntilAllCameAsync(1);
+
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
+
+        Assert.True(told.Task.IsCompleted);
+        Assert.Equal(0, rocketmq.Committed());
+        never.SetResult();
+    }
+
+    [Fact]
     public async Task A_stop_in_the_middle_of_much_work_loses_nothing_and_repeats_nothing_that_was_done()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);

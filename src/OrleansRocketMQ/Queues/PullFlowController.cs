@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Queues;
 /// in work. Room is a matter of the queue (messages, bytes, span, pause) and of the budgets it shares with others; a
 /// queue that holds nothing may always pull, whatever the others hold. Woken by progress, so nobody polls. Thread-safe.
 /// </summary>
-internal sealed class QueueGauge
+internal sealed class PullFlowController
 {
     /// <summary>What brokers and Java's client take for one pull (<c>pullBatchSizeInBytes</c>); a larger message comes alone.</summary>
     private const long BytesPerPull = 256 * 1024;
@@ -17,11 +17,13 @@ internal sealed class QueueGauge
     private readonly ConsumerOptions _options;
     private readonly QueueRuns _runs;
     private readonly BudgetTicket[] _tickets;
+    private readonly TimeProvider _time;
     private readonly bool _limitsSpan;
     private TaskCompletionSource? _progress;
 
-    public QueueGauge(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, bool limitsSpan = true)
+    public PullFlowController(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, TimeProvider time, bool limitsSpan = true)
     {
+        _time = time;
         _options = options;
         _runs = runs;
         _limitsSpan = limitsSpan;
@@ -84,11 +86,31 @@ internal sealed class QueueGauge
         }
     }
 
-    /// <summary>Waits until the queue is not paused, or something else is wanted of it, which <see cref="OnProgress"/> must follow.</summary>
-    public Task WaitUntilResumedAsync(Func<bool> somethingElse, CancellationToken cancellationToken)
-        => WaitAsync(() => !_runs.Gate.IsPaused || somethingElse(), cancellationToken);
+    /// <summary>
+    /// Waits until something is so, at most that long. Whatever makes it so is followed by <see cref="OnProgress"/>. Leaves no
+    /// waiter behind.
+    /// </summary>
+    /// <returns>Whether it is so.</returns>
+    public async Task<bool> WaitAsync(Func<bool> condition, TimeSpan? most, CancellationToken cancellationToken)
+    {
+        if (most is not { } limit)
+        {
+            await WaitAsync(condition, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
 
-    public Task WaitUntilEmptyAsync(CancellationToken cancellationToken) => WaitAsync(() => _runs.Window.Count == 0, cancellationToken);
+        using var over = new CancellationTokenSource(limit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, over.Token);
+        try
+        {
+            await WaitAsync(condition, either.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Waits until no listener has a message of the queue; false when cancelled before.</summary>
     public async Task<bool> WaitUntilIdleAsync(CancellationToken cancellationToken)

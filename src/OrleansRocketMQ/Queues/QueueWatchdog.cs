@@ -1,0 +1,76 @@
+using Microsoft.Extensions.Logging;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// Looks from time to time whether a queue moves, and tells once of one that has not for longer than its state allows.
+/// Whatever the reason is: nobody else would notice.
+/// </summary>
+/// <param name="group">The group.</param>
+/// <param name="queue">The queue.</param>
+/// <param name="look">The queue's state, and a number that is another one whenever something was pulled or consumed.</param>
+/// <param name="patience">How long states may last.</param>
+/// <param name="fail">Hears of a queue that stands still.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">The log.</param>
+internal sealed partial class QueueWatchdog(
+    string group, MessageQueue queue, Func<(QueueState State, long Moved)> look, QueuePatience patience, Action<Exception> fail, TimeProvider time, ILogger logger)
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly PeriodicTimer _timer = new(Interval, time);
+    private Task _running = Task.CompletedTask;
+    private (QueueState State, long Moved) _seen;
+    private long _seenAt;
+    private bool _isTold;
+
+    public void Start() => _running = Telemetry.Detached.Run(RunAsync);
+
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _timer.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (await _timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                Look();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops.
+        }
+    }
+
+    private void Look()
+    {
+        var now = time.GetTimestamp();
+        var seen = look();
+        if (!ReferenceEquals(seen.State, _seen.State) || seen.Moved != _seen.Moved)
+        {
+            (_seen, _seenAt, _isTold) = (seen, now, false);
+            return;
+        }
+
+        var stood = time.GetElapsedTime(_seenAt, now);
+        if (!_isTold && patience.Of(seen.State.Task) is { } most && stood > most)
+        {
+            _isTold = true;
+            Log.StandsStill(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, stood, seen.State.Phase, seen.State.Task);
+            fail(new ConsumerStateException(group, $"at {queue} since {stood.TotalMinutes:0} min without a change ({seen.State.Phase})", "go on"));
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(144, LogLevel.Error, "Group {Group}: {Topic} {Broker}/{QueueId} has not moved for {Time}, longer than it may: it is {Phase} ({Task})")]
+        public static partial void StandsStill(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan time, QueuePhase phase, QueueTask task);
+    }
+}
