@@ -27,10 +27,14 @@ internal sealed partial class KeyedDispatcher(
     // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
     private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 
+    // As there, too: the runner ends a call that takes too long, unless the listener holds the thread its grain needs for that.
+    private static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
+
     private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options);
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
+    private int _replaced;
 
     public bool KeepsFailedMessages => true;
 
@@ -98,26 +102,50 @@ internal sealed partial class KeyedDispatcher(
                 _line.Signal(pump);
             }
 
-            if (lane is not null)
+            if (lane is null)
             {
-                await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                if (await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false))
+                {
+                    slotListener = slotListeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+                }
+            }
+            catch (InvariantBrokenException exception)
+            {
+                // The queue stands still from now on; the slot serves the others.
+                pump.Fail(exception);
+                Log.RuleBroken(logger, options.Group, pump.Queue, exception);
             }
         }
     }
 
     private IListenerRunner ListenerOf(string key) => grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>();
 
-    private async Task HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    /// <summary>Has the first messages of a lane consumed.</summary>
+    /// <returns>Whether the slot's own grain is stuck, so that the slot needs another one.</returns>
+    private async Task<bool> HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
     {
+        if (lane.Stuck is { IsCompleted: false })
+        {
+            // Another call would only wait behind the first, and keep the slot from other keys.
+            await FailStuckAsync(queue, lane, messages).ConfigureAwait(false);
+            return false;
+        }
+
         if (messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
             queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
             await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)).ConfigureAwait(false);
-            return;
+            return false;
         }
 
         var token = queue.Pump.ListenerToken;
+        var call = Task.FromResult(ListenerRunResult.Refused);
         ListenerRunResult result;
         try
         {
@@ -132,27 +160,36 @@ internal sealed partial class KeyedDispatcher(
             {
                 lane.AsksFirst = true;
                 BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-                return;
+                return false;
             }
 
             lane.AsksFirst = false;
             using var running = queue.Pump.Running.Begin(messages);
-            var call = listener.RunAsync(run, token);
-            result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(token)).ConfigureAwait(false);
+            call = listener.RunAsync(run, token).AsTask();
+            var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
+            result = await (call.IsCompleted ? call : call.WaitAsync(longest, time, token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere, after it.
-            return;
+            return false;
         }
-        catch (Exception exception)
+        catch (TimeoutException) when (!call.IsCompleted)
+        {
+            var isSlots = lane.Key is null;
+            lane.Stuck = isSlots ? null : call;
+            Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
+            await FailStuckAsync(queue, lane, messages).ConfigureAwait(false);
+            return isSlots;
+        }
+        catch (Exception exception) when (exception is not InvariantBrokenException)
         {
             // The way to the listener failed; nobody judged the messages, so this is no attempt.
             lane.Activation = default;
             queue.Pump.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
             BlockFor(queue, lane, options.RetryInterval, exception.Message);
-            return;
+            return false;
         }
 
         lane.Activation = lane.Key is null ? default : result.Activation;
@@ -160,14 +197,14 @@ internal sealed partial class KeyedDispatcher(
         {
             lane.AsksFirst = true;
             BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-            return;
+            return false;
         }
 
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
         var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
-        queue.Complete(lane, new(messages, 0, succeeded));
+        queue.Complete(lane, succeeded);
         if (succeeded == result.Consumed)
         {
             Release(queue, lane);
@@ -176,10 +213,23 @@ internal sealed partial class KeyedDispatcher(
         {
             await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]).ConfigureAwait(false);
         }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Nobody knows how far the listener is with the messages, which all count as not consumed in time: some may come twice, none
+    /// is lost. As long as it holds its grain, each time that the messages of its key might have taken is one more failure.
+    /// </summary>
+    private Task FailStuckAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages)
+    {
+        queue.Pump.Statistics.Count(messages, messages.Length, errorType: Telemetry.ErrorTypes.Timeout);
+        queue.Pump.Statistics.CountTimedOut(messages.Length);
+        return FailAsync(queue, lane, messages, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
     }
 
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
-    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
+    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
     {
         if (lane.Key is null)
         {
@@ -197,7 +247,7 @@ internal sealed partial class KeyedDispatcher(
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
                 queue.Pump.Statistics.CountPublished(outcome, asDead: true);
-                queue.Complete(lane, failed.Slice(0, 1));
+                queue.Complete(lane, 1);
                 Release(queue, lane);
                 return;
             }
@@ -208,7 +258,8 @@ internal sealed partial class KeyedDispatcher(
             queue.Pump.Statistics.Metrics?.Retried(failed.Count);
         }
 
-        BlockFor(queue, lane, Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff), failure.Error ?? "The listener wants it again.");
+        var wait = Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
+        BlockFor(queue, lane, wait > leastWait ? wait : leastWait, failure.Error ?? "The listener wants it again.");
     }
 
     private async Task SendBackAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
@@ -223,7 +274,7 @@ internal sealed partial class KeyedDispatcher(
             }
 
             queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed[index], failure.DelayLevel));
-            queue.Complete(lane, failed.Slice(index, 1));
+            queue.Complete(lane, 1);
         }
 
         Release(queue, lane);
@@ -267,8 +318,14 @@ internal sealed partial class KeyedDispatcher(
         [LoggerMessage(191, LogLevel.Error, "Group {Group} cannot reach its listener grain of key {Key}; {Count} messages are tried again in {Wait}")]
         public static partial void ListenerUnreachable(ILogger logger, string group, string? key, int count, TimeSpan wait, Exception exception);
 
+        [LoggerMessage(196, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages of key {Key} from {MessageId} on; other keys go on")]
+        public static partial void ListenerStuck(ILogger logger, string group, string? key, int count, string messageId);
+
         [LoggerMessage(192, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and counts as failed")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(195, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
         [LoggerMessage(194, LogLevel.Error, "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
         public static partial void NoKey(ILogger logger, string messageId, string group, Exception exception);
