@@ -120,10 +120,11 @@ public sealed class SeekTests
             },
             options => (options.PoisonHandling, options.MaxReconsumeTimes, options.SuspendCurrentQueueTime) = (handling, 100_000, TimeSpan.FromMilliseconds(20)));
         await rocketmq.SendAsync(20, prepare: message => message.ShardingKey = $"key {message.Body.Span[^1] % 2}");
+        var seen = 0;
         for (var round = 1; round <= 3; round++)
         {
-            var seen = rocketmq.Recorder.Count;
-            await rocketmq.Recorder.UntilAsync(seen + 20);
+            await Eventually.TrueAsync(() => rocketmq.Recorder.Count >= seen + 20, () => $"{seen + 20} deliveries; there are {rocketmq.Recorder.Count}, and {string.Join("; ", rocketmq.QueuesOf(cluster))}");
+            seen = rocketmq.Recorder.Count;
             await rocketmq.Management(cluster).SeekAsync(Orders, SeekTarget.Begin);
         }
 
