@@ -124,6 +124,12 @@ public sealed class MessageExt
     /// <summary>The message as the broker stores it; for one of an inner batch, the whole batch.</summary>
     public ReadOnlyMemory<byte> Record => _bytes.AsMemory(_places.RecordStart, _places.RecordLength);
 
+    /// <summary>The bytes the message is a view of: all that came with it, as long as any of it is kept.</summary>
+    internal byte[] Buffer => _bytes;
+
+    /// <summary>Bytes the message keeps beside its <see cref="Buffer"/>.</summary>
+    internal int BytesBesideBuffer => _extras?.Body?.Length ?? 0;
+
     private ReadOnlySpan<byte> RecordSpan => _bytes.AsSpan(_places.RecordStart, _places.RecordLength);
 
     internal ReadOnlySpan<byte> StoredProperties => _extras?.InnerProperties is { } inner

@@ -59,8 +59,8 @@ public sealed class RocketMQOptions
     public int MaxDecompressedBodyBytes { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes of message bodies that all groups of the silo hold together before pulling waits; queues take turns then. At least
-    /// 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
+    /// Bytes that messages of all groups of the silo keep in memory together before pulling waits; queues take turns then. A
+    /// pull counts as a whole until its last message is done. At least 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
     /// queue (256 KiB, 4 MiB decompressed, or one message where that is larger), because a queue that holds nothing always pulls.
     /// </summary>
     public long? MaxCachedBytes { get; set; }

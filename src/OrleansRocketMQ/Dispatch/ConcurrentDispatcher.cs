@@ -39,46 +39,75 @@ internal sealed partial class ConcurrentDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
-        var listener = listeners.Get(slot);
+        var worker = new Worker(listeners.Get(slot));
         while (await _line.NextAsync().ConfigureAwait(false) is { } queue)
         {
-            var range = queue.Runs.Take(_runLength.Batches * options.ConsumeBatchSize);
+            var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
             queue.Runs.LeaveLine();
             if (queue.Runs.Waiting > 0)
             {
                 Signal(queue);
             }
 
-            if (!range.IsEmpty)
+            if (range.IsEmpty)
             {
-                listener = await HandleAsync(queue, range, listener).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                await HandleAsync(queue, range, worker).ConfigureAwait(false);
+            }
+            catch (InvariantBrokenException exception)
+            {
+                Report(queue, exception);
             }
         }
     }
 
-    /// <summary>Has a run consumed, and tells which grain the slot is to call next.</summary>
-    private async Task<IListenerRunner> HandleAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener)
+    /// <summary>A queue whose book is broken stands still from then on; slots serve the others, and it can be stopped.</summary>
+    private void Report(QueuePump queue, InvariantBrokenException exception)
+    {
+        queue.Fail(exception);
+        Log.RuleBroken(logger, options.Group, queue.Queue, exception);
+    }
+
+    private async Task GuardAsync(QueuePump queue, Task work)
+    {
+        try
+        {
+            await work.ConfigureAwait(false);
+        }
+        catch (InvariantBrokenException exception)
+        {
+            Report(queue, exception);
+        }
+    }
+
+    /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
+    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
             await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero).ConfigureAwait(false);
-            return listener;
+            return;
         }
 
         var share = new RunShare();
         ListenerRunResult result;
         try
         {
-            result = queue.DoListenersMove && !await ListenerDoor.IsOpenAsync(listener, queue.ListenerToken).ConfigureAwait(false)
+            result = queue.DoListenersMove && !await ListenerDoor.IsOpenAsync(worker.Listener, queue.ListenerToken).ConfigureAwait(false)
                 ? ListenerRunResult.Refused
-                : await RunAsync(queue, range, listener, share).ConfigureAwait(false);
+                : await RunAsync(queue, range, worker.Listener, share).ConfigureAwait(false);
             range = LeftOf(range, share);
+            worker.IsReached = true;
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere.
-            return listener;
+            return;
         }
         catch (TimeoutException)
         {
@@ -92,33 +121,31 @@ internal sealed partial class ConcurrentDispatcher(
                 range,
                 [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
                 options.ConsumeTimeout).ConfigureAwait(false);
-            return listeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+            worker.Listener = listeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+            return;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not InvariantBrokenException)
         {
             // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The
             // messages have not been judged, so they do not go to the retry topic; they stay here and are tried again.
-            range = LeftOf(range, share);
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
-            ReturnLater(queue, range, options.RetryInterval);
-            return listener;
+            await LeaveUntriedAsync(queue, LeftOf(range, share), worker).ConfigureAwait(false);
+            return;
         }
 
         if (result.IsRefused)
         {
             // Others may have it meanwhile; this slot has nobody to call.
-            queue.Runs.Return(range);
-            Signal(queue);
-            await WaitForListenerAsync(queue, listener).ConfigureAwait(false);
-            return listener;
+            Return(queue, range);
+            await WaitForListenerAsync(queue, worker.Listener).ConfigureAwait(false);
+            return;
         }
 
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
-            queue.Runs.Return(range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
-            Signal(queue);
+            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
         }
 
         if (result.TimedOut > 0)
@@ -127,7 +154,36 @@ internal sealed partial class ConcurrentDispatcher(
         }
 
         await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
-        return listener;
+    }
+
+    /// <summary>
+    /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
+    /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
+    /// </summary>
+    private async Task LeaveUntriedAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
+    {
+        if (worker.IsReached)
+        {
+            worker.IsReached = false;
+            queue.Track(GuardAsync(queue, ReturnAfterAsync(queue, range, options.RetryInterval)));
+            return;
+        }
+
+        Return(queue, range);
+        try
+        {
+            await Task.Delay(options.RetryInterval, time, queue.Stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops; the worker goes on with another one.
+        }
+    }
+
+    private void Return(QueuePump queue, ProcessQueueRange range)
+    {
+        range.Window.Return(range);
+        Signal(queue);
     }
 
     /// <summary>Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the queue.</summary>
@@ -182,8 +238,7 @@ internal sealed partial class ConcurrentDispatcher(
                 }
 
                 var left = share.Left!.Value;
-                queue.Runs.Return(range.Slice(left, range.Messages.Count - left));
-                Signal(queue);
+                Return(queue, range.Slice(left, range.Messages.Count - left));
                 break;
             }
         }
@@ -231,7 +286,7 @@ internal sealed partial class ConcurrentDispatcher(
             else
             {
                 isTaken = false;
-                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
             }
         }
 
@@ -255,7 +310,7 @@ internal sealed partial class ConcurrentDispatcher(
         }
         catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
         {
-            queue.Runs.Return(failed);
+            failed.Window.Return(failed);
             queue.OnProgress();
         }
         catch (MessageConsumeException exception)
@@ -265,9 +320,6 @@ internal sealed partial class ConcurrentDispatcher(
             await ReturnAfterAsync(queue, failed, RetryHereAfter).ConfigureAwait(false);
         }
     }
-
-    private void ReturnLater(QueuePump queue, ProcessQueueRange range, TimeSpan after)
-        => queue.Track(ReturnAfterAsync(queue, range, after));
 
     private async Task ReturnAfterAsync(QueuePump queue, ProcessQueueRange range, TimeSpan after)
     {
@@ -280,9 +332,17 @@ internal sealed partial class ConcurrentDispatcher(
             // The queue stops. What was not done stays uncommitted and comes again wherever the queue goes.
         }
 
-        queue.Runs.Return(range);
+        Return(queue, range);
         queue.OnProgress();
-        Signal(queue);
+    }
+
+    /// <summary>What a slot knows of the listener it calls.</summary>
+    private sealed class Worker(IListenerRunner listener)
+    {
+        public IListenerRunner Listener { get; set; } = listener;
+
+        /// <summary>Whether the last call reached it.</summary>
+        public bool IsReached { get; set; } = true;
     }
 
     private static partial class Log
@@ -292,6 +352,9 @@ internal sealed partial class ConcurrentDispatcher(
 
         [LoggerMessage(123, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
         public static partial void ListenerStuck(ILogger logger, string group, int count, string messageId);
+
+        [LoggerMessage(125, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
         [LoggerMessage(124, LogLevel.Error, "{Reason}")]
         public static partial void NotHandedBack(ILogger logger, string reason);

@@ -43,7 +43,7 @@ internal sealed partial class QueuePump
 
     private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
 
-    private string Error => _retry.LastError?.Message
+    private string Error => (Runs.Gate.Broken ?? _retry.LastError)?.Message
         ?? (Silence is { } silence ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.") : string.Empty);
 
     /// <summary>The broker has told where the queue ends.</summary>

@@ -40,7 +40,7 @@ public sealed record SiloGroupStatus
     /// <summary>How long the consumer has been running on this silo.</summary>
     public TimeSpan Uptime { get; init; }
 
-    /// <summary>Bytes of messages that all groups of this silo hold together; see <c>RocketMQOptions.MaxCachedBytes</c>.</summary>
+    /// <summary>Bytes that messages of all groups of this silo keep in memory together; see <c>RocketMQOptions.MaxCachedBytes</c>.</summary>
     public long SiloCachedBytes { get; init; }
 
     /// <summary>What keeping the group's progress took.</summary>

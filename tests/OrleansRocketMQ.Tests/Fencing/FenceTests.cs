@@ -6,7 +6,9 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Framing;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Fencing;
@@ -59,6 +61,88 @@ public sealed class FenceTests
         await rocketmq.UntilCommittedAsync(21);
         Assert.Equal(TestRocketMQ.Numbers(21), rocketmq.Recorder.Bodies.Order());
         Assert.All(Queues(cluster, rocketmq), queue => Assert.Equal(string.Empty, queue.LastError));
+    }
+
+    /// <summary>What has been sorted, and what came back, waits as what is new.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_buffered_in_key_order_is_not_handed_out_and_a_queue_that_was_overtaken_drops_it(bool overtaken)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var turns = new SemaphoreSlim(0);
+        await using var cluster = await ScriptedKeyedListener.ConsumeAsync(
+            rocketmq.Embedded.NameServerAddress,
+            rocketmq.MyGroup,
+            TestRocketMQ.Topic,
+            async (_, messages, context, _) =>
+            {
+                await turns.WaitAsync(CancellationToken.None);
+                rocketmq.Recorder.Record(messages, context);
+                return ConsumeResult.Success;
+            },
+            consumer => consumer.Configure(options =>
+            {
+                (options.ConsumeThreadMin, options.ConsumeThreadMax) = (1, 1);
+                options.PersistInterval = TimeSpan.FromMilliseconds(20);
+            }),
+            setUp: SetUp);
+        await rocketmq.SendAsync(200, prepare: message => message.ShardingKey = $"key {message.Body.Span[^1] % 5}");
+        turns.Release(10);
+        await rocketmq.Recorder.UntilAsync(10);
+        await Eventually.TrueAsync(() => Queues(cluster, rocketmq).Single() is { InFlight: > 0, NextPullOffset: 200, CachedMessages: >= 150 }, "the others are buffered");
+
+        _faults.IsAway = true;
+        await UntilFencedAsync(cluster, rocketmq);
+        turns.Release(1000);
+        await Eventually.TrueAsync(() => Pumps(cluster, rocketmq).All(pump => pump.Runs.InFlight == 0), "what was in work has ended");
+        var before = rocketmq.Recorder.Bodies.ToHashSet();
+        var readings = _faults.Readings;
+        await Eventually.TrueAsync(() => _faults.Readings > readings + 3, "the membership is asked for again and again");
+        Assert.Equal(before.Count, rocketmq.Recorder.Count);
+
+        if (overtaken)
+        {
+            var queue = new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0);
+            await rocketmq.Client.Brokers.UpdateConsumerOffsetAsync(rocketmq.Broker.Address, rocketmq.MyGroup, queue, 190, cancellationToken: CancellationToken.None);
+        }
+
+        _faults.IsAway = false;
+        await rocketmq.UntilCommittedAsync(200);
+        Assert.Equal(rocketmq.Recorder.Count, rocketmq.Recorder.Bodies.Distinct().Count());
+        Assert.True(before.Union(TestRocketMQ.Numbers(200).Where(number => !overtaken || number is ['1', '9', _])).ToHashSet().SetEquals(rocketmq.Recorder.Bodies));
+    }
+
+    [Fact]
+    public async Task What_came_back_to_an_orderly_queue_is_not_tried_again_behind_the_fence()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var fails = true;
+        await using var cluster = await OrderlyCluster.ConsumeAsync(
+            rocketmq.Embedded.NameServerAddress,
+            rocketmq.MyGroup,
+            TestRocketMQ.Topic,
+            (messages, context, _) =>
+            {
+                rocketmq.Recorder.Record(messages, new ConsumeContext(context.Group, context.Queue));
+                return new(Volatile.Read(ref fails) ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success);
+            },
+            options => (options.MaxReconsumeTimes, options.SuspendCurrentQueueTime) = (100_000, TimeSpan.FromMilliseconds(20)),
+            setUp: SetUp);
+        await rocketmq.SendAsync(10);
+        await rocketmq.Recorder.UntilAsync(5);
+
+        _faults.IsAway = true;
+        await UntilFencedAsync(cluster, rocketmq);
+        await Eventually.TrueAsync(() => Pumps(cluster, rocketmq).All(pump => pump.Runs.InFlight == 0), "what was in work has ended");
+        var before = rocketmq.Recorder.Count;
+        var readings = _faults.Readings;
+        await Eventually.TrueAsync(() => _faults.Readings > readings + 3, "the membership is asked for again and again");
+        Assert.Equal(before, rocketmq.Recorder.Count);
+
+        Volatile.Write(ref fails, false);
+        _faults.IsAway = false;
+        await rocketmq.UntilCommittedAsync(10);
     }
 
     [Fact]
@@ -173,19 +257,24 @@ public sealed class FenceTests
             TestRocketMQ.Topic,
             script,
             consumer => consumer.Configure(options => options.PersistInterval = TimeSpan.FromMilliseconds(20)),
-            setUp: builder =>
-            {
-                DeclaredListeners.HideIn(builder.Configure(setUp).Services);
-                FaultyMembership.Install(builder.Services, _faults);
-            });
+            setUp: builder => SetUp(builder, setUp));
         await cluster.UntilReadyAsync(rocketmq.MyGroup);
         return cluster;
     }
 
-    private static Task UntilFencedAsync(TestCluster cluster, TestRocketMQ rocketmq) => Eventually.TrueAsync(
-        () => cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>()
-            .Find(rocketmq.MyGroup)!.Pumps.Values.All(pump => pump.Runs.Gate.IsFenced),
-        "all queues fenced off");
+    private void SetUp(RocketMQBuilder builder) => SetUp(builder, options => options.MembershipTimeout = Timeout);
+
+    private void SetUp(RocketMQBuilder builder, Action<RocketMQOptions> setUp)
+    {
+        DeclaredListeners.HideIn(builder.Configure(setUp).Services);
+        FaultyMembership.Install(builder.Services, _faults);
+    }
+
+    private static Task UntilFencedAsync(TestCluster cluster, TestRocketMQ rocketmq)
+        => Eventually.TrueAsync(() => Pumps(cluster, rocketmq).All(pump => pump.Runs.Gate.IsFenced), "all queues fenced off");
+
+    private static ICollection<QueuePump> Pumps(TestCluster cluster, TestRocketMQ rocketmq)
+        => cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.Pumps.Values;
 
     private static IEnumerable<QueueStatus> Queues(TestCluster cluster, TestRocketMQ rocketmq)
         => cluster.StatusOf(rocketmq.MyGroup).SelectMany(status => status.Queues).Where(queue => queue.Queue.Topic == TestRocketMQ.Topic);

@@ -1,6 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Orderly;
 
 namespace OrleansRocketMQ.Tests.Flow;
 
@@ -43,6 +46,37 @@ public sealed class PauseTests
         await rocketmq.UntilCommittedAsync(60);
         Assert.Equal(TestRocketMQ.Numbers(60), rocketmq.Recorder.Bodies.Order());
         Assert.DoesNotContain(cluster.StatusOf(rocketmq.MyGroup)[0].Queues, queue => queue.IsPaused);
+    }
+
+    /// <summary>The one situation in which an operator pauses an orderly group: its messages fail, and each attempt counts.</summary>
+    [Theory]
+    [InlineData(PoisonHandling.Block)]
+    [InlineData(PoisonHandling.Park)]
+    public async Task A_pause_holds_for_orderly_messages_that_came_back_and_for_those_that_are_parked(PoisonHandling handling)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var fails = true;
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            (messages, context, _) =>
+            {
+                rocketmq.Recorder.Record(messages, new ConsumeContext(context.Group, context.Queue));
+                return new(Volatile.Read(ref fails) ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success);
+            },
+            options => (options.PoisonHandling, options.MaxReconsumeTimes, options.SuspendCurrentQueueTime) = (handling, 100_000, TimeSpan.FromMilliseconds(20)));
+        await rocketmq.SendAsync(6, prepare: message => message.ShardingKey = $"key {message.Body.Span[^1] % 2}");
+        await rocketmq.Recorder.UntilAsync(20);
+
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        await management.PauseAsync(ConsumerScope.Everything);
+        var pump = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>()
+            .Find(rocketmq.MyGroup)!.Pumps.Values.Single(pump => pump.Queue.Topic == TestRocketMQ.Topic);
+        await Eventually.TrueAsync(() => pump.Runs.Gate.IsPaused && pump.Runs.InFlight == 0, "the queue is paused, and what was in work has ended");
+        var before = rocketmq.Recorder.Count;
+        await StaysAsync(() => rocketmq.Recorder.Count == before);
+
+        Volatile.Write(ref fails, false);
+        await management.ResumeAsync(ConsumerScope.Everything);
+        await rocketmq.UntilCommittedAsync(6);
     }
 
     [Fact]

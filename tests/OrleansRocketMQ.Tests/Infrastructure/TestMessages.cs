@@ -28,6 +28,20 @@ internal static class TestMessages
         StoreHost = Host,
     });
 
+    /// <summary>What one pull brings: messages that are views of the same bytes.</summary>
+    public static List<MessageExt> Pull(IEnumerable<long> offsets, int bodyLength = 8)
+    {
+        var bytes = offsets.SelectMany(offset => new StoredMessage
+        {
+            Topic = "T",
+            Body = new byte[bodyLength],
+            QueueOffset = offset,
+            BornHost = Host,
+            StoreHost = Host,
+        }.Encode()).ToArray();
+        return [.. MessageDecoder.DecodeAll(bytes, "broker-a")];
+    }
+
     private static string Encode(KeyValuePair<string, string?>[] properties)
         => MessageProperties.Encode(properties.Where(property => property.Value is not null).Select(property => new KeyValuePair<string, string>(property.Key, property.Value!)));
 

@@ -1,7 +1,10 @@
+using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Orderly;
 
 namespace OrleansRocketMQ.Tests.Management;
 
@@ -64,6 +67,73 @@ public sealed class SeekTests
         await rocketmq.Recorder.UntilAsync(22);
         await rocketmq.UntilCommittedAsync(11);
         Assert.All(rocketmq.Recorder.Bodies.GroupBy(body => body), copies => Assert.Equal(2, copies.Count()));
+    }
+
+    /// <summary>Also when no new message comes that would show the queue's lanes that it is elsewhere.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_buffered_in_key_order_is_dropped(bool paused)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var goOn = new TaskCompletionSource();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            Mode.KeyOrdered,
+            _ => goOn.Task,
+            configure: options => (options.ConsumeThreadMin, options.ConsumeThreadMax, options.ConsumeBatchSize) = (1, 1, 1));
+        await rocketmq.SendAsync(20, prepare: message => message.ShardingKey = $"key {Guid.NewGuid()}");
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue is { InFlight: 1, CachedMessages: 20 }), "one is in work, the others are buffered");
+        var management = rocketmq.Management(cluster);
+        if (paused)
+        {
+            await management.PauseAsync(Orders);
+        }
+
+        Assert.Equal(20, (await management.SeekAsync(Orders, SeekTarget.End))[rocketmq.Queue(0)]);
+        goOn.SetResult();
+        await rocketmq.Recorder.UntilAsync(1);
+        await management.ResumeAsync(Orders);
+        await ModesOfConsuming.StaysAsync(() => rocketmq.Recorder.Count == 1);
+
+        await rocketmq.SendAsync(1, first: 20);
+        await rocketmq.UntilCommittedAsync(21);
+        Assert.Equal(["0", "20"], rocketmq.Recorder.Bodies);
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].SiloCachedBytes == 0, "all is given back");
+    }
+
+    /// <summary>Messages that came back, wait for a commit or are parked are charged to quotas that other queues share.</summary>
+    [Theory]
+    [InlineData(PoisonHandling.Block, true)]
+    [InlineData(PoisonHandling.Block, false)]
+    [InlineData(PoisonHandling.Park, true)]
+    public async Task A_seek_of_an_orderly_queue_leaves_nothing_charged(PoisonHandling handling, bool fails)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var failing = fails;
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            (messages, context, _) =>
+            {
+                // Without a failure nothing is committed: all that succeeds waits.
+                context.AutoCommit = false;
+                rocketmq.Recorder.Record(messages, new ConsumeContext(context.Group, context.Queue));
+                return new(Volatile.Read(ref failing) ? ConsumeOrderlyResult.SuspendCurrentQueue : ConsumeOrderlyResult.Success);
+            },
+            options => (options.PoisonHandling, options.MaxReconsumeTimes, options.SuspendCurrentQueueTime) = (handling, 100_000, TimeSpan.FromMilliseconds(20)));
+        await rocketmq.SendAsync(20, prepare: message => message.ShardingKey = $"key {message.Body.Span[^1] % 2}");
+        var seen = 0;
+        for (var round = 1; round <= 3; round++)
+        {
+            await Eventually.TrueAsync(() => rocketmq.Recorder.Count >= seen + 20, () => $"{seen + 20} deliveries; there are {rocketmq.Recorder.Count}, and {string.Join("; ", rocketmq.QueuesOf(cluster))}");
+            seen = rocketmq.Recorder.Count;
+            await rocketmq.Management(cluster).SeekAsync(Orders, SeekTarget.Begin);
+        }
+
+        await rocketmq.Management(cluster).SeekAsync(Orders, SeekTarget.End);
+
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].SiloCachedBytes == 0, () => $"all bytes are given back; {cluster.StatusOf(rocketmq.MyGroup)[0].SiloCachedBytes} are not");
+        var budgets = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>()
+            .Find(rocketmq.MyGroup)!.Budgets.Of(TestRocketMQ.Topic);
+        Assert.Equal((0, 0, 0), (budgets.Group.Used, budgets.Topic.Used, budgets.TopicBytes.Used));
     }
 
     [Fact]

@@ -172,8 +172,8 @@ public sealed class OrderlyListenerTests
     {
         var window = new ProcessQueue(0);
         window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], 10);
-        window.Take(2);
-        var batch = window.Take(8);
+        window.Lease(2);
+        var batch = window.Lease(8);
         var singles = BatchPieces.Singles(batch);
 
         Assert.Equal([8], Sizes(BatchPieces.Join(batch, singles)));

@@ -226,7 +226,7 @@ public sealed class ParkingTests
     /// <summary>Takes messages; all succeed, or those from some place on fail and are parked or put back.</summary>
     private static void Work(OrderlyBacklog backlog, int choice, SortedSet<long> open, List<MessageExt> done)
     {
-        var range = backlog.TakeFree(1 + (choice % 7));
+        var range = backlog.LeaseFree(1 + (choice % 7));
         if (range.IsEmpty)
         {
             return;
@@ -239,7 +239,11 @@ public sealed class ParkingTests
         {
             var failed = range.Slice(succeeded, 1);
             backlog.PutBack(range.Slice(succeeded + 1, range.Messages.Count - succeeded - 1));
-            if (!backlog.Parked.TryPark([failed], TimeSpan.Zero))
+            if (backlog.Parked.TryPark([failed], TimeSpan.Zero))
+            {
+                failed.Window.SetAside(failed);
+            }
+            else
             {
                 backlog.PutBack(failed);
             }
@@ -253,11 +257,16 @@ public sealed class ParkingTests
             return;
         }
 
-        var tried = key.Next(1 + (choice % 3));
+        var tried = backlog.LeaseParked(key, 1 + (choice % 3));
         var succeeded = choice % 2 == 0 ? tried.Length : choice % tried.Length;
         foreach (var single in tried[..succeeded])
         {
             Finish(single, open, done);
+        }
+
+        foreach (var single in tried[succeeded..])
+        {
+            single.Window.SetAside(single);
         }
 
         backlog.Parked.Settle(key, tried.Length, tried[succeeded..], TimeSpan.FromTicks(choice));

@@ -43,6 +43,34 @@ public sealed class RefusedRunTests
         Assert.Equal((0, 0), (queue.CachedMessages, queue.InFlight));
     }
 
+    /// <summary>Slots whose listener cannot be reached wait themselves: the messages are for those that reach theirs.</summary>
+    [Fact]
+    public async Task Slots_that_cannot_reach_their_listener_leave_the_messages_to_others()
+    {
+        HalfReachableListener.Deliveries.Clear();
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.Embedded.NameServerAddress,
+            configure =>
+            {
+                DeclaredListeners.HideIn(configure.Services);
+                configure.AddConsumer<HalfReachableListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
+                {
+                    options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+                    (options.ConsumeThreadMin, options.ConsumeThreadMax) = (4, 4);
+
+                    // What waits this long is not seen in this test.
+                    options.RetryInterval = TimeSpan.FromMinutes(5);
+                }));
+            });
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+
+        await rocketmq.SendAsync(200);
+
+        // Each of the two slots that are broken keeps what it took first; a call to a listener this slow has one message.
+        await Eventually.TrueAsync(() => HalfReachableListener.Deliveries.Distinct().Count() >= 198, () => $"198 messages; there are {HalfReachableListener.Deliveries.Distinct().Count()}");
+    }
+
     private static bool RunsTheQueue(TestCluster cluster, TestRocketMQ rocketmq, InProcessSiloHandle silo)
         => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQSiloStatus>().Groups
             .Single(status => status.Group == rocketmq.MyGroup).Queues.Any(queue => queue.Queue.Topic == TestRocketMQ.Topic);
@@ -73,6 +101,22 @@ public sealed class NomadListener : Grain, IConcurrentListener
 
         // Long enough that the silo's stop finds calls under way.
         await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        return ConsumeResult.Success;
+    }
+}
+
+/// <summary>Two of four of its grains cannot be activated.</summary>
+public sealed class HalfReachableListener : Grain, IConcurrentListener
+{
+    public static ConcurrentQueue<string> Deliveries { get; } = new();
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+        => this.GetPrimaryKeyString()[^1] is '0' or '1' ? throw new InvalidOperationException("What the listener needs is away.") : Task.CompletedTask;
+
+    public async ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        await Task.Delay(TimeSpan.FromMilliseconds(2), cancellationToken);
+        Deliveries.Enqueue(TestRocketMQ.Text(messages[0]));
         return ConsumeResult.Success;
     }
 }

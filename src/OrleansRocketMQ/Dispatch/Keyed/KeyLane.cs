@@ -27,6 +27,7 @@ internal sealed class KeyLane
 {
     private const int LeastRoom = 4;
     private const int MostRoomKept = 64;
+    private const int MostSlotsOnStack = 128;
 
     // A ring; its length is a power of two.
     private Place[] _places = new Place[LeastRoom];
@@ -42,7 +43,7 @@ internal sealed class KeyLane
     /// <summary>Messages that are not done.</summary>
     public int Count { get; private set; }
 
-    /// <summary>How many of them, from the first on, a listener has.</summary>
+    /// <summary>How many of them, from the first on, are leased.</summary>
     public int Running { get; set; }
 
     /// <summary>How often the first message has failed here.</summary>
@@ -60,6 +61,9 @@ internal sealed class KeyLane
     /// <summary>Whether the key's grain was about to leave its silo when it was last called.</summary>
     public bool AsksFirst { get; set; }
 
+    /// <summary>The call to the key's grain that had not ended in its time; null when there was none.</summary>
+    public Task? Stuck { get; set; }
+
     /// <summary>Its place in the list of idle or of blocked lanes.</summary>
     public LinkedListNode<KeyLane> Node { get; }
 
@@ -69,21 +73,25 @@ internal sealed class KeyLane
     public void Rename(string? key)
     {
         Key = key;
-        (Listener, Activation, AsksFirst) = (null, default, false);
+        (Listener, Activation, AsksFirst, Stuck) = (null, default, false, null);
     }
 
-    public void Add(ProcessQueue window, long place, MessageExt message)
+    public void Add(ProcessQueue window, long slot, MessageExt message)
     {
         if (Count == _places.Length)
         {
             Resize(_places.Length * 2);
         }
 
-        _places[(_head + Count++) & (_places.Length - 1)] = new(window, place, message);
+        _places[(_head + Count++) & (_places.Length - 1)] = new(window, slot, message);
     }
 
-    /// <summary>The first messages, as many as go to a listener together: at most that many, an unreadable one alone.</summary>
-    public MessageExt[] Peek(int most, long mostBytes = long.MaxValue)
+    /// <summary>
+    /// Leases the first messages, as many as go to a listener together: at most that many, an unreadable one alone, and no
+    /// more than may be handed out now.
+    /// </summary>
+    /// <returns>How many; none when none may.</returns>
+    public int Lease(int most, long mostBytes)
     {
         var count = 1;
         var bytes = CallSize.Of(First);
@@ -95,8 +103,15 @@ internal sealed class KeyLane
             count++;
         }
 
-        var messages = new MessageExt[count];
-        for (var index = 0; index < count; index++)
+        Running = Window.LeaseAside(SlotsOf(count, stackalloc long[MostSlotsOnStack]));
+        return Running;
+    }
+
+    /// <summary>The messages that are leased.</summary>
+    public MessageExt[] Leased()
+    {
+        var messages = new MessageExt[Running];
+        for (var index = 0; index < messages.Length; index++)
         {
             messages[index] = At(index).Message;
         }
@@ -104,27 +119,35 @@ internal sealed class KeyLane
         return messages;
     }
 
-    /// <summary>Marks the first messages as done.</summary>
-    /// <param name="messages">The same messages.</param>
-    public void Complete(ArraySegment<MessageExt> messages)
+    /// <summary>The first messages, which are leased, are done.</summary>
+    public void Complete(int count)
     {
-        var done = 0;
-        while (done < messages.Count)
-        {
-            // Neighbours in the window are one step.
-            var first = At(done);
-            var count = 1;
-            while (done + count < messages.Count && At(done + count).IsBehind(first, count))
-            {
-                count++;
-            }
+        Window.Complete(SlotsOf(count, stackalloc long[MostSlotsOnStack]));
+        Drop(count);
+        Running -= count;
+    }
 
-            first.Window.Complete(first.Number, messages.AsSpan(done, count));
-            done += count;
+    /// <summary>
+    /// Ends the leases of those messages that are not done; they are the lane's again. When the queue has begun anew somewhere
+    /// else meanwhile the lane knows them no more.
+    /// </summary>
+    /// <returns>Whether the first message is still the one that was leased.</returns>
+    public bool EndLeases()
+    {
+        var count = Running;
+        Running = 0;
+        if (count == 0)
+        {
+            return false;
         }
 
-        Drop(done);
-        Running -= done;
+        if (Window.SetAside(SlotsOf(count, stackalloc long[MostSlotsOnStack])))
+        {
+            return true;
+        }
+
+        Drop(count);
+        return false;
     }
 
     /// <summary>Moves the first messages to another lane.</summary>
@@ -133,25 +156,21 @@ internal sealed class KeyLane
         for (var index = 0; index < count; index++)
         {
             var place = At(index);
-            other.Add(place.Window, place.Number, place.Message);
+            other.Add(place.Window, place.Slot, place.Message);
         }
 
         Drop(count);
     }
 
-    /// <summary>Takes out all messages no listener has, in order.</summary>
-    public ProcessQueueRange[] TakeWaiting()
+    /// <summary>Forgets all messages that are not leased; the window knows what becomes of them.</summary>
+    public void Forget()
     {
-        var waiting = new ProcessQueueRange[Count - Running];
-        for (var index = 0; index < waiting.Length; index++)
+        for (var index = Running; index < Count; index++)
         {
-            var place = At(Running + index);
-            waiting[index] = new(place.Window, place.Number, new[] { place.Message });
-            At(Running + index) = default;
+            At(index) = default;
         }
 
         Count = Running;
-        return waiting;
     }
 
     /// <summary>Gives memory back that a burst of messages has left behind.</summary>
@@ -162,6 +181,20 @@ internal sealed class KeyLane
             _places = new Place[LeastRoom];
             _head = 0;
         }
+    }
+
+    // Messages of another window come only behind leased ones, and these are leased together.
+    private ProcessQueue Window => _places[_head].Window;
+
+    private ReadOnlySpan<long> SlotsOf(int count, Span<long> room)
+    {
+        var slots = count <= room.Length ? room[..count] : new long[count];
+        for (var index = 0; index < count; index++)
+        {
+            slots[index] = At(index).Slot;
+        }
+
+        return slots;
     }
 
     private ref Place At(int index) => ref _places[(_head + index) & (_places.Length - 1)];
@@ -189,8 +222,5 @@ internal sealed class KeyLane
         _head = 0;
     }
 
-    private readonly record struct Place(ProcessQueue Window, long Number, MessageExt Message)
-    {
-        public bool IsBehind(in Place other, int distance) => ReferenceEquals(Window, other.Window) && Number == other.Number + distance;
-    }
+    private readonly record struct Place(ProcessQueue Window, long Slot, MessageExt Message);
 }

@@ -71,40 +71,43 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
         }
     }
 
-    /// <summary>Takes the next lane that may be consumed; it is the caller's until given back by one of the other methods.</summary>
+    /// <summary>
+    /// Takes the next lane that may be consumed and leases its first messages; it is the caller's until given back by one of
+    /// the other methods. None when no message may be handed out now.
+    /// </summary>
     /// <param name="most">Messages to take at most; a lane whose first message has failed gives only that.</param>
     /// <param name="messages">Its first messages.</param>
     /// <param name="mostBytes">See <see cref="CallSize"/>.</param>
     public KeyLane? Take(int most, out MessageExt[] messages, long mostBytes = long.MaxValue)
     {
-        if (!_ready.TryDequeue(out var lane))
+        if (!_ready.TryPeek(out var lane) || lane.Lease(lane.Failures > 0 ? 1 : most, mostBytes) == 0)
         {
             messages = [];
             return null;
         }
 
+        _ready.Dequeue();
         if (lane.Key is null)
         {
-            lane = TakeNameless(lane, most);
+            lane = TakeNameless(lane);
         }
 
-        messages = lane.Peek(lane.Failures > 0 ? 1 : most, mostBytes);
+        messages = lane.Leased();
         lane.State = LaneState.Running;
-        lane.Running = messages.Length;
         InFlight += messages.Length;
         _running.Add(lane);
         return lane;
     }
 
     /// <summary>The first messages of a lane that was taken are done. The lane stays taken.</summary>
-    public void Complete(KeyLane lane, ArraySegment<MessageExt> messages)
+    public void Complete(KeyLane lane, int count)
     {
-        if (messages.Count > 0)
+        if (count > 0)
         {
-            lane.Complete(messages);
+            lane.Complete(count);
             lane.Failures = 0;
             lane.Error = null;
-            InFlight -= messages.Count;
+            InFlight -= count;
         }
     }
 
@@ -112,6 +115,11 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
     public void Release(KeyLane lane)
     {
         Land(lane);
+        Settle(lane);
+    }
+
+    private void Settle(KeyLane lane)
+    {
         if (lane.Count > 0)
         {
             Enqueue(lane);
@@ -125,7 +133,14 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
     /// <summary>Gives a lane back whose first message must wait.</summary>
     public void Block(KeyLane lane, string? error)
     {
-        Land(lane);
+        if (!Land(lane))
+        {
+            // The message counts no more; what came behind it has not failed.
+            lane.Failures = 0;
+            Settle(lane);
+            return;
+        }
+
         lane.State = LaneState.Blocked;
         lane.Error = error;
         _blocked.AddLast(lane.Node);
@@ -141,34 +156,33 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
         }
     }
 
-    /// <summary>Takes out all messages no listener has; of each key in order.</summary>
-    public IEnumerable<ProcessQueueRange> TakeWaiting()
+    /// <summary>Forgets all messages that are not leased.</summary>
+    public void Forget()
     {
-        KeyLane[] waiting = [.. _ready, .. _blocked];
+        foreach (var lane in _running)
+        {
+            lane.Forget();
+        }
+
+        foreach (var lane in (KeyLane[])[.. _ready, .. _blocked])
+        {
+            lane.Forget();
+            Rest(lane);
+        }
+
         _ready.Clear();
         _blocked.Clear();
         _nameless = null;
-        foreach (var lane in (IEnumerable<KeyLane>)[.. waiting, .. _running])
-        {
-            foreach (var range in lane.TakeWaiting())
-            {
-                yield return range;
-            }
-        }
-
-        foreach (var lane in waiting)
-        {
-            Rest(lane);
-        }
     }
 
     private int IdleNow => mostIdle?.Invoke() ?? MostIdle;
 
-    private void Land(KeyLane lane)
+    /// <summary>Nobody works on the lane any more. False when its first message is not the one that was leased.</summary>
+    private bool Land(KeyLane lane)
     {
         InFlight -= lane.Running;
-        lane.Running = 0;
         _running.Remove(lane);
+        return lane.EndLeases();
     }
 
     private void Enqueue(KeyLane lane)
@@ -255,20 +269,22 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
         return _nameless;
     }
 
-    private KeyLane TakeNameless(KeyLane lane, int most)
+    private KeyLane TakeNameless(KeyLane lane)
     {
         if (ReferenceEquals(lane, _nameless))
         {
             _nameless = null;
         }
 
-        if (lane.Count <= most || lane.Failures > 0)
+        if (lane.Count == lane.Running || lane.Failures > 0)
         {
             return lane;
         }
 
         var part = NewNameless();
-        lane.MoveTo(part, most);
+        part.Running = lane.Running;
+        lane.Running = 0;
+        lane.MoveTo(part, part.Running);
         Enqueue(lane);
         return part;
     }

@@ -105,27 +105,50 @@ internal sealed partial class KeyedDispatcher(
                 _line.Signal(pump);
             }
 
-            if (lane is not null)
+            if (lane is null)
             {
-                slotListener = await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
+                continue;
+            }
+
+            try
+            {
+                if (await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false))
+                {
+                    slotListener = slotListeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+                }
+            }
+            catch (InvariantBrokenException exception)
+            {
+                // The queue stands still from now on; the slot serves the others.
+                pump.Fail(exception);
+                Log.RuleBroken(logger, options.Group, pump.Queue, exception);
             }
         }
     }
 
     private IListenerRunner ListenerOf(string key) => grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>();
 
-    /// <summary>Has the first messages of a lane consumed, and tells which grain the slot is to call next for those without a key.</summary>
-    private async Task<IListenerRunner> HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    /// <summary>Has the first messages of a lane consumed.</summary>
+    /// <returns>Whether the slot's own grain is stuck, so that the slot needs another one.</returns>
+    private async Task<bool> HandleAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
     {
+        if (lane.Stuck is { IsCompleted: false })
+        {
+            // Another call would only wait behind the first, and keep the slot from other keys.
+            await FailStuckAsync(queue, lane, messages).ConfigureAwait(false);
+            return false;
+        }
+
         if (messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
             queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
             await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)).ConfigureAwait(false);
-            return slotListener;
+            return false;
         }
 
         var token = queue.Pump.ListenerToken;
+        var call = Task.FromResult(ListenerRunResult.Refused);
         ListenerRunResult result;
         try
         {
@@ -141,31 +164,35 @@ internal sealed partial class KeyedDispatcher(
             {
                 lane.AsksFirst = true;
                 BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-                return slotListener;
+                return false;
             }
 
             lane.AsksFirst = false;
             using var running = queue.Pump.Running.Begin(messages);
-            var call = listener.RunAsync(run, token);
-            result = await (call.IsCompleted ? call.AsTask() : call.AsTask().WaitAsync(_longestCall, time, token)).ConfigureAwait(false);
+            call = listener.RunAsync(run, token).AsTask();
+            result = await (call.IsCompleted ? call : call.WaitAsync(_longestCall, time, token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere, after it.
-            return slotListener;
+            return false;
         }
-        catch (TimeoutException)
+        catch (TimeoutException) when (!call.IsCompleted)
         {
-            return await GiveUpAsync(queue, lane, messages, slotListener).ConfigureAwait(false);
+            var isSlots = lane.Key is null;
+            lane.Stuck = isSlots ? null : call;
+            Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
+            await FailStuckAsync(queue, lane, messages).ConfigureAwait(false);
+            return isSlots;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not InvariantBrokenException)
         {
             // The way to the listener failed; nobody judged the messages, so this is no attempt.
             lane.Activation = default;
             queue.Pump.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
             BlockFor(queue, lane, options.RetryInterval, exception.Message);
-            return slotListener;
+            return false;
         }
 
         lane.Activation = lane.Key is null ? default : result.Activation;
@@ -173,14 +200,14 @@ internal sealed partial class KeyedDispatcher(
         {
             lane.AsksFirst = true;
             BlockFor(queue, lane, ListenerDoor.AskAgainAfter, error: null);
-            return slotListener;
+            return false;
         }
 
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
         var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
-        queue.Complete(lane, new(messages, 0, succeeded));
+        queue.Complete(lane, succeeded);
         if (succeeded == result.Consumed)
         {
             Release(queue, lane);
@@ -190,26 +217,24 @@ internal sealed partial class KeyedDispatcher(
             await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]).ConfigureAwait(false);
         }
 
-        return slotListener;
+        return false;
     }
 
     /// <summary>
-    /// The listener holds the thread on which its call could be ended, or its silo does not answer. Nobody knows how far the
-    /// run is: of a key its first batch counts as failed and comes again behind the call that hangs, which is the only one its
-    /// grain works on; without a key all goes back, and the slot goes on with another grain.
+    /// Nobody knows how far the listener is: of a key its first batch counts as not consumed in time, without a key all do. Some
+    /// may come twice, none is lost. As long as it holds its grain, each time that a batch might have taken is one more failure.
     /// </summary>
-    private async Task<IListenerRunner> GiveUpAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, IListenerRunner slotListener)
+    private Task FailStuckAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages)
     {
-        Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
-        var failed = new ArraySegment<MessageExt>(messages, 0, lane.Key is null ? messages.Length : Math.Min(options.ConsumeBatchSize, messages.Length));
-        queue.Pump.Statistics.Count(failed, failed.Count, options.ConsumeTimeout, Telemetry.ErrorTypes.Timeout);
-        queue.Pump.Statistics.CountTimedOut(failed.Count);
-        await FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout)).ConfigureAwait(false);
-        return lane.Key is null ? slotListeners.Get(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1) : slotListener;
+        var count = lane.Key is null ? messages.Length : Math.Min(options.ConsumeBatchSize, messages.Length);
+        var failed = new ArraySegment<MessageExt>(messages, 0, count);
+        queue.Pump.Statistics.Count(failed, count, options.ConsumeTimeout, Telemetry.ErrorTypes.Timeout);
+        queue.Pump.Statistics.CountTimedOut(count);
+        return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
     }
 
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
-    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
+    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
     {
         if (lane.Key is null)
         {
@@ -227,7 +252,7 @@ internal sealed partial class KeyedDispatcher(
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
                 queue.Pump.Statistics.CountPublished(outcome, asDead: true);
-                queue.Complete(lane, failed.Slice(0, 1));
+                queue.Complete(lane, 1);
                 Release(queue, lane);
                 return;
             }
@@ -238,7 +263,8 @@ internal sealed partial class KeyedDispatcher(
             queue.Pump.Statistics.Metrics?.Retried(failed.Count);
         }
 
-        BlockFor(queue, lane, Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff), failure.Error ?? "The listener wants it again.");
+        var wait = Backoff.Next(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
+        BlockFor(queue, lane, wait > leastWait ? wait : leastWait, failure.Error ?? "The listener wants it again.");
     }
 
     private async Task SendBackAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure)
@@ -253,7 +279,7 @@ internal sealed partial class KeyedDispatcher(
             }
 
             queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed[index], failure.DelayLevel));
-            queue.Complete(lane, failed.Slice(index, 1));
+            queue.Complete(lane, 1);
         }
 
         Release(queue, lane);
@@ -302,6 +328,9 @@ internal sealed partial class KeyedDispatcher(
 
         [LoggerMessage(192, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and counts as failed")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(195, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
         [LoggerMessage(194, LogLevel.Error, "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
         public static partial void NoKey(ILogger logger, string messageId, string group, Exception exception);

@@ -4,16 +4,26 @@ namespace OrleansRocketMQ.Dispatch.Keyed;
 
 /// <summary>
 /// One queue whose messages are consumed in the order of their keys: what it has pulled is sorted into lanes when somebody
-/// asks for work. When the queue stops, whatever no listener has goes back to it undone. Thread-safe.
+/// asks for work. The lanes are an order, no owner: messages in them are the window's until they are leased. Thread-safe.
 /// </summary>
-internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
+internal sealed class KeyedQueue
 {
     private readonly Lock _gate = new();
-    private readonly KeyLanes _lanes = new(keySelector, mostIdle);
-    private ProcessQueue? _window;
+    private readonly KeyLanes _lanes;
+    private ProcessQueue _window;
     private bool _closed;
 
-    public QueuePump Pump => pump;
+    public KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
+    {
+        Pump = pump;
+        _lanes = new(keySelector, mostIdle);
+        _window = pump.Runs.Window;
+        pump.Runs.Restarted += BeginAnew;
+    }
+
+    public QueuePump Pump { get; }
+
+    private QueueRuns Runs => Pump.Runs;
 
     /// <summary>Whether <see cref="Take"/> may find something.</summary>
     public bool HasWork
@@ -22,7 +32,7 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
         {
             lock (_gate)
             {
-                return !pump.Runs.Gate.IsPaused && (_lanes.HasReady || pump.Runs.Waiting > 0);
+                return Runs.MayLease && ((_lanes.HasReady && ReferenceEquals(_window, Runs.Window)) || Runs.Waiting > 0);
             }
         }
     }
@@ -33,19 +43,25 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
         lock (_gate)
         {
             messages = [];
-            return _closed || pump.Runs.Gate.IsPaused || !TakeIn() ? null : _lanes.Take(most, out messages, pump.MostBytesPerCall);
+            if (_closed)
+            {
+                return null;
+            }
+
+            TakeIn();
+            return _lanes.Take(most, out messages, Runs.MostBytes);
         }
     }
 
     /// <summary>The first messages of a lane that was taken are done.</summary>
-    public void Complete(KeyLane lane, ArraySegment<MessageExt> messages)
+    public void Complete(KeyLane lane, int count)
     {
         lock (_gate)
         {
-            _lanes.Complete(lane, messages);
+            _lanes.Complete(lane, count);
         }
 
-        pump.OnProgress();
+        Pump.OnProgress();
     }
 
     /// <summary>Gives a lane back; what is left in it may be consumed.</summary>
@@ -66,13 +82,14 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
     /// <summary>Hands nothing out any more.</summary>
     public void Close()
     {
+        Runs.Restarted -= BeginAnew;
         lock (_gate)
         {
             _closed = true;
-            ReturnWaiting();
+            _lanes.Forget();
         }
 
-        pump.OnProgress();
+        Pump.OnProgress();
     }
 
     /// <summary>Messages listeners work on.</summary>
@@ -122,39 +139,39 @@ internal sealed class KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keyS
 
             if (_closed)
             {
-                ReturnWaiting();
+                _lanes.Forget();
             }
         }
 
-        pump.OnProgress();
+        Pump.OnProgress();
         return !_closed;
     }
 
-    /// <summary>Sorts what has come. When the queue has begun anew somewhere else, what it had before counts no more.</summary>
-    private bool TakeIn()
+    /// <summary>The queue has begun anew somewhere else: what it had before is nobody's any more.</summary>
+    private void BeginAnew()
     {
-        while (pump.Runs.Take(int.MaxValue) is { IsEmpty: false } range)
+        lock (_gate)
         {
-            if (!ReferenceEquals(range.Window, _window))
-            {
-                _window = range.Window;
-                foreach (var forgotten in _lanes.TakeWaiting())
-                {
-                    forgotten.Complete();
-                }
-            }
-
-            _lanes.Add(range);
+            Follow();
         }
-
-        return _lanes.HasReady;
     }
 
-    private void ReturnWaiting()
+    private void Follow()
     {
-        foreach (var range in _lanes.TakeWaiting())
+        if (Runs.Window is var window && !ReferenceEquals(window, _window))
         {
-            pump.Runs.Return(range);
+            _window = window;
+            _lanes.Forget();
+        }
+    }
+
+    /// <summary>Sorts what has come.</summary>
+    private void TakeIn()
+    {
+        Follow();
+        while (_window.TakeAside(int.MaxValue) is { IsEmpty: false } range)
+        {
+            _lanes.Add(range);
         }
     }
 }

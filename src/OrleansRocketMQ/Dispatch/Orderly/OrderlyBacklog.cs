@@ -4,8 +4,8 @@ namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <summary>
 /// What an orderly queue gives its listener next, in order: first what came back, then what is new; messages of parked
-/// keys go to their place instead. Also holds what succeeded and waits for the listener's commit. Used by the queue's
-/// loop only, except where noted.
+/// keys go to their place instead. Also knows what succeeded and waits for the listener's commit. An order, no owner: what it
+/// gives is leased, what it keeps is set aside in the window. Used by the queue's loop only, except where noted.
 /// </summary>
 internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
 {
@@ -25,8 +25,8 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
     public bool IsCurrent => ReferenceEquals(runs.Window, _window);
 
     /// <summary>
-    /// Forgets everything when the queue has begun anew, at another offset or under another lock; true when it has. A
-    /// message of an earlier window counts for nothing any more.
+    /// Forgets everything when the queue has begun anew, at another offset or under another lock; true when it has. The
+    /// earlier window has dropped it.
     /// </summary>
     /// <param name="offset">Where the queue begins.</param>
     public bool BeginsAnew(out long offset)
@@ -47,17 +47,17 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
     }
 
     /// <summary>
-    /// The next messages, at most that many; empty when there are none, or when the next one is of a parked key and no
-    /// room is left there.
+    /// Leases the next messages, at most that many; empty when there are none, or none may be handed out, or the next one is
+    /// of a parked key and no room is left there.
     /// </summary>
-    public ProcessQueueRange TakeFree(int most)
+    public ProcessQueueRange LeaseFree(int most)
     {
         while (true)
         {
             var range = Take(most);
             if (range.IsEmpty || !Parked.Any)
             {
-                return range;
+                return Lease(range);
             }
 
             var first = 0;
@@ -65,7 +65,7 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
             {
                 if (!Parked.TryAppend(key, range.Slice(first, 1)))
                 {
-                    PutBack(range.Slice(first, range.Messages.Count - first));
+                    Push(range.Slice(first, range.Messages.Count - first));
                     return default;
                 }
 
@@ -78,24 +78,31 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
                 end++;
             }
 
-            PutBack(range.Slice(end, range.Messages.Count - end));
+            Push(range.Slice(end, range.Messages.Count - end));
             if (end > first)
             {
-                return range.Slice(first, end - first);
+                return Lease(range.Slice(first, end - first));
             }
         }
     }
 
-    /// <summary>Messages come again before everything else.</summary>
+    /// <summary>Leases the first messages of a parked key; less than that many when no more may be handed out.</summary>
+    public ProcessQueueRange[] LeaseParked(ParkedKey key, int most)
+    {
+        var next = key.Next(most, runs.MostBytes);
+        return next[.._window!.LeaseAside(Array.ConvertAll(next, static single => single.Place))];
+    }
+
+    /// <summary>Leased messages come again before everything else.</summary>
     public void PutBack(ProcessQueueRange range)
     {
-        if (!range.IsEmpty)
+        if (!range.IsEmpty && range.Window.SetAside(range))
         {
             _back.Push(range);
         }
     }
 
-    /// <summary>Messages come again before everything else.</summary>
+    /// <summary>Leased messages come again before everything else.</summary>
     public void PutBack(IReadOnlyList<ProcessQueueRange> ranges)
     {
         for (var index = ranges.Count - 1; index >= 0; index--)
@@ -104,10 +111,20 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
         }
     }
 
-    /// <summary>Messages succeeded and wait for a commit.</summary>
+    /// <summary>What succeeded and is not committed is to be consumed once more, before everything else.</summary>
+    public void Rollback()
+    {
+        var uncommitted = TakeUncommitted();
+        for (var index = uncommitted.Count - 1; index >= 0; index--)
+        {
+            Push(uncommitted[index]);
+        }
+    }
+
+    /// <summary>Leased messages have succeeded and wait for a commit.</summary>
     public void KeepUncommitted(ProcessQueueRange range)
     {
-        if (!range.IsEmpty)
+        if (!range.IsEmpty && range.Window.SetAside(range))
         {
             _uncommitted.Add(range);
             Volatile.Write(ref _uncommittedMessages, _uncommittedMessages + range.Messages.Count);
@@ -128,33 +145,34 @@ internal sealed class OrderlyBacklog(QueueRuns runs, ParkedKeys parked)
         return all;
     }
 
-    /// <summary>Gives everything back to the queue undone: it stops.</summary>
-    public void ReturnAll()
-    {
-        foreach (var range in (IEnumerable<ProcessQueueRange>)[.. TakeUncommitted(), .. Parked.Clear(), .. _back])
-        {
-            runs.Return(range);
-        }
-
-        _back.Clear();
-    }
-
     private ProcessQueueRange Take(int most)
     {
         if (!_back.TryPop(out var range))
         {
-            range = runs.Take(most);
-            if (range.IsEmpty || ReferenceEquals(range.Window, _window))
-            {
-                return range;
-            }
-
-            // The queue has begun anew a moment ago; what belongs to that must wait until the rest is forgotten.
-            runs.Return(range);
-            return default;
+            return _window!.TakeAside(most, runs.MostBytes);
         }
 
-        PutBack(range.Slice(Math.Min(most, range.Messages.Count), Math.Max(0, range.Messages.Count - most)));
+        Push(range.Slice(Math.Min(most, range.Messages.Count), Math.Max(0, range.Messages.Count - most)));
         return range.Slice(0, Math.Min(most, range.Messages.Count));
+    }
+
+    private ProcessQueueRange Lease(ProcessQueueRange range)
+    {
+        if (range.IsEmpty)
+        {
+            return range;
+        }
+
+        var leased = range.Window.LeaseAside(range);
+        Push(range.Slice(leased, range.Messages.Count - leased));
+        return range.Slice(0, leased);
+    }
+
+    private void Push(ProcessQueueRange range)
+    {
+        if (!range.IsEmpty)
+        {
+            _back.Push(range);
+        }
     }
 }

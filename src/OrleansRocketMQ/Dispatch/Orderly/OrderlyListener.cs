@@ -44,7 +44,8 @@ internal sealed partial class OrderlyListener(QueuePump pump, IOrderlyRunner gra
 
         try
         {
-            if (!tenure.IsValid)
+            // It may have waited long for its turn.
+            if (!tenure.IsValid || pump.Runs.Gate.IsShut)
             {
                 return null;
             }

@@ -29,6 +29,8 @@ internal sealed partial class OrderlyQueue
     private bool _started;
     private bool _lastWasParked;
     private bool _toldUncommitted;
+    private ProcessQueueRange _inWork;
+    private ProcessQueueRange[] _parkedInWork = [];
 
     public OrderlyQueue(QueuePump pump, OrderlyListener listener, OrderlyDispatcher group)
     {
@@ -38,6 +40,7 @@ internal sealed partial class OrderlyQueue
         _backlog = new(pump.Runs, new ParkedKeys(group.Options.MaxParkedKeys, group.Options.MaxParkedMessages));
         _failures = new(group.Storage, pump.Owner.GrainId, StorageTimeout, group.Logger);
         _start = group.Time.GetTimestamp();
+        pump.Runs.Restarted += Wake;
     }
 
     /// <summary>Ends some time after the queue's stop has begun.</summary>
@@ -120,6 +123,7 @@ internal sealed partial class OrderlyQueue
             }
             catch (OperationCanceledException) when (_pump.Stopping.IsCancellationRequested)
             {
+                EndLeases();
                 break;
             }
             catch (Exception exception)
@@ -127,11 +131,12 @@ internal sealed partial class OrderlyQueue
                 // Nobody but this loop would ever consume the queue.
                 Log.StepFailed(_group.Logger, Options.Group, _pump.Queue, exception);
                 _pump.Fail(exception);
+                EndLeases();
                 await Task.Delay(Options.RetryInterval, _group.Time, CancellationToken.None).ConfigureAwait(false);
             }
         }
 
-        _backlog.ReturnAll();
+        _pump.Runs.Restarted -= Wake;
         _pump.OnProgress();
         await _listener.LeaveAsync().ConfigureAwait(false);
         _group.Forget(_pump);
@@ -153,17 +158,26 @@ internal sealed partial class OrderlyQueue
             await _failures.BeginAsync(offset).ConfigureAwait(false);
         }
 
+        if (!_pump.Runs.MayLease)
+        {
+            // For new messages, for those that came back and for parked ones alike. Whoever opens it wakes the queue.
+            await WaitAsync(longest: null).ConfigureAwait(false);
+            return;
+        }
+
         // One moment for all questions: what is due a little later must be waited for, not overlooked.
         var now = Now;
         var parked = _backlog.Parked.First;
         var parkedIsDue = parked is not null && parked.Due <= now;
         if (!parkedIsDue || _lastWasParked)
         {
-            var range = _resumeAt <= now ? _backlog.TakeFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
+            var range = _resumeAt <= now ? _backlog.LeaseFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
             if (!range.IsEmpty)
             {
                 _lastWasParked = false;
+                _inWork = range;
                 await ConsumeAsync(range, tenure).ConfigureAwait(false);
+                _inWork = default;
                 return;
             }
         }
@@ -171,7 +185,9 @@ internal sealed partial class OrderlyQueue
         if (parkedIsDue)
         {
             _lastWasParked = true;
-            await ConsumeParkedAsync(parked!, tenure).ConfigureAwait(false);
+            _parkedInWork = _backlog.LeaseParked(parked!, _group.RunLength.Batches * Options.ConsumeBatchSize);
+            await ConsumeParkedAsync(parked!, _parkedInWork, tenure).ConfigureAwait(false);
+            _parkedInWork = [];
         }
         else if (_backlog.IsCurrent)
         {
@@ -228,7 +244,7 @@ internal sealed partial class OrderlyQueue
         if (stopped.IsRollback)
         {
             _backlog.PutBack(batch);
-            _backlog.PutBack(_backlog.TakeUncommitted());
+            _backlog.Rollback();
             _resumeAt = Now + pause;
             return;
         }
@@ -247,51 +263,13 @@ internal sealed partial class OrderlyQueue
 
         if (Parks && _backlog.Parked.TryPark(left, Now + pause))
         {
+            SetAside(left);
             Log.Parked(_group.Logger, Options.Group, _pump.Queue, left[0].Messages[0].ShardingKey!, left[0].Messages[0].MessageId);
             return;
         }
 
         _backlog.PutBack(BatchPieces.Join(batch, left));
         _resumeAt = Now + pause;
-    }
-
-    private async Task ConsumeParkedAsync(ParkedKey key, QueueTenure tenure)
-    {
-        var tried = key.Next(_group.RunLength.Batches * Options.ConsumeBatchSize, _pump.MostBytesPerCall);
-        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure).ConfigureAwait(false);
-        if (result is null || !tenure.IsValid)
-        {
-            _backlog.Parked.Settle(key, 0, [], Now + Options.RetryInterval);
-            return;
-        }
-
-        var listenerTime = result.ListenerTime;
-        foreach (var single in tried.AsSpan(0, result.Succeeded))
-        {
-            _pump.Statistics.Count(single.Messages, failures: 0, listenerTime);
-            listenerTime = TimeSpan.Zero;
-            Complete(single);
-        }
-
-        var due = Now;
-        IReadOnlyList<ProcessQueueRange> left = tried[result.Succeeded..];
-        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
-        {
-            var end = result.Succeeded + stopped.Count;
-            foreach (var single in tried[result.Succeeded..end])
-            {
-                _pump.Statistics.Count(single.Messages, failures: 1, listenerTime, stopped.ErrorType);
-                listenerTime = TimeSpan.Zero;
-            }
-
-            var failed = await FailAsync(tried[result.Succeeded..end], tenure).ConfigureAwait(false);
-            due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
-            left = [.. failed, .. tried[end..]];
-        }
-
-        _backlog.Parked.Settle(key, tried.Length, left, due);
-        await _failures.SaveAsync(_pump.Runs.Window.Snapshot).ConfigureAwait(false);
-        _pump.OnProgress();
     }
 
     /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
@@ -339,7 +317,8 @@ internal sealed partial class OrderlyQueue
     {
         foreach (var earlier in _backlog.TakeUncommitted())
         {
-            Complete(earlier);
+            _failures.Forget(earlier.Messages);
+            earlier.Window.CompleteAside(earlier);
         }
 
         if (!range.IsEmpty)

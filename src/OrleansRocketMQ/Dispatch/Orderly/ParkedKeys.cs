@@ -104,15 +104,12 @@ internal sealed class ParkedKeys(int mostKeys, int mostMessages)
         }
     }
 
-    /// <summary>Empties it; gives what was parked.</summary>
-    public IReadOnlyList<ProcessQueueRange> Clear()
+    public void Clear()
     {
         lock (_gate)
         {
-            ProcessQueueRange[] all = [.. _byKey.Values.SelectMany(key => key.Messages)];
             _byKey.Clear();
             (_messages, Count) = (0, 0);
-            return all;
         }
     }
 }

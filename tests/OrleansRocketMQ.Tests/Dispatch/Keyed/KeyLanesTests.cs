@@ -49,7 +49,8 @@ public sealed class KeyLanesTests
         Assert.Equal([0L, 1L, 2L, 3L], taken.Select(one => one.Message.QueueOffset));
         foreach (var (lane, message) in taken)
         {
-            lanes.Complete(lane, new[] { message });
+            Assert.NotNull(message);
+            lanes.Complete(lane, 1);
             lanes.Release(lane);
         }
 
@@ -65,14 +66,14 @@ public sealed class KeyLanesTests
         for (var number = 0; number < KeyLanes.MostIdle * 3; number++)
         {
             window.Add([TestMessages.At(number, shardingKey: $"key-{number}")], number + 1);
-            lanes.Add(window.Take(1));
+            lanes.Add(window.TakeAside(1));
             var lane = lanes.Take(1, out var messages)!;
             Assert.Equal($"key-{number}", lane.Key);
             Assert.Null(lane.Listener);
             Assert.Equal(0, lane.Failures);
             lane.Failures = 7;
             seen.Add(lane);
-            lanes.Complete(lane, messages);
+            lanes.Complete(lane, messages.Length);
             lanes.Release(lane);
         }
 
@@ -119,7 +120,7 @@ public sealed class KeyLanesTests
         var lanes = new KeyLanes(_ => "one");
         var window = new ProcessQueue(0);
         window.Add([TestMessages.At(0), TestMessages.UnreadableAt(1), TestMessages.At(2)], 3);
-        while (window.Take(10) is { IsEmpty: false } range)
+        while (window.TakeAside(10) is { IsEmpty: false } range)
         {
             lanes.Add(range);
         }
@@ -128,7 +129,7 @@ public sealed class KeyLanesTests
         {
             var lane = lanes.Take(10, out var messages)!;
             Assert.Equal([offset], messages.Select(message => message.QueueOffset));
-            lanes.Complete(lane, messages);
+            lanes.Complete(lane, messages.Length);
             lanes.Release(lane);
         }
     }
@@ -138,7 +139,7 @@ public sealed class KeyLanesTests
         var window = new ProcessQueue(0);
         window.Add([.. keys.Select((key, offset) => TestMessages.At(offset, shardingKey: key))], keys.Length);
         var lanes = new KeyLanes();
-        lanes.Add(window.Take(keys.Length));
+        lanes.Add(window.TakeAside(keys.Length));
         return (window, lanes);
     }
 
@@ -223,7 +224,7 @@ public sealed class KeyLanesTests
             }
 
             _window.Add(added, _next);
-            var range = _window.Take(int.MaxValue);
+            var range = _window.TakeAside(int.MaxValue);
             if (!range.IsEmpty)
             {
                 _lanes.Add(range);
@@ -264,7 +265,7 @@ public sealed class KeyLanesTests
                 }
             }
 
-            _lanes.Complete(lane, new(messages, 0, succeeded));
+            _lanes.Complete(lane, succeeded);
             if (fails)
             {
                 lane.Failures++;

@@ -2,7 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using OrleansRocketMQ.Flow;
 
-namespace OrleansRocketMQ.Tests.Flow;
+namespace OrleansRocketMQ.Engine.Tests.Flow;
 
 /// <summary>What queues hold together stays within the limit but for one pull of each, and everybody gets his turn.</summary>
 public sealed class SharedBudgetTests
@@ -64,15 +64,17 @@ public sealed class SharedBudgetTests
     public void A_queue_that_ends_gives_back_all_it_holds_once()
     {
         var budget = new SharedBudget(1000);
-        var holdings = new Holdings(new QueueBudgets(budget, new(1000), new(1000), new(1000)));
-        holdings.Add(30, 3000);
-        holdings.Remove(10, 1000);
+        var all = new QueueBudgets(budget, new(1000), new(1000), new(1000));
+        var holdings = new Holdings(all);
+        holdings.Add(30, 3000, 5000);
+        holdings.Remove(10, 1000, 0);
+        Assert.Equal((20, 20, 2000, 5000), (budget.Used, all.Topic.Used, all.TopicBytes.Used, all.SiloBytes.Used));
 
         holdings.Close();
-        holdings.Remove(20, 2000);
-        holdings.Add(5, 500);
+        holdings.Remove(20, 2000, 5000);
+        holdings.Add(5, 500, 500);
 
-        Assert.Equal(0, budget.Used);
+        Assert.Equal((0, 0, 0, 0), (budget.Used, all.Topic.Used, all.TopicBytes.Used, all.SiloBytes.Used));
     }
 
     [Fact]

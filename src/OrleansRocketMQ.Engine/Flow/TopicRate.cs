@@ -99,15 +99,6 @@ internal sealed class TopicRate : IDisposable
         }
     }
 
-    /// <summary>Takes back tokens no message was there for.</summary>
-    public void Return(int tokens)
-    {
-        lock (_gate)
-        {
-            _tokens = Math.Min(MostSaved, _tokens + tokens);
-        }
-    }
-
     public void Dispose() => _timer.Dispose();
 
     private double MostSaved => Math.Max(1, _perSecond);

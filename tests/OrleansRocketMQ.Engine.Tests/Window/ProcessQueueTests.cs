@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
-namespace OrleansRocketMQ.Tests.Queues;
+namespace OrleansRocketMQ.Engine.Tests.Window;
 
 public sealed class ProcessQueueTests
 {
@@ -22,8 +22,8 @@ public sealed class ProcessQueueTests
     {
         var queue = new ProcessQueue(0);
         queue.Add([TestMessages.At(0), TestMessages.At(1), TestMessages.At(2)], pulledTo: 3);
-        var first = queue.Take(1);
-        var rest = queue.Take(10);
+        var first = queue.Lease(1);
+        var rest = queue.Lease(10);
 
         rest.Complete();
         Assert.Equal(0, queue.Watermark);
@@ -40,9 +40,9 @@ public sealed class ProcessQueueTests
         queue.Add([TestMessages.At(5), TestMessages.At(9)], pulledTo: 20);
 
         Assert.Equal(5, queue.Watermark);
-        queue.Take(1).Complete();
+        queue.Lease(1).Complete();
         Assert.Equal(9, queue.Watermark);
-        queue.Take(1).Complete();
+        queue.Lease(1).Complete();
         Assert.Equal(20, queue.Watermark);
     }
 
@@ -54,9 +54,9 @@ public sealed class ProcessQueueTests
         queue.Add([TestMessages.At(5), TestMessages.At(9), TestMessages.At(12)], pulledTo: 20);
         Assert.Equal((5, 12), (queue.MinOffset, queue.MaxOffset));
 
-        var first = queue.Take(1);
-        queue.Take(1).Complete();
-        queue.Take(1).Complete();
+        var first = queue.Lease(1);
+        queue.Lease(1).Complete();
+        queue.Lease(1).Complete();
 
         Assert.Equal((5, 5), (queue.MinOffset, queue.MaxOffset));
         Assert.True(queue.Contains(5));
@@ -73,7 +73,7 @@ public sealed class ProcessQueueTests
 
         Assert.Equal(2, queue.Add([TestMessages.At(0), TestMessages.At(1)], pulledTo: 2));
         Assert.Equal(1, queue.Add([TestMessages.At(1), TestMessages.At(2)], pulledTo: 3));
-        Assert.Equal(3, queue.Take(10).Messages.Count);
+        Assert.Equal(3, queue.Lease(10).Messages.Count);
     }
 
     [Fact]
@@ -82,9 +82,9 @@ public sealed class ProcessQueueTests
         var queue = new ProcessQueue(0);
         queue.Add([TestMessages.At(0), TestMessages.UnreadableAt(1), TestMessages.At(2)], pulledTo: 3);
 
-        Assert.Equal([0], queue.Take(10).Messages.Select(message => message.QueueOffset));
-        Assert.Equal([1], queue.Take(10).Messages.Select(message => message.QueueOffset));
-        Assert.Equal([2], queue.Take(10).Messages.Select(message => message.QueueOffset));
+        Assert.Equal([0], queue.Lease(10).Messages.Select(message => message.QueueOffset));
+        Assert.Equal([1], queue.Lease(10).Messages.Select(message => message.QueueOffset));
+        Assert.Equal([2], queue.Lease(10).Messages.Select(message => message.QueueOffset));
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class ProcessQueueTests
 
         Assert.Equal(150, queue.Bytes);
         Assert.Equal(50, queue.Span);
-        queue.Take(1).Complete();
+        queue.Lease(1).Complete();
         Assert.Equal(50, queue.Bytes);
         Assert.Equal(0, queue.Span);
     }
@@ -131,7 +131,7 @@ public sealed class ProcessQueueTests
                         queue.Add(added, ++next);
                         break;
                     case 1:
-                        var range = queue.Take(1 + (choice % 17));
+                        var range = queue.Lease(1 + (choice % 17));
                         if (!range.IsEmpty)
                         {
                             handedOut.Add(range);

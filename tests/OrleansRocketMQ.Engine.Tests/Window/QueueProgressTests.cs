@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
-namespace OrleansRocketMQ.Tests.Queues;
+namespace OrleansRocketMQ.Engine.Tests.Window;
 
 /// <summary>What a queue takes along when it moves: nothing that is done is handed out again, nothing else is left out.</summary>
 public sealed class QueueProgressTests
@@ -25,13 +25,13 @@ public sealed class QueueProgressTests
     {
         var window = new ProcessQueue(0);
         window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], pulledTo: 10);
-        window.Take(1);
-        window.Take(5).Complete();
+        window.Lease(1);
+        window.Lease(5).Complete();
 
         var next = new ProcessQueue(window.Snapshot());
         next.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], pulledTo: 10);
 
-        Assert.Equal([0, 6, 7, 8, 9], next.Take(10).Messages.Select(message => (int)message.QueueOffset));
+        Assert.Equal([0, 6, 7, 8, 9], next.Lease(10).Messages.Select(message => (int)message.QueueOffset));
     }
 
     /// <summary>However often a queue moves, and however far each of its windows comes, every message is done exactly once.</summary>
@@ -60,7 +60,7 @@ public sealed class QueueProgressTests
                         pulledTo = Pull(window, pulledTo, 1 + (choice % 13));
                         break;
                     case <= 4:
-                        if (window.Take(1 + (choice % 5)) is { IsEmpty: false } range)
+                        if (window.Lease(1 + (choice % 5)) is { IsEmpty: false } range)
                         {
                             inWork.Add(range);
                         }

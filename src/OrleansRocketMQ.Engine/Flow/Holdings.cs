@@ -6,8 +6,8 @@ namespace OrleansRocketMQ.Flow;
 /// </summary>
 /// <param name="Group">Messages of the group on this silo.</param>
 /// <param name="Topic">Messages of the topic on this silo.</param>
-/// <param name="TopicBytes">Bytes of the topic on this silo.</param>
-/// <param name="SiloBytes">Bytes of all groups on this silo.</param>
+/// <param name="TopicBytes">Bytes of bodies of the topic on this silo, as Java counts them.</param>
+/// <param name="SiloBytes">Bytes that all groups on this silo hold: whole pulls, until their last message is done.</param>
 internal sealed record QueueBudgets(SharedBudget Group, SharedBudget Topic, SharedBudget TopicBytes, SharedBudget SiloBytes)
 {
     /// <summary>Budgets that are never used up.</summary>
@@ -20,9 +20,14 @@ internal sealed class Holdings(QueueBudgets budgets)
     private readonly Lock _gate = new();
     private long _messages;
     private long _bytes;
+    private long _held;
     private bool _closed;
 
-    public void Add(int messages, long bytes)
+    /// <summary>The queue holds more.</summary>
+    /// <param name="messages">Messages.</param>
+    /// <param name="bytes">Bytes of their bodies.</param>
+    /// <param name="held">Bytes that stay in memory for them.</param>
+    public void Add(int messages, long bytes, long held)
     {
         lock (_gate)
         {
@@ -33,15 +38,17 @@ internal sealed class Holdings(QueueBudgets budgets)
 
             _messages += messages;
             _bytes += bytes;
+            _held += held;
         }
 
         budgets.Group.Add(messages);
         budgets.Topic.Add(messages);
         budgets.TopicBytes.Add(bytes);
-        budgets.SiloBytes.Add(bytes);
+        budgets.SiloBytes.Add(held);
     }
 
-    public void Remove(int messages, long bytes)
+    /// <summary>The queue holds less; see <see cref="Add"/>.</summary>
+    public void Remove(int messages, long bytes, long held)
     {
         lock (_gate)
         {
@@ -53,30 +60,34 @@ internal sealed class Holdings(QueueBudgets budgets)
 
             _messages -= messages;
             _bytes -= bytes;
+            _held -= held;
         }
 
-        GiveBack(messages, bytes);
+        GiveBack(messages, bytes, held);
     }
 
     /// <summary>The queue ends: what it still holds goes with it.</summary>
     public void Close()
     {
-        long messages, bytes;
+        long messages, bytes, held;
         lock (_gate)
         {
             _closed = true;
-            (messages, bytes) = (_messages, _bytes);
-            (_messages, _bytes) = (0, 0);
+            (messages, bytes, held) = (_messages, _bytes, _held);
+            (_messages, _bytes, _held) = (0, 0, 0);
         }
 
-        GiveBack(messages, bytes);
+        GiveBack(messages, bytes, held);
     }
 
-    private void GiveBack(long messages, long bytes)
+    private void GiveBack(long messages, long bytes, long held)
     {
         budgets.Group.Remove(messages);
         budgets.Topic.Remove(messages);
         budgets.TopicBytes.Remove(bytes);
-        budgets.SiloBytes.Remove(bytes);
+        if (held > 0)
+        {
+            budgets.SiloBytes.Remove(held);
+        }
     }
 }

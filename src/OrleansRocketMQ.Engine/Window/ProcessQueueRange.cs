@@ -1,0 +1,16 @@
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>Consecutive messages of a <see cref="ProcessQueue"/>, leased or set aside.</summary>
+/// <param name="Window">The window they belong to.</param>
+/// <param name="Place">The slot of the first message in the window.</param>
+/// <param name="Messages">The messages, in order.</param>
+internal readonly record struct ProcessQueueRange(ProcessQueue Window, long Place, ArraySegment<MessageExt> Messages)
+{
+    public bool IsEmpty => Messages.Count == 0;
+
+    /// <summary>A part of the range.</summary>
+    public ProcessQueueRange Slice(int start, int count) => new(Window, Place + start, Messages.Slice(start, count));
+
+    /// <summary>Ends the leases: the messages are done.</summary>
+    public void Complete() => Window.Complete(this);
+}
