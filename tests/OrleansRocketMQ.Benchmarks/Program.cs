@@ -14,5 +14,7 @@ return args.FirstOrDefault() switch
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "failover" => await FailoverBenchmark.RunAsync(arguments),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
+    "faults" => await FaultsBenchmark.RunAsync(arguments),
+    "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };
