@@ -37,7 +37,7 @@ internal sealed class DemoProducer(
         {
             // The host stops.
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
         {
             console.EndLive();
             await Console.Error.WriteLineAsync($"the demo failed: {exception.Message}");

@@ -27,7 +27,7 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
                 var now = status.Groups.FirstOrDefault(group => group.Group == options.Group);
                 if (now is not null && before is not null)
                 {
-                    Show(Describe(before, now, TimeProvider.System.GetElapsedTime(last)));
+                    console.ShowLive(Describe(before, now, TimeProvider.System.GetElapsedTime(last)));
                 }
 
                 before = now;
@@ -37,19 +37,6 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
         catch (OperationCanceledException)
         {
             // The host stops.
-        }
-    }
-
-    // Who reads the output may have gone, which is no reason for the host to stop.
-    private void Show(string line)
-    {
-        try
-        {
-            console.ShowLive(line);
-        }
-        catch (IOException)
-        {
-            // The next line finds out for itself.
         }
     }
 

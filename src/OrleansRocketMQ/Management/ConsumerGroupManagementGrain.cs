@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
@@ -7,12 +8,16 @@ namespace OrleansRocketMQ.Management;
 /// <inheritdoc cref="IConsumerGroupManagementGrain"/>
 /// <remarks>Runs on whatever silo is asked, and lets a silo of the group do it.</remarks>
 [StatelessWorker]
-internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupSilos silos, GroupSwitch onOff) : Grain, IConsumerGroupManagementGrain
+internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ILocalSiloDetails local, IServiceProvider services) : Grain, IConsumerGroupManagementGrain
 {
     // The group may stop on a silo, or the silo may go, while the way there is found.
     private const int MostAttempts = 3;
 
     private string Group => context.GrainId.Key.ToString()!;
+
+    private GroupSilos Silos => Needed<GroupSilos>();
+
+    private GroupSwitch OnOff => Needed<GroupSwitch>();
 
     public Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default)
         => WhereItRunsAsync("tell its status", group => group.GetStatusAsync(), group => group.GetStoppedStatusAsync()).WaitAsync(cancellationToken);
@@ -76,9 +81,16 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupS
 
     public Task UnsubscribeAsync(string topic) => WhereItIsAsync("change its subscriptions", group => Done(group.UnsubscribeAsync(topic)));
 
-    public Task<IReadOnlyList<string>> StartAsync() => onOff.SwitchAsync(Group, on: true);
+    public Task<IReadOnlyList<string>> StartAsync() => OnOff.SwitchAsync(Group, on: true);
 
-    public Task<IReadOnlyList<string>> StopAsync() => onOff.SwitchAsync(Group, on: false);
+    public Task<IReadOnlyList<string>> StopAsync() => OnOff.SwitchAsync(Group, on: false);
+
+    // Not at the activation: what is thrown there reaches callers as an error of Orleans, about services they know nothing of.
+    private T Needed<T>()
+        where T : class => services.GetService<T>() ?? throw new RocketMQException(
+            RocketMQErrorCode.State,
+            $"Group '{Group}' cannot be managed through silo {local.SiloAddress.ToParsableString()}, which has no AddRocketMQ(): "
+            + "call it there, without consumers if it is to have none, or have clients use the gateways of silos that did.");
 
     private static async Task<bool> Done(Task task)
     {
@@ -93,8 +105,8 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupS
     /// <exception cref="ConsumerStateException">There is none.</exception>
     private async Task<T> WhereItIsAsync<T>(string operation, Func<IConsumerGroupOnSiloGrain, Task<T>> call)
     {
-        var place = await silos.FindConfiguredAsync(Group);
-        return await call(silos.On(place.Silo ?? throw place.Refuse(operation), Group));
+        var place = await Silos.FindConfiguredAsync(Group);
+        return await call(Silos.On(place.Silo ?? throw place.Refuse(operation), Group));
     }
 
     /// <summary>Does what it takes a silo for that runs the group.</summary>
@@ -106,13 +118,13 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupS
     {
         for (var attempt = 1; ; attempt++)
         {
-            if (silos.Guess(Group) is not { } silo)
+            if (Silos.Guess(Group) is not { } silo)
             {
-                var place = await silos.FindAsync(Group);
+                var place = await Silos.FindAsync(Group);
                 if (place.Presence != GroupPresence.Running)
                 {
                     return place.Silo is { } configured && stopped is not null
-                        ? await stopped(silos.On(configured, Group))
+                        ? await stopped(Silos.On(configured, Group))
                         : throw place.Refuse(operation);
                 }
 
@@ -121,16 +133,16 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, GroupS
 
             try
             {
-                return await running(silos.On(silo, Group));
+                return await running(Silos.On(silo, Group));
             }
             catch (Exception exception) when (attempt < MostAttempts && exception is GroupRunsElsewhereException or SiloHasNoConsumersException)
             {
-                silos.Forget(Group, silo);
+                Silos.Forget(Group, silo);
             }
             catch (Exception exception) when (exception is TimeoutException or OrleansException)
             {
                 // It may have died; who comes next had better ask another.
-                silos.Forget(Group, silo);
+                Silos.Forget(Group, silo);
                 throw;
             }
         }

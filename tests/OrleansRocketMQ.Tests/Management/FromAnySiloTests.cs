@@ -132,14 +132,42 @@ public sealed class FromAnySiloTests
         }
     }
 
-    /// <summary>Three silos: one runs the group, one has it stopped, one does not know it.</summary>
-    private static async Task<TestCluster> StartAsync(TestRocketMQ rocketmq)
+    [Fact]
+    public async Task Who_asks_through_a_silo_without_RocketMQ_is_told_so_in_words()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await using var cluster = await StartAsync(rocketmq, silos: 4);
+        var without = cluster.Silos.Silos[3];
+        var through = cluster.Silos.GetSiloServiceProvider(without.SiloAddress).GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+
+        foreach (var command in new Func<Task>[]
+        {
+            () => through.GetStatusAsync(),
+            () => through.PauseAsync(ConsumerScope.Everything),
+            () => through.DrainSiloAsync("a"),
+            () => through.StopAsync(),
+        })
+        {
+            var refused = await Assert.ThrowsAsync<RocketMQException>(command);
+            Assert.Equal(RocketMQErrorCode.State, refused.Code);
+            Assert.Contains($"cannot be managed through silo {without.SiloAddress.ToParsableString()}, which has no AddRocketMQ()", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Three silos: one runs the group, one has it stopped, one does not know it; a fourth has no RocketMQ at all.</summary>
+    private static async Task<TestCluster> StartAsync(TestRocketMQ rocketmq, short silos = 3)
     {
         ScriptedListener.Script(rocketmq.MyGroup, rocketmq.Recorder.Succeed());
-        var builder = new InProcessTestClusterBuilder(3);
+        var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((settings, silo) =>
         {
+            silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
             var number = settings.SiloName[^1] - '0';
+            if (number == 3)
+            {
+                return;
+            }
+
             silo.AddRocketMQ(added =>
             {
                 DeclaredListeners.HideIn(added.UseNameServer(rocketmq.Embedded.NameServerAddress).Services);
@@ -153,7 +181,6 @@ public sealed class FromAnySiloTests
                     }));
                 }
             });
-            silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
         });
         var cluster = new TestCluster(builder.Build());
         await cluster.Silos.DeployAsync();
