@@ -39,6 +39,7 @@ internal sealed partial class QueuePump
     private readonly QueueBeginning _beginning;
     private readonly PulledRecords _records;
     private readonly BrokenRecord _broken;
+    private readonly QueueEnd _end;
     private QueueTenure _tenure;
     private Subscription _subscription;
     private CancellationTokenSource? _pull;
@@ -72,6 +73,7 @@ internal sealed partial class QueuePump
         _beginning = new QueueBeginning(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
         _broken = new BrokenRecord(queue, consumer, time, logger);
+        _end = new QueueEnd(queue, consumer);
         _recovery = new QueueRecovery(queue, consumer, time, logger, _stopping.Token);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);
@@ -342,7 +344,8 @@ internal sealed partial class QueuePump
             CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
-            Expression = subscription.SentWithPulls,
+            // A group that may not broadcast is refused by what its heartbeats say only.
+            Expression = _consumer.IsBroadcasting ? null : subscription.SentWithPulls,
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
@@ -359,13 +362,17 @@ internal sealed partial class QueuePump
         Hear(result.MaxOffset);
         if (result.Status == PullStatus.OffsetIllegal)
         {
-            await MoveToAsync(result.NextBeginOffset).ConfigureAwait(false);
+            await MoveToAsync(await _end.CorrectAsync(result, request.Offset, MasterAddress(), _stopping.Token).ConfigureAwait(false)).ConfigureAwait(false);
+
+            // Once it is a reset; a broker that goes on saying so must not be asked without a pause.
+            await RestAsync(broker, isFruitless: result.NextBeginOffset == request.Offset).ConfigureAwait(false);
             return;
         }
 
         // An answer without messages moves on too: what the filter left out needs no consuming.
         var next = result.Status == PullStatus.Found ? await DecodeAsync(result).ConfigureAwait(false) : result.NextBeginOffset;
         _nextOffset = next;
+        _end.Note(_pulled, _lastPulledAt);
         if (Runs.Window.Add(_pulled, next) > 0)
         {
             _consumer.Dispatcher.Signal(this);
