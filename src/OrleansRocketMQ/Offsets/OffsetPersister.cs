@@ -1,6 +1,8 @@
+using System.Numerics;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Offsets;
@@ -59,15 +61,23 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         }
     }
 
-    /// <summary>Stores the queues of one broker, and tells what went wrong; the first failure ends the round.</summary>
+    /// <summary>
+    /// Stores the queues of one broker, and tells what went wrong. A queue that is refused, as one of a topic that was deleted,
+    /// says nothing about the others; anything else ends the round.
+    /// </summary>
     private async Task<Exception?> PersistAsync(IGrouping<string, QueuePump> broker)
     {
+        Exception? refused = null;
         foreach (var some in broker.Chunk(options.PersistBatchSize))
         {
             _stopping.Token.ThrowIfCancellationRequested();
             try
             {
                 await Task.WhenAll(some.Select(queue => queue.CommitAsync())).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (IsRefusal(exception))
+            {
+                refused = exception;
             }
             catch (Exception exception)
             {
@@ -76,8 +86,11 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
             }
         }
 
-        return null;
+        return refused;
     }
+
+    private static bool IsRefusal(Exception exception)
+        => exception is BrokerResponseException { ResponseCode: not (ResponseCodes.SystemBusy or ResponseCodes.FlowControl or ResponseCodes.ServiceNotAvailable) };
 
     private bool IsResting(string broker) => _resting.TryGetValue(broker, out var rest) && time.GetTimestamp() < rest.Until;
 
@@ -90,6 +103,18 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         }
 
         var failures = _resting.GetValueOrDefault(broker).Failures + 1;
+        if (IsRefusal(failure))
+        {
+            // The broker answers, so its other queues go on at their pace.
+            _resting[broker] = new(failures, Until: 0);
+            if (BitOperations.IsPow2(failures))
+            {
+                Log.PersistFailed(logger, options.Group, broker, options.PersistInterval, failure.Message);
+            }
+
+            return;
+        }
+
         var wait = Backoff.Next(failures, options.PersistInterval, options.PersistInterval > LongestRest ? options.PersistInterval : LongestRest);
         _resting[broker] = new(failures, time.GetTimestamp() + (long)(wait.TotalSeconds * time.TimestampFrequency));
         Log.PersistFailed(logger, options.Group, broker, wait, failure.Message);
