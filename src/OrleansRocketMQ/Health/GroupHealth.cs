@@ -45,6 +45,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
                 .. isMember ? withoutGroup : [],
                 .. Elsewhere(consumer),
                 .. WithoutQueues(consumer),
+                .. Gone(consumer),
                 .. Failing(consumer, failing, queues.Count, now),
                 .. Unreachable(consumer.Client, failing, now),
             ]);
@@ -74,6 +75,11 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
     private static IEnumerable<string> WithoutQueues(GroupConsumer consumer) => consumer.Subscriptions.All
         .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })
         .Select(subscription => $"topic {subscription.Topic} of group {consumer.Group} has no queues: {WhyNot(consumer, subscription.Topic)}");
+
+    // Deleted, or name servers have just started and brokers have not registered again.
+    private static IEnumerable<string> Gone(GroupConsumer consumer) => consumer.Subscriptions.All
+        .Where(subscription => consumer.Client.Routes.Find(subscription.Topic) is { ReadQueues.Count: > 0 } && consumer.Client.Routes.FailureOf(subscription.Topic) is TopicNotFoundException)
+        .Select(subscription => $"no name server knows topic {subscription.Topic} of group {consumer.Group} any more; its queues go on at the brokers that had it");
 
     private static string WhyNot(GroupConsumer consumer, string topic) => consumer.Client.Routes.FailureOf(topic) is { } failure and not TopicNotFoundException
         ? failure.Message

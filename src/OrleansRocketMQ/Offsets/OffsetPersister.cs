@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Offsets;
 
@@ -153,8 +154,17 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
     /// <param name="Failure">Why it was not.</param>
     private readonly record struct Attempt(MessageQueue Queue, Exception? Failure)
     {
-        /// <summary>Whether the next queue would fail the same way: nobody answered. An answer is about the one that was asked for.</summary>
-        public bool IsAboutTheBroker => Failure is not (null or BrokerResponseException or OffsetException);
+        /// <summary>
+        /// Whether the next queue would fail the same way: nobody answered, or the broker asks for patience. Any other answer, as
+        /// that of a topic that was deleted, is about the queue that was asked for.
+        /// </summary>
+        public bool IsAboutTheBroker => Failure switch
+        {
+            null or OffsetException => false,
+            BrokerResponseException answer => answer.ResponseCode
+                is ResponseCodes.SystemBusy or ResponseCodes.FlowControl or ResponseCodes.ServiceNotAvailable,
+            _ => true,
+        };
     }
 
     /// <summary>How storing goes at a broker. Changed by the storing under way only, of which there is one at most.</summary>

@@ -66,7 +66,8 @@ internal sealed partial class QueuePump
             CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
-            Expression = subscription.SentWithPulls,
+            // A group that may not broadcast is refused by what its heartbeats say only.
+            Expression = _consumer.IsBroadcasting ? null : subscription.SentWithPulls,
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
         };
@@ -83,14 +84,14 @@ internal sealed partial class QueuePump
         Hear(result.MaxOffset);
         if (result.Status == PullStatus.OffsetIllegal)
         {
-            // Told once. From here on it is the state's, whatever comes between.
-            Raise(QueueEvent.BrokerReset(result.NextBeginOffset));
+            await ResetAsync(result, request, broker).ConfigureAwait(false);
             return;
         }
 
         // An answer without messages moves on too: what the filter left out needs no consuming.
         var next = result.Status == PullStatus.Found ? await DecodeAsync(result).ConfigureAwait(false) : result.NextBeginOffset;
         Volatile.Write(ref _nextOffset, next);
+        _end.Note(_pulled, _lastPulledAt);
         if (Runs.Window.Add(_pulled, next) > 0)
         {
             _consumer.Dispatcher.Signal(this);
@@ -107,6 +108,24 @@ internal sealed partial class QueuePump
 
         _pulled.Clear();
         await BackOffAfterEmptyPullAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset).ConfigureAwait(false);
+    }
+
+    /// <summary>The broker demands another offset.</summary>
+    private async Task ResetAsync(PullResult result, PullRequest request, BrokerAddress broker)
+    {
+        var offset = await _end.CorrectAsync(result, request.Offset, MasterAddress(), _stopping.Token).ConfigureAwait(false);
+        if (result.NextBeginOffset == request.Offset)
+        {
+            // No reset: a broker that goes on saying so must not be asked without a pause.
+            await BackOffAfterEmptyPullAsync(broker, isFruitless: true).ConfigureAwait(false);
+            if (_isPullOver())
+            {
+                return;
+            }
+        }
+
+        // Told once. From here on it is the state's, whatever comes between.
+        Raise(QueueEvent.BrokerReset(offset));
     }
 
     private async ValueTask<long> DecodeAsync(PullResult result)

@@ -35,6 +35,7 @@ internal sealed partial class QueuePump : IStoredQueue
     private readonly StartPositionResolver _startPosition;
     private readonly PulledRecords _records;
     private readonly BrokenRecord _broken;
+    private readonly QueueEnd _end;
     private QueueTenure _tenure;
     private Subscription _subscription;
     private Task _pumping = Task.CompletedTask;
@@ -65,6 +66,7 @@ internal sealed partial class QueuePump : IStoredQueue
         _startPosition = new StartPositionResolver(queue, consumer, handOver?.Progress, _checkpoint);
         _records = new PulledRecords(queue, consumer, logger);
         _broken = new BrokenRecord(queue, consumer, time, logger);
+        _end = new QueueEnd(queue, consumer);
         _retry = new PullRetryPolicy(queue, consumer, time, logger);
         var budgets = consumer.Budgets.Of(queue.Topic);
         _holdings = new Holdings(budgets);

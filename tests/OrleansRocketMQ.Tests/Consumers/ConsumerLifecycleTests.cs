@@ -84,18 +84,18 @@ public sealed class ConsumerLifecycleTests
     }
 
     [Fact]
-    public async Task A_stop_of_which_a_part_fails_tells_it_and_the_consumer_can_be_started_again()
+    public async Task A_consumer_one_of_whose_loops_fails_again_and_again_stops_and_can_be_started_again()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
         await using var cluster = await rocketmq.BeginAsync(configure: options => options.AutoStart = false);
         var consumer = cluster.Consumer(rocketmq.MyGroup);
         var options = ((ConsumerControl)consumer).Options;
 
-        // No timer takes such an interval: the loop that stores progress fails, and so does its stop.
+        // No timer takes such an interval: the loop that stores progress fails whenever it begins.
         options.PersistInterval = TimeSpan.FromTicks(-7);
         await consumer.StartAsync();
         await cluster.UntilReadyAsync(rocketmq.MyGroup);
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => consumer.StopAsync());
+        await consumer.StopAsync();
 
         Assert.Equal(ConsumerState.Stopped, consumer.State);
         Assert.Empty(cluster.StatusOf(rocketmq.MyGroup));

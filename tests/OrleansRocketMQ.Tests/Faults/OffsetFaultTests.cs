@@ -8,6 +8,34 @@ namespace OrleansRocketMQ.Tests.Faults;
 /// <summary>Without a known offset nothing is dispatched; a commit that fails is made again.</summary>
 public sealed class OffsetFaultTests
 {
+    [Fact]
+    public async Task A_topic_whose_progress_is_refused_keeps_that_of_no_other_topic_from_being_stored()
+    {
+        const string Deleted = "deleted";
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        rocketmq.Embedded.CreateTopic(Deleted, 16);
+        rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.TopicNotExist) with
+        {
+            RequestCode = RequestCodes.UpdateConsumerOffset,
+            When = target => target.Request["topic"] == Deleted,
+        });
+        await using var cluster = await rocketmq.ConsumeAsync(configure: options =>
+        {
+            options.Subscriptions[Deleted] = MessageSelector.All;
+            options.PersistBatchSize = 1;
+            // No pull carries progress to the broker meanwhile.
+            options.PullSuspendTimeout = TimeSpan.FromMinutes(5);
+        });
+        foreach (var number in Enumerable.Range(0, 16))
+        {
+            await rocketmq.Producer.SendAsync(new Message(Deleted, System.Text.Encoding.UTF8.GetBytes($"{number}")));
+        }
+
+        await rocketmq.SendAsync(1);
+        await rocketmq.Recorder.UntilAsync(17);
+        await rocketmq.UntilCommittedAsync(1);
+    }
+
     [Theory]
     [InlineData(RequestCodes.QueryConsumerOffset, ConsumeFromWhere.FirstOffset)]
     [InlineData(RequestCodes.SearchOffsetByTimestamp, ConsumeFromWhere.Timestamp)]

@@ -80,6 +80,18 @@ public sealed class HealthCheckTests
     }
 
     [Fact]
+    public async Task A_topic_that_is_deleted_while_it_is_consumed_makes_it_degraded()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await StartAsync(rocketmq);
+        await UntilAsync(cluster, HealthStatus.Healthy, "queues run here");
+
+        rocketmq.Broker.DeleteTopic(TestRocketMQ.Topic);
+
+        await UntilAsync(cluster, HealthStatus.Degraded, $"no name server knows topic {TestRocketMQ.Topic} of group {rocketmq.MyGroup} any more");
+    }
+
+    [Fact]
     public async Task A_queue_that_stands_still_is_told_with_its_error()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
