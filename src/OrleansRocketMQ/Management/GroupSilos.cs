@@ -81,8 +81,9 @@ internal sealed class GroupSilos(
         {
             return (silo, await On(silo, group).GetPresenceAsync().WaitAsync(Patience, time).ConfigureAwait(false));
         }
-        catch (SiloHasNoConsumersException)
+        catch (Exception exception) when (exception is SiloHasNoConsumersException or KeyNotFoundException)
         {
+            // On a silo without AddRocketMQ() Orleans knows no way to place the grain, and says so by the second.
             return (silo, GroupPresence.None);
         }
 #pragma warning disable CA1031 // Whatever keeps one silo from answering, the others are asked all the same.

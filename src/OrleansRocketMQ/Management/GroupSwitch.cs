@@ -36,8 +36,9 @@ internal sealed class GroupSwitch(IGrainFactory grains, IClusterMembershipServic
         {
             return new(name, await grains.GetGrain<IConsumerSwitchGrain>(ConsumerSwitchGrain.KeyOf(group, silo)).SwitchAsync(on).ConfigureAwait(false), null);
         }
-        catch (SiloHasNoConsumersException)
+        catch (Exception exception) when (exception is SiloHasNoConsumersException or KeyNotFoundException)
         {
+            // On a silo without AddRocketMQ() Orleans knows no way to place the grain, and says so by the second.
             return new(name, IsConfigured: false, null);
         }
         catch (Exception exception) when (exception is RocketMQException or OrleansException or TimeoutException)

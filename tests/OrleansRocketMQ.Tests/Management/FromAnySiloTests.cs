@@ -154,6 +154,19 @@ public sealed class FromAnySiloTests
         }
     }
 
+    [Fact]
+    public async Task A_silo_without_RocketMQ_does_not_keep_a_group_from_being_managed_through_the_others()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await using var cluster = await StartAsync(rocketmq, silos: 4);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        var management = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[2].SiloAddress).GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        Assert.Equal(ConsumerGroupState.Running, (await management.GetStatusAsync()).State);
+        Assert.Equal(2, (await management.StopAsync()).Count);
+        Assert.Equal(ConsumerGroupState.Stopped, (await management.GetStatusAsync()).State);
+        Assert.Equal(2, (await management.StartAsync()).Count);
+    }
+
     /// <summary>Three silos: one runs the group, one has it stopped, one does not know it; a fourth has no RocketMQ at all.</summary>
     private static async Task<TestCluster> StartAsync(TestRocketMQ rocketmq, short silos = 3)
     {
