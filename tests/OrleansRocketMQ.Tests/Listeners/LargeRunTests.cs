@@ -17,20 +17,15 @@ public sealed class LargeRunTests
     [Fact]
     public async Task Large_bodies_that_compress_well_travel_between_silos_compressed()
     {
-        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries);
         var body = ZlibDecompressor.Compress(new byte[4 * 1024 * 1024]);
-        await SendAsync(rocketmq, body, MessageSysFlag.Compressed | ((int)CompressionType.Zlib << 8));
 
-        await ConsumeAsync(rocketmq, mostBytes: 16 * 1024 * 1024, 4 * 1024 * 1024);
+        await ConsumeOnBothSilosAsync(body, MessageSysFlag.Compressed | ((int)CompressionType.Zlib << 8), mostBytes: 16 * 1024 * 1024, 4 * 1024 * 1024);
     }
 
     [Fact]
     public async Task What_one_call_carries_is_cut_below_what_silos_let_pass()
     {
-        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries);
-        await SendAsync(rocketmq, new byte[1024 * 1024], sysFlag: 0);
-
-        await ConsumeAsync(rocketmq, mostBytes: 4 * 1024 * 1024, 1024 * 1024);
+        await ConsumeOnBothSilosAsync(new byte[1024 * 1024], sysFlag: 0, mostBytes: 4 * 1024 * 1024, 1024 * 1024);
     }
 
     [Theory]
@@ -88,6 +83,24 @@ public sealed class LargeRunTests
         return body;
     }
 
+    /// <summary>Where Orleans puts the few listeners that do all the work is chance: begins anew until one was not on the queue's silo.</summary>
+    private static async Task ConsumeOnBothSilosAsync(byte[] body, int sysFlag, int mostBytes, int bodyLength)
+    {
+        const int MostTries = 20;
+        for (var attempt = 0; attempt < MostTries; attempt++)
+        {
+            await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries);
+            await SendAsync(rocketmq, body, sysFlag);
+            await ConsumeAsync(rocketmq, mostBytes, bodyLength);
+            if (SpreadListener.SilosOf(rocketmq.MyGroup).Distinct().Count() > 1)
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"In {MostTries} tries no listener was on another silo.");
+    }
+
     private static async Task ConsumeAsync(TestRocketMQ rocketmq, int mostBytes, int bodyLength)
     {
         using var log = new WarningLog();
@@ -120,7 +133,6 @@ public sealed class LargeRunTests
         await Eventually.TrueAsync(() => lengths.Count == Messages, () => $"{Messages} messages; there are {lengths.Count}; {string.Join(Environment.NewLine, log.Lines)}");
 
         Assert.All(lengths.Values, length => Assert.Equal(bodyLength, length));
-        Assert.True(SpreadListener.SilosOf(rocketmq.MyGroup).Distinct().Count() > 1, "listeners on both silos");
         Assert.DoesNotContain(log.Lines, line => line.Contains("Invalid body size", StringComparison.Ordinal) || line.Contains("cannot reach its listener", StringComparison.Ordinal));
     }
 

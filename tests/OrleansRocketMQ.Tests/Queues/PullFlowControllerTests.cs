@@ -61,10 +61,10 @@ public sealed class PullFlowControllerTests
         _runs.Gate.IsInDoubt = () => isClosed;
         _runs.Window.Add([TestMessages.At(0), TestMessages.At(1)], 2);
 
-        Assert.True(_runs.Take(10).IsEmpty);
+        Assert.True(_runs.Lease(10).IsEmpty);
 
         isClosed = false;
-        Assert.Equal(2, _runs.Take(10).Messages.Count);
+        Assert.Equal(2, _runs.Lease(10).Messages.Count);
     }
 
     private PullFlowController NewController()
