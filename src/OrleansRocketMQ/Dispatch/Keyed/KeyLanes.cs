@@ -151,15 +151,16 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null)
             lane.Forget();
         }
 
-        foreach (var lane in (KeyLane[])[.. _ready, .. _blocked])
+        // A lane is in one list at a time: out of these before it rests.
+        KeyLane[] waiting = [.. _ready, .. _blocked];
+        _ready.Clear();
+        _blocked.Clear();
+        _nameless = null;
+        foreach (var lane in waiting)
         {
             lane.Forget();
             Rest(lane);
         }
-
-        _ready.Clear();
-        _blocked.Clear();
-        _nameless = null;
     }
 
     /// <summary>Nobody works on the lane any more. False when its first message is not the one that was leased.</summary>
