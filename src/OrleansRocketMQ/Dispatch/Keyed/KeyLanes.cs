@@ -164,15 +164,16 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
             lane.Forget();
         }
 
-        foreach (var lane in (KeyLane[])[.. _ready, .. _blocked])
+        // A lane is in one list at a time: out of these before it rests.
+        KeyLane[] waiting = [.. _ready, .. _blocked];
+        _ready.Clear();
+        _blocked.Clear();
+        _nameless = null;
+        foreach (var lane in waiting)
         {
             lane.Forget();
             Rest(lane);
         }
-
-        _ready.Clear();
-        _blocked.Clear();
-        _nameless = null;
     }
 
     private int IdleNow => mostIdle?.Invoke() ?? MostIdle;

@@ -38,6 +38,26 @@ public sealed class KeyLanesTests
     }
 
     [Fact]
+    public void Lanes_that_are_forgotten_may_have_been_blocked_or_ready_or_running_and_serve_their_keys_again()
+    {
+        var (window, lanes) = Filled("a", "a", "b", "c");
+        lanes.Block(lanes.Take(1, out _)!, "no");
+        var running = lanes.Take(1, out _)!;
+
+        lanes.Forget();
+
+        Assert.False(lanes.HasReady);
+        Assert.Empty(lanes.Blocked);
+        Assert.Equal(1, lanes.InFlight);
+        lanes.Complete(running, 1);
+        lanes.Release(running);
+        window.Add([TestMessages.At(4, shardingKey: "a"), TestMessages.At(5, shardingKey: "b")], 6);
+        lanes.Add(window.TakeAside(2));
+        Assert.Equal("a", lanes.Take(9, out _)!.Key);
+        Assert.Equal("b", lanes.Take(9, out _)!.Key);
+    }
+
+    [Fact]
     public void Messages_without_a_key_do_not_wait_for_each_other()
     {
         var (window, lanes) = Filled(null, null, "", null);
