@@ -37,7 +37,7 @@ internal sealed partial record QueueState
             _ => To(this),
         };
 
-        if (Task == QueueTask.Pull && next.Task != QueueTask.Pull)
+        if (MayAwaitPull && !next.MayAwaitPull)
         {
             actions |= QueueActions.BreakOffPull;
         }
@@ -49,6 +49,9 @@ internal sealed partial record QueueState
 
         return new(next == this ? this : next, actions);
     }
+
+    // One that is under way when the queue is paused is let be: its answer may be the only word of a reset.
+    private bool MayAwaitPull => Task is QueueTask.Pull or QueueTask.WaitForResume;
 
     // A queue that ends heeds what the store must or must not be told.
     private static bool CountsAtTheEnd(QueueEventKind kind) => kind is QueueEventKind.Ended or QueueEventKind.BrokerReset

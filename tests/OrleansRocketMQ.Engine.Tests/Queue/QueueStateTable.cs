@@ -23,53 +23,53 @@ namespace OrleansRocketMQ.Engine.Tests.Queue;
 internal static class QueueStateTable
 {
     private const string First = """
-        event           lock       find      run      paus     fenc         veri       back       halt
-        LockGained      find       .         .        .        .            .          .          .
-        LockLost        .          lock      lock!B   lockp    lockf        lock       lock       lockh
-        Positioned      .          run!O     .        .        .            .          .          .
-        FenceClosed     lockf      fenc~     fenc?!B  fencp?   .            fenc?      fenc?      fenc?h
-        FenceOpened     .          .         .        .        veri         .          .          .
-        Verified        .          .         .        .        .            run!O      .          .
-        Overtaken       .          .         .        .        .            V2         .          .
-        Paused          lockp      findp     paus!B   .        fencp?       verip      backp      haltp
-        Resumed         .          .         .        run!O    .            .          .          .
-        SeekAsked       lock(S0)   S0~       S0!B     S0p      fenc(S0)?    veri(S0)   S0         S0
-        SeekWithdrawn   .          .         .        .        .            .          .          .
-        BrokerReset     lock(R0)   R0~       R0!B     R0p      fenc(R0)?    veri(R0)   back(R0)   R0h
-        StoreBegun      .          .         .        .        .            .          .          .
-        OffsetStored    .          .         .        .        .            .          .          .
-        ListenersDone   .          .         .        .        .            .          .          .
-        AttemptFailed   lockb      back~     back!B   backp    fenc?b       back?      .          backh
-        FailedTooOften  lockh      halt~     halt!B   haltp    fenc?b       back?      halt       .
-        RetryDue        .          .         .        .        .            .          run        .
-        Recovered       .          .         .        .        .            .          run        run
-        Stop            stop~l!Z   stop~!Z   stop!BZ  stopp!Z  stopf?!Z     stop?!Z    stop!Z     stop!Z
-        Ended           .          .         .        .        .            .          .          .
+        event           lock      find     run      paus      fenc       veri      back      halt
+        LockGained      find      .        .        .         .          .         .         .
+        LockLost        .         lock     lock!B   lockp!B   lockf      lock      lock      lockh
+        Positioned      .         run!O    .        .         .          .         .         .
+        FenceClosed     lockf     fenc~    fenc?!B  fencp?!B  .          fenc?     fenc?     fenc?h
+        FenceOpened     .         .        .        .         veri       .         .         .
+        Verified        .         .        .        .         .          run!O     .         .
+        Overtaken       .         .        .        .         .          V2        .         .
+        Paused          lockp     findp    paus     .         fencp?     verip     backp     haltp
+        Resumed         .         .        .        run!O     .          .         .         .
+        SeekAsked       lock(S0)  S0~      S0!B     S0p!B     fenc(S0)?  veri(S0)  S0        S0
+        SeekWithdrawn   .         .        .        .         .          .         .         .
+        BrokerReset     lock(R0)  R0~      R0!B     R0p!B     fenc(R0)?  veri(R0)  back(R0)  R0h
+        StoreBegun      .         .        .        .         .          .         .         .
+        OffsetStored    .         .        .        .         .          .         .         .
+        ListenersDone   .         .        .        .         .          .         .         .
+        AttemptFailed   lockb     back~    back!B   backp!B   fenc?b     back?     .         backh
+        FailedTooOften  lockh     halt~    halt!B   haltp!B   fenc?b     back?     halt      .
+        RetryDue        .         .        .        .         .          .         run       .
+        Recovered       .         .        .        .         .          .         run       run
+        Stop            stop~l!Z  stop~!Z  stop!BZ  stopp!BZ  stopf?!Z   stop?!Z   stop!Z    stop!Z
+        Ended           .         .        .        .         .          .         .         .
         """;
 
     private const string Second = """
-        event           S0         S1         S2          R0         R1         R2         V2         stop      sR            end
-        LockGained      .          .          .           .          .          .          .          .         .             .
-        LockLost        lock(S0)   lock(S1)   lock!C      lock(R0)   lock(R1)   lock       lock       stop~l    stop(R0)~l    .
-        Positioned      .          .          .           .          .          .          .          .         .             .
-        FenceClosed     fenc(S0)?  fenc(S1)?  fenc(S2)?   fenc(R0)?  fenc(R1)?  fenc(R2)?  fenc(V2)?  stopf?    stop(R0)f?    .
-        FenceOpened     .          .          .           .          .          .          .          .         .             .
-        Verified        .          .          .           .          .          .          .          .         .             .
-        Overtaken       .          .          .           .          .          .          .          .         .             .
-        Paused          S0p        S1p        S2p         R0p        R1p        R2p        V2p        .         .             .
-        Resumed         .          .          .           .          .          .          .          .         .             .
-        SeekAsked       S0!C       S0~!C      S0~!C       S0         S0~        S0~        S0~        .!R       .!R           .!R
-        SeekWithdrawn   run!X      .          .           .          .          .          .          .         .             .
-        BrokerReset     .          .          .           R0         R0~        R0~        R0~        stop(R0)  stop(R0)      .
-        StoreBegun      S1         .          .           R1         .          .          .          .         stop(R1)      .
-        OffsetStored    .          S2         .           .          R2         .          .          .         .             .
-        ListenersDone   .          .          run!CO      .          .          run!O      run!O      .         .             .
-        AttemptFailed   back(S0)   back(S1)   back(S2)    back(R0)   back(R1)   back(R2)   back(V2)   .         .             .
-        FailedTooOften  back(S0)   back(S1)   back(S2)    back(R0)   back(R1)   back(R2)   back(V2)   .         .             .
-        RetryDue        .          .          .           .          .          .          .          .         .             .
-        Recovered       .          .          .           .          .          .          .          .         .             .
-        Stop            stop!ZX    stop!ZX    stop(S2)!ZC stop(R0)!Z stop(R1)!Z stop(R2)!Z stop(V2)!Z .         .             .
-        Ended           .          .          .           .          .          .          .          end       end(R0)       .
+        event           S0         S1         S2           R0          R1          R2          V2          stop      sR          end
+        LockGained      .          .          .            .           .           .           .           .         .           .
+        LockLost        lock(S0)   lock(S1)   lock!C       lock(R0)    lock(R1)    lock        lock        stop~l    stop(R0)~l  .
+        Positioned      .          .          .            .           .           .           .           .         .           .
+        FenceClosed     fenc(S0)?  fenc(S1)?  fenc(S2)?    fenc(R0)?   fenc(R1)?   fenc(R2)?   fenc(V2)?   stopf?    stop(R0)f?  .
+        FenceOpened     .          .          .            .           .           .           .           .         .           .
+        Verified        .          .          .            .           .           .           .           .         .           .
+        Overtaken       .          .          .            .           .           .           .           .         .           .
+        Paused          S0p        S1p        S2p          R0p         R1p         R2p         V2p         .         .           .
+        Resumed         .          .          .            .           .           .           .           .         .           .
+        SeekAsked       S0!C       S0~!C      S0~!C        S0          S0~         S0~         S0~         .!R       .!R         .!R
+        SeekWithdrawn   run!X      .          .            .           .           .           .           .         .           .
+        BrokerReset     .          .          .            R0          R0~         R0~         R0~         stop(R0)  stop(R0)    .
+        StoreBegun      S1         .          .            R1          .           .           .           .         stop(R1)    .
+        OffsetStored    .          S2         .            .           R2          .           .           .         .           .
+        ListenersDone   .          .          run!CO       .           .           run!O       run!O       .         .           .
+        AttemptFailed   back(S0)   back(S1)   back(S2)     back(R0)    back(R1)    back(R2)    back(V2)    .         .           .
+        FailedTooOften  back(S0)   back(S1)   back(S2)     back(R0)    back(R1)    back(R2)    back(V2)    .         .           .
+        RetryDue        .          .          .            .           .           .           .           .         .           .
+        Recovered       .          .          .            .           .           .           .           .         .           .
+        Stop            stop!ZX    stop!ZX    stop(S2)!ZC  stop(R0)!Z  stop(R1)!Z  stop(R2)!Z  stop(V2)!Z  .         .           .
+        Ended           .          .          .            .           .           .           .           end       end(R0)     .
         """;
 
     /// <summary>The states of the table by their names.</summary>

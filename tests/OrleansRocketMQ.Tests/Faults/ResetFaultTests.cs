@@ -26,7 +26,7 @@ public sealed class ResetFaultTests : IDisposable
     public async Task A_fence_that_closes_while_a_reset_waits_for_listeners_holds_the_queue_no_longer_than_it_is_closed()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
-        await using var cluster = await ConsumeAsync(rocketmq, heldFrom: 0);
+        await using var cluster = await ConsumeAsync(rocketmq, heldFrom: 0, membershipTimeout: TimeSpan.FromSeconds(4));
         await rocketmq.SendAsync(31);
         await UntilHeldAsync(cluster, rocketmq);
 
@@ -107,7 +107,7 @@ public sealed class ResetFaultTests : IDisposable
     }
 
     /// <summary>A listener that holds messages from an offset on: all until they may go on, the second it gets even longer.</summary>
-    private async Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, long heldFrom, short silos = 1, int threads = 1, Task? last = null)
+    private async Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, long heldFrom, short silos = 1, int threads = 1, Task? last = null, TimeSpan? membershipTimeout = null)
     {
         var cluster = await rocketmq.ConsumeAsync(
             async (messages, context, _) =>
@@ -132,7 +132,8 @@ public sealed class ResetFaultTests : IDisposable
             silos,
             prepare: builder =>
             {
-                builder.Configure(options => options.MembershipTimeout = TimeSpan.FromSeconds(1));
+                // A fence that closes on a busy machine would break off the pull that brings the reset.
+                builder.Configure(options => options.MembershipTimeout = membershipTimeout ?? options.MembershipTimeout);
                 builder.Services.AddSingleton<ILoggerProvider>(_log);
                 FaultyMembership.Install(builder.Services, _membership);
             });
