@@ -70,7 +70,7 @@ internal sealed partial class QueueWatchdog(
 
     private static partial class Log
     {
-        [LoggerMessage(144, LogLevel.Error, "Group {Group}: {Topic} {Broker}/{QueueId} has not moved for {Time}, longer than it may: it is {Phase} ({Task})")]
+        [LoggerMessage(138, LogLevel.Error, "Group {Group}: {Topic} {Broker}/{QueueId} has not moved for {Time}, longer than it may: it is {Phase} ({Task})")]
         public static partial void StandsStill(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan time, QueuePhase phase, QueueTask task);
     }
 }
