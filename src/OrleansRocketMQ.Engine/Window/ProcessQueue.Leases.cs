@@ -195,6 +195,12 @@ internal sealed partial class ProcessQueue
     /// <summary>Ends leases: the messages were not tried, or are to be tried once more, by anybody.</summary>
     public void Return(in ProcessQueueRange range)
     {
+        if (range.IsEmpty)
+        {
+            // Nothing would stand before everything else for ever.
+            return;
+        }
+
         lock (_lock)
         {
             if (_state != WindowState.Retired)

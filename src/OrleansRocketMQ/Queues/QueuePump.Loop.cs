@@ -6,6 +6,8 @@ namespace OrleansRocketMQ.Queues;
 /// <summary>The loop of a queue: carries out what the queue's state says, and tells the state what came of it.</summary>
 internal sealed partial class QueuePump
 {
+    private int _tellsDoubt;
+
     private async Task PumpAsync()
     {
         while (!State.IsStopping)
@@ -193,8 +195,18 @@ internal sealed partial class QueuePump
             return false;
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(static pump => pump.Raise(QueueEventKind.FenceClosed), this, preferLocal: false);
+        if (Interlocked.Exchange(ref _tellsDoubt, 1) == 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static pump => pump.TellDoubt(), this, preferLocal: false);
+        }
+
         return true;
+    }
+
+    private void TellDoubt()
+    {
+        Volatile.Write(ref _tellsDoubt, 0);
+        Raise(QueueEventKind.FenceClosed);
     }
 
     // Whoever closed it may have come before the state heard that it was open.

@@ -44,6 +44,19 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public void Nothing_that_is_returned_keeps_nobody_from_what_waits()
+    {
+        var runs = Filled(6);
+        var range = runs.Lease(2);
+        runs.Window.Return(range.Slice(2, 0));
+
+        Assert.Equal([2L, 3L], runs.Lease(2).Messages.Select(message => message.QueueOffset));
+
+        runs.Window.Return(range);
+        Assert.Equal([0L, 1L], runs.Lease(2).Messages.Select(message => message.QueueOffset));
+    }
+
+    [Fact]
     public void A_second_end_that_comes_late_finds_no_other_message_in_the_place_of_the_first()
     {
         var runs = Filled(64);
