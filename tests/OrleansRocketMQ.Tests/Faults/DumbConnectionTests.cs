@@ -99,7 +99,7 @@ public sealed class DumbConnectionTests
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4, proxy.Options);
         proxy.Start(rocketmq.Embedded);
         await using var cluster = await rocketmq.ConsumeAsync(setUp: options => options.RequestTimeout = TimeSpan.FromMilliseconds(400));
-        await Eventually.TrueAsync(() => rocketmq.Broker.HeldPulls >= 4, "pulls wait");
+        await Eventually.TrueAsync(() => rocketmq.Broker.HeldPulls >= 5, "pulls wait, that of the retry topic too");
         var (opened, pulls) = (proxy.Opened, rocketmq.Faults.RequestsSeen(Protocol.RequestCodes.PullMessage));
         var heartbeats = rocketmq.Faults.RequestsSeen(Protocol.RequestCodes.HeartBeat);
 
