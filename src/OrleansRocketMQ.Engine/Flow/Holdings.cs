@@ -8,11 +8,7 @@ namespace OrleansRocketMQ.Flow;
 /// <param name="Topic">Messages of the topic on this silo.</param>
 /// <param name="TopicBytes">Bytes of bodies of the topic on this silo, as Java counts them.</param>
 /// <param name="SiloBytes">Bytes that all groups on this silo hold: whole pulls, until their last message is done.</param>
-internal sealed record QueueBudgets(SharedBudget Group, SharedBudget Topic, SharedBudget TopicBytes, SharedBudget SiloBytes)
-{
-    /// <summary>Budgets that are never used up.</summary>
-    public static QueueBudgets Unlimited { get; } = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
-}
+internal sealed record QueueBudgets(SharedBudget Group, SharedBudget Topic, SharedBudget TopicBytes, SharedBudget SiloBytes);
 
 /// <summary>What one queue holds of its budgets; gives everything back when the queue ends. Thread-safe.</summary>
 internal sealed class Holdings(QueueBudgets budgets)
