@@ -84,10 +84,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         var successes = new KeySuccesses();
         var keys = Enumerable.Range(0, 1000).Select(number => $"key-{number}").ToArray();
         var nodes = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => NodeProcess.StartAsync(rocketmq.NameServerAddress, KeyedGroup, address, successes)));
-        await using var client = new RocketMQClient(
-            new RocketMQClientOptions { NameServerAddresses = [rocketmq.NameServerAddress], ClientId = "127.0.0.1@keyed" }, NullLoggerFactory.Instance);
-        client.Start();
-        await using var producer = new Producer(client, new ProducerOptions { Group = "keyed_producer", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
+        await using var client = PatientClients.Start(rocketmq.NameServerAddress, "127.0.0.1@keyed");
+        await using var producer = PatientClients.Producer(client, "keyed_producer");
         try
         {
             var sending = KeyHistory.SendAsync(producer, SteadyLoad.Topic, keys, first: 0, count: 10);

@@ -34,17 +34,8 @@ public sealed class RocketMQCluster : IAsyncLifetime
         }
 
         NameServer = external;
-        _client = new RocketMQClient(
-            new RocketMQClientOptions
-            {
-                NameServerAddresses = RocketMQClientOptions.ParseAddresses(NameServer),
-                ClientId = $"127.0.0.1@conformance#{Environment.ProcessId}",
-                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
-            },
-            NullLoggerFactory.Instance);
-        _client.Start();
-        var patient = new ProducerOptions { Group = "conformance_producer", SendTimeout = Eventually.RequestTimeout };
-        _producer = new Producer(_client, patient, NullLoggerFactory.Instance);
+        _client = PatientClients.Start(NameServer, $"127.0.0.1@conformance#{Environment.ProcessId}");
+        _producer = PatientClients.Producer(_client, "conformance_producer");
     }
 
     public async Task DisposeAsync()

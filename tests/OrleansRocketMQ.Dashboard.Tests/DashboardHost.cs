@@ -43,17 +43,8 @@ internal sealed class DashboardHost : IAsyncDisposable
     private DashboardHost(EmbeddedRocketMQ embedded, WebApplication app, IReadOnlyList<IHost> otherSilos, RecordedLog log, Silence silence, ConcurrentQueue<Handled> handled)
     {
         (_embedded, _app, _otherSilos, Log, Silence, Handled) = (embedded, app, otherSilos, log, silence, handled);
-        _client = new RocketMQClient(
-            new RocketMQClientOptions
-            {
-                NameServerAddresses = [embedded.NameServerAddress],
-                ClientId = "127.0.0.1@producer",
-                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
-            },
-            NullLoggerFactory.Instance);
-        _client.Start();
-        var patient = new ProducerOptions { Group = "test_producer", SendTimeout = Eventually.RequestTimeout };
-        Producer = new Producer(_client, patient, NullLoggerFactory.Instance);
+        _client = PatientClients.Start(embedded.NameServerAddress, "127.0.0.1@producer");
+        Producer = PatientClients.Producer(_client, "test_producer");
         Http = new HttpClient { BaseAddress = new Uri(Page) };
     }
 

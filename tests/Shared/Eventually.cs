@@ -6,9 +6,6 @@ internal static class Eventually
     /// <summary>Long enough for a loaded machine; a test that passes never waits for it.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    /// <summary>What a test's own requests are given: those of the product have its own time-outs, and go on after one.</summary>
-    public static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(20);
-
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
     public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? deadline = null)

@@ -21,17 +21,8 @@ internal sealed class Records : IAsyncDisposable
     private Records(EmbeddedRocketMQ cluster)
     {
         Cluster = cluster;
-        _client = new RocketMQClient(
-            new RocketMQClientOptions
-            {
-                NameServerAddresses = [cluster.NameServerAddress],
-                ClientId = "127.0.0.1@records",
-                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
-            },
-            NullLoggerFactory.Instance);
-        _client.Start();
-        var patient = new ProducerOptions { Group = "records_producer", SendTimeout = Eventually.RequestTimeout };
-        _producer = new Producer(_client, patient, NullLoggerFactory.Instance);
+        _client = PatientClients.Start(cluster.NameServerAddress, "127.0.0.1@records");
+        _producer = PatientClients.Producer(_client, "records_producer");
     }
 
     public EmbeddedRocketMQ Cluster { get; }

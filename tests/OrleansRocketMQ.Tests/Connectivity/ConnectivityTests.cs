@@ -110,7 +110,7 @@ public sealed class ConnectivityTests
             silo => silo.AddConsumer<ScriptedListener>(rocketmq.MyGroup, consumer => consumer.Subscribe(topic, selector ?? MessageSelector.All)),
             [
                 new("RocketMQ:NameServer", rocketmq.Embedded.NameServerAddress),
-                new("RocketMQ:RequestTimeout", Eventually.RequestTimeout.ToString()),
+                new("RocketMQ:RequestTimeout", PatientClients.RequestTimeout.ToString()),
             ]);
         return await host.Services.GetRequiredService<IRocketMQConnectivity>().CheckAsync();
     }

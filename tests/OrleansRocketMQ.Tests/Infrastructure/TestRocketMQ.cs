@@ -22,16 +22,8 @@ internal sealed class TestRocketMQ : IAsyncDisposable
     private TestRocketMQ(EmbeddedRocketMQ embedded)
     {
         Embedded = embedded;
-        _client = new RocketMQClient(
-            new RocketMQClientOptions
-            {
-                NameServerAddresses = [embedded.NameServerAddress],
-                ClientId = "127.0.0.1@producer",
-                Remoting = new() { RequestTimeout = Eventually.RequestTimeout },
-            },
-            NullLoggerFactory.Instance);
-        _client.Start();
-        Producer = new Producer(_client, new ProducerOptions { Group = "test_producer", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
+        _client = PatientClients.Start(embedded.NameServerAddress, "127.0.0.1@producer");
+        Producer = PatientClients.Producer(_client, "test_producer");
     }
 
     public EmbeddedRocketMQ Embedded { get; }

@@ -60,7 +60,7 @@ public sealed class SecureConsumptionTests : IDisposable
             Namespace = "tenant",
             Tls = new TlsOptions { DangerouslyTrustAnyCertificate = true },
         });
-        await using var producer = new Producer(client, new ProducerOptions { Group = "p", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
+        await using var producer = PatientClients.Producer(client, "p");
         for (var number = 0; number < 10; number++)
         {
             await producer.SendAsync(new Message("orders", Encoding.UTF8.GetBytes($"{number}")));
@@ -86,7 +86,7 @@ public sealed class SecureConsumptionTests : IDisposable
         Watch(test);
         await using var cluster = await test.ConsumeAsync(setUp: options => options.NamespaceV2 = "tenant");
         await using var client = NewClient(test, new RemotingOptions { NamespaceV2 = "tenant" });
-        await using var producer = new Producer(client, new ProducerOptions { Group = "p", SendTimeout = Eventually.RequestTimeout }, NullLoggerFactory.Instance);
+        await using var producer = PatientClients.Producer(client, "p");
 
         await producer.SendAsync(new Message(TestRocketMQ.Topic, "0"u8.ToArray()));
         await test.Recorder.UntilAsync(1);

@@ -13,44 +13,6 @@ namespace OrleansRocketMQ.Tests.Dispatch.Keyed;
 public sealed class KeyOrderedTests
 {
     [Fact]
-    public async Task Listeners_that_hold_their_threads_keep_neither_the_slots_nor_other_keys()
-    {
-        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
-        using var release = new ManualResetEventSlim();
-        await using var cluster = await ScriptedKeyedListener.ConsumeAsync(
-            rocketmq.Embedded.NameServerAddress,
-            rocketmq.MyGroup,
-            TestRocketMQ.Topic,
-            (key, messages, context, _) =>
-            {
-                if (key.StartsWith("stuck", StringComparison.Ordinal))
-                {
-                    release.Wait(CancellationToken.None);
-                }
-
-                rocketmq.Recorder.Record(messages, context);
-                return ValueTask.FromResult(ConsumeResult.Success);
-            },
-            consumer => consumer.Configure(options =>
-            {
-                options.ConsumeTimeout = TimeSpan.FromMilliseconds(200);
-                (options.ConsumeThreadMin, options.ConsumeThreadMax) = (2, 2);
-                (options.KeyRetryBackoff, options.MaxKeyRetryBackoff) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
-            }),
-            setUp: builder => DeclaredListeners.HideIn(builder.Services));
-
-        await rocketmq.SendAsync(2, prepare: message => message.ShardingKey = $"stuck {Guid.NewGuid()}");
-        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue.InFlight == 2), "both slots are taken");
-        await rocketmq.SendAsync(10, first: 2, message => message.ShardingKey = "free");
-        await rocketmq.Recorder.UntilAsync(10);
-
-        var status = cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Single(queue => queue.Queue.Topic == TestRocketMQ.Topic);
-        Assert.Equal((2, 2), (status.Keys!.BlockedKeys, status.Figures.TimedOut));
-        Assert.Equal(0, rocketmq.Committed());
-        release.Set();
-    }
-
-    [Fact]
     public async Task A_failing_key_waits_with_growing_pauses_and_is_seen_in_the_status_while_others_go_on()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Dispatch.Keyed;
@@ -10,26 +11,7 @@ public sealed class StuckKeyTests
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         using var free = new ManualResetEventSlim();
-        await using var cluster = await ScriptedKeyedListener.ConsumeAsync(
-            rocketmq.Embedded.NameServerAddress,
-            rocketmq.MyGroup,
-            TestRocketMQ.Topic,
-            (key, messages, context, _) =>
-            {
-                if (key.StartsWith("stuck", StringComparison.Ordinal))
-                {
-                    free.Wait(CancellationToken.None);
-                }
-
-                rocketmq.Recorder.Record(messages, context);
-                return new(ConsumeResult.Success);
-            },
-            consumer => consumer.Configure(options =>
-            {
-                (options.ConsumeThreadMin, options.ConsumeThreadMax) = (2, 2);
-                options.ConsumeTimeout = TimeSpan.FromMilliseconds(200);
-            }),
-            setUp: builder => DeclaredListeners.HideIn(builder.Services));
+        await using var cluster = await ConsumeAsync(rocketmq, free);
         await rocketmq.SendAsync(1, prepare: message => message.ShardingKey = "stuck a");
         await rocketmq.SendAsync(1, first: 1, prepare: message => message.ShardingKey = "stuck b");
         await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue.InFlight == 2), "both slots are stuck");
@@ -51,4 +33,46 @@ public sealed class StuckKeyTests
         // Tried again, or filed as dead when that took too long: nothing is left behind.
         await rocketmq.UntilCommittedAsync(22);
     }
+
+    [Fact]
+    public async Task What_is_stuck_blocks_its_keys_and_is_not_committed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        using var free = new ManualResetEventSlim();
+        await using var cluster = await ConsumeAsync(
+            rocketmq, free, options => (options.KeyRetryBackoff, options.MaxKeyRetryBackoff) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)));
+        await rocketmq.SendAsync(2, prepare: message => message.ShardingKey = $"stuck {Guid.NewGuid()}");
+        await Eventually.TrueAsync(() => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(queue => queue.InFlight == 2), "both slots are taken");
+        await rocketmq.SendAsync(10, first: 2, message => message.ShardingKey = "free");
+        await rocketmq.Recorder.UntilAsync(10);
+
+        var status = cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Single(queue => queue.Queue.Topic == TestRocketMQ.Topic);
+        Assert.Equal((2, 2), (status.Keys!.BlockedKeys, status.Figures.TimedOut));
+        Assert.Equal(0, rocketmq.Committed());
+        free.Set();
+    }
+
+    /// <summary>Two slots, and a listener that holds its thread for keys that begin with "stuck", until it is set free.</summary>
+    private static Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, ManualResetEventSlim free, Action<ConsumerOptions>? configure = null)
+        => ScriptedKeyedListener.ConsumeAsync(
+            rocketmq.Embedded.NameServerAddress,
+            rocketmq.MyGroup,
+            TestRocketMQ.Topic,
+            (key, messages, context, _) =>
+            {
+                if (key.StartsWith("stuck", StringComparison.Ordinal))
+                {
+                    free.Wait(CancellationToken.None);
+                }
+
+                rocketmq.Recorder.Record(messages, context);
+                return new(ConsumeResult.Success);
+            },
+            consumer => consumer.Configure(options =>
+            {
+                (options.ConsumeThreadMin, options.ConsumeThreadMax) = (2, 2);
+                options.ConsumeTimeout = TimeSpan.FromMilliseconds(200);
+                configure?.Invoke(options);
+            }),
+            setUp: builder => DeclaredListeners.HideIn(builder.Services));
 }
