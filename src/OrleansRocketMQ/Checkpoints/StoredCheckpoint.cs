@@ -51,18 +51,8 @@ internal sealed record StoredCheckpoint
         SeenTo = progress.SeenTo,
         Unfinished = progress.Unfinished,
         NewestOffset = newest?.Offset ?? 0,
-        NewestId = newest?.Offset < progress.SeenTo ? newest.Id : null,
+        NewestId = newest?.Id,
     };
 
-    public QueueProgress ToProgress() => new(Watermark, SeenTo, Unfinished);
-
-    public SeenMessage? Newest => NewestId is null ? null : new(NewestOffset, NewestId);
+    public CheckpointRecord ToRecord() => new(Committed, new QueueProgress(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
 }
-
-/// <summary>A message that came with a pull.</summary>
-internal sealed record SeenMessage(long Offset, string Id);
-
-/// <summary>What a checkpoint shows to be done.</summary>
-/// <param name="Progress">How far the queue was.</param>
-/// <param name="Newest">A message the broker must still have; null when none is known.</param>
-internal sealed record DoneBefore(QueueProgress Progress, SeenMessage? Newest);

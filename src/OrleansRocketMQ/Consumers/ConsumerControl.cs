@@ -44,7 +44,8 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     public RocketMQClient? Client { get; private set; }
 
     /// <summary>Goes on counting over stops and starts.</summary>
-    public GroupStatistics Statistics { get; } = new(time, options.Group, metrics);
+    public GroupStatistics Statistics { get; } = new(
+        time, queue => new QueueMetrics(metrics, options.Group, queue), () => metrics.Rebalanced(options.Group));
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
     public void Open(SubscriptionLink link, RocketMQClient client, Func<ConsumerRun> create)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
@@ -10,28 +11,33 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Parking;
+using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Consumers;
 
 /// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
-internal sealed partial class GroupConsumer
+internal sealed partial class GroupConsumer : IGroup
 {
     private static readonly TimeSpan LongestTelling = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<string, byte> _leaving = new(StringComparer.Ordinal);
+    private readonly ConditionalWeakTable<QueuePump, IGrainContext> _owners = [];
+    private readonly EngineRuntime _runtime;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
+    private QueueEnvironment? _environment;
     private int _leavingCount;
     private int _turn;
 
@@ -57,13 +63,13 @@ internal sealed partial class GroupConsumer
         Flow = new GroupFlow(time);
         Flow.Opened += GoOn;
         Offsets = offsets;
-        StartOffset = new StartOffset(offsets, client.Brokers, options, time);
         _time = time;
+        _runtime = SiloRuntime.Of(time);
         StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
         Missing = new MissingGroup(options.Group, client, _logger);
-        _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
+        _persisting = new OffsetPersister(options, () => Pumps.Values, _runtime, loggers.CreateLogger<OffsetPersister>());
     }
 
     public string Group => Options.Group;
@@ -89,6 +95,12 @@ internal sealed partial class GroupConsumer
     /// <summary>What is paused or slowed down.</summary>
     public GroupFlow Flow { get; }
 
+    /// <summary>The brokers, as its queues ask them.</summary>
+    public required IBrokers Brokers { get; init; }
+
+    /// <summary>Where brokers are.</summary>
+    public required IRoutes Routes { get; init; }
+
     /// <summary>Whether its queues may be worked on by this silo at all.</summary>
     public required MembershipFence Fence { get; init; }
 
@@ -106,8 +118,6 @@ internal sealed partial class GroupConsumer
 
     /// <summary>The name under which this silo has grains of its own for the queues; null when the members share them.</summary>
     public string? Instance { get; init; }
-
-    public StartOffset StartOffset { get; }
 
     /// <summary>Tells the trace topic what is consumed; null when that is not wanted.</summary>
     public MessageTrace? Trace { get; init; }
@@ -193,12 +203,14 @@ internal sealed partial class GroupConsumer
 
             if (Pumps.TryGetValue(queue, out var running))
             {
-                return running.Stopping.IsCancellationRequested
+                return running.State.IsStopping
                     ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
                     : running;
             }
 
-            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>()) { HandedOverAt = handOver?.IdleSince ?? 0 };
+            var arrival = handOver is null ? null : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince);
+            var pump = new QueuePump(queue, _environment ??= CreateEnvironment(), arrival, _loggers.CreateLogger<QueuePump>());
+            _owners.Add(pump, owner);
             Pumps[queue] = pump;
             pump.Start();
             return pump;
@@ -235,7 +247,7 @@ internal sealed partial class GroupConsumer
         if (View.SiloOf(pump.Queue) is null)
         {
             await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
-            pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+            OwnerOf(pump).Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
         else
         {
@@ -244,7 +256,7 @@ internal sealed partial class GroupConsumer
                 await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
             }
 
-            pump.Owner.Migrate(requestContext: null);
+            OwnerOf(pump).Migrate(requestContext: null);
         }
     }
 
@@ -342,7 +354,7 @@ internal sealed partial class GroupConsumer
         var left = deadline.ForGrains;
         try
         {
-            await pump.Owner.Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
+            await OwnerOf(pump).Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
@@ -403,6 +415,45 @@ internal sealed partial class GroupConsumer
     // Topics whose queues still run here stay known: their brokers get the last commits.
     private void TellTopics() => Client.ConsumerChanged(
         Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
+
+    string IGroup.RetryTopic => Subscriptions.RetryTopic;
+
+    Subscription? IGroup.FindSubscription(string topic) => Subscriptions.Find(topic);
+
+    QueueGate IGroup.OpenGate(MessageQueue queue) => Flow.Open(queue);
+
+    void IGroup.CloseGate(MessageQueue queue) => Flow.Close(queue);
+
+    void IGroup.NoteMissingAt(string broker) => Missing.Note(broker);
+
+    void IGroup.NoteFoundAt(string broker) => Missing.Found(broker);
+
+    /// <summary>The activation whose queue it is.</summary>
+    private IGrainContext OwnerOf(QueuePump pump) => _owners.TryGetValue(pump, out var owner)
+        ? owner
+        : throw new InvalidOperationException($"{pump.Queue} has no grain.");
+
+    private QueueEnvironment CreateEnvironment() => new()
+    {
+        Options = Options,
+        ClientId = Client.ClientId,
+        Runtime = _runtime,
+        Brokers = Brokers,
+        Routes = Routes,
+        Fence = Fence,
+        Group = this,
+        Offsets = Offsets,
+        StartOffset = new StartOffset(Offsets, Brokers, Options, StartedAt),
+        Dispatcher = Dispatcher,
+        Budgets = Budgets,
+        Statistics = Statistics,
+        Locks = Locks,
+        Checkpoints = Checkpoints,
+        Parked = Parked,
+        Names = Client.Names,
+        DecoderOptions = Client.Options.DecoderOptions,
+        MostBytesPerCall = MostBytesPerCall,
+    };
 
     /// <summary>What heartbeats tell of the group.</summary>
     public ConsumerData Describe() => new()

@@ -32,6 +32,6 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics
             ?? throw new ConsumerStateException(group, "on a silo that is not active yet", operation);
 
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
-    public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler
+    public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler as DelegateHandler
         ?? throw new ConsumerStateException(group, "without a delegate on this silo", "consume");
 }

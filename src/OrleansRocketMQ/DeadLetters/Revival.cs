@@ -53,7 +53,7 @@ internal static class Revival
         var body = StoredParts.BodyOf(letter, out var compression);
         var again = new SendMessageRequest
         {
-            ProducerGroup = StoredMessageSender.ProducerGroup,
+            ProducerGroup = RetryCopy.ProducerGroup,
             Topic = topic,
             BrokerName = string.Empty,
             QueueId = -1,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -21,9 +22,9 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        if (run.Pump is { } pump)
+        if (run.Ownership is { } ownership)
         {
-            return BeginAsync(run, pump.ListenerToken);
+            return BeginAsync(run, ownership.Listening);
         }
 
         if (!guests.TryBegin())
@@ -106,7 +107,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         var failures = progress.Failures ?? [];
         for (var index = 0; index < batch; index++)
         {
-            failures.Add(FailedMessage.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
+            failures.Add(ListenerFailure.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
         }
 
         metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(progress.BatchBegan), ErrorTypes.Timeout);
@@ -191,7 +192,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             ProcessSpan.End(progress.Span, errorType, error);
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
+                (progress.Failures ??= []).Add(new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
             }
 
             progress.Consumed += batch.Count;
@@ -211,14 +212,14 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
     private sealed class RunProgress(CancellationToken abandon) : IDisposable
     {
-        private readonly IsolatedCancellation _cancellation = new(abandon);
+        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool, abandon);
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
         public CancellationToken Token => _cancellation.Token;
 
         public int Consumed { get; set; }
 
-        public List<FailedMessage>? Failures { get; set; }
+        public List<ListenerFailure>? Failures { get; set; }
 
         public long RunBegan { get; set; }
 

@@ -10,9 +10,6 @@ namespace OrleansRocketMQ.Dispatch;
 /// </summary>
 internal sealed class StoredMessageSender(RocketMQClient client)
 {
-    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
-    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
-
     private const int Attempts = 3;
 
     private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Fencing;
 
@@ -12,7 +13,7 @@ namespace OrleansRocketMQ.Fencing;
 /// when its process stood still for so long that others may have declared it dead meanwhile. Then nothing is pulled,
 /// handed to listeners or committed until the membership could be read and still counts this silo in. Thread-safe.
 /// </summary>
-internal sealed partial class MembershipFence : IAsyncDisposable
+internal sealed partial class MembershipFence : IFence, IAsyncDisposable
 {
     private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1);
 

@@ -1,5 +1,6 @@
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Statistics;
 

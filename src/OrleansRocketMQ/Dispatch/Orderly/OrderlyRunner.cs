@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -14,15 +15,11 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
-        if (run.Pump is { } pump)
+        if (run.Ownership is { } ownership)
         {
-            var tenure = pump.Tenure;
-            if (tenure.Number != run.Tenure || !tenure.IsValid)
-            {
-                return ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
-            }
-
-            return BeginAsync(run, tenure.Listening);
+            return ownership.IsValid
+                ? BeginAsync(run, ownership.Listening)
+                : ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
         }
 
         if (!guests.TryBegin())
@@ -36,7 +33,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
 
     private ValueTask<OrderlyRunResult> BeginAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
-        var cancellation = new IsolatedCancellation(cancellationToken);
+        var cancellation = new IsolatedCancellation(EngineScheduler.Pool, cancellationToken);
         var consuming = ConsumeAsync(run, cancellation.Token);
         if (!consuming.IsCompleted)
         {
