@@ -8,13 +8,13 @@ internal interface IQueueDispatcher
     void Start();
 
     /// <summary>A queue has messages nobody works on.</summary>
-    void Signal(QueuePump queue);
+    void Signal(IDispatchedQueue queue);
 
     /// <summary>Adds to a queue's snapshot what only the dispatcher knows.</summary>
-    QueueSnapshot Describe(QueuePump queue, QueueSnapshot snapshot) => snapshot;
+    QueueSnapshot Describe(IDispatchedQueue queue, QueueSnapshot snapshot) => snapshot;
 
     /// <summary>Messages of a queue that listeners work on.</summary>
-    int InFlightOf(QueuePump queue) => queue.Runs.InFlight;
+    int InFlightOf(IDispatchedQueue queue) => queue.Runs.InFlight;
 
     /// <summary>Whether a message that fails stays in its queue, perhaps for long, instead of going back to the broker at once.</summary>
     bool KeepsFailedMessages => false;

@@ -12,7 +12,7 @@ namespace OrleansRocketMQ.Dispatch;
 /// </summary>
 internal sealed class QueueLine(ConsumerOptions options, EngineRuntime runtime, ILogger logger)
 {
-    private readonly Channel<QueuePump> _line = Channel.CreateUnbounded<QueuePump>(new() { AllowSynchronousContinuations = false });
+    private readonly Channel<IDispatchedQueue> _line = Channel.CreateUnbounded<IDispatchedQueue>(new() { AllowSynchronousContinuations = false });
     private readonly Lock _gate = new();
     private readonly List<Task> _slots = [];
     private Func<int, Task>? _runSlot;
@@ -32,7 +32,7 @@ internal sealed class QueueLine(ConsumerOptions options, EngineRuntime runtime, 
     }
 
     /// <summary>Puts a queue that has messages in line, unless it stands there already.</summary>
-    public void Signal(QueuePump queue)
+    public void Signal(IDispatchedQueue queue)
     {
         // A slot that waits gets the queue handed over directly; where it stays in line, all slots are busy.
         if (!queue.Runs.TryEnterLine() || !_line.Writer.TryWrite(queue) || _line.Reader.Count == 0)
@@ -50,7 +50,7 @@ internal sealed class QueueLine(ConsumerOptions options, EngineRuntime runtime, 
     }
 
     /// <summary>The first queue of the line, once there is one; null when the slot is to end.</summary>
-    public async ValueTask<QueuePump?> NextAsync()
+    public async ValueTask<IDispatchedQueue?> NextAsync()
     {
         try
         {

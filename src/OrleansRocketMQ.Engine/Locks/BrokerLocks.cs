@@ -145,10 +145,10 @@ internal sealed partial class BrokerLocks(
     /// <summary>What is to be asked for now. When one lock is to be renewed all are, so that they keep step in one request.</summary>
     private List<QueueLock> Due()
     {
-        var due = _locks.Values.Where(queueLock => queueLock.DueIn <= TimeSpan.Zero).ToList();
-        return due.Exists(queueLock => queueLock.IsHeld)
-            ? [.. _locks.Values.Where(queueLock => queueLock.IsHeld || queueLock.DueIn <= TimeSpan.Zero)]
-            : due;
+        // In order, so that a run of the same seed asks the same.
+        var all = _locks.Values.OrderBy(queueLock => queueLock.Queue).ToList();
+        var due = all.FindAll(queueLock => queueLock.DueIn <= TimeSpan.Zero);
+        return due.Exists(queueLock => queueLock.IsHeld) ? all.FindAll(queueLock => queueLock.IsHeld || due.Contains(queueLock)) : due;
     }
 
     private async Task AskAsync(List<QueueLock> wanted)

@@ -62,6 +62,9 @@ internal sealed record QueueEnvironment
     /// <summary>See <see cref="CallSize"/>.</summary>
     public long MostBytesPerCall { get; init; } = long.MaxValue;
 
+    /// <summary>Sees every event of a queue with the state it meets; null in production. Must be quick and call nobody back.</summary>
+    public Action<MessageQueue, QueueState, QueueEvent>? Observe { get; init; }
+
     /// <summary>Whether every member of the group gets every message.</summary>
     public bool IsBroadcasting => Options.MessageModel == MessageModel.Broadcasting;
 

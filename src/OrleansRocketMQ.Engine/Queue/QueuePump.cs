@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
@@ -17,7 +18,7 @@ namespace OrleansRocketMQ.Queues;
 /// out what that says. Runs by the engine's scheduler; may be called from anywhere, such as the turn of a grain.
 /// Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
 /// </summary>
-internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue
+internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDispatchedQueue
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
@@ -83,7 +84,9 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue
         _tenure = _lock is null
             ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token)
             : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
-        _states = new QueueStateMachine(QueueState.New(needsLock: _lock is not null), OnState);
+        var observe = environment.Observe;
+        _states = new QueueStateMachine(
+            QueueState.New(needsLock: _lock is not null), OnState, observe is null ? null : (state, happened) => observe(queue, state, happened));
         _watchdog = new QueueWatchdog(options.Group, queue, () => (State, Moved), Patience, Fail, _runtime, logger);
         _isPullOver = () => _states.Current.Task != QueueTask.Pull;
     }

@@ -12,19 +12,7 @@ internal sealed class TaskTracker
             _running.Add(task);
         }
 
-        task.ContinueWith(
-            static (ended, state) =>
-            {
-                var running = (HashSet<Task>)state!;
-                lock (running)
-                {
-                    running.Remove(ended);
-                }
-            },
-            _running,
-            CancellationToken.None,
-            TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
+        _ = ForgetAsync(task);
     }
 
     public Task WaitAsync()
@@ -32,6 +20,23 @@ internal sealed class TaskTracker
         lock (_running)
         {
             return Task.WhenAll(_running);
+        }
+    }
+
+    private async Task ForgetAsync(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception)
+        {
+            // Whoever waits hears of it, if it has not ended before; what is tracked tells of its failures itself.
+        }
+
+        lock (_running)
+        {
+            _running.Remove(task);
         }
     }
 }

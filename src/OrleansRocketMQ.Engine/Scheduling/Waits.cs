@@ -7,6 +7,13 @@ internal static class Waits
     /// <exception cref="OperationCanceledException">Nobody wants it.</exception>
     public static async Task<T> OrCancelAsync<T>(Task<T> promise, CancellationToken cancellationToken)
     {
+        await OrCancelAsync((Task)promise, cancellationToken);
+        return await promise;
+    }
+
+    /// <inheritdoc cref="OrCancelAsync{T}"/>
+    public static async Task OrCancelAsync(Task promise, CancellationToken cancellationToken)
+    {
         if (!promise.IsCompleted && cancellationToken.CanBeCanceled)
         {
             var either = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,7 +26,7 @@ internal static class Waits
             }
         }
 
-        return await promise;
+        await promise;
     }
 
     private static async Task TellAsync(Task promise, TaskCompletionSource either)

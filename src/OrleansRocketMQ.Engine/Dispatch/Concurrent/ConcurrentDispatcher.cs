@@ -18,16 +18,6 @@ internal sealed partial class ConcurrentDispatcher(
     EngineRuntime runtime,
     ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {
-    // Java's client waits as long before it gives a message to the listener again that the broker did not take back.
-    private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
-
-    // The runner ends a call that takes too long. This much later the dispatcher does without it: the listener holds the
-    // thread its grain needs for that, or its silo does not answer.
-    public static readonly TimeSpan RunnerGrace = TimeSpan.FromSeconds(3);
-
-    // How long to wait before a listener that moves is asked again where it is.
-    public static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
-
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
 
@@ -37,7 +27,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     public void Start() => _line.Start(RunSlotAsync);
 
-    public void Signal(QueuePump queue) => _line.Signal(queue);
+    public void Signal(IDispatchedQueue queue) => _line.Signal(queue);
 
     public Task StopAsync() => _line.StopAsync();
 
@@ -70,13 +60,13 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>A queue whose book is broken stands still from then on; slots serve the others, and it can be stopped.</summary>
-    private void Report(QueuePump queue, InvariantBrokenException exception)
+    private void Report(IDispatchedQueue queue, InvariantBrokenException exception)
     {
         queue.Fail(exception);
         Log.RuleBroken(logger, options.Group, queue.Queue, exception);
     }
 
-    private async Task GuardAsync(QueuePump queue, Task work)
+    private async Task GuardAsync(IDispatchedQueue queue, Task work)
     {
         try
         {
@@ -89,7 +79,7 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
-    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
+    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
@@ -164,7 +154,7 @@ internal sealed partial class ConcurrentDispatcher(
     /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
     /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
     /// </summary>
-    private async Task LeaveUntriedAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
+    private async Task LeaveUntriedAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
     {
         if (worker.IsReached)
         {
@@ -184,20 +174,20 @@ internal sealed partial class ConcurrentDispatcher(
         }
     }
 
-    private void Return(QueuePump queue, ProcessQueueRange range)
+    private void Return(IDispatchedQueue queue, ProcessQueueRange range)
     {
         range.Window.Return(range);
         Signal(queue);
     }
 
     /// <summary>Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the queue.</summary>
-    private async Task WaitForListenerAsync(QueuePump queue, IListener listener)
+    private async Task WaitForListenerAsync(IDispatchedQueue queue, IListener listener)
     {
         try
         {
             while (!await listener.IsReadyAsync(queue.ListenerToken))
             {
-                await Task.Delay(AskAgainAfter, runtime.Time, queue.ListenerToken);
+                await Task.Delay(ListenerTimes.AskAgainAfter, runtime.Time, queue.ListenerToken);
             }
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
@@ -215,7 +205,7 @@ internal sealed partial class ConcurrentDispatcher(
         => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
 
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
-    private async Task<ListenerOutcome> RunAsync(QueuePump queue, ProcessQueueRange range, IListener listener, RunShare share)
+    private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, RunShare share)
     {
         var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, RunLength.Limit, options.ConsumeTimeout)
         {
@@ -224,7 +214,7 @@ internal sealed partial class ConcurrentDispatcher(
         };
         using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.ConsumeAsync(run, queue.ListenerToken);
-        var longest = RunLength.Limit + options.ConsumeTimeout + RunnerGrace;
+        var longest = RunLength.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
         {
             try
@@ -256,7 +246,7 @@ internal sealed partial class ConcurrentDispatcher(
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share) => share.Left is { } left ? range.Slice(0, left) : range;
 
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+    private async Task SettleAsync(IDispatchedQueue queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
         queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))
@@ -306,7 +296,7 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
-    private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel, int attempts)
+    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, int delayLevel, int attempts)
     {
         try
         {
@@ -324,11 +314,11 @@ internal sealed partial class ConcurrentDispatcher(
         {
             queue.Fail(exception);
             Log.NotHandedBack(logger, exception.Message);
-            await ReturnAfterAsync(queue, failed, RetryHereAfter);
+            await ReturnAfterAsync(queue, failed, ListenerTimes.RetryHereAfter);
         }
     }
 
-    private async Task ReturnAfterAsync(QueuePump queue, ProcessQueueRange range, TimeSpan after)
+    private async Task ReturnAfterAsync(IDispatchedQueue queue, ProcessQueueRange range, TimeSpan after)
     {
         try
         {

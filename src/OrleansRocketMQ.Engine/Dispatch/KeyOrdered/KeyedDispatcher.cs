@@ -21,13 +21,10 @@ internal sealed partial class KeyedDispatcher(
     EngineRuntime runtime,
     ILogger<KeyedDispatcher> logger) : IQueueDispatcher
 {
-    // As in concurrent consumption: when the broker did not take a message back, the listener gets it once more.
-    private static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
-
     // The runner ends a call that takes too long; see the concurrent dispatcher.
-    private readonly TimeSpan _longestCall = RunLength.Limit + options.ConsumeTimeout + ConcurrentDispatcher.RunnerGrace;
+    private readonly TimeSpan _longestCall = RunLength.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
 
-    private readonly ConcurrentDictionary<QueuePump, KeyedQueue> _queues = new();
+    private readonly ConcurrentDictionary<IDispatchedQueue, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options, runtime, logger);
     private readonly RunLength _runLength = new();
     private readonly Lock _gate = new();
@@ -38,16 +35,16 @@ internal sealed partial class KeyedDispatcher(
 
     public void Start() => _line.Start(RunSlotAsync);
 
-    public void Signal(QueuePump queue) => _line.Signal(queue);
+    public void Signal(IDispatchedQueue queue) => _line.Signal(queue);
 
     public Task StopAsync() => _line.StopAsync();
 
-    public QueueSnapshot Describe(QueuePump queue, QueueSnapshot snapshot)
+    public QueueSnapshot Describe(IDispatchedQueue queue, QueueSnapshot snapshot)
         => _queues.TryGetValue(queue, out var keyed) ? keyed.Describe(snapshot) : snapshot with { Keys = new() };
 
-    public int InFlightOf(QueuePump queue) => _queues.TryGetValue(queue, out var keyed) ? keyed.InFlight : 0;
+    public int InFlightOf(IDispatchedQueue queue) => _queues.TryGetValue(queue, out var keyed) ? keyed.InFlight : 0;
 
-    private KeyedQueue QueueOf(QueuePump pump)
+    private KeyedQueue QueueOf(IDispatchedQueue pump)
     {
         if (_queues.TryGetValue(pump, out var known))
         {
@@ -158,7 +155,7 @@ internal sealed partial class KeyedDispatcher(
             if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await listener.IsReadyAsync(token))
             {
                 lane.AsksFirst = true;
-                BlockFor(queue, lane, ConcurrentDispatcher.AskAgainAfter, error: null);
+                BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
                 return false;
             }
 
@@ -194,7 +191,7 @@ internal sealed partial class KeyedDispatcher(
         if (result.IsRefused)
         {
             lane.AsksFirst = true;
-            BlockFor(queue, lane, ConcurrentDispatcher.AskAgainAfter, error: null);
+            BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
             return false;
         }
 
@@ -269,7 +266,7 @@ internal sealed partial class KeyedDispatcher(
             var outcome = await retry.SendBackAsync(queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken);
             if (outcome == PublishOutcome.NotTaken)
             {
-                BlockFor(queue, lane, RetryHereAfter, failure.Error);
+                BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);
                 return;
             }
 

@@ -13,7 +13,7 @@ internal sealed class KeyedQueue
     private ProcessQueue _window;
     private bool _closed;
 
-    public KeyedQueue(QueuePump pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
+    public KeyedQueue(IDispatchedQueue pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
     {
         Pump = pump;
         _lanes = new(keySelector, mostIdle);
@@ -21,7 +21,7 @@ internal sealed class KeyedQueue
         pump.Runs.Restarted += BeginAnew;
     }
 
-    public QueuePump Pump { get; }
+    public IDispatchedQueue Pump { get; }
 
     private QueueRuns Runs => Pump.Runs;
 

@@ -23,7 +23,7 @@ internal sealed partial class OrderlyDispatcher(
     // Where the silo keeps its records.
     private const string StorageName = "RocketMQ";
 
-    private readonly ConcurrentDictionary<QueuePump, OrderlyQueue> _queues = new();
+    private readonly ConcurrentDictionary<IDispatchedQueue, OrderlyQueue> _queues = new();
     private readonly AsyncTurns _slots = new(options.ConsumeThreadMax);
     private readonly RunLength _runLength = new();
 
@@ -54,7 +54,7 @@ internal sealed partial class OrderlyDispatcher(
         }
     }
 
-    public void Signal(QueuePump queue)
+    public void Signal(IDispatchedQueue queue)
     {
         if (!queue.Stopping.IsCancellationRequested)
         {
@@ -65,16 +65,16 @@ internal sealed partial class OrderlyDispatcher(
     }
 
     /// <summary>A queue has ended.</summary>
-    public void Forget(QueuePump queue) => _queues.TryRemove(queue, out _);
+    public void Forget(IDispatchedQueue queue) => _queues.TryRemove(queue, out _);
 
-    public QueueSnapshot Describe(QueuePump queue, QueueSnapshot snapshot)
+    public QueueSnapshot Describe(IDispatchedQueue queue, QueueSnapshot snapshot)
         => _queues.TryGetValue(queue, out var orderly) ? orderly.Describe(snapshot) : snapshot;
 
-    public int InFlightOf(QueuePump queue) => _queues.TryGetValue(queue, out var orderly) ? orderly.InCall : 0;
+    public int InFlightOf(IDispatchedQueue queue) => _queues.TryGetValue(queue, out var orderly) ? orderly.InCall : 0;
 
     public Task StopAsync() => Task.WhenAll(_queues.Values.Select(queue => queue.Ended));
 
-    private OrderlyInvoker ListenerOf(QueuePump queue) => new(queue, listeners.OfQueue(queue.Queue), this);
+    private OrderlyInvoker ListenerOf(IDispatchedQueue queue) => new(queue, listeners.OfQueue(queue.Queue), this);
 
     private static partial class Log
     {

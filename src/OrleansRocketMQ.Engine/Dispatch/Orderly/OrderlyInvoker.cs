@@ -5,7 +5,7 @@ using OrleansRocketMQ.Queues;
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <summary>The way to the listener of one queue. One call at a time.</summary>
-internal sealed partial class OrderlyInvoker(QueuePump pump, IQueueListener listener, OrderlyDispatcher group)
+internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListener listener, OrderlyDispatcher group)
 {
     private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
 
@@ -55,7 +55,7 @@ internal sealed partial class OrderlyInvoker(QueuePump pump, IQueueListener list
             _hasCalled = true;
             if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(tenure.Listening))
             {
-                (_asksFirst, ReachableIn) = (true, ConcurrentDispatcher.AskAgainAfter);
+                (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
                 return null;
             }
 
@@ -71,7 +71,7 @@ internal sealed partial class OrderlyInvoker(QueuePump pump, IQueueListener list
             var result = await listener.ConsumeAsync(call, tenure.Listening);
             if (result.IsRefused)
             {
-                (_asksFirst, ReachableIn) = (true, ConcurrentDispatcher.AskAgainAfter);
+                (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
                 return null;
             }
 

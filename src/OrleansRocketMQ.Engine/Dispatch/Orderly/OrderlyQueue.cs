@@ -17,7 +17,7 @@ internal sealed partial class OrderlyQueue
     private static readonly TimeSpan MostPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly QueuePump _pump;
+    private readonly IDispatchedQueue _pump;
     private readonly OrderlyInvoker _listener;
     private readonly OrderlyDispatcher _group;
     private readonly OrderlyBacklog _backlog;
@@ -33,7 +33,7 @@ internal sealed partial class OrderlyQueue
     private ProcessQueueRange _inWork;
     private ProcessQueueRange[] _parkedInWork = [];
 
-    public OrderlyQueue(QueuePump pump, OrderlyInvoker listener, OrderlyDispatcher group)
+    public OrderlyQueue(IDispatchedQueue pump, OrderlyInvoker listener, OrderlyDispatcher group)
     {
         _pump = pump;
         _listener = listener;
