@@ -14,5 +14,6 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
     public const int ToDeadLetters = -1;
 
     /// <summary>A message a listener had for too long.</summary>
-    public static FailedMessage TimedOut(int index, TimeSpan limit) => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
+    public static FailedMessage TimedOut(int index, TimeSpan limit)
+        => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
 }

@@ -71,7 +71,11 @@ internal sealed record RunningMessage(string MessageId, long Offset, TimeSpan Ag
 /// <param name="Failing">Messages that have failed and are not done.</param>
 /// <param name="ParkedKeys">Keys that are set aside.</param>
 internal sealed record OrderlySnapshot(
-    bool IsLocked, bool IsSuspended, int UncommittedMessages, IReadOnlyList<MessageFailures> Failing, IReadOnlyList<ParkedKeySnapshot> ParkedKeys);
+    bool IsLocked,
+    bool IsSuspended,
+    int UncommittedMessages,
+    IReadOnlyList<MessageFailures> Failing,
+    IReadOnlyList<ParkedKeySnapshot> ParkedKeys);
 
 /// <summary>A key that is set aside.</summary>
 internal sealed record ParkedKeySnapshot(string Key, int Messages, long FirstOffset);
@@ -82,4 +86,5 @@ internal sealed record ParkedKeySnapshot(string Key, int Messages, long FirstOff
 /// <param name="BlockedKey">One of them; empty when there is none.</param>
 /// <param name="Failures">How often that one has failed.</param>
 /// <param name="LastError">Why.</param>
-internal sealed record KeyedSnapshot(int BlockedKeys = 0, int BlockedMessages = 0, string BlockedKey = "", int Failures = 0, string LastError = "");
+internal sealed record KeyedSnapshot(
+    int BlockedKeys = 0, int BlockedMessages = 0, string BlockedKey = "", int Failures = 0, string LastError = "");

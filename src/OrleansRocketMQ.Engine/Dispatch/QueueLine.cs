@@ -12,7 +12,8 @@ namespace OrleansRocketMQ.Dispatch;
 /// </summary>
 internal sealed class QueueLine(ConsumerOptions options, EngineRuntime runtime, ILogger logger)
 {
-    private readonly Channel<IDispatchedQueue> _line = Channel.CreateUnbounded<IDispatchedQueue>(new() { AllowSynchronousContinuations = false });
+    private readonly Channel<IDispatchedQueue> _line = Channel.CreateUnbounded<IDispatchedQueue>(
+        new() { AllowSynchronousContinuations = false });
     private readonly Lock _gate = new();
     private readonly List<Task> _slots = [];
     private Func<int, Task>? _runSlot;

@@ -2,7 +2,9 @@ using OrleansRocketMQ.Dispatch;
 
 namespace OrleansRocketMQ.Queues;
 
-/// <summary>What listeners work on now in one queue, so that it can be told which has been at it for the longest time. Thread-safe.</summary>
+/// <summary>
+/// What listeners work on now in one queue, so that it can be told which has been at it for the longest time. Thread-safe.
+/// </summary>
 internal sealed class RunningCalls(TimeProvider time)
 {
     private readonly Lock _gate = new();

@@ -268,23 +268,39 @@ internal sealed partial class BrokerLocks(
 
     // A slave would grant locks too, of which its master knows nothing.
     private string Address() => lockers.Routes.FindAddress(brokerName, onlyThisBroker: true)?.Address
-        ?? throw new BrokerNotAvailableException($"No master of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
+        ?? throw new BrokerNotAvailableException(
+            $"No master of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
 
     private static partial class Log
     {
-        [LoggerMessage(161, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be taken or renewed, it is tried again: {Reason}")]
+        [LoggerMessage(
+            161,
+            LogLevel.Warning,
+            "Group {Group}: the locks of {Count} queues at broker {Broker} could not be taken or renewed, it is tried again: {Reason}")]
         public static partial void LockFailed(ILogger logger, string group, string broker, int count, string reason);
 
-        [LoggerMessage(162, LogLevel.Warning, "Group {Group}: another member has taken the lock of {Queue}; its messages come again when the lock is back")]
+        [LoggerMessage(
+            162,
+            LogLevel.Warning,
+            "Group {Group}: another member has taken the lock of {Queue}; its messages come again when the lock is back")]
         public static partial void LockLost(ILogger logger, string group, MessageQueue queue);
 
-        [LoggerMessage(163, LogLevel.Warning, "Group {Group}: {Queue} waits for its lock, which another member holds; {Attempts} attempts so far")]
+        [LoggerMessage(
+            163,
+            LogLevel.Warning,
+            "Group {Group}: {Queue} waits for its lock, which another member holds; {Attempts} attempts so far")]
         public static partial void LockRefused(ILogger logger, string group, MessageQueue queue, int attempts);
 
-        [LoggerMessage(164, LogLevel.Warning, "Group {Group}: the locks of {Count} queues at broker {Broker} could not be given back; they expire there: {Reason}")]
+        [LoggerMessage(
+            164,
+            LogLevel.Warning,
+            "Group {Group}: the locks of {Count} queues at broker {Broker} could not be given back; they expire there: {Reason}")]
         public static partial void UnlockFailed(ILogger logger, string group, string broker, int count, string reason);
 
-        [LoggerMessage(165, LogLevel.Warning, "Group {Group}: the locks of dead members at broker {Broker} could not be freed, it is tried again: {Reason}")]
+        [LoggerMessage(
+            165,
+            LogLevel.Warning,
+            "Group {Group}: the locks of dead members at broker {Broker} could not be freed, it is tried again: {Reason}")]
         public static partial void FreeFailed(ILogger logger, string group, string broker, string reason);
 
         [LoggerMessage(166, LogLevel.Error, "Group {Group}: looking after the locks at broker {Broker} failed, it is tried again")]

@@ -37,10 +37,12 @@ internal sealed class QueueTenure : IOwnership
     public CancellationToken Listening { get; }
 
     /// <summary>Of a queue that needs no lock.</summary>
-    public static QueueTenure WithoutLock(CancellationToken stopping, CancellationToken abandoned) => new(0, begun: true, hold: null, stopping, abandoned);
+    public static QueueTenure WithoutLock(CancellationToken stopping, CancellationToken abandoned)
+        => new(0, begun: true, hold: null, stopping, abandoned);
 
     /// <summary>Of a queue whose lock is still to come.</summary>
-    public static QueueTenure BeforeLock(CancellationToken stopping, CancellationToken abandoned) => new(0, begun: false, hold: null, stopping, abandoned);
+    public static QueueTenure BeforeLock(CancellationToken stopping, CancellationToken abandoned)
+        => new(0, begun: false, hold: null, stopping, abandoned);
 
     /// <summary>The next one of a queue, with the lock just taken.</summary>
     // The linked sources live as long as the queue does; there is one more of them only after a lost lock.

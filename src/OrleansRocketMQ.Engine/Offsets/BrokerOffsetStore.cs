@@ -4,8 +4,12 @@ using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Offsets;
 
-/// <summary>Offsets of a group whose members share the queues: kept by each queue's broker. Mirrors <c>RemoteBrokerOffsetStore</c>, but waits for the broker's yes.</summary>
-internal sealed class BrokerOffsetStore(IOffsetBroker brokers, IRoutes routes, ConsumerOptions options, OffsetStoreMetrics metrics) : IOffsetStore
+/// <summary>
+/// Offsets of a group whose members share the queues: kept by each queue's broker. Mirrors <c>RemoteBrokerOffsetStore</c>,
+/// but waits for the broker's yes.
+/// </summary>
+internal sealed class BrokerOffsetStore(
+    IOffsetBroker brokers, IRoutes routes, ConsumerOptions options, OffsetStoreMetrics metrics) : IOffsetStore
 {
     private readonly OffsetTable _table = new();
 

@@ -35,7 +35,10 @@ internal sealed partial class GroupCheckpoints(
         await _running;
     });
 
-    /// <summary>The checkpoint of a queue that starts here. Where only this silo sees them there may be one of an earlier stay, of which the owner in between did not know.</summary>
+    /// <summary>
+    /// The checkpoint of a queue that starts here. Where only this silo sees them there may be one of an earlier stay, of
+    /// which the owner in between did not know.
+    /// </summary>
     public QueueCheckpoint Open(MessageQueue queue)
         => new(storage, queue, options.Group, runtime, logger) { MayExist = AreLocal };
 
@@ -45,7 +48,9 @@ internal sealed partial class GroupCheckpoints(
         {
             while (true)
             {
-                var wait = _failures == 0 ? options.CheckpointInterval : runtime.BackOff(_failures, options.CheckpointInterval, LongestRest);
+                var wait = _failures == 0
+                    ? options.CheckpointInterval
+                    : runtime.BackOff(_failures, options.CheckpointInterval, LongestRest);
                 await Task.Delay(wait, runtime.Time, _stopping.Token);
                 await RoundAsync(queues);
             }
@@ -120,7 +125,10 @@ internal sealed partial class GroupCheckpoints(
 
     private static partial class Log
     {
-        [LoggerMessage(221, LogLevel.Warning, "Group {Group} could not write down how far {Count} of its queues are; a crash now would repeat more messages: {Reason}")]
+        [LoggerMessage(
+            221,
+            LogLevel.Warning,
+            "Group {Group} could not write down how far {Count} of its queues are; a crash now would repeat more messages: {Reason}")]
         public static partial void NotWritten(ILogger logger, string group, int count, string reason);
 
         [LoggerMessage(224, LogLevel.Error, "Group {Group}: a round of writing checkpoints failed; the next one is made all the same")]

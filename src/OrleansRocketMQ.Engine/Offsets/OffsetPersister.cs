@@ -10,7 +10,8 @@ namespace OrleansRocketMQ.Offsets;
 /// by themselves. A broker that does not answer is left alone for longer and longer, and so is a queue that is refused;
 /// the others do not wait for them.
 /// </summary>
-internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnumerable<IStoredQueue>> queues, EngineRuntime runtime, ILogger<OffsetPersister> logger)
+internal sealed partial class OffsetPersister(
+    ConsumerOptions options, Func<IEnumerable<IStoredQueue>> queues, EngineRuntime runtime, ILogger<OffsetPersister> logger)
 {
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(30);
 
@@ -18,7 +19,8 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
     private readonly Dictionary<string, BrokerState> _brokers = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
 
-    public void Start() => _running = runtime.Scheduler.StartLoop($"progress of group {options.Group}", RunAsync, runtime.Time, logger, _stopping.Token);
+    public void Start()
+        => _running = runtime.Scheduler.StartLoop($"progress of group {options.Group}", RunAsync, runtime.Time, logger, _stopping.Token);
 
     public Task StopAsync() => runtime.Scheduler.Run(async () =>
     {
@@ -183,10 +185,17 @@ internal sealed partial class OffsetPersister(ConsumerOptions options, Func<IEnu
         [LoggerMessage(291, LogLevel.Error, "Group {Group}: a round of storing its progress failed; the next one is at the usual time")]
         public static partial void RoundFailed(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(144, LogLevel.Warning, "Group {Group} could not store the progress of {Count} queues at broker {Broker}, such as {Queue}; each is tried again, the others are stored: {Reason}")]
+        [LoggerMessage(
+            144,
+            LogLevel.Warning,
+            "Group {Group} could not store the progress of {Count} queues at broker {Broker}, such as {Queue}; each is tried again, "
+            + "the others are stored: {Reason}")]
         public static partial void Refused(ILogger logger, string group, int count, string broker, MessageQueue queue, string reason);
 
-        [LoggerMessage(141, LogLevel.Warning, "Group {Group} could not store its progress at broker {Broker}, next attempt in {Wait}: {Reason}")]
+        [LoggerMessage(
+            141,
+            LogLevel.Warning,
+            "Group {Group} could not store its progress at broker {Broker}, next attempt in {Wait}: {Reason}")]
         public static partial void PersistFailed(ILogger logger, string group, string broker, TimeSpan wait, string reason);
     }
 }

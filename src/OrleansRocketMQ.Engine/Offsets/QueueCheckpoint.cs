@@ -11,7 +11,8 @@ namespace OrleansRocketMQ.Checkpoints;
 /// the last checkpoint, and not everything behind the oldest unfinished message. It only ever spares work: where it is
 /// missing or cannot be read, messages come again. Thread-safe.
 /// </summary>
-internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> storage, MessageQueue queue, string group, EngineRuntime runtime, ILogger logger)
+internal sealed partial class QueueCheckpoint(
+    IRecordStorage<CheckpointRecord> storage, MessageQueue queue, string group, EngineRuntime runtime, ILogger logger)
 {
     // A queue does not stand still for longer than this in order to spare some messages a second time.
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(3);
@@ -26,12 +27,16 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
     /// <summary>Whether there may be a record; such a one must go when the queue does not go on in this cluster.</summary>
     public bool MayExist { get; set; }
 
-    /// <summary>What a former owner had done, as far as it holds when the store says <paramref name="offset"/>; null when nothing is known.</summary>
+    /// <summary>
+    /// What a former owner had done, as far as it holds when the store says <paramref name="offset"/>; null when nothing is
+    /// known.
+    /// </summary>
     public async Task<DoneBefore?> FindAsync(long offset, CancellationToken cancellationToken)
     {
         try
         {
-            var record = await InTurnAsync(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(ReadTimeout, runtime.Time, cancellationToken);
+            var record = await InTurnAsync(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(
+                ReadTimeout, runtime.Time, cancellationToken);
             return record.Value is { } stored && offset >= stored.Committed && offset < stored.Progress.SeenTo
                 ? new DoneBefore(stored.Progress.From(offset), stored.Newest)
                 : null;
@@ -74,7 +79,8 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
 
             var seen = newest?.Offset < progress.SeenTo ? newest : null;
             var value = new CheckpointRecord(committed, progress, seen);
-            await StoreAsync(record => StorageTime.LimitAsync(token => record.WriteAsync(value, token), WriteTimeout, runtime, CancellationToken.None));
+            await StoreAsync(
+                record => StorageTime.LimitAsync(token => record.WriteAsync(value, token), WriteTimeout, runtime, CancellationToken.None));
             (_last, MayExist) = (mark, true);
             return true;
         },
@@ -84,7 +90,9 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
     /// Forgets what was written down: the queue is moved, or leaves the cluster, and what was done before says nothing about
     /// what is to be done then.
     /// </summary>
-    /// <exception cref="OffsetException">It may be there still. <see cref="MayExist"/> stays, and the next write removes or replaces it.</exception>
+    /// <exception cref="OffsetException">
+    /// It may be there still. <see cref="MayExist"/> stays, and the next write removes or replaces it.
+    /// </exception>
     public async Task ClearAsync()
     {
         try
@@ -93,12 +101,14 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
         }
         catch (TimeoutException exception)
         {
-            throw new OffsetException(queue, $"its checkpoint could not be removed: no answer within {ReadTimeout.TotalSeconds} s", exception);
+            throw new OffsetException(
+                queue, $"its checkpoint could not be removed: no answer within {ReadTimeout.TotalSeconds} s", exception);
         }
     }
 
     /// <summary>The removal failed, and things go on all the same.</summary>
-    public void TellNotCleared(Exception exception) => Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
+    public void TellNotCleared(Exception exception)
+        => Log.NotCleared(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, exception.Message);
 
     private async Task<bool> RemoveAsync()
     {
@@ -117,7 +127,8 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
     private async Task<IStoredRecord<CheckpointRecord>> ReadAsync(CancellationToken cancellationToken)
     {
         IStoredRecord<CheckpointRecord>? record = null;
-        await StorageTime.LimitAsync(async token => record = await storage.ReadAsync(queue, token), ReadTimeout, runtime, cancellationToken);
+        await StorageTime.LimitAsync(
+            async token => record = await storage.ReadAsync(queue, token), ReadTimeout, runtime, cancellationToken);
         _record = record;
         MayExist |= record!.Value is not null;
         return record;
@@ -152,7 +163,11 @@ internal sealed partial class QueueCheckpoint(IRecordStorage<CheckpointRecord> s
 
     private static partial class Log
     {
-        [LoggerMessage(222, LogLevel.Warning, "Group {Group} goes on with {Topic} {Broker}/{QueueId} without its checkpoint; if its last owner crashed, some messages may come again: {Reason}")]
+        [LoggerMessage(
+            222,
+            LogLevel.Warning,
+            "Group {Group} goes on with {Topic} {Broker}/{QueueId} without its checkpoint; if its last owner crashed, some messages "
+            + "may come again: {Reason}")]
         public static partial void NotRead(ILogger logger, string group, string topic, string broker, int queueId, string reason);
 
         [LoggerMessage(223, LogLevel.Warning, "Group {Group} could not remove the checkpoint of {Topic} {Broker}/{QueueId}: {Reason}")]

@@ -58,7 +58,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
         },
         CancellationToken.None);
 
-    /// <summary>Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's.</summary>
+    /// <summary>
+    /// Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's.
+    /// </summary>
     /// <inheritdoc cref="CommitAsync"/>
     public Task LeaveAsync(Func<long> watermark) => InTurnAsync(
         async () =>
@@ -85,7 +87,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
     /// an offset that the broker demands: the one the store has is none to go on at.
     /// </param>
     /// <inheritdoc cref="CommitAsync"/>
-    public Task MoveAsync(long offset, Func<bool> isWanted, Action stored, CancellationToken cancellationToken, bool evenIfNotStored = false) => InTurnAsync(
+    public Task MoveAsync(
+        long offset, Func<bool> isWanted, Action stored, CancellationToken cancellationToken, bool evenIfNotStored = false)
+        => InTurnAsync(
         async () =>
         {
             if (!isWanted())

@@ -13,7 +13,9 @@ internal sealed class StartOffset(IOffsetStore store, IQueueBroker brokers, Cons
     // Java's default: half an hour before the consumer was made.
     private readonly DateTimeOffset _timestamp = options.ConsumeTimestamp ?? startedAt - TimeSpan.FromMinutes(30);
 
-    /// <exception cref="RocketMQException">The store or the broker could not be asked. The queue must not start: any guess would lose or repeat messages.</exception>
+    /// <exception cref="RocketMQException">
+    /// The store or the broker could not be asked. The queue must not start: any guess would lose or repeat messages.
+    /// </exception>
     public async Task<long> FindAsync(string masterAddress, MessageQueue queue, CancellationToken cancellationToken)
     {
         if (await store.ReadAsync(queue, OffsetReadMode.Store, cancellationToken) is { } offset)

@@ -55,7 +55,8 @@ public sealed class ConsumerOptions
     /// For the strategy CONFIGURATION: queues by member; see <c>ConfiguredAllocation</c> for how members
     /// are named. In configuration <c>QueuesByMember:10.0.0.1@11111 = "orders/broker-a/0-3;orders/broker-b/0"</c>.
     /// </summary>
-    public IDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; } = new Dictionary<string, IReadOnlyList<MessageQueue>>(StringComparer.Ordinal);
+    public IDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; }
+        = new Dictionary<string, IReadOnlyList<MessageQueue>>(StringComparer.Ordinal);
 
     /// <summary>The listener when it is a delegate.</summary>
     internal IDelegateListener? Handler { get; set; }
@@ -93,7 +94,9 @@ public sealed class ConsumerOptions
     /// <summary>Messages the queues of one topic on this silo hold before pulling waits, 1 to 6553500. Default 10000.</summary>
     public int PullThresholdForTopic { get; set; } = 10000;
 
-    /// <summary>Bytes of bodies the queues of one topic on this silo hold before pulling waits, 1 MiB to 100 GiB. Default 100 MiB.</summary>
+    /// <summary>
+    /// Bytes of bodies the queues of one topic on this silo hold before pulling waits, 1 MiB to 100 GiB. Default 100 MiB.
+    /// </summary>
     public long PullThresholdBytesForTopic { get; set; } = 100L * 1024 * 1024;
 
     /// <summary>Messages a queue holds before pulling waits, 1 to 65535. Default 1000.</summary>
@@ -148,13 +151,19 @@ public sealed class ConsumerOptions
     /// </summary>
     public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Whether RocketMQ's message trace tells who got which message and how the listener ended. Default false (<c>enableTrace</c>).</summary>
+    /// <summary>
+    /// Whether RocketMQ's message trace tells who got which message and how the listener ended. Default false
+    /// (<c>enableTrace</c>).
+    /// </summary>
     public bool MessageTrace { get; set; }
 
     /// <summary>Where that goes. Default <c>RMQ_SYS_TRACE_TOPIC</c> (<c>customizedTraceTopic</c>).</summary>
     public string MessageTraceTopic { get; set; } = SystemTopics.Trace;
 
-    /// <summary>Whether the group is of unit mode: one of the sites of a service that spans several. Default false (<c>unitMode</c>).</summary>
+    /// <summary>
+    /// Whether the group is of unit mode: one of the sites of a service that spans several. Default false
+    /// (<c>unitMode</c>).
+    /// </summary>
     public bool UnitMode { get; set; }
 
     /// <summary>How long to wait before trying again what failed: a pull, an offset, a hand-back. Default 1 s.</summary>
@@ -170,7 +179,10 @@ public sealed class ConsumerOptions
     /// <summary>Orderly: how long a queue pauses after a failure, 10 ms to 30 s, unless the listener says. Default 1 s.</summary>
     public TimeSpan SuspendCurrentQueueTime { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Orderly: how often the queue locks at the brokers are renewed, 10 ms to less than <see cref="LockExpiry"/>. Default 20 s.</summary>
+    /// <summary>
+    /// Orderly: how often the queue locks at the brokers are renewed, 10 ms to less than <see cref="LockExpiry"/>. Default
+    /// 20 s.
+    /// </summary>
     public TimeSpan LockInterval { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
@@ -179,13 +191,21 @@ public sealed class ConsumerOptions
     /// </summary>
     public TimeSpan LockExpiry { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Orderly: what happens to a queue while a message fails again and again. Default <see cref="PoisonHandling.Block"/>.</summary>
+    /// <summary>
+    /// Orderly: what happens to a queue while a message fails again and again. Default <see cref="PoisonHandling.Block"/>.
+    /// </summary>
     public PoisonHandling PoisonHandling { get; set; }
 
-    /// <summary>With <see cref="PoisonHandling.Park"/>: sharding keys a queue sets aside at most, 1 to 10000; beyond it the queue blocks. Default 100.</summary>
+    /// <summary>
+    /// With <see cref="PoisonHandling.Park"/>: sharding keys a queue sets aside at most, 1 to 10000; beyond it the queue
+    /// blocks. Default 100.
+    /// </summary>
     public int MaxParkedKeys { get; set; } = 100;
 
-    /// <summary>With <see cref="PoisonHandling.Park"/>: messages a queue sets aside at most, 1 to 65535; beyond it the queue blocks. Default 500.</summary>
+    /// <summary>
+    /// With <see cref="PoisonHandling.Park"/>: messages a queue sets aside at most, 1 to 65535; beyond it the queue blocks.
+    /// Default 500.
+    /// </summary>
     public int MaxParkedMessages { get; set; } = 500;
 
     /// <summary>

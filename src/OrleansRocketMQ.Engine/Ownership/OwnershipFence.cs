@@ -19,7 +19,8 @@ internal readonly record struct FenceTimes(TimeSpan Membership, TimeSpan Stall);
 /// <param name="times">What it bears.</param>
 /// <param name="runtime">What it runs on.</param>
 /// <param name="logger">The log.</param>
-internal sealed partial class OwnershipFence(IMembership membership, FenceTimes times, EngineRuntime runtime, ILogger logger) : IFence, IAsyncDisposable
+internal sealed partial class OwnershipFence(
+    IMembership membership, FenceTimes times, EngineRuntime runtime, ILogger logger) : IFence, IAsyncDisposable
 {
     private static readonly TimeSpan LongestTick = TimeSpan.FromSeconds(1);
 
@@ -250,13 +251,19 @@ internal sealed partial class OwnershipFence(IMembership membership, FenceTimes 
     /// <summary>Why nothing may be done; null when all is well.</summary>
     private string? Reason(long now)
         => _isDead ? "the cluster has declared this silo dead"
-        : _time.GetElapsedTime(Volatile.Read(ref _lastTick), now) > times.Stall || _stoodStill ? "this process stood still for so long that the cluster may have declared it dead"
-        : !BearsSilence && _time.GetElapsedTime(Volatile.Read(ref _confirmed), now) > times.Membership ? "the cluster's membership could not be read"
+        : _time.GetElapsedTime(Volatile.Read(ref _lastTick), now) > times.Stall || _stoodStill
+            ? "this process stood still for so long that the cluster may have declared it dead"
+        : !BearsSilence && _time.GetElapsedTime(Volatile.Read(ref _confirmed), now) > times.Membership
+            ? "the cluster's membership could not be read"
         : null;
 
     private static partial class Log
     {
-        [LoggerMessage(231, LogLevel.Error, "All queues of this silo are paused and nothing is committed, since {Reason}; they go on once the membership can be read and counts this silo in")]
+        [LoggerMessage(
+            231,
+            LogLevel.Error,
+            "All queues of this silo are paused and nothing is committed, since {Reason}; they go on once the membership can be read "
+            + "and counts this silo in")]
         public static partial void Closes(ILogger logger, string reason);
 
         [LoggerMessage(232, LogLevel.Warning, "The queues of this silo go on: the cluster's membership counts it in")]

@@ -16,7 +16,9 @@ internal interface IQueueBroker
     /// <param name="address">The broker.</param>
     /// <param name="request">What is wanted.</param>
     /// <param name="timeout">How long to wait for the answer; null: as long as usual.</param>
-    /// <param name="cancellationToken">Gives up; the broker may answer all the same, and what the request carried may have been stored.</param>
+    /// <param name="cancellationToken">
+    /// Gives up; the broker may answer all the same, and what the request carried may have been stored.
+    /// </param>
     /// <returns>To be awaited once.</returns>
     /// <exception cref="RocketMQException">The broker has refused, or has not answered.</exception>
     ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken);
@@ -35,7 +37,8 @@ internal interface IQueueBroker
 internal interface IOffsetBroker
 {
     /// <summary>What is stored; null when nothing is.</summary>
-    Task<long?> QueryConsumerOffsetAsync(string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken);
+    Task<long?> QueryConsumerOffsetAsync(
+        string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken);
 
     /// <summary>Stores an offset. A request that was sent may arrive although nobody waits for its answer.</summary>
     Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken);
@@ -46,7 +49,8 @@ internal interface ILockBroker
 {
     /// <summary>Takes or renews locks.</summary>
     /// <returns>The queues whose lock is the client's now.</returns>
-    Task<IReadOnlyList<MessageQueue>> LockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken);
+    Task<IReadOnlyList<MessageQueue>> LockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken);
 
     /// <summary>Gives locks back.</summary>
     Task UnlockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken);

@@ -13,7 +13,9 @@ internal interface IOffsetStore
     OffsetStoreMetrics Metrics { get; }
 
     /// <summary>The offset of a queue; null when there is none.</summary>
-    /// <exception cref="RocketMQException">The store could not be asked. That is not the same as having none: whoever guesses loses or repeats messages.</exception>
+    /// <exception cref="RocketMQException">
+    /// The store could not be asked. That is not the same as having none: whoever guesses loses or repeats messages.
+    /// </exception>
     ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken);
 
     /// <summary>Notes an offset, to be stored by <see cref="PersistAsync"/>.</summary>

@@ -20,7 +20,8 @@ internal interface IQueueListener
 /// <param name="Messages">The messages, in order.</param>
 /// <param name="BatchSize">Messages per call of the listener.</param>
 /// <param name="TimeLimit">The run stops after the batch in which this time is over.</param>
-internal readonly record struct OrderlyCall(MessageQueue Queue, int Tenure, ArraySegment<MessageExt> Messages, int BatchSize, TimeSpan TimeLimit)
+internal readonly record struct OrderlyCall(
+    MessageQueue Queue, int Tenure, ArraySegment<MessageExt> Messages, int BatchSize, TimeSpan TimeLimit)
 {
     /// <summary>Whether what succeeds may be committed at once, unless the listener says otherwise.</summary>
     public bool AutoCommit { get; init; }

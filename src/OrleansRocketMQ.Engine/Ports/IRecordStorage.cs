@@ -1,6 +1,9 @@
 namespace OrleansRocketMQ.Ports;
 
-/// <summary>Keeps one record of each queue where it outlives this process: its checkpoint, or the failures of its messages. Thread-safe.</summary>
+/// <summary>
+/// Keeps one record of each queue where it outlives this process: its checkpoint, or the failures of its messages.
+/// Thread-safe.
+/// </summary>
 /// <typeparam name="T">The record, a plain value.</typeparam>
 internal interface IRecordStorage<T>
     where T : class

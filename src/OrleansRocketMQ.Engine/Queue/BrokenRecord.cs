@@ -24,13 +24,18 @@ internal sealed partial class BrokenRecord(MessageQueue queue, QueueEnvironment 
             (_offset, _since, _times) = (offset, _time.GetTimestamp(), 0);
         }
 
-        if (++_times < environment.Options.MaxRetryTimes || _time.GetElapsedTime(_since) < environment.Options.ParkAfter || environment.Parked is not { } parked)
+        if (++_times < environment.Options.MaxRetryTimes
+            || _time.GetElapsedTime(_since) < environment.Options.ParkAfter
+            || environment.Parked is not { } parked)
         {
             return null;
         }
 
         var reasonToPark = $"Its record cannot be decoded: {reason.Message}";
-        var message = new MessageToPark(queue, offset, $"unreadable at {queue} offset {offset}", queue.Topic, reasonToPark) { Parked = _time.GetUtcNow() };
+        var message = new MessageToPark(queue, offset, $"unreadable at {queue} offset {offset}", queue.Topic, reasonToPark)
+        {
+            Parked = _time.GetUtcNow(),
+        };
         await parked.ParkAsync(message, cancellationToken);
         Log.Parked(logger, environment.Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, offset, reason);
         return offset + 1;
@@ -38,7 +43,12 @@ internal sealed partial class BrokenRecord(MessageQueue queue, QueueEnvironment 
 
     private static partial class Log
     {
-        [LoggerMessage(148, LogLevel.Error, "Group {Group}: the record at {Topic} {Broker}/{QueueId} offset {Offset} still cannot be decoded. It is parked, and the queue goes on behind it")]
-        public static partial void Parked(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
+        [LoggerMessage(
+            148,
+            LogLevel.Error,
+            "Group {Group}: the record at {Topic} {Broker}/{QueueId} offset {Offset} still cannot be decoded. It is parked, and the "
+            + "queue goes on behind it")]
+        public static partial void Parked(
+            ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
     }
 }

@@ -30,7 +30,8 @@ internal sealed partial class PullRetryPolicy(MessageQueue queue, QueueEnvironme
     public string? Asks { get; set; }
 
     /// <summary>How long until the next attempt.</summary>
-    public TimeSpan DueIn => environment.Runtime.Time.GetElapsedTime(_failedAt) is var waited && waited < _wait ? _wait - waited : TimeSpan.Zero;
+    public TimeSpan DueIn
+        => environment.Runtime.Time.GetElapsedTime(_failedAt) is var waited && waited < _wait ? _wait - waited : TimeSpan.Zero;
 
     private ConsumerOptions Options => environment.Options;
 
@@ -67,7 +68,8 @@ internal sealed partial class PullRetryPolicy(MessageQueue queue, QueueEnvironme
 
         if (exception is BrokerResponseException
             {
-                ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest or ResponseCodes.SubscriptionGroupNotExist
+                ResponseCode: ResponseCodes.SubscriptionNotExist or ResponseCodes.SubscriptionNotLatest
+                    or ResponseCodes.SubscriptionGroupNotExist
             })
         {
             _forgetful = Asks;
@@ -117,10 +119,16 @@ internal sealed partial class PullRetryPolicy(MessageQueue queue, QueueEnvironme
     private static partial class Log
     {
         [LoggerMessage(133, LogLevel.Warning, "Group {Group} could not pull {Topic} {Broker}/{QueueId}, next attempt in {Wait}: {Reason}")]
-        public static partial void PullFailed(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
+        public static partial void PullFailed(
+            ILogger logger, string group, string topic, string broker, int queueId, TimeSpan wait, string reason);
 
-        [LoggerMessage(139, LogLevel.Error, "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; resume it to go on")]
-        public static partial void Halts(ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);
+        [LoggerMessage(
+            139,
+            LogLevel.Error,
+            "Group {Group} stops pulling {Topic} {Broker}/{QueueId} after {Failures} failures on end, since auto recovery is off; "
+            + "resume it to go on")]
+        public static partial void Halts(
+            ILogger logger, string group, string topic, string broker, int queueId, int failures, Exception? exception);
 
         [LoggerMessage(140, LogLevel.Information, "Group {Group} goes on pulling {Topic} {Broker}/{QueueId}")]
         public static partial void GoesOn(ILogger logger, string group, string topic, string broker, int queueId);

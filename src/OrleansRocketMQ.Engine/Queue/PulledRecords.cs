@@ -48,7 +48,12 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
 
     private static partial class Log
     {
-        [LoggerMessage(137, LogLevel.Error, "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it is consumed")]
-        public static partial void BrokenRecord(ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
+        [LoggerMessage(
+            137,
+            LogLevel.Error,
+            "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it "
+            + "is consumed")]
+        public static partial void BrokenRecord(
+            ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
     }
 }

@@ -42,7 +42,9 @@ internal sealed class QueueEnd(MessageQueue queue, IQueueBroker brokers)
             return next;
         }
 
-        var seenTo = _lastStored > 0 ? _lastStored + 1 : (new DateTimeOffset(_lastHeard, TimeSpan.Zero) - ClockDifference).ToUnixTimeMilliseconds();
+        var seenTo = _lastStored > 0
+            ? _lastStored + 1
+            : (new DateTimeOffset(_lastHeard, TimeSpan.Zero) - ClockDifference).ToUnixTimeMilliseconds();
         var found = await brokers.SearchOffsetAsync(master, queue, seenTo, cancellationToken);
         return Math.Min(Math.Max(found, result.MinOffset), next);
     }

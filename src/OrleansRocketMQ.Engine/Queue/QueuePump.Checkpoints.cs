@@ -42,7 +42,9 @@ internal sealed partial class QueuePump
     private (QueueProgress Progress, long Committed, SeenMessage? Newest)? LookAtProgress()
     {
         var newest = Volatile.Read(ref _newest);
-        return State.Move is null && Committable() >= 0 && _commits.Committed is >= 0 and var committed ? (Runs.Window.Snapshot(), committed, newest) : null;
+        return State.Move is null && Committable() >= 0 && _commits.Committed is >= 0 and var committed
+            ? (Runs.Window.Snapshot(), committed, newest)
+            : null;
     }
 
     private void NoteNewest()

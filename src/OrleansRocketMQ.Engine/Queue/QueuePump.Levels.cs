@@ -38,12 +38,17 @@ internal sealed partial class QueuePump
     private long MaxOffset => _askFailed || Silence is not null ? -1 : Volatile.Read(ref _maxOffset);
 
     /// <summary>How long a pull waits for its answer, when that is longer than the broker may keep it waiting; else null.</summary>
-    private TimeSpan? Silence => Volatile.Read(ref _askedAt) is not 0 and var asked && _time.GetElapsedTime(asked) is var silence && silence > LongestWait ? silence : null;
+    private TimeSpan? Silence
+        => Volatile.Read(ref _askedAt) is not 0 and var asked && _time.GetElapsedTime(asked) is var silence && silence > LongestWait
+            ? silence
+            : null;
 
     private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
 
     private string Error => (Runs.Gate.Broken ?? _retry.LastError)?.Message
-        ?? (Silence is { } silence ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.") : string.Empty);
+        ?? (Silence is { } silence
+            ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.")
+            : string.Empty);
 
     /// <summary>The broker has told where the queue ends.</summary>
     private void Hear(long maxOffset)

@@ -94,13 +94,23 @@ internal sealed partial class QueuePump
 
     private static partial class StopLog
     {
-        [LoggerMessage(134, LogLevel.Warning, "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
-        public static partial void Abandoned(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
+        [LoggerMessage(
+            134,
+            LogLevel.Warning,
+            "Group {Group} stops {Topic} {Broker}/{QueueId} with {Count} messages still in work after {Budget}; they will come again")]
+        public static partial void Abandoned(
+            ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
 
-        [LoggerMessage(135, LogLevel.Warning, "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
+        [LoggerMessage(
+            135,
+            LogLevel.Warning,
+            "Group {Group} could not commit {Topic} {Broker}/{QueueId} at its stop; what is not committed will come again: {Reason}")]
         public static partial void LastCommitFailed(ILogger logger, string group, string topic, string broker, int queueId, string reason);
 
-        [LoggerMessage(381, LogLevel.Error, "Group {Group}: a part of the work on {Queue} has failed at its stop; the queue is given up all the same")]
+        [LoggerMessage(
+            381,
+            LogLevel.Error,
+            "Group {Group}: a part of the work on {Queue} has failed at its stop; the queue is given up all the same")]
         public static partial void EndedBadly(ILogger logger, string group, MessageQueue queue, Exception exception);
     }
 }

@@ -86,7 +86,9 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
             : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
         var observe = environment.Observe;
         _states = new QueueStateMachine(
-            QueueState.New(needsLock: _lock is not null), OnState, observe is null ? null : (state, happened) => observe(queue, state, happened));
+            QueueState.New(needsLock: _lock is not null),
+            OnState,
+            observe is null ? null : (state, happened) => observe(queue, state, happened));
         _watchdog = new QueueWatchdog(options.Group, queue, () => (State, Moved), Patience, Fail, _runtime, logger);
         _isPullOver = () => _states.Current.Task != QueueTask.Pull;
     }
@@ -226,7 +228,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     // The state knows what may be told; the lock's end and the fence's closing show in the clock before the state hears of them.
     private long Committable() => Tenure.IsValid && !_environment.Fence.IsClosed ? State.Committable(Runs.Window.Watermark) : -1;
 
-    private static DateTimeOffset? Moment(ref long ticks) => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
+    private static DateTimeOffset? Moment(ref long ticks)
+        => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
 
     private string MasterAddress() => _environment.MasterOf(Queue);
 
@@ -235,13 +238,23 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         [LoggerMessage(131, LogLevel.Information, "Group {Group} begins {Topic} {Broker}/{QueueId} at offset {Offset}")]
         public static partial void Begins(ILogger logger, string group, string topic, string broker, int queueId, long offset);
 
-        [LoggerMessage(132, LogLevel.Warning, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
+        [LoggerMessage(
+            132,
+            LogLevel.Warning,
+            "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} as the broker demands")]
         public static partial void OffsetMoved(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
 
-        [LoggerMessage(234, LogLevel.Warning, "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
-        public static partial void OvertakenBehindFence(ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
+        [LoggerMessage(
+            234,
+            LogLevel.Warning,
+            "Group {Group}: another member has taken {Topic} {Broker}/{QueueId} from {Watermark} to {Stored} meanwhile; it goes on there")]
+        public static partial void OvertakenBehindFence(
+            ILogger logger, string group, string topic, string broker, int queueId, long watermark, long stored);
 
-        [LoggerMessage(235, LogLevel.Information, "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
+        [LoggerMessage(
+            235,
+            LogLevel.Information,
+            "Group {Group} moves {Topic} {Broker}/{QueueId} from offset {From} to {To} because somebody asked for it")]
         public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long from, long to);
     }
 }

@@ -15,7 +15,13 @@ namespace OrleansRocketMQ.Queues;
 /// <param name="runtime">What it runs on.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class QueueWatchdog(
-    string group, MessageQueue queue, Func<(QueueState State, long Moved)> look, QueuePatience patience, Action<Exception> fail, EngineRuntime runtime, ILogger logger)
+    string group,
+    MessageQueue queue,
+    Func<(QueueState State, long Moved)> look,
+    QueuePatience patience,
+    Action<Exception> fail,
+    EngineRuntime runtime,
+    ILogger logger)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
@@ -65,13 +71,18 @@ internal sealed partial class QueueWatchdog(
         {
             _isTold = true;
             Log.StandsStill(logger, group, queue.Topic, queue.BrokerName, queue.QueueId, stood, seen.State.Phase, seen.State.Task);
-            fail(new ConsumerStateException(group, $"at {queue} since {stood.TotalMinutes:0} min without a change ({seen.State.Phase})", "go on"));
+            fail(new ConsumerStateException(
+                group, $"at {queue} since {stood.TotalMinutes:0} min without a change ({seen.State.Phase})", "go on"));
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(138, LogLevel.Error, "Group {Group}: {Topic} {Broker}/{QueueId} has not moved for {Time}, longer than it may: it is {Phase} ({Task})")]
-        public static partial void StandsStill(ILogger logger, string group, string topic, string broker, int queueId, TimeSpan time, QueuePhase phase, QueueTask task);
+        [LoggerMessage(
+            138,
+            LogLevel.Error,
+            "Group {Group}: {Topic} {Broker}/{QueueId} has not moved for {Time}, longer than it may: it is {Phase} ({Task})")]
+        public static partial void StandsStill(
+            ILogger logger, string group, string topic, string broker, int queueId, TimeSpan time, QueuePhase phase, QueueTask task);
     }
 }

@@ -9,7 +9,8 @@ namespace OrleansRocketMQ.Queues;
 /// Where a queue begins here: at what came along from the silo it was on; otherwise where the store says, less what a
 /// checkpoint shows to be done already.
 /// </summary>
-internal sealed class StartPositionResolver(MessageQueue queue, QueueEnvironment environment, QueueProgress? before, QueueCheckpoint? checkpoint)
+internal sealed class StartPositionResolver(
+    MessageQueue queue, QueueEnvironment environment, QueueProgress? before, QueueCheckpoint? checkpoint)
 {
     /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
     public QueueProgress? Before => before;

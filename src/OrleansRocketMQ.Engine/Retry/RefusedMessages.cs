@@ -21,9 +21,9 @@ internal sealed class RefusedMessages(int mostRefusals, TimeSpan longest, TimePr
     public static bool IsAboutTheMessage(Exception exception) => exception switch
     {
         BrokerResponseException response => response.ResponseCode
-            is not (ResponseCodes.SystemBusy or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout or ResponseCodes.SlaveNotAvailable
-                or ResponseCodes.ServiceNotAvailable or ResponseCodes.FlowControl or ResponseCodes.GoAway or ResponseCodes.TopicNotExist
-                or ResponseCodes.SubscriptionGroupNotExist),
+            is not (ResponseCodes.SystemBusy or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout
+                or ResponseCodes.SlaveNotAvailable or ResponseCodes.ServiceNotAvailable or ResponseCodes.FlowControl
+                or ResponseCodes.GoAway or ResponseCodes.TopicNotExist or ResponseCodes.SubscriptionGroupNotExist),
         MessageFormatException or RocketMQValidationException or RetryQueuesException => true,
         _ => false,
     };
@@ -36,7 +36,8 @@ internal sealed class RefusedMessages(int mostRefusals, TimeSpan longest, TimePr
             _refused.Clear();
         }
 
-        var refusals = _refused.AddOrUpdate((queue, offset), new Refusals(1, time.GetTimestamp()), static (_, before) => before with { Count = before.Count + 1 });
+        var refusals = _refused.AddOrUpdate(
+            (queue, offset), new Refusals(1, time.GetTimestamp()), static (_, before) => before with { Count = before.Count + 1 });
         return refusals.Count >= mostRefusals && time.GetElapsedTime(refusals.Since) >= longest;
     }
 

@@ -57,7 +57,8 @@ internal static class RetryCopy
         {
             StoredParts.Property(MessageProperties.OriginMessageId, message.OriginMessageId ?? message.MessageId),
             StoredParts.Property(MessageProperties.RetryTopic, topic),
-            StoredParts.Property(MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
+            StoredParts.Property(
+                MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
         AddMissing(own, message, MessageProperties.UniqueKey, newId);
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
@@ -82,7 +83,8 @@ internal static class RetryCopy
     {
         var length = Encoding.UTF8.GetByteCount(own) + pieces.Sum(StoredParts.LengthOf);
         var names = new List<string>();
-        foreach (var piece in pieces.OrderBy(piece => Kept.Contains(StoredParts.NameOf(piece))).ThenByDescending(StoredParts.LengthOf).ToArray())
+        var longestFirst = pieces.OrderBy(piece => Kept.Contains(StoredParts.NameOf(piece))).ThenByDescending(StoredParts.LengthOf);
+        foreach (var piece in longestFirst.ToArray())
         {
             if (length <= MostPropertyBytes)
             {

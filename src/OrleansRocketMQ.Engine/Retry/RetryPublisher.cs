@@ -50,10 +50,14 @@ internal sealed partial class RetryPublisher(
         }
 
         throw new MessageConsumeException(
-            $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; the listener gets it again.");
+            $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; "
+            + "the listener gets it again.");
     }
 
-    /// <summary>Whether failed messages are given up at once: where every member gets every message, none comes again. Logs them then.</summary>
+    /// <summary>
+    /// Whether failed messages are given up at once: where every member gets every message, none comes again. Logs them
+    /// then.
+    /// </summary>
     public bool GivesUp(ReadOnlySpan<MessageExt> messages)
     {
         if (options.MessageModel != MessageModel.Broadcasting)
@@ -73,7 +77,8 @@ internal sealed partial class RetryPublisher(
     public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
 
     /// <summary>Has the broker bring a message again, or file it. Never throws: without a yes the message stays where it is.</summary>
-    public async Task<PublishOutcome> SendBackAsync(MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken)
+    public async Task<PublishOutcome> SendBackAsync(
+        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
         if (GivesUp([message]))
         {
@@ -105,7 +110,8 @@ internal sealed partial class RetryPublisher(
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="cancellationToken">Gives up early.</param>
     /// <returns>Who has it. Never throws.</returns>
-    public async Task<PublishOutcome> SendToDeadLettersAsync(MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
+    public async Task<PublishOutcome> SendToDeadLettersAsync(
+        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
     {
         if (GivesUp([message]))
         {
@@ -167,7 +173,9 @@ internal sealed partial class RetryPublisher(
     private async Task<PublishOutcome> NotTakenAsync(
         MessageQueue queue, MessageExt message, Exception refused, Exception noCopy, CancellationToken cancellationToken)
     {
-        if (!RefusedMessages.IsAboutTheMessage(refused) || !RefusedMessages.IsAboutTheMessage(noCopy) || !_refused.Count(queue, message.QueueOffset))
+        if (!RefusedMessages.IsAboutTheMessage(refused)
+            || !RefusedMessages.IsAboutTheMessage(noCopy)
+            || !_refused.Count(queue, message.QueueOffset))
         {
             return PublishOutcome.NotTaken;
         }
@@ -214,7 +222,8 @@ internal sealed partial class RetryPublisher(
 
         var failure = await TryAsync(async () =>
         {
-            var copy = RetryCopy.Of(message, options, targets.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut);
+            var copy = RetryCopy.Of(
+                message, options, targets.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut);
             await targets.Brokers.SendCopyAsync(copy, cancellationToken);
             if (leftOut.Count > 0)
             {
@@ -243,22 +252,43 @@ internal sealed partial class RetryPublisher(
         [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} failed; in broadcasting it does not come again")]
         public static partial void GivenUp(ILogger logger, string messageId, string group);
 
-        [LoggerMessage(111, LogLevel.Warning, "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in its queue: {Reason}")]
+        [LoggerMessage(
+            111,
+            LogLevel.Warning,
+            "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in "
+            + "its queue: {Reason}")]
         public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
 
-        [LoggerMessage(115, LogLevel.Error, "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; another way is tried, or it stays in its queue")]
+        [LoggerMessage(
+            115,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; another "
+            + "way is tried, or it stays in its queue")]
         public static partial void NotFiledAsDead(ILogger logger, string messageId, string group, Exception exception);
 
-        [LoggerMessage(114, LogLevel.Warning, "The copy of message {MessageId} of group {Group} has no room for these properties, which it does without: {Properties}")]
+        [LoggerMessage(
+            114,
+            LogLevel.Warning,
+            "The copy of message {MessageId} of group {Group} has no room for these properties, which it does without: {Properties}")]
         public static partial void LeftOut(ILogger logger, string messageId, string group, string properties);
 
-        [LoggerMessage(116, LogLevel.Error, "Message {MessageId} of group {Group} is parked: no broker takes it. It lies in {Queue} at offset {Offset}; send it again or drop it at the management grain or the dashboard. {Reason}")]
+        [LoggerMessage(
+            116,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} is parked: no broker takes it. It lies in {Queue} at offset {Offset}; send it "
+            + "again or drop it at the management grain or the dashboard. {Reason}")]
         public static partial void Parked(ILogger logger, string messageId, string group, MessageQueue queue, long offset, string reason);
 
-        [LoggerMessage(117, LogLevel.Error, "Message {MessageId} of group {Group} could not be parked; it stays in its queue and is tried again")]
+        [LoggerMessage(
+            117,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} could not be parked; it stays in its queue and is tried again")]
         public static partial void NotParked(ILogger logger, string messageId, string group, Exception exception);
 
-        [LoggerMessage(112, LogLevel.Error, "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
+        [LoggerMessage(
+            112,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
         public static partial void RetrySendFailed(ILogger logger, string messageId, string group, Exception exception);
     }
 }
@@ -269,4 +299,5 @@ internal sealed partial class RetryPublisher(
 /// <param name="Parked">Who notes what they do not take.</param>
 /// <param name="Names">The names of topics on the wire.</param>
 /// <param name="NewMessageId">Makes the id of a copy whose message has none.</param>
-internal sealed record RetryTargets(IRetryBroker Brokers, IRoutes Routes, IParkedMessageStore Parked, ClientNamespace Names, Func<string> NewMessageId);
+internal sealed record RetryTargets(
+    IRetryBroker Brokers, IRoutes Routes, IParkedMessageStore Parked, ClientNamespace Names, Func<string> NewMessageId);

@@ -21,7 +21,10 @@ internal sealed partial class RetryQueues(IRetryBroker brokers, IRoutes routes, 
 
     private string Topic => SystemTopics.Retry(group);
 
-    /// <summary>Whether every broker that has the group's %RETRY% topic has it without queues: then a copy has no place to go either.</summary>
+    /// <summary>
+    /// Whether every broker that has the group's %RETRY% topic has it without queues: then a copy has no place to go
+    /// either.
+    /// </summary>
     public bool HasNone => routes.Find(Topic) is { Data.QueueDatas: { Count: > 0 } all } && all.All(queues => queues.WriteQueueNums == 0);
 
     /// <summary>To be asked before a message is given back to its broker.</summary>
@@ -47,14 +50,16 @@ internal sealed partial class RetryQueues(IRetryBroker brokers, IRoutes routes, 
     {
         if (wanted <= 0)
         {
-            return $"broker {broker.BrokerName} at {broker.Address} drops what group {group} fails on, as the group has retryQueueNums={wanted} there; "
+            return $"broker {broker.BrokerName} at {broker.Address} drops what group {group} fails on, "
+                + $"as the group has retryQueueNums={wanted} there; "
                 + $"change it: mqadmin updateSubGroup -b {broker.Address} -g {group} -q 1";
         }
 
         var there = routes.Find(Topic)?.Data.QueueDatas.FirstOrDefault(queues => queues.BrokerName == broker.BrokerName)?.ReadQueueNums;
         return there is not { } count || wanted <= count || asDead
             ? null
-            : $"broker {broker.BrokerName} at {broker.Address} would put what group {group} fails on into one of {wanted} queues (retryQueueNums), of which topic {Topic} has {count}; "
+            : $"broker {broker.BrokerName} at {broker.Address} would put what group {group} fails on into one of {wanted} queues "
+                + $"(retryQueueNums), of which topic {Topic} has {count}; "
                 + $"make them the same: mqadmin updateTopic -b {broker.Address} -t {Topic} -r {wanted} -w {wanted}";
     }
 
@@ -86,7 +91,11 @@ internal sealed partial class RetryQueues(IRetryBroker brokers, IRoutes routes, 
 
     private static partial class Log
     {
-        [LoggerMessage(129, LogLevel.Warning, "Group {Group} does not give failed messages back where they would be lost, a copy goes to the retry topic if it has queues: {Reason}")]
+        [LoggerMessage(
+            129,
+            LogLevel.Warning,
+            "Group {Group} does not give failed messages back where they would be lost, a copy goes to the retry topic if it has "
+            + "queues: {Reason}")]
         public static partial void NoRetries(ILogger logger, string group, string reason);
     }
 }

@@ -43,7 +43,12 @@ internal static class StoredParts
 
     /// <summary>The properties one by one, but for those of some names.</summary>
     public static List<string> PropertiesOf(MessageExt message, IReadOnlySet<string> without)
-        => [.. Encoding.UTF8.GetString(message.StoredProperties).Split(PropertySeparator, StringSplitOptions.RemoveEmptyEntries).Where(piece => !without.Contains(NameOf(piece)))];
+        =>
+        [
+            .. Encoding.UTF8.GetString(message.StoredProperties)
+                .Split(PropertySeparator, StringSplitOptions.RemoveEmptyEntries)
+                .Where(piece => !without.Contains(NameOf(piece))),
+        ];
 
     /// <summary>The name in front of a property's value; all of it when there is no value.</summary>
     public static string NameOf(string piece) => piece.IndexOf(NameValueSeparator) is var end and >= 0 ? piece[..end] : piece;

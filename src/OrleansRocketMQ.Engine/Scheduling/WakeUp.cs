@@ -39,7 +39,11 @@ internal sealed class WakeUp
         }
 
         using var over = longest is { } limit
-            ? time.CreateTimer(static waits => ((TaskCompletionSource<bool>)waits!).TrySetResult(false), waiter, limit > TimeSpan.Zero ? limit : TimeSpan.Zero, Timeout.InfiniteTimeSpan)
+            ? time.CreateTimer(
+                static waits => ((TaskCompletionSource<bool>)waits!).TrySetResult(false),
+                waiter,
+                limit > TimeSpan.Zero ? limit : TimeSpan.Zero,
+                Timeout.InfiniteTimeSpan)
             : null;
         using var registration = cancellationToken.UnsafeRegister(
             static (waits, token) => ((TaskCompletionSource<bool>)waits!).TrySetCanceled(token), waiter);

@@ -22,7 +22,9 @@ internal sealed class GroupStatistics(TimeProvider time, Func<MessageQueue, IQue
     /// <summary>How often the allocation of the group's queues has changed.</summary>
     public long Rebalances => Interlocked.Read(ref _rebalances);
 
-    /// <summary>Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.</summary>
+    /// <summary>
+    /// Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.
+    /// </summary>
     public long LateResults => Interlocked.Read(ref _lateResults);
 
     public void CountRebalance()

@@ -73,7 +73,12 @@ internal sealed class QueueActivity(TimeProvider time)
 
 /// <summary>Counts and times of a span of time.</summary>
 internal readonly record struct ActivitySums(
-    long Pulls = 0, long PulledMessages = 0, TimeSpan PullTime = default, long Succeeded = 0, long Failed = 0, TimeSpan ConsumeTime = default)
+    long Pulls = 0,
+    long PulledMessages = 0,
+    TimeSpan PullTime = default,
+    long Succeeded = 0,
+    long Failed = 0,
+    TimeSpan ConsumeTime = default)
 {
     public static ActivitySums operator +(ActivitySums left, ActivitySums right) => new(
         left.Pulls + right.Pulls,

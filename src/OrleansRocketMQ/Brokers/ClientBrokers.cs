@@ -9,7 +9,8 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
 {
     private readonly StoredMessageSender _sender = new(client);
 
-    public Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => client.HeartbeatToAsync(address, cancellationToken);
+    public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
+        => client.HeartbeatToAsync(address, cancellationToken);
 
     public ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
         => client.Brokers.PullAsync(address, request, timeout, cancellationToken);
@@ -27,20 +28,23 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
         string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken)
         => client.Brokers.QueryConsumerOffsetAsync(address, group, queue, setZeroIfNotFound, cancellationToken);
 
-    public Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+    public Task UpdateConsumerOffsetAsync(
+        string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
         => client.Brokers.UpdateConsumerOffsetAsync(address, group, queue, offset, cancellationToken: cancellationToken);
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
         string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
         => client.Brokers.LockAsync(address, group, clientId, queues, cancellationToken);
 
-    public Task UnlockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    public Task UnlockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
         => client.Brokers.UnlockAsync(address, group, clientId, queues, cancellationToken: cancellationToken);
 
     public Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string group, CancellationToken cancellationToken)
         => client.Brokers.GetConsumerIdsAsync(address, group, cancellationToken);
 
-    public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken) => client.Brokers.SendMessageBackAsync(
+    public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
+        => client.Brokers.SendMessageBackAsync(
         address,
         request.Message.BrokerName,
         request.Message.CommitLogOffset,
@@ -61,7 +65,8 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
 /// <summary>What this silo knows of where brokers are. Thread-safe.</summary>
 internal sealed class ClientRoutes(RouteTable routes) : IRoutes
 {
-    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker) => routes.FindAddress(brokerName, brokerId, onlyThisBroker);
+    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker)
+        => routes.FindAddress(brokerName, brokerId, onlyThisBroker);
 
     public TopicRoute? Find(string topic) => routes.Find(topic);
 

@@ -33,7 +33,9 @@ internal sealed record StoredCheckpoint
     [Id(6)]
     public long[] Unfinished { get; init; } = [];
 
-    /// <summary>The last message that was seen for sure, by its offset; nothing is known of it when <see cref="NewestId"/> is null.</summary>
+    /// <summary>
+    /// The last message that was seen for sure, by its offset; nothing is known of it when <see cref="NewestId"/> is null.
+    /// </summary>
     [Id(7)]
     public long NewestOffset { get; init; }
 
@@ -54,5 +56,6 @@ internal sealed record StoredCheckpoint
         NewestId = newest?.Id,
     };
 
-    public CheckpointRecord ToRecord() => new(Committed, new QueueProgress(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
+    public CheckpointRecord ToRecord()
+        => new(Committed, new QueueProgress(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
 }

@@ -7,7 +7,8 @@ internal sealed class SubscriptionTable
 {
     private volatile Dictionary<string, Subscription> _byTopic;
 
-    public SubscriptionTable(string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version, bool retries = true)
+    public SubscriptionTable(
+        string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version, bool retries = true)
     {
         RetryTopic = SystemTopics.Retry(group);
         _byTopic = subscriptions.ToDictionary(

@@ -12,13 +12,15 @@ namespace OrleansRocketMQ.Dispatch;
 /// <param name="group">The group.</param>
 /// <param name="silo">This silo.</param>
 /// <param name="instance">The name under which this silo has grains of its own for the queues; null when the members share them.</param>
-internal sealed class GrainListeners(IGrainFactory grains, GrainType listenerType, string group, SiloAddress silo, string? instance) : IListeners
+internal sealed class GrainListeners(
+    IGrainFactory grains, GrainType listenerType, string group, SiloAddress silo, string? instance) : IListeners
 {
     private readonly ListenerGrains _slots = new(grains, listenerType, silo);
 
     public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group);
 
-    public IListener OfKey(string key) => new GrainListener(grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>(), group);
+    public IListener OfKey(string key)
+        => new GrainListener(grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>(), group);
 
     public IQueueListener OfQueue(MessageQueue queue)
     {
@@ -51,7 +53,9 @@ internal sealed class GrainListener(IListenerRunner grain, string group) : IList
     {
         var result = await running.ConfigureAwait(false);
         return new ListenerOutcome(
-            result.Consumed, result.ListenerTime, result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage())] : null)
+            result.Consumed,
+            result.ListenerTime,
+            result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage())] : null)
         {
             TimedOut = result.TimedOut,
             IsRefused = result.IsRefused,
@@ -102,6 +106,9 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
         var stopped = result.Stopped is { } batch
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType)
             : null;
-        return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime) { IsRefused = result.IsRefused };
+        return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime)
+        {
+            IsRefused = result.IsRefused,
+        };
     }
 }

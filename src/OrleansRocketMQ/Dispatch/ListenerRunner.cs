@@ -9,7 +9,13 @@ using OrleansRocketMQ.Tracing;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(
+    IGrainContext grain,
+    ConsumerRegistry consumers,
+    GuestRuns guests,
+    RocketMQMetrics metrics,
+    TimeProvider time,
+    ILogger<ListenerRunner> logger) : IListenerRunner
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
@@ -54,7 +60,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     /// and Orleans would wait for the call. The activation is given up then, so that no later call runs beside the one that
     /// hangs.
     /// </summary>
-    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
+    private async Task<ListenerRunResult> EndInTimeAsync(
+        Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
     {
         try
         {
@@ -192,7 +199,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             ProcessSpan.End(progress.Span, errorType, error);
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (progress.Failures ??= []).Add(new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
+                (progress.Failures ??= []).Add(
+                    new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
             }
 
             progress.Consumed += batch.Count;
@@ -206,7 +214,10 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             && elapsed < run.TimeLimit
             && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
+        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures)
+        {
+            Activation = grain.ActivationId,
+        };
     }
 
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
@@ -254,7 +265,11 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
 
-        [LoggerMessage(103, LogLevel.Error, "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the broker, and what it says later is ignored")]
+        [LoggerMessage(
+            103,
+            LogLevel.Error,
+            "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the "
+            + "broker, and what it says later is ignored")]
         public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);
     }
 }

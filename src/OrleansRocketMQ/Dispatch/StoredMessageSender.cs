@@ -31,7 +31,8 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             {
                 var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
                     ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
-                await client.Brokers.SendAsync(master.Address, copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId }, cancellationToken: cancellationToken).ConfigureAwait(false);
+                var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
+                await client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)

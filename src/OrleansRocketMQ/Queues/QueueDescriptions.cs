@@ -53,7 +53,8 @@ internal static class QueueDescriptions
         ],
         ParkedKeys =
         [
-            .. orderly.ParkedKeys.Select(key => new ParkedKeyStatus { Key = key.Key, Messages = key.Messages, FirstOffset = key.FirstOffset }),
+            .. orderly.ParkedKeys.Select(
+                key => new ParkedKeyStatus { Key = key.Key, Messages = key.Messages, FirstOffset = key.FirstOffset }),
         ],
     };
 

@@ -14,7 +14,11 @@ namespace OrleansRocketMQ.Storage;
 /// <param name="toStored">Makes of a queue's record what is stored.</param>
 /// <param name="toRecord">And the other way.</param>
 internal sealed class GrainRecordStorage<T, TStored>(
-    IGrainStorage storage, string stateName, Func<MessageQueue, GrainId> grainOf, Func<MessageQueue, T, TStored> toStored, Func<TStored, T> toRecord)
+    IGrainStorage storage,
+    string stateName,
+    Func<MessageQueue, GrainId> grainOf,
+    Func<MessageQueue, T, TStored> toStored,
+    Func<TStored, T> toRecord)
     : IRecordStorage<T>
     where T : class
     where TStored : class, new()

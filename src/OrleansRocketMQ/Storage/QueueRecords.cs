@@ -26,5 +26,6 @@ internal static class QueueRecords
             {
                 Messages = [.. list.Messages.Select(failures => new StoredFailures(failures.Offset, failures.MessageId, failures.Count))],
             },
-            static stored => new FailureList([.. stored.Messages.Select(failures => new MessageFailures(failures.Offset, failures.MessageId, failures.Count))]));
+            static stored => new FailureList(
+                [.. stored.Messages.Select(failures => new MessageFailures(failures.Offset, failures.MessageId, failures.Count))]));
 }

@@ -105,17 +105,7 @@ internal sealed partial class ConcurrentDispatcher(
         }
         catch (TimeoutException)
         {
-            // Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain
-            // that is stuck takes no more calls; the slot goes on with another one.
-            range = LeftOf(range, share);
-            Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
-            queue.Statistics.CountTimedOut(range.Messages.Count);
-            await SettleAsync(
-                queue,
-                range,
-                [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
-                options.ConsumeTimeout);
-            worker.Listener = listeners.OfSlot(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+            await LeaveStuckAsync(queue, LeftOf(range, share), worker);
             return;
         }
         catch (Exception exception) when (exception is not InvariantBrokenException)
@@ -136,6 +126,12 @@ internal sealed partial class ConcurrentDispatcher(
             return;
         }
 
+        await TakeAsync(queue, range, result);
+    }
+
+    /// <summary>The listener has ended: what it had is settled, what it did not get goes back.</summary>
+    private Task TakeAsync(IDispatchedQueue queue, ProcessQueueRange range, ListenerOutcome result)
+    {
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
@@ -147,7 +143,23 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Statistics.CountTimedOut(result.TimedOut);
         }
 
-        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime);
+        return SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime);
+    }
+
+    /// <summary>
+    /// Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain that is
+    /// stuck takes no more calls; the slot goes on with another one.
+    /// </summary>
+    private async Task LeaveStuckAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    {
+        Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
+        queue.Statistics.CountTimedOut(range.Messages.Count);
+        await SettleAsync(
+            queue,
+            range,
+            [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
+            options.ConsumeTimeout);
+        worker.Listener = listeners.OfSlot(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
     }
 
     /// <summary>
@@ -180,7 +192,10 @@ internal sealed partial class ConcurrentDispatcher(
         Signal(queue);
     }
 
-    /// <summary>Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the queue.</summary>
+    /// <summary>
+    /// Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the
+    /// queue.
+    /// </summary>
     private async Task WaitForListenerAsync(IDispatchedQueue queue, IListener listener)
     {
         try
@@ -243,10 +258,12 @@ internal sealed partial class ConcurrentDispatcher(
         return await call.WaitAsync(longest, runtime.Time, queue.ListenerToken);
     }
 
-    private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share) => share.Left is { } left ? range.Slice(0, left) : range;
+    private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share)
+        => share.Left is { } left ? range.Slice(0, left) : range;
 
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(IDispatchedQueue queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+    private async Task SettleAsync(
+        IDispatchedQueue queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
         queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))
@@ -300,7 +317,8 @@ internal sealed partial class ConcurrentDispatcher(
     {
         try
         {
-            var outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
+            var outcome = await retry.SendBackAgainAsync(
+                queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
             queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
             failed.Complete();
             queue.OnProgress();
@@ -347,10 +365,16 @@ internal sealed partial class ConcurrentDispatcher(
         [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
         public static partial void ListenerUnreachable(ILogger logger, string group, int count, TimeSpan wait, Exception exception);
 
-        [LoggerMessage(123, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
+        [LoggerMessage(
+            123,
+            LogLevel.Error,
+            "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
         public static partial void ListenerStuck(ILogger logger, string group, int count, string messageId);
 
-        [LoggerMessage(125, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        [LoggerMessage(
+            125,
+            LogLevel.Critical,
+            "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
         [LoggerMessage(124, LogLevel.Error, "{Reason}")]

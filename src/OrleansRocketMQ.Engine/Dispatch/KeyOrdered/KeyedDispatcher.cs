@@ -55,7 +55,8 @@ internal sealed partial class KeyedDispatcher(
         {
             if (!_queues.TryGetValue(pump, out known))
             {
-                var queue = known = _queues[pump] = new KeyedQueue(pump, options.KeySelector is null ? null : KeyOf, () => Volatile.Read(ref _idleLanes));
+                var queue = known = _queues[pump] = new KeyedQueue(
+                    pump, options.KeySelector is null ? null : KeyOf, () => Volatile.Read(ref _idleLanes));
                 _idleLanes = KeyLanes.IdleOf(_queues.Count);
 
                 // At once when the queue has begun to stop already.
@@ -144,13 +145,6 @@ internal sealed partial class KeyedDispatcher(
         ListenerOutcome result;
         try
         {
-            var run = new ListenerCall(queue.Pump.Queue, messages, options.ConsumeBatchSize, RunLength.Limit, options.ConsumeTimeout)
-            {
-                InOrder = true,
-                Ownership = queue.Pump.Tenure,
-                Failures = lane.Failures,
-                Incarnation = lane.Incarnation,
-            };
             var listener = lane.Key is { } key ? lane.Listener ??= listeners.OfKey(key) : slotListener;
             if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await listener.IsReadyAsync(token))
             {
@@ -161,7 +155,7 @@ internal sealed partial class KeyedDispatcher(
 
             lane.AsksFirst = false;
             using var running = queue.Pump.Running.Begin(messages);
-            call = listener.ConsumeAsync(run, token);
+            call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
             result = await (call.IsCompleted ? call : call.WaitAsync(_longestCall, runtime.Time, token));
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
@@ -195,6 +189,22 @@ internal sealed partial class KeyedDispatcher(
             return false;
         }
 
+        await TakeAsync(queue, lane, messages, result);
+        return false;
+    }
+
+    private ListenerCall CallOf(KeyedQueue queue, KeyLane lane, MessageExt[] messages)
+        => new(queue.Pump.Queue, messages, options.ConsumeBatchSize, RunLength.Limit, options.ConsumeTimeout)
+        {
+            InOrder = true,
+            Ownership = queue.Pump.Tenure,
+            Failures = lane.Failures,
+            Incarnation = lane.Incarnation,
+        };
+
+    /// <summary>The listener has ended: what succeeded is done, and the first that failed is decided about.</summary>
+    private async Task TakeAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, ListenerOutcome result)
+    {
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
@@ -208,8 +218,6 @@ internal sealed partial class KeyedDispatcher(
         {
             await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]);
         }
-
-        return false;
     }
 
     /// <summary>
@@ -226,7 +234,8 @@ internal sealed partial class KeyedDispatcher(
     }
 
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
-    private async Task FailAsync(KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
+    private async Task FailAsync(
+        KeyedQueue queue, KeyLane lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
     {
         if (lane.Key is null)
         {
@@ -312,22 +321,39 @@ internal sealed partial class KeyedDispatcher(
 
     private static partial class Log
     {
-        [LoggerMessage(191, LogLevel.Error, "Group {Group} cannot reach its listener grain of key {Key}; {Count} messages are tried again in {Wait}")]
-        public static partial void ListenerUnreachable(ILogger logger, string group, string? key, int count, TimeSpan wait, Exception exception);
+        [LoggerMessage(
+            191,
+            LogLevel.Error,
+            "Group {Group} cannot reach its listener grain of key {Key}; {Count} messages are tried again in {Wait}")]
+        public static partial void ListenerUnreachable(
+            ILogger logger, string group, string? key, int count, TimeSpan wait, Exception exception);
 
-        [LoggerMessage(195, LogLevel.Error, "The listener of group {Group} is stuck with {Count} messages of key {Key} from {MessageId} on; they come again when it is free, and other keys go on")]
+        [LoggerMessage(
+            195,
+            LogLevel.Error,
+            "The listener of group {Group} is stuck with {Count} messages of key {Key} from {MessageId} on; they come again when it "
+            + "is free, and other keys go on")]
         public static partial void ListenerStuck(ILogger logger, string group, string? key, int count, string messageId);
 
         [LoggerMessage(192, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and counts as failed")]
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
 
-        [LoggerMessage(196, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        [LoggerMessage(
+            196,
+            LogLevel.Critical,
+            "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
-        [LoggerMessage(194, LogLevel.Error, "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
+        [LoggerMessage(
+            194,
+            LogLevel.Error,
+            "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
         public static partial void NoKey(ILogger logger, string messageId, string group, Exception exception);
 
-        [LoggerMessage(193, LogLevel.Warning, "Message {MessageId} of group {Group} went to the dead letters after {Attempts} attempts; its key {Key} goes on")]
+        [LoggerMessage(
+            193,
+            LogLevel.Warning,
+            "Message {MessageId} of group {Group} went to the dead letters after {Attempts} attempts; its key {Key} goes on")]
         public static partial void Dead(ILogger logger, string messageId, string group, string key, int attempts);
     }
 }

@@ -67,7 +67,9 @@ internal sealed class KeyedQueue
     /// <summary>Gives a lane back; what is left in it may be consumed.</summary>
     public void Release(KeyLane lane) => GiveBack(lane, blocked: false, error: null);
 
-    /// <summary>Gives a lane back whose first message must wait; false when the queue stops and nothing will be consumed any more.</summary>
+    /// <summary>
+    /// Gives a lane back whose first message must wait; false when the queue stops and nothing will be consumed any more.
+    /// </summary>
     public bool Block(KeyLane lane, string? error) => GiveBack(lane, blocked: true, error);
 
     /// <summary>A blocked lane has waited long enough.</summary>

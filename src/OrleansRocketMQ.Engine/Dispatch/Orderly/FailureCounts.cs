@@ -38,7 +38,9 @@ internal sealed partial class FailureCounts(
 
     /// <summary>How often a message has failed, in this queue and before it came here.</summary>
     public int Of(MessageExt message)
-        => message.ReconsumeTimes + (Any && _byOffset.TryGetValue(message.QueueOffset, out var known) && known.MessageId == message.MessageId ? known.Count : 0);
+        => Any && _byOffset.TryGetValue(message.QueueOffset, out var known) && known.MessageId == message.MessageId
+            ? message.ReconsumeTimes + known.Count
+            : message.ReconsumeTimes;
 
     /// <summary>A message has failed once more.</summary>
     public void Count(MessageExt message)
@@ -130,7 +132,9 @@ internal sealed partial class FailureCounts(
         {
             foreach (var known in _stored?.Value?.Messages ?? [])
             {
-                if (known.Offset >= offset && progress?.IsDone(known.Offset) != true && (!_byOffset.TryGetValue(known.Offset, out var here) || here.Count < known.Count))
+                if (known.Offset >= offset
+                    && progress?.IsDone(known.Offset) != true
+                    && (!_byOffset.TryGetValue(known.Offset, out var here) || here.Count < known.Count))
                 {
                     _byOffset[known.Offset] = known;
                 }
@@ -153,14 +157,21 @@ internal sealed partial class FailureCounts(
         return GiveUpInTimeAsync(token => Any ? stored.WriteAsync(failures, token) : stored.ClearAsync(token));
     }
 
-    private Task GiveUpInTimeAsync(Func<CancellationToken, Task> work) => StorageTime.LimitAsync(work, storageTimeout, runtime, CancellationToken.None);
+    private Task GiveUpInTimeAsync(Func<CancellationToken, Task> work)
+        => StorageTime.LimitAsync(work, storageTimeout, runtime, CancellationToken.None);
 
     private static partial class Log
     {
-        [LoggerMessage(189, LogLevel.Warning, "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
+        [LoggerMessage(
+            189,
+            LogLevel.Warning,
+            "The failure counts of {Queue} could not be read; messages that failed before are counted anew")]
         public static partial void ReadFailed(ILogger logger, MessageQueue queue, Exception exception);
 
-        [LoggerMessage(190, LogLevel.Warning, "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
+        [LoggerMessage(
+            190,
+            LogLevel.Warning,
+            "The failure counts of {Queue} could not be written; they are kept in memory and written with the next change")]
         public static partial void WriteFailed(ILogger logger, MessageQueue queue, Exception exception);
     }
 }

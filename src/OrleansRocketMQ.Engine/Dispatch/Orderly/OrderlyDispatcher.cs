@@ -58,7 +58,8 @@ internal sealed partial class OrderlyDispatcher(
     {
         if (!queue.Stopping.IsCancellationRequested)
         {
-            var orderly = _queues.GetOrAdd(queue, static (added, dispatcher) => new OrderlyQueue(added, dispatcher.ListenerOf(added), dispatcher), this);
+            var orderly = _queues.GetOrAdd(
+                queue, static (added, dispatcher) => new OrderlyQueue(added, dispatcher.ListenerOf(added), dispatcher), this);
             orderly.Start();
             orderly.Wake();
         }
@@ -78,7 +79,11 @@ internal sealed partial class OrderlyDispatcher(
 
     private static partial class Log
     {
-        [LoggerMessage(181, LogLevel.Warning, "Group {Group} counts failures in memory only: the silo has neither a grain storage named {Provider} nor a default one. A restart counts anew")]
+        [LoggerMessage(
+            181,
+            LogLevel.Warning,
+            "Group {Group} counts failures in memory only: the silo has neither a grain storage named {Provider} nor a default one. "
+            + "A restart counts anew")]
         public static partial void NoStorage(ILogger logger, string group, string provider);
     }
 }

@@ -46,37 +46,7 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         try
         {
             // It may have waited long for its turn.
-            if (!tenure.IsValid || pump.Runs.Gate.IsShut)
-            {
-                return null;
-            }
-
-            Volatile.Write(ref _inCall, messages.Count);
-            _hasCalled = true;
-            if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(tenure.Listening))
-            {
-                (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
-                return null;
-            }
-
-            _asksFirst = false;
-            var call = new OrderlyCall(pump.Queue, tenure.Number, messages, options.ConsumeBatchSize, RunLength.Limit)
-            {
-                AutoCommit = options.AutoCommit,
-                MayDecideCommit = options.PoisonHandling != Configuration.PoisonHandling.Park,
-                ReconsumeTimes = reconsumeTimes,
-                Ownership = tenure,
-            };
-            using var running = pump.Running.Begin(messages);
-            var result = await listener.ConsumeAsync(call, tenure.Listening);
-            if (result.IsRefused)
-            {
-                (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
-                return null;
-            }
-
-            group.RunLength.Learn(result.ListenerTime, result.Batches);
-            return result;
+            return tenure.IsValid && !pump.Runs.Gate.IsShut ? await InvokeAsync(messages, reconsumeTimes, tenure) : null;
         }
         catch (OperationCanceledException) when (tenure.Listening.IsCancellationRequested || !tenure.IsValid)
         {
@@ -96,6 +66,37 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
             Volatile.Write(ref _inCall, 0);
             group.Slots.Release();
         }
+    }
+
+    private async Task<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
+    {
+        Volatile.Write(ref _inCall, messages.Count);
+        _hasCalled = true;
+        if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(tenure.Listening))
+        {
+            (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
+            return null;
+        }
+
+        _asksFirst = false;
+        var options = group.Options;
+        var call = new OrderlyCall(pump.Queue, tenure.Number, messages, options.ConsumeBatchSize, RunLength.Limit)
+        {
+            AutoCommit = options.AutoCommit,
+            MayDecideCommit = options.PoisonHandling != Configuration.PoisonHandling.Park,
+            ReconsumeTimes = reconsumeTimes,
+            Ownership = tenure,
+        };
+        using var running = pump.Running.Begin(messages);
+        var result = await listener.ConsumeAsync(call, tenure.Listening);
+        if (result.IsRefused)
+        {
+            (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
+            return null;
+        }
+
+        group.RunLength.Learn(result.ListenerTime, result.Batches);
+        return result;
     }
 
     /// <summary>The queue has stopped here. If it goes on elsewhere, its listener is to follow.</summary>

@@ -334,16 +334,25 @@ internal sealed partial class OrderlyQueue
 
     private static partial class Log
     {
-        [LoggerMessage(184, LogLevel.Error, "Message {MessageId} of group {Group} has failed {Times} times and goes to the dead letters; its queue goes on")]
+        [LoggerMessage(
+            184,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} has failed {Times} times and goes to the dead letters; its queue goes on")]
         public static partial void DeadLetter(ILogger logger, string messageId, string group, int times);
 
-        [LoggerMessage(185, LogLevel.Warning, "Group {Group}, {Queue}: key {Key} is set aside with message {MessageId}, which failed; other keys go on")]
+        [LoggerMessage(
+            185,
+            LogLevel.Warning,
+            "Group {Group}, {Queue}: key {Key} is set aside with message {MessageId}, which failed; other keys go on")]
         public static partial void Parked(ILogger logger, string group, MessageQueue queue, string key, string messageId);
 
         [LoggerMessage(186, LogLevel.Error, "Group {Group}: consuming {Queue} in order failed, it is tried again")]
         public static partial void StepFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
 
-        [LoggerMessage(187, LogLevel.Warning, "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more is pulled until the listener commits")]
+        [LoggerMessage(
+            187,
+            LogLevel.Warning,
+            "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more is pulled until the listener commits")]
         public static partial void NotCommitted(ILogger logger, string group, MessageQueue queue, int count);
     }
 }

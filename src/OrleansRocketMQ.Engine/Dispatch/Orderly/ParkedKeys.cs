@@ -23,7 +23,8 @@ internal sealed class ParkedKeys(int mostKeys, int mostMessages)
         {
             lock (_gate)
             {
-                return [.. _byKey.Values.Select(key => new ParkedKeySnapshot(key.Key, key.Messages.Count, key.Messages[0].Messages[0].QueueOffset))];
+                return [.. _byKey.Values.Select(
+                    key => new ParkedKeySnapshot(key.Key, key.Messages.Count, key.Messages[0].Messages[0].QueueOffset))];
             }
         }
     }
@@ -130,7 +131,10 @@ internal sealed class ParkedKey(string key)
     {
         var count = 1;
         var bytes = CallSize.Of(Messages[0].Messages[0]);
-        while (count < Math.Min(most, Messages.Count) && IsReadable(0) && IsReadable(count) && (bytes += CallSize.Of(Messages[count].Messages[0])) <= mostBytes)
+        while (count < Math.Min(most, Messages.Count)
+            && IsReadable(0)
+            && IsReadable(count)
+            && (bytes += CallSize.Of(Messages[count].Messages[0])) <= mostBytes)
         {
             count++;
         }
