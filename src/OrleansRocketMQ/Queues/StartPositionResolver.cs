@@ -13,6 +13,8 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal sealed class StartPositionResolver(MessageQueue queue, GroupConsumer consumer, QueueProgress? before, QueueCheckpoint? checkpoint)
 {
+    private long? _reset;
+
     /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
     public QueueProgress? Before => before;
 
@@ -49,7 +51,7 @@ internal sealed class StartPositionResolver(MessageQueue queue, GroupConsumer co
 
         return isFirst && await DoneBeforeAsync(masterAddress, offset, tenure.Pulling).ConfigureAwait(false) is { } done
             ? new ProcessQueue(done, holdings)
-            : new ProcessQueue(offset, holdings);
+            : new ProcessQueue(_reset ?? offset, holdings);
     }
 
     /// <summary>What an owner that crashed had done beyond its last commit; null when nothing is known.</summary>
@@ -83,6 +85,12 @@ internal sealed class StartPositionResolver(MessageQueue queue, GroupConsumer co
             SuspendTimeout = TimeSpan.Zero,
         };
         var result = await consumer.Client.Brokers.PullAsync(masterAddress, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        if (result.IsResetOf(seen.Offset))
+        {
+            // Told to this pull, it is told to no other.
+            _reset = result.NextBeginOffset;
+        }
+
         var messages = new List<MessageExt>();
         if (result.Status == PullStatus.Found)
         {
