@@ -39,7 +39,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
-        var worker = new Worker(listeners.Get(slot));
+        var worker = new SlotWorker(listeners.Get(slot));
         while (await _line.NextAsync().ConfigureAwait(false) is { } queue)
         {
             var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
@@ -54,6 +54,7 @@ internal sealed partial class ConcurrentDispatcher(
                 continue;
             }
 
+            worker.Open = range;
             try
             {
                 await HandleAsync(queue, range, worker).ConfigureAwait(false);
@@ -61,6 +62,10 @@ internal sealed partial class ConcurrentDispatcher(
             catch (InvariantBrokenException exception)
             {
                 Report(queue, exception);
+            }
+            catch (Exception exception)
+            {
+                GiveUp(queue, worker.Open, exception);
             }
         }
     }
@@ -70,6 +75,21 @@ internal sealed partial class ConcurrentDispatcher(
     {
         queue.Fail(exception);
         Log.RuleBroken(logger, options.Group, queue.Queue, exception);
+    }
+
+    /// <summary>
+    /// Something failed that nobody knows of. What of the run has neither ended nor been passed on would hold up its queue for
+    /// ever: nobody else has it.
+    /// </summary>
+    private void GiveUp(QueuePump queue, ProcessQueueRange open, Exception exception)
+    {
+        if (!open.IsEmpty)
+        {
+            queue.Track(GuardAsync(queue, ReturnAfterAsync(queue, open, options.RetryInterval)));
+        }
+
+        queue.Fail(exception);
+        Log.RunFailed(logger, options.Group, queue.Queue, open.Messages.Count, options.RetryInterval, exception);
     }
 
     private async Task GuardAsync(QueuePump queue, Task work)
@@ -85,12 +105,12 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
-    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
+    private async Task HandleAsync(QueuePump queue, ProcessQueueRange range, SlotWorker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero).ConfigureAwait(false);
+            await SettleAsync(queue, worker, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero).ConfigureAwait(false);
             return;
         }
 
@@ -101,7 +121,7 @@ internal sealed partial class ConcurrentDispatcher(
             result = queue.DoListenersMove && !await ListenerDoor.IsOpenAsync(worker.Listener, queue.ListenerToken).ConfigureAwait(false)
                 ? ListenerRunResult.Refused
                 : await RunAsync(queue, range, worker.Listener, share).ConfigureAwait(false);
-            range = LeftOf(range, share);
+            range = worker.Open = LeftOf(range, share);
             worker.IsReached = true;
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
@@ -113,11 +133,12 @@ internal sealed partial class ConcurrentDispatcher(
         {
             // Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain
             // that is stuck takes no more calls; the slot goes on with another one.
-            range = LeftOf(range, share);
+            range = worker.Open = LeftOf(range, share);
             Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
             queue.Statistics.CountTimedOut(range.Messages.Count);
             await SettleAsync(
                 queue,
+                worker,
                 range,
                 [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
                 options.ConsumeTimeout).ConfigureAwait(false);
@@ -128,15 +149,17 @@ internal sealed partial class ConcurrentDispatcher(
         {
             // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The
             // messages have not been judged, so they do not go to the retry topic; they stay here and are tried again.
+            worker.Open = LeftOf(range, share);
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
-            await LeaveUntriedAsync(queue, LeftOf(range, share), worker).ConfigureAwait(false);
+            await LeaveUntriedAsync(queue, worker).ConfigureAwait(false);
             return;
         }
 
         if (result.IsRefused)
         {
             // Others may have it meanwhile; this slot has nobody to call.
+            worker.Open = default;
             Return(queue, range);
             await WaitForListenerAsync(queue, worker.Listener).ConfigureAwait(false);
             return;
@@ -145,6 +168,7 @@ internal sealed partial class ConcurrentDispatcher(
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
+            worker.Open = range.Slice(0, result.Consumed);
             Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
         }
 
@@ -153,15 +177,17 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Statistics.CountTimedOut(result.TimedOut);
         }
 
-        await SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
+        await SettleAsync(queue, worker, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime).ConfigureAwait(false);
     }
 
     /// <summary>
     /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
     /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
     /// </summary>
-    private async Task LeaveUntriedAsync(QueuePump queue, ProcessQueueRange range, Worker worker)
+    private async Task LeaveUntriedAsync(QueuePump queue, SlotWorker worker)
     {
+        var range = worker.Open;
+        worker.Open = default;
         if (worker.IsReached)
         {
             worker.IsReached = false;
@@ -204,8 +230,7 @@ internal sealed partial class ConcurrentDispatcher(
         }
     }
 
-    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
-        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures) => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
 
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
     private async Task<ListenerRunResult> RunAsync(QueuePump queue, ProcessQueueRange range, IListenerRunner listener, RunShare share)
@@ -249,11 +274,12 @@ internal sealed partial class ConcurrentDispatcher(
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share) => share.Left is { } left ? range.Slice(0, left) : range;
 
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(QueuePump queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+    private async Task SettleAsync(QueuePump queue, SlotWorker worker, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
     {
         queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))
         {
+            worker.Open = default;
             range.Complete();
             queue.OnProgress();
             return;
@@ -265,15 +291,18 @@ internal sealed partial class ConcurrentDispatcher(
         {
             if (failure.Index > done)
             {
+                worker.Open = range.Slice(failure.Index, range.Messages.Count - failure.Index);
                 range.Slice(done, failure.Index - done).Complete();
             }
 
             done = failure.Index + 1;
             var failed = range.Slice(failure.Index, 1);
+            var behind = range.Slice(done, range.Messages.Count - done);
             if (!isTaken)
             {
                 // A broker that does not answer would hold the slot, which serves others too, once for each of them.
-                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0));
+                worker.Open = behind;
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0)));
                 continue;
             }
 
@@ -281,15 +310,18 @@ internal sealed partial class ConcurrentDispatcher(
             if (outcome != PublishOutcome.NotTaken)
             {
                 queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
+                worker.Open = behind;
                 failed.Complete();
             }
             else
             {
                 isTaken = false;
+                worker.Open = behind;
                 queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
             }
         }
 
+        worker.Open = default;
         if (done < range.Messages.Count)
         {
             range.Slice(done, range.Messages.Count - done).Complete();
@@ -301,24 +333,33 @@ internal sealed partial class ConcurrentDispatcher(
     /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
     private async Task SendBackAgainAsync(QueuePump queue, ProcessQueueRange failed, int delayLevel, int attempts)
     {
+        PublishOutcome outcome;
         try
         {
-            var outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
+            outcome = await retry.SendBackAgainAsync(queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken).ConfigureAwait(false);
             queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
-            failed.Complete();
-            queue.OnProgress();
         }
         catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
         {
             failed.Window.Return(failed);
             queue.OnProgress();
+            return;
         }
         catch (MessageConsumeException exception)
         {
             queue.Fail(exception);
             Log.NotHandedBack(logger, exception.Message);
             await ReturnAfterAsync(queue, failed, RetryHereAfter).ConfigureAwait(false);
+            return;
         }
+        catch (Exception exception)
+        {
+            GiveUp(queue, failed, exception);
+            return;
+        }
+
+        failed.Complete();
+        queue.OnProgress();
     }
 
     private async Task ReturnAfterAsync(QueuePump queue, ProcessQueueRange range, TimeSpan after)
@@ -336,15 +377,6 @@ internal sealed partial class ConcurrentDispatcher(
         queue.OnProgress();
     }
 
-    /// <summary>What a slot knows of the listener it calls.</summary>
-    private sealed class Worker(IListenerRunner listener)
-    {
-        public IListenerRunner Listener { get; set; } = listener;
-
-        /// <summary>Whether the last call reached it.</summary>
-        public bool IsReached { get; set; } = true;
-    }
-
     private static partial class Log
     {
         [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
@@ -355,6 +387,9 @@ internal sealed partial class ConcurrentDispatcher(
 
         [LoggerMessage(125, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(126, LogLevel.Error, "Group {Group}: a run of {Queue} failed where nothing should; its {Count} open messages are tried again in {Wait}")]
+        public static partial void RunFailed(ILogger logger, string group, MessageQueue queue, int count, TimeSpan wait, Exception exception);
 
         [LoggerMessage(124, LogLevel.Error, "{Reason}")]
         public static partial void NotHandedBack(ILogger logger, string reason);

@@ -110,6 +110,7 @@ internal sealed partial class KeyedDispatcher(
                 continue;
             }
 
+            var turn = lane.Turn;
             try
             {
                 if (await HandleAsync(queue, lane, messages, slotListener).ConfigureAwait(false))
@@ -123,7 +124,23 @@ internal sealed partial class KeyedDispatcher(
                 pump.Fail(exception);
                 Log.RuleBroken(logger, options.Group, pump.Queue, exception);
             }
+            catch (Exception exception)
+            {
+                GiveUp(queue, lane, turn, exception);
+            }
         }
+    }
+
+    /// <summary>Something failed that nobody knows of. A lane that is not given back would hold up its key for ever: nobody else has it.</summary>
+    private void GiveUp(KeyedQueue queue, KeyLane lane, long turn, Exception exception)
+    {
+        if (queue.IsTaken(lane, turn))
+        {
+            BlockFor(queue, lane, options.RetryInterval, exception.Message);
+        }
+
+        queue.Pump.Fail(exception);
+        Log.RunFailed(logger, options.Group, queue.Pump.Queue, lane.Key, options.RetryInterval, exception);
     }
 
     private IListenerRunner ListenerOf(string key) => grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>();
@@ -331,6 +348,9 @@ internal sealed partial class KeyedDispatcher(
 
         [LoggerMessage(196, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(197, LogLevel.Error, "Group {Group}: a run of {Queue} failed where nothing should; the messages of key {Key} are tried again in {Wait}")]
+        public static partial void RunFailed(ILogger logger, string group, MessageQueue queue, string? key, TimeSpan wait, Exception exception);
 
         [LoggerMessage(194, LogLevel.Error, "The key selector of group {Group} failed on message {MessageId}, which is consumed as one without a key")]
         public static partial void NoKey(ILogger logger, string messageId, string group, Exception exception);
