@@ -4,13 +4,17 @@ using OrleansRocketMQ.Testing;
 namespace OrleansRocketMQ.Conformance;
 
 [Collection(RocketMQCollection.Name)]
-public sealed class BroadcastingTests(RocketMQCluster rocketmq) : IDisposable
+public class BroadcastingTests(RocketMQCluster rocketmq) : IDisposable
 {
     private readonly string _group = RocketMQCluster.NewName("group");
     private readonly string _folder = Directory.CreateTempSubdirectory("rocketmq-broadcasting").FullName;
     private readonly Recorder _recorder = new();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task Every_silo_gets_every_message_once()

@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Conformance;
 
 /// <summary>The dead letters of a group can be listed, read, sent again and dropped, and nothing else changes them.</summary>
 [Collection(RocketMQCollection.Name)]
-public sealed class DeadLetterTests(RocketMQCluster rocketmq)
+public class DeadLetterTests(RocketMQCluster rocketmq)
 {
     private const string Me = "conformance";
 
@@ -51,6 +51,24 @@ public sealed class DeadLetterTests(RocketMQCluster rocketmq)
         Assert.Null(await grain.PeekAsync("nobody"));
         Assert.Equal(7, (await grain.ListAsync()).Letters.Count);
         await Assert.ThrowsAsync<RocketMQValidationException>(() => grain.ListAsync(limit: 0));
+    }
+
+    [Fact]
+    public async Task The_letters_of_all_brokers_are_listed_together_and_sent_again_together()
+    {
+        var brokers = (await rocketmq.MastersAsync()).Count;
+        var topic = await rocketmq.CreateTopicAsync(queues: brokers);
+        await using var cluster = await ConsumeAsync(topic);
+        var grain = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(_group);
+        await DieAsync(grain, topic, 3 * brokers);
+
+        var letters = (await grain.ListAsync(limit: 100)).Letters;
+
+        Assert.Equal(brokers, letters.Select(letter => letter.Position.Queue.BrokerName).Distinct().Count());
+        _healed = true;
+        Assert.Equal(3 * brokers, await grain.ResendByKeyAsync("all", Me));
+        await _recorder.UntilAsync(6 * brokers);
+        Assert.Empty((await grain.ListAsync()).Letters);
     }
 
     [Fact]

@@ -71,9 +71,9 @@ public sealed class GroupSettingTests(RocketMQCluster rocketmq)
     {
         var body = Encoding.UTF8.GetBytes(
             $$"""{"groupName":"{{_group}}","consumeEnable":{{(mayConsume ? "true" : "false")}},"consumeFromMinEnable":true,"consumeBroadcastEnable":true,"retryQueueNums":{{retryQueues}},"retryMaxTimes":16,"whichBrokerWhenConsumeSlowly":1,"notifyConsumerIdsChangedEnable":true}""");
-        foreach (var queue in (await rocketmq.Client.Routes.GetAsync(topic)).ReadQueues.DistinctBy(queue => queue.BrokerName))
+        foreach (var broker in await rocketmq.MastersOfAsync(topic))
         {
-            await rocketmq.Client.Brokers.InvokeAsync(rocketmq.MasterOf(queue), RemotingCommand.Request(RequestCodes.UpdateAndCreateSubscriptionGroup, body));
+            await rocketmq.Client.Brokers.InvokeAsync(broker, RemotingCommand.Request(RequestCodes.UpdateAndCreateSubscriptionGroup, body));
         }
     }
 }

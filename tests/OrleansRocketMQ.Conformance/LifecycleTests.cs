@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Conformance;
 
 /// <summary>One consumer starts and stops while its silo and the others run on.</summary>
 [Collection(RocketMQCollection.Name)]
-public sealed class LifecycleTests(RocketMQCluster rocketmq)
+public class LifecycleTests(RocketMQCluster rocketmq)
 {
     private readonly string _group = RocketMQCluster.NewName("group");
     private readonly Recorder _recorder = new();

@@ -6,7 +6,7 @@ using OrleansRocketMQ.Testing;
 namespace OrleansRocketMQ.Conformance;
 
 [Collection(RocketMQCollection.Name)]
-public sealed class MembershipTests(RocketMQCluster rocketmq)
+public class MembershipTests(RocketMQCluster rocketmq)
 {
     private readonly string _group = RocketMQCluster.NewName("group");
     private readonly Recorder _recorder = new();
@@ -23,6 +23,26 @@ public sealed class MembershipTests(RocketMQCluster rocketmq)
 
         Assert.Equal(200, _recorder.Bodies.Distinct().Count());
         Assert.Equal(2, (await rocketmq.MembersAsync(_group, topic)).Count);
+    }
+
+    [Fact]
+    public async Task The_queues_of_every_broker_are_consumed_and_each_broker_knows_every_member()
+    {
+        var brokers = await rocketmq.MastersAsync();
+        var topic = await rocketmq.CreateTopicAsync(queues: 2 * brokers.Count);
+        await using var cluster = await TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Succeed(), silos: 2);
+        await UntilShareAsync(cluster, topic, [brokers.Count, brokers.Count]);
+
+        await rocketmq.SendAsync(topic, Enumerable.Range(0, 40 * brokers.Count).Select(number => $"{number}"));
+        await _recorder.UntilAsync(40 * brokers.Count);
+
+        var route = await rocketmq.Client.Routes.GetAsync(topic);
+        Assert.Equal(brokers.Order(), (await rocketmq.MastersOfAsync(topic)).Order());
+        Assert.Equal(route.ReadQueues.Order(), _recorder.Deliveries.Select(delivery => delivery.Queue).Distinct().Order());
+        foreach (var broker in brokers)
+        {
+            Assert.Equal(2, (await rocketmq.Client.Brokers.GetConsumerIdsAsync(broker, _group)).Distinct().Count());
+        }
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using OrleansRocketMQ.Testing;
 namespace OrleansRocketMQ.Conformance;
 
 [Collection(RocketMQCollection.Name)]
-public sealed class OrderlyConsumptionTests(RocketMQCluster rocketmq)
+public class OrderlyConsumptionTests(RocketMQCluster rocketmq)
 {
     private readonly string _group = RocketMQCluster.NewName("orderly");
     private readonly OrderlyRecorder _recorder = new();

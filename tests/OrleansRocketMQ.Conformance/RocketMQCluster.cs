@@ -8,15 +8,25 @@ using OrleansRocketMQ.Testing;
 namespace OrleansRocketMQ.Conformance;
 
 /// <summary>
-/// The RocketMQ cluster all tests of this project run against: the one of <c>ROCKETMQ_NAMESRV_ADDR</c>, or the embedded
-/// one when that is not set. Tests use names of their own and leave other people's topics alone.
+/// The RocketMQ cluster all tests of this project run against: the one of <c>ROCKETMQ_NAMESRV_ADDR</c>, whatever brokers it
+/// has, or the embedded one when that is not set, with as many brokers as <c>ROCKETMQ_TEST_BROKERS</c> says. Tests use names
+/// of their own and leave other people's topics alone.
 /// </summary>
-public sealed class RocketMQCluster : IAsyncLifetime
+public class RocketMQCluster : IAsyncLifetime
 {
     private static int s_names;
+    private readonly int _brokers;
+    private int _topics;
     private EmbeddedDefault? _embedded;
     private RocketMQClient? _client;
     private Producer? _producer;
+
+    public RocketMQCluster()
+        : this(EmbeddedDefault.WantedBrokers())
+    {
+    }
+
+    private protected RocketMQCluster(int brokers) => _brokers = brokers;
 
     public string NameServer { get; private set; } = string.Empty;
 
@@ -29,7 +39,7 @@ public sealed class RocketMQCluster : IAsyncLifetime
         var external = Environment.GetEnvironmentVariable("ROCKETMQ_NAMESRV_ADDR");
         if (string.IsNullOrWhiteSpace(external))
         {
-            _embedded = await EmbeddedDefault.StartAsync();
+            _embedded = await EmbeddedDefault.StartAsync(_brokers);
             external = _embedded.NameServer;
         }
 
@@ -52,14 +62,19 @@ public sealed class RocketMQCluster : IAsyncLifetime
     internal static string NewName(string kind)
         => $"conf_{kind}_{Environment.ProcessId}_{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}_{Interlocked.Increment(ref s_names)}";
 
-    /// <summary>Makes a topic on every broker, through the protocol, and waits until the name server tells of it.</summary>
+    /// <summary>
+    /// Makes a topic through the protocol, with that many queues in all, spread over the brokers as evenly as they go; which
+    /// broker has the first of them differs from topic to topic. Waits until the name server tells of it.
+    /// </summary>
     internal async Task<string> CreateTopicAsync(int queues = 4, string? topic = null)
     {
         topic ??= NewName("topic");
-        var cluster = await Client.NameServer.GetClusterInfoAsync();
-        foreach (var broker in cluster.BrokerAddrTable.Values)
+        var masters = await MastersAsync();
+        var first = Interlocked.Increment(ref _topics);
+        for (var index = 0; index < Math.Min(queues, masters.Count); index++)
         {
-            await Client.Brokers.CreateTopicAsync(broker.BrokerAddrs[BrokerData.MasterId], topic, queues);
+            var share = (queues / masters.Count) + (index < queues % masters.Count ? 1 : 0);
+            await Client.Brokers.CreateTopicAsync(masters[(first + index) % masters.Count], topic, share);
         }
 
         await Eventually.TrueAsync(
@@ -67,7 +82,7 @@ public sealed class RocketMQCluster : IAsyncLifetime
             {
                 try
                 {
-                    return (await Client.Routes.RefreshAsync(topic)).ReadQueues.Count >= queues;
+                    return (await Client.Routes.RefreshAsync(topic)).ReadQueues.Count == queues;
                 }
                 catch (TopicNotFoundException)
                 {
@@ -88,6 +103,23 @@ public sealed class RocketMQCluster : IAsyncLifetime
             await Producer.SendAsync(message);
         }
     }
+
+    /// <summary>Where the brokers are that take messages.</summary>
+    internal async Task<IReadOnlyList<string>> MastersAsync()
+    {
+        var cluster = await Client.NameServer.GetClusterInfoAsync();
+        return
+        [
+            .. cluster.BrokerAddrTable.Values
+                .OrderBy(broker => broker.BrokerName, StringComparer.Ordinal)
+                .Where(broker => broker.BrokerAddrs.ContainsKey(BrokerData.MasterId))
+                .Select(broker => broker.BrokerAddrs[BrokerData.MasterId]),
+        ];
+    }
+
+    /// <summary>Where the brokers are that have queues of a topic.</summary>
+    internal async Task<IReadOnlyList<string>> MastersOfAsync(string topic)
+        => [.. (await Client.Routes.GetAsync(topic)).ReadQueues.Select(MasterOf).Distinct()];
 
     internal string MasterOf(MessageQueue queue) => Client.Routes.FindAddress(queue.BrokerName)!.Value.Address;
 
@@ -142,9 +174,22 @@ public sealed class RocketMQCluster : IAsyncLifetime
         => await Client.Brokers.GetConsumerIdsAsync(MasterOf((await Client.Routes.GetAsync(topic)).ReadQueues[0]), group);
 }
 
+/// <summary>
+/// A cluster of two brokers when none is named, for the tests that count queues or ask a broker: what is true of one broker
+/// may be false of two.
+/// </summary>
+public sealed class TwoBrokerCluster() : RocketMQCluster(brokers: 2);
+
 /// <summary>Shares the cluster among the test classes; they run one after the other.</summary>
 [CollectionDefinition(Name)]
 public sealed class RocketMQCollection : ICollectionFixture<RocketMQCluster>
 {
     public const string Name = "RocketMQ cluster";
+}
+
+/// <summary>Shares the cluster of two brokers.</summary>
+[CollectionDefinition(Name)]
+public sealed class TwoBrokerCollection : ICollectionFixture<TwoBrokerCluster>
+{
+    public const string Name = "RocketMQ cluster of two brokers";
 }

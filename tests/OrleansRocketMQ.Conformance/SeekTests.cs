@@ -4,7 +4,7 @@ namespace OrleansRocketMQ.Conformance;
 
 /// <summary>A group goes on where an operator wants it to: at its begin, its end, a point in time or an offset.</summary>
 [Collection(RocketMQCollection.Name)]
-public sealed class SeekTests(RocketMQCluster rocketmq)
+public class SeekTests(RocketMQCluster rocketmq)
 {
     private readonly string _group = RocketMQCluster.NewName("group");
     private readonly Recorder _recorder = new();

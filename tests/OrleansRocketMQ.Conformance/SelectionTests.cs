@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Conformance;
@@ -55,6 +56,38 @@ public sealed class SelectionTests(RocketMQCluster rocketmq)
         await _recorder.UntilAsync(2);
 
         Assert.Equal(["red 15", "red 20"], _recorder.Bodies.Order());
+    }
+
+    /// <summary>A broker keeps the condition with the latest time, and for a day longer than its group.</summary>
+    [Fact]
+    public async Task A_condition_is_that_of_the_silo_though_a_member_that_has_left_had_another_one_and_a_clock_that_is_ahead()
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await using (var foreign = PatientClients.Start(rocketmq.NameServer, "zzz@ahead"))
+        {
+            var theirs = SubscriptionData.From(topic, MessageSelector.BySql("color = 'blue'"), DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds());
+            foreign.RegisterConsumer(_group, () => new ConsumerData { GroupName = _group, SubscriptionDataSet = [theirs] }, [topic]);
+            await Eventually.TrueAsync(async () => (await rocketmq.MembersAsync(_group, topic)).Count > 0, "the other member");
+            await foreign.UnregisterConsumerAsync(_group);
+        }
+
+        ScriptedListener.Script(_group, _recorder.Succeed());
+        await using var cluster = await TestCluster.StartAsync(
+            rocketmq.NameServer,
+            builder => builder.AddConsumer<ScriptedListener>(_group, consumer => consumer
+                .Subscribe(topic, MessageSelector.BySql("color = 'red'"))
+                .Configure(options => options.ConsumeFromWhere = Configuration.ConsumeFromWhere.FirstOffset)));
+        await Eventually.TrueAsync(() => cluster.StatusOf(_group) is [{ IsReady: true } or { Refused.Length: > 0 }], "ready or refused");
+        if (cluster.StatusOf(_group)[0].Refused.Length > 0)
+        {
+            // enablePropertyFilter=false, which is a real broker's default.
+            return;
+        }
+
+        await SendAsync(topic, "blue", 5);
+        await SendAsync(topic, "red", 15);
+        await _recorder.UntilAsync(1);
+        Assert.Equal("red 15", Assert.Single(_recorder.Bodies));
     }
 
     [Fact]

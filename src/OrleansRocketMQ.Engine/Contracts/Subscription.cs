@@ -23,11 +23,12 @@ internal sealed class Subscription
     public SubscriptionData Data { get; }
 
     /// <summary>
-    /// The tags, told with every pull: of what members tell in heartbeats a broker believes the one with the latest time. A
-    /// member whose clock is ahead, or was set back since, would have everybody's messages left out by its own tags. Null
-    /// where all are wanted, and for a condition, which the broker would have to read anew each time.
+    /// The tags, or the condition, told with every pull: of what members tell in heartbeats a broker believes the one with the
+    /// latest time, and a condition it keeps for a day longer than its group. A member whose clock is ahead, or was set back
+    /// since, would have everybody's messages left out by its own selector. Brokers remember the conditions they have read.
+    /// Null where all are wanted.
     /// </summary>
-    public string? SentWithPulls => _utf8Tags is null ? null : Data.SubString;
+    public string? SentWithPulls => Selector == MessageSelector.All ? null : Data.SubString;
 
     /// <summary>
     /// Whether the group wants the message. The broker filters by hash codes only, which different tags can share;

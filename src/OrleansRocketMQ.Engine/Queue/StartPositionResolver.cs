@@ -12,6 +12,8 @@ namespace OrleansRocketMQ.Queues;
 internal sealed class StartPositionResolver(
     MessageQueue queue, QueueEnvironment environment, QueueProgress? before, QueueCheckpoint? checkpoint)
 {
+    private long? _reset;
+
     /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
     public QueueProgress? Before => before;
 
@@ -48,7 +50,7 @@ internal sealed class StartPositionResolver(
 
         return isFirst && await DoneBeforeAsync(masterAddress, offset, tenure.Pulling) is { } done
             ? new ProcessQueue(done, holdings)
-            : new ProcessQueue(offset, holdings);
+            : new ProcessQueue(_reset ?? offset, holdings);
     }
 
     /// <summary>What an owner that crashed had done beyond its last commit; null when nothing is known.</summary>
@@ -82,6 +84,12 @@ internal sealed class StartPositionResolver(
             SuspendTimeout = TimeSpan.Zero,
         };
         var result = await environment.Brokers.PullAsync(masterAddress, request, timeout: null, cancellationToken);
+        if (result.IsResetOf(seen.Offset))
+        {
+            // Told to this pull, it is told to no other.
+            _reset = result.NextBeginOffset;
+        }
+
         var messages = new List<MessageExt>();
         if (result.Status == PullStatus.Found)
         {

@@ -26,13 +26,25 @@ internal static partial class BackgroundLoop
             }
             catch (Exception exception) when (!stopping.IsCancellationRequested)
             {
-                Log.LoopFailed(logger, name, exception);
+                Tell(logger, name, exception);
                 await Task.Delay(PauseAfterFailure, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (Exception)
             {
                 // Stopping: what it met on the way out changes nothing any more.
             }
+        }
+    }
+
+    private static void Tell(ILogger logger, string name, Exception exception)
+    {
+        try
+        {
+            Log.LoopFailed(logger, name, exception);
+        }
+        catch (Exception)
+        {
+            // A log that cannot be written, perhaps what the loop failed of, does not end the loop either.
         }
     }
 

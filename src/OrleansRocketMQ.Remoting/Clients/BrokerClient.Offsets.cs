@@ -74,6 +74,18 @@ public sealed partial class BrokerClient
         }
     }
 
+    /// <summary>
+    /// INVOKE_BROKER_TO_RESET_OFFSET, of one queue: the group's next pull of it is told to go on there, and commits are
+    /// ignored until then. Brokers from 5.2 on; older ones tell the members, of all queues.
+    /// </summary>
+    internal Task ResetConsumerOffsetAsync(string address, string consumerGroup, MessageQueue queue, long offset, CancellationToken cancellationToken = default)
+    {
+        // The time is not asked for when there is an offset, but must be there.
+        var request = QueueRequest(RequestCodes.InvokeBrokerToResetOffset, queue)
+            .Set("group", consumerGroup).Set("offset", offset).Set("timestamp", -1).Set("isForce", true);
+        return InvokeAsync(address, request, PatientTimeout, cancellationToken);
+    }
+
     /// <summary>GET_MAX_OFFSET: the position behind the last message of a queue.</summary>
     public async Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
         => (await InvokeAsync(address, QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");

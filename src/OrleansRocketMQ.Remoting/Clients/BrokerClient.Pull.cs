@@ -44,6 +44,30 @@ public sealed partial class BrokerClient
                 response.Body);
     }
 
+    /// <summary>
+    /// Whether the broker lets a group pull a topic. Asked for a queue the topic does not have, at which brokers look when
+    /// everything else is well: a pull of a real queue, whoever sends it, takes the reset that the broker keeps for the
+    /// group's next pull there, and the queue would never hear of it.
+    /// </summary>
+    /// <exception cref="BrokerResponseException">It does not.</exception>
+    internal async Task CheckPullAsync(string address, string consumerGroup, MessageQueue anyQueue, CancellationToken cancellationToken = default)
+    {
+        var request = new PullRequest(consumerGroup, anyQueue with { QueueId = int.MaxValue }, Offset: 0)
+        {
+            MaxMessages = 1,
+            Expression = MessageSelector.AllTags,
+            SuspendTimeout = TimeSpan.Zero,
+        };
+        try
+        {
+            await PullAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        catch (BrokerResponseException refused) when (refused.Remark?.StartsWith("queueId[", StringComparison.Ordinal) == true)
+        {
+            // INVALID_PARAMETER, or SYSTEM_ERROR of brokers before 5: "queueId[..] is illegal".
+        }
+    }
+
     private static RemotingCommand CommandOf(in PullRequest request)
     {
         ArgumentNullException.ThrowIfNull(request.Queue, nameof(request));

@@ -42,6 +42,9 @@ public readonly record struct PullResult(
     public long? Decode(ICollection<MessageExt> into, string brokerName, MessageDecoderOptions? options = null)
         => MessageDecoder.DecodeWithin(MessageDecoder.DecompressedBytesPerPull, Records, brokerName, into, options);
 
+    /// <summary>Whether a pull from an offset was told of a reset, which the broker then tells nobody else.</summary>
+    internal bool IsResetOf(long asked) => Status == PullStatus.OffsetIllegal && asked >= MinOffset && asked < MaxOffset;
+
     /// <inheritdoc/>
     public override string ToString()
         => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Status}, next {NextBeginOffset} of {MinOffset}..{MaxOffset}, {Records.Length} bytes");

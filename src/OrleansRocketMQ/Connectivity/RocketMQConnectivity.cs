@@ -151,28 +151,19 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             }
         }
 
-        /// <summary>Asks for what comes behind the last message: it needs the permission of a pull, and brings and moves nothing.</summary>
         private async Task<ConnectivityFinding> CheckAccessAsync(string group, MessageQueue queue, MessageSelector selector, string address)
         {
-            var subscription = SubscriptionData.From(queue.Topic, selector, 0);
             try
             {
                 if (selector.Type == ExpressionType.Sql92)
                 {
                     // A pull with an expression that cannot be read brings nothing and no error.
+                    var subscription = SubscriptionData.From(queue.Topic, selector, 0);
                     var check = new CheckClientRequest { ClientId = client.ClientId, Group = group, SubscriptionData = subscription };
                     await client.Brokers.CheckClientConfigAsync(address, check, cancellationToken).ConfigureAwait(false);
                 }
 
-                var end = await client.Brokers.GetMaxOffsetAsync(address, queue, cancellationToken).ConfigureAwait(false);
-                var request = new PullRequest(group, queue, end)
-                {
-                    MaxMessages = 1,
-                    Expression = selector.Expression,
-                    ExpressionType = subscription.ExpressionType ?? SubscriptionData.TagType,
-                    SuspendTimeout = TimeSpan.Zero,
-                };
-                await client.Brokers.PullAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+                await client.Brokers.CheckPullAsync(address, group, queue, cancellationToken).ConfigureAwait(false);
                 return Ok(ConnectivitySubject.Access, $"group {group} may read topic {queue.Topic} ({selector}) at broker {queue.BrokerName}");
             }
             catch (BrokerResponseException exception)

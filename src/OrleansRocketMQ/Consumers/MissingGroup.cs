@@ -20,7 +20,7 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
         => exception is BrokerResponseException { ResponseCode: ResponseCodes.SubscriptionGroupNotExist };
 
     /// <summary>
-    /// Asks a queue's broker by a pull behind the last message: it brings and moves nothing, and needs no heartbeat before.
+    /// Asks a queue's broker whether the group may pull: that brings and moves nothing, and needs no heartbeat before.
     /// </summary>
     public async Task LookAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
@@ -31,14 +31,7 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
 
         try
         {
-            var end = await client.Brokers.GetMaxOffsetAsync(address, queue, cancellationToken).ConfigureAwait(false);
-            var request = new PullRequest(group, queue, end)
-            {
-                MaxMessages = 1,
-                Expression = MessageSelector.AllTags,
-                SuspendTimeout = TimeSpan.Zero,
-            };
-            await client.Brokers.PullAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await client.Brokers.CheckPullAsync(address, group, queue, cancellationToken).ConfigureAwait(false);
             Found(queue.BrokerName);
         }
         catch (RocketMQException exception) when (IsSaidBy(exception))

@@ -44,6 +44,12 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
             messages.Clear();
             var request = new PullRequest(group, queue, offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
             var result = await client.Brokers.PullAsync(client.Routes.MasterOf(queue), request, cancellationToken: cancellationToken);
+            if (result.IsResetOf(offset))
+            {
+                // Told once. It is the position of the letters that was reset, and that is asked for before they are read.
+                continue;
+            }
+
             var next = result.Status == PullStatus.Found
                 ? result.Decode(messages, queue.BrokerName, client.Options.DecoderOptions) ?? result.NextBeginOffset
                 : result.NextBeginOffset;

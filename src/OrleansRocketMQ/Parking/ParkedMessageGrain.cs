@@ -122,7 +122,7 @@ internal sealed partial class ParkedMessageGrain(
         => one.Offset == other.Offset && one.Queue == other.Queue && one.MessageId == other.MessageId;
 
     private ParkedMessageReader ReaderOf(string operation)
-        => new(consumers.ClientOf(Group, operation), Group);
+        => new(consumers.ClientOf(Group, operation), Group, GrainFactory);
 
     private async Task RemoveAsync(ParkedMessage[] messages)
     {

@@ -24,7 +24,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (messages > 0 && metrics.ConsumedCounter.Enabled)
         {
-            metrics.ConsumedCounter.Add(messages, _consumed);
+            metrics.Add(metrics.ConsumedCounter, messages, _consumed);
         }
     }
 
@@ -33,7 +33,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (messages > 0 && metrics.ConsumedCounter.Enabled)
         {
-            metrics.ConsumedCounter.Add(messages, [.. _consumed, new(MessagingAttributes.ErrorType, errorType ?? ErrorTypes.Other)]);
+            metrics.Add(metrics.ConsumedCounter, messages, [.. _consumed, new(MessagingAttributes.ErrorType, errorType ?? ErrorTypes.Other)]);
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.RetryCounter.Enabled)
         {
-            metrics.RetryCounter.Add(messages, _tags);
+            metrics.Add(metrics.RetryCounter, messages, _tags);
         }
     }
 
@@ -65,7 +65,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.DeadLetterCounter.Enabled)
         {
-            metrics.DeadLetterCounter.Add(messages, _tags);
+            metrics.Add(metrics.DeadLetterCounter, messages, _tags);
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.ParkedCounter.Enabled)
         {
-            metrics.ParkedCounter.Add(1, _tags);
+            metrics.Add(metrics.ParkedCounter, 1, _tags);
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.PullHistogram.Enabled)
         {
-            metrics.PullHistogram.Record(took.TotalSeconds, _tags);
+            metrics.Record(metrics.PullHistogram, took.TotalSeconds, _tags);
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.LockLossCounter.Enabled)
         {
-            metrics.LockLossCounter.Add(1, _tags);
+            metrics.Add(metrics.LockLossCounter, 1, _tags);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (metrics.HandOverHistogram.Enabled)
         {
-            metrics.HandOverHistogram.Record(Math.Max(0, pause.TotalSeconds), _tags);
+            metrics.Record(metrics.HandOverHistogram, Math.Max(0, pause.TotalSeconds), _tags);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Telemetry;
@@ -9,7 +10,7 @@ namespace OrleansRocketMQ.Telemetry;
 /// of a listener; what is a level is read from the queues that run here when somebody collects. Without a listener an
 /// instrument costs the question whether it has one. Thread-safe.
 /// </summary>
-internal sealed class RocketMQMetrics
+internal sealed partial class RocketMQMetrics
 {
     public const string Consumed = "messaging.client.consumed.messages";
     public const string ProcessDuration = "messaging.process.duration";
@@ -34,12 +35,15 @@ internal sealed class RocketMQMetrics
     private static readonly InstrumentAdvice<double> PauseBuckets = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] };
 
     private readonly ConsumerRegistry _consumers;
+    private readonly ILogger? _logger;
     private readonly ConcurrentDictionary<(string Group, string Topic), KeyValuePair<string, object?>[]> _processTags = new();
     private readonly Histogram<double> _processDuration;
+    private int _told;
 
-    public RocketMQMetrics(IMeterFactory meters, ConsumerRegistry consumers)
+    public RocketMQMetrics(IMeterFactory meters, ConsumerRegistry consumers, ILogger<RocketMQMetrics>? logger = null)
     {
         _consumers = consumers;
+        _logger = logger;
         var meter = meters.Create(new MeterOptions(RocketMQTelemetry.MeterName) { Version = typeof(RocketMQMetrics).Assembly.GetName().Version?.ToString() });
         ConsumedCounter = meter.CreateCounter<long>(Consumed, "{message}", "Messages listeners were done with; with error.type those that failed.");
         _processDuration = meter.CreateHistogram(ProcessDuration, "s", "Time a listener took for a batch.", tags: null, ProcessBuckets);
@@ -96,7 +100,7 @@ internal sealed class RocketMQMetrics
         // A group has a handful of topics; nothing else gets in here.
         var tags = _processTags.GetOrAdd(
             (group, topic), static key => [.. TagsOf(key.Group, key.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)]);
-        _processDuration.Record(took.TotalSeconds, errorType is null ? tags : [.. tags, new(MessagingAttributes.ErrorType, errorType)]);
+        Record(_processDuration, took.TotalSeconds, errorType is null ? tags : [.. tags, new(MessagingAttributes.ErrorType, errorType)]);
     }
 
     /// <summary>The allocation of the group's queues has changed.</summary>
@@ -104,7 +108,42 @@ internal sealed class RocketMQMetrics
     {
         if (RebalanceCounter.Enabled)
         {
-            RebalanceCounter.Add(1, new(MessagingAttributes.System, MessagingAttributes.RocketMQ), new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, group));
+            Add(RebalanceCounter, 1, [new(MessagingAttributes.System, MessagingAttributes.RocketMQ), new(MessagingAttributes.ConsumerGroup, group)]);
+        }
+    }
+
+    /// <summary>Counts. Whoever listens to the meter may fail; what is counted goes on all the same.</summary>
+    public void Add(Counter<long> counter, long count, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
+        {
+            counter.Add(count, tags);
+        }
+        catch (Exception exception)
+        {
+            Told(counter, exception);
+        }
+    }
+
+    /// <summary>Records, as <see cref="Add"/> counts.</summary>
+    public void Record(Histogram<double> histogram, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
+        {
+            histogram.Record(value, tags);
+        }
+        catch (Exception exception)
+        {
+            Told(histogram, exception);
+        }
+    }
+
+    // Once: a listener that fails, fails at every measurement.
+    private void Told(Instrument instrument, Exception exception)
+    {
+        if (Interlocked.Exchange(ref _told, 1) == 0 && _logger is not null)
+        {
+            Log.ListenerFailed(_logger, instrument.Name, exception);
         }
     }
 
@@ -119,4 +158,13 @@ internal sealed class RocketMQMetrics
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)
         .Select(observed => new Measurement<long>(observed.Level!.Value, ((QueueMetrics)observed.pump.Statistics.Metrics!).QueueTags)));
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            119,
+            LogLevel.Error,
+            "A listener of the meter failed at {Instrument}. What is measured goes on; more failures of the kind are not told")]
+        public static partial void ListenerFailed(ILogger logger, string instrument, Exception exception);
+    }
 }

@@ -4,6 +4,7 @@ using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
@@ -81,6 +82,34 @@ public sealed class CheckpointTests
         await rocketmq.UntilCommittedAsync(12);
 
         Assert.Equal(expected, rocketmq.Recorder.Count);
+    }
+
+    [Fact]
+    public async Task A_reset_that_comes_while_a_queue_begins_is_obeyed_though_the_look_at_its_checkpoint_was_told_of_it()
+    {
+        await using var rocketmq = await StartAsync(messages: 12, committed: 2);
+        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, rocketmq.Broker.Messages(TestRocketMQ.Topic)[8].MessageId));
+        var looks = 0;
+        rocketmq.Faults.Inject(Fault.Delay(TimeSpan.Zero) with
+        {
+            RequestCode = RequestCodes.PullMessage,
+            When = target =>
+            {
+                // The look asks for one message; the reset comes between the question where to begin and this.
+                if (target.Request["topic"] == TestRocketMQ.Topic && target.Request["maxMsgNums"] == "1" && Interlocked.Increment(ref looks) == 1)
+                {
+                    Task.Run(() => rocketmq.ResetAsync()).GetAwaiter().GetResult();
+                }
+
+                return false;
+            },
+        });
+
+        await using var cluster = await ConsumeAsync(rocketmq);
+        await rocketmq.UntilCommittedAsync(12);
+
+        Assert.Equal(1, looks);
+        Assert.Equal(12, rocketmq.Recorder.Count);
     }
 
     [Fact]
@@ -292,7 +321,7 @@ public sealed class CheckpointTests
     }
 
     /// <summary>One queue with messages "0", "1" ... at offsets of the same number.</summary>
-    private static async Task<TestRocketMQ> StartAsync(int messages, long committed = 0, Embedded.EmbeddedRocketMQOptions? options = null)
+    private static async Task<TestRocketMQ> StartAsync(int messages, long committed = 0, EmbeddedRocketMQOptions? options = null)
     {
         var rocketmq = await TestRocketMQ.StartAsync(queues: 1, options);
         await rocketmq.SendAsync(messages);

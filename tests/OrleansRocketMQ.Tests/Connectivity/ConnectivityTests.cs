@@ -1,8 +1,11 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Connectivity;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Management;
 
 namespace OrleansRocketMQ.Tests.Connectivity;
 
@@ -102,6 +105,20 @@ public sealed class ConnectivityTests
         Assert.Equal(ConnectivitySubject.Access, failed.Subject);
         Assert.Contains("permission 2", failed.Text, StringComparison.Ordinal);
         Assert.Contains("updateTopicPerm", failed.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_check_of_a_group_that_runs_leaves_the_brokers_resets_to_its_queues()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.CreateGroupAsync();
+        await rocketmq.SendAsync(3);
+        await rocketmq.ResetAsync();
+
+        Assert.All(await CheckAsync(rocketmq), finding => Assert.True(finding.IsOk, finding.Text));
+        await new MissingGroup(rocketmq.MyGroup, rocketmq.Client, NullLogger.Instance).LookAsync(rocketmq.Queue(0), CancellationToken.None);
+
+        Assert.True(await rocketmq.TakeResetAsync(rocketmq.Queue(0)));
     }
 
     private static async Task<IReadOnlyList<ConnectivityFinding>> CheckAsync(TestRocketMQ rocketmq, string topic = TestRocketMQ.Topic, MessageSelector? selector = null)

@@ -42,6 +42,21 @@ public sealed class DeadLetterFaultTests
     }
 
     [Fact]
+    public async Task Dead_letters_are_listed_and_dropped_also_after_a_reset_of_their_topic_at_the_broker()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(rocketmq);
+        var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
+        await DieAsync(rocketmq, 2);
+
+        await rocketmq.ResetAsync(DeadLetterTopic(rocketmq));
+
+        Assert.Equal(2, (await letters.ListAsync()).Letters.Count);
+        Assert.Equal(2, await letters.DropAsync(null, Me));
+        Assert.Empty((await letters.ListAsync()).Letters);
+    }
+
+    [Fact]
     public async Task Dead_letters_whose_topic_the_name_server_does_not_know_yet_are_found_at_their_broker()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -73,7 +73,18 @@ public sealed class DisagreementTests
     }
 
     [Fact]
-    public async Task Tags_are_those_of_the_silo_though_another_member_with_other_tags_has_a_clock_that_is_ahead()
+    public Task Tags_are_those_of_the_silo_though_another_member_with_other_tags_has_a_clock_that_is_ahead()
+        => SelectorsDifferAsync(MessageSelector.ByTag("a"), MessageSelector.ByTag("a || b"), message => message.Tags = "b");
+
+    [Fact]
+    public Task A_condition_is_that_of_the_silo_though_another_member_with_another_condition_has_a_clock_that_is_ahead()
+        => SelectorsDifferAsync(MessageSelector.BySql("color = 'blue'"), MessageSelector.BySql("color = 'red'"), message => message["color"] = "red");
+
+    [Fact]
+    public Task A_condition_is_that_of_the_silo_though_another_member_with_tags_has_a_clock_that_is_ahead()
+        => SelectorsDifferAsync(MessageSelector.ByTag("a"), MessageSelector.BySql("color = 'red'"), message => message["color"] = "red");
+
+    private static async Task SelectorsDifferAsync(MessageSelector others, MessageSelector ours, Action<Message> wanted)
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         await using var other = new RocketMQClient(
@@ -84,20 +95,20 @@ public sealed class DisagreementTests
             GroupName = rocketmq.MyGroup,
             SubscriptionDataSet =
             [
-                SubscriptionData.From(TestRocketMQ.Topic, MessageSelector.ByTag("a"), DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds()),
+                SubscriptionData.From(TestRocketMQ.Topic, others, DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds()),
                 SubscriptionData.From(rocketmq.RetryTopic, MessageSelector.All, 1),
             ],
         };
         other.RegisterConsumer(rocketmq.MyGroup, () => data, [TestRocketMQ.Topic]);
         await Eventually.TrueAsync(() => rocketmq.Broker.ClientsOf(rocketmq.MyGroup).Count == 1, "the other member");
         await using var cluster = await TestCluster.BeginAsync(
-            rocketmq.Embedded.NameServerAddress, rocketmq.MyGroup, TestRocketMQ.Topic, rocketmq.Recorder.Succeed(), consumer => consumer.Subscribe(TestRocketMQ.Topic, "a || b"));
+            rocketmq.Embedded.NameServerAddress, rocketmq.MyGroup, TestRocketMQ.Topic, rocketmq.Recorder.Succeed(), consumer => consumer.Subscribe(TestRocketMQ.Topic, ours));
 
         // Of two members the silo has the only queue of the topic or that of the retries.
         await other.UnregisterConsumerAsync(rocketmq.MyGroup);
         other.RegisterConsumer(rocketmq.MyGroup, () => data, [TestRocketMQ.Topic]);
         await cluster.UntilReadyAsync(rocketmq.MyGroup);
-        await rocketmq.SendAsync(2, prepare: message => message.Tags = "b");
+        await rocketmq.SendAsync(2, prepare: wanted);
         await rocketmq.Recorder.UntilAsync(2);
     }
 

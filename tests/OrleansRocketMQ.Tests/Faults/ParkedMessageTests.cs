@@ -97,6 +97,43 @@ public sealed class ParkedMessageTests
         Assert.Equal(second.MessageId, Assert.Single((await parked.ListAsync()).Messages).MessageId);
     }
 
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public async Task Looking_at_one_or_sending_it_again_leaves_the_brokers_reset_to_the_queue_it_is_meant_for(bool resend, bool mayReset)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        Refuse(rocketmq);
+        await SendAsync(rocketmq);
+        await using var cluster = await ConsumeAsync(rocketmq, Mode.Concurrent, _ => false);
+        await rocketmq.UntilCommittedAsync(3);
+        var parked = ParkedOf(cluster, rocketmq);
+        var number = (await parked.ListAsync()).Messages[0].Number;
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        await management.PauseAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(() => rocketmq.Broker.HeldPulls == 0, "no pull waits that would take the reset");
+        await rocketmq.ResetAsync();
+        if (!mayReset)
+        {
+            rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.NoPermission) with { RequestCode = RequestCodes.InvokeBrokerToResetOffset });
+        }
+
+        if (resend)
+        {
+            Assert.Equal(1, (await parked.ResendAsync(number, "a test")).Sent);
+        }
+        else
+        {
+            Assert.Equal("0", TestRocketMQ.Text((await parked.PeekAsync(number))!));
+        }
+
+        await management.ResumeAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(
+            () => rocketmq.Recorder.Bodies.Count(body => body == "1") == 2 && rocketmq.Recorder.Bodies.Count(body => body == "2") == 2,
+            () => $"the queue begins again; these came: {string.Join(" ", rocketmq.Recorder.Bodies)}");
+    }
+
     [Fact]
     public async Task Parked_messages_are_listed_in_pages_and_dropped_one_by_one_or_all()
     {
@@ -212,6 +249,7 @@ public sealed class ParkedMessageTests
     private static void Quick(ConsumerOptions options)
     {
         options.MaxReconsumeTimes = 1;
+        options.PullSuspendTimeout = TimeSpan.FromMilliseconds(200);
         options.ParkAfter = TimeSpan.Zero;
         options.RetryInterval = TimeSpan.FromMilliseconds(20);
         options.PersistInterval = TimeSpan.FromMilliseconds(20);

@@ -2,8 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Framing;
-using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Fencing;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -150,11 +148,7 @@ public sealed class ResetFaultTests : IDisposable
     /// <summary>The broker resets the queue, and the queue has heard of it.</summary>
     private async Task ResetAsync(TestRocketMQ rocketmq)
     {
-        var answer = await rocketmq.Client.Remoting.InvokeAsync(
-            rocketmq.Broker.Address,
-            RemotingCommand.Request(RequestCodes.InvokeBrokerToResetOffset)
-                .Set("topic", TestRocketMQ.Topic).Set("group", rocketmq.MyGroup).Set("timestamp", 0L).Set("isForce", true));
-        Assert.Equal(ResponseCodes.Success, answer.Code);
+        await rocketmq.ResetAsync();
         await Eventually.TrueAsync(() => _log.Lines.Any(line => line.Contains("as the broker demands", StringComparison.Ordinal)), "the queue has heard of the reset");
     }
 

@@ -96,6 +96,23 @@ internal sealed class TestRocketMQ : IAsyncDisposable
     public Task CreateGroupAsync() => Client.Brokers.InvokeAsync(Broker.Address, RemotingCommand.Request(
         RequestCodes.UpdateAndCreateSubscriptionGroup, Encoding.UTF8.GetBytes($$"""{"groupName":"{{MyGroup}}","consumeEnable":true,"retryQueueNums":1,"retryMaxTimes":16}""")));
 
+    /// <summary>Has the broker reset the group to the begin of a topic, as mqadmin does; each queue's next pull is told.</summary>
+    public async Task ResetAsync(string topic = Topic)
+    {
+        var answer = await Client.Remoting.InvokeAsync(
+            Broker.Address,
+            RemotingCommand.Request(RequestCodes.InvokeBrokerToResetOffset)
+                .Set("topic", topic).Set("group", MyGroup).Set("timestamp", 0L).Set("isForce", true));
+        Assert.Equal(ResponseCodes.Success, answer.Code);
+    }
+
+    /// <summary>Whether the broker still keeps such a reset for a queue's next pull. Takes it.</summary>
+    public async Task<bool> TakeResetAsync(MessageQueue queue)
+    {
+        var request = new PullRequest(MyGroup, queue, Offset: 1) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
+        return await Client.Brokers.PullAsync(Broker.Address, request) is { Status: PullStatus.OffsetIllegal, NextBeginOffset: 0 };
+    }
+
     /// <summary>Sends the numbers from <paramref name="first"/> on as text, to all queues in turn.</summary>
     public async Task SendAsync(int count, int first = 0, Action<Message>? prepare = null)
     {

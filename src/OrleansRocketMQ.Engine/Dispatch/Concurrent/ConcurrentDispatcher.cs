@@ -33,7 +33,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
-        var worker = new Worker(listeners.OfSlot(slot));
+        var worker = new SlotWorker(listeners.OfSlot(slot));
         while (await _line.NextAsync() is { } queue)
         {
             var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
@@ -48,6 +48,7 @@ internal sealed partial class ConcurrentDispatcher(
                 continue;
             }
 
+            worker.Open = range;
             try
             {
                 await HandleAsync(queue, range, worker);
@@ -55,6 +56,10 @@ internal sealed partial class ConcurrentDispatcher(
             catch (InvariantBrokenException exception)
             {
                 Report(queue, exception);
+            }
+            catch (Exception exception)
+            {
+                GiveUp(queue, worker.Open, exception);
             }
         }
     }
@@ -64,6 +69,21 @@ internal sealed partial class ConcurrentDispatcher(
     {
         queue.Fail(exception);
         Log.RuleBroken(logger, options.Group, queue.Queue, exception);
+    }
+
+    /// <summary>
+    /// Something failed that nobody knows of. What of the run has neither ended nor been passed on would hold up its queue for
+    /// ever: nobody else has it.
+    /// </summary>
+    private void GiveUp(IDispatchedQueue queue, ProcessQueueRange open, Exception exception)
+    {
+        if (!open.IsEmpty)
+        {
+            queue.Track(GuardAsync(queue, ReturnAfterAsync(queue, open, options.RetryInterval)));
+        }
+
+        queue.Fail(exception);
+        Log.RunFailed(logger, options.Group, queue.Queue, open.Messages.Count, options.RetryInterval, exception);
     }
 
     private async Task GuardAsync(IDispatchedQueue queue, Task work)
@@ -79,12 +99,13 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
-    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, SlotWorker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero);
+            var failure = new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable);
+            await SettleAsync(queue, worker, range, [failure], TimeSpan.Zero);
             return;
         }
 
@@ -95,7 +116,7 @@ internal sealed partial class ConcurrentDispatcher(
             result = queue.DoListenersMove && !await worker.Listener.IsReadyAsync(queue.ListenerToken)
                 ? ListenerOutcome.Refused
                 : await RunAsync(queue, range, worker.Listener, share);
-            range = LeftOf(range, share);
+            range = worker.Open = LeftOf(range, share);
             worker.IsReached = true;
         }
         catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
@@ -105,36 +126,40 @@ internal sealed partial class ConcurrentDispatcher(
         }
         catch (TimeoutException)
         {
-            await LeaveStuckAsync(queue, LeftOf(range, share), worker);
+            range = worker.Open = LeftOf(range, share);
+            await LeaveStuckAsync(queue, worker, range);
             return;
         }
         catch (Exception exception) when (exception is not InvariantBrokenException)
         {
             // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The
             // messages have not been judged, so they do not go to the retry topic; they stay here and are tried again.
+            worker.Open = LeftOf(range, share);
             queue.Fail(exception);
             Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
-            await LeaveUntriedAsync(queue, LeftOf(range, share), worker);
+            await LeaveUntriedAsync(queue, worker);
             return;
         }
 
         if (result.IsRefused)
         {
             // Others may have it meanwhile; this slot has nobody to call.
+            worker.Open = default;
             Return(queue, range);
             await WaitForListenerAsync(queue, worker.Listener);
             return;
         }
 
-        await TakeAsync(queue, range, result);
+        await TakeAsync(queue, worker, range, result);
     }
 
     /// <summary>The listener has ended: what it had is settled, what it did not get goes back.</summary>
-    private Task TakeAsync(IDispatchedQueue queue, ProcessQueueRange range, ListenerOutcome result)
+    private Task TakeAsync(IDispatchedQueue queue, SlotWorker worker, ProcessQueueRange range, ListenerOutcome result)
     {
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
         {
+            worker.Open = range.Slice(0, result.Consumed);
             Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
         }
 
@@ -143,19 +168,20 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Statistics.CountTimedOut(result.TimedOut);
         }
 
-        return SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime);
+        return SettleAsync(queue, worker, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime);
     }
 
     /// <summary>
     /// Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain that is
     /// stuck takes no more calls; the slot goes on with another one.
     /// </summary>
-    private async Task LeaveStuckAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    private async Task LeaveStuckAsync(IDispatchedQueue queue, SlotWorker worker, ProcessQueueRange range)
     {
         Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
         queue.Statistics.CountTimedOut(range.Messages.Count);
         await SettleAsync(
             queue,
+            worker,
             range,
             [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
             options.ConsumeTimeout);
@@ -166,8 +192,10 @@ internal sealed partial class ConcurrentDispatcher(
     /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
     /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
     /// </summary>
-    private async Task LeaveUntriedAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    private async Task LeaveUntriedAsync(IDispatchedQueue queue, SlotWorker worker)
     {
+        var range = worker.Open;
+        worker.Open = default;
         if (worker.IsReached)
         {
             worker.IsReached = false;
@@ -216,9 +244,6 @@ internal sealed partial class ConcurrentDispatcher(
         }
     }
 
-    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
-        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
-
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
     private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, RunShare share)
     {
@@ -261,105 +286,6 @@ internal sealed partial class ConcurrentDispatcher(
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share)
         => share.Left is { } left ? range.Slice(0, left) : range;
 
-    /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
-    private async Task SettleAsync(
-        IDispatchedQueue queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
-    {
-        queue.Statistics.Count(range.Messages, failures, listenerTime);
-        if (failures is null || GivesUp(range, failures))
-        {
-            range.Complete();
-            queue.OnProgress();
-            return;
-        }
-
-        var done = 0;
-        var isTaken = true;
-        foreach (var failure in failures)
-        {
-            if (failure.Index > done)
-            {
-                range.Slice(done, failure.Index - done).Complete();
-            }
-
-            done = failure.Index + 1;
-            var failed = range.Slice(failure.Index, 1);
-            if (!isTaken)
-            {
-                // A broker that does not answer would hold the slot, which serves others too, once for each of them.
-                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0));
-                continue;
-            }
-
-            var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken);
-            if (outcome != PublishOutcome.NotTaken)
-            {
-                queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
-                failed.Complete();
-            }
-            else
-            {
-                isTaken = false;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
-            }
-        }
-
-        if (done < range.Messages.Count)
-        {
-            range.Slice(done, range.Messages.Count - done).Complete();
-        }
-
-        queue.OnProgress();
-    }
-
-    /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
-    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, int delayLevel, int attempts)
-    {
-        try
-        {
-            var outcome = await retry.SendBackAgainAsync(
-                queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
-            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
-            failed.Complete();
-            queue.OnProgress();
-        }
-        catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
-        {
-            failed.Window.Return(failed);
-            queue.OnProgress();
-        }
-        catch (MessageConsumeException exception)
-        {
-            queue.Fail(exception);
-            Log.NotHandedBack(logger, exception.Message);
-            await ReturnAfterAsync(queue, failed, ListenerTimes.RetryHereAfter);
-        }
-    }
-
-    private async Task ReturnAfterAsync(IDispatchedQueue queue, ProcessQueueRange range, TimeSpan after)
-    {
-        try
-        {
-            await Task.Delay(after, runtime.Time, queue.Stopping);
-        }
-        catch (OperationCanceledException)
-        {
-            // The queue stops. What was not done stays uncommitted and comes again wherever the queue goes.
-        }
-
-        Return(queue, range);
-        queue.OnProgress();
-    }
-
-    /// <summary>What a slot knows of the listener it calls.</summary>
-    private sealed class Worker(IListener listener)
-    {
-        public IListener Listener { get; set; } = listener;
-
-        /// <summary>Whether the last call reached it.</summary>
-        public bool IsReached { get; set; } = true;
-    }
-
     private static partial class Log
     {
         [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
@@ -376,6 +302,13 @@ internal sealed partial class ConcurrentDispatcher(
             LogLevel.Critical,
             "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(
+            126,
+            LogLevel.Error,
+            "Group {Group}: a run of {Queue} failed where nothing should; its {Count} open messages are tried again in {Wait}")]
+        public static partial void RunFailed(
+            ILogger logger, string group, MessageQueue queue, int count, TimeSpan wait, Exception exception);
 
         [LoggerMessage(124, LogLevel.Error, "{Reason}")]
         public static partial void NotHandedBack(ILogger logger, string reason);

@@ -46,6 +46,9 @@ internal sealed class KeyLane
     /// <summary>How many of them, from the first on, are leased.</summary>
     public int Running { get; set; }
 
+    /// <summary>How often it has been taken.</summary>
+    public long Turn { get; set; }
+
     /// <summary>How often the first message has failed here.</summary>
     public int Failures { get; set; }
 

@@ -94,6 +94,7 @@ internal sealed class KeyLanes(Func<MessageExt, string?>? keySelector = null, Fu
 
         messages = lane.Leased();
         lane.State = LaneState.Running;
+        lane.Turn++;
         InFlight += messages.Length;
         _running.Add(lane);
         return lane;

@@ -105,6 +105,7 @@ internal sealed partial class KeyedDispatcher(
                 continue;
             }
 
+            var turn = lane.Turn;
             try
             {
                 if (await HandleAsync(queue, lane, messages, slotListener))
@@ -118,7 +119,25 @@ internal sealed partial class KeyedDispatcher(
                 pump.Fail(exception);
                 Log.RuleBroken(logger, options.Group, pump.Queue, exception);
             }
+            catch (Exception exception)
+            {
+                GiveUp(queue, lane, turn, exception);
+            }
         }
+    }
+
+    /// <summary>
+    /// Something failed that nobody knows of. A lane that is not given back would hold up its key for ever: nobody else has it.
+    /// </summary>
+    private void GiveUp(KeyedQueue queue, KeyLane lane, long turn, Exception exception)
+    {
+        if (queue.IsTaken(lane, turn))
+        {
+            BlockFor(queue, lane, options.RetryInterval, exception.Message);
+        }
+
+        queue.Pump.Fail(exception);
+        Log.RunFailed(logger, options.Group, queue.Pump.Queue, lane.Key, options.RetryInterval, exception);
     }
 
     /// <summary>Has the first messages of a lane consumed.</summary>
@@ -343,6 +362,13 @@ internal sealed partial class KeyedDispatcher(
             LogLevel.Critical,
             "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(
+            197,
+            LogLevel.Error,
+            "Group {Group}: a run of {Queue} failed where nothing should; the messages of key {Key} are tried again in {Wait}")]
+        public static partial void RunFailed(
+            ILogger logger, string group, MessageQueue queue, string? key, TimeSpan wait, Exception exception);
 
         [LoggerMessage(
             194,

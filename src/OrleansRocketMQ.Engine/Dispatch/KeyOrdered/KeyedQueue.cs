@@ -72,6 +72,15 @@ internal sealed class KeyedQueue
     /// </summary>
     public bool Block(KeyLane lane, string? error) => GiveBack(lane, blocked: true, error);
 
+    /// <summary>Whether a lane that was taken has not been given back since; nobody else can take it then.</summary>
+    public bool IsTaken(KeyLane lane, long turn)
+    {
+        lock (_gate)
+        {
+            return lane.State == LaneState.Running && lane.Turn == turn;
+        }
+    }
+
     /// <summary>A blocked lane has waited long enough.</summary>
     public void Unblock(KeyLane lane)
     {

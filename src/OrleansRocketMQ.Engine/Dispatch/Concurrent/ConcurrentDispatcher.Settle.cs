@@ -1,0 +1,120 @@
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>How a run ends.</summary>
+internal sealed partial class ConcurrentDispatcher
+{
+    /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
+    private async Task SettleAsync(
+        IDispatchedQueue queue,
+        SlotWorker worker,
+        ProcessQueueRange range,
+        IReadOnlyList<FailedMessage>? failures,
+        TimeSpan listenerTime)
+    {
+        queue.Statistics.Count(range.Messages, failures, listenerTime);
+        if (failures is null || GivesUp(range, failures))
+        {
+            worker.Open = default;
+            range.Complete();
+            queue.OnProgress();
+            return;
+        }
+
+        var done = 0;
+        var isTaken = true;
+        foreach (var failure in failures)
+        {
+            if (failure.Index > done)
+            {
+                worker.Open = range.Slice(failure.Index, range.Messages.Count - failure.Index);
+                range.Slice(done, failure.Index - done).Complete();
+            }
+
+            done = failure.Index + 1;
+            var failed = range.Slice(failure.Index, 1);
+            var behind = range.Slice(done, range.Messages.Count - done);
+            if (!isTaken)
+            {
+                // A broker that does not answer would hold the slot, which serves others too, once for each of them.
+                worker.Open = behind;
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0)));
+                continue;
+            }
+
+            var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken);
+            if (outcome != PublishOutcome.NotTaken)
+            {
+                queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
+                worker.Open = behind;
+                failed.Complete();
+            }
+            else
+            {
+                isTaken = false;
+                worker.Open = behind;
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
+            }
+        }
+
+        worker.Open = default;
+        if (done < range.Messages.Count)
+        {
+            range.Slice(done, range.Messages.Count - done).Complete();
+        }
+
+        queue.OnProgress();
+    }
+
+    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
+        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+
+    /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
+    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, int delayLevel, int attempts)
+    {
+        PublishOutcome outcome;
+        try
+        {
+            outcome = await retry.SendBackAgainAsync(
+                queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
+            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
+        }
+        catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
+        {
+            failed.Window.Return(failed);
+            queue.OnProgress();
+            return;
+        }
+        catch (MessageConsumeException exception)
+        {
+            queue.Fail(exception);
+            Log.NotHandedBack(logger, exception.Message);
+            await ReturnAfterAsync(queue, failed, ListenerTimes.RetryHereAfter);
+            return;
+        }
+        catch (Exception exception)
+        {
+            GiveUp(queue, failed, exception);
+            return;
+        }
+
+        failed.Complete();
+        queue.OnProgress();
+    }
+
+    private async Task ReturnAfterAsync(IDispatchedQueue queue, ProcessQueueRange range, TimeSpan after)
+    {
+        try
+        {
+            await Task.Delay(after, runtime.Time, queue.Stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops. What was not done stays uncommitted and comes again wherever the queue goes.
+        }
+
+        Return(queue, range);
+        queue.OnProgress();
+    }
+}
