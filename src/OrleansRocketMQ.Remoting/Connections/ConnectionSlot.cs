@@ -17,6 +17,9 @@ internal sealed partial class ConnectionSlot(
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
+    // Enough for all who come before a healthy server has answered the first; few enough to fail together in a moment.
+    private const int RequestsBeforeFirstAnswer = 256;
+
     // Told at once when it is none, and then no slot comes to be.
     private readonly HostAndPort _server = HostAndPort.Parse(address);
     private readonly CancellationTokenSource _disposing = new();
@@ -30,8 +33,13 @@ internal sealed partial class ConnectionSlot(
     private int _failures;
     private bool _forgotten;
 
+    // What a connection that follows a silent one may still be given before it has answered anything; null with all others.
+    private int? _allowance;
+    private long _allowedAt;
+
     /// <summary>The connection, opened when there is none.</summary>
     /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
+    /// <exception cref="RocketMQNetworkException">The server was silent, and enough wait already to see whether it still is.</exception>
     public bool TryGet(TimeSpan timeout, CancellationToken cancellationToken, out ValueTask<RemotingConnection> connection)
     {
         Task<RemotingConnection> current;
@@ -47,6 +55,14 @@ internal sealed partial class ConnectionSlot(
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
                 : _current = OutOfContext.Start(() => Replace(_current));
+            if (IsSilent)
+            {
+                throw new RocketMQNetworkException(
+                    $"{address} has been silent; {RequestsBeforeFirstAnswer} requests wait already for its first answer, and no more are sent before it comes.");
+            }
+
+            _allowance--;
+            _allowedAt = time.GetTimestamp();
         }
 
         connection = current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
@@ -88,13 +104,17 @@ internal sealed partial class ConnectionSlot(
         {
             lock (_gate)
             {
-                return _failures > 0 && (_current is { IsCompleted: false } || IsPausing);
+                return IsSilent || (_failures > 0 && (_current is { IsCompleted: false } || IsPausing));
             }
         }
     }
 
     /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
     public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
+
+    // One more goes from time to time: those that were sent may all have been cancelled.
+    private bool IsSilent => _allowance <= 0 && _current is not { IsCompletedSuccessfully: true, Result.HasServed: true }
+        && time.GetElapsedTime(_allowedAt) < options.ReconnectBackoff;
 
     private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
@@ -163,6 +183,7 @@ internal sealed partial class ConnectionSlot(
             _retired.Add(connection);
         }
 
+        _allowance = _allowance is null ? null : RequestsBeforeFirstAnswer;
         return OpenAsync();
     }
 
@@ -205,6 +226,7 @@ internal sealed partial class ConnectionSlot(
         }
 
         _judged = connection;
+        _allowance = connection.EndsInSilence ? RequestsBeforeFirstAnswer : null;
         if (connection.HasServed)
         {
             _failures = 0;

@@ -85,6 +85,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Whether a whole frame has come: only then does somebody serve at the other side.</summary>
     internal bool HasServed => _hasServed;
 
+    /// <summary>Whether it was given up because the other side answered nothing, or took nothing. Told before the end is.</summary>
+    internal bool EndsInSilence { get; private set; }
+
     /// <summary>Whether nothing has come for that long, and a request has been waiting for that long.</summary>
     internal bool WaitsInSilence(TimeSpan silence) => _time.GetElapsedTime(Volatile.Read(ref _lastRead)) >= silence
         && _pending.Any(waiting => _time.GetElapsedTime(waiting.Value.StartedAt) >= silence);
@@ -120,8 +123,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         request.Opaque = Interlocked.Increment(ref _nextOpaque);
         var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout, Volatile.Read(ref _reads), _sender.Progress);
         _pending[request.Opaque] = pending;
-        await using var cancellation = cancellationToken.UnsafeRegister(
-            static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending).ConfigureAwait(false);
+        var cancellation = cancellationToken.UnsafeRegister(static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending);
         try
         {
             if (_closed.Task.IsCompleted)
@@ -139,6 +141,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
         finally
         {
+            // Not waited for: all it can do is to cancel what has ended.
+            cancellation.Unregister();
             _pending.TryRemove(request.Opaque, out _);
         }
     }

@@ -70,6 +70,51 @@ public sealed class DumbConnectionTests : IAsyncLifetime
         Assert.False(quiet.ClosedByOther);
     }
 
+    [Fact]
+    public async Task A_server_that_stays_silent_is_sent_a_few_hundred_requests_and_no_more_until_it_has_answered_one()
+    {
+        await ConnectThenSwallowAsync();
+        _peer.OnRequest = (_, _) => Task.CompletedTask;
+        var lost = _client.InvokeAsync(_peer.Address, Request());
+        await Eventually.Holds(() => _peer.Received.Count == 2);
+        _time.Advance(TimeSpan.FromSeconds(3.2));
+        await Assert.ThrowsAsync<RocketMQTimeoutException>(() => lost.InTime());
+
+        var waiting = Enumerable.Range(0, 256).Select(_ => _client.InvokeAsync(_peer.Address, Request())).ToList();
+        await Eventually.Holds(() => _peer.Received.Count == 2 + waiting.Count);
+        await Assert.ThrowsAsync<RocketMQNetworkException>(() => _client.InvokeAsync(_peer.Address, Request()).InTime());
+        Assert.True(_client.IsFailing(_peer.Address));
+
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        await _peer.Connections.Last().AnswerAsync(_peer.Received.Last());
+        await Task.WhenAny(waiting).InTime();
+        Assert.False(_client.IsFailing(_peer.Address));
+        Assert.Equal(ResponseCodes.Success, (await _client.InvokeAsync(_peer.Address, Request()).InTime()).Code);
+    }
+
+    [Fact]
+    public async Task A_server_whose_first_requests_were_all_cancelled_is_sent_another_after_a_moment()
+    {
+        await ConnectThenSwallowAsync();
+        _peer.OnRequest = (_, _) => Task.CompletedTask;
+        var lost = _client.InvokeAsync(_peer.Address, Request());
+        await Eventually.Holds(() => _peer.Received.Count == 2);
+        _time.Advance(TimeSpan.FromSeconds(3.2));
+        await Assert.ThrowsAsync<RocketMQTimeoutException>(() => lost.InTime());
+        using (var giveUp = new CancellationTokenSource())
+        {
+            var waiting = Enumerable.Range(0, 256).Select(_ => _client.InvokeAsync(_peer.Address, Request(), cancellationToken: giveUp.Token)).ToList();
+            await Eventually.Holds(() => _peer.Received.Count == 2 + waiting.Count);
+            await giveUp.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(waiting).InTime());
+        }
+
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        await Assert.ThrowsAsync<RocketMQNetworkException>(() => _client.InvokeAsync(_peer.Address, Request()).InTime());
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal(ResponseCodes.Success, (await _client.InvokeAsync(_peer.Address, Request()).InTime()).Code);
+    }
+
     private static RemotingCommand Request() => RemotingCommand.Request(RequestCodes.HeartBeat);
 
     private async Task<PeerConnection> ConnectThenSwallowAsync()
