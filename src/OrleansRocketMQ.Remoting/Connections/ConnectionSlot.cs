@@ -17,9 +17,6 @@ internal sealed partial class ConnectionSlot(
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
-    // Enough for all who come before a healthy server has answered the first; few enough to fail together in a moment.
-    private const int RequestsBeforeFirstAnswer = 256;
-
     // Told at once when it is none, and then no slot comes to be.
     private readonly HostAndPort _server = HostAndPort.Parse(address);
     private readonly CancellationTokenSource _disposing = new();
@@ -33,13 +30,13 @@ internal sealed partial class ConnectionSlot(
     private int _failures;
     private bool _forgotten;
 
-    // What a connection that follows a silent one may still be given before it has answered anything; null with all others.
-    private int? _allowance;
-    private long _allowedAt;
+    // The connection before this one was given up because the server was silent.
+    private bool _followsSilence;
+    private int _waiting;
 
     /// <summary>The connection, opened when there is none.</summary>
     /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
-    /// <exception cref="RocketMQNetworkException">The server was silent, and enough wait already to see whether it still is.</exception>
+    /// <exception cref="RocketMQNetworkException">The server is silent, and many wait for it already.</exception>
     public bool TryGet(TimeSpan timeout, CancellationToken cancellationToken, out ValueTask<RemotingConnection> connection)
     {
         Task<RemotingConnection> current;
@@ -58,11 +55,8 @@ internal sealed partial class ConnectionSlot(
             if (IsSilent)
             {
                 throw new RocketMQNetworkException(
-                    $"{address} has been silent; {RequestsBeforeFirstAnswer} requests wait already for its first answer, and no more are sent before it comes.");
+                    $"{address} is silent and {RemotingConnection.ManyRequests} requests or more wait for it; no more are sent before it has answered one.");
             }
-
-            _allowance--;
-            _allowedAt = time.GetTimestamp();
         }
 
         connection = current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
@@ -112,9 +106,13 @@ internal sealed partial class ConnectionSlot(
     /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
     public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
 
-    // One more goes from time to time: those that were sent may all have been cancelled.
-    private bool IsSilent => _allowance <= 0 && _current is not { IsCompletedSuccessfully: true, Result.HasServed: true }
-        && time.GetElapsedTime(_allowedAt) < options.ReconnectBackoff;
+    // A server that was silent must answer one request before it is given many.
+    private bool IsSilent => _current switch
+    {
+        { IsCompletedSuccessfully: true, Result: var connection } => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 3),
+        { IsCompleted: false } => _followsSilence && Volatile.Read(ref _waiting) >= RemotingConnection.ManyRequests,
+        _ => false,
+    };
 
     private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
@@ -155,6 +153,7 @@ internal sealed partial class ConnectionSlot(
 
     private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _waiting);
         try
         {
             return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
@@ -162,6 +161,10 @@ internal sealed partial class ConnectionSlot(
         catch (TimeoutException exception)
         {
             throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
@@ -183,7 +186,6 @@ internal sealed partial class ConnectionSlot(
             _retired.Add(connection);
         }
 
-        _allowance = _allowance is null ? null : RequestsBeforeFirstAnswer;
         return OpenAsync();
     }
 
@@ -226,7 +228,7 @@ internal sealed partial class ConnectionSlot(
         }
 
         _judged = connection;
-        _allowance = connection.EndsInSilence ? RequestsBeforeFirstAnswer : null;
+        _followsSilence = connection.EndsInSilence;
         if (connection.HasServed)
         {
             _failures = 0;
