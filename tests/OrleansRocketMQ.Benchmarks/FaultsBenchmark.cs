@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Testing;
@@ -15,46 +14,38 @@ namespace OrleansRocketMQ.Benchmarks;
 /// What goes to two brokers while a third refuses, is silent or answers after 10 s, against a run beside it without the
 /// fault. A silo consumes from all three; producers send to each at a steady rate. The time that counts begins with the
 /// fault, so it holds the change and what comes after it; afterwards another silo is started beside the fault.
-/// <c>--rounds 5 --seconds 10 --rate 1000 --out FILE</c>
+/// <c>--rounds 5 --seconds 10 --rate 1000 --out FILE</c>, with <c>--kind silent</c> one of the three alone.
 /// </summary>
 internal static class FaultsBenchmark
 {
-    private const string Topic = "faults";
-    private const string Faulty = "broker-c";
-    private const int QueuesPerBroker = 4;
     private const int MostUnderWay = 20_000;
 
+    // The brokers' process is a new one each time.
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(2);
-
-    private static readonly Dictionary<string, Func<EmbeddedRocketMQ, Task>> Kinds = new()
-    {
-        ["refusing"] = rocketmq => rocketmq.Brokers.Single(broker => broker.Name == Faulty).StopAsync(unregister: false),
-        ["silent"] = rocketmq => Inject(rocketmq, Fault.NoAnswer()),
-        ["answering after 10 s"] = rocketmq => Inject(rocketmq, Fault.Delay(TimeSpan.FromSeconds(10))),
-    };
 
     public static async Task<int> RunAsync(Arguments arguments)
     {
         var load = new Load(arguments.Number("rate", 1000), arguments.Number("seconds", 10));
         var rounds = arguments.Number("rounds", 5);
         var report = new ReportFile(arguments);
-        report.Begin("One of three brokers fails", $"Name server, three brokers, silo and producers in one process; {QueuesPerBroker} queues on each broker, "
+        report.Begin("One of three brokers fails", $"Name server and three brokers in one process, silo and producers in another; {FaultsBrokers.QueuesPerBroker} queues on each broker, "
             + $"{load.Rate} messages of {FaultsWatch.BodyLength} bytes a second to each; {load.Seconds} s from the fault on. Pairs in turn with the fault second and first; medians of {rounds}.");
 
         // Every path that is measured has been compiled before.
-        await MeasureAsync(None, load with { Seconds = 3 });
+        await MeasureAsync(kind: null, load with { Seconds = 3 });
         var table = new List<string>();
         var holds = true;
-        foreach (var (kind, begin) in Kinds)
+        foreach (var kind in FaultsBrokers.Kinds.Where(kind => arguments["kind"] is not { } only || kind == only))
         {
-            await MeasureAsync(begin, load with { Seconds = 3 });
+            await MeasureAsync(kind, load with { Seconds = 3 });
             var pairs = new List<(FaultFigures Without, FaultFigures With)>();
             for (var round = 1; round <= rounds; round++)
             {
                 var isFaultFirst = round % 2 == 0;
-                var first = await MeasureAsync(isFaultFirst ? begin : None, load);
-                var second = await MeasureAsync(isFaultFirst ? None : begin, load);
+                var first = await MeasureAsync(isFaultFirst ? kind : null, load);
+                var second = await MeasureAsync(isFaultFirst ? null : kind, load);
                 var (without, with) = isFaultFirst ? (second, first) : (first, second);
                 report.Say($"- {kind}, pair {round}, {(isFaultFirst ? "with the fault first" : "with the fault second")}: without {without}; with {with}; load average {ReportFile.Load()}");
                 pairs.Add((without, with));
@@ -84,36 +75,29 @@ internal static class FaultsBenchmark
         return holds;
     }
 
-    private static Task None(EmbeddedRocketMQ rocketmq) => Task.CompletedTask;
-
-    private static Task Inject(EmbeddedRocketMQ rocketmq, Fault fault)
-    {
-        rocketmq.Faults.Inject(fault with { Servers = FaultServers.Brokers, BrokerName = Faulty });
-        return Task.CompletedTask;
-    }
-
-    private static async Task<FaultFigures> MeasureAsync(Func<EmbeddedRocketMQ, Task> begin, Load load)
+    private static async Task<FaultFigures> MeasureAsync(string? kind, Load load)
     {
         // What an earlier run has left is collected before this one and not within it.
         GC.Collect();
-        await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
-        await rocketmq.AddBrokerAsync("broker-b");
-        await rocketmq.AddBrokerAsync(Faulty);
-        rocketmq.CreateTopic(Topic, QueuesPerBroker);
+        using var brokers = FaultsBrokers.Start();
         var watch = new FaultsWatch();
-        await using var client = Cluster.Connect(rocketmq.NameServerAddress);
+        await using var client = Cluster.Connect(brokers.NameServer);
         await using var producer = new Producer(client, new ProducerOptions { Group = "faults" }, NullLoggerFactory.Instance);
-        var queues = await producer.GetQueuesAsync(Topic);
+        var queues = await producer.GetQueuesAsync(FaultsBrokers.Topic);
         using var stopping = new CancellationTokenSource();
         Task senders;
-        using (var host = BuildSilo(rocketmq.NameServerAddress, watch))
+        using (var host = BuildSilo(brokers.NameServer, watch))
         {
             await host.StartAsync();
             var status = host.Services.GetRequiredService<IRocketMQSiloStatus>();
             await UntilAsync(() => status.Groups.Any(group => group.IsReady), LongestStart);
             senders = Task.WhenAll(queues.GroupBy(queue => queue.BrokerName).Select(group => SendAsync(producer, [.. group], load.Rate, watch, stopping.Token)));
-            await Task.Delay(TimeSpan.FromSeconds(2));
-            await begin(rocketmq);
+            await Task.Delay(WarmUp);
+            if (kind is not null)
+            {
+                brokers.Begin(kind);
+            }
+
             watch.Begin();
             await Task.Delay(TimeSpan.FromSeconds(load.Seconds));
             watch.End();
@@ -121,8 +105,8 @@ internal static class FaultsBenchmark
             await host.StopAsync();
         }
 
-        var start = await MeasureStartAsync(rocketmq.NameServerAddress, watch, queues.Count(queue => queue.BrokerName != Faulty));
-        rocketmq.Faults.Clear();
+        var start = await MeasureStartAsync(brokers.NameServer, watch, queues.Count(queue => queue.BrokerName != FaultsBrokers.Faulty));
+        brokers.Clear();
         await stopping.CancelAsync();
         await senders;
         return watch.Figures(start);
@@ -152,7 +136,7 @@ internal static class FaultsBenchmark
     /// <summary>One message after the other is due; each is sent at its time, whether those before have been answered or not.</summary>
     private static async Task SendAsync(Producer producer, MessageQueue[] queues, int rate, FaultsWatch watch, CancellationToken stopping)
     {
-        var isHealthy = queues[0].BrokerName != Faulty;
+        var isHealthy = queues[0].BrokerName != FaultsBrokers.Faulty;
         var start = Stopwatch.GetTimestamp();
         var underWay = new UnderWay();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
@@ -176,7 +160,7 @@ internal static class FaultsBenchmark
     {
         try
         {
-            await producer.SendAsync(new Message(Topic, body), queue);
+            await producer.SendAsync(new Message(FaultsBrokers.Topic, body), queue);
             watch?.Sent(begun);
         }
         catch (RocketMQException)
@@ -200,7 +184,7 @@ internal static class FaultsBenchmark
             .AddRocketMQ(rocketmq => rocketmq
                 .UseNameServer(nameServer)
                 .AddConsumer<FaultsListener>("faults", consumer => consumer
-                    .Subscribe(Topic)
+                    .Subscribe(FaultsBrokers.Topic)
                     .Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset))));
         return builder.Build();
     }

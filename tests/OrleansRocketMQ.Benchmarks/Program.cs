@@ -15,6 +15,7 @@ return args.FirstOrDefault() switch
     "compare" => await CompareBenchmark.RunAsync(arguments),
     "failover" => await FailoverBenchmark.RunAsync(arguments),
     "latency" => await LatencyBenchmark.RunAsync(arguments),
+    "faults-brokers" => await FaultsBrokers.RunAsync(),
     "faults" => await FaultsBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),

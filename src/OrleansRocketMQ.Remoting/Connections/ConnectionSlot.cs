@@ -30,8 +30,13 @@ internal sealed partial class ConnectionSlot(
     private int _failures;
     private bool _forgotten;
 
+    // The connection before this one was given up because the server was silent.
+    private bool _followsSilence;
+    private int _waiting;
+
     /// <summary>The connection, opened when there is none.</summary>
     /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
+    /// <exception cref="RocketMQNetworkException">The server is silent, and many wait for it already.</exception>
     public bool TryGet(TimeSpan timeout, CancellationToken cancellationToken, out ValueTask<RemotingConnection> connection)
     {
         Task<RemotingConnection> current;
@@ -47,6 +52,11 @@ internal sealed partial class ConnectionSlot(
             current = _current is { IsCompleted: false } or { IsCompletedSuccessfully: true, Result.IsUsable: true }
                 ? _current
                 : _current = OutOfContext.Start(() => Replace(_current));
+            if (IsSilent)
+            {
+                throw new RocketMQNetworkException(
+                    $"{address} is silent and {RemotingConnection.ManyRequests} requests or more wait for it; no more are sent before it has answered one.");
+            }
         }
 
         connection = current.IsCompletedSuccessfully ? new(current.Result) : new(WaitForAsync(current, timeout, cancellationToken));
@@ -88,13 +98,21 @@ internal sealed partial class ConnectionSlot(
         {
             lock (_gate)
             {
-                return _failures > 0 && (_current is { IsCompleted: false } || IsPausing);
+                return IsSilent || (_failures > 0 && (_current is { IsCompleted: false } || IsPausing));
             }
         }
     }
 
     /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
     public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
+
+    // A server that was silent must answer one request before it is given many.
+    private bool IsSilent => _current switch
+    {
+        { IsCompletedSuccessfully: true, Result: var connection } => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 3),
+        { IsCompleted: false } => _followsSilence && Volatile.Read(ref _waiting) >= RemotingConnection.ManyRequests,
+        _ => false,
+    };
 
     private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
@@ -135,6 +153,7 @@ internal sealed partial class ConnectionSlot(
 
     private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _waiting);
         try
         {
             return await current.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
@@ -142,6 +161,10 @@ internal sealed partial class ConnectionSlot(
         catch (TimeoutException exception)
         {
             throw new RocketMQNetworkException($"No connection to {address} within {timeout.TotalMilliseconds:0} ms.", exception);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
@@ -205,6 +228,7 @@ internal sealed partial class ConnectionSlot(
         }
 
         _judged = connection;
+        _followsSilence = connection.EndsInSilence;
         if (connection.HasServed)
         {
             _failures = 0;

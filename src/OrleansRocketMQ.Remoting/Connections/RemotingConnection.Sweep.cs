@@ -38,6 +38,7 @@ public sealed partial class RemotingConnection
 
         if (SilentOrStuck() is { } what)
         {
+            EndsInSilence = true;
             Retire();
             Close(new RocketMQNetworkException(
                 $"{RemoteAddress} {what} nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));

@@ -15,6 +15,12 @@ public delegate ValueTask<RemotingCommand?> RemotingRequestHandler(RemotingConne
 /// </summary>
 public sealed partial class RemotingConnection : IAsyncDisposable
 {
+    /// <summary>
+    /// So many may wait on a server that is silent: enough for all that a healthy one is sent before it answers the first, and
+    /// few enough to fail together in a moment.
+    /// </summary>
+    internal const int ManyRequests = 256;
+
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(200);
 
     // For a caller that got the connection just before it was retired.
@@ -39,6 +45,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private long _reads;
     private long _passedUntil;
     private int _passing;
+    private int _waiting;
+    private long _waitingSince;
     private int _nextOpaque;
     private volatile bool _retired;
     private volatile bool _hasServed;
@@ -85,9 +93,16 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     /// <summary>Whether a whole frame has come: only then does somebody serve at the other side.</summary>
     internal bool HasServed => _hasServed;
 
+    /// <summary>Whether it was given up because the other side answered nothing, or took nothing. Told before the end is.</summary>
+    internal bool EndsInSilence { get; private set; }
+
     /// <summary>Whether nothing has come for that long, and a request has been waiting for that long.</summary>
     internal bool WaitsInSilence(TimeSpan silence) => _time.GetElapsedTime(Volatile.Read(ref _lastRead)) >= silence
         && _pending.Any(waiting => _time.GetElapsedTime(waiting.Value.StartedAt) >= silence);
+
+    /// <summary>Whether many requests wait, and since the first of them nothing has come for that long. Pulls are meant to wait and do not count.</summary>
+    internal bool IsBackedUp(TimeSpan silence) => Volatile.Read(ref _waiting) >= ManyRequests
+        && _time.GetElapsedTime(Math.Max(Volatile.Read(ref _lastRead), Volatile.Read(ref _waitingSince))) >= silence;
 
     /// <summary>Anything the owner wants to keep with the connection, such as a broker's view of the client.</summary>
     public object? State { get; set; }
@@ -119,9 +134,14 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         request.Opaque = Interlocked.Increment(ref _nextOpaque);
         var pending = new PendingRequest(request.Code, _time.GetTimestamp(), timeout, Volatile.Read(ref _reads), _sender.Progress);
+        var counts = timeout <= _options.RequestTimeout;
+        if (counts && Interlocked.Increment(ref _waiting) == 1)
+        {
+            Volatile.Write(ref _waitingSince, pending.StartedAt);
+        }
+
         _pending[request.Opaque] = pending;
-        await using var cancellation = cancellationToken.UnsafeRegister(
-            static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending).ConfigureAwait(false);
+        var cancellation = cancellationToken.UnsafeRegister(static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending);
         try
         {
             if (_closed.Task.IsCompleted)
@@ -139,7 +159,13 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
         finally
         {
+            // Not waited for: all it can do is to cancel what has ended.
+            cancellation.Unregister();
             _pending.TryRemove(request.Opaque, out _);
+            if (counts)
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
         }
     }
 

@@ -70,6 +70,49 @@ public sealed class DumbConnectionTests : IAsyncLifetime
         Assert.False(quiet.ClosedByOther);
     }
 
+    [Fact]
+    public async Task A_server_that_stays_silent_is_sent_a_few_hundred_requests_and_no_more_until_it_has_answered_one()
+    {
+        await ConnectThenSwallowAsync();
+        _peer.OnRequest = (_, _) => Task.CompletedTask;
+        var lost = _client.InvokeAsync(_peer.Address, Request());
+        await Eventually.Holds(() => _peer.Received.Count == 2);
+        _time.Advance(TimeSpan.FromSeconds(3.2));
+        await Assert.ThrowsAsync<RocketMQTimeoutException>(() => lost.InTime());
+
+        var waiting = Enumerable.Range(0, 256).Select(_ => _client.InvokeAsync(_peer.Address, Request())).ToList();
+        await Eventually.Holds(() => _peer.Received.Count == 2 + waiting.Count);
+        await Assert.ThrowsAsync<RocketMQNetworkException>(() => _client.InvokeAsync(_peer.Address, Request()).InTime());
+        Assert.True(_client.IsFailing(_peer.Address));
+
+        _peer.OnRequest = (peer, request) => peer.AnswerAsync(request);
+        await _peer.Connections.Last().AnswerAsync(_peer.Received.Last());
+        await Task.WhenAny(waiting).InTime();
+        Assert.False(_client.IsFailing(_peer.Address));
+        Assert.Equal(ResponseCodes.Success, (await _client.InvokeAsync(_peer.Address, Request()).InTime()).Code);
+    }
+
+    [Fact]
+    public async Task A_connection_that_goes_silent_takes_hundreds_of_requests_and_no_more_while_pulls_may_wait_on_it()
+    {
+        var dumb = await ConnectThenSwallowAsync();
+        var pulls = Enumerable.Range(0, 300).Select(_ => _client.InvokeAsync(_peer.Address, Request(), TimeSpan.FromSeconds(30))).ToList();
+        await Eventually.Holds(() => _peer.Received.Count == 301);
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        // Nothing is strange yet: pulls wait that long.
+        var waiting = Enumerable.Range(0, 400).Select(_ => _client.InvokeAsync(_peer.Address, Request())).ToList();
+        await Eventually.Holds(() => _peer.Received.Count == 701);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await Assert.ThrowsAsync<RocketMQNetworkException>(() => _client.InvokeAsync(_peer.Address, Request()).InTime());
+        Assert.True(_client.IsFailing(_peer.Address));
+
+        await dumb.AnswerAsync(_peer.Received.Last());
+        await Task.WhenAny(waiting).InTime();
+        Assert.False(_client.IsFailing(_peer.Address));
+        Assert.DoesNotContain(pulls, pull => pull.IsCompleted);
+    }
+
     private static RemotingCommand Request() => RemotingCommand.Request(RequestCodes.HeartBeat);
 
     private async Task<PeerConnection> ConnectThenSwallowAsync()

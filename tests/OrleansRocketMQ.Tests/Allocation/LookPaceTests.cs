@@ -6,49 +6,65 @@ namespace OrleansRocketMQ.Tests.Allocation;
 public sealed class LookPaceTests
 {
     private readonly FakeTimeProvider _time = new();
+    private readonly LookPace _pace;
+
+    public LookPaceTests() => _pace = new LookPace(_time);
 
     [Fact]
-    public void The_first_change_and_one_after_a_quiet_time_are_looked_at_at_once()
-    {
-        var pace = new LookPace(_time);
-
-        Assert.Equal(TimeSpan.Zero, Look(pace));
-        _time.Advance(LookPace.Most);
-        Assert.Equal(TimeSpan.Zero, Look(pace));
-    }
+    public void The_first_change_is_looked_at_at_once() => Assert.Equal(TimeSpan.Zero, _pace.Next());
 
     [Fact]
-    public void Changes_that_follow_closely_are_looked_at_together_and_while_they_do_not_end_once_a_second()
+    public void A_change_is_looked_at_at_once_also_when_a_few_have_come_shortly_before()
     {
-        var pace = new LookPace(_time);
-        Look(pace);
-
-        TimeSpan[] pauses = [.. Enumerable.Range(0, 5).Select(_ => Look(pace))];
-
-        Assert.Equal([0.2, 0.4, 0.8, 1, 1], pauses.Select(pause => pause.TotalSeconds));
-    }
-
-    [Fact]
-    public void After_a_quiet_time_the_pauses_are_short_again()
-    {
-        var pace = new LookPace(_time);
-        for (var look = 0; look < 6; look++)
+        for (var change = 0; change < LookPace.Burst; change++)
         {
-            Look(pace);
+            Assert.Equal(TimeSpan.Zero, _pace.Next());
+            _pace.Note();
+            _time.Advance(LookPace.Least);
         }
+    }
 
-        _time.Advance(LookPace.Most);
-        Look(pace);
+    [Fact]
+    public void Changes_within_a_moment_are_looked_at_together()
+    {
+        _pace.Note();
+        _time.Advance(LookPace.Least / 2);
 
-        Assert.Equal(LookPace.Least, Look(pace));
+        Assert.Equal(LookPace.Least / 2, _pace.Next());
+    }
+
+    [Fact]
+    public void While_changes_do_not_end_they_are_looked_at_twice_a_second()
+    {
+        Storm();
+
+        Assert.All(Enumerable.Range(0, 5), _ => Assert.Equal(LookPace.Most.TotalSeconds, Look().TotalSeconds, 3));
+    }
+
+    [Fact]
+    public void After_a_quiet_time_changes_are_looked_at_at_once_again()
+    {
+        Storm();
+        _time.Advance(LookPace.Most * LookPace.Burst);
+
+        Assert.Equal(TimeSpan.Zero, Look());
+        Assert.Equal(LookPace.Least, Look());
+    }
+
+    private void Storm()
+    {
+        for (var look = 0; look < 2 * LookPace.Burst; look++)
+        {
+            Look();
+        }
     }
 
     // Each look is wanted at once after the one before.
-    private TimeSpan Look(LookPace pace)
+    private TimeSpan Look()
     {
-        var wait = pace.Next();
+        var wait = _pace.Next();
         _time.Advance(wait);
-        pace.Note();
+        _pace.Note();
         return wait;
     }
 }
