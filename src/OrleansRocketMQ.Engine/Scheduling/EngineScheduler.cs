@@ -43,7 +43,28 @@ internal sealed partial class EngineScheduler(TaskScheduler scheduler)
     /// Fires a source. What its callbacks throw is theirs, and what they do is not waited for: they are often code of others,
     /// which may block.
     /// </summary>
-    public void Cancel(CancellationTokenSource source) => _ = IgnoreAsync(CancelAsync(source));
+    public void Cancel(CancellationTokenSource source)
+    {
+        if (scheduler == TaskScheduler.Default)
+        {
+            _ = IgnoreAsync(source.CancelAsync());
+            return;
+        }
+
+        Post(
+            static fires =>
+            {
+                try
+                {
+                    ((CancellationTokenSource)fires!).Cancel();
+                }
+                catch (Exception)
+                {
+                    // Of a callback; the others were called all the same.
+                }
+            },
+            source);
+    }
 
     /// <summary>Fires a source, and waits for its callbacks.</summary>
     /// <exception cref="AggregateException">Callbacks have failed.</exception>
