@@ -1,6 +1,9 @@
 namespace OrleansRocketMQ.SiloHost.Checking;
 
-/// <summary>What a check found, a line each, and the exit code that follows: the first in the order place, settings, reachability, anything else.</summary>
+/// <summary>
+/// What a check found, a line each, and the exit code that follows: the first in the order place, settings, reachability,
+/// anything else.
+/// </summary>
 internal sealed class CheckReport(TextWriter output)
 {
     // What keeps a host from starting counts more than what it would wait for.

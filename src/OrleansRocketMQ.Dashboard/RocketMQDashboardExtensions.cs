@@ -16,7 +16,9 @@ public static class RocketMQDashboardExtensions
     /// <param name="services">The services of the silo's host.</param>
     /// <param name="configure">Changes the options; null leaves the defaults: this machine only, and only shows.</param>
     /// <exception cref="RocketMQConfigurationException">An option is out of range.</exception>
-    public static IServiceCollection AddRocketMQDashboard(this IServiceCollection services, Action<RocketMQDashboardOptions>? configure = null)
+    public static IServiceCollection AddRocketMQDashboard(
+        this IServiceCollection services,
+        Action<RocketMQDashboardOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = new RocketMQDashboardOptions();

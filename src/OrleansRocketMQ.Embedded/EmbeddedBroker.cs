@@ -9,7 +9,10 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded;
 
-/// <summary>A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had. Thread-safe.</summary>
+/// <summary>
+/// A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had.
+/// Thread-safe.
+/// </summary>
 public sealed class EmbeddedBroker : IAsyncDisposable
 {
     private readonly EmbeddedRocketMQOptions _options;

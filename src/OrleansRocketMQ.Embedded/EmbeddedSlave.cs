@@ -22,7 +22,13 @@ public sealed class EmbeddedSlave : IAsyncDisposable
     private readonly Presence _presence;
 
     internal EmbeddedSlave(
-        EmbeddedBroker master, BrokerCore masterCore, long brokerId, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
+        EmbeddedBroker master,
+        BrokerCore masterCore,
+        long brokerId,
+        int port,
+        EmbeddedRocketMQOptions options,
+        RouteTable routes,
+        FaultInjection faults)
     {
         Master = master;
         BrokerId = brokerId;

@@ -7,7 +7,12 @@ public sealed partial class LogLineTests
 {
     public static TheoryData<string> Lines => [.. Repository.Blocks("docs/troubleshooting.md", "log").SelectMany(block => block).Distinct()];
 
-    private static readonly Lazy<string[]> Sources = new(() => [.. Repository.Sources("src").SelectMany(File.ReadLines).Where(line => line.Contains('"', StringComparison.Ordinal))]);
+    private static readonly Lazy<string[]> Sources = new(() =>
+    [
+        .. Repository.Sources("src")
+            .SelectMany(file => Joined(File.ReadAllText(file)).Split('\n'))
+            .Where(line => line.Contains('"', StringComparison.Ordinal)),
+    ]);
 
     [Theory]
     [MemberData(nameof(Lines))]
@@ -22,6 +27,14 @@ public sealed partial class LogLineTests
         Assert.False(Holds("[LoggerMessage(1, LogLevel.Information, \"Group {Group} has started\")]", "Group {Group} has begun"));
         Assert.False(Holds("\"started has Group {Group}\"", "Group {Group} has started"));
     }
+
+    [Fact]
+    public void A_text_over_several_lines_is_one_text() => Assert.Equal(
+        "Log(\"Group {Group} has started; its queues follow\", a + b)",
+        Joined("Log(\"Group {Group} has started; \"\n    + \"its queues follow\", a + b)"));
+
+    /// <summary>The source with each text in one piece that it puts together from several.</summary>
+    private static string Joined(string source) => Seam().Replace(source, string.Empty);
 
     /// <summary>Whether the source has the line's words in order; what stands in braces may be called otherwise.</summary>
     private static bool Holds(string source, string line)
@@ -43,4 +56,7 @@ public sealed partial class LogLineTests
 
     [GeneratedRegex(@"\{[^}]*\}")]
     private static partial Regex Placeholder();
+
+    [GeneratedRegex("\"\\s*\\+\\s*\\$?\"")]
+    private static partial Regex Seam();
 }

@@ -80,7 +80,8 @@ internal static class GroupActions
         ["resend-all"] = async (grains, request, who) =>
         {
             await grains.Letters.ResendAllAsync(
-                request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"), who).ConfigureAwait(false);
+                request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"),
+                who).ConfigureAwait(false);
             return "All dead letters are being sent again.";
         },
         ["resend-key"] = async (grains, request, who) =>
@@ -125,7 +126,9 @@ internal static class GroupActions
         => s_all[action](new Grains(grains, group), request, who);
 
     private static string Name(ActionRequest request)
-        => request.Queue is { } queue ? $"queue {queue.QueueId} of {queue.Topic} on {queue.BrokerName}" : request.Topic ?? "the whole group";
+        => request.Queue is { } queue
+            ? $"queue {queue.QueueId} of {queue.Topic} on {queue.BrokerName}"
+            : request.Topic ?? "the whole group";
 
     /// <summary>The grains an action may need.</summary>
     private sealed class Grains(IGrainFactory grains, string group)

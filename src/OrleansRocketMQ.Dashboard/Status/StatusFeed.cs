@@ -84,8 +84,12 @@ internal sealed partial class StatusFeed(
     {
         try
         {
-            var page = await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: DeadLettersCounted).WaitAsync(s_patience, time).ConfigureAwait(false);
-            var parked = await grains.GetGrain<IParkedMessageGrain>(group).ListAsync(limit: 1).WaitAsync(s_patience, time).ConfigureAwait(false);
+            var page = await grains.GetGrain<IDeadLetterGrain>(group)
+                .ListAsync(limit: DeadLettersCounted)
+                .WaitAsync(s_patience, time).ConfigureAwait(false);
+            var parked = await grains.GetGrain<IParkedMessageGrain>(group)
+                .ListAsync(limit: 1)
+                .WaitAsync(s_patience, time).ConfigureAwait(false);
             return new()
             {
                 Count = page.Letters.Count,

@@ -37,7 +37,10 @@ internal sealed class SendBackProcessor(MessageIntake intake, TopicTable topics,
         var retryTopic = topics.Ensure(SystemTopics.Retry(groupName), group.RetryQueueNums);
         if (!retryTopic.IsWritable)
         {
-            return RemotingCommand.Response(request, ResponseCodes.NoPermission, $"the topic[{retryTopic.Name}] sending message is forbidden");
+            return RemotingCommand.Response(
+                request,
+                ResponseCodes.NoPermission,
+                $"the topic[{retryTopic.Name}] sending message is forbidden");
         }
 
         if (!intake.TryRead(offset, out var stored, out var body))

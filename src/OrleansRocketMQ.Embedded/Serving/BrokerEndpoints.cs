@@ -18,7 +18,13 @@ internal sealed class BrokerEndpoints
     private ServerEndpoint _main;
     private ServerEndpoint? _vip;
 
-    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger)
+    public BrokerEndpoints(
+        string name,
+        int port,
+        EmbeddedRocketMQOptions options,
+        RequestTable table,
+        FaultInjection faults,
+        ILogger logger)
     {
         _name = name;
         _options = options;

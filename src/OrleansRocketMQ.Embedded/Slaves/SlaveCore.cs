@@ -27,7 +27,13 @@ internal sealed class SlaveCore
     private readonly Rounds _rounds;
 
     public SlaveCore(
-        string brokerName, long brokerId, BrokerCore master, Func<bool> isMasterUp, EmbeddedRocketMQOptions options, RequestTable table, ILogger logger)
+        string brokerName,
+        long brokerId,
+        BrokerCore master,
+        Func<bool> isMasterUp,
+        EmbeddedRocketMQOptions options,
+        RequestTable table,
+        ILogger logger)
     {
         _options = options;
         _master = master;

@@ -27,7 +27,11 @@ internal static class ReservedTopics
         yield return new(SelfTest, 1, 1);
         if (options.AutoCreateTopics)
         {
-            yield return new(SystemTopics.AutoCreateKey, options.DefaultQueues, options.DefaultQueues, TopicConfig.Inherit | TopicConfig.ReadWrite);
+            yield return new(
+                SystemTopics.AutoCreateKey,
+                options.DefaultQueues,
+                options.DefaultQueues,
+                TopicConfig.Inherit | TopicConfig.ReadWrite);
         }
 
         yield return new(Benchmark, 1024, 1024);
@@ -45,7 +49,9 @@ internal static class ReservedTopics
 
     /// <summary>Whether a topic is the broker's own, so that nobody may change or delete it.</summary>
     public static bool IsReserved(string topic)
-        => NotForSending.Contains(topic) || topic is SystemTopics.AutoCreateKey or Benchmark or Trace || topic.StartsWith("rmq_sys_", StringComparison.Ordinal);
+        => NotForSending.Contains(topic)
+            || topic is SystemTopics.AutoCreateKey or Benchmark or Trace
+            || topic.StartsWith("rmq_sys_", StringComparison.Ordinal);
 
     /// <summary>Why a topic's name is wrong, in RocketMQ's words; null when it is right.</summary>
     public static string? Complaint(string? topic)

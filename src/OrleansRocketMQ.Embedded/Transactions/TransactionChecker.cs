@@ -20,7 +20,9 @@ internal sealed partial class TransactionChecker(
     public void Check()
     {
         var now = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var transaction in halfMessages.Open.Where(transaction => now - transaction.StoredAt >= options.TransactionTimeout.TotalMilliseconds))
+        var old = halfMessages.Open
+            .Where(transaction => now - transaction.StoredAt >= options.TransactionTimeout.TotalMilliseconds);
+        foreach (var transaction in old)
         {
             try
             {

@@ -94,7 +94,9 @@ internal sealed partial class ConnectionSlot(
     }
 
     /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
-    public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
+    public bool WaitsInSilence(TimeSpan silence)
+        => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection }
+            && connection.WaitsInSilence(silence);
 
     private bool IsPausing => _lastFailure is not null && time.GetElapsedTime(_failedAt) < _pause;
 
@@ -133,7 +135,10 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
-    private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<RemotingConnection> WaitForAsync(
+        Task<RemotingConnection> current,
+        TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -154,7 +159,8 @@ internal sealed partial class ConnectionSlot(
             // The same kind of error each time, so that callers treat it as the first one.
             return Task.FromException<RemotingConnection>(_lastFailure is TlsException
                 ? _lastFailure
-                : new RocketMQNetworkException($"{address} failed a moment ago and is not tried again yet: {_lastFailure!.Message}", _lastFailure));
+                : new RocketMQNetworkException(
+                    $"{address} failed a moment ago and is not tried again yet: {_lastFailure!.Message}", _lastFailure));
         }
 
         _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
@@ -189,7 +195,9 @@ internal sealed partial class ConnectionSlot(
         catch (Exception exception)
         {
             // Whatever TLS or the system throws: callers know how to deal with a connection that could not be made.
-            var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
+            var reason = exception is OperationCanceledException
+                ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms"
+                : exception.Message;
             var failure = new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
             Failed(failure);
             throw failure;
@@ -213,7 +221,8 @@ internal sealed partial class ConnectionSlot(
         else if (connection.Closed.IsCompletedSuccessfully && ++_failures > 1)
         {
             // The first of them may have met a server that was just leaving.
-            Pause(new RocketMQNetworkException($"{address} closed the connection before it answered anything: {connection.Closed.Result.Message}"));
+            Pause(new RocketMQNetworkException(
+                $"{address} closed the connection before it answered anything: {connection.Closed.Result.Message}"));
         }
     }
 

@@ -66,7 +66,10 @@ internal static class JsonHeader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
         {
-            throw new FrameFormatException("JSON header", header.Length, "bytes of a JSON object with the fields of a RocketMQ header: " + exception.Message);
+            throw new FrameFormatException(
+                "JSON header",
+                header.Length,
+                "bytes of a JSON object with the fields of a RocketMQ header: " + exception.Message);
         }
     }
 

@@ -74,7 +74,8 @@ internal sealed class ClientNamespace
 
     public MessageQueue Unwrap(MessageQueue queue) => _prefix is null ? queue : new(Unwrap(queue.Topic), queue.BrokerName, queue.QueueId);
 
-    public SubscriptionData Wrap(SubscriptionData subscription) => _prefix is null ? subscription : subscription with { Topic = Wrap(subscription.Topic) };
+    public SubscriptionData Wrap(SubscriptionData subscription)
+        => _prefix is null ? subscription : subscription with { Topic = Wrap(subscription.Topic) };
 
     public HeartbeatData Wrap(HeartbeatData heartbeat) => _prefix is null
         ? heartbeat

@@ -37,7 +37,9 @@ internal static class SendSpan
 
         activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
         activity.SetTag(MessagingAttributes.Tag, message.Tags);
-        activity.SetTag(MessagingAttributes.Keys, message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
+        activity.SetTag(
+            MessagingAttributes.Keys,
+            message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
         activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
         if (message.DelayLevel > 0)
         {

@@ -91,7 +91,9 @@ internal sealed partial class QueueShepherd(
         }
 
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
-        return consumer.LeaveAsync(AllocationView.Compute(Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement), deadline);
+        var view = AllocationView.Compute(
+            Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement);
+        return consumer.LeaveAsync(view, deadline);
     }
 
     private void OnConsumerIdsChanged(string group)
@@ -135,7 +137,8 @@ internal sealed partial class QueueShepherd(
         await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(stopping).ConfigureAwait(false))
         {
             NoteNamesake(cluster);
-            consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
+            consumer.HasStoppingSilos = cluster.Members.Values
+                .Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
             Wake();
         }
     }
@@ -144,7 +147,9 @@ internal sealed partial class QueueShepherd(
     private void NoteNamesake(ClusterMembershipSnapshot cluster)
     {
         var namesake = consumer.Instance is null ? null : cluster.Members.Values
-            .FirstOrDefault(member => member.Status == SiloStatus.Active && member.Name == consumer.Instance && !member.SiloAddress.Equals(silo))?.SiloAddress;
+            .FirstOrDefault(member => member.Status == SiloStatus.Active
+                && member.Name == consumer.Instance
+                && !member.SiloAddress.Equals(silo))?.SiloAddress;
         if (namesake is not null && !namesake.Equals(consumer.Namesake))
         {
             Log.NameIsTaken(logger, Group, namesake.ToParsableString(), consumer.Instance!);
@@ -237,7 +242,10 @@ internal sealed partial class QueueShepherd(
     }
 
     /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
-    private async Task<AllocationView?> AllocateAsync(IAllocateStrategy strategy, List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    private async Task<AllocationView?> AllocateAsync(
+        IAllocateStrategy strategy,
+        List<IReadOnlyList<MessageQueue>> topics,
+        CancellationToken cancellationToken)
     {
         if (consumer.IsBroadcasting)
         {
@@ -258,7 +266,8 @@ internal sealed partial class QueueShepherd(
         (_topics, _clientIds) = (topics, clientIds);
         consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName), consumer.Placement);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
+        return AllocationView.Compute(Group, strategy, topics, clientIds, cluster, consumer.Placement);
     }
 
     private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
@@ -328,7 +337,9 @@ internal sealed partial class QueueShepherd(
         _ => false,
     };
 
-    /// <summary>A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.</summary>
+    /// <summary>
+    /// A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.
+    /// </summary>
     private async Task LookForGroupAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
         if (++_unlisted < 2)
@@ -336,7 +347,10 @@ internal sealed partial class QueueShepherd(
             return;
         }
 
-        var looks = topics.SelectMany(queues => queues).DistinctBy(queue => queue.BrokerName).Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
+        var looks = topics
+            .SelectMany(queues => queues)
+            .DistinctBy(queue => queue.BrokerName)
+            .Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
         try
         {
             await Task.WhenAll(looks).WaitAsync(SoonAgain, time, cancellationToken).ConfigureAwait(false);
@@ -347,7 +361,10 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
+    /// <summary>
+    /// A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without
+    /// their progress.
+    /// </summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
     {
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
@@ -369,14 +386,20 @@ internal sealed partial class QueueShepherd(
         [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
         public static partial void TopicMissing(ILogger logger, string group, string reason);
 
-        [LoggerMessage(293, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
+        [LoggerMessage(
+            293,
+            LogLevel.Warning,
+            "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
         public static partial void TopicUnknown(ILogger logger, string group, string topic, string reason);
 
         [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]
         public static partial void TopicLeftOut(ILogger logger, string group, string topic, string reason);
 
-        [LoggerMessage(160, LogLevel.Error,
-            "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
+        [LoggerMessage(
+            160,
+            LogLevel.Error,
+            "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: "
+                + "one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
         public static partial void NameIsTaken(ILogger logger, string group, string silo, string name);
     }
 }

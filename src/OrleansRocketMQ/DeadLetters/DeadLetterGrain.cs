@@ -106,7 +106,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public async Task<int> ResendByKeyAsync(string key, string requestedBy)
     {
-        var sent = await ResendWhereAsync($"key {key}", letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
+        var sent = await ResendWhereAsync(
+            $"key {key}",
+            letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
         Log.Resent(_logger, requestedBy, sent, _group, $"key {key}");
         return sent;
     }
@@ -322,7 +324,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         if (_resend.IsRunning)
         {
-            throw new RocketMQException(RocketMQErrorCode.State, $"All dead letters of group '{_group}' are being sent again; stop that first to {operation}.");
+            throw new RocketMQException(
+                RocketMQErrorCode.State,
+                $"All dead letters of group '{_group}' are being sent again; stop that first to {operation}.");
         }
     }
 
@@ -340,7 +344,10 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         [LoggerMessage(174, LogLevel.Warning, "{RequestedBy} dropped {Count} dead letters of group {Group}: {Which}")]
         public static partial void Dropped(ILogger logger, string requestedBy, long count, string group, string which);
 
-        [LoggerMessage(176, LogLevel.Warning, "Dead letter {MessageId} of group {Group} could not be sent again to {Topic}; the others are: {Reason}")]
+        [LoggerMessage(
+            176,
+            LogLevel.Warning,
+            "Dead letter {MessageId} of group {Group} could not be sent again to {Topic}; the others are: {Reason}")]
         public static partial void NotResent(ILogger logger, string messageId, string group, string topic, string reason);
 
         [LoggerMessage(175, LogLevel.Error, "Sending the dead letters of group {Group} again failed")]

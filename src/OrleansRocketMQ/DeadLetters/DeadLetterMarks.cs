@@ -12,7 +12,8 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
     private readonly Dictionary<MessageQueue, long> _positions = [];
 
     public bool IsHandled(MessageQueue queue, long offset)
-        => (_positions.TryGetValue(queue, out var position) && offset < position) || (Above(queue) is { } above && OffsetRanges.Contains(above, offset));
+        => (_positions.TryGetValue(queue, out var position) && offset < position)
+            || (Above(queue) is { } above && OffsetRanges.Contains(above, offset));
 
     /// <summary>Asks the broker where a queue's letters begin that are not handled; the oldest may have vanished.</summary>
     public async Task<long> ReadPositionAsync(MessageQueue queue, CancellationToken cancellationToken)

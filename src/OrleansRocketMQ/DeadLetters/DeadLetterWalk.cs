@@ -11,7 +11,8 @@ internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterMarks ma
     /// <summary>What could not be read so far.</summary>
     public List<UnreadLetters> Unread { get; } = [];
 
-    public async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> ReadAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var queue in await reader.GetQueuesAsync(Unread, cancellationToken))
         {
@@ -41,7 +42,9 @@ internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterMarks ma
         }
     }
 
-    private async IAsyncEnumerable<MessageExt> ReadQueueAsync(MessageQueue queue, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<MessageExt> ReadQueueAsync(
+        MessageQueue queue,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var begin = await marks.ReadPositionAsync(queue, cancellationToken);
         if (queue == from?.Queue)

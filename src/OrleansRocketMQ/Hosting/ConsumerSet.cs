@@ -72,7 +72,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 
-    /// <summary>A member that gets everything must have its listeners itself, and be known again after a restart, or it would not find how far it was.</summary>
+    /// <summary>
+    /// A member that gets everything must have its listeners itself, and be known again after a restart, or it would not
+    /// find how far it was.
+    /// </summary>
     private void CheckCanBroadcast(ConsumerOptions consumer)
     {
         if (consumer.Listener is not null)
@@ -83,7 +86,9 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         if (RandomSiloName().IsMatch(_silo.Name))
         {
             throw new RocketMQConfigurationException(
-                "Orleans:Name", _silo.Name, $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
+                "Orleans:Name",
+                _silo.Name,
+                $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
         }
     }
 
@@ -91,7 +96,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     [GeneratedRegex("^Silo_[0-9a-f]{5}$")]
     private static partial Regex RandomSiloName();
 
-    private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, ConsumerDefaults[] defaults, IConfigurationSection? section)
+    private List<ConsumerOptions> Build(
+        IEnumerable<ConsumerDeclaration> declarations,
+        ConsumerDefaults[] defaults,
+        IConfigurationSection? section)
     {
         var byGroup = new Dictionary<string, ConsumerOptions>(StringComparer.Ordinal);
         var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
@@ -105,7 +113,9 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
                 if (consumer.Listener is not null && consumer.Listener != listener)
                 {
                     throw new RocketMQConfigurationException(
-                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Group, $"a group of its own; {consumer.Listener} consumes for this one");
+                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}",
+                        attribute.Group,
+                        $"a group of its own; {consumer.Listener} consumes for this one");
                 }
 
                 consumer.Listener = listener;
@@ -162,7 +172,8 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 
-    private static void Subscribe(ConsumerOptions consumer, string topic, MessageSelector selector) => consumer.Subscriptions[topic] = selector;
+    private static void Subscribe(ConsumerOptions consumer, string topic, MessageSelector selector)
+        => consumer.Subscriptions[topic] = selector;
 
     private static MessageSelector SelectorOf(string where, string? tags, string? sql)
     {
@@ -170,7 +181,8 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         {
             return (tags, sql) switch
             {
-                (not null, not null) => throw new RocketMQConfigurationException(where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
+                (not null, not null) => throw new RocketMQConfigurationException(
+                    where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
                 (_, not null) => MessageSelector.BySql(sql),
                 _ => MessageSelector.ByTag(tags),
             };

@@ -60,7 +60,11 @@ internal sealed class RocketMQSilo(
 
     public void Participate(ISiloLifecycle lifecycle)
     {
-        lifecycle.Subscribe(nameof(RocketMQSilo) + ".Clients", ServiceLifecycleStage.ApplicationServices, _ => Task.CompletedTask, _ => LeaveAsync());
+        lifecycle.Subscribe(
+            nameof(RocketMQSilo) + ".Clients",
+            ServiceLifecycleStage.ApplicationServices,
+            _ => Task.CompletedTask,
+            _ => LeaveAsync());
         lifecycle.Subscribe(nameof(RocketMQSilo), ServiceLifecycleStage.Active, _ => StartAsync(), DrainAsync);
     }
 
@@ -71,7 +75,14 @@ internal sealed class RocketMQSilo(
         {
             // Here, while nobody else is about: later starts only look them up.
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
-            var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
+            var link = new SubscriptionLink(
+                control.Group,
+                control.Book,
+                grains,
+                silo.SiloAddress,
+                options.Value,
+                time,
+                loggers.CreateLogger<SubscriptionLink>());
             control.Open(link, client, () => CreateRun(control, client));
         }
 
@@ -106,7 +117,8 @@ internal sealed class RocketMQSilo(
     private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
     {
         var consumer = Create(control.Options, client, control.Statistics);
-        var allocation = new AllocationAgent(control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
+        var allocation = new AllocationAgent(
+            control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
         consumer.Allocation = allocation;
         var shepherd = new QueueShepherd(
             consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
@@ -156,7 +168,16 @@ internal sealed class RocketMQSilo(
         var dispatcher = DispatcherOf(consumerOptions, retry);
         var budgets = new GroupBudgets(consumerOptions, _siloBytes);
         return new GroupConsumer(
-            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, OffsetsOf(consumerOptions, client, statistics), time, loggers, LocksOf(dispatcher, consumerOptions, client))
+            consumerOptions,
+            client,
+            subscriptions,
+            dispatcher,
+            statistics,
+            budgets,
+            OffsetsOf(consumerOptions, client, statistics),
+            time,
+            loggers,
+            LocksOf(dispatcher, consumerOptions, client))
         {
             Fence = fence,
             Parked = parked,
@@ -170,14 +191,27 @@ internal sealed class RocketMQSilo(
     private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
         consumerOptions.Group,
         consumerOptions.MessageTraceTopic,
-        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME", PropagateTraceContext = false }, loggers),
+        () => new Producer(
+            client,
+            new ProducerOptions
+            {
+                Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME",
+                PropagateTraceContext = false,
+            },
+            loggers),
         time,
         loggers.CreateLogger<MessageTrace>());
 
     private GroupCheckpoints CheckpointsOf(ConsumerOptions consumerOptions) => new(
-        consumerOptions, InstanceOf(consumerOptions), StateStorage.Find(services), _queueGrains, time, loggers.CreateLogger<GroupCheckpoints>());
+        consumerOptions,
+        InstanceOf(consumerOptions),
+        StateStorage.Find(services),
+        _queueGrains,
+        time,
+        loggers.CreateLogger<GroupCheckpoints>());
 
-    private string? InstanceOf(ConsumerOptions consumerOptions) => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
+    private string? InstanceOf(ConsumerOptions consumerOptions)
+        => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
 
     private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
     {
@@ -193,11 +227,29 @@ internal sealed class RocketMQSilo(
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions,
+                new ListenerGrains(grains, listener.GrainType, silo.SiloAddress),
+                retry,
+                time,
+                loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
-                consumerOptions, grains, listener.GrainType, silo.SiloAddress, InstanceOf(consumerOptions), retry, StateStorage.Find(services), time, loggers.CreateLogger<OrderlyDispatcher>()),
+                consumerOptions,
+                grains,
+                listener.GrainType,
+                silo.SiloAddress,
+                InstanceOf(consumerOptions),
+                retry,
+                StateStorage.Find(services),
+                time,
+                loggers.CreateLogger<OrderlyDispatcher>()),
             ListenerKind.KeyOrdered => new KeyedDispatcher(
-                consumerOptions, grains, listener.GrainType, new ListenerGrains(grains, listener.GrainType, silo.SiloAddress), retry, time, loggers.CreateLogger<KeyedDispatcher>()),
+                consumerOptions,
+                grains,
+                listener.GrainType,
+                new ListenerGrains(grains, listener.GrainType, silo.SiloAddress),
+                retry,
+                time,
+                loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

@@ -2,7 +2,10 @@ using OrleansRocketMQ.Clients;
 
 namespace OrleansRocketMQ.Parking;
 
-/// <summary>Reads a parked message where it lies. It is pulled under the group itself, the one that is sure to exist; nothing is committed.</summary>
+/// <summary>
+/// Reads a parked message where it lies. It is pulled under the group itself, the one that is sure to exist; nothing is
+/// committed.
+/// </summary>
 internal sealed class ParkedMessageReader(RocketMQClient client, string group)
 {
     public RocketMQClient Client => client;
@@ -10,7 +13,12 @@ internal sealed class ParkedMessageReader(RocketMQClient client, string group)
     /// <summary>The message; null when its queue has it no more.</summary>
     public async Task<MessageExt?> ReadAsync(ParkedMessage parked, CancellationToken cancellationToken)
     {
-        var request = new PullRequest(group, parked.Queue, parked.Offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero, MaxMessages = 1 };
+        var request = new PullRequest(group, parked.Queue, parked.Offset)
+        {
+            Expression = MessageSelector.AllTags,
+            SuspendTimeout = TimeSpan.Zero,
+            MaxMessages = 1,
+        };
         var result = await client.Brokers.PullAsync(client.Routes.MasterOf(parked.Queue), request, cancellationToken: cancellationToken);
         var messages = new List<MessageExt>();
         if (result.Status == PullStatus.Found)

@@ -8,7 +8,11 @@ internal static class StorageTime
     /// <summary>Tells the storage by its token that it is given up, and does not wait for it even if it does not listen to that.</summary>
     /// <exception cref="TimeoutException">The time is over.</exception>
     /// <exception cref="OperationCanceledException">The caller does not want it any more.</exception>
-    public static async Task LimitAsync(Func<CancellationToken, Task> work, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task LimitAsync(
+        Func<CancellationToken, Task> work,
+        TimeSpan limit,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         using var cancellation = new IsolatedCancellation(cancellationToken);
         var working = work(cancellation.Token);

@@ -20,7 +20,10 @@ internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
     /// <summary>A silo tells what it knows, and gets to know everything, now and with each change.</summary>
     [Alias("Follow")]
     Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
-        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known);
+        SiloAddress silo,
+        ISubscriptionFollower follower,
+        ImmutableArray<SubscriptionInfo> declared,
+        ImmutableArray<SubscriptionDecision> known);
 
     /// <summary>A silo stops.</summary>
     [Alias("Leave")]
@@ -42,7 +45,9 @@ internal interface ISubscriptionFollower : IGrainObserver
 /// <inheritdoc cref="ISubscriptionKeeperGrain"/>
 // One for the cluster, also while silos join: see the directory.
 [GrainDirectory(QueueDirectory.Name)]
-internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
+internal sealed partial class SubscriptionKeeperGrain(
+    IGrainContext context,
+    ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
 {
     // A silo that does not answer learns of the change when it follows anew; the others must not wait for it.
     private static readonly TimeSpan LongestTell = TimeSpan.FromSeconds(3);
@@ -52,7 +57,10 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
     private readonly SubscriptionBook _book = new();
 
     public Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
-        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known)
+        SiloAddress silo,
+        ISubscriptionFollower follower,
+        ImmutableArray<SubscriptionInfo> declared,
+        ImmutableArray<SubscriptionDecision> known)
     {
         _followers[silo] = follower;
         _book.Declare(declared);
@@ -79,7 +87,10 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
             _book.Merge(outcome.Decisions);
             var others = NotFollowing();
             await Task.WhenAll(
-                [.. _followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)), .. others.Select(silo => TellAsync(silo, outcome.Decisions))]);
+                [
+                    .. _followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)),
+                    .. others.Select(silo => TellAsync(silo, outcome.Decisions)),
+                ]);
         }
 
         return outcome;
@@ -103,7 +114,8 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
     private SiloAddress[] NotFollowing() =>
     [
         .. context.ActivationServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Values
-            .Where(member => member.Status == SiloStatus.Active && !_followers.ContainsKey(member.SiloAddress)).Select(member => member.SiloAddress),
+            .Where(member => member.Status == SiloStatus.Active && !_followers.ContainsKey(member.SiloAddress))
+            .Select(member => member.SiloAddress),
     ];
 
     private async Task TellAsync(SiloAddress silo, ImmutableArray<SubscriptionDecision> decisions)
@@ -111,7 +123,8 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
         var group = context.GrainId.Key.ToString()!;
         try
         {
-            await GrainFactory.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo)).LearnSubscriptionsAsync(decisions).WaitAsync(LongestTell, _time);
+            var there = GrainFactory.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+            await there.LearnSubscriptionsAsync(decisions).WaitAsync(LongestTell, _time);
         }
         catch (SiloHasNoConsumersException)
         {
@@ -125,7 +138,10 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
 
     private static partial class Log
     {
-        [LoggerMessage(271, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
+        [LoggerMessage(
+            271,
+            LogLevel.Information,
+            "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, SiloAddress silo, string reason);
     }
 }

@@ -85,7 +85,10 @@ internal sealed partial class SubscriptionLink(
 
     private async Task FollowOnceAsync()
     {
-        subscriptions.Learn(await _keeper.FollowAsync(silo, _reference!, subscriptions.Declared, subscriptions.Decisions).ConfigureAwait(false));
+        var decisions = await _keeper
+            .FollowAsync(silo, _reference!, subscriptions.Declared, subscriptions.Decisions)
+            .ConfigureAwait(false);
+        subscriptions.Learn(decisions);
         _followed.TrySetResult();
     }
 
@@ -114,7 +117,10 @@ internal sealed partial class SubscriptionLink(
 
     private static partial class Log
     {
-        [LoggerMessage(272, LogLevel.Warning, "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
+        [LoggerMessage(
+            272,
+            LogLevel.Warning,
+            "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
         public static partial void NotFollowed(ILogger logger, string group, Exception exception);
 
         [LoggerMessage(273, LogLevel.Debug, "Group {Group}: the keeper of its subscriptions was not told that this silo stops: {Reason}")]

@@ -25,7 +25,8 @@ internal sealed class SubscriptionManager : ISubscriptionManager
         _options = options;
         _time = time;
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        Declared = [.. options.Subscriptions.Select(pair => new SubscriptionInfo { Topic = pair.Key, Selector = pair.Value, Version = version })];
+        Declared =
+            [.. options.Subscriptions.Select(pair => new SubscriptionInfo { Topic = pair.Key, Selector = pair.Value, Version = version })];
         _book.Declare(Declared);
     }
 
@@ -121,7 +122,8 @@ internal sealed class SubscriptionManager : ISubscriptionManager
     public Task ImportAsync(string json, bool replace = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(json);
-        return ChangeAsync(replace ? SubscriptionChangeKind.Replace : SubscriptionChangeKind.Import, [.. SubscriptionJson.Read(json)], cancellationToken);
+        var kind = replace ? SubscriptionChangeKind.Replace : SubscriptionChangeKind.Import;
+        return ChangeAsync(kind, [.. SubscriptionJson.Read(json)], cancellationToken);
     }
 
     public async Task ValidateAsync(string topic, MessageSelector? selector = null, CancellationToken cancellationToken = default)
@@ -133,7 +135,9 @@ internal sealed class SubscriptionManager : ISubscriptionManager
             {
                 var data = SubscriptionData.From(topic, selector, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 await client.Brokers.CheckClientConfigAsync(
-                    address, new CheckClientRequest { ClientId = client.ClientId, Group = _options.Group, SubscriptionData = data }, cancellationToken).ConfigureAwait(false);
+                    address,
+                    new CheckClientRequest { ClientId = client.ClientId, Group = _options.Group, SubscriptionData = data },
+                    cancellationToken).ConfigureAwait(false);
             }
             catch (BrokerResponseException exception)
             {
@@ -146,7 +150,8 @@ internal sealed class SubscriptionManager : ISubscriptionManager
         }
     }
 
-    private static SubscriptionInfo Item(string topic, MessageSelector? selector = null) => new() { Topic = topic, Selector = selector ?? MessageSelector.All };
+    private static SubscriptionInfo Item(string topic, MessageSelector? selector = null)
+        => new() { Topic = topic, Selector = selector ?? MessageSelector.All };
 
     private static string? AddressOf(RocketMQClient client, string topic)
         => client.Routes.FindAnyBroker(topic)?.Address ?? (client.Routes.Brokers is [var any, ..] ? any.Address : null);
@@ -177,8 +182,10 @@ internal sealed class SubscriptionManager : ISubscriptionManager
                 await ValidateAsync(item.Topic, item.Selector, cancellationToken).ConfigureAwait(false);
             }
 
-            var keeper = Keeper ?? throw new ConsumerStateException(_options.Group, "not known to the cluster, because the silo is not active", "change its subscriptions");
-            var outcome = await keeper(new SubscriptionChange(kind, items, _options.MaxSubscriptions), cancellationToken).ConfigureAwait(false);
+            var keeper = Keeper ?? throw new ConsumerStateException(
+                _options.Group, "not known to the cluster, because the silo is not active", "change its subscriptions");
+            var change = new SubscriptionChange(kind, items, _options.MaxSubscriptions);
+            var outcome = await keeper(change, cancellationToken).ConfigureAwait(false);
             if (outcome.Refusal is { } refusal)
             {
                 throw Error(refusal);
