@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 using OrleansRocketMQ.SiloHost.Listeners;
 

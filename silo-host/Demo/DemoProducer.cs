@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;

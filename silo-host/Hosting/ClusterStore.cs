@@ -1,5 +1,6 @@
 using System.Reflection;
 using Orleans.Runtime;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 

@@ -1,5 +1,6 @@
 using Orleans.Runtime;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Listeners;
 using OrleansRocketMQ.SiloHost.Metrics;
 using OrleansRocketMQ.SiloHost.Terminal;

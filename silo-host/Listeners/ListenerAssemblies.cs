@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using Orleans.Metadata;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost.Listeners;

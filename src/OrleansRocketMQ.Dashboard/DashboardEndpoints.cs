@@ -9,7 +9,9 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dashboard.Access;
 using OrleansRocketMQ.Dashboard.Actions;
+using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Dashboard.Page;
+using OrleansRocketMQ.Dashboard.Responses;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansRocketMQ.Dashboard.Access;
+using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Slaves;

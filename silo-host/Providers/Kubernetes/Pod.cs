@@ -1,3 +1,4 @@
+using OrleansRocketMQ.SiloHost.Errors;
 using k8s;
 using OrleansRocketMQ.SiloHost.Hosting;
 

@@ -100,7 +100,7 @@ internal sealed class BrokerEndpoints
             _faults,
             _options.TimeProvider,
             _logger,
-            _options.NewTlsGate(),
+            TlsGate.Of(_options),
             countedAs,
             _options.SerializeType,
             _options.MaxFrameLength);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Admin;
 using OrleansRocketMQ.Embedded.Consumers;
+using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pulls;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Consumers;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;

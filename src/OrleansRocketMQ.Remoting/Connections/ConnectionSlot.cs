@@ -246,7 +246,7 @@ internal sealed partial class ConnectionSlot(
     {
         var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
         var plain = new NetworkStream(socket, ownsSocket: true);
-        return tls is null ? plain : await tls.EncryptAsync(plain, address, cancellationToken).ConfigureAwait(false);
+        return tls is null ? plain : await tls.EncryptAsync(plain, address, _server.Host, cancellationToken).ConfigureAwait(false);
     }
 
     private static partial class Log

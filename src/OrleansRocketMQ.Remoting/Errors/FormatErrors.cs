@@ -22,8 +22,7 @@ internal sealed class FrameTooLongException(string address, int requestCode, int
     RocketMQErrorCode.FrameFormat,
     $"The answer of {address} to request {Protocol.RequestCodes.NameOf(requestCode)} is {length} bytes long, "
         + $"more than MaxFrameLength, {limit}. "
-        + $"Set RocketMQ:MaxFrameLength ({nameof(Connections.RemotingOptions)}.{nameof(Connections.RemotingOptions.MaxFrameLength)}) "
-        + "above the largest message the brokers take (maxMessageSize).");
+        + "Set RocketMQ:MaxFrameLength (RemotingOptions.MaxFrameLength) above the largest message the brokers take (maxMessageSize).");
 
 /// <summary>
 /// A message inside a valid frame cannot be decoded: a broken layout, a wrong checksum, or a body that does not decompress.

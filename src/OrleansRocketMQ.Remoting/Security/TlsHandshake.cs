@@ -2,7 +2,6 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using OrleansRocketMQ.Connections;
 
 namespace OrleansRocketMQ.Security;
 
@@ -28,9 +27,17 @@ internal sealed class TlsHandshake
 
     /// <summary>Takes over a connection that was just made.</summary>
     /// <exception cref="TlsException">The certificate is not to be trusted, or the server does not speak TLS.</exception>
-    public async Task<Stream> EncryptAsync(Stream plain, string address, CancellationToken cancellationToken)
+    /// <param name="plain">The connection.</param>
+    /// <param name="address">The server, as its errors name it.</param>
+    /// <param name="serverHost">Its host, which its certificate must name unless the settings name another one.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<Stream> EncryptAsync(
+        Stream plain,
+        string address,
+        string serverHost,
+        CancellationToken cancellationToken)
     {
-        var host = _options.TargetHost ?? HostAndPort.Parse(address).Host;
+        var host = _options.TargetHost ?? serverHost;
         string? complaint = null;
         var encrypted = new SslStream(plain);
         try

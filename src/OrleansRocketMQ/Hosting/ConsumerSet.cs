@@ -102,54 +102,9 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         IConfigurationSection? section)
     {
         var byGroup = new Dictionary<string, ConsumerOptions>(StringComparer.Ordinal);
-        var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
-        foreach (var listener in _listeners.All)
-        {
-            foreach (var attribute in listener.GetCustomAttributes<RocketMQListenerAttribute>())
-            {
-                var selector = SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql);
-                byAttribute.Add(attribute.Group, attribute.Topic, selector);
-                var consumer = Of(attribute.Group);
-                if (consumer.Listener is not null && consumer.Listener != listener)
-                {
-                    throw new RocketMQConfigurationException(
-                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}",
-                        attribute.Group,
-                        $"a group of its own; {consumer.Listener} consumes for this one");
-                }
-
-                consumer.Listener = listener;
-                Subscribe(consumer, attribute.Topic, selector);
-            }
-        }
-
-        // One builder of a group: what two declarations say of it must not contradict each other either.
-        var builders = new Dictionary<string, ConsumerBuilder>(StringComparer.Ordinal);
-        foreach (var declaration in declarations)
-        {
-            if (!builders.TryGetValue(declaration.Group, out var builder))
-            {
-                builders[declaration.Group] = builder = new ConsumerBuilder(Of(declaration.Group));
-            }
-
-            declaration.Apply(builder);
-        }
-
-        foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
-        {
-            var consumer = Of(child.Key);
-            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
-            foreach (var topic in child.GetSection("Topics").GetChildren())
-            {
-                Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
-            }
-
-            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
-            {
-                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
-            }
-        }
-
+        ApplyAttributes(Of);
+        ApplyDeclarations(declarations, Of);
+        ApplySection(section, Of);
         foreach (var consumer in byGroup.Values)
         {
             _environment.Apply(consumer);
@@ -169,6 +124,63 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             }
 
             return consumer;
+        }
+    }
+
+    private void ApplyAttributes(Func<string, ConsumerOptions> of)
+    {
+        var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
+        foreach (var listener in _listeners.All)
+        {
+            foreach (var attribute in listener.GetCustomAttributes<RocketMQListenerAttribute>())
+            {
+                var selector = SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql);
+                byAttribute.Add(attribute.Group, attribute.Topic, selector);
+                var consumer = of(attribute.Group);
+                if (consumer.Listener is not null && consumer.Listener != listener)
+                {
+                    throw new RocketMQConfigurationException(
+                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}",
+                        attribute.Group,
+                        $"a group of its own; {consumer.Listener} consumes for this one");
+                }
+
+                consumer.Listener = listener;
+                Subscribe(consumer, attribute.Topic, selector);
+            }
+        }
+    }
+
+    private static void ApplyDeclarations(IEnumerable<ConsumerDeclaration> declarations, Func<string, ConsumerOptions> of)
+    {
+        // One builder of a group: what two declarations say of it must not contradict each other either.
+        var builders = new Dictionary<string, ConsumerBuilder>(StringComparer.Ordinal);
+        foreach (var declaration in declarations)
+        {
+            if (!builders.TryGetValue(declaration.Group, out var builder))
+            {
+                builders[declaration.Group] = builder = new ConsumerBuilder(of(declaration.Group));
+            }
+
+            declaration.Apply(builder);
+        }
+    }
+
+    private static void ApplySection(IConfigurationSection? section, Func<string, ConsumerOptions> of)
+    {
+        foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
+        {
+            var consumer = of(child.Key);
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
+            foreach (var topic in child.GetSection("Topics").GetChildren())
+            {
+                Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
+            }
+
+            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
+            {
+                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
+            }
         }
     }
 

@@ -39,6 +39,29 @@ public static class RocketMQSiloBuilderExtensions
     public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, Action<RocketMQBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        AddParts(builder);
+        configure?.Invoke(new RocketMQBuilder(builder.Services));
+        builder.Services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
+            (options, provider) =>
+            {
+                if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
+                {
+                    SettingsBinder.Bind(section, options);
+                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
+                    {
+                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
+                    }
+                }
+
+                // Last, as with consumers: the environment overrides everything else.
+                provider.GetRequiredService<EnvironmentVariables>().Apply(options);
+            });
+        return builder;
+    }
+
+    /// <summary>Adds what a silo needs once, however many calls add consumers.</summary>
+    private static void AddParts(ISiloBuilder builder)
+    {
         var services = builder.Services;
         if (!services.Any(service => service.ServiceType == typeof(RocketMQSilo)))
         {
@@ -79,24 +102,6 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
             builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
         }
-
-        configure?.Invoke(new RocketMQBuilder(services));
-        services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
-            (options, provider) =>
-            {
-                if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
-                {
-                    SettingsBinder.Bind(section, options);
-                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
-                    {
-                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
-                    }
-                }
-
-                // Last, as with consumers: the environment overrides everything else.
-                provider.GetRequiredService<EnvironmentVariables>().Apply(options);
-            });
-        return builder;
     }
 
     /// <summary>

@@ -164,8 +164,6 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>The longest frame servers take: RocketMQ's 16 MiB, or what the largest message needs.</summary>
     internal int MaxFrameLength => Math.Max(Framing.FrameReader.DefaultMaxFrameLength, MaxMessageSize + (1024 * 1024));
 
-    internal Serving.TlsGate? NewTlsGate() => TlsCertificate is null ? null : new(TlsCertificate, TlsClientAuthority, RequireTls);
-
     internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;
 
     internal void Validate()
@@ -211,7 +209,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(Enum.IsDefined(SerializeType), nameof(SerializeType), SerializeType, "Json or RocketMQ");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
-        _ = Delays.DelayLevels.Parse(MessageDelayLevels);
+        _ = Settings.DelayLevels.Parse(MessageDelayLevels);
     }
 
     internal static void CheckName(string field, string? name) => Check(

@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Net.Sockets;
 using Orleans.Runtime;
 
-namespace OrleansRocketMQ.SiloHost.Hosting;
+namespace OrleansRocketMQ.SiloHost.Errors;
 
 /// <summary>Something of this machine or of the settings is in the way of a start; the message says what and what to do.</summary>
 internal sealed class StartException(
@@ -27,13 +27,13 @@ internal sealed record StartError(string Message, int ExitCode)
     private static StartError? ExplainOne(Exception exception) => exception switch
     {
         StartException start => new(start.Message, start.ExitCode),
-        RocketMQValidationException => new(exception.Message, Hosting.ExitCode.BadConfiguration),
+        RocketMQValidationException => new(exception.Message, Errors.ExitCode.BadConfiguration),
         InvalidOperationException when exception.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal)
-            => new(WithoutType(exception.Message), Hosting.ExitCode.BadConfiguration),
-        OrleansConfigurationException => new($"a setting of Orleans is wrong: {exception.Message}", Hosting.ExitCode.BadConfiguration),
+            => new(WithoutType(exception.Message), Errors.ExitCode.BadConfiguration),
+        OrleansConfigurationException => new($"a setting of Orleans is wrong: {exception.Message}", Errors.ExitCode.BadConfiguration),
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
-            => new($"a port it needs is taken ({exception.Message}).", Hosting.ExitCode.BadConfiguration),
-        DbException => new($"the database of the Orleans cluster cannot be used: {exception.Message}", Hosting.ExitCode.Unreachable),
+            => new($"a port it needs is taken ({exception.Message}).", Errors.ExitCode.BadConfiguration),
+        DbException => new($"the database of the Orleans cluster cannot be used: {exception.Message}", Errors.ExitCode.Unreachable),
         _ => null,
     };
 

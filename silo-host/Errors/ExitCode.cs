@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.SiloHost.Hosting;
+namespace OrleansRocketMQ.SiloHost.Errors;
 
 /// <summary>What the process tells its caller.</summary>
 internal static class ExitCode

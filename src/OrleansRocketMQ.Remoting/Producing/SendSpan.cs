@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Telemetry;
 
-namespace OrleansRocketMQ.Telemetry;
+namespace OrleansRocketMQ.Producing;
 
 /// <summary>The activity of a send: <c>send {topic}</c>, of kind producer. Messages sent carry its context.</summary>
 internal static class SendSpan

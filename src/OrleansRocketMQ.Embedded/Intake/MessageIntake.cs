@@ -2,10 +2,12 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using OrleansRocketMQ.Embedded.Delays;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Embedded.Sends;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>
 /// The one way into the store: checks sizes, and puts a message with a delay level where it waits. Mirrors

@@ -2,8 +2,10 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dashboard.Responses;
+using OrleansRocketMQ.Dashboard.Status;
 
-namespace OrleansRocketMQ.Dashboard.Status;
+namespace OrleansRocketMQ.Dashboard.Feed;
 
 /// <summary>
 /// The status as JSON. It is asked for once per interval however many pages are open, and not at all when none is.

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace OrleansRocketMQ.Embedded.Sends;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>A message on its way into the store; changed by one handler, then stored. Mirrors <c>MessageExtBrokerInner</c>.</summary>
 internal sealed class OutgoingMessage
