@@ -98,7 +98,7 @@ internal sealed partial class ParkedMessageGrain(
                     ?? throw new RocketMQException(
                         RocketMQErrorCode.State,
                         $"{parked.Queue} has no message {parked.MessageId} at offset {parked.Offset} any more.");
-                await sender.SendAsync(Revival.Of(message, reader.Client.Names, time), CancellationToken.None);
+                await sender.SendAsync(DeadLetterRepublisher.Of(message, reader.Client.Names, time), CancellationToken.None);
                 await RemoveAsync([parked]);
                 sent++;
             }

@@ -6,7 +6,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.DeadLetters;
 
 /// <summary>Makes a dead letter the message again that it was before it failed for the first time.</summary>
-internal static class Revival
+internal static class DeadLetterRepublisher
 {
     // What brokers and consumers added on the way to the dead letters; sent along it would be taken for new.
     private static readonly HashSet<string> AddedOnTheWay = new(StringComparer.Ordinal)
