@@ -32,9 +32,9 @@ namespace OrleansRocketMQ.Hosting;
 
 /// <summary>
 /// Starts and stops everything of RocketMQ on a silo in the right order. Start, when the silo is active: clients, then
-/// groups, then their shepherds. Stop, before any grain is deactivated: shepherds, then queues (no more pulls, listeners
-/// finish, offsets are committed). The clients leave the brokers after the grains are gone, so that no other member
-/// takes over a queue that still works here.
+/// groups, then their rebalance services. Stop, before any grain is deactivated: rebalance services, then queues (no more
+/// pulls, listeners finish, offsets are committed). The clients leave the brokers after the grains are gone, so that no
+/// other member takes over a queue that still works here.
 /// </summary>
 internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
@@ -75,15 +75,15 @@ internal sealed class RocketMQSilo(
         {
             // Here, while nobody else is about: later starts only look them up.
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
-            var link = new SubscriptionLink(
+            var sync = new SubscriptionSync(
                 control.Group,
                 control.Book,
                 grains,
                 silo.SiloAddress,
                 options.Value,
                 time,
-                loggers.CreateLogger<SubscriptionLink>());
-            control.Open(link, client, () => CreateRun(control, client));
+                loggers.CreateLogger<SubscriptionSync>());
+            control.Open(sync, client, () => CreateRun(control, client));
         }
 
         return Task.CompletedTask;
@@ -120,10 +120,11 @@ internal sealed class RocketMQSilo(
         var allocation = new AllocationAgent(
             control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
         consumer.Allocation = allocation;
-        var shepherd = new QueueShepherd(
-            consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+        var rebalance = new RebalanceService(
+            consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<RebalanceService>());
         var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
-        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
+        return new ConsumerRun(
+            consumer, rebalance, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)

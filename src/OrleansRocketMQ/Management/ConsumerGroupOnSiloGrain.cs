@@ -39,7 +39,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
 
     public Task LearnSubscriptionsAsync(ImmutableArray<SubscriptionDecision> decisions)
     {
-        controls.Controls.FirstOrDefault(control => control.Group == Group)?.Book.Learn(decisions);
+        controls.Controls.FirstOrDefault(control => control.Group == Group)?.Book.Apply(decisions);
         return Task.CompletedTask;
     }
 

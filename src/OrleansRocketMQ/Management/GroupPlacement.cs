@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Management;
 
 /// <summary>
 /// Brings queues where an operator wants them: has his wish checked and kept, and waits until it has come true. The moves
-/// themselves are the shepherds' work.
+/// themselves are the work of the rebalance services.
 /// </summary>
 internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOptions<RocketMQOptions> options, TimeProvider time)
 {

@@ -15,11 +15,12 @@ namespace OrleansRocketMQ.Subscriptions;
 /// follow, and they live as long as one silo of the group does.
 /// </summary>
 [Alias("OrleansRocketMQ.ISubscriptionKeeperGrain")]
-internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
+[GrainInterfaceType("OrleansRocketMQ.ISubscriptionKeeperGrain")]
+internal interface ISubscriptionCoordinatorGrain : IGrainWithStringKey
 {
     /// <summary>A silo tells what it knows, and gets to know everything, now and with each change.</summary>
     [Alias("Follow")]
-    Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
+    Task<ImmutableArray<SubscriptionDecision>> RegisterAsync(
         SiloAddress silo,
         ISubscriptionFollower follower,
         ImmutableArray<SubscriptionInfo> declared,
@@ -39,33 +40,35 @@ internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
 internal interface ISubscriptionFollower : IGrainObserver
 {
     [Alias("Learn")]
-    Task LearnAsync(ImmutableArray<SubscriptionDecision> decisions);
+    Task ApplyAsync(ImmutableArray<SubscriptionDecision> decisions);
 }
 
-/// <inheritdoc cref="ISubscriptionKeeperGrain"/>
+/// <inheritdoc cref="ISubscriptionCoordinatorGrain"/>
 // One for the cluster, also while silos join: see the directory.
+// Its name is what silos of earlier versions call it.
+[GrainType("subscriptionkeeper")]
 [GrainDirectory(QueueDirectory.Name)]
-internal sealed partial class SubscriptionKeeperGrain(
+internal sealed partial class SubscriptionCoordinatorGrain(
     IGrainContext context,
-    ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
+    ILogger<SubscriptionCoordinatorGrain> logger) : Grain, ISubscriptionCoordinatorGrain
 {
     // A silo that does not answer learns of the change when it follows anew; the others must not wait for it.
     private static readonly TimeSpan LongestTell = TimeSpan.FromSeconds(3);
 
     private readonly TimeProvider _time = context.ActivationServices.GetService<TimeProvider>() ?? TimeProvider.System;
     private readonly Dictionary<SiloAddress, ISubscriptionFollower> _followers = [];
-    private readonly SubscriptionBook _book = new();
+    private readonly SubscriptionRegistry _registry = new();
 
-    public Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
+    public Task<ImmutableArray<SubscriptionDecision>> RegisterAsync(
         SiloAddress silo,
         ISubscriptionFollower follower,
         ImmutableArray<SubscriptionInfo> declared,
         ImmutableArray<SubscriptionDecision> known)
     {
         _followers[silo] = follower;
-        _book.Declare(declared);
-        _book.Merge(known);
-        return Task.FromResult(_book.Decisions);
+        _registry.Declare(declared);
+        _registry.Merge(known);
+        return Task.FromResult(_registry.Decisions);
     }
 
     public Task LeaveAsync(SiloAddress silo)
@@ -81,10 +84,10 @@ internal sealed partial class SubscriptionKeeperGrain(
             return null;
         }
 
-        var outcome = _book.Plan(change, _time.GetUtcNow());
+        var outcome = _registry.Plan(change, _time.GetUtcNow());
         if (outcome.Decisions.Length > 0)
         {
-            _book.Merge(outcome.Decisions);
+            _registry.Merge(outcome.Decisions);
             var others = NotFollowing();
             await Task.WhenAll(
                 [
@@ -100,7 +103,7 @@ internal sealed partial class SubscriptionKeeperGrain(
     {
         try
         {
-            await follower.LearnAsync(decisions).WaitAsync(LongestTell, _time);
+            await follower.ApplyAsync(decisions).WaitAsync(LongestTell, _time);
         }
         catch (Exception exception)
         {

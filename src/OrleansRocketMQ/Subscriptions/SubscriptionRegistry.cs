@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Subscriptions;
 /// The subscriptions of a group: what silos declare, and what was decided at run time, which counts more. Works out what
 /// a wish changes. Reading is thread-safe; whoever changes it sees to it that nobody else does at the same time.
 /// </summary>
-internal sealed class SubscriptionBook
+internal sealed class SubscriptionRegistry
 {
     /// <summary>
     /// How many removed ones are remembered besides those that are declared. A silo that was cut off, for however long,
