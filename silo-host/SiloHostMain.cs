@@ -1,4 +1,5 @@
 using OrleansRocketMQ.SiloHost.Checking;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost;

@@ -1,16 +1,19 @@
 namespace OrleansRocketMQ.SiloHost.Checking;
 
-/// <summary>What a check found, a line each, and the exit code that follows: the first in the order place, settings, reachability, anything else.</summary>
+/// <summary>
+/// What a check found, a line each, and the exit code that follows: the first in the order place, settings, reachability,
+/// anything else.
+/// </summary>
 internal sealed class CheckReport(TextWriter output)
 {
     // What keeps a host from starting counts more than what it would wait for.
     private static readonly int[] s_byWeight =
     [
-        Hosting.ExitCode.Success,
-        Hosting.ExitCode.Failure,
-        Hosting.ExitCode.Unreachable,
-        Hosting.ExitCode.BadConfiguration,
-        Hosting.ExitCode.OutsidePod,
+        Errors.ExitCode.Success,
+        Errors.ExitCode.Failure,
+        Errors.ExitCode.Unreachable,
+        Errors.ExitCode.BadConfiguration,
+        Errors.ExitCode.OutsidePod,
     ];
 
     public int ExitCode { get; private set; }

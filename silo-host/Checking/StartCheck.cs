@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 using OrleansRocketMQ.SiloHost.Listeners;
 
@@ -65,7 +66,8 @@ internal static class StartCheck
         await CheckClusteringAsync(app.Services, clustering, report, cancellationToken);
         if (isEmbedded)
         {
-            report.Ok($"RocketMQ: no name server is set, so the host brings its embedded broker (--{EmbeddedDefault.NameServerKey}=host:port uses a cluster of yours)");
+            report.Ok("RocketMQ: no name server is set, so the host brings its embedded broker "
+                + $"(--{EmbeddedDefault.NameServerKey}=host:port uses a cluster of yours)");
             return;
         }
 
@@ -82,7 +84,10 @@ internal static class StartCheck
             report.Ok($"listeners: {assembly}");
         }
 
-        var groups = consumers.All.Select(consumer => $"{consumer.Group} ({string.Join(", ", consumer.Subscriptions.List().Select(subscription => subscription.Topic))})").ToArray();
+        var groups = consumers.All
+            .Select(consumer => (consumer.Group, Topics: consumer.Subscriptions.List().Select(subscription => subscription.Topic)))
+            .Select(consumer => $"{consumer.Group} ({string.Join(", ", consumer.Topics)})")
+            .ToArray();
         report.Ok(groups.Length > 0
             ? $"settings: {groups.Length} consumer group{(groups.Length > 1 ? "s" : string.Empty)}: {string.Join(", ", groups)}"
             : $"settings: no consumer group but that of the demo, if any ({ListenerAssemblies.PathKey} names a folder with listeners)");
@@ -112,7 +117,8 @@ internal static class StartCheck
             report.Ok(clustering switch
             {
                 { IsLocal: false } =>
-                    $"clustering: {clustering.ProviderType} lists {await ClusterStore.ReadAsync(services, clustering.ProviderType, cancellationToken)} active silos",
+                    $"clustering: {clustering.ProviderType} lists "
+                    + $"{await ClusterStore.ReadAsync(services, clustering.ProviderType, cancellationToken)} active silos",
                 { PrimarySilo: { } primary } => $"clustering: on this machine, silo {await ReachAsync(primary, cancellationToken)} answers",
                 _ => "clustering: on this machine; this silo is the first of its cluster",
             });
@@ -136,7 +142,11 @@ internal static class StartCheck
         catch (Exception exception)
             when (exception is SocketException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            throw new StartException($"the silo {silo} that keeps the cluster does not answer: {exception.Message}. Start it first, or look at Orleans:PrimarySilo.", exception, ExitCode.Unreachable);
+            throw new StartException(
+                $"the silo {silo} that keeps the cluster does not answer: {exception.Message}. "
+                    + "Start it first, or look at Orleans:PrimarySilo.",
+                exception,
+                ExitCode.Unreachable);
         }
     }
 }

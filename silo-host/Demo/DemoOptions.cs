@@ -3,7 +3,10 @@ using OrleansRocketMQ.SiloHost.Listeners;
 
 namespace OrleansRocketMQ.SiloHost.Demo;
 
-/// <summary>The demo that runs unless <c>Demo:Enabled=false</c>, or <c>Listeners:Path</c> names listeners. Bound from the section <c>Demo</c>.</summary>
+/// <summary>
+/// The demo that runs unless <c>Demo:Enabled=false</c>, or <c>Listeners:Path</c> names listeners. Bound from the section
+/// <c>Demo</c>.
+/// </summary>
 internal sealed class DemoOptions
 {
     private const string Section = "Demo";

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;
@@ -78,8 +79,9 @@ internal sealed class DemoProducer(
 
     private int QueuesHere => Group?.Queues.Count(queue => queue.Queue.Topic == options.Topic && queue.NextPullOffset >= 0) ?? 0;
 
-    private string OthersConsumeToo(int queues) => $"{QueuesHere} of the {queues} queues of topic {options.Topic} run here. Has group {options.Group} "
-        + "other members? They would take a part of the messages; choose a group of your own by --Demo:Group=name.";
+    private string OthersConsumeToo(int queues)
+        => $"{QueuesHere} of the {queues} queues of topic {options.Topic} run here. Has group {options.Group} "
+            + "other members? They would take a part of the messages; choose a group of your own by --Demo:Group=name.";
 
     private async Task<int> EnsureTopicAsync(RocketMQClient client, CancellationToken cancellationToken)
     {
@@ -120,8 +122,9 @@ internal sealed class DemoProducer(
         var elapsed = TimeProvider.System.GetElapsedTime(start, lastProgress);
         var lost = messages - ledger.Consumed;
         console.EndLive();
+        var rate = ledger.Consumed / elapsed.TotalSeconds;
         console.WriteLine(FormattableString.Invariant(
-            $"consumed {ledger.Consumed} of {messages}, {lost} lost, {ledger.Duplicates} duplicates, {ledger.Consumed / elapsed.TotalSeconds:0} msg/s"));
+            $"consumed {ledger.Consumed} of {messages}, {lost} lost, {ledger.Duplicates} duplicates, {rate:0} msg/s"));
         verdict.ExitCode = lost == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 

@@ -45,10 +45,13 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
         var rate = (now.Consumed - before.Consumed) / elapsed.TotalSeconds;
         var latency = now.LatencyCounts.Zip(before.LatencyCounts, (later, earlier) => later - earlier).ToArray();
         // Of the messages of this second alone, from their birth at the producer to the end of the listener's work.
-        var p99 = latency.Any(count => count > 0) ? FormattableString.Invariant($"{SiloGroupStatus.Percentile(latency, 0.99).TotalMilliseconds:0.0} ms") : "-";
+        var p99 = latency.Any(count => count > 0)
+            ? FormattableString.Invariant($"{SiloGroupStatus.Percentile(latency, 0.99).TotalMilliseconds:0.0} ms")
+            : "-";
         var failed = now.Failed > 0 ? $" | failed {now.Failed}" : string.Empty;
-        return FormattableString.Invariant(
-            $"{rate,7:0} msg/s | sent {ledger.Sent} | consumed {now.Consumed} | lag {now.Lag?.ToString(CultureInfo.InvariantCulture) ?? "?"} | {QueuesOfTheTopic(now)} queues here | p99 {p99}{failed}");
+        var lag = now.Lag?.ToString(CultureInfo.InvariantCulture) ?? "?";
+        return FormattableString.Invariant($"{rate,7:0} msg/s | sent {ledger.Sent} | consumed {now.Consumed} | lag {lag} | ")
+            + FormattableString.Invariant($"{QueuesOfTheTopic(now)} queues here | p99 {p99}{failed}");
     }
 
     // The group's retry topic has a queue, too; who asked for eight queues would wonder about the ninth.

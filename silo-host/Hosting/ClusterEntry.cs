@@ -7,7 +7,11 @@ namespace OrleansRocketMQ.SiloHost.Hosting;
 /// the list: Orleans' own way through the stages of a silo may wait for what hangs.
 /// </summary>
 internal sealed partial class ClusterEntry(
-    Clustering clustering, StopSignals signals, IServiceProvider services, TimeProvider time, ILogger<ClusterEntry> logger) : ILifecycleParticipant<ISiloLifecycle>
+    Clustering clustering,
+    StopSignals signals,
+    IServiceProvider services,
+    TimeProvider time,
+    ILogger<ClusterEntry> logger) : ILifecycleParticipant<ISiloLifecycle>
 {
     private static readonly TimeSpan TryAgain = TimeSpan.FromMilliseconds(20);
 
@@ -77,7 +81,10 @@ internal sealed partial class ClusterEntry(
 
     private static partial class Log
     {
-        [LoggerMessage(2, LogLevel.Warning, "The row of this silo could not be marked dead in time; the others find out by probes: {Reason}")]
+        [LoggerMessage(
+            2,
+            LogLevel.Warning,
+            "The row of this silo could not be marked dead in time; the others find out by probes: {Reason}")]
         public static partial void NotRemoved(ILogger logger, string reason);
     }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Orleans.Runtime;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
@@ -15,7 +16,8 @@ internal static class ClusterStore
     public static async Task<int> ReadAsync(IServiceProvider services, string providerType, CancellationToken cancellationToken)
     {
         // An instance of its own: the silo's belongs to the silo.
-        var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, services.GetRequiredService<IMembershipTable>().GetType());
+        var kind = services.GetRequiredService<IMembershipTable>().GetType();
+        var table = (IMembershipTable)ActivatorUtilities.CreateInstance(services, kind);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
         try
@@ -28,7 +30,8 @@ internal static class ClusterStore
         catch (Exception exception) when (exception is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
             throw new StartException(
-                $"the list of silos kept by {providerType} cannot be read: {Innermost(exception).Message} Look at the settings below Orleans:Clustering, "
+                $"the list of silos kept by {providerType} cannot be read: {Innermost(exception).Message} "
+                    + "Look at the settings below Orleans:Clustering, "
                     + "and whether the server runs, lets this host in, and has what Orleans' scripts make (docs/operations.md).",
                 exception,
                 ExitCode.Unreachable);
@@ -39,5 +42,8 @@ internal static class ClusterStore
         }
     }
 
-    private static Exception Innermost(Exception exception) => exception is AggregateException or TargetInvocationException && exception.InnerException is { } inner ? Innermost(inner) : exception;
+    private static Exception Innermost(Exception exception)
+        => exception is AggregateException or TargetInvocationException && exception.InnerException is { } inner
+            ? Innermost(inner)
+            : exception;
 }

@@ -18,7 +18,8 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
     private const string PrimarySiloKey = "Orleans:PrimarySilo";
     private const string PrimarySiloEndPointKey = "Orleans:Clustering:PrimarySiloEndPoint";
     private const string LocalHint =
-        $"Another silo on this machine? Choose other ports: --{SiloPortKey}=11112 --{GatewayPortKey}=30001, and --{PrimarySiloKey}=127.0.0.1:11111 to join its cluster.";
+        $"Another silo on this machine? Choose other ports: --{SiloPortKey}=11112 --{GatewayPortKey}=30001, "
+        + $"and --{PrimarySiloKey}=127.0.0.1:11111 to join its cluster.";
     private const string Hint = $"Choose other ports: --{SiloPortKey}=11112 --{GatewayPortKey}=30001.";
 
     /// <summary>Whether the cluster is on this machine only.</summary>
@@ -81,11 +82,16 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
 
     /// <inheritdoc/>
     public override string ToString()
-        => $"silo port {SiloPort}, gateway port {GatewayPort}{(!IsLocal ? $", cluster by {ProviderType}" : PrimarySilo is null ? string.Empty : $", cluster of {PrimarySilo}")}";
+    {
+        var cluster = !IsLocal ? $", cluster by {ProviderType}" : PrimarySilo is null ? string.Empty : $", cluster of {PrimarySilo}";
+        return $"silo port {SiloPort}, gateway port {GatewayPort}{cluster}";
+    }
 
     private static IPAddress? ReadAddress(IConfiguration configuration) => configuration[AddressKey] is not { Length: > 0 } text
         ? null
-        : IPAddress.TryParse(text, out var address) ? address : throw new RocketMQConfigurationException(AddressKey, text, "an IP address other silos reach this one at");
+        : IPAddress.TryParse(text, out var address)
+            ? address
+            : throw new RocketMQConfigurationException(AddressKey, text, "an IP address other silos reach this one at");
 
     // Orleans' name for it, and a short one for the command line.
     private static IPEndPoint? ReadPrimarySilo(IConfiguration configuration)

@@ -16,13 +16,17 @@ internal sealed class DashboardSettings
     {
         foreach (var setting in section.GetChildren().Where(setting => !s_names.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)))
         {
-            throw new RocketMQConfigurationException(setting.Path, "(not shown)", $"no such setting, but one of {string.Join(", ", s_names)}");
+            throw new RocketMQConfigurationException(
+                setting.Path, "(not shown)", $"no such setting, but one of {string.Join(", ", s_names)}");
         }
 
         (ViewSecret, ActSecret) = (Secret(section, nameof(ViewSecret)), Secret(section, nameof(ActSecret)));
         if (ViewSecret is not null && ViewSecret == ActSecret)
         {
-            throw new RocketMQConfigurationException($"{Section}:{nameof(ViewSecret)}", "(not shown)", $"another secret than {nameof(ActSecret)}, which allows to see, too");
+            throw new RocketMQConfigurationException(
+                $"{Section}:{nameof(ViewSecret)}",
+                "(not shown)",
+                $"another secret than {nameof(ActSecret)}, which allows to see, too");
         }
 
         Options = new RocketMQDashboardOptions
@@ -31,13 +35,18 @@ internal sealed class DashboardSettings
             ActionPolicy = ActSecret is not null ? ActPolicy : null,
             ShowBodies = section.GetValue<bool?>(nameof(RocketMQDashboardOptions.ShowBodies)),
             MaxBodyBytes = section.GetValue(nameof(RocketMQDashboardOptions.MaxBodyBytes), new RocketMQDashboardOptions().MaxBodyBytes),
-            RefreshInterval = section.GetValue(nameof(RocketMQDashboardOptions.RefreshInterval), new RocketMQDashboardOptions().RefreshInterval),
+            RefreshInterval = section.GetValue(
+                nameof(RocketMQDashboardOptions.RefreshInterval), new RocketMQDashboardOptions().RefreshInterval),
         };
     }
 
     private static readonly string[] s_names =
     [
-        nameof(ViewSecret), nameof(ActSecret), nameof(RocketMQDashboardOptions.ShowBodies), nameof(RocketMQDashboardOptions.MaxBodyBytes), nameof(RocketMQDashboardOptions.RefreshInterval),
+        nameof(ViewSecret),
+        nameof(ActSecret),
+        nameof(RocketMQDashboardOptions.ShowBodies),
+        nameof(RocketMQDashboardOptions.MaxBodyBytes),
+        nameof(RocketMQDashboardOptions.RefreshInterval),
     ];
 
     /// <summary>Who has it may see.</summary>
@@ -74,10 +83,16 @@ internal sealed class DashboardSettings
         if (HasSecret)
         {
             services.AddSingleton(new SharedSecrets(ViewSecret, ActSecret));
-            services.AddAuthentication(SharedSecretHandler.Scheme).AddScheme<Microsoft.AspNetCore.Authentication.AuthenticationSchemeOptions, SharedSecretHandler>(SharedSecretHandler.Scheme, null);
+            services.AddAuthentication(SharedSecretHandler.Scheme)
+                .AddScheme<Microsoft.AspNetCore.Authentication.AuthenticationSchemeOptions, SharedSecretHandler>(
+                    SharedSecretHandler.Scheme, null);
             services.AddAuthorizationBuilder()
-                .AddPolicy(SeePolicy, policy => policy.AddAuthenticationSchemes(SharedSecretHandler.Scheme).RequireClaim(SharedSecretHandler.MaySee))
-                .AddPolicy(ActPolicy, policy => policy.AddAuthenticationSchemes(SharedSecretHandler.Scheme).RequireClaim(SharedSecretHandler.MayAct));
+                .AddPolicy(SeePolicy, policy => policy
+                    .AddAuthenticationSchemes(SharedSecretHandler.Scheme)
+                    .RequireClaim(SharedSecretHandler.MaySee))
+                .AddPolicy(ActPolicy, policy => policy
+                    .AddAuthenticationSchemes(SharedSecretHandler.Scheme)
+                    .RequireClaim(SharedSecretHandler.MayAct));
         }
     }
 
@@ -85,9 +100,14 @@ internal sealed class DashboardSettings
     {
         null or "" => null,
         { Length: >= ShortestSecret and <= LongestSecret } secret => secret,
-        _ => throw new RocketMQConfigurationException($"{Section}:{name}", "(not shown)", $"a secret of {ShortestSecret} to {LongestSecret} characters"),
+        _ => throw new RocketMQConfigurationException(
+            $"{Section}:{name}", "(not shown)", $"a secret of {ShortestSecret} to {LongestSecret} characters"),
     };
 
-    private void ApplyTo(RocketMQDashboardOptions options) => (options.ViewPolicy, options.ActionPolicy, options.ShowBodies, options.MaxBodyBytes, options.RefreshInterval) =
-        (Options.ViewPolicy, Options.ActionPolicy, Options.ShowBodies, Options.MaxBodyBytes, Options.RefreshInterval);
+    private void ApplyTo(RocketMQDashboardOptions options)
+    {
+        (options.ViewPolicy, options.ActionPolicy) = (Options.ViewPolicy, Options.ActionPolicy);
+        (options.ShowBodies, options.MaxBodyBytes) = (Options.ShowBodies, Options.MaxBodyBytes);
+        options.RefreshInterval = Options.RefreshInterval;
+    }
 }

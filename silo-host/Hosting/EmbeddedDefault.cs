@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
@@ -26,7 +27,10 @@ internal static class EmbeddedDefault
     /// </summary>
     /// <exception cref="RocketMQConfigurationException">A setting is wrong.</exception>
     /// <exception cref="StartException">A port is taken, or the folder cannot be used.</exception>
-    public static async Task<EmbeddedRocketMQ?> StartIfNeededAsync(IConfigurationManager configuration, IServiceCollection services, bool keepEverything)
+    public static async Task<EmbeddedRocketMQ?> StartIfNeededAsync(
+        IConfigurationManager configuration,
+        IServiceCollection services,
+        bool keepEverything)
     {
         if (!string.IsNullOrWhiteSpace(configuration[NameServerKey]))
         {
@@ -35,7 +39,11 @@ internal static class EmbeddedDefault
 
         var nameServerPort = Ports.Read(configuration, NameServerPortKey, 0, least: 0);
         var brokerPort = Ports.Read(configuration, BrokerPortKey, 0, least: 0);
-        Ports.CheckFree(IPAddress.Loopback, nameServerPort, "the embedded name server", $"Leave {NameServerPortKey} out to take a free port, or set {NameServerKey} to use the name server that runs there.");
+        Ports.CheckFree(
+            IPAddress.Loopback,
+            nameServerPort,
+            "the embedded name server",
+            $"Leave {NameServerPortKey} out to take a free port, or set {NameServerKey} to use the name server that runs there.");
         Ports.CheckFree(IPAddress.Loopback, brokerPort, "the embedded broker", $"Leave {BrokerPortKey} out to take a free port.");
         var brokers = Number(configuration, BrokersKey, ifMissing: 1, least: 1, MostBrokers);
         var options = new EmbeddedRocketMQOptions

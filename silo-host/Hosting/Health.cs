@@ -15,7 +15,10 @@ internal static class Health
         Map(endpoints, HealthPaths.Ready, RocketMQHealthChecksBuilderExtensions.ReadyTag);
     }
 
-    private static void Map(IEndpointRouteBuilder endpoints, string path, string tag) => endpoints.MapHealthChecks(path, new HealthCheckOptions
+    private static void Map(
+        IEndpointRouteBuilder endpoints,
+        string path,
+        string tag) => endpoints.MapHealthChecks(path, new HealthCheckOptions
     {
         Predicate = check => check.Tags.Contains(tag),
         ResponseWriter = (context, report) => context.Response.WriteAsync(

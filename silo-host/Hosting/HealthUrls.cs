@@ -22,7 +22,11 @@ internal static class HealthUrls
 
     /// <exception cref="RocketMQConfigurationException">An address is none.</exception>
     public static IReadOnlyList<(string Text, BindingAddress Address)> Parse(IConfiguration configuration)
-        => [.. (configuration[Key] ?? string.Empty).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(url => (url, Parse(url)))];
+    {
+        var urls = (configuration[Key] ?? string.Empty)
+            .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return [.. urls.Select(url => (url, Parse(url)))];
+    }
 
     private static BindingAddress Parse(string url)
     {
@@ -41,10 +45,16 @@ internal static class HealthUrls
 
     private static void CheckFree(BindingAddress address)
     {
-        var ip = address.Host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(address.Host.Trim('[', ']'), out var parsed) ? parsed : null;
+        var ip = address.Host == "localhost"
+            ? IPAddress.Loopback
+            : IPAddress.TryParse(address.Host.Trim('[', ']'), out var parsed) ? parsed : null;
         if (ip is not null)
         {
-            Ports.CheckFree(ip, address.Port, "the health endpoint", $"Choose another address: --{Key}=http://127.0.0.1:{address.Port + 1}");
+            Ports.CheckFree(
+                ip,
+                address.Port,
+                "the health endpoint",
+                $"Choose another address: --{Key}=http://127.0.0.1:{address.Port + 1}");
         }
     }
 }

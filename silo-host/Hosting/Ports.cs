@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 
@@ -19,7 +20,9 @@ internal static class Ports
             return ifMissing;
         }
 
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port >= least && port <= IPEndPoint.MaxPort
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port >= least
+            && port <= IPEndPoint.MaxPort
             ? port
             : throw new RocketMQConfigurationException(key, text, $"a port, {least} to {IPEndPoint.MaxPort}");
     }
@@ -40,7 +43,9 @@ internal static class Ports
         }
         catch (SocketException exception)
         {
-            throw new StartException($"{what} cannot listen on {new IPEndPoint(address, port)}: {exception.Message.ToLowerInvariant()}. {hint}", exception);
+            throw new StartException(
+                $"{what} cannot listen on {new IPEndPoint(address, port)}: {exception.Message.ToLowerInvariant()}. {hint}",
+                exception);
         }
     }
 }

@@ -70,7 +70,8 @@ internal sealed class SharedSecretHandler(
         }
 
         var bytes = new byte[LongestHeader];
-        if (!header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) || !Convert.TryFromBase64String(header["Basic ".Length..].Trim(), bytes, out var length))
+        if (!header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase)
+            || !Convert.TryFromBase64String(header["Basic ".Length..].Trim(), bytes, out var length))
         {
             return null;
         }
@@ -93,7 +94,8 @@ internal sealed class SharedSecrets(string? view, string? act)
         return (IsEqual(view, secret) | mayAct, mayAct);
     }
 
-    private bool IsEqual(string? wanted, string given) => CryptographicOperations.FixedTimeEquals(Digest(wanted ?? string.Empty), Digest(given)) & wanted is not null;
+    private bool IsEqual(string? wanted, string given)
+        => CryptographicOperations.FixedTimeEquals(Digest(wanted ?? string.Empty), Digest(given)) & wanted is not null;
 
     private byte[] Digest(string text) => HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(text));
 }

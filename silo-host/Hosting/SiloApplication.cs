@@ -1,5 +1,6 @@
 using Orleans.Runtime;
 using OrleansRocketMQ.SiloHost.Demo;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Listeners;
 using OrleansRocketMQ.SiloHost.Metrics;
 using OrleansRocketMQ.SiloHost.Terminal;
@@ -36,7 +37,8 @@ internal static class SiloApplication
         signals.CalledOff.ThrowIfCancellationRequested();
 
         // Without a name server in the settings the host brings its own broker, so that a first run needs nothing else.
-        await using var embedded = await EmbeddedDefault.StartIfNeededAsync(builder.Configuration, builder.Services, keepEverything: demo.HasEnd);
+        await using var embedded = await EmbeddedDefault.StartIfNeededAsync(
+            builder.Configuration, builder.Services, keepEverything: demo.HasEnd);
         if (demo.Enabled)
         {
             embedded?.CreateTopic(demo.Topic, demo.Queues);
@@ -137,7 +139,11 @@ internal static class SiloApplication
         ContentRootPath = AppContext.BaseDirectory,
     });
 
-    public static void AddSilo(WebApplicationBuilder builder, Clustering clustering, DemoOptions demo, Action<ISiloBuilder>? configure) => builder.Host.UseOrleans(silo =>
+    public static void AddSilo(
+        WebApplicationBuilder builder,
+        Clustering clustering,
+        DemoOptions demo,
+        Action<ISiloBuilder>? configure) => builder.Host.UseOrleans(silo =>
     {
         clustering.Apply(silo);
         StopTimes.Apply(silo, builder.Configuration);
@@ -159,7 +165,13 @@ internal static class SiloApplication
     }
 
     private static void Introduce(
-        HostConsole console, IConfiguration configuration, bool isEmbedded, Clustering clustering, string healthUrls, IReadOnlyList<ListenerAssembly> listeners, DemoOptions demo)
+        HostConsole console,
+        IConfiguration configuration,
+        bool isEmbedded,
+        Clustering clustering,
+        string healthUrls,
+        IReadOnlyList<ListenerAssembly> listeners,
+        DemoOptions demo)
     {
         var nameServer = configuration[EmbeddedDefault.NameServerKey];
         console.WriteLine(isEmbedded

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 

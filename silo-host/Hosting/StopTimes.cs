@@ -26,17 +26,25 @@ internal static class StopTimes
     public static TimeSpan OfHost(IConfiguration configuration)
     {
         Check(configuration);
-        return configuration[HostKey] is { Length: > 0 } text && TryRead(text, out var seconds) ? TimeSpan.FromSeconds(seconds) : new HostOptions().ShutdownTimeout;
+        return configuration[HostKey] is { Length: > 0 } text && TryRead(text, out var seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : new HostOptions().ShutdownTimeout;
     }
 
-    /// <summary>A host that may take longer lets grains take longer, too: else Orleans would end queues whose listeners still have time.</summary>
+    /// <summary>
+    /// A host that may take longer lets grains take longer, too: else Orleans would end queues whose listeners still have
+    /// time.
+    /// </summary>
     public static void Apply(ISiloBuilder silo, IConfiguration configuration) => silo.Configure<GrainCollectionOptions>(options =>
     {
-        if (configuration[HostKey] is { Length: > 0 } text && TryRead(text, out var seconds) && TimeSpan.FromSeconds(seconds) > options.DeactivationTimeout)
+        if (configuration[HostKey] is { Length: > 0 } text
+            && TryRead(text, out var seconds)
+            && TimeSpan.FromSeconds(seconds) > options.DeactivationTimeout)
         {
             options.DeactivationTimeout = TimeSpan.FromSeconds(seconds);
         }
     });
 
-    private static bool TryRead(string text, out int seconds) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds >= 1;
+    private static bool TryRead(string text, out int seconds)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seconds) && seconds >= 1;
 }

@@ -1,4 +1,5 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.SiloHost.Errors;
 
 namespace OrleansRocketMQ.SiloHost.Hosting;
 

@@ -14,8 +14,10 @@ internal static class Usage
           --Demo:Enabled=false     no demo: only the consumers of the section RocketMQ:Consumers and of Listeners:Path
           --Orleans:Endpoints:SiloPort=N --Orleans:Endpoints:GatewayPort=N    another silo on this machine (default 11111, 30000)
           --Orleans:PrimarySilo=127.0.0.1:11111    join the cluster of that silo
-          --Orleans:Clustering:ProviderType=NAME   a cluster over several machines; the programs in silo-host/Providers have AdoNet and Redis
-          --Embedded:NameServerPort=N --Embedded:BrokerPort=N --Embedded:DataFolder=PATH    the embedded broker (default: free ports, in memory)
+          --Orleans:Clustering:ProviderType=NAME   a cluster over several machines; the programs in silo-host/Providers
+                                                   have AdoNet and Redis
+          --Embedded:NameServerPort=N --Embedded:BrokerPort=N --Embedded:DataFolder=PATH
+                                                   the embedded broker (default: free ports, in memory)
           --Embedded:Brokers=N --Embedded:Slaves=N    several embedded brokers, each with slaves
           --Urls=http://127.0.0.1:8088    where /dashboard, /metrics, /health/live and /health/ready are
           --OTEL_EXPORTER_OTLP_ENDPOINT=http://host:4317    send metrics and traces there; OpenTelemetry's other settings count, too

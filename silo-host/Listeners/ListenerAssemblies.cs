@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using Orleans.Metadata;
+using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost.Listeners;
@@ -21,7 +22,9 @@ internal static class ListenerAssemblies
     public const string PathKey = "Listeners:Path";
     private const string DependenciesSuffix = ".deps.json";
 
-    /// <exception cref="StartException">The folder is missing, a file cannot be loaded or has no listener, or two have the same name.</exception>
+    /// <exception cref="StartException">
+    /// The folder is missing, a file cannot be loaded or has no listener, or two have the same name.
+    /// </exception>
     public static IReadOnlyList<ListenerAssembly> Load(IConfiguration configuration)
     {
         if (configuration[PathKey] is not { } setting || string.IsNullOrWhiteSpace(setting))
@@ -38,7 +41,9 @@ internal static class ListenerAssemblies
         string[] files = [.. FilesIn(folder), .. Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal).SelectMany(FilesIn)];
         if (files.Length == 0)
         {
-            throw new StartException($"{PathKey} is '{setting}', but neither {folder} nor a folder in it holds a listener: expected is X.dll with X{DependenciesSuffix} beside it, as dotnet publish leaves them.");
+            throw new StartException(
+                $"{PathKey} is '{setting}', but neither {folder} nor a folder in it holds a listener: "
+                    + $"expected is X.dll with X{DependenciesSuffix} beside it, as dotnet publish leaves them.");
         }
 
         ListenerAssembly[] loaded = [.. files.Select(LoadFile)];
@@ -64,25 +69,35 @@ internal static class ListenerAssemblies
                 context.LoadFromAssemblyName(reference);
             }
 
-            Type[] listeners = [.. assembly.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type))];
+            Type[] listeners = [.. assembly.GetTypes().Where(IsListener)];
             if (!listeners.Any(listener => listener.IsDefined(typeof(RocketMQListenerAttribute))))
             {
-                throw new StartException($"{file} ({PathKey}) has no listener: expected is a grain class with [RocketMQListener] that implements {nameof(IConcurrentListener)}, {nameof(IOrderlyListener)} or {nameof(IKeyOrderedListener)}.");
+                throw new StartException(
+                    $"{file} ({PathKey}) has no listener: expected is a grain class with [RocketMQListener] that implements "
+                        + $"{nameof(IConcurrentListener)}, {nameof(IOrderlyListener)} or {nameof(IKeyOrderedListener)}.");
             }
 
             return assembly.IsDefined(typeof(ApplicationPartAttribute))
                 ? new ListenerAssembly(file, listeners)
-                : throw new StartException($"{file} ({PathKey}) was built without Orleans' code generator. Reference the package Microsoft.Orleans.Sdk in its project.");
+                : throw new StartException(
+                    $"{file} ({PathKey}) was built without Orleans' code generator. "
+                        + "Reference the package Microsoft.Orleans.Sdk in its project.");
         }
         catch (ReflectionTypeLoadException exception)
         {
-            throw new StartException($"{file} ({PathKey}) cannot be loaded: {exception.LoaderExceptions.FirstOrDefault()?.Message ?? exception.Message}", exception);
+            var reason = exception.LoaderExceptions.FirstOrDefault()?.Message ?? exception.Message;
+            throw new StartException($"{file} ({PathKey}) cannot be loaded: {reason}", exception);
         }
-        catch (Exception exception) when (exception is BadImageFormatException or IOException or UnauthorizedAccessException or TypeLoadException or InvalidOperationException)
+        catch (Exception exception) when (exception is BadImageFormatException or IOException or UnauthorizedAccessException
+            or TypeLoadException or InvalidOperationException)
         {
             throw new StartException($"{file} ({PathKey}) cannot be loaded: {exception.Message}", exception);
         }
     }
+
+    private static bool IsListener(Type type) => type is { IsClass: true, IsAbstract: false }
+        && typeof(IMessageListener).IsAssignableFrom(type)
+        && typeof(IGrainBase).IsAssignableFrom(type);
 
     // .NET's own reader ends the process over a file that does not say what it is for.
     private static void CheckDependencies(string file)
@@ -95,7 +110,8 @@ internal static class ListenerAssemblies
             || !target.TryGetProperty("name", out var name)
             || name.ValueKind != JsonValueKind.String)
         {
-            throw new StartException($"{file} ({PathKey}) cannot be loaded: {path} is not what a build writes. Build or publish the project anew.");
+            throw new StartException(
+                $"{file} ({PathKey}) cannot be loaded: {path} is not what a build writes. Build or publish the project anew.");
         }
     }
 
@@ -121,7 +137,8 @@ internal static class ListenerAssemblies
         if (same is not null)
         {
             throw new StartException(
-                $"{same[0].Listener.FullName} in {same[0].File} and {same[1].Listener.FullName} in {same[1].File} ({PathKey}) have the same grain name. Rename one, or give it a name by [GrainType].");
+                $"{same[0].Listener.FullName} in {same[0].File} and {same[1].Listener.FullName} in {same[1].File} ({PathKey}) "
+                    + "have the same grain name. Rename one, or give it a name by [GrainType].");
         }
     }
 

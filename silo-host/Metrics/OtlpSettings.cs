@@ -1,6 +1,8 @@
 namespace OrleansRocketMQ.SiloHost.Metrics;
 
-/// <summary>OpenTelemetry's standard settings that name a collector, from the environment or wherever else this host has settings.</summary>
+/// <summary>
+/// OpenTelemetry's standard settings that name a collector, from the environment or wherever else this host has settings.
+/// </summary>
 internal static class OtlpSettings
 {
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -21,8 +23,10 @@ internal static class OtlpSettings
         }
 
         // OpenTelemetry would go on with its default, and nobody would know where everything went.
-        return Uri.TryCreate(value, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
+        return Uri.TryCreate(value, UriKind.Absolute, out var address)
+            && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
             ? true
-            : throw new RocketMQConfigurationException(name, value, "the address of an OpenTelemetry collector, such as http://localhost:4317");
+            : throw new RocketMQConfigurationException(
+                name, value, "the address of an OpenTelemetry collector, such as http://localhost:4317");
     }
 }

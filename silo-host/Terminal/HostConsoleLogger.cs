@@ -23,7 +23,12 @@ internal sealed class HostConsoleLogger(string category, HostConsole console, Ti
 
     public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         var line = $"{time.GetLocalNow():HH:mm:ss} {NameOf(logLevel)} {_shortCategory}: {formatter(state, exception)}";
         console.WriteLine(exception switch

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace OrleansRocketMQ.SiloHost.Terminal;
 
-/// <summary>Where a log collector reads the output, lines meant for people go into the log, too. Until the log is there, they wait.</summary>
+/// <summary>
+/// Where a log collector reads the output, lines meant for people go into the log, too. Until the log is there, they wait.
+/// </summary>
 internal sealed partial class LogLines : TextWriter
 {
     private readonly Lock _gate = new();

@@ -16,7 +16,9 @@ internal static class LoggingSetup
     public static bool IsForCollector(IConfiguration configuration) => configuration[FormatterKey] is not (null or "simple");
 
     /// <summary>From a moment on, nothing is logged but what this program itself says of it: what is broken off complains.</summary>
-    public static void MuteFrom(this IServiceCollection services, CancellationToken moment) => services.PostConfigure<LoggerFilterOptions>(options =>
+    public static void MuteFrom(
+        this IServiceCollection services,
+        CancellationToken moment) => services.PostConfigure<LoggerFilterOptions>(options =>
     {
         if (!options.Rules.Any(rule => rule is { ProviderName: null, CategoryName: null }))
         {

@@ -84,7 +84,8 @@ public sealed class Lz4Decompressor : IMessageDecompressor
             using var decoder = LZ4Stream.Decode(input, leaveOpen: true);
             body.AppendAll(decoder, fillsUpToItsEnd: true);
         }
-        catch (Exception exception) when (exception is IOException or InvalidDataException or InvalidOperationException or ArgumentException or NotSupportedException or NotImplementedException)
+        catch (Exception exception) when (exception is IOException or InvalidDataException or InvalidOperationException
+            or ArgumentException or NotSupportedException or NotImplementedException)
         {
             // What the library throws for data that is cut off, broken, or needs a dictionary.
             throw new InvalidDataException($"no LZ4 data: {exception.Message}", exception);

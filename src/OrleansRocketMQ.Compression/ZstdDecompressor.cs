@@ -49,7 +49,9 @@ public sealed class ZstdDecompressor : IMessageDecompressor
 
                 if (room == most)
                 {
-                    throw most < limit ? new InvalidDataException("no Zstandard data: it holds more than its headers allow") : BodyBuffer.TooLarge(limit);
+                    throw most < limit
+                        ? new InvalidDataException("no Zstandard data: it holds more than its headers allow")
+                        : BodyBuffer.TooLarge(limit);
                 }
 
                 room = (int)Math.Min(most, (long)room * Growth);

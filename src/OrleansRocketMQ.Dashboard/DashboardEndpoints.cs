@@ -9,7 +9,9 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dashboard.Access;
 using OrleansRocketMQ.Dashboard.Actions;
+using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Dashboard.Page;
+using OrleansRocketMQ.Dashboard.Responses;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;
@@ -28,7 +30,8 @@ internal sealed partial class DashboardEndpoints(
 
     /// <summary>No script, style or request of any other origin, no inline script, no frame around it.</summary>
     public const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        + "form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
     /// <summary>Lets a handler answer those who may see the dashboard, with the headers all answers have.</summary>
     public RequestDelegate Guarded(Func<HttpContext, Task<IResult>> handler) => async context =>
@@ -43,7 +46,9 @@ internal sealed partial class DashboardEndpoints(
 
         // With a ViewPolicy the authorization middleware has decided before.
         var result = options.ViewPolicy is null && !LocalRequests.IsLocal(context)
-            ? DashboardResults.Problem(StatusCodes.Status403Forbidden, "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.")
+            ? DashboardResults.Problem(
+                StatusCodes.Status403Forbidden,
+                "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.")
             : await handler(context).ConfigureAwait(false);
         await result.ExecuteAsync(context).ConfigureAwait(false);
     };
@@ -52,7 +57,9 @@ internal sealed partial class DashboardEndpoints(
     {
         // What the page loads is relative to it, so that it works under any pattern and path base.
         var path = context.Request.Path.Value!;
-        return Task.FromResult(path.EndsWith('/') ? PageFiles.Get(context, "index.html") : Results.Redirect($"{context.Request.PathBase}{path}/"));
+        return Task.FromResult(path.EndsWith('/')
+            ? PageFiles.Get(context, "index.html")
+            : Results.Redirect($"{context.Request.PathBase}{path}/"));
     }
 
     public static Func<HttpContext, Task<IResult>> File(string name) => context => Task.FromResult(PageFiles.Get(context, name));
@@ -83,7 +90,9 @@ internal sealed partial class DashboardEndpoints(
     });
 
     public Task<IResult> LetterAsync(HttpContext context) => AnswerAsync(context, async group =>
-        await grains.GetGrain<IDeadLetterGrain>(group).PeekAsync((string)context.Request.RouteValues["id"]!).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
+        await grains.GetGrain<IDeadLetterGrain>(group)
+            .PeekAsync((string)context.Request.RouteValues["id"]!)
+            .WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
             ? DashboardResults.Json(LetterBody.Of(message, options), DashboardJson.Default.LetterBodyView)
             : DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no dead letter with that id."));
 
@@ -93,9 +102,13 @@ internal sealed partial class DashboardEndpoints(
 
     public Task<IResult> ParkedBodyAsync(HttpContext context) => AnswerAsync(context, async group =>
         long.TryParse((string?)context.Request.RouteValues["number"], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-        && await grains.GetGrain<IParkedMessageGrain>(group).PeekAsync(number).WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
+        && await grains.GetGrain<IParkedMessageGrain>(group)
+            .PeekAsync(number)
+            .WaitAsync(context.RequestAborted).ConfigureAwait(false) is { } message
             ? DashboardResults.Json(LetterBody.Of(message, options), DashboardJson.Default.LetterBodyView)
-            : DashboardResults.Problem(StatusCodes.Status404NotFound, "There is no parked message of that number, or its broker does not have it any more."));
+            : DashboardResults.Problem(
+                StatusCodes.Status404NotFound,
+                "There is no parked message of that number, or its broker does not have it any more."));
 
     public async Task<IResult> ActAsync(HttpContext context)
     {
@@ -121,7 +134,10 @@ internal sealed partial class DashboardEndpoints(
                 size.MaxRequestBodySize = MaxRequestBytes;
             }
 
-            var request = await JsonSerializer.DeserializeAsync(context.Request.Body, DashboardJson.Default.ActionRequest, context.RequestAborted).ConfigureAwait(false)
+            var request = await JsonSerializer.DeserializeAsync(
+                context.Request.Body,
+                DashboardJson.Default.ActionRequest,
+                context.RequestAborted).ConfigureAwait(false)
                 ?? throw new JsonException("The request is null.");
             var asked = LogText.Of(request.ToString());
             LogAction(caller, action, group, asked);

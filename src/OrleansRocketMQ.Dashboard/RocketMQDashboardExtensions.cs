@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansRocketMQ.Dashboard.Access;
+using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;
@@ -16,7 +17,9 @@ public static class RocketMQDashboardExtensions
     /// <param name="services">The services of the silo's host.</param>
     /// <param name="configure">Changes the options; null leaves the defaults: this machine only, and only shows.</param>
     /// <exception cref="RocketMQConfigurationException">An option is out of range.</exception>
-    public static IServiceCollection AddRocketMQDashboard(this IServiceCollection services, Action<RocketMQDashboardOptions>? configure = null)
+    public static IServiceCollection AddRocketMQDashboard(
+        this IServiceCollection services,
+        Action<RocketMQDashboardOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         var options = new RocketMQDashboardOptions();

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
@@ -9,7 +10,10 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded;
 
-/// <summary>A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had. Thread-safe.</summary>
+/// <summary>
+/// A broker in process; a master, to which slaves may be added. Stopped and started again it goes on with what it had.
+/// Thread-safe.
+/// </summary>
 public sealed class EmbeddedBroker : IAsyncDisposable
 {
     private readonly EmbeddedRocketMQOptions _options;

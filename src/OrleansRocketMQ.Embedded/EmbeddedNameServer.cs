@@ -25,7 +25,7 @@ public sealed class EmbeddedNameServer
             faults,
             options.TimeProvider,
             options.LoggerFactory.CreateLogger<EmbeddedNameServer>(),
-            options.NewTlsGate(),
+            TlsGate.Of(options),
             writes: options.SerializeType);
     }
 

@@ -44,7 +44,9 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
     /// <param name="cancellationToken">Gives up before anything listens.</param>
     /// <exception cref="RocketMQConfigurationException">An option is wrong; the error names it.</exception>
     /// <exception cref="RocketMQNetworkException">A port is taken.</exception>
-    public static async Task<EmbeddedRocketMQ> StartAsync(EmbeddedRocketMQOptions? options = null, CancellationToken cancellationToken = default)
+    public static async Task<EmbeddedRocketMQ> StartAsync(
+        EmbeddedRocketMQOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         options ??= new();
         options.Validate();

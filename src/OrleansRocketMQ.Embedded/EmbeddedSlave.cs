@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Slaves;
@@ -22,7 +23,13 @@ public sealed class EmbeddedSlave : IAsyncDisposable
     private readonly Presence _presence;
 
     internal EmbeddedSlave(
-        EmbeddedBroker master, BrokerCore masterCore, long brokerId, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
+        EmbeddedBroker master,
+        BrokerCore masterCore,
+        long brokerId,
+        int port,
+        EmbeddedRocketMQOptions options,
+        RouteTable routes,
+        FaultInjection faults)
     {
         Master = master;
         BrokerId = brokerId;

@@ -38,14 +38,17 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
             var status = Status(services);
             if (status is null)
             {
-                yield return $"silo {silo.Name}: the consumer is {services.GetRequiredService<IRocketMQConsumers>().Find(group)?.State.ToString() ?? "unknown"}";
+                var state = services.GetRequiredService<IRocketMQConsumers>().Find(group)?.State.ToString() ?? "unknown";
+                yield return $"silo {silo.Name}: the consumer is {state}";
                 continue;
             }
 
             yield return $"silo {silo.Name}: {status.Consumed} consumed, {status.Failed} failed, {status.SentBack} sent back"
                 + (status.IsReady ? string.Empty : ", not ready")
                 + (status.Refused.Length > 0 ? $", refused: {status.Refused}" : string.Empty);
-            foreach (var queue in status.Queues.Where(queue => queue.InFlight > 0 || queue.IsPaused || queue.HasFailed || queue.LastError.Length > 0))
+            var notable = status.Queues
+                .Where(queue => queue.InFlight > 0 || queue.IsPaused || queue.HasFailed || queue.LastError.Length > 0);
+            foreach (var queue in notable)
             {
                 yield return $"  {queue.Queue}: {queue.InFlight} with the listener, {queue.CachedMessages} held"
                     + (queue.IsPaused ? ", paused" : string.Empty)
@@ -58,8 +61,10 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
     /// <exception cref="ConsumerStateException">No silo has the group.</exception>
     private List<string> Topics()
     {
-        var silo = cluster.GetActiveSilos().FirstOrDefault() ?? throw new ConsumerStateException(group, "without a silo that runs", "consume");
-        var subscriptions = cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQConsumers>().Get(group).Subscriptions.List();
+        var silo = cluster.GetActiveSilos().FirstOrDefault()
+            ?? throw new ConsumerStateException(group, "without a silo that runs", "consume");
+        var consumers = cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IRocketMQConsumers>();
+        var subscriptions = consumers.Get(group).Subscriptions.List();
         List<string> topics = [.. subscriptions.Where(subscription => subscription.IsActive).Select(subscription => subscription.Topic)];
         if (!broadcasting && !topics.Contains(RetryTopic))
         {
@@ -69,7 +74,8 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
         return topics;
     }
 
-    private List<long> Ends(IEnumerable<string> topics) => [.. topics.SelectMany(Queues).Select(queue => queue.Broker.MaxOffset(queue.Topic, queue.Id))];
+    private List<long> Ends(IEnumerable<string> topics)
+        => [.. topics.SelectMany(Queues).Select(queue => queue.Broker.MaxOffset(queue.Topic, queue.Id))];
 
     private IEnumerable<string> Behind(string topic)
     {
@@ -80,7 +86,8 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
             var (begin, end) = (broker.MinOffset(name, id), broker.MaxOffset(name, id));
             if (end > begin && (committed ?? begin) < end)
             {
-                yield return $"{name}, queue {id} of {broker.Name}: {end - (committed ?? begin)} of {end - begin} messages (committed offset {committed?.ToString() ?? "none"}, end {end})";
+                yield return $"{name}, queue {id} of {broker.Name}: {end - (committed ?? begin)} of {end - begin} messages "
+                    + $"(committed offset {committed?.ToString() ?? "none"}, end {end})";
             }
         }
     }
@@ -104,7 +111,8 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
 
         var queue = new MessageQueue(topic, broker.Name, id);
         var offsets = cluster.GetActiveSilos()
-            .Select(silo => Status(cluster.GetSiloServiceProvider(silo.SiloAddress))?.Queues.FirstOrDefault(status => status.Queue == queue)?.CommittedOffset ?? -1)
+            .Select(silo => Status(cluster.GetSiloServiceProvider(silo.SiloAddress))?.Queues
+                .FirstOrDefault(status => status.Queue == queue)?.CommittedOffset ?? -1)
             .ToArray();
         return offsets.Length == 0 || offsets.Min() < 0 ? null : offsets.Min();
     }

@@ -5,7 +5,10 @@ using OrleansRocketMQ.Hosting;
 
 namespace OrleansRocketMQ.TestKit;
 
-/// <summary>What a test wants of a silo's settings: nothing takes seconds, and nothing leads to another cluster than the embedded one.</summary>
+/// <summary>
+/// What a test wants of a silo's settings: nothing takes seconds, and nothing leads to another cluster than the embedded
+/// one.
+/// </summary>
 internal static class KitSettings
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(50);
@@ -33,7 +36,9 @@ internal static class KitSettings
     /// Sets what nobody may set otherwise: the settings of an application under test may well name a real cluster, in code
     /// or configuration, and a test must not consume from it.
     /// </summary>
-    public static void StayAtHome(IServiceCollection services, EmbeddedRocketMQ embedded) => services.PostConfigure<RocketMQOptions>(options =>
+    public static void StayAtHome(
+        IServiceCollection services,
+        EmbeddedRocketMQ embedded) => services.PostConfigure<RocketMQOptions>(options =>
     {
         options.NameServer = embedded.NameServerAddress;
         (options.AccessKey, options.SecretKey, options.SecurityToken) = (null, null, null);

@@ -54,7 +54,10 @@ public sealed class RocketMQTestKit : IAsyncDisposable
             NullLoggerFactory.Instance);
     }
 
-    /// <summary>The broker: to look at its messages and offsets, to stop it, and to make things go wrong with <see cref="EmbeddedRocketMQ.Faults"/>.</summary>
+    /// <summary>
+    /// The broker: to look at its messages and offsets, to stop it, and to make things go wrong with
+    /// <see cref="EmbeddedRocketMQ.Faults"/>.
+    /// </summary>
     public EmbeddedRocketMQ Embedded { get; }
 
     /// <summary>The silos: to start more of them, to stop or to kill one.</summary>
@@ -69,15 +72,23 @@ public sealed class RocketMQTestKit : IAsyncDisposable
     /// <summary>Calls grains, as a client of the cluster does.</summary>
     public IGrainFactory Grains => _cluster.Client;
 
-    /// <summary>Sends what <see cref="SendAsync(string, string, string?, string?, string?, CancellationToken)"/> does not: batches, transactions, to a queue of one's choice.</summary>
+    /// <summary>
+    /// Sends what <see cref="SendAsync(string, string, string?, string?, string?, CancellationToken)"/> does not: batches,
+    /// transactions, to a queue of one's choice.
+    /// </summary>
     public Producer Producer { get; }
 
-    /// <summary>Starts a broker and silos. When this returns the topics are there, and every consumer that starts by itself pulls from its queues.</summary>
+    /// <summary>
+    /// Starts a broker and silos. When this returns the topics are there, and every consumer that starts by itself pulls
+    /// from its queues.
+    /// </summary>
     /// <param name="configure">Adds consumers, as for <c>AddRocketMQ</c> on a silo; null when attributes on listeners say it all.</param>
     /// <param name="options">Null means the defaults.</param>
     /// <param name="cancellationToken">Gives up waiting for the consumers.</param>
     /// <exception cref="RocketMQConfigurationException">An option is wrong; the error names it.</exception>
-    /// <exception cref="TimeoutException">Consumers were not ready within <see cref="RocketMQTestKitOptions.Deadline"/>; the message says which.</exception>
+    /// <exception cref="TimeoutException">
+    /// Consumers were not ready within <see cref="RocketMQTestKitOptions.Deadline"/>; the message says which.
+    /// </exception>
     public static async Task<RocketMQTestKit> StartAsync(
         Action<RocketMQBuilder>? configure = null, RocketMQTestKitOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -107,7 +118,12 @@ public sealed class RocketMQTestKit : IAsyncDisposable
     /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="RocketMQException">It could not be sent; see <see cref="Producing.Producer"/>.</exception>
     public Task<SendResult> SendAsync(
-        string topic, string body, string? tag = null, string? key = null, string? shardingKey = null, CancellationToken cancellationToken = default)
+        string topic,
+        string body,
+        string? tag = null,
+        string? key = null,
+        string? shardingKey = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(body);
         return SendAsync(new Message(topic, Encoding.UTF8.GetBytes(body), tag, key) { ShardingKey = shardingKey }, cancellationToken);
@@ -133,7 +149,9 @@ public sealed class RocketMQTestKit : IAsyncDisposable
     /// <param name="deadline">How long to wait; null means <see cref="RocketMQTestKitOptions.Deadline"/>.</param>
     /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="ConsumerStateException">No silo has the group.</exception>
-    /// <exception cref="TimeoutException">It was not done in time; the message says what is missing, and how the group stands on each silo.</exception>
+    /// <exception cref="TimeoutException">
+    /// It was not done in time; the message says what is missing, and how the group stands on each silo.
+    /// </exception>
     public async Task UntilConsumedAsync(string group, TimeSpan? deadline = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(group);
@@ -146,7 +164,10 @@ public sealed class RocketMQTestKit : IAsyncDisposable
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The messages a group has given up after their last attempt, with their bodies, in the order they were filed on each broker.</summary>
+    /// <summary>
+    /// The messages a group has given up after their last attempt, with their bodies, in the order they were filed on each
+    /// broker.
+    /// </summary>
     /// <param name="group">The group.</param>
     public IReadOnlyList<MessageExt> DeadLetters(string group)
         => [.. Embedded.Brokers.SelectMany(broker => broker.Messages(SystemTopics.DeadLetter(group)))];
@@ -171,7 +192,10 @@ public sealed class RocketMQTestKit : IAsyncDisposable
         }
     }
 
-    private static InProcessTestCluster BuildCluster(EmbeddedRocketMQ embedded, RocketMQTestKitOptions options, Action<RocketMQBuilder>? configure)
+    private static InProcessTestCluster BuildCluster(
+        EmbeddedRocketMQ embedded,
+        RocketMQTestKitOptions options,
+        Action<RocketMQBuilder>? configure)
     {
         var builder = new InProcessTestClusterBuilder(options.Silos);
         builder.ConfigureSilo((_, silo) =>
@@ -211,7 +235,8 @@ public sealed class RocketMQTestKit : IAsyncDisposable
            where consumer.AutoStart
            let status = statuses.FirstOrDefault(status => status.Group == consumer.Group)
            where status is not { IsReady: true, Refused: "" }
-           select $"silo {silo.Name}: group '{consumer.Group}' is {services.GetRequiredService<IRocketMQConsumers>().Get(consumer.Group).State}"
+           let state = services.GetRequiredService<IRocketMQConsumers>().Get(consumer.Group).State
+           select $"silo {silo.Name}: group '{consumer.Group}' is {state}"
                + (status?.Refused is { Length: > 0 } refused ? $", refused: {refused}" : string.Empty),
     ];
 
@@ -219,7 +244,10 @@ public sealed class RocketMQTestKit : IAsyncDisposable
         => Services.GetRequiredService<KitConsumers>().All.FirstOrDefault(consumer => consumer.Group == group);
 
     private async Task UntilNothingIsMissingAsync(
-        Func<IReadOnlyList<string>> missing, Func<IReadOnlyList<string>, string> complaint, TimeSpan? deadline, CancellationToken cancellationToken)
+        Func<IReadOnlyList<string>> missing,
+        Func<IReadOnlyList<string>, string> complaint,
+        TimeSpan? deadline,
+        CancellationToken cancellationToken)
     {
         var start = TimeProvider.System.GetTimestamp();
         while (missing() is { Count: > 0 } left)

@@ -25,7 +25,10 @@ public sealed record RocketMQTestKitOptions
     /// <summary>How long waits of the test kit take before they fail, more than zero. Default 30 s.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Where the silos log to, such as a provider that writes to a test's output; belongs to the caller. Null (default): nowhere.</summary>
+    /// <summary>
+    /// Where the silos log to, such as a provider that writes to a test's output; belongs to the caller. Null (default):
+    /// nowhere.
+    /// </summary>
     public ILoggerProvider? LoggerProvider { get; init; }
 
     /// <summary>The least level that <see cref="LoggerProvider"/> gets. Default <see cref="LogLevel.Information"/>.</summary>
@@ -40,8 +43,16 @@ public sealed record RocketMQTestKitOptions
         Check(Queues is >= 1 and <= 1024, nameof(Queues), Queues, "1 to 1024");
         Check(Deadline > TimeSpan.Zero, nameof(Deadline), Deadline, "more than zero");
         Check(Embedded is not null, nameof(Embedded), Embedded, "options");
-        Check(Embedded!.Accounts is null, $"{nameof(Embedded)}.{nameof(Embedded.Accounts)}", "some", "null: silos of a test kit sign no requests");
-        Check(!Embedded.RequireTls, $"{nameof(Embedded)}.{nameof(Embedded.RequireTls)}", Embedded.RequireTls, "false: silos of a test kit speak no TLS");
+        Check(
+            Embedded!.Accounts is null,
+            $"{nameof(Embedded)}.{nameof(Embedded.Accounts)}",
+            "some",
+            "null: silos of a test kit sign no requests");
+        Check(
+            !Embedded.RequireTls,
+            $"{nameof(Embedded)}.{nameof(Embedded.RequireTls)}",
+            Embedded.RequireTls,
+            "false: silos of a test kit speak no TLS");
     }
 
     private static void Check(bool good, string field, object? value, string expected)

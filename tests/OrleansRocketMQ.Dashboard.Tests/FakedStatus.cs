@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Playwright;
+using OrleansRocketMQ.Dashboard.Responses;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard.Tests;

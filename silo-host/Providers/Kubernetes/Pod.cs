@@ -1,3 +1,4 @@
+using OrleansRocketMQ.SiloHost.Errors;
 using k8s;
 using OrleansRocketMQ.SiloHost.Hosting;
 
@@ -12,8 +13,9 @@ internal static class Pod
         if (!KubernetesClientConfiguration.IsInCluster())
         {
             throw new StartException(
-                "silo-host-kubernetes runs in a pod of Kubernetes that has a service account, and this is none: KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT "
-                    + "or the files of the service account are missing. Elsewhere use silo-host-redis or another program of silo-host/Providers.",
+                "silo-host-kubernetes runs in a pod of Kubernetes that has a service account, and this is none: "
+                    + "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT or the files of the service account are missing. "
+                    + "Elsewhere use silo-host-redis or another program of silo-host/Providers.",
                 exitCode: ExitCode.OutsidePod);
         }
     }

@@ -9,7 +9,9 @@ public enum ConsumeOrderlyResult
     /// <summary>The batch comes again after a pause in which nothing else of its queue is consumed.</summary>
     SuspendCurrentQueue = 1,
 
-    /// <summary>Without auto-commit: the batch and all before it are done and may be committed. With it: as <see cref="Success"/>.</summary>
+    /// <summary>
+    /// Without auto-commit: the batch and all before it are done and may be committed. With it: as <see cref="Success"/>.
+    /// </summary>
     Commit = 2,
 
     /// <summary>

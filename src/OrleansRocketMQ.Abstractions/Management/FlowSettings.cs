@@ -33,7 +33,9 @@ public sealed record FlowSettings
     public FlowSettings Pause(ConsumerScope scope)
         => Paused.Contains(scope) ? this : this with { Paused = Paused.Append(scope).ToArray(), Version = Version + 1 };
 
-    /// <summary>The same without a pause of exactly that part; what was paused by topic or queue stays so when the group is resumed.</summary>
+    /// <summary>
+    /// The same without a pause of exactly that part; what was paused by topic or queue stays so when the group is resumed.
+    /// </summary>
     public FlowSettings Resume(ConsumerScope scope)
         => Paused.Contains(scope) ? this with { Paused = Paused.Where(paused => paused != scope).ToArray(), Version = Version + 1 } : this;
 
@@ -44,7 +46,8 @@ public sealed record FlowSettings
         ArgumentException.ThrowIfNullOrWhiteSpace(topic);
         if (messagesPerSecond is { } limit && !(limit > 0 && double.IsFinite(limit)))
         {
-            throw new RocketMQValidationException("MessagesPerSecond", limit, "a number above 0, or null for no limit; to stop a topic, pause it");
+            throw new RocketMQValidationException(
+                "MessagesPerSecond", limit, "a number above 0, or null for no limit; to stop a topic, pause it");
         }
 
         var limits = RateLimits.Where(known => known.Key != topic).ToDictionary(StringComparer.Ordinal);

@@ -65,7 +65,10 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// </param>
     /// <param name="target">Where they go on.</param>
     /// <returns>The new offset of each queue, once all of them are there.</returns>
-    /// <exception cref="RocketMQValidationException">The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such queue. Nothing is done then.</exception>
+    /// <exception cref="RocketMQValidationException">
+    /// The offset is not one the queue has or is not for one queue alone; the topic is not subscribed to; there is no such
+    /// queue. Nothing is done then.
+    /// </exception>
     /// <exception cref="RebalanceException">A queue is consumed by a member in another program. Nothing is done then.</exception>
     /// <exception cref="OffsetException">
     /// A listener or a broker takes longer than 20 s; the queue goes there as soon as they let it. Or the queue waits for its
@@ -88,8 +91,13 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <param name="queue">The queue.</param>
     /// <param name="silo">The silo, as <see cref="SiloConsumerStatus.Silo"/> names it.</param>
     /// <returns>Once the queue runs there.</returns>
-    /// <exception cref="RocketMQValidationException">The group has no such queue; the silo does not run the group, or is drained. Nothing is done then.</exception>
-    /// <exception cref="RebalanceException">The queue belongs to a member in another program, and nothing is done; or it has not arrived within 30 s after <c>ShutdownTimeout</c>, and comes later.</exception>
+    /// <exception cref="RocketMQValidationException">
+    /// The group has no such queue; the silo does not run the group, or is drained. Nothing is done then.
+    /// </exception>
+    /// <exception cref="RebalanceException">
+    /// The queue belongs to a member in another program, and nothing is done; or it has not arrived within 30 s after
+    /// <c>ShutdownTimeout</c>, and comes later.
+    /// </exception>
     /// <exception cref="ConsumerStateException">No silo of the cluster runs this group, or all members of it get every message.</exception>
     [ResponseTimeout("00:12:00")]
     [Alias("MoveQueue")]
@@ -113,7 +121,9 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// when the strategy gives them to nobody else.
     /// </returns>
     /// <exception cref="RocketMQValidationException">The silo does not run the group.</exception>
-    /// <exception cref="ConsumerStateException">No silo, or no other one that is not drained, runs the group; or all members of it get every message.</exception>
+    /// <exception cref="ConsumerStateException">
+    /// No silo, or no other one that is not drained, runs the group; or all members of it get every message.
+    /// </exception>
     [ResponseTimeout("00:12:00")]
     [Alias("DrainSilo")]
     Task<IReadOnlyList<MessageQueue>> DrainSiloAsync(string silo);
@@ -156,7 +166,9 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
     /// <c>AutoStart</c>; to keep a group still whoever joins, pause it.
     /// </summary>
     /// <returns>The silos where it is configured; it is stopped there.</returns>
-    /// <exception cref="ConsumerShutdownException">It has stopped, but listeners did not end in time; what they had comes again.</exception>
+    /// <exception cref="ConsumerShutdownException">
+    /// It has stopped, but listeners did not end in time; what they had comes again.
+    /// </exception>
     /// <exception cref="ConsumerStateException">The group is not configured on any silo.</exception>
     [ResponseTimeout("00:12:00")]
     [Alias("Stop")]
@@ -177,7 +189,10 @@ public sealed record ConsumerGroupStatus
     [Id(7)]
     public ConsumerGroupState State { get; init; } = ConsumerGroupState.Running;
 
-    /// <summary>Client ids the brokers list for the group, those of other programs included. Not asked for while it is stopped, and empty then.</summary>
+    /// <summary>
+    /// Client ids the brokers list for the group, those of other programs included. Not asked for while it is stopped, and
+    /// empty then.
+    /// </summary>
     [Id(1)]
     public required IReadOnlyList<string> ClientIds { get; init; }
 
@@ -229,7 +244,10 @@ public sealed record QueueStatus
     [Id(1)]
     public string Owner { get; init; } = string.Empty;
 
-    /// <summary>The silo it runs on, as <see cref="SiloConsumerStatus.Silo"/> names it; empty when it runs in another program or has not started.</summary>
+    /// <summary>
+    /// The silo it runs on, as <see cref="SiloConsumerStatus.Silo"/> names it; empty when it runs in another program or has
+    /// not started.
+    /// </summary>
     [Id(2)]
     public string Silo { get; init; } = string.Empty;
 
@@ -245,7 +263,10 @@ public sealed record QueueStatus
     [Id(5)]
     public long NextPullOffset { get; init; } = -1;
 
-    /// <summary>The offset the broker gives to the next message stored; -1 when unknown, also when the broker has not answered the last time.</summary>
+    /// <summary>
+    /// The offset the broker gives to the next message stored; -1 when unknown, also when the broker has not answered the
+    /// last time.
+    /// </summary>
     [Id(6)]
     public long MaxOffset { get; init; } = -1;
 
@@ -269,7 +290,9 @@ public sealed record QueueStatus
     [Id(11)]
     public bool IsPaused { get; init; }
 
-    /// <summary>Whether it has stopped pulling because of <see cref="LastError"/>, and waits to be resumed (auto recovery is off).</summary>
+    /// <summary>
+    /// Whether it has stopped pulling because of <see cref="LastError"/>, and waits to be resumed (auto recovery is off).
+    /// </summary>
     [Id(12)]
     public bool HasFailed { get; init; }
 
@@ -305,11 +328,17 @@ public sealed record QueueStatus
     [Id(27)]
     public string PinnedTo { get; init; } = string.Empty;
 
-    /// <summary>Whether <see cref="PinnedTo"/> does not hold now: the silo is gone, drained, or does not run the group; or another program has the queue.</summary>
+    /// <summary>
+    /// Whether <see cref="PinnedTo"/> does not hold now: the silo is gone, drained, or does not run the group; or another
+    /// program has the queue.
+    /// </summary>
     [Id(28)]
     public bool IsPinIgnored { get; init; }
 
-    /// <summary>Whether it is on its way: it has not begun on the silo it belongs to. Stays so when it cannot begin, with the reason in <see cref="LastError"/>.</summary>
+    /// <summary>
+    /// Whether it is on its way: it has not begun on the silo it belongs to. Stays so when it cannot begin, with the reason
+    /// in <see cref="LastError"/>.
+    /// </summary>
     [Id(29)]
     public bool IsMoving { get; init; }
 

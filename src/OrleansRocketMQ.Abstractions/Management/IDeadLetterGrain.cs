@@ -42,7 +42,10 @@ public interface IDeadLetterGrain : IGrainWithStringKey
     [Alias("Resend")]
     Task<int> ResendAsync(string messageId, string requestedBy);
 
-    /// <summary>Sends all again that carry a key. Those that cannot be sent stay; the error that tells of them comes after the others were sent.</summary>
+    /// <summary>
+    /// Sends all again that carry a key. Those that cannot be sent stay; the error that tells of them comes after the
+    /// others were sent.
+    /// </summary>
     /// <inheritdoc cref="ResendAsync"/>
     [ResponseTimeout("00:05:00")]
     [Alias("ResendByKey")]

@@ -9,7 +9,8 @@ namespace OrleansRocketMQ;
 /// message itself lies in its queue at the broker, as long as that keeps it.
 /// </summary>
 /// <remarks>
-/// Works from any silo with RocketMQ and from Orleans clients, also while the group is stopped. Every action is logged with who asked for it. Has no counterpart in RocketMQ.
+/// Works from any silo with RocketMQ and from Orleans clients, also while the group is stopped. Every action is logged with
+/// who asked for it. Has no counterpart in RocketMQ.
 /// </remarks>
 [Alias("OrleansRocketMQ.IParkedMessageGrain")]
 public interface IParkedMessageGrain : IGrainWithStringKey

@@ -43,12 +43,15 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
     public MessageExt ConvertFromSurrogate(in MessageExtSurrogate surrogate)
     {
         var offset = surrogate.QueueOffset;
-        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName, surrogate.CompressedBody is null ? AsSent : BodyApart))
+        var bodies = surrogate.CompressedBody is null ? AsSent : BodyApart;
+        foreach (var message in MessageDecoder.DecodeAll(surrogate.Record, surrogate.BrokerName, bodies))
         {
             if (message.QueueOffset == offset)
             {
                 var found = message.Topic == surrogate.Topic ? message : message.WithTopic(surrogate.Topic);
-                return surrogate.CompressedBody is { } body ? found.WithBody(MessageDecompressors.Default.Decompress(CompressionType.Zlib, body)) : found;
+                return surrogate.CompressedBody is { } body
+                    ? found.WithBody(MessageDecompressors.Default.Decompress(CompressionType.Zlib, body))
+                    : found;
             }
         }
 
@@ -61,7 +64,9 @@ internal sealed class MessageExtConverter : IConverter<MessageExt, MessageExtSur
         Topic = value.Topic,
         BrokerName = value.BrokerName,
         QueueOffset = value.QueueOffset,
-        CompressedBody = NeedsDecompressor(value) && value.BodyError is null ? ZlibDecompressor.Compress(value.Body.Span, CompressionLevel.Fastest) : null,
+        CompressedBody = NeedsDecompressor(value) && value.BodyError is null
+            ? ZlibDecompressor.Compress(value.Body.Span, CompressionLevel.Fastest)
+            : null,
     };
 
     private static bool NeedsDecompressor(MessageExt message)

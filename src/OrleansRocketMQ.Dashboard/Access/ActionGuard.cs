@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
+using OrleansRocketMQ.Dashboard.Responses;
 
 namespace OrleansRocketMQ.Dashboard.Access;
 

@@ -12,13 +12,15 @@ internal static class LocalRequests
     // What proxies, ingresses, meshes and content networks add; a browser on this machine sends none of them.
     private static readonly string[] s_headersOfProxies =
     [
-        "Via", "Forwarded", "True-Client-IP", "Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-ProxyUser-Ip", "X-Request-Id", "X-Scheme", "X-Host", "Proxy-Connection",
+        "Via", "Forwarded", "True-Client-IP", "Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-ProxyUser-Ip",
+        "X-Request-Id", "X-Scheme", "X-Host", "Proxy-Connection",
     ];
 
     // With the headers that the middleware for forwarded headers leaves behind of those it has read.
     private static readonly string[] s_beginningsOfProxies =
     [
-        "X-Forwarded", "X-Original-", "X-Real-", "X-Envoy-", "X-Istio-", "X-ARR-", "X-Azure-", "X-Amzn-", "X-Appengine-", "X-Goog-", "CF-", "Fastly-", "X-B3-", "L5d-",
+        "X-Forwarded", "X-Original-", "X-Real-", "X-Envoy-", "X-Istio-", "X-ARR-", "X-Azure-", "X-Amzn-", "X-Appengine-",
+        "X-Goog-", "CF-", "Fastly-", "X-B3-", "L5d-",
     ];
 
     public static bool IsLocal(HttpContext context)
@@ -40,10 +42,13 @@ internal static class LocalRequests
     private static bool WasForwarded(HttpRequest request)
         => HttpProtocol.IsHttp10(request.Protocol)
             || s_headersOfProxies.Any(request.Headers.ContainsKey)
-            || request.Headers.Keys.Any(name => s_beginningsOfProxies.Any(beginning => name.StartsWith(beginning, StringComparison.OrdinalIgnoreCase)));
+            || request.Headers.Keys.Any(name => s_beginningsOfProxies
+                .Any(beginning => name.StartsWith(beginning, StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>Whether the browser has the page under a name that is not this machine's, or comes from a page that has one.</summary>
-    private static bool IsFromElsewhere(IHeaderDictionary headers) => IsElsewhere(headers.Origin.ToString()) || IsElsewhere(headers.Referer.ToString());
+    private static bool IsFromElsewhere(IHeaderDictionary headers)
+        => IsElsewhere(headers.Origin.ToString()) || IsElsewhere(headers.Referer.ToString());
 
-    private static bool IsElsewhere(string url) => url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var from) && IsLoopbackName(from.Host));
+    private static bool IsElsewhere(string url)
+        => url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var from) && IsLoopbackName(from.Host));
 }

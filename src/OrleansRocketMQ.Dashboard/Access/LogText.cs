@@ -23,5 +23,6 @@ internal static class LogText
 
     // Besides control characters the separators of Unicode, and those that turn the direction of writing.
     private static bool IsPlain(char letter) => !char.IsControl(letter)
-        && char.GetUnicodeCategory(letter) is not (UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Format);
+        && char.GetUnicodeCategory(letter)
+            is not (UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Format);
 }

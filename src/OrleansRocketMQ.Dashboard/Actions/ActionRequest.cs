@@ -50,7 +50,8 @@ internal sealed record ActionRequest
         : Topic is { Length: > 0 } topic ? ConsumerScope.OfTopic(topic)
         : ConsumerScope.Everything;
 
-    internal MessageQueue RequiredQueue => Queue ?? throw new RocketMQValidationException("Queue", null, "a topic, a broker and a queue id");
+    internal MessageQueue RequiredQueue
+        => Queue ?? throw new RocketMQValidationException("Queue", null, "a topic, a broker and a queue id");
 
     internal string RequiredTopic => Required(Topic, nameof(Topic));
 
@@ -60,7 +61,9 @@ internal sealed record ActionRequest
 
     internal string RequiredKey => Required(Key, nameof(Key));
 
-    internal MessageSelector Selector => IsSql ? MessageSelector.BySql(Required(Expression, nameof(Expression))) : MessageSelector.ByTag(Expression);
+    internal MessageSelector Selector => IsSql
+        ? MessageSelector.BySql(Required(Expression, nameof(Expression)))
+        : MessageSelector.ByTag(Expression);
 
     internal SeekTarget RequiredTarget => Target switch
     {

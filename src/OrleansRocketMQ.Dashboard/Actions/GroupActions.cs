@@ -8,7 +8,7 @@ internal static class GroupActions
 {
     private delegate Task<string> GroupAction(Grains grains, ActionRequest request, string who);
 
-    private static readonly Dictionary<string, GroupAction> s_all = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, GroupAction> s_ofQueues = new(StringComparer.Ordinal)
     {
         ["pause"] = async (grains, request, _) =>
         {
@@ -52,6 +52,10 @@ internal static class GroupActions
             await grains.Group.RestoreSiloAsync(request.RequiredSilo).ConfigureAwait(false);
             return $"{request.Silo} gets queues again.";
         },
+    };
+
+    private static readonly Dictionary<string, GroupAction> s_ofTheGroup = new(StringComparer.Ordinal)
+    {
         ["start"] = async (grains, _, _) =>
         {
             var silos = await grains.Group.StartAsync().ConfigureAwait(false);
@@ -72,6 +76,10 @@ internal static class GroupActions
             await grains.Group.UnsubscribeAsync(request.RequiredTopic).ConfigureAwait(false);
             return $"The group gives up {request.Topic}.";
         },
+    };
+
+    private static readonly Dictionary<string, GroupAction> s_ofLetters = new(StringComparer.Ordinal)
+    {
         ["resend"] = async (grains, request, who) =>
         {
             var sent = await grains.Letters.ResendAsync(request.RequiredMessageId, who).ConfigureAwait(false);
@@ -80,7 +88,8 @@ internal static class GroupActions
         ["resend-all"] = async (grains, request, who) =>
         {
             await grains.Letters.ResendAllAsync(
-                request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"), who).ConfigureAwait(false);
+                request.MessagesPerSecond ?? throw new RocketMQValidationException("MessagesPerSecond", null, "a number above 0"),
+                who).ConfigureAwait(false);
             return "All dead letters are being sent again.";
         },
         ["resend-key"] = async (grains, request, who) =>
@@ -117,6 +126,10 @@ internal static class GroupActions
         },
     };
 
+    // Below its parts, since fields get their values from top to bottom.
+    private static readonly Dictionary<string, GroupAction> s_all
+        = new([.. s_ofQueues, .. s_ofTheGroup, .. s_ofLetters], StringComparer.Ordinal);
+
     public static IEnumerable<string> Names => s_all.Keys;
 
     public static bool Exists(string action) => s_all.ContainsKey(action);
@@ -125,7 +138,9 @@ internal static class GroupActions
         => s_all[action](new Grains(grains, group), request, who);
 
     private static string Name(ActionRequest request)
-        => request.Queue is { } queue ? $"queue {queue.QueueId} of {queue.Topic} on {queue.BrokerName}" : request.Topic ?? "the whole group";
+        => request.Queue is { } queue
+            ? $"queue {queue.QueueId} of {queue.Topic} on {queue.BrokerName}"
+            : request.Topic ?? "the whole group";
 
     /// <summary>The grains an action may need.</summary>
     private sealed class Grains(IGrainFactory grains, string group)

@@ -10,7 +10,9 @@ internal static class PageFiles
 {
     private static readonly FrozenDictionary<string, PageFile> s_all = new[]
     {
-        Load("index.html", "text/html; charset=utf-8"), Load("app.css", "text/css; charset=utf-8"), Load("app.js", "text/javascript; charset=utf-8"),
+        Load("index.html", "text/html; charset=utf-8"),
+        Load("app.css", "text/css; charset=utf-8"),
+        Load("app.js", "text/javascript; charset=utf-8"),
     }.ToFrozenDictionary(file => file.Name);
 
     // A browser asks each time and is mostly answered 304: a page of a new version never runs with a script of an old one.

@@ -3,7 +3,11 @@ namespace OrleansRocketMQ.Dashboard.Status;
 /// <summary>Puts a group's status into the page's terms.</summary>
 internal static class GroupViews
 {
-    public static GroupView Of(ConsumerGroupStatus status, string state, IReadOnlyList<double> history, DeadLettersView deadLetters) => new()
+    public static GroupView Of(
+        ConsumerGroupStatus status,
+        string state,
+        IReadOnlyList<double> history,
+        DeadLettersView deadLetters) => new()
     {
         Name = status.Group,
         State = state,
@@ -14,19 +18,28 @@ internal static class GroupViews
         DeadLetters = deadLetters,
         History = history,
         Silos = [.. status.Silos.OrderBy(silo => silo.Silo, StringComparer.Ordinal).Select(silo => new SiloView(
-            silo.Silo, silo.ClientId, silo.AssignedQueues, silo.IsDrained, silo.Uptime.TotalMilliseconds, silo.Rebalances, Math.Round(silo.Figures.MessagesPerSecond, 2)))],
+            silo.Silo,
+            silo.ClientId,
+            silo.AssignedQueues,
+            silo.IsDrained,
+            silo.Uptime.TotalMilliseconds,
+            silo.Rebalances,
+            Math.Round(silo.Figures.MessagesPerSecond, 2)))],
         Topics = [.. Topics(status)],
         Queues = [.. status.Queues.Select(queue => Of(queue, status.Flow))],
     };
 
     private static IEnumerable<TopicView> Topics(ConsumerGroupStatus status)
-        => status.Queues.GroupBy(queue => queue.Queue.Topic).OrderBy(topic => topic.Key, StringComparer.Ordinal).Select(topic => new TopicView(
-            topic.Key,
-            topic.Count(),
-            LagOf(topic),
-            status.Flow.Paused.Contains(ConsumerScope.OfTopic(topic.Key)),
-            status.Flow.RateLimits.TryGetValue(topic.Key, out var limit) ? limit : null,
-            FiguresView.Of(status.Topics.GetValueOrDefault(topic.Key, ConsumeFigures.None))));
+        => status.Queues
+            .GroupBy(queue => queue.Queue.Topic)
+            .OrderBy(topic => topic.Key, StringComparer.Ordinal)
+            .Select(topic => new TopicView(
+                topic.Key,
+                topic.Count(),
+                LagOf(topic),
+                status.Flow.Paused.Contains(ConsumerScope.OfTopic(topic.Key)),
+                status.Flow.RateLimits.TryGetValue(topic.Key, out var limit) ? limit : null,
+                FiguresView.Of(status.Topics.GetValueOrDefault(topic.Key, ConsumeFigures.None))));
 
     // Of what runs in this cluster; unknown when that of one queue is.
     private static long? LagOf(IEnumerable<QueueStatus> queues)

@@ -68,7 +68,10 @@ internal sealed record FiguresView
     };
 }
 
-/// <summary>How many dead letters and parked messages wait; null when it is not known. With an error beside a count there may be more.</summary>
+/// <summary>
+/// How many dead letters and parked messages wait; null when it is not known. With an error beside a count there may be
+/// more.
+/// </summary>
 internal sealed record DeadLettersView
 {
     public int? Count { get; init; }
@@ -85,7 +88,14 @@ internal sealed record DeadLettersView
 internal sealed record LettersView(IReadOnlyList<DeadLetter> Letters, IReadOnlyList<string> Unread, DeadLetterResend Resend);
 
 /// <summary>A silo that runs the group.</summary>
-internal sealed record SiloView(string Name, string ClientId, int Queues, bool IsDrained, double UptimeMs, long Rebalances, double PerSecond);
+internal sealed record SiloView(
+    string Name,
+    string ClientId,
+    int Queues,
+    bool IsDrained,
+    double UptimeMs,
+    long Rebalances,
+    double PerSecond);
 
 /// <summary>A topic of the group.</summary>
 internal sealed record TopicView(string Name, int Queues, long? Lag, bool IsPaused, double? RateLimit, FiguresView Figures);
@@ -154,4 +164,10 @@ internal sealed record ProblemView(string Error);
 internal sealed record SessionView(bool CanAct, bool ShowBodies, string? TokenHeader, string? Token);
 
 /// <summary>One dead letter, with as much of its body as may be shown.</summary>
-internal sealed record LetterBodyView(string MessageId, string Format, string Text, int Length, bool IsCut, IReadOnlyDictionary<string, string> Properties);
+internal sealed record LetterBodyView(
+    string MessageId,
+    string Format,
+    string Text,
+    int Length,
+    bool IsCut,
+    IReadOnlyDictionary<string, string> Properties);

@@ -7,7 +7,19 @@ namespace OrleansRocketMQ.Embedded.Admin;
 internal static class GroupJson
 {
     public static string Write(GroupConfig group)
-        => $"{{\"attributes\":{{}},\"brokerId\":{group.BrokerId},\"consumeBroadcastEnable\":{Text(group.ConsumeBroadcastEnable)},\"consumeEnable\":{Text(group.ConsumeEnable)},\"consumeFromMinEnable\":{Text(group.ConsumeFromMinEnable)},\"consumeMessageOrderly\":{Text(group.ConsumeMessageOrderly)},\"consumeTimeoutMinute\":{group.ConsumeTimeoutMinute},\"groupName\":\"{group.Name}\",\"groupRetryPolicy\":{{\"type\":\"CUSTOMIZED\"}},\"groupSysFlag\":{group.GroupSysFlag},\"notifyConsumerIdsChangedEnable\":{Text(group.NotifyConsumerIdsChangedEnable)},\"retryMaxTimes\":{group.RetryMaxTimes},\"retryQueueNums\":{group.RetryQueueNums},\"whichBrokerWhenConsumeSlowly\":{group.WhichBrokerWhenConsumeSlowly}}}";
+        => $"{{\"attributes\":{{}},\"brokerId\":{group.BrokerId},"
+            + $"\"consumeBroadcastEnable\":{Text(group.ConsumeBroadcastEnable)},"
+            + $"\"consumeEnable\":{Text(group.ConsumeEnable)},"
+            + $"\"consumeFromMinEnable\":{Text(group.ConsumeFromMinEnable)},"
+            + $"\"consumeMessageOrderly\":{Text(group.ConsumeMessageOrderly)},"
+            + $"\"consumeTimeoutMinute\":{group.ConsumeTimeoutMinute},"
+            + $"\"groupName\":\"{group.Name}\","
+            + "\"groupRetryPolicy\":{\"type\":\"CUSTOMIZED\"},"
+            + $"\"groupSysFlag\":{group.GroupSysFlag},"
+            + $"\"notifyConsumerIdsChangedEnable\":{Text(group.NotifyConsumerIdsChangedEnable)},"
+            + $"\"retryMaxTimes\":{group.RetryMaxTimes},"
+            + $"\"retryQueueNums\":{group.RetryQueueNums},"
+            + $"\"whichBrokerWhenConsumeSlowly\":{group.WhichBrokerWhenConsumeSlowly}}}";
 
     /// <exception cref="JsonException">The body is not such JSON.</exception>
     public static GroupConfig Read(ReadOnlySpan<byte> body)
@@ -32,7 +44,9 @@ internal static class GroupJson
     }
 
     private static bool Flag(JsonElement root, string name, bool fallback)
-        => root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : fallback;
+        => root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : fallback;
 
     private static long Number(JsonElement root, string name, long fallback)
         => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt64() : fallback;

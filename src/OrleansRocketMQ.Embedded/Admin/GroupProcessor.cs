@@ -46,7 +46,10 @@ internal sealed class GroupProcessor(
 
         if (group.Name.Length == 0 || ReservedTopics.HasIllegalCharacters(group.Name))
         {
-            return RemotingCommand.Response(request, ResponseCodes.InvalidParameter, "The specified group contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$");
+            return RemotingCommand.Response(
+                request,
+                ResponseCodes.InvalidParameter,
+                "The specified group contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$");
         }
 
         groups.Set(group);
@@ -66,7 +69,8 @@ internal sealed class GroupProcessor(
         var all = groups.All.Select(group => $"\"{group.Name}\":{GroupJson.Write(group)}");
         return WithJson(
             request,
-            $"{{\"dataVersion\":{{\"counter\":1,\"stateVersion\":0,\"timestamp\":0}},\"forbiddenTable\":{{}},\"subscriptionGroupTable\":{{{string.Join(',', all)}}}}}");
+            "{\"dataVersion\":{\"counter\":1,\"stateVersion\":0,\"timestamp\":0},\"forbiddenTable\":{},"
+            + $"\"subscriptionGroupTable\":{{{string.Join(',', all)}}}}}");
     }
 
     private RemotingCommand GetConnections(RemotingCommand request)
@@ -127,7 +131,8 @@ internal sealed class GroupProcessor(
     {
         var consumed = offsets.Find(new(group, queue.Topic, queue.QueueId)) ?? 0;
         var lastTime = consumed > 0 && store.TryGet(queue, consumed - 1, out var entry, out _) ? entry.StoreTime : 0;
-        return $"{QueueJson(queue)}:{{\"brokerOffset\":{store.MaxOffset(queue)},\"consumerOffset\":{consumed},\"lastTimestamp\":{lastTime},\"pullOffset\":{consumed}}}";
+        return $"{QueueJson(queue)}:{{\"brokerOffset\":{store.MaxOffset(queue)},\"consumerOffset\":{consumed},"
+            + $"\"lastTimestamp\":{lastTime},\"pullOffset\":{consumed}}}";
     }
 
     // What RocketMQ does since 5.2: the offsets are changed here, and the next pull of each queue is told to move. Before,
@@ -174,7 +179,9 @@ internal sealed class GroupProcessor(
             if (consumers.View(group) is not { Members.Count: > 0 } view)
             {
                 return RemotingCommand.Response(
-                    request, ResponseCodes.ConsumerNotOnline, $"Consumer not online, so can not reset offset, Group: {group} Topic: {topicName} Timestamp: {timestamp}");
+                    request,
+                    ResponseCodes.ConsumerNotOnline,
+                    $"Consumer not online, so can not reset offset, Group: {group} Topic: {topicName} Timestamp: {timestamp}");
             }
 
             foreach (var member in view.Members)

@@ -7,7 +7,9 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Admin;
 
-/// <summary>Passes on what an administrator asks of one consumer, and its answer. Mirrors <c>AdminBrokerProcessor.callConsumer</c>.</summary>
+/// <summary>
+/// Passes on what an administrator asks of one consumer, and its answer. Mirrors <c>AdminBrokerProcessor.callConsumer</c>.
+/// </summary>
 internal sealed class RelayProcessor(ConsumerTable consumers, IMessageReader store, string brokerName)
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
@@ -45,7 +47,9 @@ internal sealed class RelayProcessor(ConsumerTable consumers, IMessageReader sto
             try
             {
                 var answer = await member.Peer.Connection.InvokeAsync(
-                    RemotingCommand.Request(RequestCodes.GetConsumerStatusFromClient).Set("topic", request.GetRequired("topic")).Set("group", group),
+                    RemotingCommand.Request(RequestCodes.GetConsumerStatusFromClient)
+                        .Set("topic", request.GetRequired("topic"))
+                        .Set("group", group),
                     AnswerTimeout).ConfigureAwait(false);
                 var body = Encoding.UTF8.GetString(answer.Body.Span);
                 if (answer.Code == ResponseCodes.Success && body.StartsWith(AnswerBegin, StringComparison.Ordinal))

@@ -30,7 +30,8 @@ internal sealed class TopicViewProcessor(TopicTable topics, IMessageReader store
             var queue = new TopicQueue(name, queueId);
             var max = store.MaxOffset(queue);
             store.TryGet(queue, max - 1, out var entry, out _);
-            return $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queueId},\"topic\":\"{name}\"}}:{{\"lastUpdateTimestamp\":{entry.StoreTime},\"maxOffset\":{max},\"minOffset\":{store.MinOffset(queue)}}}";
+            return $"{{\"brokerName\":\"{brokerName}\",\"queueId\":{queueId},\"topic\":\"{name}\"}}:"
+                + $"{{\"lastUpdateTimestamp\":{entry.StoreTime},\"maxOffset\":{max},\"minOffset\":{store.MinOffset(queue)}}}";
         });
         return RemotingCommand.Response(
             request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes($"{{\"offsetTable\":{{{string.Join(',', entries)}}}}}"));
@@ -44,7 +45,9 @@ internal sealed class TopicViewProcessor(TopicTable topics, IMessageReader store
             return RemotingCommand.Response(request, ResponseCodes.TopicNotExist, $"No topic in this broker. topic: {name}");
         }
 
-        var json = $"{{\"attributes\":{{}},\"order\":{(topic.Order ? "true" : "false")},\"perm\":{topic.Perm},\"readQueueNums\":{topic.ReadQueues},\"topicFilterType\":\"{topic.FilterType}\",\"topicName\":\"{topic.Name}\",\"topicSysFlag\":{topic.SysFlag},\"writeQueueNums\":{topic.WriteQueues}}}";
+        var json = $"{{\"attributes\":{{}},\"order\":{(topic.Order ? "true" : "false")},\"perm\":{topic.Perm},"
+            + $"\"readQueueNums\":{topic.ReadQueues},\"topicFilterType\":\"{topic.FilterType}\","
+            + $"\"topicName\":\"{topic.Name}\",\"topicSysFlag\":{topic.SysFlag},\"writeQueueNums\":{topic.WriteQueues}}}";
         return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));
     }
 }

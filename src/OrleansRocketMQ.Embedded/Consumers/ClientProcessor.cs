@@ -48,7 +48,8 @@ internal sealed partial class ClientProcessor(
         foreach (var peer in consumers.TakeSilent(options.ClientExpiry).Concat(producers.TakeSilent(options.ClientExpiry)).Distinct())
         {
             Log.ClientExpired(logger, peer.ClientId, peer.Address);
-            peer.Connection.Close(new RocketMQNetworkException($"{peer.ClientId} has sent no heartbeat for {options.ClientExpiry.TotalSeconds:0} s."));
+            peer.Connection.Close(new RocketMQNetworkException(
+                $"{peer.ClientId} has sent no heartbeat for {options.ClientExpiry.TotalSeconds:0} s."));
         }
     }
 
@@ -72,7 +73,8 @@ internal sealed partial class ClientProcessor(
             }
 
             topics.Ensure(SystemTopics.Retry(group.Name), group.RetryQueueNums);
-            var member = new ConsumerMember(peer, heartbeat.ClientId, request.Language, request.Version, options.TimeProvider.GetTimestamp());
+            var member = new ConsumerMember(
+                peer, heartbeat.ClientId, request.Language, request.Version, options.TimeProvider.GetTimestamp());
             var change = consumers.Register(data, member, keepSubscriptions: isV2 && heartbeat.WithoutSub);
             if (change.Changed)
             {
@@ -173,7 +175,8 @@ internal sealed partial class ClientProcessor(
         try
         {
             await peer.Connection.SendAsync(
-                RemotingCommand.Request(RequestCodes.NotifyConsumerIdsChanged, oneWay: true).Set("consumerGroup", group)).ConfigureAwait(false);
+                RemotingCommand.Request(RequestCodes.NotifyConsumerIdsChanged, oneWay: true)
+                    .Set("consumerGroup", group)).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

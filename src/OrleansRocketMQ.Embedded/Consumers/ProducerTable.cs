@@ -2,7 +2,10 @@ using OrleansRocketMQ.Embedded.Serving;
 
 namespace OrleansRocketMQ.Embedded.Consumers;
 
-/// <summary>The producer groups that are online; the broker asks them what became of a transaction. Mirrors <c>ProducerManager</c>. Thread-safe.</summary>
+/// <summary>
+/// The producer groups that are online; the broker asks them what became of a transaction. Mirrors <c>ProducerManager</c>.
+/// Thread-safe.
+/// </summary>
 internal sealed class ProducerTable(TimeProvider time)
 {
     private readonly Lock _gate = new();

@@ -20,7 +20,8 @@ internal sealed class Subscription
     public bool IsTag => IsTagType(Data.ExpressionType);
 
     /// <summary>RocketMQ takes no type at all for a tag expression.</summary>
-    public static bool IsTagType(string? expressionType) => string.IsNullOrEmpty(expressionType) || expressionType == SubscriptionData.TagType;
+    public static bool IsTagType(string? expressionType)
+        => string.IsNullOrEmpty(expressionType) || expressionType == SubscriptionData.TagType;
 
     /// <summary>Takes a subscription of a heartbeat; one that cannot be read is kept without a filter.</summary>
     public static Subscription Of(SubscriptionData data)
@@ -46,7 +47,13 @@ internal sealed class Subscription
     {
         if (!IsTagType(expressionType))
         {
-            var sql = new SubscriptionData { Topic = topic, SubString = expression ?? string.Empty, ExpressionType = expressionType, SubVersion = version };
+            var sql = new SubscriptionData
+            {
+                Topic = topic,
+                SubString = expression ?? string.Empty,
+                ExpressionType = expressionType,
+                SubVersion = version,
+            };
             return new(sql, Compile(sql));
         }
 

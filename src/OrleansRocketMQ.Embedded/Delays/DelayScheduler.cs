@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
 

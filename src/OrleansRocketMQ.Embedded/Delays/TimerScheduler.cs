@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
 
@@ -141,7 +142,7 @@ internal sealed partial class TimerScheduler : IDisposable
         OutgoingMessage message;
         try
         {
-            message = TimerProperties.Due(record);
+            message = Due(record);
         }
         catch (Exception exception)
         {
@@ -153,6 +154,15 @@ internal sealed partial class TimerScheduler : IDisposable
         {
             Log.NotDelivered(_logger, offset);
         }
+    }
+
+    /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
+    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    {
+        var message = DelayScheduler.Due(record);
+        message.Properties.Remove(MessageProperties.RealTopic);
+        message.Properties.Remove(MessageProperties.RealQueueId);
+        return message;
     }
 
     private static partial class Log

@@ -39,7 +39,10 @@ public sealed class FaultInjection
 
     /// <summary>How many requests with this code have come in, one-way ones included, on all servers or on one.</summary>
     /// <param name="requestCode">A code of <see cref="Protocol.RequestCodes"/>.</param>
-    /// <param name="server">A broker's name, that name and <c> (slave 1)</c> for its first slave, either and <c> (vip)</c> for a second port, or <c>name server</c>; null means all together.</param>
+    /// <param name="server">
+    /// A broker's name, that name and <c> (slave 1)</c> for its first slave, either and <c> (vip)</c> for a second port, or
+    /// <c>name server</c>; null means all together.
+    /// </param>
     public long RequestsSeen(int requestCode, string? server = null)
         => _seen.Where(pair => pair.Key.Code == requestCode && (server is null || pair.Key.Server == server)).Sum(pair => pair.Value);
 

@@ -56,7 +56,8 @@ internal sealed class SqlComparison(SqlNode left, string symbol, SqlNode right) 
     public static int? Order(object first, object second) => (first, second) switch
     {
         (int a, int b) => a.CompareTo(b),
-        (int or long, int or long) => Convert.ToInt64(first, CultureInfo.InvariantCulture).CompareTo(Convert.ToInt64(second, CultureInfo.InvariantCulture)),
+        (int or long, int or long)
+            => Convert.ToInt64(first, CultureInfo.InvariantCulture).CompareTo(Convert.ToInt64(second, CultureInfo.InvariantCulture)),
         (int or long or double, int or long or double)
             => Convert.ToDouble(first, CultureInfo.InvariantCulture).CompareTo(Convert.ToDouble(second, CultureInfo.InvariantCulture)),
         (string a, string b) => string.CompareOrdinal(a, b),

@@ -143,7 +143,9 @@ internal sealed class SqlParser
         }
 
         Take(")");
-        return left is SqlProperty ? new SqlIn(left, texts, not) : throw new SqlFilterException($"Expected a property for In expression, got: {left}");
+        return left is SqlProperty
+            ? new SqlIn(left, texts, not)
+            : throw new SqlFilterException($"Expected a property for In expression, got: {left}");
     }
 
     private SqlNode ReadUnary()

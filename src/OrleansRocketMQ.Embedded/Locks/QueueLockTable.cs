@@ -2,7 +2,10 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Locks;
 
-/// <summary>Which client holds which queue for a group; a lock not renewed in time is anybody's. Mirrors <c>RebalanceLockManager</c>. Thread-safe.</summary>
+/// <summary>
+/// Which client holds which queue for a group; a lock not renewed in time is anybody's. Mirrors
+/// <c>RebalanceLockManager</c>. Thread-safe.
+/// </summary>
 internal sealed class QueueLockTable(TimeSpan expiry, TimeProvider time)
 {
     private readonly Lock _gate = new();

@@ -58,7 +58,9 @@ internal sealed class NameServerProcessor(RouteTable routes)
     {
         var brokers = found.Select(pair => SetJson(pair.Set, standardJson));
         var queues = found.Select(pair =>
-            $"{{\"brokerName\":{Quote(pair.Set[0].Name)},\"perm\":{pair.Topic.Perm},\"readQueueNums\":{pair.Topic.ReadQueues},\"topicSysFlag\":{pair.Topic.SysFlag},\"writeQueueNums\":{pair.Topic.WriteQueues}}}");
+            $"{{\"brokerName\":{Quote(pair.Set[0].Name)},\"perm\":{pair.Topic.Perm},"
+            + $"\"readQueueNums\":{pair.Topic.ReadQueues},\"topicSysFlag\":{pair.Topic.SysFlag},"
+            + $"\"writeQueueNums\":{pair.Topic.WriteQueues}}}");
         return $"{{\"brokerDatas\":[{string.Join(',', brokers)}],\"filterServerTable\":{{}},\"queueDatas\":[{string.Join(',', queues)}]}}";
     }
 
@@ -66,7 +68,8 @@ internal sealed class NameServerProcessor(RouteTable routes)
     private static string SetJson(IReadOnlyList<IRegisteredBroker> set, bool standardJson)
     {
         var addresses = set.Select(broker => $"{(standardJson ? $"\"{broker.BrokerId}\"" : broker.BrokerId)}:{Quote(broker.Address)}");
-        return $"{{\"brokerAddrs\":{{{string.Join(',', addresses)}}},\"brokerName\":{Quote(set[0].Name)},\"cluster\":{Quote(set[0].ClusterName)},\"enableActingMaster\":false}}";
+        return $"{{\"brokerAddrs\":{{{string.Join(',', addresses)}}},\"brokerName\":{Quote(set[0].Name)},"
+            + $"\"cluster\":{Quote(set[0].ClusterName)},\"enableActingMaster\":false}}";
     }
 
     // Names are validated to hold nothing that JSON would have escaped.

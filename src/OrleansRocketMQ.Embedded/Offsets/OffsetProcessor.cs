@@ -6,7 +6,10 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Offsets;
 
-/// <summary>Committed offsets and the ends of queues. Mirrors parts of <c>ConsumerManageProcessor</c> and <c>AdminBrokerProcessor</c>.</summary>
+/// <summary>
+/// Committed offsets and the ends of queues. Mirrors parts of <c>ConsumerManageProcessor</c> and
+/// <c>AdminBrokerProcessor</c>.
+/// </summary>
 internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store, TopicTable topics, GroupTable groups)
 {
     public void AddTo(RequestTable table)
@@ -29,7 +32,10 @@ internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store,
 
         if (request["setZeroIfNotFound"] is not null && !request.GetBoolean("setZeroIfNotFound"))
         {
-            return RemotingCommand.Response(request, ResponseCodes.QueryNotFound, "Not found, do not set to zero, maybe this group boot first");
+            return RemotingCommand.Response(
+                request,
+                ResponseCodes.QueryNotFound,
+                "Not found, do not set to zero, maybe this group boot first");
         }
 
         // A new group on a queue that still has its very first message starts there, whatever it asks for.

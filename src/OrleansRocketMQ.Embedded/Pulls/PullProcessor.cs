@@ -9,7 +9,10 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Pulls;
 
-/// <summary>Answers pulls, at once or when messages come, on a master or on a slave. Mirrors <c>PullMessageProcessor</c> and <c>DefaultPullMessageResultHandler</c>.</summary>
+/// <summary>
+/// Answers pulls, at once or when messages come, on a master or on a slave. Mirrors <c>PullMessageProcessor</c> and
+/// <c>DefaultPullMessageResultHandler</c>.
+/// </summary>
 internal sealed class PullProcessor(
     long brokerId,
     IMessageReader store,
@@ -50,7 +53,12 @@ internal sealed class PullProcessor(
     }
 
     // Woken, the pull is looked at from the start: group, topic and subscription may have changed meanwhile.
-    private async ValueTask<RemotingCommand?> AnswerLaterAsync(PullHold waiting, ClientPeer peer, RemotingCommand request, PullRequest pull, MessageFilter filter)
+    private async ValueTask<RemotingCommand?> AnswerLaterAsync(
+        PullHold waiting,
+        ClientPeer peer,
+        RemotingCommand request,
+        PullRequest pull,
+        MessageFilter filter)
     {
         var held = new HeldPull(peer, pull.Queue, pull.Offset, filter, options.TimeProvider.GetTimestamp(), pull.SuspendTimeout);
         if (!await waiting.HoldAsync(held).ConfigureAwait(false))
@@ -62,7 +70,12 @@ internal sealed class PullProcessor(
             ?? Answer(request, pull, group!, topic!, out _, first: false);
     }
 
-    private RemotingCommand? Refuse(ClientPeer peer, RemotingCommand request, PullRequest pull, out GroupConfig? group, out TopicConfig? topic)
+    private RemotingCommand? Refuse(
+        ClientPeer peer,
+        RemotingCommand request,
+        PullRequest pull,
+        out GroupConfig? group,
+        out TopicConfig? topic)
     {
         topic = null;
         group = groups.Find(pull.Group);
@@ -95,13 +108,20 @@ internal sealed class PullProcessor(
             return RemotingCommand.Response(
                 request,
                 ResponseCodes.InvalidParameter,
-                $"queueId[{pull.Queue.QueueId}] is illegal, topic:[{pull.Queue.Topic}] topicConfig.readQueueNums:[{topic.ReadQueues}] consumer:[/{peer.Address}]");
+                $"queueId[{pull.Queue.QueueId}] is illegal, topic:[{pull.Queue.Topic}] "
+                    + $"topicConfig.readQueueNums:[{topic.ReadQueues}] consumer:[/{peer.Address}]");
         }
 
         return null;
     }
 
-    private RemotingCommand Answer(RemotingCommand request, PullRequest pull, GroupConfig group, TopicConfig topic, out MessageFilter? filter, bool first)
+    private RemotingCommand Answer(
+        RemotingCommand request,
+        PullRequest pull,
+        GroupConfig group,
+        TopicConfig topic,
+        out MessageFilter? filter,
+        bool first)
     {
         filter = FilterOf(request, pull, group, out var refusal);
         if (filter is null)
@@ -122,7 +142,8 @@ internal sealed class PullProcessor(
 
         // What lies further back than memory reaches is better read from a slave's disk.
         var isSlow = found.Behind > _slowBytes;
-        return RemotingCommand.Response(request, CodeOf(found.Status, pull, isSlow), found.Remark, bodyParts: found.Parts.Count > 0 ? found.Parts : null)
+        var parts = found.Parts.Count > 0 ? found.Parts : null;
+        return RemotingCommand.Response(request, CodeOf(found.Status, pull, isSlow), found.Remark, bodyParts: parts)
             .Set("suggestWhichBrokerId", SuggestedBroker(group, isSlow))
             .Set("groupSysFlag", group.GroupSysFlag)
             .Set("nextBeginOffset", NextOffset(found, pull))
@@ -150,7 +171,12 @@ internal sealed class PullProcessor(
         return subscription.Filter;
     }
 
-    private bool TryFindSubscription(RemotingCommand request, PullRequest pull, GroupConfig group, out Subscription? subscription, out RemotingCommand? refusal)
+    private bool TryFindSubscription(
+        RemotingCommand request,
+        PullRequest pull,
+        GroupConfig group,
+        out Subscription? subscription,
+        out RemotingCommand? refusal)
     {
         subscription = null;
         refusal = null;
@@ -202,7 +228,9 @@ internal sealed class PullProcessor(
 
     // A slave may not have everything yet, so it corrects nobody's offset.
     private long NextOffset(GetResult found, PullRequest pull)
-        => IsSlave && found.Status is GetStatus.NoMessageInQueue or GetStatus.OffsetTooSmall or GetStatus.OffsetOverflowOne or GetStatus.OffsetOverflowBadly
+        => IsSlave
+            && found.Status is GetStatus.NoMessageInQueue or GetStatus.OffsetTooSmall
+                or GetStatus.OffsetOverflowOne or GetStatus.OffsetOverflowBadly
             ? pull.Offset
             : found.NextOffset;
 

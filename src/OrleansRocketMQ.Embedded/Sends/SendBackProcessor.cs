@@ -1,4 +1,5 @@
 using System.Globalization;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Framing;
@@ -37,7 +38,10 @@ internal sealed class SendBackProcessor(MessageIntake intake, TopicTable topics,
         var retryTopic = topics.Ensure(SystemTopics.Retry(groupName), group.RetryQueueNums);
         if (!retryTopic.IsWritable)
         {
-            return RemotingCommand.Response(request, ResponseCodes.NoPermission, $"the topic[{retryTopic.Name}] sending message is forbidden");
+            return RemotingCommand.Response(
+                request,
+                ResponseCodes.NoPermission,
+                $"the topic[{retryTopic.Name}] sending message is forbidden");
         }
 
         if (!intake.TryRead(offset, out var stored, out var body))

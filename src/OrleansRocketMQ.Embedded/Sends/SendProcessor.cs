@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
@@ -84,7 +85,10 @@ internal sealed partial class SendProcessor(
         // Read queues count too, so that a topic can shrink without losing what producers with an old route send.
         if (send.QueueId >= Math.Max(found.WriteQueues, found.ReadQueues))
         {
-            return Respond(request, ResponseCodes.InvalidParameter, $"request queueId[{send.QueueId}] is illegal, {found} Producer: {peer.Address}");
+            return Respond(
+                request,
+                ResponseCodes.InvalidParameter,
+                $"request queueId[{send.QueueId}] is illegal, {found} Producer: {peer.Address}");
         }
 
         topic = found;
@@ -121,7 +125,8 @@ internal sealed partial class SendProcessor(
         };
 
         // A retried message of a transaction is an ordinary one; old clients leave the mark on it.
-        var isHalf = string.Equals(properties.GetValueOrDefault(MessageProperties.TransactionPrepared), "true", StringComparison.OrdinalIgnoreCase)
+        var prepared = properties.GetValueOrDefault(MessageProperties.TransactionPrepared);
+        var isHalf = string.Equals(prepared, "true", StringComparison.OrdinalIgnoreCase)
             && !(message.ReconsumeTimes > 0 && message.DelayLevel > 0);
         return (isHalf ? halfMessages.TryPut(message, out var placement) : intake.TryPut(message, out placement))
             ? Stored(request, queueId, placement.QueueOffset, intake.OffsetId(placement.LogOffset), properties)
@@ -182,7 +187,12 @@ internal sealed partial class SendProcessor(
         return null;
     }
 
-    private static RemotingCommand Stored(RemotingCommand request, int queueId, long queueOffset, string ids, Dictionary<string, string> properties)
+    private static RemotingCommand Stored(
+        RemotingCommand request,
+        int queueId,
+        long queueOffset,
+        string ids,
+        Dictionary<string, string> properties)
         => Respond(request, ResponseCodes.Success)
             .Set("queueId", queueId)
             .Set("transactionId", properties.GetValueOrDefault(MessageProperties.UniqueKey))

@@ -20,7 +20,8 @@ internal sealed class SendRequest
         Flag = request.GetInt32(isShort ? "h" : "flag");
         Properties = MessageProperties.Decode(Encoding.UTF8.GetBytes(request[isShort ? "i" : "properties"] ?? string.Empty));
         ReconsumeTimes = request.GetInt32(isShort ? "j" : "reconsumeTimes", 0);
-        MaxReconsumeTimes = request[isShort ? "l" : "maxReconsumeTimes"] is null ? null : request.GetInt32(isShort ? "l" : "maxReconsumeTimes");
+        var maxTimes = isShort ? "l" : "maxReconsumeTimes";
+        MaxReconsumeTimes = request[maxTimes] is null ? null : request.GetInt32(maxTimes);
         IsBatch = request.GetBoolean(isShort ? "m" : "batch");
     }
 

@@ -18,7 +18,13 @@ internal sealed class BrokerEndpoints
     private ServerEndpoint _main;
     private ServerEndpoint? _vip;
 
-    public BrokerEndpoints(string name, int port, EmbeddedRocketMQOptions options, RequestTable table, FaultInjection faults, ILogger logger)
+    public BrokerEndpoints(
+        string name,
+        int port,
+        EmbeddedRocketMQOptions options,
+        RequestTable table,
+        FaultInjection faults,
+        ILogger logger)
     {
         _name = name;
         _options = options;
@@ -94,7 +100,7 @@ internal sealed class BrokerEndpoints
             _faults,
             _options.TimeProvider,
             _logger,
-            _options.NewTlsGate(),
+            TlsGate.Of(_options),
             countedAs,
             _options.SerializeType,
             _options.MaxFrameLength);

@@ -182,7 +182,12 @@ internal sealed partial class ServerEndpoint(
 
         // The system's clock: a test that turns the broker's clock forward must not thereby make its connections idle.
         var connection = new RemotingConnection(
-            stream, new HostAndPort(remote.Address.ToString(), remote.Port).ToString(), _connectionOptions, HandleAsync, TimeProvider.System, logger)
+            stream,
+            new HostAndPort(remote.Address.ToString(), remote.Port).ToString(),
+            _connectionOptions,
+            HandleAsync,
+            TimeProvider.System,
+            logger)
         {
             State = peer,
             WaitsForReader = true,

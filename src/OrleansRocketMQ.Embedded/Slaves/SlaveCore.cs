@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Admin;
 using OrleansRocketMQ.Embedded.Consumers;
+using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pulls;
@@ -27,7 +28,13 @@ internal sealed class SlaveCore
     private readonly Rounds _rounds;
 
     public SlaveCore(
-        string brokerName, long brokerId, BrokerCore master, Func<bool> isMasterUp, EmbeddedRocketMQOptions options, RequestTable table, ILogger logger)
+        string brokerName,
+        long brokerId,
+        BrokerCore master,
+        Func<bool> isMasterUp,
+        EmbeddedRocketMQOptions options,
+        RequestTable table,
+        ILogger logger)
     {
         _options = options;
         _master = master;

@@ -11,7 +11,8 @@ namespace OrleansRocketMQ.Embedded.Slaves;
 internal static class SlaveRefusals
 {
     private const string NotStored =
-        "service not available now. It may be caused by one of the following reasons: the broker's disk is full, messages are put to the slave, message store has been shut down, etc.";
+        "service not available now. It may be caused by one of the following reasons: "
+        + "the broker's disk is full, messages are put to the slave, message store has been shut down, etc.";
 
     /// <param name="table">Gets the refusals.</param>
     /// <param name="ownHost">The slave's own address, without the port.</param>

@@ -55,7 +55,8 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
 
     public long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public Placement Append(StoredMessage message, int tagHash) => Append([new(message.Encode(), tagHash)], new(message.Topic, message.QueueId))[0];
+    public Placement Append(StoredMessage message, int tagHash)
+        => Append([new(message.Encode(), tagHash)], new(message.Topic, message.QueueId))[0];
 
     /// <summary>Appends encoded messages to one queue, without another's in between: all of them or, on failure, none.</summary>
     public Placement[] Append(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue)

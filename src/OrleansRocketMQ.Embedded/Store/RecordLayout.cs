@@ -36,13 +36,16 @@ internal static class RecordLayout
 
     public static int QueueId(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt32BigEndian(record[12..]);
 
-    public static long QueueOffset(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt64BigEndian(record[StoredMessage.QueueOffsetPosition..]);
+    public static long QueueOffset(ReadOnlySpan<byte> record)
+        => BinaryPrimitives.ReadInt64BigEndian(record[StoredMessage.QueueOffsetPosition..]);
 
-    public static long LogOffset(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt64BigEndian(record[StoredMessage.CommitLogOffsetPosition..]);
+    public static long LogOffset(ReadOnlySpan<byte> record)
+        => BinaryPrimitives.ReadInt64BigEndian(record[StoredMessage.CommitLogOffsetPosition..]);
 
     public static int BodyCrc(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt32BigEndian(record[8..]);
 
-    public static long StoreTimestamp(ReadOnlySpan<byte> record) => BinaryPrimitives.ReadInt64BigEndian(record[StoreTimePosition(record)..]);
+    public static long StoreTimestamp(ReadOnlySpan<byte> record)
+        => BinaryPrimitives.ReadInt64BigEndian(record[StoreTimePosition(record)..]);
 
     public static void SetStoreTimestamp(Span<byte> record, long timestamp)
         => BinaryPrimitives.WriteInt64BigEndian(record[StoreTimePosition(record)..], timestamp);

@@ -5,8 +5,8 @@ namespace OrleansRocketMQ.Embedded.Topics;
 /// <summary>Topics a broker uses itself, and the rules for names. Mirrors <c>TopicValidator</c>.</summary>
 internal static class ReservedTopics
 {
-    public const string HalfMessages = "RMQ_SYS_TRANS_HALF_TOPIC";
-    public const string HalfMessageOperations = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
+    public const string HalfTopic = "RMQ_SYS_TRANS_HALF_TOPIC";
+    public const string HalfOperationsTopic = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
     public const string CheckedTooOften = "TRANS_CHECK_MAX_TIME_TOPIC";
     public const string Trace = "RMQ_SYS_TRACE_TOPIC";
 
@@ -19,7 +19,7 @@ internal static class ReservedTopics
     private const int MaxLength = 127;
 
     private static readonly HashSet<string> NotForSending =
-        [SystemTopics.Schedule, HalfMessages, HalfMessageOperations, CheckedTooOften, SelfTest, OffsetMoved, Timer];
+        [SystemTopics.Schedule, HalfTopic, HalfOperationsTopic, CheckedTooOften, SelfTest, OffsetMoved, Timer];
 
     /// <summary>Those a new broker has from the start.</summary>
     public static IEnumerable<TopicConfig> Initial(EmbeddedRocketMQOptions options, string brokerName, int delayLevels)
@@ -27,7 +27,11 @@ internal static class ReservedTopics
         yield return new(SelfTest, 1, 1);
         if (options.AutoCreateTopics)
         {
-            yield return new(SystemTopics.AutoCreateKey, options.DefaultQueues, options.DefaultQueues, TopicConfig.Inherit | TopicConfig.ReadWrite);
+            yield return new(
+                SystemTopics.AutoCreateKey,
+                options.DefaultQueues,
+                options.DefaultQueues,
+                TopicConfig.Inherit | TopicConfig.ReadWrite);
         }
 
         yield return new(Benchmark, 1024, 1024);
@@ -37,15 +41,17 @@ internal static class ReservedTopics
         yield return new(SystemTopics.Schedule, delayLevels, delayLevels);
         yield return new(Trace, 1, 1);
         yield return new(Timer, 1, 1);
-        yield return new(HalfMessages, 1, 1);
-        yield return new(HalfMessageOperations, 1, 1);
+        yield return new(HalfTopic, 1, 1);
+        yield return new(HalfOperationsTopic, 1, 1);
     }
 
     public static bool AllowsSending(string topic) => !NotForSending.Contains(topic);
 
     /// <summary>Whether a topic is the broker's own, so that nobody may change or delete it.</summary>
     public static bool IsReserved(string topic)
-        => NotForSending.Contains(topic) || topic is SystemTopics.AutoCreateKey or Benchmark or Trace || topic.StartsWith("rmq_sys_", StringComparison.Ordinal);
+        => NotForSending.Contains(topic)
+            || topic is SystemTopics.AutoCreateKey or Benchmark or Trace
+            || topic.StartsWith("rmq_sys_", StringComparison.Ordinal);
 
     /// <summary>Why a topic's name is wrong, in RocketMQ's words; null when it is right.</summary>
     public static string? Complaint(string? topic)

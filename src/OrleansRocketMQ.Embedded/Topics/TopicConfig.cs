@@ -25,7 +25,8 @@ internal sealed record TopicConfig(string Name, int ReadQueues, int WriteQueues,
 
     /// <summary>What Java prints in its error messages.</summary>
     public override string ToString()
-        => $"TopicConfig [topicName={Name}, readQueueNums={ReadQueues}, writeQueueNums={WriteQueues}, perm={PermText}, topicFilterType={FilterType}, topicSysFlag={SysFlag}, order={(Order ? "true" : "false")}, attributes={{}}]";
+        => $"TopicConfig [topicName={Name}, readQueueNums={ReadQueues}, writeQueueNums={WriteQueues}, perm={PermText}, "
+            + $"topicFilterType={FilterType}, topicSysFlag={SysFlag}, order={(Order ? "true" : "false")}, attributes={{}}]";
 
     private string PermText => string.Concat(IsReadable ? 'R' : '-', IsWritable ? 'W' : '-', IsInherited ? 'X' : '-');
 }

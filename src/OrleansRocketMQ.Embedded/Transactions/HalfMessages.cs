@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
@@ -26,8 +27,8 @@ internal sealed class OpenTransaction(long logOffset, long queueOffset, long sto
 /// </summary>
 internal sealed class HalfMessages
 {
-    private static readonly TopicQueue HalfQueue = new(ReservedTopics.HalfMessages, 0);
-    private static readonly TopicQueue OperationQueue = new(ReservedTopics.HalfMessageOperations, 0);
+    private static readonly TopicQueue HalfQueue = new(ReservedTopics.HalfTopic, 0);
+    private static readonly TopicQueue OperationQueue = new(ReservedTopics.HalfOperationsTopic, 0);
 
     private readonly ConcurrentDictionary<long, OpenTransaction> _open = new();
     private readonly MessageIntake _intake;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Consumers;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
@@ -20,7 +21,9 @@ internal sealed partial class TransactionChecker(
     public void Check()
     {
         var now = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var transaction in halfMessages.Open.Where(transaction => now - transaction.StoredAt >= options.TransactionTimeout.TotalMilliseconds))
+        var old = halfMessages.Open
+            .Where(transaction => now - transaction.StoredAt >= options.TransactionTimeout.TotalMilliseconds);
+        foreach (var transaction in old)
         {
             try
             {

@@ -15,7 +15,12 @@ internal static partial class BackgroundLoop
     public static Task Run(string name, Func<CancellationToken, Task> loop, TimeProvider time, ILogger logger, CancellationToken stopping)
         => Task.Run(() => KeepGoingAsync(name, loop, time, logger, stopping), CancellationToken.None);
 
-    private static async Task KeepGoingAsync(string name, Func<CancellationToken, Task> loop, TimeProvider time, ILogger logger, CancellationToken stopping)
+    private static async Task KeepGoingAsync(
+        string name,
+        Func<CancellationToken, Task> loop,
+        TimeProvider time,
+        ILogger logger,
+        CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {

@@ -17,7 +17,8 @@ public sealed partial class BrokerClient
     {
         var request = RemotingCommand.Request(RequestCodes.LockBatchMessageQueue, LockBody(consumerGroup, clientId, queues));
         var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return [.. (TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse).LockOKMQSet ?? []).Select(queue => Remoting.Names.Unwrap(queue.ToQueue()))];
+        var answer = TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse);
+        return [.. (answer.LockOKMQSet ?? []).Select(queue => Remoting.Names.Unwrap(queue.ToQueue()))];
     }
 
     /// <summary>UNLOCK_BATCH_MQ: lets locks of a client go.</summary>

@@ -13,10 +13,14 @@ public readonly record struct HeartbeatResult(int BrokerVersion, bool SupportsHe
 public sealed partial class BrokerClient
 {
     /// <summary>HEART_BEAT: tells who this client is and what its groups subscribe to.</summary>
-    public async Task<HeartbeatResult> HeartbeatAsync(string address, HeartbeatData heartbeat, CancellationToken cancellationToken = default)
+    public async Task<HeartbeatResult> HeartbeatAsync(
+        string address,
+        HeartbeatData heartbeat,
+        CancellationToken cancellationToken = default)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(heartbeat, ProtocolJson.Default.HeartbeatData);
-        var response = await InvokeAsync(address, RemotingCommand.Request(RequestCodes.HeartBeat, body), cancellationToken: cancellationToken).ConfigureAwait(false);
+        var request = RemotingCommand.Request(RequestCodes.HeartBeat, body);
+        var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
         return new(response.Version, response.GetBoolean("IS_SUPPORT_HEART_BEAT_V2"), response.GetBoolean("IS_SUB_CHANGE"));
     }
 
@@ -36,7 +40,10 @@ public sealed partial class BrokerClient
             cancellationToken: cancellationToken);
 
     /// <summary>GET_CONSUMER_LIST_BY_GROUP: the client ids of a group's members; none when the broker knows no member.</summary>
-    public async Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string consumerGroup, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<string>> GetConsumerIdsAsync(
+        string address,
+        string consumerGroup,
+        CancellationToken cancellationToken = default)
     {
         var request = RemotingCommand.Request(RequestCodes.GetConsumerListByGroup).Set("consumerGroup", consumerGroup);
         var response = await AskAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
@@ -59,7 +66,9 @@ public sealed partial class BrokerClient
         var onTheWire = check with { Group = names.Wrap(check.Group), SubscriptionData = names.Wrap(check.SubscriptionData) };
         return InvokeAsync(
             address,
-            RemotingCommand.Request(RequestCodes.CheckClientConfig, JsonSerializer.SerializeToUtf8Bytes(onTheWire, ProtocolJson.Default.CheckClientRequest)),
+            RemotingCommand.Request(
+                RequestCodes.CheckClientConfig,
+                JsonSerializer.SerializeToUtf8Bytes(onTheWire, ProtocolJson.Default.CheckClientRequest)),
             cancellationToken: cancellationToken);
     }
 }

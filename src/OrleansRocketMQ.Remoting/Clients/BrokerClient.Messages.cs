@@ -49,7 +49,9 @@ public sealed partial class BrokerClient
     internal async Task<int?> GetRetryQueueNumsAsync(string address, string consumerGroup, CancellationToken cancellationToken = default)
     {
         var response = await InvokeAsync(
-            address, RemotingCommand.Request(RequestCodes.GetSubscriptionGroupConfig).Set("group", consumerGroup), cancellationToken: cancellationToken).ConfigureAwait(false);
+            address,
+            RemotingCommand.Request(RequestCodes.GetSubscriptionGroupConfig).Set("group", consumerGroup),
+            cancellationToken: cancellationToken).ConfigureAwait(false);
         return TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroupConfig).RetryQueueNums;
     }
 
@@ -81,7 +83,8 @@ public sealed partial class BrokerClient
     {
         var request = RemotingCommand.Request(RequestCodes.ViewMessageById).Set("offset", commitLogOffset).Set("topic", topic);
         var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        var messages = MessageDecoder.DecodeAll(response.Body, string.Empty, (options ?? MessageDecoderOptions.Default) with { Namespace = Remoting.Names });
+        var how = (options ?? MessageDecoderOptions.Default) with { Namespace = Remoting.Names };
+        var messages = MessageDecoder.DecodeAll(response.Body, string.Empty, how);
         return messages.Count > 0
             ? messages[0]
             : throw new MessageFormatException("number of messages", "0", "the one asked for");

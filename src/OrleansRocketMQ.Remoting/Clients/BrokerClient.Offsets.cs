@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Clients;
@@ -88,11 +89,19 @@ public sealed partial class BrokerClient
 
     /// <summary>GET_MAX_OFFSET: the position behind the last message of a queue.</summary>
     public async Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
-        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+        => await NumberAsync(
+            address,
+            QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true),
+            "offset",
+            cancellationToken).ConfigureAwait(false);
 
     /// <summary>GET_MIN_OFFSET: the position of the first message a queue still holds.</summary>
     public async Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
-        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetMinOffset, queue), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+        => await NumberAsync(
+            address,
+            QueueRequest(RequestCodes.GetMinOffset, queue),
+            "offset",
+            cancellationToken).ConfigureAwait(false);
 
     /// <summary>SEARCH_OFFSET_BY_TIMESTAMP: where in a queue the messages stored at a time are.</summary>
     /// <param name="address">The broker.</param>
@@ -110,10 +119,28 @@ public sealed partial class BrokerClient
         var request = QueueRequest(RequestCodes.SearchOffsetByTimestamp, queue)
             .Set("timestamp", timestamp)
             .Set("boundaryType", boundary == OffsetBoundary.Upper ? "UPPER" : "LOWER");
-        return (await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("offset");
+        return await NumberAsync(address, request, "offset", cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>GET_EARLIEST_MSG_STORETIME: when the first message a queue still holds was stored, milliseconds since 1970 UTC.</summary>
-    public async Task<long> GetEarliestMessageStoreTimeAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
-        => (await InvokeAsync(address, QueueRequest(RequestCodes.GetEarliestMessageStoreTime, queue), cancellationToken: cancellationToken).ConfigureAwait(false)).GetInt64("timestamp");
+    public async Task<long> GetEarliestMessageStoreTimeAsync(
+        string address,
+        MessageQueue queue,
+        CancellationToken cancellationToken = default)
+        => await NumberAsync(
+            address,
+            QueueRequest(RequestCodes.GetEarliestMessageStoreTime, queue),
+            "timestamp",
+            cancellationToken).ConfigureAwait(false);
+
+    /// <summary>The number in a field of the answer.</summary>
+    private async Task<long> NumberAsync(
+        string address,
+        RemotingCommand request,
+        string field,
+        CancellationToken cancellationToken)
+    {
+        var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return response.GetInt64(field);
+    }
 }

@@ -6,7 +6,10 @@ namespace OrleansRocketMQ.Clients;
 
 public sealed partial class BrokerClient
 {
-    /// <summary>PULL_MESSAGE or LITE_PULL_MESSAGE: asks for messages of a queue. They are not decoded yet, see <see cref="PullResult.Decode"/>.</summary>
+    /// <summary>
+    /// PULL_MESSAGE or LITE_PULL_MESSAGE: asks for messages of a queue. They are not decoded yet, see
+    /// <see cref="PullResult.Decode"/>.
+    /// </summary>
     /// <param name="address">The broker.</param>
     /// <param name="request">What is wanted.</param>
     /// <param name="timeout">How long to wait; null means the pull time-out of this client.</param>

@@ -11,7 +11,10 @@ public sealed partial class BrokerClient
     /// <param name="message">What to store.</param>
     /// <param name="timeout">How long to wait; null means 3 s (<c>sendMsgTimeout</c>).</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <exception cref="BrokerResponseException">It was not stored. The codes FLUSH_DISK_TIMEOUT, FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE mean that it was, and are results.</exception>
+    /// <exception cref="BrokerResponseException">
+    /// It was not stored. The codes FLUSH_DISK_TIMEOUT, FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE mean that it was, and
+    /// are results.
+    /// </exception>
     public async Task<SendMessageResponse> SendAsync(
         string address,
         SendMessageRequest message,
@@ -20,7 +23,8 @@ public sealed partial class BrokerClient
     {
         var request = CommandOf(message, oneWay: false);
         var response = await AskAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
-        return response.Code is ResponseCodes.Success or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout or ResponseCodes.SlaveNotAvailable
+        return response.Code is ResponseCodes.Success or ResponseCodes.FlushDiskTimeout
+            or ResponseCodes.FlushSlaveTimeout or ResponseCodes.SlaveNotAvailable
             ? new SendMessageResponse(
                 response.Code,
                 response["msgId"] ?? string.Empty,
@@ -65,7 +69,8 @@ public sealed partial class BrokerClient
     private static RemotingCommand CommandOf(SendMessageRequest message, bool oneWay)
     {
         ArgumentNullException.ThrowIfNull(message);
-        return RemotingCommand.Request(message.Batch ? RequestCodes.SendBatchMessage : RequestCodes.SendMessageV2, message.Body, oneWay, fieldCount: 16)
+        var code = message.Batch ? RequestCodes.SendBatchMessage : RequestCodes.SendMessageV2;
+        return RemotingCommand.Request(code, message.Body, oneWay, fieldCount: 16)
             .Set("a", message.ProducerGroup)
             .Set("b", message.Topic)
             .Set("c", message.DefaultTopic)

@@ -38,5 +38,8 @@ public sealed partial class BrokerClient
 
     /// <summary>DELETE_TOPIC_IN_BROKER: deletes a topic on a broker.</summary>
     public Task DeleteTopicAsync(string address, string topic, CancellationToken cancellationToken = default)
-        => InvokeAsync(address, RemotingCommand.Request(RequestCodes.DeleteTopicInBroker).Set("topic", topic), cancellationToken: cancellationToken);
+        => InvokeAsync(
+            address,
+            RemotingCommand.Request(RequestCodes.DeleteTopicInBroker).Set("topic", topic),
+            cancellationToken: cancellationToken);
 }

@@ -50,13 +50,18 @@ public sealed partial class BrokerClient
         return response.Code == ResponseCodes.Success ? response : throw Refused(address, request, response);
     }
 
-    private Task<RemotingCommand> AskAsync(string address, RemotingCommand request, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    private Task<RemotingCommand> AskAsync(
+        string address,
+        RemotingCommand request,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
         => Remoting.InvokeAsync(AddressFor(address, request), request, timeout, cancellationToken);
 
     private ValueTask TellAsync(string address, RemotingCommand request, CancellationToken cancellationToken)
         => Remoting.SendOneWayAsync(AddressFor(address, request), request, cancellationToken);
 
-    private string AddressFor(string address, RemotingCommand request) => _vipChannel ? Clients.VipChannel.AddressFor(address, request) : address;
+    private string AddressFor(string address, RemotingCommand request)
+        => _vipChannel ? Clients.VipChannel.AddressFor(address, request) : address;
 
     private static BrokerResponseException Refused(string address, RemotingCommand request, RemotingCommand response)
         => new(request.Code, response.Code, response.Remark, address);

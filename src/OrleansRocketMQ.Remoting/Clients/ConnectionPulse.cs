@@ -41,7 +41,8 @@ internal sealed partial class ConnectionPulse(RemotingClient remoting, string cl
         try
         {
             var body = JsonSerializer.SerializeToUtf8Bytes(new HeartbeatData { ClientId = clientId }, ProtocolJson.Default.HeartbeatData);
-            await remoting.InvokeAsync(address, RemotingCommand.Request(RequestCodes.HeartBeat, body), cancellationToken: stopping).ConfigureAwait(false);
+            var request = RemotingCommand.Request(RequestCodes.HeartBeat, body);
+            await remoting.InvokeAsync(address, request, cancellationToken: stopping).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

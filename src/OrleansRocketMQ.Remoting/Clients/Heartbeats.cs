@@ -36,7 +36,8 @@ internal sealed class Heartbeats(
     private readonly Wakeup _wakeup = new(time);
 
     /// <summary>The protocol level of a broker as it told in its last answer, or null when it has not answered yet.</summary>
-    public int? VersionOf(string address) => _receivers.TryGetValue(address, out var receiver) && receiver.Version > 0 ? receiver.Version : null;
+    public int? VersionOf(string address)
+        => _receivers.TryGetValue(address, out var receiver) && receiver.Version > 0 ? receiver.Version : null;
 
     /// <summary>Brokers that did not take the last one.</summary>
     public IReadOnlyList<UnreachableServer> Unreachable => _reachability.Failing;
@@ -272,7 +273,8 @@ internal sealed class Heartbeats(
         heartbeat = heartbeat with { HeartbeatFingerprint = heartbeat.ComputeFingerprint() };
         if (!receiver.TakeInFull() && receiver.Known == heartbeat.HeartbeatFingerprint)
         {
-            var shortResult = await brokers.HeartbeatAsync(target.Address, heartbeat.WithoutSubscriptions(), cancellationToken).ConfigureAwait(false);
+            var shortResult = await brokers.HeartbeatAsync(
+                target.Address, heartbeat.WithoutSubscriptions(), cancellationToken).ConfigureAwait(false);
             receiver.Known = shortResult.SubscriptionChanged ? null : receiver.Known;
             return shortResult;
         }

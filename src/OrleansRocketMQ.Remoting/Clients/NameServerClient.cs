@@ -65,7 +65,9 @@ public sealed class NameServerClient
     internal async Task<TopicRouteData> GetRouteAsync(string topic, RouteAnswers answers, CancellationToken cancellationToken)
     {
         var failing = Enumerable.Range(0, Addresses.Count).Where(server => _reachability.IsFailing(Addresses[server])).ToArray();
-        var results = await Task.WhenAll(Enumerable.Range(0, Addresses.Count).Except(failing).Select(server => AskForRouteAsync(server, topic, answers, cancellationToken))).ConfigureAwait(false);
+        var others = Enumerable.Range(0, Addresses.Count).Except(failing);
+        var results = await Task.WhenAll(
+            others.Select(server => AskForRouteAsync(server, topic, answers, cancellationToken))).ConfigureAwait(false);
         if (results.Contains(null))
         {
             foreach (var server in failing)
@@ -76,7 +78,9 @@ public sealed class NameServerClient
         }
         else
         {
-            results = [.. results, .. await Task.WhenAll(failing.Select(server => AskForRouteAsync(server, topic, answers, cancellationToken))).ConfigureAwait(false)];
+            var late = await Task.WhenAll(
+                failing.Select(server => AskForRouteAsync(server, topic, answers, cancellationToken))).ConfigureAwait(false);
+            results = [.. results, .. late];
         }
 
         if (!results.Contains(null))
@@ -106,7 +110,9 @@ public sealed class NameServerClient
                 // Without it older name servers write broker ids as bare keys; we could read that, too.
                 RemotingCommand.Request(RequestCodes.GetRouteInfoByTopic).Set("topic", topic).Set("acceptStandardJsonOnly", true),
                 cancellationToken).ConfigureAwait(false);
-            answers.Note(server, response.Code == ResponseCodes.TopicNotExist ? null : TolerantJson.Read(response.Body.Span, ProtocolJson.Default.TopicRouteData));
+            answers.Note(server, response.Code == ResponseCodes.TopicNotExist
+                ? null
+                : TolerantJson.Read(response.Body.Span, ProtocolJson.Default.TopicRouteData));
             _reachability.Succeeded(Addresses[server]);
             return null;
         }

@@ -2,8 +2,13 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Clients;
 
-/// <summary>Asks a broker for messages of a queue. Mirrors <c>PullMessageRequestHeader</c>; defaults are those of Java's push consumer.</summary>
-/// <param name="ConsumerGroup">The group; the broker must know it by a heartbeat, or the request must carry <see cref="Expression"/>.</param>
+/// <summary>
+/// Asks a broker for messages of a queue. Mirrors <c>PullMessageRequestHeader</c>; defaults are those of Java's push
+/// consumer.
+/// </summary>
+/// <param name="ConsumerGroup">
+/// The group; the broker must know it by a heartbeat, or the request must carry <see cref="Expression"/>.
+/// </param>
 /// <param name="Queue">The queue.</param>
 /// <param name="Offset">The first position wanted.</param>
 public readonly record struct PullRequest(string ConsumerGroup, MessageQueue Queue, long Offset)

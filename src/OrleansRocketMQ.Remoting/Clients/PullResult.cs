@@ -47,5 +47,7 @@ public readonly record struct PullResult(
 
     /// <inheritdoc/>
     public override string ToString()
-        => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Status}, next {NextBeginOffset} of {MinOffset}..{MaxOffset}, {Records.Length} bytes");
+        => string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"{Status}, next {NextBeginOffset} of {MinOffset}..{MaxOffset}, {Records.Length} bytes");
 }

@@ -43,7 +43,8 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         Brokers = new BrokerClient(Remoting, options.PullTimeout, options.VipChannel);
         Routes = new RouteTable(NameServer, loggerFactory.CreateLogger<RouteTable>());
         _refresher = new RouteRefresher(Routes, ForgetServers, options.PollNameServerInterval, time, _logger);
-        _heartbeats = new Heartbeats(new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
+        _heartbeats = new Heartbeats(
+            new HeartbeatSource(this), Routes, Brokers, options.HeartbeatInterval, options.UseHeartbeatV2, time, _logger);
 
         _pulse = new ConnectionPulse(Remoting, options.ClientId, time, _logger);
         TransactionChecks = new TransactionChecks(Brokers, Options.DecoderOptions, _logger);
@@ -120,7 +121,10 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         var entry = new ConsumerEntry(describe, [.. topics]);
         if (!_consumers.TryAdd(group, entry))
         {
-            throw new RocketMQException(RocketMQErrorCode.State, $"Client {ClientId} already consumes for group '{group}'. Unregister that consumer first, or give one of them another group or client.");
+            throw new RocketMQException(
+                RocketMQErrorCode.State,
+                $"Client {ClientId} already consumes for group '{group}'. "
+                    + "Unregister that consumer first, or give one of them another group or client.");
         }
 
         Watch(entry.Topics);
@@ -192,13 +196,19 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     /// <summary>Sends a heartbeat to all brokers now.</summary>
     /// <returns>The brokers that answered; those that did not are tried again by themselves.</returns>
-    public Task<IReadOnlyList<BrokerAddress>> HeartbeatAsync(CancellationToken cancellationToken = default) => _heartbeats.BeatAllAsync(cancellationToken);
+    public Task<IReadOnlyList<BrokerAddress>> HeartbeatAsync(CancellationToken cancellationToken = default)
+        => _heartbeats.BeatAllAsync(cancellationToken);
 
     /// <summary>Sends a heartbeat to all brokers now, and waits for the first that answers.</summary>
-    internal Task HeartbeatUntilOneAnswersAsync(CancellationToken cancellationToken) => _heartbeats.BeatUntilOneAnswersAsync(cancellationToken);
+    internal Task HeartbeatUntilOneAnswersAsync(CancellationToken cancellationToken)
+        => _heartbeats.BeatUntilOneAnswersAsync(cancellationToken);
 
-    /// <summary>Sends a heartbeat to one broker; those who ask for it at the same time share it. Ends also when the broker does not take it.</summary>
-    internal Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => _heartbeats.BeatAsync(address, cancellationToken);
+    /// <summary>
+    /// Sends a heartbeat to one broker; those who ask for it at the same time share it. Ends also when the broker does not
+    /// take it.
+    /// </summary>
+    internal Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
+        => _heartbeats.BeatAsync(address, cancellationToken);
 
     /// <summary>The protocol level of a broker, an ordinal of <c>MQVersion</c>; null when it has not answered a heartbeat yet.</summary>
     public int? BrokerVersion(string address) => _heartbeats.VersionOf(address);
@@ -240,8 +250,12 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         {
             await Task.WhenAll(
                 // Routes stay: where one group's brokers are forgotten, another could not take its leave.
-                [.. _consumers.Keys.Where(group => _consumers.TryRemove(group, out _)).Select(group => UnregisterAsync(producerGroup: null, group, cancellationToken)),
-                .. _producers.Keys.Where(group => _producers.TryRemove(group, out _)).Select(group => UnregisterAsync(group, consumerGroup: null, cancellationToken))]).ConfigureAwait(false);
+                [.. _consumers.Keys
+                    .Where(group => _consumers.TryRemove(group, out _))
+                    .Select(group => UnregisterAsync(producerGroup: null, group, cancellationToken)),
+                .. _producers.Keys
+                    .Where(group => _producers.TryRemove(group, out _))
+                    .Select(group => UnregisterAsync(group, consumerGroup: null, cancellationToken))]).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -259,7 +273,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
             {
                 try
                 {
-                    await Brokers.UnregisterAsync(broker.Address, ClientId, producerGroup, consumerGroup, cancellationToken).ConfigureAwait(false);
+                    await Brokers
+                        .UnregisterAsync(broker.Address, ClientId, producerGroup, consumerGroup, cancellationToken)
+                        .ConfigureAwait(false);
                 }
                 catch (RocketMQException exception)
                 {
@@ -311,7 +327,8 @@ public sealed partial class RocketMQClient : IAsyncDisposable
         public HeartbeatData Describe() => client.Remoting.Names.Wrap(new HeartbeatData
         {
             ClientId = client.ClientId,
-            ConsumerDataSet = [.. client._consumers.Select(consumer => DescribeOrNull(consumer.Key, consumer.Value)).OfType<ConsumerData>()],
+            ConsumerDataSet =
+                [.. client._consumers.Select(consumer => DescribeOrNull(consumer.Key, consumer.Value)).OfType<ConsumerData>()],
             ProducerDataSet = [.. client._producers.Keys.Select(group => new ProducerData(group))],
         });
 
@@ -345,7 +362,10 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(28, LogLevel.Information, "Group {Group} could not be unregistered at broker {Address}, which will find out by itself: {Reason}")]
+        [LoggerMessage(
+            28,
+            LogLevel.Information,
+            "Group {Group} could not be unregistered at broker {Address}, which will find out by itself: {Reason}")]
         public static partial void NotUnregistered(ILogger logger, string? group, string address, string reason);
 
         [LoggerMessage(29, LogLevel.Warning, "Client {ClientId} was told to stop before brokers could be told that it leaves its groups")]

@@ -23,7 +23,10 @@ public sealed record RocketMQClientOptions
     /// <summary>How often routes are asked for again. Default 30 s (<c>pollNameServerInterval</c>).</summary>
     public TimeSpan PollNameServerInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often every broker gets a heartbeat; brokers forget a client after 120 s. Default 30 s (<c>heartbeatBrokerInterval</c>).</summary>
+    /// <summary>
+    /// How often every broker gets a heartbeat; brokers forget a client after 120 s. Default 30 s
+    /// (<c>heartbeatBrokerInterval</c>).
+    /// </summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -32,7 +35,10 @@ public sealed record RocketMQClientOptions
     /// </summary>
     public bool UseHeartbeatV2 { get; init; }
 
-    /// <summary>How long a pull waits for its answer; must be longer than brokers may hold it. Default 30 s (<c>consumerPullTimeoutMillis</c>).</summary>
+    /// <summary>
+    /// How long a pull waits for its answer; must be longer than brokers may hold it. Default 30 s
+    /// (<c>consumerPullTimeoutMillis</c>).
+    /// </summary>
     public TimeSpan PullTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -51,7 +57,8 @@ public sealed record RocketMQClientOptions
     /// <exception cref="RocketMQConfigurationException">There is no address in it, or one is not <c>host:port</c>.</exception>
     public static IReadOnlyList<string> ParseAddresses(string? text)
     {
-        string[] addresses = [.. (text ?? string.Empty).Split([';', ','], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(WithoutScheme)];
+        const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        string[] addresses = [.. (text ?? string.Empty).Split([';', ','], Trimmed).Select(WithoutScheme)];
         if (addresses.Length == 0)
         {
             throw BadNameServer(text);
@@ -88,7 +95,11 @@ public sealed record RocketMQClientOptions
         SettingRange.CheckTime(nameof(HeartbeatInterval), HeartbeatInterval);
         SettingRange.CheckTime(nameof(PullTimeout), PullTimeout);
         SettingRange.Check(
-            nameof(MessageDecoderOptions.MaxDecompressedLength), DecoderOptions.MaxDecompressedLength, 1, MessageDecoderOptions.LargestBody, "bytes");
+            nameof(MessageDecoderOptions.MaxDecompressedLength),
+            DecoderOptions.MaxDecompressedLength,
+            1,
+            MessageDecoderOptions.LargestBody,
+            "bytes");
         Remoting.Validate();
     }
 

@@ -22,8 +22,10 @@ internal sealed class RouteAnswers(int servers, TimeProvider time)
         lock (_gate)
         {
             var before = _answers[server];
-            var isSame = before is not null && (route is null ? before.Route is null : before.Route is not null && TopicRoute.SameData(route, before.Route));
-            _answers[server] = new(isSame ? before!.Route : route, time.GetTimestamp(), isSame || before is null ? before?.Change ?? 0 : ++_changes);
+            var isSame = before is not null
+                && (route is null ? before.Route is null : before.Route is not null && TopicRoute.SameData(route, before.Route));
+            var change = isSame || before is null ? before?.Change ?? 0 : ++_changes;
+            _answers[server] = new(isSame ? before!.Route : route, time.GetTimestamp(), change);
         }
     }
 
@@ -34,27 +36,53 @@ internal sealed class RouteAnswers(int servers, TimeProvider time)
         lock (_gate)
         {
             // Where they contradict each other, the one counts that has learnt something last.
-            known = [.. _answers.OfType<Answer>().Where(answer => answer.Route is not null && time.GetElapsedTime(answer.At) < LongestMemory).OrderByDescending(answer => answer.Change)];
+            known =
+            [
+                .. _answers.OfType<Answer>()
+                    .Where(answer => answer.Route is not null && time.GetElapsedTime(answer.At) < LongestMemory)
+                    .OrderByDescending(answer => answer.Change),
+            ];
         }
 
         return known.Length == 0 ? null : known.Select(answer => answer.Route!).Aggregate(Merge);
     }
 
-    private static TopicRouteData Merge(TopicRouteData first, TopicRouteData other) => TopicRoute.SameData(first, other) ? first : first with
+    private static TopicRouteData Merge(
+        TopicRouteData first,
+        TopicRouteData other) => TopicRoute.SameData(first, other) ? first : first with
     {
         BrokerDatas =
         [
-            .. first.BrokerDatas.Select(broker => other.BrokerDatas.FirstOrDefault(another => another.BrokerName == broker.BrokerName) is { } another ? Merge(broker, another) : broker),
-            .. other.BrokerDatas.ExceptBy(first.BrokerDatas.Select(broker => broker.BrokerName), broker => broker.BrokerName, StringComparer.Ordinal),
+            .. first.BrokerDatas.Select(broker => Find(other, broker.BrokerName) is { } another ? Merge(broker, another) : broker),
+            .. other.BrokerDatas.ExceptBy(
+                first.BrokerDatas.Select(broker => broker.BrokerName),
+                broker => broker.BrokerName,
+                StringComparer.Ordinal),
         ],
-        QueueDatas = [.. first.QueueDatas, .. other.QueueDatas.ExceptBy(first.QueueDatas.Select(queues => queues.BrokerName), queues => queues.BrokerName, StringComparer.Ordinal)],
+        QueueDatas =
+        [
+            .. first.QueueDatas,
+            .. other.QueueDatas.ExceptBy(
+                first.QueueDatas.Select(queues => queues.BrokerName),
+                queues => queues.BrokerName,
+                StringComparer.Ordinal),
+        ],
         OrderTopicConf = string.IsNullOrEmpty(first.OrderTopicConf) ? other.OrderTopicConf : first.OrderTopicConf,
         TopicQueueMappingByBroker = first.IsStatic ? first.TopicQueueMappingByBroker : other.TopicQueueMappingByBroker,
     };
 
+    private static BrokerData? Find(TopicRouteData route, string brokerName)
+        => route.BrokerDatas.FirstOrDefault(broker => broker.BrokerName == brokerName);
+
     private static BrokerData Merge(BrokerData first, BrokerData other) => other.BrokerAddrs.Keys.All(first.BrokerAddrs.ContainsKey)
         ? first
-        : first with { BrokerAddrs = other.BrokerAddrs.Concat(first.BrokerAddrs).GroupBy(member => member.Key).ToDictionary(members => members.Key, members => members.Last().Value) };
+        : first with
+        {
+            BrokerAddrs = other.BrokerAddrs
+                .Concat(first.BrokerAddrs)
+                .GroupBy(member => member.Key)
+                .ToDictionary(members => members.Key, members => members.Last().Value),
+        };
 
     /// <param name="Route">What it said; null: no such topic.</param>
     /// <param name="At">When it said so last, as a time stamp.</param>

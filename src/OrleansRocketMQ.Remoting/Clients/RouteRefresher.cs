@@ -40,7 +40,8 @@ internal sealed partial class RouteRefresher(RouteTable routes, Action refreshed
 
             try
             {
-                await _wakeup.WaitAsync(failures == 0 ? interval : Connections.Backoff.Next(failures, FirstRetry, interval), stopping).ConfigureAwait(false);
+                var wait = failures == 0 ? interval : Connections.Backoff.Next(failures, FirstRetry, interval);
+                await _wakeup.WaitAsync(wait, stopping).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {

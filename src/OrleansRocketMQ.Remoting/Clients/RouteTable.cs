@@ -50,7 +50,9 @@ public sealed partial class RouteTable
     /// <summary>The route of a topic if it is known; asks nobody.</summary>
     public TopicRoute? Find(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Route : null;
 
-    /// <summary>Why the route of a topic could not be read when it was last asked for; null when it could, or nobody has asked yet.</summary>
+    /// <summary>
+    /// Why the route of a topic could not be read when it was last asked for; null when it could, or nobody has asked yet.
+    /// </summary>
     internal RocketMQException? FailureOf(string topic) => _topics.TryGetValue(topic, out var watched) ? watched.Failure : null;
 
     /// <summary>Has the route of a topic asked for from the next refresh on.</summary>
@@ -110,12 +112,19 @@ public sealed partial class RouteTable
         }
 
         // Nobody waits for it; why a route cannot be read is kept with the topic.
-        _ = FetchShared(watched).ContinueWith(static fetch => fetch.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = FetchShared(watched).ContinueWith(
+            static fetch => fetch.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         return true;
     }
 
     /// <summary>Asks for the routes of all watched topics.</summary>
-    /// <exception cref="NameServerException">The first topic for which no name server gave a usable answer; the others have been asked for, and known routes stay.</exception>
+    /// <exception cref="NameServerException">
+    /// The first topic for which no name server gave a usable answer; the others have been asked for, and known routes
+    /// stay.
+    /// </exception>
     public async Task RefreshAsync(CancellationToken cancellationToken = default)
     {
         var answered = 0;
@@ -185,7 +194,9 @@ public sealed partial class RouteTable
             return null;
         }
 
-        var id = set.BrokerAddrs.ContainsKey(BrokerData.MasterId) ? BrokerData.MasterId : set.BrokerAddrs.Keys.ElementAt(Random.Shared.Next(set.BrokerAddrs.Count));
+        var id = set.BrokerAddrs.ContainsKey(BrokerData.MasterId)
+            ? BrokerData.MasterId
+            : set.BrokerAddrs.Keys.ElementAt(Random.Shared.Next(set.BrokerAddrs.Count));
         return new(set.BrokerName, id, set.BrokerAddrs[id]);
     }
 
@@ -204,7 +215,9 @@ public sealed partial class RouteTable
         lock (watched)
         {
             // Its own task: a caller that gives up must not take the answer from the others.
-            return watched.Fetching is { IsCompleted: false } fetching ? fetching : watched.Fetching = Connections.OutOfContext.Start(() => Task.Run(() => FetchAsync(watched)));
+            return watched.Fetching is { IsCompleted: false } fetching
+                ? fetching
+                : watched.Fetching = Connections.OutOfContext.Start(() => Task.Run(() => FetchAsync(watched)));
         }
     }
 
@@ -213,7 +226,9 @@ public sealed partial class RouteTable
         TopicRoute route;
         try
         {
-            route = TopicRoute.From(watched.Topic, await _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None).ConfigureAwait(false));
+            var answers = watched.Answers ??= _nameServer.NewAnswers();
+            var data = await _nameServer.GetRouteAsync(watched.Topic, answers, CancellationToken.None).ConfigureAwait(false);
+            route = TopicRoute.From(watched.Topic, data);
         }
         catch (RocketMQException exception)
         {
@@ -301,7 +316,10 @@ public sealed partial class RouteTable
         public static BrokerTable Empty { get; } = new(FrozenDictionary<string, SortedList<long, string>>.Empty);
 
         public IReadOnlyList<BrokerAddress> Members { get; } =
-            [.. sets.OrderBy(set => set.Key, StringComparer.Ordinal).SelectMany(set => set.Value.Select(member => new BrokerAddress(set.Key, member.Key, member.Value)))];
+        [
+            .. sets.OrderBy(set => set.Key, StringComparer.Ordinal)
+                .SelectMany(set => set.Value.Select(member => new BrokerAddress(set.Key, member.Key, member.Value))),
+        ];
 
         public IReadOnlyCollection<string> Names => sets.Keys;
 

@@ -17,7 +17,10 @@ public sealed record SendMessageRequest
     /// <summary>The queue; -1 leaves it to the broker.</summary>
     public required int QueueId { get; init; }
 
-    /// <summary>The body as it is to be stored: compressed when <see cref="SysFlag"/> says so, encoded by <see cref="MessageBatchCodec"/> when it is a batch.</summary>
+    /// <summary>
+    /// The body as it is to be stored: compressed when <see cref="SysFlag"/> says so, encoded by
+    /// <see cref="MessageBatchCodec"/> when it is a batch.
+    /// </summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>When the message was made, milliseconds since 1970 UTC.</summary>
@@ -90,7 +93,10 @@ public sealed record EndTransactionRequest
     /// <summary>The transaction's id.</summary>
     public string? TransactionId { get; init; }
 
-    /// <summary><see cref="TransactionState.Committed"/> or <see cref="TransactionState.RolledBack"/>; anything else means unknown, and the broker will ask again.</summary>
+    /// <summary>
+    /// <see cref="TransactionState.Committed"/> or <see cref="TransactionState.RolledBack"/>; anything else means unknown,
+    /// and the broker will ask again.
+    /// </summary>
     public required TransactionState State { get; init; }
 
     /// <summary>Whether this answers a question of the broker.</summary>

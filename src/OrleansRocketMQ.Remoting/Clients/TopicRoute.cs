@@ -56,7 +56,12 @@ public sealed class TopicRoute
 
     /// <inheritdoc/>
     public override string ToString()
-        => string.Create(CultureInfo.InvariantCulture, $"{Topic}: {ReadQueues.Count} queues to read, {WriteQueues.Count} to write on {string.Join(", ", Data.BrokerDatas.Select(broker => broker.BrokerName))}");
+    {
+        var brokers = string.Join(", ", Data.BrokerDatas.Select(broker => broker.BrokerName));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Topic}: {ReadQueues.Count} queues to read, {WriteQueues.Count} to write on {brokers}");
+    }
 
     private MessageQueue[] Sorted(IEnumerable<(string BrokerName, int Count)> brokers)
     {
@@ -67,8 +72,13 @@ public sealed class TopicRoute
 
     private static IEnumerable<(string BrokerName, int Count)> WritableBrokers(TopicRouteData data)
     {
-        var withMaster = data.BrokerDatas.Where(broker => broker.BrokerAddrs.ContainsKey(BrokerData.MasterId)).Select(broker => broker.BrokerName).ToHashSet(StringComparer.Ordinal);
-        return data.QueueDatas.Where(queues => queues.IsWritable && withMaster.Contains(queues.BrokerName)).Select(queues => (queues.BrokerName, queues.WriteQueueNums));
+        var withMaster = data.BrokerDatas
+            .Where(broker => broker.BrokerAddrs.ContainsKey(BrokerData.MasterId))
+            .Select(broker => broker.BrokerName)
+            .ToHashSet(StringComparer.Ordinal);
+        return data.QueueDatas
+            .Where(queues => queues.IsWritable && withMaster.Contains(queues.BrokerName))
+            .Select(queues => (queues.BrokerName, queues.WriteQueueNums));
     }
 
     // "broker-a:4;broker-b:4", which an administrator wrote; null when there is no such setting or it makes no sense.
@@ -103,7 +113,9 @@ public sealed class TopicRoute
 
     private static bool SameSet<T>(IReadOnlyList<T> left, IReadOnlyList<T> right, Func<T, string> key, Func<T, T, bool> same)
         => left.Count == right.Count
-            && left.OrderBy(key, StringComparer.Ordinal).Zip(right.OrderBy(key, StringComparer.Ordinal)).All(pair => same(pair.First, pair.Second));
+            && left.OrderBy(key, StringComparer.Ordinal)
+                .Zip(right.OrderBy(key, StringComparer.Ordinal))
+                .All(pair => same(pair.First, pair.Second));
 
     private IEnumerable<MessageQueue> Queues(IEnumerable<(string BrokerName, int Count)> brokers)
     {
@@ -111,9 +123,12 @@ public sealed class TopicRoute
         var all = counted.Sum(broker => (long)Math.Max(0, broker.Count));
         if (all > MaxQueues)
         {
-            throw new MessageFormatException($"number of queues of topic '{Topic}'", all.ToString(CultureInfo.InvariantCulture), $"at most {MaxQueues}");
+            throw new MessageFormatException(
+                $"number of queues of topic '{Topic}'", all.ToString(CultureInfo.InvariantCulture), $"at most {MaxQueues}");
         }
 
-        return counted.SelectMany(broker => Enumerable.Range(0, Math.Max(0, broker.Count)).Select(id => new MessageQueue(Topic, broker.BrokerName, id)));
+        return counted.SelectMany(broker => Enumerable
+            .Range(0, Math.Max(0, broker.Count))
+            .Select(id => new MessageQueue(Topic, broker.BrokerName, id)));
     }
 }

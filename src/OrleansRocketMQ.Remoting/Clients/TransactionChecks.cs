@@ -15,7 +15,8 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
 
     // Several producers of one group may live here; each may know only of its own transactions.
-    private readonly Dictionary<string, List<Func<MessageExt, CancellationToken, ValueTask<TransactionState>>>> _byGroup = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Func<MessageExt, CancellationToken, ValueTask<TransactionState>>>> _byGroup
+        = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
     /// <summary>Adds one who answers for a group.</summary>
@@ -54,7 +55,10 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
         }
     }
 
-    private async Task<TransactionState> AskAsync(string group, Func<MessageExt, CancellationToken, ValueTask<TransactionState>> check, MessageExt half)
+    private async Task<TransactionState> AskAsync(
+        string group,
+        Func<MessageExt, CancellationToken, ValueTask<TransactionState>> check,
+        MessageExt half)
     {
         try
         {
@@ -117,10 +121,16 @@ internal sealed partial class TransactionChecks(BrokerClient brokers, MessageDec
 
     private static partial class Log
     {
-        [LoggerMessage(34, LogLevel.Warning, "A broker asks about transaction {MessageId} of producer group {Group}, but no producer here can tell")]
+        [LoggerMessage(
+            34,
+            LogLevel.Warning,
+            "A broker asks about transaction {MessageId} of producer group {Group}, but no producer here can tell")]
         public static partial void NobodyKnows(ILogger logger, string messageId, string group);
 
-        [LoggerMessage(35, LogLevel.Error, "The producer of group {Group} could not tell how transaction {MessageId} ended; the broker will ask again")]
+        [LoggerMessage(
+            35,
+            LogLevel.Error,
+            "The producer of group {Group} could not tell how transaction {MessageId} ended; the broker will ask again")]
         public static partial void CheckFailed(ILogger logger, string messageId, string group, Exception exception);
     }
 }

@@ -104,7 +104,9 @@ internal sealed partial class ConnectionSlot(
     }
 
     /// <summary>See <see cref="RemotingConnection.WaitsInSilence"/>.</summary>
-    public bool WaitsInSilence(TimeSpan silence) => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection } && connection.WaitsInSilence(silence);
+    public bool WaitsInSilence(TimeSpan silence)
+        => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection }
+            && connection.WaitsInSilence(silence);
 
     // A server that was silent must answer one request before it is given many.
     private bool IsSilent => _current switch
@@ -151,7 +153,10 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
-    private async Task<RemotingConnection> WaitForAsync(Task<RemotingConnection> current, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<RemotingConnection> WaitForAsync(
+        Task<RemotingConnection> current,
+        TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _waiting);
         try
@@ -177,7 +182,8 @@ internal sealed partial class ConnectionSlot(
             // The same kind of error each time, so that callers treat it as the first one.
             return Task.FromException<RemotingConnection>(_lastFailure is TlsException
                 ? _lastFailure
-                : new RocketMQNetworkException($"{address} failed a moment ago and is not tried again yet: {_lastFailure!.Message}", _lastFailure));
+                : new RocketMQNetworkException(
+                    $"{address} failed a moment ago and is not tried again yet: {_lastFailure!.Message}", _lastFailure));
         }
 
         _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
@@ -212,7 +218,9 @@ internal sealed partial class ConnectionSlot(
         catch (Exception exception)
         {
             // Whatever TLS or the system throws: callers know how to deal with a connection that could not be made.
-            var reason = exception is OperationCanceledException ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms" : exception.Message;
+            var reason = exception is OperationCanceledException
+                ? $"no connection within {options.ConnectTimeout.TotalMilliseconds:0} ms"
+                : exception.Message;
             var failure = new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
             Failed(failure);
             throw failure;
@@ -237,7 +245,8 @@ internal sealed partial class ConnectionSlot(
         else if (connection.Closed.IsCompletedSuccessfully && ++_failures > 1)
         {
             // The first of them may have met a server that was just leaving.
-            Pause(new RocketMQNetworkException($"{address} closed the connection before it answered anything: {connection.Closed.Result.Message}"));
+            Pause(new RocketMQNetworkException(
+                $"{address} closed the connection before it answered anything: {connection.Closed.Result.Message}"));
         }
     }
 
@@ -261,7 +270,7 @@ internal sealed partial class ConnectionSlot(
     {
         var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
         var plain = new NetworkStream(socket, ownsSocket: true);
-        return tls is null ? plain : await tls.EncryptAsync(plain, address, cancellationToken).ConfigureAwait(false);
+        return tls is null ? plain : await tls.EncryptAsync(plain, address, _server.Host, cancellationToken).ConfigureAwait(false);
     }
 
     private static partial class Log

@@ -1,6 +1,8 @@
 namespace OrleansRocketMQ.Connections;
 
-/// <summary>Raises an event to each of its handlers: one that fails keeps it neither from the others nor its raiser from going on.</summary>
+/// <summary>
+/// Raises an event to each of its handlers: one that fails keeps it neither from the others nor its raiser from going on.
+/// </summary>
 internal static class EachHandler
 {
     public static void Raise<T>(Action<T>? handlers, T argument, Action<Exception> onFailure)

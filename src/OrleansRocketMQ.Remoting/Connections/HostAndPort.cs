@@ -12,7 +12,9 @@ public readonly record struct HostAndPort(string Host, int Port)
     /// <summary>Reads <c>host:port</c>; an IPv6 address may stand in brackets or, as RocketMQ writes it, without.</summary>
     /// <exception cref="RocketMQValidationException">The text is not such an address.</exception>
     public static HostAndPort Parse(string? text, string field = "Address")
-        => TryParse(text, out var parsed) ? parsed : throw new RocketMQValidationException(field, text, "host:port with a port from 1 to 65535");
+        => TryParse(text, out var parsed)
+            ? parsed
+            : throw new RocketMQValidationException(field, text, "host:port with a port from 1 to 65535");
 
     /// <summary>Reads <c>host:port</c>, or tells that the text is none.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out HostAndPort parsed)

@@ -15,9 +15,14 @@ internal static class HostConnection
 
     /// <exception cref="SocketException">None of the addresses could be reached; that of the first.</exception>
     public static async Task<Socket> OpenAsync(
-        HostAndPort server, Func<string, CancellationToken, Task<IPAddress[]>> resolve, TimeProvider time, CancellationToken cancellationToken)
+        HostAndPort server,
+        Func<string, CancellationToken, Task<IPAddress[]>> resolve,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
-        var addresses = IPAddress.TryParse(server.Host, out var ip) ? [ip] : await resolve(server.Host, cancellationToken).ConfigureAwait(false);
+        var addresses = IPAddress.TryParse(server.Host, out var ip)
+            ? [ip]
+            : await resolve(server.Host, cancellationToken).ConfigureAwait(false);
         return addresses.Length switch
         {
             0 => throw new SocketException((int)SocketError.HostNotFound),
@@ -26,7 +31,11 @@ internal static class HostConnection
         };
     }
 
-    private static async Task<Socket> OpenFirstAsync(IPAddress[] addresses, int port, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Socket> OpenFirstAsync(
+        IPAddress[] addresses,
+        int port,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var attempts = new List<Task<Socket>>();
@@ -67,7 +76,11 @@ internal static class HostConnection
             await late.CancelAsync().ConfigureAwait(false);
             foreach (var attempt in attempts)
             {
-                await attempt.ContinueWith(Close, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+                await attempt.ContinueWith(
+                    Close,
+                    CancellationToken.None,
+                    TaskContinuationOptions.ExecuteSynchronously,
+                    TaskScheduler.Default).ConfigureAwait(false);
             }
         }
     }

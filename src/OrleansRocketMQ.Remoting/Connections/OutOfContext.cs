@@ -1,6 +1,8 @@
 namespace OrleansRocketMQ.Connections;
 
-/// <summary>Starts what outlives its caller without the caller's context: activities, request contexts and other AsyncLocal values.</summary>
+/// <summary>
+/// Starts what outlives its caller without the caller's context: activities, request contexts and other AsyncLocal values.
+/// </summary>
 internal static class OutOfContext
 {
     public static T Start<T>(Func<T> start)

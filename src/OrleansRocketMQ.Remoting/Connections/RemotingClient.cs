@@ -19,7 +19,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
     private int _disposed;
 
     /// <summary>Creates a client; it connects to nothing yet.</summary>
-    /// <exception cref="RocketMQConfigurationException">A setting is out of range, or a file of <see cref="RemotingOptions.Tls"/> cannot be used.</exception>
+    /// <exception cref="RocketMQConfigurationException">
+    /// A setting is out of range, or a file of <see cref="RemotingOptions.Tls"/> cannot be used.
+    /// </exception>
     public RemotingClient(RemotingOptions options, TimeProvider timeProvider, ILogger logger)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -49,7 +51,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
     /// <summary>Sends a request and waits for its answer, whatever its code.</summary>
     /// <param name="address">The server, <c>host:port</c>.</param>
     /// <param name="request">The request; belongs to the client from now on.</param>
-    /// <param name="timeout">How long connecting and waiting may take together; null means <see cref="RemotingOptions.RequestTimeout"/>.</param>
+    /// <param name="timeout">
+    /// How long connecting and waiting may take together; null means <see cref="RemotingOptions.RequestTimeout"/>.
+    /// </param>
     /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="RocketMQTimeoutException">No answer in time.</exception>
     /// <exception cref="RocketMQNetworkException">No connection, or it was lost.</exception>
@@ -67,7 +71,8 @@ public sealed partial class RemotingClient : IAsyncDisposable
             var start = TimeProvider.GetTimestamp();
             var connection = await ConnectAsync(address, limit, cancellationToken).ConfigureAwait(false);
             var left = limit - TimeProvider.GetElapsedTime(start);
-            var response = await connection.InvokeAsync(request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+            var response = await connection.InvokeAsync(
+                request, left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
             if (response.Code != ResponseCodes.GoAway || !mayResend)
             {
                 return response;
@@ -80,7 +85,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
 
     /// <summary>Sends a one-way request: nobody will tell whether it arrived.</summary>
     /// <exception cref="RocketMQNetworkException">No connection.</exception>
-    /// <exception cref="RocketMQTimeoutException">The other side has not taken what was sent before for as long as <see cref="RemotingOptions.RequestTimeout"/>.</exception>
+    /// <exception cref="RocketMQTimeoutException">
+    /// The other side has not taken what was sent before for as long as <see cref="RemotingOptions.RequestTimeout"/>.
+    /// </exception>
     public async ValueTask SendOneWayAsync(string address, RemotingCommand request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -92,7 +99,10 @@ public sealed partial class RemotingClient : IAsyncDisposable
         }
         catch (TimeoutException exception)
         {
-            throw new RocketMQTimeoutException($"{address} takes nothing: request {RequestCodes.NameOf(request.Code)} still waits to be sent after {Options.RequestTimeout.TotalMilliseconds:0} ms.", exception);
+            throw new RocketMQTimeoutException(
+                $"{address} takes nothing: request {RequestCodes.NameOf(request.Code)} still waits to be sent after "
+                    + $"{Options.RequestTimeout.TotalMilliseconds:0} ms.",
+                exception);
         }
     }
 
@@ -138,7 +148,8 @@ public sealed partial class RemotingClient : IAsyncDisposable
     internal bool IsFailing(string address) => _slots.TryGetValue(address, out var slot) && slot.IsFailing;
 
     /// <summary>The addresses whose connections have brought nothing for that long while requests wait on them.</summary>
-    internal IEnumerable<string> WaitingInSilence(TimeSpan silence) => _slots.Where(slot => slot.Value.WaitsInSilence(silence)).Select(slot => slot.Key);
+    internal IEnumerable<string> WaitingInSilence(TimeSpan silence)
+        => _slots.Where(slot => slot.Value.WaitsInSilence(silence)).Select(slot => slot.Key);
 
     private void Prepare(RemotingCommand request)
     {

@@ -10,7 +10,8 @@ public sealed partial class RemotingConnection
 {
     private async Task ReceiveAsync()
     {
-        var reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024, minimumReadSize: 4 * 1024, leaveOpen: true));
+        var options = new StreamPipeReaderOptions(bufferSize: 64 * 1024, minimumReadSize: 4 * 1024, leaveOpen: true);
+        var reader = PipeReader.Create(_stream, options);
         Exception reason;
         try
         {
@@ -55,7 +56,8 @@ public sealed partial class RemotingConnection
             {
                 return buffer.IsEmpty
                     ? new RocketMQNetworkException($"{RemoteAddress} closed the connection.")
-                    : new FrameFormatException("bytes after the last whole frame", buffer.Length, "a whole frame before the connection ends");
+                    : new FrameFormatException(
+                        "bytes after the last whole frame", buffer.Length, "a whole frame before the connection ends");
             }
         }
     }
@@ -94,7 +96,8 @@ public sealed partial class RemotingConnection
 
         _ = _pending.TryRemove(header.Opaque, out var pending);
         _passing = pending?.Code ?? 0;
-        Volatile.Write(ref _passedUntil, _time.GetTimestamp() + (long)((pending?.Timeout ?? _options.IdleTimeout).TotalSeconds * _time.TimestampFrequency));
+        var patience = pending?.Timeout ?? _options.IdleTimeout;
+        Volatile.Write(ref _passedUntil, _time.GetTimestamp() + (long)(patience.TotalSeconds * _time.TimestampFrequency));
         pending?.TrySetException(new FrameTooLongException(RemoteAddress, pending.Code, length, _options.MaxFrameLength));
         return true;
     }

@@ -25,14 +25,17 @@ public sealed partial class RemotingConnection
             if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(Late(pending)))
             {
                 // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
-                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt ? older : pending;
+                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt
+                    ? older
+                    : pending;
                 _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
             }
         }
 
         if (_long.IsPassing && _time.GetTimestamp() > Volatile.Read(ref _passedUntil))
         {
-            Close(new RocketMQNetworkException($"{RemoteAddress} did not end its too long answer to request {RequestCodes.NameOf(_passing)} in time."));
+            Close(new RocketMQNetworkException(
+                $"{RemoteAddress} did not end its too long answer to request {RequestCodes.NameOf(_passing)} in time."));
             return;
         }
 
@@ -41,7 +44,8 @@ public sealed partial class RemotingConnection
             EndsInSilence = true;
             Retire();
             Close(new RocketMQNetworkException(
-                $"{RemoteAddress} {what} nothing since a request that timed out; the connection is given up, as only a new one can tell whether it serves."));
+                $"{RemoteAddress} {what} nothing since a request that timed out; "
+                    + "the connection is given up, as only a new one can tell whether it serves."));
             return;
         }
 
@@ -66,5 +70,6 @@ public sealed partial class RemotingConnection
 
     private RocketMQTimeoutException Late(PendingRequest pending) => new(pending.IsSent
         ? $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."
-        : $"{RemoteAddress} takes nothing: request {RequestCodes.NameOf(pending.Code)} still waits to be sent after {pending.Timeout.TotalMilliseconds:0} ms.");
+        : $"{RemoteAddress} takes nothing: request {RequestCodes.NameOf(pending.Code)} still waits to be sent after "
+            + $"{pending.Timeout.TotalMilliseconds:0} ms.");
 }

@@ -120,7 +120,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     public void Start()
     {
         // What the loop raises and answers must not run as if whoever needed the connection first had asked for it.
-        _sweeper = OutOfContext.Start(() => _time.CreateTimer(static self => ((RemotingConnection)self!).SweepSafely(), this, SweepPeriod, SweepPeriod));
+        _sweeper = OutOfContext.Start(() => _time.CreateTimer(
+            static self => ((RemotingConnection)self!).SweepSafely(), this, SweepPeriod, SweepPeriod));
         _receiving = OutOfContext.Start(() => Task.Run(ReceiveAsync));
     }
 
@@ -244,7 +245,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         {
             var left = timeout - _time.GetElapsedTime(start);
             await _sender.Room.WaitAsync(
-                timeout == Timeout.InfiniteTimeSpan ? timeout : left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken).ConfigureAwait(false);
+                timeout == Timeout.InfiniteTimeSpan ? timeout : left > TimeSpan.Zero ? left : TimeSpan.Zero,
+                _time,
+                cancellationToken).ConfigureAwait(false);
         }
         while (!_sender.TrySend(command));
     }
@@ -254,7 +257,9 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
     private Exception LostWith(int code, Exception reason) => reason is FrameFormatException
         ? reason
-        : new RocketMQNetworkException($"The connection to {RemoteAddress} ended before it answered request {RequestCodes.NameOf(code)}: {reason.Message}", reason);
+        : new RocketMQNetworkException(
+            $"The connection to {RemoteAddress} ended before it answered request {RequestCodes.NameOf(code)}: {reason.Message}",
+            reason);
 
     private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout, long reads, long progress)
         : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously)

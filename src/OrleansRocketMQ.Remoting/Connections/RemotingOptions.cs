@@ -4,7 +4,10 @@ using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
 
-/// <summary>How connections to name servers and brokers behave. Defaults are those of RocketMQ's Java client where it has the setting.</summary>
+/// <summary>
+/// How connections to name servers and brokers behave. Defaults are those of RocketMQ's Java client where it has the
+/// setting.
+/// </summary>
 public sealed record RemotingOptions
 {
     /// <summary>How long a connection may take to open. Default 3 s (<c>connectTimeoutMillis</c>).</summary>
@@ -31,7 +34,10 @@ public sealed record RemotingOptions
     /// <summary>How requests are written. Answers are read in either way. Default JSON.</summary>
     public SerializeType SerializeType { get; init; } = SerializeType.Json;
 
-    /// <summary>Bytes waiting in one connection above which further requests wait with their callers, for no longer than their time-out. Default 8 MiB.</summary>
+    /// <summary>
+    /// Bytes waiting in one connection above which further requests wait with their callers, for no longer than their
+    /// time-out. Default 8 MiB.
+    /// </summary>
     public int SendBufferLimit { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>Encrypts every connection; null (default): plain TCP. Servers speak both on the same port.</summary>
@@ -65,7 +71,8 @@ public sealed record RemotingOptions
         SettingRange.Check(nameof(SendBufferLimit), SendBufferLimit, 1024, 1024 * 1024 * 1024, "bytes");
         if (!Enum.IsDefined(SerializeType))
         {
-            throw new RocketMQConfigurationException(nameof(SerializeType), SerializeType, string.Join(" or ", Enum.GetNames<SerializeType>()));
+            throw new RocketMQConfigurationException(
+                nameof(SerializeType), SerializeType, string.Join(" or ", Enum.GetNames<SerializeType>()));
         }
     }
 }

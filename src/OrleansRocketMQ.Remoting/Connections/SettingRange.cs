@@ -20,7 +20,8 @@ internal static class SettingRange
     {
         if (value < least || value > most)
         {
-            throw new RocketMQConfigurationException(field, value, string.Create(CultureInfo.InvariantCulture, $"{least} to {most} {unit}"));
+            throw new RocketMQConfigurationException(
+                field, value, string.Create(CultureInfo.InvariantCulture, $"{least} to {most} {unit}"));
         }
     }
 }

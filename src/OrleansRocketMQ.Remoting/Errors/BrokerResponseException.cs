@@ -9,7 +9,8 @@ public sealed class BrokerResponseException : RocketMQException
     public BrokerResponseException(int requestCode, int responseCode, string? remark, string address)
         : base(
             RocketMQErrorCode.BrokerResponse,
-            $"{address} answered request {RequestCodes.NameOf(requestCode)} with code {ResponseCodes.NameOf(responseCode)}: {(string.IsNullOrEmpty(remark) ? "(no remark)" : remark)}")
+            $"{address} answered request {RequestCodes.NameOf(requestCode)} with code {ResponseCodes.NameOf(responseCode)}: "
+                + (string.IsNullOrEmpty(remark) ? "(no remark)" : remark))
     {
         RequestCode = requestCode;
         ResponseCode = responseCode;

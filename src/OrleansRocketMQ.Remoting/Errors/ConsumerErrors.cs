@@ -28,6 +28,8 @@ public sealed class MessagePullException(MessageQueue queue, string reason, Exce
 public sealed class OffsetFetchException(MessageQueue queue, string reason, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.OffsetFetch, $"The offset of {queue} could not be read: {reason}", innerException);
 
-/// <summary>A queue's offset could not be stored; it is tried again, and until then what was consumed may come again after a crash.</summary>
+/// <summary>
+/// A queue's offset could not be stored; it is tried again, and until then what was consumed may come again after a crash.
+/// </summary>
 public sealed class OffsetException(MessageQueue queue, string reason, Exception? innerException = null)
     : RocketMQException(RocketMQErrorCode.Offset, $"The offset of {queue} could not be kept: {reason}", innerException);

@@ -20,12 +20,18 @@ public sealed class FrameFormatException(string field, long value, string expect
 /// <summary>An answer is longer than this side accepts. Only the request it was for has failed.</summary>
 internal sealed class FrameTooLongException(string address, int requestCode, int length, int limit) : RocketMQException(
     RocketMQErrorCode.FrameFormat,
-    $"The answer of {address} to request {Protocol.RequestCodes.NameOf(requestCode)} is {length} bytes long, more than MaxFrameLength, {limit}. "
-        + $"Set RocketMQ:MaxFrameLength ({nameof(Connections.RemotingOptions)}.{nameof(Connections.RemotingOptions.MaxFrameLength)}) above the largest message the brokers take (maxMessageSize).");
+    $"The answer of {address} to request {Protocol.RequestCodes.NameOf(requestCode)} is {length} bytes long, "
+        + $"more than MaxFrameLength, {limit}. "
+        + "Set RocketMQ:MaxFrameLength (RemotingOptions.MaxFrameLength) above the largest message the brokers take (maxMessageSize).");
 
-/// <summary>A message inside a valid frame cannot be decoded: a broken layout, a wrong checksum, or a body that does not decompress.</summary>
+/// <summary>
+/// A message inside a valid frame cannot be decoded: a broken layout, a wrong checksum, or a body that does not decompress.
+/// </summary>
 public sealed class MessageFormatException(string field, string value, string expected, Exception? innerException = null)
-    : RocketMQException(RocketMQErrorCode.MessageFormat, $"Message cannot be decoded: {field} is {value}, expected {expected}.", innerException)
+    : RocketMQException(
+        RocketMQErrorCode.MessageFormat,
+        $"Message cannot be decoded: {field} is {value}, expected {expected}.",
+        innerException)
 {
     /// <summary>The part of the message that is wrong.</summary>
     public string Field { get; } = field;

@@ -32,7 +32,10 @@ public sealed class StaticTopicException(string topic, Exception? innerException
 
 /// <summary>The name server knows no route for a topic. It may be created later.</summary>
 public sealed class TopicNotFoundException(string topic, Exception? innerException = null)
-    : RocketMQException(RocketMQErrorCode.TopicNotFound, $"The name server has no route for topic '{topic}'. Create the topic, or let the broker create it on the first send.", innerException)
+    : RocketMQException(
+        RocketMQErrorCode.TopicNotFound,
+        $"The name server has no route for topic '{topic}'. Create the topic, or let the broker create it on the first send.",
+        innerException)
 {
     /// <summary>The topic asked for.</summary>
     public string Topic { get; } = topic;

@@ -1,7 +1,11 @@
 namespace OrleansRocketMQ;
 
 /// <summary>A subscription is wrong, or the broker does not accept it. The root of all errors of subscriptions.</summary>
-public class SubscribeException(string topic, string reason, Exception? innerException = null, RocketMQErrorCode code = RocketMQErrorCode.Subscribe)
+public class SubscribeException(
+    string topic,
+    string reason,
+    Exception? innerException = null,
+    RocketMQErrorCode code = RocketMQErrorCode.Subscribe)
     : RocketMQException(code, $"Topic '{topic}' cannot be subscribed to: {reason}", innerException)
 {
     /// <summary>The topic.</summary>
@@ -22,11 +26,17 @@ public sealed class NotSubscribedException(string topic, string group)
 
 /// <summary>The group subscribes to the topic already, with another selector.</summary>
 public sealed class SubscriptionConflictException(string topic, string existing, string asked)
-    : SubscribeException(topic, $"it is subscribed to with {existing}, not {asked}. Update the selector, or unsubscribe first.", code: RocketMQErrorCode.SubscriptionConflict);
+    : SubscribeException(
+        topic,
+        $"it is subscribed to with {existing}, not {asked}. Update the selector, or unsubscribe first.",
+        code: RocketMQErrorCode.SubscriptionConflict);
 
 /// <summary>The group has as many subscriptions as it may have.</summary>
 public sealed class SubscriptionLimitExceededException(string topic, int most)
-    : SubscribeException(topic, $"a group may have {most} subscriptions (MaxSubscriptions).", code: RocketMQErrorCode.SubscriptionLimitExceeded);
+    : SubscribeException(
+        topic,
+        $"a group may have {most} subscriptions (MaxSubscriptions).",
+        code: RocketMQErrorCode.SubscriptionLimitExceeded);
 
 /// <summary>A text that should describe subscriptions does not.</summary>
 public sealed class SubscriptionDataException(string where, string reason, Exception? innerException = null)

@@ -1,6 +1,8 @@
 namespace OrleansRocketMQ;
 
-/// <summary>An encrypted connection could not be made: the certificate is not to be trusted, or the other side does not speak TLS.</summary>
+/// <summary>
+/// An encrypted connection could not be made: the certificate is not to be trusted, or the other side does not speak TLS.
+/// </summary>
 public sealed class TlsException(string address, string reason, Exception? innerException = null)
     : RocketMQNetworkException($"No encrypted connection to {address}: {reason}", innerException, RocketMQErrorCode.Tls)
 {

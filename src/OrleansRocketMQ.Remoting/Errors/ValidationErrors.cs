@@ -1,7 +1,11 @@
 namespace OrleansRocketMQ;
 
 /// <summary>An argument or a setting is wrong; says which one, what it was and what is allowed.</summary>
-public class RocketMQValidationException(string field, object? value, string expected, RocketMQErrorCode code = RocketMQErrorCode.Validation)
+public class RocketMQValidationException(
+    string field,
+    object? value,
+    string expected,
+    RocketMQErrorCode code = RocketMQErrorCode.Validation)
     : RocketMQException(code, $"{field} is '{value ?? "(null)"}', expected {expected}.")
 {
     /// <summary>The name of the argument or setting.</summary>

@@ -7,7 +7,8 @@ namespace OrleansRocketMQ.Framing;
 
 /// <summary>
 /// The ROCKETMQ binary header, big endian:
-/// <c>code i16 | language i8 | version i16 | opaque i32 | flag i32 | remark (i32 length) | fields (i32 length, each i16 key, i32 value)</c>.
+/// <c>code i16 | language i8 | version i16 | opaque i32 | flag i32 | remark (i32 length) | fields (i32 length, each i16
+/// key, i32 value)</c>.
 /// </summary>
 internal static class BinaryHeader
 {
@@ -17,7 +18,10 @@ internal static class BinaryHeader
     {
         if (command.Code is < short.MinValue or > short.MaxValue)
         {
-            throw new RocketMQValidationException("Code of a frame with the ROCKETMQ binary header", command.Code, "a number of 16 bits; send this request with SerializeType.Json");
+            throw new RocketMQValidationException(
+                "Code of a frame with the ROCKETMQ binary header",
+                command.Code,
+                "a number of 16 bits; send this request with SerializeType.Json");
         }
 
         var head = output.GetSpan(FixedLength);

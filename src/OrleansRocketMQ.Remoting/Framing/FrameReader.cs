@@ -16,7 +16,9 @@ public static class FrameReader
     /// reported as soon as its bytes are in, without waiting for a frame that would never fit.
     /// </summary>
     /// <returns>False when more bytes are needed.</returns>
-    /// <exception cref="FrameFormatException">The bytes are not a frame, or it is longer than <paramref name="maxFrameLength"/>.</exception>
+    /// <exception cref="FrameFormatException">
+    /// The bytes are not a frame, or it is longer than <paramref name="maxFrameLength"/>.
+    /// </exception>
     public static bool TryRead(ref ReadOnlySequence<byte> input, int maxFrameLength, out RemotingCommand? command)
     {
         command = null;

@@ -66,7 +66,10 @@ internal static class JsonHeader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
         {
-            throw new FrameFormatException("JSON header", header.Length, "bytes of a JSON object with the fields of a RocketMQ header: " + exception.Message);
+            throw new FrameFormatException(
+                "JSON header",
+                header.Length,
+                "bytes of a JSON object with the fields of a RocketMQ header: " + exception.Message);
         }
     }
 
@@ -78,11 +81,7 @@ internal static class JsonHeader
         string? remark = null;
         FieldTable? fields = null;
 
-        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
-        {
-            throw new JsonException("not an object");
-        }
-
+        ReadStart(ref json);
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             if (json.ValueTextEquals("code"u8))
@@ -99,8 +98,7 @@ internal static class JsonHeader
             }
             else if (json.ValueTextEquals("language"u8))
             {
-                json.Read();
-                language = json.ValueTextEquals("JAVA"u8) ? LanguageCode.Java : LanguageCodes.Parse(json.GetString());
+                language = ReadLanguage(ref json);
             }
             else if (json.ValueTextEquals("opaque"u8))
             {
@@ -133,6 +131,20 @@ internal static class JsonHeader
             Body = body,
             Fields = fields!,
         };
+    }
+
+    private static void ReadStart(ref Utf8JsonReader json)
+    {
+        if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+        {
+            throw new JsonException("not an object");
+        }
+    }
+
+    private static LanguageCode ReadLanguage(ref Utf8JsonReader json)
+    {
+        json.Read();
+        return json.ValueTextEquals("JAVA"u8) ? LanguageCode.Java : LanguageCodes.Parse(json.GetString());
     }
 
     private static int ReadInt32(ref Utf8JsonReader json)

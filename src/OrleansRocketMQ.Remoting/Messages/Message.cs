@@ -60,7 +60,8 @@ public sealed class Message
     /// <exception cref="RocketMQValidationException">The level is negative.</exception>
     public int DelayLevel
     {
-        get => int.TryParse(this[MessageProperties.DelayTimeLevel], NumberStyles.None, CultureInfo.InvariantCulture, out var level) ? level : 0;
+        get => int.TryParse(
+            this[MessageProperties.DelayTimeLevel], NumberStyles.None, CultureInfo.InvariantCulture, out var level) ? level : 0;
         set
         {
             if (value < 0)

@@ -18,7 +18,9 @@ public sealed record MessageDecoderOptions
     /// <summary>Who decompresses bodies. Default: zlib only.</summary>
     public MessageDecompressors Decompressors { get; init; } = MessageDecompressors.Default;
 
-    /// <summary>Whether a body that does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
+    /// <summary>
+    /// Whether a body that does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).
+    /// </summary>
     public bool CheckCrc { get; init; }
 
     /// <summary>
@@ -54,14 +56,22 @@ public static class MessageDecoder
     /// <param name="into">Gets the messages; those before a broken one are added.</param>
     /// <param name="options">Null means <see cref="MessageDecoderOptions.Default"/>.</param>
     /// <exception cref="MessageFormatException">A message's layout is broken.</exception>
-    public static void DecodeAll(ReadOnlyMemory<byte> records, string brokerName, ICollection<MessageExt> into, MessageDecoderOptions? options = null)
+    public static void DecodeAll(
+        ReadOnlyMemory<byte> records,
+        string brokerName,
+        ICollection<MessageExt> into,
+        MessageDecoderOptions? options = null)
         => DecodeWithin(long.MaxValue, records, brokerName, into, options);
 
     /// <summary>Decodes messages until their bodies have decompressed to so many bytes; the first compressed one always.</summary>
     /// <returns>The offset in its queue of the first message left out; null when there is none.</returns>
     /// <inheritdoc cref="DecodeAll(ReadOnlyMemory{byte},string,ICollection{MessageExt},MessageDecoderOptions)"/>
     internal static long? DecodeWithin(
-        long decompressedBytes, ReadOnlyMemory<byte> records, string brokerName, ICollection<MessageExt> into, MessageDecoderOptions? options)
+        long decompressedBytes,
+        ReadOnlyMemory<byte> records,
+        string brokerName,
+        ICollection<MessageExt> into,
+        MessageDecoderOptions? options)
     {
         ArgumentNullException.ThrowIfNull(into);
         // Messages keep the array they came in; what is not in one, is put into one here.
@@ -84,7 +94,10 @@ public static class MessageDecoder
     }
 
     /// <inheritdoc cref="DecodeAll(ReadOnlyMemory{byte},string,ICollection{MessageExt},MessageDecoderOptions)"/>
-    public static IReadOnlyList<MessageExt> DecodeAll(ReadOnlyMemory<byte> records, string brokerName = "", MessageDecoderOptions? options = null)
+    public static IReadOnlyList<MessageExt> DecodeAll(
+        ReadOnlyMemory<byte> records,
+        string brokerName = "",
+        MessageDecoderOptions? options = null)
     {
         var messages = new List<MessageExt>();
         DecodeAll(records, brokerName, messages, options);

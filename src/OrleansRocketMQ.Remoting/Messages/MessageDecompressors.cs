@@ -53,7 +53,10 @@ public sealed class MessageDecompressors
     {
         if (!_byType.TryGetValue(type, out var decompressor))
         {
-            throw new MessageFormatException("body compression", type.ToString(), $"one of {string.Join(", ", _byType.Keys)}; register an {nameof(IMessageDecompressor)} for it");
+            throw new MessageFormatException(
+                "body compression",
+                type.ToString(),
+                $"one of {string.Join(", ", _byType.Keys)}; register an {nameof(IMessageDecompressor)} for it");
         }
 
         try
@@ -62,7 +65,8 @@ public sealed class MessageDecompressors
         }
         catch (InvalidDataException exception)
         {
-            throw new MessageFormatException("body", $"{compressed.Length} bytes", $"data compressed with {type}: {exception.Message}", exception);
+            throw new MessageFormatException(
+                "body", $"{compressed.Length} bytes", $"data compressed with {type}: {exception.Message}", exception);
         }
     }
 }

@@ -94,7 +94,8 @@ public sealed class MessageExt
     public string MessageId => GetProperty(MessageProperties.UniqueKey) ?? OffsetMessageId;
 
     /// <summary>The id under which the broker finds this very copy: its address and commit-log offset.</summary>
-    public string OffsetMessageId => OrleansRocketMQ.OffsetMessageId.Format(StoredMessage.StoreHostField(RecordSpan, SysFlag), CommitLogOffset);
+    public string OffsetMessageId
+        => OrleansRocketMQ.OffsetMessageId.Format(StoredMessage.StoreHostField(RecordSpan, SysFlag), CommitLogOffset);
 
     /// <summary>The id of the first copy, for a message that came back through %RETRY%; otherwise null.</summary>
     public string? OriginMessageId => GetProperty(MessageProperties.OriginMessageId);
@@ -180,7 +181,8 @@ public sealed class MessageExt
     internal MessageExt WithBody(ReadOnlyMemory<byte> body) => With((_extras ?? Extras.None) with { Body = body, BodyError = null });
 
     /// <summary>The same message, marked as unreadable.</summary>
-    internal MessageExt WithBodyError(MessageFormatException error) => With((_extras ?? Extras.None) with { Body = default(ReadOnlyMemory<byte>), BodyError = error });
+    internal MessageExt WithBodyError(MessageFormatException error)
+        => With((_extras ?? Extras.None) with { Body = default(ReadOnlyMemory<byte>), BodyError = error });
 
     /// <summary>One of the messages inside this one's body: what it does not carry itself, it has from this one.</summary>
     internal MessageExt WithInner(int index, in BatchItem item)

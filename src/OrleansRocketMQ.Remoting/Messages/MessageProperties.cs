@@ -55,7 +55,10 @@ public static class MessageProperties
         return text.ToString();
     }
 
-    /// <summary>Reads a stored property table. Pairs Java ignores (shorter than three characters, or without a value) are ignored here.</summary>
+    /// <summary>
+    /// Reads a stored property table. Pairs Java ignores (shorter than three characters, or without a value) are ignored
+    /// here.
+    /// </summary>
     public static Dictionary<string, string> Decode(ReadOnlySpan<byte> stored)
     {
         var properties = new Dictionary<string, string>(StringComparer.Ordinal);

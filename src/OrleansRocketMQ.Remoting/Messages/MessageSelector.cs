@@ -10,7 +10,9 @@ public enum ExpressionType
     Sql92 = 1,
 }
 
-/// <summary>Which messages of a topic a group wants. Immutable. Mirrors <c>org.apache.rocketmq.client.consumer.MessageSelector</c>.</summary>
+/// <summary>
+/// Which messages of a topic a group wants. Immutable. Mirrors <c>org.apache.rocketmq.client.consumer.MessageSelector</c>.
+/// </summary>
 public sealed record MessageSelector
 {
     /// <summary>The expression that selects every message.</summary>
@@ -44,7 +46,9 @@ public sealed record MessageSelector
         }
 
         var tags = SplitTags(expression);
-        if (tags.Length == 0 || expression.Contains('\u0001', StringComparison.Ordinal) || expression.Contains('\u0002', StringComparison.Ordinal))
+        if (tags.Length == 0
+            || expression.Contains('\u0001', StringComparison.Ordinal)
+            || expression.Contains('\u0002', StringComparison.Ordinal))
         {
             throw new RocketMQValidationException("Tag expression", expression, "tags joined by '||', or '*' for every message");
         }
@@ -52,7 +56,10 @@ public sealed record MessageSelector
         return new(ExpressionType.Tag, string.Join(" || ", tags));
     }
 
-    /// <summary>Selects by a SQL92 condition over the properties; checked by the broker, which must have <c>enablePropertyFilter=true</c>.</summary>
+    /// <summary>
+    /// Selects by a SQL92 condition over the properties; checked by the broker, which must have
+    /// <c>enablePropertyFilter=true</c>.
+    /// </summary>
     /// <exception cref="RocketMQValidationException">The expression is empty.</exception>
     public static MessageSelector BySql(string expression) => string.IsNullOrWhiteSpace(expression)
         ? throw new RocketMQValidationException("SQL92 expression", expression, "a condition such as: color = 'red' AND price > 100")

@@ -131,7 +131,8 @@ public sealed class StoredMessage
 
     internal static int StoreTimestampPosition(int sysFlag) => BornHostPosition + LengthOf(sysFlag, MessageSysFlag.BornHostV6);
 
-    internal static int ReconsumeTimesPosition(int sysFlag) => StoreTimestampPosition(sysFlag) + 8 + LengthOf(sysFlag, MessageSysFlag.StoreHostV6);
+    internal static int ReconsumeTimesPosition(int sysFlag)
+        => StoreTimestampPosition(sysFlag) + 8 + LengthOf(sysFlag, MessageSysFlag.StoreHostV6);
 
     internal static ReadOnlySpan<byte> BornHostField(ReadOnlySpan<byte> record, int sysFlag)
         => record.Slice(BornHostPosition, LengthOf(sysFlag, MessageSysFlag.BornHostV6));

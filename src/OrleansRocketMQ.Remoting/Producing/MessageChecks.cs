@@ -8,7 +8,8 @@ internal static class MessageChecks
     // Brokers write these themselves; see TopicValidator.
     private static readonly HashSet<string> NotForProducers = new(StringComparer.Ordinal)
     {
-        SystemTopics.Schedule, "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT",
+        SystemTopics.Schedule, "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+        "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT",
     };
 
     public static void Check(Message message, int maxMessageSize)
@@ -40,12 +41,14 @@ internal static class MessageChecks
             Check(message, maxMessageSize);
             if (message.Topic != first.Topic)
             {
-                throw new RocketMQValidationException("Topic of a message in the batch", message.Topic, $"'{first.Topic}' as that of the first");
+                throw new RocketMQValidationException(
+                    "Topic of a message in the batch", message.Topic, $"'{first.Topic}' as that of the first");
             }
 
             if (message.DelayLevel > 0)
             {
-                throw new RocketMQValidationException("DelayLevel of a message in the batch", message.DelayLevel, "0: batches cannot be delayed");
+                throw new RocketMQValidationException(
+                    "DelayLevel of a message in the batch", message.DelayLevel, "0: batches cannot be delayed");
             }
 
             if (SystemTopics.IsRetry(message.Topic))
@@ -55,7 +58,8 @@ internal static class MessageChecks
 
             if (Waits(message) != Waits(first))
             {
-                throw new RocketMQValidationException("WAIT of a message in the batch", message[MessageProperties.WaitStoreMessageOk], "that of the first");
+                throw new RocketMQValidationException(
+                    "WAIT of a message in the batch", message[MessageProperties.WaitStoreMessageOk], "that of the first");
             }
         }
     }

@@ -22,7 +22,10 @@ internal sealed class OutgoingMessage
 
     public string MessageId { get; }
 
-    /// <summary>Makes one message ready. Its stored form carries the activity's context; the caller's object does not, as it may be sent again elsewhere.</summary>
+    /// <summary>
+    /// Makes one message ready. Its stored form carries the activity's context; the caller's object does not, as it may be
+    /// sent again elsewhere.
+    /// </summary>
     public static OutgoingMessage Of(Message message, ProducerOptions options, TimeProvider time, Activity? activity = null)
     {
         MessageChecks.Check(message, options.MaxMessageSize);
@@ -53,7 +56,8 @@ internal sealed class OutgoingMessage
                 BornTimestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
                 Properties = Properties(
                     retry
-                        ? message.Properties.Where(property => property.Key is not (MessageProperties.ReconsumeTime or MessageProperties.MaxReconsumeTimes))
+                        ? message.Properties.Where(property => property.Key
+                            is not (MessageProperties.ReconsumeTime or MessageProperties.MaxReconsumeTimes))
                         : message.Properties,
                     activity is null ? null : TraceContext.PropertiesOf(activity, message)),
                 SysFlag = sysFlag,
@@ -67,7 +71,11 @@ internal sealed class OutgoingMessage
     }
 
     /// <summary>Makes several messages ready as one. Each carries the activity's context.</summary>
-    public static OutgoingMessage OfBatch(IReadOnlyList<Message> messages, ProducerOptions options, TimeProvider time, Activity? activity = null)
+    public static OutgoingMessage OfBatch(
+        IReadOnlyList<Message> messages,
+        ProducerOptions options,
+        TimeProvider time,
+        Activity? activity = null)
     {
         MessageChecks.CheckBatch(messages, options.MaxMessageSize);
         foreach (var message in messages)
@@ -76,7 +84,8 @@ internal sealed class OutgoingMessage
         }
 
         // The batch as a whole counts as a message of its own, with an id of its own.
-        var whole = new Message(messages[0].Topic, MessageBatchCodec.Encode(activity is null ? messages : [.. messages.Select(message => InTrace(message, activity))]));
+        var parts = activity is null ? messages : [.. messages.Select(message => InTrace(message, activity))];
+        var whole = new Message(messages[0].Topic, MessageBatchCodec.Encode(parts));
         whole[MessageProperties.WaitStoreMessageOk] = messages[0][MessageProperties.WaitStoreMessageOk];
         GiveId(whole);
         MessageChecks.CheckSize("the batch", whole.Body.Length, options.MaxMessageSize);
@@ -125,7 +134,9 @@ internal sealed class OutgoingMessage
 
     private static string Properties(IEnumerable<KeyValuePair<string, string>> properties, List<KeyValuePair<string, string>>? added = null)
     {
-        var text = MessageProperties.Encode(added is null ? properties : properties.Where(property => !added.Exists(other => other.Key == property.Key)).Concat(added));
+        var text = MessageProperties.Encode(added is null
+            ? properties
+            : properties.Where(property => !added.Exists(other => other.Key == property.Key)).Concat(added));
         var length = System.Text.Encoding.UTF8.GetByteCount(text);
         return length <= short.MaxValue
             ? text

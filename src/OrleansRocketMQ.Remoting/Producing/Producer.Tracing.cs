@@ -37,7 +37,12 @@ public sealed partial class Producer
 
     /// <summary>What a caller wants sent, and whereto: a message or a batch, to a queue, one that is selected, or any.</summary>
     private readonly record struct SendCall(
-        Message? Single, IReadOnlyList<Message>? Batch, MessageQueue? Queue = null, IQueueSelector? Selector = null, object? Argument = null, bool IsOneWay = false)
+        Message? Single,
+        IReadOnlyList<Message>? Batch,
+        MessageQueue? Queue = null,
+        IQueueSelector? Selector = null,
+        object? Argument = null,
+        bool IsOneWay = false)
     {
         /// <summary>How many messages there are; 0 when the caller gave none, which is for the checks to say.</summary>
         public int Count => Single is not null ? 1 : Batch?.Count ?? 0;

@@ -33,7 +33,11 @@ public sealed partial class Producer : IAsyncDisposable
     /// <param name="loggerFactory">Where to log.</param>
     /// <param name="timeProvider">The clock; null means the system's.</param>
     /// <exception cref="RocketMQValidationException">A setting is missing or out of range.</exception>
-    public Producer(RocketMQClientOptions clientOptions, ProducerOptions options, ILoggerFactory loggerFactory, TimeProvider? timeProvider = null)
+    public Producer(
+        RocketMQClientOptions clientOptions,
+        ProducerOptions options,
+        ILoggerFactory loggerFactory,
+        TimeProvider? timeProvider = null)
         : this(new RocketMQClient(clientOptions, loggerFactory, timeProvider), options, loggerFactory, ownsClient: true)
     {
         _client.Start();
@@ -68,7 +72,9 @@ public sealed partial class Producer : IAsyncDisposable
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="BrokerResponseException">A broker refused it in a way that others would, too.</exception>
-    /// <exception cref="SendFailedException">All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.</exception>
+    /// <exception cref="SendFailedException">
+    /// All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.
+    /// </exception>
     public Task<SendResult> SendAsync(Message message, CancellationToken cancellationToken = default)
         => StartAsync(new(message, Batch: null), cancellationToken);
 
@@ -79,7 +85,11 @@ public sealed partial class Producer : IAsyncDisposable
     /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="SendFailedException">The broker could not be reached or did not answer.</exception>
     /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
-    public async Task<SendResult> SendAsync(Message message, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
+    public async Task<SendResult> SendAsync(
+        Message message,
+        IQueueSelector selector,
+        object? argument = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(selector);
         return await StartAsync(new(message, Batch: null, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
@@ -96,17 +106,24 @@ public sealed partial class Producer : IAsyncDisposable
     }
 
     /// <summary>Sends several messages of one topic as one request; they come to lie side by side in one queue.</summary>
-    /// <exception cref="RocketMQValidationException">The list is empty, its messages do not go together, or they are too large together.</exception>
+    /// <exception cref="RocketMQValidationException">
+    /// The list is empty, its messages do not go together, or they are too large together.
+    /// </exception>
     /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
     public Task<SendResult> SendAsync(IReadOnlyList<Message> messages, CancellationToken cancellationToken = default)
         => StartAsync(new(Single: null, messages), cancellationToken);
 
     /// <summary>Sends several messages of one topic as one request to the queue a selector chooses for the first of them.</summary>
     /// <inheritdoc cref="SendAsync(IReadOnlyList{Message},CancellationToken)"/>
-    public async Task<SendResult> SendAsync(IReadOnlyList<Message> messages, IQueueSelector selector, object? argument = null, CancellationToken cancellationToken = default)
+    public async Task<SendResult> SendAsync(
+        IReadOnlyList<Message> messages,
+        IQueueSelector selector,
+        object? argument = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(selector);
-        return await StartAsync(new(Single: null, messages, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
+        return await StartAsync(
+            new(Single: null, messages, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sends a message without asking whether it was stored.</summary>
@@ -114,8 +131,14 @@ public sealed partial class Producer : IAsyncDisposable
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
-    public async Task SendOneWayAsync(Message message, IQueueSelector? selector = null, object? argument = null, CancellationToken cancellationToken = default)
-        => await StartAsync(new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true), cancellationToken).ConfigureAwait(false);
+    public async Task SendOneWayAsync(
+        Message message,
+        IQueueSelector? selector = null,
+        object? argument = null,
+        CancellationToken cancellationToken = default)
+        => await StartAsync(
+            new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true),
+            cancellationToken).ConfigureAwait(false);
 
     /// <summary>Leaves the group and, if the producer made its client, stops that.</summary>
     public async ValueTask DisposeAsync()
@@ -153,7 +176,14 @@ public sealed partial class Producer : IAsyncDisposable
 
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
         await _client.Brokers.SendOneWayAsync(address, outgoing.To(queue), cancellationToken).ConfigureAwait(false);
-        return new SendResult { Status = SendStatus.Ok, MessageId = outgoing.MessageId, OffsetMessageId = string.Empty, Queue = queue, QueueOffset = -1 };
+        return new SendResult
+        {
+            Status = SendStatus.Ok,
+            MessageId = outgoing.MessageId,
+            OffsetMessageId = string.Empty,
+            Queue = queue,
+            QueueOffset = -1,
+        };
     }
 
     private async Task<SendResult> SendOnceAsync(OutgoingMessage outgoing, MessageQueue queue, CancellationToken cancellationToken)
@@ -177,7 +207,9 @@ public sealed partial class Producer : IAsyncDisposable
         var tried = new List<string>();
         Exception? failure = null;
         SendResult? notSafe = null;
-        for (var left = Options.SendTimeout; tried.Count <= Options.RetryTimes && left > TimeSpan.Zero; left = Options.SendTimeout - time.GetElapsedTime(start))
+        for (var left = Options.SendTimeout;
+            tried.Count <= Options.RetryTimes && left > TimeSpan.Zero;
+            left = Options.SendTimeout - time.GetElapsedTime(start))
         {
             var queue = _roundRobin.SelectAvoiding(queues, outgoing.Message, tried.LastOrDefault(), IsFailing);
             tried.Add(queue.BrokerName);
@@ -200,11 +232,16 @@ public sealed partial class Producer : IAsyncDisposable
 
         _queues.Forget(topic);
         return notSafe ?? throw new SendFailedException(
-            $"Message {outgoing.MessageId} of topic '{topic}' could not be sent. Tried brokers {string.Join(", ", tried)} within {Options.SendTimeout.TotalMilliseconds:0} ms, at last: {failure?.Message}",
+            $"Message {outgoing.MessageId} of topic '{topic}' could not be sent. Tried brokers {string.Join(", ", tried)} "
+                + $"within {Options.SendTimeout.TotalMilliseconds:0} ms, at last: {failure?.Message}",
             failure);
     }
 
-    private async Task<SendResult> AttemptAsync(OutgoingMessage outgoing, MessageQueue queue, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<SendResult> AttemptAsync(
+        OutgoingMessage outgoing,
+        MessageQueue queue,
+        TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
         SendMessageResponse response;
@@ -257,7 +294,8 @@ public sealed partial class Producer : IAsyncDisposable
     }
 
     private bool IsFailing(string brokerName)
-        => _client.Routes.FindAddress(brokerName, BrokerData.MasterId, onlyThisBroker: true) is { } master && _client.Remoting.IsFailing(master.Address);
+        => _client.Routes.FindAddress(brokerName, BrokerData.MasterId, onlyThisBroker: true) is { } master
+            && _client.Remoting.IsFailing(master.Address);
 
     private static bool MayWorkElsewhere(Exception exception) => exception switch
     {

@@ -43,7 +43,10 @@ internal sealed class PublishQueues(RocketMQClient client, string defaultTopic, 
     /// <summary>Forgets what was expected of a topic when it proved wrong.</summary>
     public void Forget(string topic) => _expected.TryRemove(topic, out _);
 
-    private async Task<IReadOnlyList<MessageQueue>> ExpectedAsync(string topic, TopicNotFoundException notFound, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<MessageQueue>> ExpectedAsync(
+        string topic,
+        TopicNotFoundException notFound,
+        CancellationToken cancellationToken)
     {
         TopicRouteData model;
         try

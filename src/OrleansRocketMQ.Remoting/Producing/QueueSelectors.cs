@@ -25,8 +25,15 @@ public sealed class RoundRobinSelector : IQueueSelector
         return queues[(int)((uint)Interlocked.Increment(ref _last) % (uint)queues.Count)];
     }
 
-    /// <summary>The next queue that is on neither the given nor a failing broker; else on another than the given; else the next queue.</summary>
-    internal MessageQueue SelectAvoiding(IReadOnlyList<MessageQueue> queues, Message message, string? brokerName, Func<string, bool>? isFailing = null)
+    /// <summary>
+    /// The next queue that is on neither the given nor a failing broker; else on another than the given; else the next
+    /// queue.
+    /// </summary>
+    internal MessageQueue SelectAvoiding(
+        IReadOnlyList<MessageQueue> queues,
+        Message message,
+        string? brokerName,
+        Func<string, bool>? isFailing = null)
     {
         var queue = Select(queues, message, null);
         MessageQueue? lastResort = null;
@@ -73,7 +80,8 @@ public sealed class HashSelector : IQueueSelector
         ArgumentNullException.ThrowIfNull(queues);
         ArgumentNullException.ThrowIfNull(message);
         var key = argument ?? message.ShardingKey ?? message.Keys
-            ?? throw new RocketMQValidationException(nameof(Message.ShardingKey), null, "a sharding key, keys or an argument to choose the queue by");
+            ?? throw new RocketMQValidationException(
+                nameof(Message.ShardingKey), null, "a sharding key, keys or an argument to choose the queue by");
         // A remainder is never int.MinValue, so its absolute value always exists.
         return queues[Math.Abs(HashOf(key) % queues.Count)];
     }

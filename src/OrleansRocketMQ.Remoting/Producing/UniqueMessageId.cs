@@ -28,7 +28,8 @@ internal sealed class UniqueMessageId
     }
 
     /// <summary>The ids of this process; one for all producers, so that its counter tells them apart.</summary>
-    public static UniqueMessageId OfThisProcess { get; } = new(TimeProvider.System, LocalAddress(), Environment.ProcessId, Random.Shared.Next());
+    public static UniqueMessageId OfThisProcess { get; }
+        = new(TimeProvider.System, LocalAddress(), Environment.ProcessId, Random.Shared.Next());
 
     public string Next()
     {
@@ -53,7 +54,8 @@ internal sealed class UniqueMessageId
         try
         {
             var addresses = NetworkInterface.GetAllNetworkInterfaces()
-                .Where(network => network.OperationalStatus == OperationalStatus.Up && network.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+                .Where(network => network.OperationalStatus == OperationalStatus.Up
+                    && network.NetworkInterfaceType != NetworkInterfaceType.Loopback)
                 .SelectMany(network => network.GetIPProperties().UnicastAddresses.Select(unicast => unicast.Address))
                 .Where(address => !IPAddress.IsLoopback(address) && !address.IsIPv6LinkLocal)
                 .ToList();

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using OrleansRocketMQ.Framing;
 
 namespace OrleansRocketMQ.Protocol;
 
@@ -23,12 +22,6 @@ internal sealed class ClientNamespace
         ],
         StringComparer.Ordinal);
 
-    // Header fields that hold the name of a topic or a group, whatever the request.
-    private static readonly string[] NameFields = ["topic", "consumerGroup", "producerGroup", "group", "originTopic"];
-
-    // In the short form of a send: the group of the producer and the topic.
-    private static readonly string[] SendFields = ["a", "b"];
-
     private readonly string? _prefix;
 
     /// <summary>Creates a namespace.</summary>
@@ -37,6 +30,9 @@ internal sealed class ClientNamespace
 
     /// <summary>No namespace.</summary>
     public static ClientNamespace None { get; } = new(null);
+
+    /// <summary>Whether names are the same everywhere.</summary>
+    public bool IsNone => _prefix is null;
 
     /// <summary>A name as it is on the wire. Does nothing to one that is so already.</summary>
     public string Wrap(string name)
@@ -68,29 +64,6 @@ internal sealed class ClientNamespace
             : name;
     }
 
-    public void WrapFields(RemotingCommand request) => Change(request, Wrap);
-
-    public void UnwrapFields(RemotingCommand request) => Change(request, Unwrap);
-
-    public MessageQueue Unwrap(MessageQueue queue) => _prefix is null ? queue : new(Unwrap(queue.Topic), queue.BrokerName, queue.QueueId);
-
-    public SubscriptionData Wrap(SubscriptionData subscription) => _prefix is null ? subscription : subscription with { Topic = Wrap(subscription.Topic) };
-
-    public HeartbeatData Wrap(HeartbeatData heartbeat) => _prefix is null
-        ? heartbeat
-        : heartbeat with
-        {
-            ConsumerDataSet =
-            [
-                .. heartbeat.ConsumerDataSet.Select(consumer => consumer with
-                {
-                    GroupName = Wrap(consumer.GroupName),
-                    SubscriptionDataSet = [.. consumer.SubscriptionDataSet.Select(Wrap)],
-                }),
-            ],
-            ProducerDataSet = [.. heartbeat.ProducerDataSet.Select(producer => new ProducerData(Wrap(producer.GroupName)))],
-        };
-
     private static bool IsSystem(string name) => SystemNames.Contains(name)
         || name.StartsWith(SystemTopicPrefix, StringComparison.Ordinal)
         || name.StartsWith(SystemGroupPrefix, StringComparison.Ordinal);
@@ -99,20 +72,4 @@ internal sealed class ClientNamespace
         => name.StartsWith(SystemTopics.RetryPrefix, StringComparison.Ordinal) ? SystemTopics.RetryPrefix.Length
             : name.StartsWith(SystemTopics.DeadLetterPrefix, StringComparison.Ordinal) ? SystemTopics.DeadLetterPrefix.Length
             : 0;
-
-    private void Change(RemotingCommand request, Func<string, string> change)
-    {
-        if (_prefix is null)
-        {
-            return;
-        }
-
-        foreach (var field in request.Code is RequestCodes.SendMessageV2 or RequestCodes.SendBatchMessage ? SendFields : NameFields)
-        {
-            if (request[field] is { } name)
-            {
-                request.Set(field, change(name));
-            }
-        }
-    }
 }

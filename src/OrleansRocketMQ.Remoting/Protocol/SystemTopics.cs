@@ -32,7 +32,8 @@ public static class SystemTopics
     // Those that brokers let nobody send to, older ones only by chance.
     private static readonly FrozenSet<string> Brokers = FrozenSet.ToFrozenSet(
         [
-            Schedule, "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT",
+            Schedule, "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+            "TRANS_CHECK_MAX_TIME_TOPIC", "SELF_TEST_TOPIC", "OFFSET_MOVED_EVENT",
         ],
         StringComparer.Ordinal);
 
@@ -56,12 +57,20 @@ public static class SystemTopics
     public static void CheckTopic(string? topic, string field = "Topic") => Check(topic, field, MaxTopicLength);
 
     /// <summary>Checks that a message may be sent to a topic as one that was consumed from there before.</summary>
-    /// <exception cref="RocketMQValidationException">It holds dead letters, is one of brokers themselves, or is no topic's name.</exception>
+    /// <exception cref="RocketMQValidationException">
+    /// It holds dead letters, is one of brokers themselves, or is no topic's name.
+    /// </exception>
     internal static void CheckOfUsers(string? topic, string field)
     {
-        if (topic is not null && (topic.StartsWith(DeadLetterPrefix, StringComparison.Ordinal) || topic.StartsWith(WheelPrefix, StringComparison.Ordinal) || Brokers.Contains(topic)))
+        if (topic is not null
+            && (topic.StartsWith(DeadLetterPrefix, StringComparison.Ordinal)
+                || topic.StartsWith(WheelPrefix, StringComparison.Ordinal)
+                || Brokers.Contains(topic)))
         {
-            throw new RocketMQValidationException(field, topic, "a topic that messages are consumed from, which is neither one of dead letters nor one of brokers themselves");
+            throw new RocketMQValidationException(
+                field,
+                topic,
+                "a topic that messages are consumed from, which is neither one of dead letters nor one of brokers themselves");
         }
 
         Check(topic, field, topic is not null && IsRetry(topic) ? MaxGroupLength : MaxTopicLength);

@@ -20,7 +20,8 @@ public sealed class AclCredentials
 
         if (string.IsNullOrWhiteSpace(secretKey))
         {
-            throw new RocketMQConfigurationException(nameof(SecretKey), "(empty)", "the secret key of the account, since there is an access key");
+            throw new RocketMQConfigurationException(
+                nameof(SecretKey), "(empty)", "the secret key of the account, since there is an access key");
         }
 
         AccessKey = accessKey;

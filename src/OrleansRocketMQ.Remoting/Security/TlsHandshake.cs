@@ -2,7 +2,6 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using OrleansRocketMQ.Connections;
 
 namespace OrleansRocketMQ.Security;
 
@@ -28,9 +27,17 @@ internal sealed class TlsHandshake
 
     /// <summary>Takes over a connection that was just made.</summary>
     /// <exception cref="TlsException">The certificate is not to be trusted, or the server does not speak TLS.</exception>
-    public async Task<Stream> EncryptAsync(Stream plain, string address, CancellationToken cancellationToken)
+    /// <param name="plain">The connection.</param>
+    /// <param name="address">The server, as its errors name it.</param>
+    /// <param name="serverHost">Its host, which its certificate must name unless the settings name another one.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<Stream> EncryptAsync(
+        Stream plain,
+        string address,
+        string serverHost,
+        CancellationToken cancellationToken)
     {
-        var host = _options.TargetHost ?? HostAndPort.Parse(address).Host;
+        var host = _options.TargetHost ?? serverHost;
         string? complaint = null;
         var encrypted = new SslStream(plain);
         try
@@ -54,7 +61,8 @@ internal sealed class TlsHandshake
             {
                 throw new TlsException(
                     address,
-                    complaint ?? $"the handshake failed, perhaps because the server does not speak TLS or wants another client certificate: {exception.Message}",
+                    complaint ?? "the handshake failed, perhaps because the server does not speak TLS "
+                        + $"or wants another client certificate: {exception.Message}",
                     exception);
             }
 
@@ -98,13 +106,15 @@ internal sealed class TlsHandshake
         if ((errors & SslPolicyErrors.RemoteCertificateChainErrors) != 0)
         {
             var reasons = chain?.ChainStatus.Select(status => $"{status.Status} ({status.StatusInformation.Trim()})") ?? [];
-            complaints.Add($"the certificate '{certificate?.Subject}' of '{certificate?.Issuer}' is not to be trusted: {string.Join(", ", reasons)}");
+            complaints.Add($"the certificate '{certificate?.Subject}' of '{certificate?.Issuer}' is not to be trusted: "
+                + string.Join(", ", reasons));
         }
 
         return string.Join("; ", complaints);
     }
 
-    private static X509Certificate2Collection LoadAuthorities(string file) => Load(nameof(TlsOptions.AuthorityFile), file, "a readable PEM file with certificates", () =>
+    private static X509Certificate2Collection LoadAuthorities(
+        string file) => Load(nameof(TlsOptions.AuthorityFile), file, "a readable PEM file with certificates", () =>
     {
         var authorities = new X509Certificate2Collection();
         authorities.ImportFromPemFile(file);
@@ -136,7 +146,9 @@ internal sealed class TlsHandshake
 
     // Windows serves TLS with no key that stands in memory alone.
     private static X509Certificate2 Usable(X509Certificate2 certificate)
-        => OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null) : certificate;
+        => OperatingSystem.IsWindows()
+            ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null)
+            : certificate;
 
     private static T Load<T>(string field, string file, string expected, Func<T> load)
     {
@@ -144,7 +156,8 @@ internal sealed class TlsHandshake
         {
             return load();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
             throw new RocketMQConfigurationException($"Tls.{field}", file, $"{expected} ({exception.Message})");
         }

@@ -35,5 +35,6 @@ public sealed record TlsOptions
 
     /// <summary>The settings without the password.</summary>
     public override string ToString()
-        => $"TLS, trusting {(DangerouslyTrustAnyCertificate ? "ANYBODY" : AuthorityFile ?? "the system's authorities")}, client certificate {ClientCertificateFile ?? "none"}";
+        => $"TLS, trusting {(DangerouslyTrustAnyCertificate ? "ANYBODY" : AuthorityFile ?? "the system's authorities")}, "
+            + $"client certificate {ClientCertificateFile ?? "none"}";
 }

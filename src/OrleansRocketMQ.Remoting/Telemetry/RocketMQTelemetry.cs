@@ -15,5 +15,6 @@ public static class RocketMQTelemetry
     public const string ActivitySourceName = "OrleansRocketMQ";
 
     /// <summary>The source itself. One per process, as that is what activity sources are.</summary>
-    internal static ActivitySource Source { get; } = new(ActivitySourceName, typeof(RocketMQTelemetry).Assembly.GetName().Version?.ToString());
+    internal static ActivitySource Source { get; }
+        = new(ActivitySourceName, typeof(RocketMQTelemetry).Assembly.GetName().Version?.ToString());
 }

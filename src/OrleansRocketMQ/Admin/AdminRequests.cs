@@ -59,7 +59,8 @@ internal sealed partial class AdminRequests(
         }
 
         Log.ConsumesDirectly(logger, group, messages[0].MessageId);
-        return RemotingCommand.Response(request, ResponseCodes.Success, body: await direct.RunAsync(consumer, messages[0]).ConfigureAwait(false));
+        var result = await direct.RunAsync(consumer, messages[0]).ConfigureAwait(false);
+        return RemotingCommand.Response(request, ResponseCodes.Success, body: result);
     }
 
     private RemotingCommand TellOffsets(RocketMQClient client, RemotingCommand request)

@@ -32,7 +32,9 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         }
 
         var queue = new MessageQueue(message.Topic, message.BrokerName, message.QueueId);
-        var original = message.GetProperty(MessageProperties.RetryTopic) is { } topic ? message.WithTopic(consumer.Client.Names.Unwrap(topic)) : message;
+        var original = message.GetProperty(MessageProperties.RetryTopic) is { } topic
+            ? message.WithTopic(consumer.Client.Names.Unwrap(topic))
+            : message;
         using var limit = new CancellationTokenSource(Limit, time);
         try
         {
@@ -43,25 +45,47 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            return new DirectResult("CR_THROW_EXCEPTION", $"The listener has not ended within {Limit.TotalSeconds:0} s.", Limit, isOrderly, AutoCommit: true).Write();
+            var remark = $"The listener has not ended within {Limit.TotalSeconds:0} s.";
+            return new DirectResult("CR_THROW_EXCEPTION", remark, Limit, isOrderly, AutoCommit: true).Write();
         }
     }
 
-    private static async Task<DirectResult> RunAsync(GroupConsumer consumer, IListenerRunner runner, MessageQueue queue, MessageExt message, CancellationToken limit)
+    private static async Task<DirectResult> RunAsync(
+        GroupConsumer consumer,
+        IListenerRunner runner,
+        MessageQueue queue,
+        MessageExt message,
+        CancellationToken limit)
     {
-        var run = new ListenerRun(consumer.Group, queue, 1, RunLength.Limit, new([message]), consumer.Options.ConsumeTimeout) { IsDirect = true };
+        var run = new ListenerRun(consumer.Group, queue, 1, RunLength.Limit, new([message]), consumer.Options.ConsumeTimeout)
+        {
+            IsDirect = true
+        };
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
         var failure = result.Failures is [var first, ..] ? first : (ListenerFailure?)null;
         var word = failure switch { null => "CR_SUCCESS", { Error: not null } => "CR_THROW_EXCEPTION", _ => "CR_LATER" };
         return new DirectResult(word, failure?.Error, result.ListenerTime, IsOrderly: false, AutoCommit: true);
     }
 
-    private async Task<DirectResult> RunOrderlyAsync(GroupConsumer consumer, GrainType type, MessageQueue queue, MessageExt message, CancellationToken limit)
+    private async Task<DirectResult> RunOrderlyAsync(
+        GroupConsumer consumer,
+        GrainType type,
+        MessageQueue queue,
+        MessageExt message,
+        CancellationToken limit)
     {
         var options = consumer.Options;
         var runner = grains.GetGrain(GrainId.Create(type, consumer.GrainKeyOf(queue))).AsReference<IOrderlyRunner>();
         var run = new OrderlyRun(
-            consumer.Group, queue, Tenure: 0, BatchSize: 1, RunLength.Limit, new([message]), options.AutoCommit, MayDecideCommit: !options.AutoCommit, ReconsumeTimes: null)
+            consumer.Group,
+            queue,
+            Tenure: 0,
+            BatchSize: 1,
+            RunLength.Limit,
+            new([message]),
+            options.AutoCommit,
+            MayDecideCommit: !options.AutoCommit,
+            ReconsumeTimes: null)
         {
             IsDirect = true,
         };

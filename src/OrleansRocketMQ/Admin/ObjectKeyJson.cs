@@ -8,7 +8,11 @@ namespace OrleansRocketMQ.Admin;
 internal static class ObjectKeyJson
 {
     /// <summary>Writes the table as the next value of a document.</summary>
-    public static void Write<T>(Utf8JsonWriter json, IEnumerable<KeyValuePair<MessageQueue, T>> table, ClientNamespace names, Action<Utf8JsonWriter, T> writeValue)
+    public static void Write<T>(
+        Utf8JsonWriter json,
+        IEnumerable<KeyValuePair<MessageQueue, T>> table,
+        ClientNamespace names,
+        Action<Utf8JsonWriter, T> writeValue)
     {
         var output = new ArrayBufferWriter<byte>();
         output.Write("{"u8);
@@ -17,7 +21,8 @@ internal static class ObjectKeyJson
         {
             output.Write(first ? ""u8 : ","u8);
             first = false;
-            output.Write(JsonSerializer.SerializeToUtf8Bytes(QueueKey.Of(queue) with { Topic = names.Wrap(queue.Topic) }, ProtocolJson.Default.QueueKey));
+            var key = QueueKey.Of(queue) with { Topic = names.Wrap(queue.Topic) };
+            output.Write(JsonSerializer.SerializeToUtf8Bytes(key, ProtocolJson.Default.QueueKey));
             output.Write(":"u8);
             using var valueJson = new Utf8JsonWriter(output);
             writeValue(valueJson, value);
@@ -40,7 +45,8 @@ internal static class ObjectKeyJson
             {
                 foreach (var entry in table.EnumerateObject())
                 {
-                    var key = JsonSerializer.Deserialize(entry.Name, ProtocolJson.Default.QueueKey) ?? throw new JsonException("a key is null");
+                    var key = JsonSerializer.Deserialize(entry.Name, ProtocolJson.Default.QueueKey)
+                        ?? throw new JsonException("a key is null");
                     offsets[names.Unwrap(key.ToQueue())] = entry.Value.GetInt64();
                 }
             }

@@ -95,7 +95,9 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
         Write("messageListener", settings.Listener?.FullName ?? string.Empty);
         Write("allocateMessageQueueStrategy", settings.AllocateStrategy);
         Write("consumeFromWhere", described.ConsumeFromWhere);
-        Write("consumeTimestamp", settings.ConsumeTimestamp?.ToLocalTime().ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture) ?? string.Empty);
+        Write(
+            "consumeTimestamp",
+            settings.ConsumeTimestamp?.ToLocalTime().ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture) ?? string.Empty);
         Write("consumeThreadMin", settings.ConsumeThreadMin);
         Write("consumeThreadMax", settings.ConsumeThreadMax);
         Write("consumeMessageBatchMaxSize", settings.ConsumeBatchSize);
@@ -150,7 +152,9 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
     {
         var text = new StringBuilder()
             .Append("This member runs on .NET, which cannot show the stacks of its threads to itself; use dotnet-stack for them.\n")
-            .Append(CultureInfo.InvariantCulture, $"Thread pool: {ThreadPool.ThreadCount} threads, {ThreadPool.PendingWorkItemCount} work items waiting\n");
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"Thread pool: {ThreadPool.ThreadCount} threads, {ThreadPool.PendingWorkItemCount} work items waiting\n");
         foreach (var pump in consumer.Pumps.Values.Where(pump => pump.Runs.InFlight > 0))
         {
             text.Append(CultureInfo.InvariantCulture, $"Listeners work on {pump.Runs.InFlight} messages of {pump.Queue}\n");

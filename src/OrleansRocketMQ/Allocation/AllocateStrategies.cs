@@ -5,11 +5,17 @@ using OrleansRocketMQ.Configuration;
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>Finds the strategy a group has chosen by name: one of its own first, then RocketMQ's and the specification's.</summary>
-internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> registered, IOptions<RocketMQOptions> options, IMachineRoomResolver? rooms = null)
+internal sealed class AllocateStrategies(
+    IEnumerable<IAllocateStrategy> registered,
+    IOptions<RocketMQOptions> options,
+    IMachineRoomResolver? rooms = null)
 {
     private const string NearbyPrefix = $"{NearbyAllocation.BareName}-";
 
-    private static readonly string[] BuiltIn = ["AVG", "AVG_BY_CIRCLE", "CONFIGURATION", "CONSISTENT_HASH", "HASH", "MACHINE_ROOM", NearbyAllocation.BareName];
+    private static readonly string[] BuiltIn =
+    [
+        "AVG", "AVG_BY_CIRCLE", "CONFIGURATION", "CONSISTENT_HASH", "HASH", "MACHINE_ROOM", NearbyAllocation.BareName,
+    ];
 
     // The last one registered under a name counts, as with all services.
     private readonly Dictionary<string, IAllocateStrategy> _registered = ByName(registered);
@@ -20,7 +26,9 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
         var section = $"{RocketMQOptions.SectionName}:Consumers:{consumer.Group}";
         return Find(consumer.AllocateStrategy, consumer, section)
             ?? throw new RocketMQConfigurationException(
-                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}", consumer.AllocateStrategy, $"one of {string.Join(", ", BuiltIn.Union(_registered.Keys).Order(StringComparer.Ordinal))}");
+                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}",
+                consumer.AllocateStrategy,
+                $"one of {string.Join(", ", BuiltIn.Union(_registered.Keys).Order(StringComparer.Ordinal))}");
     }
 
     /// <summary>What the group is set to, so that other silos can do the same.</summary>
@@ -33,13 +41,17 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
             name = name[NearbyPrefix.Length..];
             rule = rooms is not null
                 ? rule with { ResolverClass = rooms.GetType().FullName! }
-                : rule with { Rooms = options.Value.MachineRooms.ToDictionary(room => room.Key, room => room.Value, StringComparer.Ordinal) };
+                : rule with { Rooms = new Dictionary<string, string>(options.Value.MachineRooms, StringComparer.Ordinal) };
         }
 
         return _registered.TryGetValue(name, out var own) ? rule with { StrategyClass = own.GetType().FullName! }
             : name.ToUpperInvariant() switch
             {
-                "CONFIGURATION" => rule with { QueuesByMember = new Dictionary<string, IReadOnlyList<MessageQueue>>(consumer.QueuesByMember, StringComparer.Ordinal) },
+                "CONFIGURATION" => rule with
+                {
+                    QueuesByMember = new Dictionary<string, IReadOnlyList<MessageQueue>>(
+                        consumer.QueuesByMember, StringComparer.Ordinal),
+                },
                 "MACHINE_ROOM" => rule with { RoomNames = string.Join(';', RoomNames(consumer, string.Empty)) },
                 _ => rule,
             };
@@ -54,7 +66,8 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
             consumer.QueuesByMember[member] = queues;
         }
 
-        var there = new AllocateStrategies(_registered.Values, Options.Create(OptionsOf(rule)), rule.ResolverClass.Length > 0 ? rooms : null);
+        var resolver = rule.ResolverClass.Length > 0 ? rooms : null;
+        var there = new AllocateStrategies(_registered.Values, Options.Create(OptionsOf(rule)), resolver);
         try
         {
             // Only what comes to the same fingerprint does the same.
@@ -112,21 +125,32 @@ internal sealed class AllocateStrategies(IEnumerable<IAllocateStrategy> register
         if (options.Value.MachineRooms.Count == 0)
         {
             throw new RocketMQConfigurationException(
-                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}", NearbyAllocation.BareName, $"rooms to be known, by {RocketMQOptions.SectionName}:{nameof(RocketMQOptions.MachineRooms)} or UseMachineRooms");
+                $"{section}:{nameof(ConsumerOptions.AllocateStrategy)}",
+                NearbyAllocation.BareName,
+                $"rooms to be known, by {RocketMQOptions.SectionName}:{nameof(RocketMQOptions.MachineRooms)} or UseMachineRooms");
         }
 
-        return new PrefixMachineRooms(options.Value.MachineRooms.ToDictionary(room => room.Key, room => (IReadOnlyList<string>)Names(room.Value), StringComparer.Ordinal));
+        return new PrefixMachineRooms(options.Value.MachineRooms.ToDictionary(
+            room => room.Key, room => (IReadOnlyList<string>)Names(room.Value), StringComparer.Ordinal));
     }
 
-    private static string[] RoomNames(ConsumerOptions consumer, string section) => Names(consumer.MachineRooms ?? string.Empty) is { Length: > 0 } names
+    private static string[] RoomNames(
+        ConsumerOptions consumer,
+        string section) => Names(consumer.MachineRooms ?? string.Empty) is { Length: > 0 } names
         ? names
-        : throw new RocketMQConfigurationException($"{section}:{nameof(ConsumerOptions.MachineRooms)}", consumer.MachineRooms, "rooms joined by ';', for the strategy MACHINE_ROOM");
+        : throw new RocketMQConfigurationException(
+            $"{section}:{nameof(ConsumerOptions.MachineRooms)}",
+            consumer.MachineRooms,
+            "rooms joined by ';', for the strategy MACHINE_ROOM");
 
     private static ConfiguredAllocation Configured(ConsumerOptions consumer, string section)
     {
         if (consumer.QueuesByMember.Count == 0)
         {
-            throw new RocketMQConfigurationException($"{section}:{nameof(ConsumerOptions.QueuesByMember)}", "(empty)", "the queues of each member, for the strategy CONFIGURATION");
+            throw new RocketMQConfigurationException(
+                $"{section}:{nameof(ConsumerOptions.QueuesByMember)}",
+                "(empty)",
+                "the queues of each member, for the strategy CONFIGURATION");
         }
 
         try

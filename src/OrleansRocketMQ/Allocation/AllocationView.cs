@@ -13,7 +13,10 @@ internal sealed class AllocationView
     private readonly Dictionary<MessageQueue, string> _owners;
     private readonly FrozenDictionary<string, SiloAddress> _silos;
 
-    private AllocationView(Dictionary<MessageQueue, string> owners, FrozenDictionary<string, SiloAddress> silos, IReadOnlyList<string> clientIds)
+    private AllocationView(
+        Dictionary<MessageQueue, string> owners,
+        FrozenDictionary<string, SiloAddress> silos,
+        IReadOnlyList<string> clientIds)
     {
         _owners = owners;
         _silos = silos;
@@ -63,7 +66,9 @@ internal sealed class AllocationView
             // go the same way; the strategy is asked for all members first, so that no other member's share changes.
             var orphans = cluster.Dead.Count == 0 && able.Length == live.Length
                 ? []
-                : sorted.Where(queue => owners.TryGetValue(queue, out var owner) && (cluster.Dead.Contains(owner) || IsDrained(owner))).ToArray();
+                : sorted
+                    .Where(queue => owners.TryGetValue(queue, out var owner) && (cluster.Dead.Contains(owner) || IsDrained(owner)))
+                    .ToArray();
             var before = Array.ConvertAll(orphans, orphan => owners[orphan]);
             foreach (var orphan in orphans)
             {
@@ -125,7 +130,11 @@ internal sealed class AllocationView
         && _owners.All(pair => other.OwnerOf(pair.Key) == pair.Value);
 
     private static void Give(
-        string group, IAllocateStrategy strategy, IReadOnlyList<MessageQueue> queues, string[] clientIds, Dictionary<MessageQueue, string> owners)
+        string group,
+        IAllocateStrategy strategy,
+        IReadOnlyList<MessageQueue> queues,
+        string[] clientIds,
+        Dictionary<MessageQueue, string> owners)
     {
         if (queues.Count == 0 || clientIds.Length == 0)
         {
@@ -140,14 +149,16 @@ internal sealed class AllocationView
             {
                 if (!owners.TryAdd(queue, clientIds[member]))
                 {
-                    throw new RebalanceException($"Strategy {strategy.Name} gives {queue} of group '{group}' to '{owners[queue]}' and to '{clientIds[member]}'.");
+                    throw new RebalanceException(
+                        $"Strategy {strategy.Name} gives {queue} of group '{group}' to '{owners[queue]}' and to '{clientIds[member]}'.");
                 }
             }
         }
 
         if (owners.Count - before != queues.Count(owners.ContainsKey))
         {
-            throw new RebalanceException($"Strategy {strategy.Name} gives queues to members of group '{group}' that are not among those to be shared out.");
+            throw new RebalanceException(
+                $"Strategy {strategy.Name} gives queues to members of group '{group}' that are not among those to be shared out.");
         }
     }
 

@@ -9,7 +9,11 @@ public sealed class AverageAllocation : WholeAllocation
     /// <inheritdoc/>
     public override string Name => "AVG";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         var (share, larger) = Math.DivRem(queues.Count, shares.Length);
         var next = 0;

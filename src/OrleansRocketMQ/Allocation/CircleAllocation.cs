@@ -9,7 +9,11 @@ public sealed class CircleAllocation : WholeAllocation
     /// <inheritdoc/>
     public override string Name => "AVG_BY_CIRCLE";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         for (var index = 0; index < queues.Count; index++)
         {

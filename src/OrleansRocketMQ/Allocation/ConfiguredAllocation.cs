@@ -32,7 +32,8 @@ public sealed class ConfiguredAllocation : WholeAllocation
                 _topics.Add(queue.Topic);
                 if (!_members.TryAdd(queue, member) && _members[queue] != member)
                 {
-                    throw new RocketMQValidationException("QueuesByMember", queue, $"a queue of one member only; '{_members[queue]}' and '{member}' both have it");
+                    throw new RocketMQValidationException(
+                        "QueuesByMember", queue, $"a queue of one member only; '{_members[queue]}' and '{member}' both have it");
                 }
             }
         }
@@ -41,7 +42,11 @@ public sealed class ConfiguredAllocation : WholeAllocation
     /// <inheritdoc/>
     public override string Name => "CONFIGURATION";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         if (SystemTopics.IsRetry(queues[0].Topic) && !_topics.Contains(queues[0].Topic))
         {
@@ -54,7 +59,9 @@ public sealed class ConfiguredAllocation : WholeAllocation
             return;
         }
 
-        var members = _members.Values.Distinct(StringComparer.Ordinal).ToDictionary(owner => owner, owner => Find(owner, clientIds), StringComparer.Ordinal);
+        var members = _members.Values
+            .Distinct(StringComparer.Ordinal)
+            .ToDictionary(owner => owner, owner => Find(owner, clientIds), StringComparer.Ordinal);
         foreach (var queue in queues)
         {
             if (_members.TryGetValue(queue, out var owner) && members[owner] is >= 0 and var member)

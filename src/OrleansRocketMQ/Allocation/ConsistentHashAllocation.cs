@@ -10,7 +10,9 @@ namespace OrleansRocketMQ.Allocation;
 /// member comes or goes, only queues it gets or had move. Mirrors <c>AllocateMessageQueueConsistentHash</c> with its
 /// MD5 ring, queue for queue.
 /// </summary>
-/// <param name="virtualNodes">Places of each member on the ring, 1 to 10000. Java's default is 10; more spread the queues more evenly.</param>
+/// <param name="virtualNodes">
+/// Places of each member on the ring, 1 to 10000. Java's default is 10; more spread the queues more evenly.
+/// </param>
 /// <exception cref="RocketMQValidationException">The number is out of range.</exception>
 public sealed class ConsistentHashAllocation(int virtualNodes = 10) : WholeAllocation
 {
@@ -21,7 +23,11 @@ public sealed class ConsistentHashAllocation(int virtualNodes = 10) : WholeAlloc
     /// <inheritdoc/>
     public override string Name => "CONSISTENT_HASH";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         var (places, members) = Ring(clientIds);
         foreach (var queue in queues)

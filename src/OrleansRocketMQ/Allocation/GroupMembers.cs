@@ -20,7 +20,10 @@ internal sealed class GroupMembers(GroupConsumer consumer, TimeProvider time)
     /// <param name="unlisted">How often on end none counted this silo in: then slow ones are waited for longer.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RebalanceException">None answers.</exception>
-    public async Task<HashSet<string>> ReadAsync(List<IReadOnlyList<MessageQueue>> topics, int unlisted, CancellationToken cancellationToken)
+    public async Task<HashSet<string>> ReadAsync(
+        List<IReadOnlyList<MessageQueue>> topics,
+        int unlisted,
+        CancellationToken cancellationToken)
     {
         var brokers = AddressesOf(topics);
         var patience = FirstPatience * (1 << Math.Min(unlisted, MostDoublings));
@@ -38,7 +41,8 @@ internal sealed class GroupMembers(GroupConsumer consumer, TimeProvider time)
                 }
 
                 var isImpatient = next < brokers.Length || without is not null;
-                if (await FirstOfAsync(asked, isImpatient ? patience : Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false) is not { } first)
+                var atMost = isImpatient ? patience : Timeout.InfiniteTimeSpan;
+                if (await FirstOfAsync(asked, atMost, cancellationToken).ConfigureAwait(false) is not { } first)
                 {
                     if (next < brokers.Length)
                     {
@@ -82,7 +86,10 @@ internal sealed class GroupMembers(GroupConsumer consumer, TimeProvider time)
         return [.. brokers.Select(broker => Client.Routes.FindAddress(broker)?.Address).OfType<string>().OrderBy(failing.Contains)];
     }
 
-    private async Task<Task<IReadOnlyList<string>>?> FirstOfAsync(List<Task<IReadOnlyList<string>>> asked, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<Task<IReadOnlyList<string>>?> FirstOfAsync(
+        List<Task<IReadOnlyList<string>>> asked,
+        TimeSpan patience,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -19,7 +19,11 @@ public sealed class HashAllocation : WholeAllocation
     /// <inheritdoc/>
     public override string Name => "HASH";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         ulong[] members = [.. clientIds.Select(Hash)];
         foreach (var queue in queues)

@@ -19,7 +19,11 @@ public interface IAllocateStrategy
     /// <param name="clientId">The member asked about.</param>
     /// <param name="queues">All queues of the topic, sorted.</param>
     /// <param name="clientIds">All members, sorted by ordinal, each once.</param>
-    IReadOnlyList<MessageQueue> Allocate(string group, string clientId, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds);
+    IReadOnlyList<MessageQueue> Allocate(
+        string group,
+        string clientId,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds);
 
     /// <summary>
     /// The queues of every member, in the order of <paramref name="clientIds"/>. Every silo needs them all, to know
@@ -29,7 +33,10 @@ public interface IAllocateStrategy
     /// <param name="group">The consumer group.</param>
     /// <param name="queues">All queues of the topic, sorted.</param>
     /// <param name="clientIds">All members, sorted by ordinal, each once.</param>
-    IReadOnlyList<IReadOnlyList<MessageQueue>> AllocateAll(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds)
+    IReadOnlyList<IReadOnlyList<MessageQueue>> AllocateAll(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds)
     {
         ArgumentNullException.ThrowIfNull(clientIds);
         return [.. clientIds.Select(clientId => Allocate(group, clientId, queues, clientIds))];

@@ -11,7 +11,11 @@ public sealed class MachineRoomAllocation(IEnumerable<string> rooms) : WholeAllo
     /// <inheritdoc/>
     public override string Name => "MACHINE_ROOM";
 
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         var here = queues.Where(queue => RoomOf(queue.BrokerName) is { } room && _rooms.Contains(room)).ToArray();
         var (share, rest) = Math.DivRem(here.Length, shares.Length);

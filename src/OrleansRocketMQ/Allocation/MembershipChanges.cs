@@ -26,5 +26,7 @@ internal static class MembershipChanges
 
     private static bool IsSame(ClusterMembershipSnapshot one, ClusterMembershipSnapshot other)
         => one.Members.Count == other.Members.Count
-            && one.Members.All(member => other.Members.TryGetValue(member.Key, out var same) && same.Status == member.Value.Status && same.Name == member.Value.Name);
+            && one.Members.All(member => other.Members.TryGetValue(member.Key, out var same)
+                && same.Status == member.Value.Status
+                && same.Name == member.Value.Name);
 }

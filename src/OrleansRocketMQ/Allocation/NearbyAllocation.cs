@@ -25,10 +25,15 @@ public sealed class NearbyAllocation(IAllocateStrategy inner, IMachineRoomResolv
     public override string Name => $"{BareName}-{inner.Name}";
 
     /// <exception cref="RebalanceException">The room of a broker or a member is not known.</exception>
-    private protected override void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares)
+    private protected override void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares)
     {
         var places = Enumerable.Range(0, clientIds.Count).ToArray();
-        var members = places.ToLookup(place => Known(rooms.RoomOf(clientIds[place]), $"member '{clientIds[place]}'"), StringComparer.Ordinal);
+        var members = places.ToLookup(
+            place => Known(rooms.RoomOf(clientIds[place]), $"member '{clientIds[place]}'"), StringComparer.Ordinal);
         foreach (var room in queues.GroupBy(queue => Known(rooms.RoomOf(queue), $"{queue}"), StringComparer.Ordinal))
         {
             var takers = members.Contains(room.Key) ? members[room.Key].ToArray() : places;

@@ -37,7 +37,10 @@ internal sealed record PlacementSettings
     private PinIndex Index => _index is { } known && ReferenceEquals(known.Pins, Pins) ? known : _index = new PinIndex(Pins);
 
     // What is derived has no say in whether two are equal.
-    public bool Equals(PlacementSettings? other) => other is not null && Version == other.Version && ReferenceEquals(Pins, other.Pins) && ReferenceEquals(Drained, other.Drained);
+    public bool Equals(PlacementSettings? other) => other is not null
+        && Version == other.Version
+        && ReferenceEquals(Pins, other.Pins)
+        && ReferenceEquals(Drained, other.Drained);
 
     public override int GetHashCode() => Version.GetHashCode();
 
@@ -91,7 +94,9 @@ internal sealed record PlacementSettings
         var byAddress = able.ToDictionary(clientId => cluster.Live[clientId].ToParsableString(), StringComparer.Ordinal);
         foreach (var pin in Pins)
         {
-            if (owners.TryGetValue(pin.Queue, out var owner) && cluster.Live.ContainsKey(owner) && byAddress.TryGetValue(pin.Silo, out var wanted))
+            if (owners.TryGetValue(pin.Queue, out var owner)
+                && cluster.Live.ContainsKey(owner)
+                && byAddress.TryGetValue(pin.Silo, out var wanted))
             {
                 owners[pin.Queue] = wanted;
             }
@@ -101,7 +106,8 @@ internal sealed record PlacementSettings
     /// <summary>The pins by queue. Immutable.</summary>
     private sealed class PinIndex(IReadOnlyList<QueuePin> pins)
     {
-        private readonly Dictionary<MessageQueue, string> _silos = pins.DistinctBy(pin => pin.Queue).ToDictionary(pin => pin.Queue, pin => pin.Silo);
+        private readonly Dictionary<MessageQueue, string> _silos
+            = pins.DistinctBy(pin => pin.Queue).ToDictionary(pin => pin.Queue, pin => pin.Silo);
 
         public IReadOnlyList<QueuePin> Pins => pins;
 

@@ -26,7 +26,8 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers,
     /// <exception cref="RebalanceException">The queue belongs to another program, or to nobody.</exception>
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
-        if (target.RequestContextData is { } hints && IPlacementDirector.GetPlacementHint(hints, context.GetCompatibleSilos(target)) is { } hint)
+        if (target.RequestContextData is { } hints
+            && IPlacementDirector.GetPlacementHint(hints, context.GetCompatibleSilos(target)) is { } hint)
         {
             return Task.FromResult(hint);
         }
@@ -35,7 +36,8 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers,
         if (instance is not null)
         {
             return Task.FromResult(SiloOf(instance, context.LocalSilo)
-                ?? throw new RebalanceException($"No active silo is named '{instance}', so its part of {queue} of group '{group}' cannot be placed."));
+                ?? throw new RebalanceException(
+                    $"No active silo is named '{instance}', so its part of {queue} of group '{group}' cannot be placed."));
         }
 
         var view = consumers.Find(group)?.View
@@ -45,7 +47,8 @@ internal sealed class RocketMQQueuePlacementDirector(ConsumerRegistry consumers,
         // broker of its membership, and a member of the group has this class.
         return view.SiloOf(queue) is { } silo
             ? Task.FromResult(silo)
-            : throw new RebalanceException($"No silo of this cluster owns {queue} of group '{group}'; its owner is '{view.OwnerOf(queue) ?? "(nobody)"}'.");
+            : throw new RebalanceException(
+                $"No silo of this cluster owns {queue} of group '{group}'; its owner is '{view.OwnerOf(queue) ?? "(nobody)"}'.");
     }
 
     // Two silos of one name can meet while the former process still stops: each keeps to itself.

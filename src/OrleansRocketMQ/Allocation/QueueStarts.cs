@@ -29,7 +29,8 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
         if (starts.FirstOrDefault(start => start.Failure is not null) is { Failure: { } failure } failed)
         {
             // One line, however many: they all wait for the same silo or broker, and the next look is near.
-            Log.StartsFailed(logger, consumer.Group, starts.Count(start => start.Failure is not null), starts.Length, failed.Queue, failure.Message);
+            var failures = starts.Count(start => start.Failure is not null);
+            Log.StartsFailed(logger, consumer.Group, failures, starts.Length, failed.Queue, failure.Message);
             Log.StartFailed(logger, consumer.Group, failed.Queue, failure);
         }
 
@@ -40,7 +41,8 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
     {
         try
         {
-            return new(queue, await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).EnsureStartedAsync(silo).ConfigureAwait(false), null);
+            var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
+            return new(queue, await grain.EnsureStartedAsync(silo).ConfigureAwait(false), null);
         }
         catch (Exception exception)
         {
@@ -55,13 +57,15 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
         {
             if (owner is not null && !owner.Equals(silo))
             {
-                elsewhere[queue] = (owner, 1 + (_elsewhere.TryGetValue(queue, out var before) && before.Silo.Equals(owner) ? before.Looks : 0));
+                var isStill = _elsewhere.TryGetValue(queue, out var before) && before.Silo.Equals(owner);
+                elsewhere[queue] = (owner, 1 + (isStill ? before.Looks : 0));
             }
         }
 
         _elsewhere = elsewhere;
         consumer.Elsewhere = elsewhere.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.Silo);
-        if (elsewhere.Where(pair => pair.Value.Looks == LooksOfAMove + 1).Select(pair => pair.Key).Order().ToArray() is { Length: > 0 } stuck)
+        var stuck = elsewhere.Where(pair => pair.Value.Looks == LooksOfAMove + 1).Select(pair => pair.Key).Order().ToArray();
+        if (stuck.Length > 0)
         {
             Log.StaysElsewhere(logger, consumer.Group, stuck.Length, LooksOfAMove, stuck[0], elsewhere[stuck[0]].Silo.ToParsableString());
         }
@@ -71,14 +75,20 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
 
     private static partial class Log
     {
-        [LoggerMessage(154, LogLevel.Warning, "Group {Group}: {Count} of {All} queues could not be started, they are tried again; the first is {Queue}: {Reason}")]
+        [LoggerMessage(
+            154,
+            LogLevel.Warning,
+            "Group {Group}: {Count} of {All} queues could not be started, they are tried again; the first is {Queue}: {Reason}")]
         public static partial void StartsFailed(ILogger logger, string group, int count, int all, MessageQueue queue, string reason);
 
         [LoggerMessage(157, LogLevel.Debug, "Group {Group}: {Queue} could not be started")]
         public static partial void StartFailed(ILogger logger, string group, MessageQueue queue, Exception exception);
 
-        [LoggerMessage(158, LogLevel.Warning,
-            "Group {Group}: {Count} queues that should run here still run on another silo after {Looks} looks: it has not ended them yet, or does not see the allocation alike; the first is {Queue}, on {Silo}")]
+        [LoggerMessage(
+            158,
+            LogLevel.Warning,
+            "Group {Group}: {Count} queues that should run here still run on another silo after {Looks} looks: "
+                + "it has not ended them yet, or does not see the allocation alike; the first is {Queue}, on {Silo}")]
         public static partial void StaysElsewhere(ILogger logger, string group, int count, int looks, MessageQueue queue, string silo);
     }
 }

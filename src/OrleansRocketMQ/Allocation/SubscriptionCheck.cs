@@ -15,7 +15,8 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
     // Then the group's other topics go on without this one; the answer counts at a later look.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<string, (MessageSelector Selector, Task<BrokerResponseException?> Answer)> _asking = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (MessageSelector Selector, Task<BrokerResponseException?> Answer)> _asking
+        = new(StringComparer.Ordinal);
     private readonly HashSet<string> _silent = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MessageSelector> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (MessageSelector Selector, SubscribeException Error)> _refused = new(StringComparer.Ordinal);
@@ -23,12 +24,14 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
     /// <summary>What was said about topics given up, or about selectors replaced, does not count any more.</summary>
     public void Forget(SubscriptionTable subscriptions)
     {
-        foreach (var topic in _accepted.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value).Select(pair => pair.Key).ToArray())
+        var accepted = _accepted.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value);
+        foreach (var topic in accepted.Select(pair => pair.Key).ToArray())
         {
             _accepted.Remove(topic);
         }
 
-        foreach (var topic in _refused.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value.Selector).Select(pair => pair.Key).ToArray())
+        var refused = _refused.Where(pair => subscriptions.Find(pair.Key)?.Selector != pair.Value.Selector);
+        foreach (var topic in refused.Select(pair => pair.Key).ToArray())
         {
             _refused.Remove(topic);
             consumer.Refused = _refused.Values.FirstOrDefault().Error;
@@ -36,10 +39,14 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
     }
 
     /// <summary>Asks one broker after the other until one answers.</summary>
-    /// <returns>Whether the broker accepts the subscription; null when none of them says anything in time, which holds up no other topic.</returns>
+    /// <returns>
+    /// Whether the broker accepts the subscription; null when none of them says anything in time, which holds up no other
+    /// topic.
+    /// </returns>
     public async Task<bool?> IsAcceptedAsync(Subscription subscription, TopicRoute route, CancellationToken cancellationToken)
     {
-        if (subscription.Selector.Type == ExpressionType.Tag || (_accepted.TryGetValue(subscription.Topic, out var accepted) && accepted == subscription.Selector))
+        if (subscription.Selector.Type == ExpressionType.Tag
+            || (_accepted.TryGetValue(subscription.Topic, out var accepted) && accepted == subscription.Selector))
         {
             return true;
         }
@@ -87,7 +94,12 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
             {
                 await consumer.Client.Brokers.CheckClientConfigAsync(
                     address,
-                    new CheckClientRequest { ClientId = consumer.Client.ClientId, Group = consumer.Group, SubscriptionData = subscription.Data },
+                    new CheckClientRequest
+                    {
+                        ClientId = consumer.Client.ClientId,
+                        Group = consumer.Group,
+                        SubscriptionData = subscription.Data,
+                    },
                     cancellationToken).ConfigureAwait(false);
                 return null;
             }
@@ -117,7 +129,8 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
             return true;
         }
 
-        var error = new SubscribeException(subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {refusal.Remark}", refusal);
+        var error = new SubscribeException(
+            subscription.Topic, $"the broker refuses the selector {subscription.Selector}: {refusal.Remark}", refusal);
         if (_refused.TryAdd(subscription.Topic, (subscription.Selector, error)))
         {
             Log.Refused(logger, consumer.Group, error);
@@ -132,7 +145,11 @@ internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProv
         [LoggerMessage(295, LogLevel.Error, "Group {Group} does not consume a topic it subscribes to")]
         public static partial void Refused(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(294, LogLevel.Warning, "Group {Group} waits with topic {Topic}: no broker says whether it accepts the selector, they are asked again; other topics go on: {Reason}")]
+        [LoggerMessage(
+            294,
+            LogLevel.Warning,
+            "Group {Group} waits with topic {Topic}: no broker says whether it accepts the selector, they are asked again; "
+                + "other topics go on: {Reason}")]
         public static partial void NoAnswer(ILogger logger, string group, string topic, string reason);
     }
 }

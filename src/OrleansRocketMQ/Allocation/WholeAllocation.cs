@@ -11,7 +11,11 @@ public abstract class WholeAllocation : IAllocateStrategy
     public abstract string Name { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<MessageQueue> Allocate(string group, string clientId, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds)
+    public IReadOnlyList<MessageQueue> Allocate(
+        string group,
+        string clientId,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds)
     {
         ArgumentNullException.ThrowIfNull(clientIds);
         for (var index = 0; index < clientIds.Count; index++)
@@ -26,7 +30,10 @@ public abstract class WholeAllocation : IAllocateStrategy
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<IReadOnlyList<MessageQueue>> AllocateAll(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds)
+    public IReadOnlyList<IReadOnlyList<MessageQueue>> AllocateAll(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds)
     {
         ArgumentNullException.ThrowIfNull(queues);
         ArgumentNullException.ThrowIfNull(clientIds);
@@ -49,5 +56,9 @@ public abstract class WholeAllocation : IAllocateStrategy
     /// <param name="queues">The queues, sorted; at least one.</param>
     /// <param name="clientIds">The members, sorted; at least one.</param>
     /// <param name="shares">A share for each member, empty.</param>
-    private protected abstract void Share(string group, IReadOnlyList<MessageQueue> queues, IReadOnlyList<string> clientIds, List<MessageQueue>[] shares);
+    private protected abstract void Share(
+        string group,
+        IReadOnlyList<MessageQueue> queues,
+        IReadOnlyList<string> clientIds,
+        List<MessageQueue>[] shares);
 }

@@ -7,7 +7,10 @@ namespace OrleansRocketMQ.Connectivity;
 /// </summary>
 public interface IRocketMQConnectivity
 {
-    /// <summary>Asks every name server, for every topic, every broker of it and every group's permission; takes a few seconds when servers are away.</summary>
+    /// <summary>
+    /// Asks every name server, for every topic, every broker of it and every group's permission; takes a few seconds when
+    /// servers are away.
+    /// </summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>What was found, in the order it was looked at.</returns>
     Task<IReadOnlyList<ConnectivityFinding>> CheckAsync(CancellationToken cancellationToken = default);

@@ -8,12 +8,18 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Connectivity;
 
 /// <inheritdoc cref="IRocketMQConnectivity"/>
-internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<RocketMQOptions> options, TimeProvider time) : IRocketMQConnectivity
+internal sealed class RocketMQConnectivity(
+    ConsumerSet consumers,
+    IOptions<RocketMQOptions> options,
+    TimeProvider time) : IRocketMQConnectivity
 {
     public async Task<IReadOnlyList<ConnectivityFinding>> CheckAsync(CancellationToken cancellationToken = default)
     {
         var findings = new List<ConnectivityFinding>();
-        foreach (var cluster in consumers.All.GroupBy(consumer => string.Join(';', RocketMQClientOptions.ParseAddresses(consumer.NameServer ?? options.Value.NameServer)), StringComparer.Ordinal))
+        var clusters = consumers.All.GroupBy(
+            consumer => string.Join(';', RocketMQClientOptions.ParseAddresses(consumer.NameServer ?? options.Value.NameServer)),
+            StringComparer.Ordinal);
+        foreach (var cluster in clusters)
         {
             // Never started: it keeps no routes, sends no heartbeats and so joins no group.
             await using var client = new RocketMQClient(
@@ -33,7 +39,11 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
     }
 
     /// <summary>One cluster of name servers and brokers.</summary>
-    private sealed class ClusterCheck(RocketMQClient client, IReadOnlyList<ConsumerOptions> consumers, List<ConnectivityFinding> findings, CancellationToken cancellationToken)
+    private sealed class ClusterCheck(
+        RocketMQClient client,
+        IReadOnlyList<ConsumerOptions> consumers,
+        List<ConnectivityFinding> findings,
+        CancellationToken cancellationToken)
     {
         private readonly Dictionary<string, TopicRoute> _routes = new(StringComparer.Ordinal);
         private readonly HashSet<string> _silent = new(StringComparer.Ordinal);
@@ -53,7 +63,8 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             }
 
             findings.AddRange(await Task.WhenAll(_routes.Values
-                .SelectMany(route => route.Data.BrokerDatas.SelectMany(broker => broker.BrokerAddrs.Values.Select(address => (route, broker.BrokerName, address))))
+                .SelectMany(route => route.Data.BrokerDatas
+                    .SelectMany(broker => broker.BrokerAddrs.Values.Select(address => (route, broker.BrokerName, address))))
                 .DistinctBy(one => one.address)
                 .Select(one => CheckBrokerAsync(one.route, one.BrokerName, one.address))).ConfigureAwait(false));
 
@@ -72,13 +83,19 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
         {
             try
             {
-                var brokers = (await new NameServerClient(client.Remoting, [address], NullLogger.Instance).GetClusterInfoAsync(cancellationToken).ConfigureAwait(false)).BrokerAddrTable.Keys;
-                return Ok(ConnectivitySubject.NameServer, $"name server {address} knows {(brokers.Any() ? $"the broker {string.Join(", ", brokers.Order(StringComparer.Ordinal))}" : "no broker yet")}");
+                var nameServer = new NameServerClient(client.Remoting, [address], NullLogger.Instance);
+                var known = await nameServer.GetClusterInfoAsync(cancellationToken).ConfigureAwait(false);
+                var brokers = string.Join(", ", known.BrokerAddrTable.Keys.Order(StringComparer.Ordinal));
+                return Ok(
+                    ConnectivitySubject.NameServer,
+                    $"name server {address} knows {(brokers.Length > 0 ? $"the broker {brokers}" : "no broker yet")}");
             }
             catch (NameServerException exception)
             {
                 return Failed(
-                    ConnectivitySubject.NameServer, $"name server {address} does not answer: {exception.InnerException?.Message ?? exception.Message}", "Does it run, is RocketMQ:NameServer right, and does the network let this host reach it?");
+                    ConnectivitySubject.NameServer,
+                    $"name server {address} does not answer: {exception.InnerException?.Message ?? exception.Message}",
+                    "Does it run, is RocketMQ:NameServer right, and does the network let this host reach it?");
             }
         }
 
@@ -89,23 +106,38 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
                 var route = TopicRoute.From(topic, await client.NameServer.GetRouteAsync(topic, cancellationToken).ConfigureAwait(false));
                 if (route.ReadQueues.Count == 0)
                 {
-                    return Failed(ConnectivitySubject.Topic, $"topic {topic} has no queue that may be read", "Look at its permission: mqadmin updateTopicPerm.");
+                    return Failed(
+                        ConnectivitySubject.Topic,
+                        $"topic {topic} has no queue that may be read",
+                        "Look at its permission: mqadmin updateTopicPerm.");
                 }
 
                 _routes[topic] = route;
-                return Ok(ConnectivitySubject.Topic, $"topic {topic} has {route.ReadQueues.Count} queues on {string.Join(", ", route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal))}");
+                var brokers = route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal);
+                return Ok(
+                    ConnectivitySubject.Topic,
+                    $"topic {topic} has {route.ReadQueues.Count} queues on {string.Join(", ", brokers)}");
             }
             catch (TopicNotFoundException)
             {
-                return Failed(ConnectivitySubject.Topic, $"topic {topic} does not exist", "Make it (mqadmin updateTopic), or look at how it is written; consumers pick it up once it is there.");
+                return Failed(
+                    ConnectivitySubject.Topic,
+                    $"topic {topic} does not exist",
+                    "Make it (mqadmin updateTopic), or look at how it is written; consumers pick it up once it is there.");
             }
             catch (StaticTopicException)
             {
-                return Failed(ConnectivitySubject.Topic, $"topic {topic} is a static topic, which is not supported yet", "Use an ordinary topic: mqadmin updateTopic.");
+                return Failed(
+                    ConnectivitySubject.Topic,
+                    $"topic {topic} is a static topic, which is not supported yet",
+                    "Use an ordinary topic: mqadmin updateTopic.");
             }
             catch (RocketMQException exception)
             {
-                return Failed(ConnectivitySubject.Topic, $"the route of topic {topic} cannot be read: {exception.Message}", "Look at the name servers.");
+                return Failed(
+                    ConnectivitySubject.Topic,
+                    $"the route of topic {topic} cannot be read: {exception.Message}",
+                    "Look at the name servers.");
             }
         }
 
@@ -168,11 +200,17 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
             }
             catch (BrokerResponseException exception)
             {
-                return Failed(ConnectivitySubject.Access, $"broker {queue.BrokerName} does not let group {group} read topic {queue.Topic}: {exception.Message}", AdviceOn(exception));
+                return Failed(
+                    ConnectivitySubject.Access,
+                    $"broker {queue.BrokerName} does not let group {group} read topic {queue.Topic}: {exception.Message}",
+                    AdviceOn(exception));
             }
             catch (RocketMQException exception)
             {
-                return Failed(ConnectivitySubject.Broker, $"broker {queue.BrokerName} at {address} did not answer group {group}: {exception.Message}", "Is it up?");
+                return Failed(
+                    ConnectivitySubject.Broker,
+                    $"broker {queue.BrokerName} at {address} did not answer group {group}: {exception.Message}",
+                    "Is it up?");
             }
         }
 
@@ -185,8 +223,10 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
                 var route = await client.NameServer.GetRouteAsync(topic, cancellationToken).ConfigureAwait(false);
                 findings.AddRange(route.QueueDatas.Where(queues => !queues.IsReadable).Select(queues => Failed(
                     ConnectivitySubject.Access,
-                    $"the dead letters of group {group} may not be read: topic {topic} has permission {queues.Perm} at broker {queues.BrokerName}",
-                    $"mqadmin updateTopicPerm -t '{topic}' -p {queues.Perm | QueueData.ReadPermission} lets them be listed and sent again; consuming does not need it.")));
+                    $"the dead letters of group {group} may not be read: "
+                        + $"topic {topic} has permission {queues.Perm} at broker {queues.BrokerName}",
+                    $"mqadmin updateTopicPerm -t '{topic}' -p {queues.Perm | QueueData.ReadPermission} "
+                        + "lets them be listed and sent again; consuming does not need it.")));
             }
             catch (RocketMQException)
             {
@@ -196,19 +236,26 @@ internal sealed class RocketMQConnectivity(ConsumerSet consumers, IOptions<Rocke
 
         private static string AdviceOn(BrokerResponseException refusal) => refusal.ResponseCode switch
         {
-            ResponseCodes.SubscriptionGroupNotExist => "Make the group (mqadmin updateSubGroup), or have the broker make groups by itself (autoCreateSubscriptionGroup).",
-            ResponseCodes.SubscriptionParseFailed => "Look at the subscription's expression; SQL92 needs enablePropertyFilter=true at the broker.",
-            _ => "Look at RocketMQ:AccessKey and RocketMQ:SecretKey, and at what the broker's access rules give this account (SUB on topic and group).",
+            ResponseCodes.SubscriptionGroupNotExist
+                => "Make the group (mqadmin updateSubGroup), or have the broker make groups by itself (autoCreateSubscriptionGroup).",
+            ResponseCodes.SubscriptionParseFailed
+                => "Look at the subscription's expression; SQL92 needs enablePropertyFilter=true at the broker.",
+            _ => "Look at RocketMQ:AccessKey and RocketMQ:SecretKey, "
+                + "and at what the broker's access rules give this account (SUB on topic and group).",
         };
 
         private static string? MasterOf(TopicRoute route, string broker)
-            => route.Data.BrokerDatas.FirstOrDefault(data => data.BrokerName == broker)?.BrokerAddrs.TryGetValue(BrokerData.MasterId, out var address) == true ? address : null;
+        {
+            var found = route.Data.BrokerDatas.FirstOrDefault(data => data.BrokerName == broker);
+            return found?.BrokerAddrs.GetValueOrDefault(BrokerData.MasterId);
+        }
 
         private static MessageQueue QueueOn(TopicRoute route, string broker)
             => route.ReadQueues.FirstOrDefault(queue => queue.BrokerName == broker) ?? new MessageQueue(route.Topic, broker, 0);
 
         private static ConnectivityFinding Ok(ConnectivitySubject subject, string text) => new(subject, IsOk: true, text);
 
-        private static ConnectivityFinding Failed(ConnectivitySubject subject, string text, string advice) => new(subject, IsOk: false, $"{text.TrimEnd('.')}. {advice}");
+        private static ConnectivityFinding Failed(ConnectivitySubject subject, string text, string advice)
+            => new(subject, IsOk: false, $"{text.TrimEnd('.')}. {advice}");
     }
 }

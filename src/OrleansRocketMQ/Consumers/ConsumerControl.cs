@@ -19,7 +19,7 @@ internal sealed partial class ConsumerControl(
     private readonly CancellationTokenSource _closing = new();
     private readonly SubscriptionManager _subscriptions = new(options, time);
     private Func<ConsumerRun>? _create;
-    private SubscriptionLink? _link;
+    private SubscriptionSync? _sync;
     private ConsumerRun? _run;
     private Task _autoStart = Task.CompletedTask;
     private int _state;
@@ -49,12 +49,12 @@ internal sealed partial class ConsumerControl(
         time, queue => new QueueMetrics(metrics, options.Group, queue), () => metrics.Rebalanced(options.Group));
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
-    public void Open(SubscriptionLink link, RocketMQClient client, Func<ConsumerRun> create)
+    public void Open(SubscriptionSync sync, RocketMQClient client, Func<ConsumerRun> create)
     {
         Client = client;
         _create = create;
-        _link = link;
-        link.Start();
+        _sync = sync;
+        sync.Start();
         if (options.AutoStart)
         {
             _autoStart = AutoStartAsync();
@@ -70,7 +70,7 @@ internal sealed partial class ConsumerControl(
         try
         {
             var steps = new StopSteps();
-            await steps.TakeAsync(() => _link?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+            await steps.TakeAsync(() => _sync?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
             if (_run is { } run)
             {
                 State = ConsumerState.Stopping;
@@ -192,7 +192,7 @@ internal sealed partial class ConsumerControl(
         {
             // A member that tells brokers of other subscriptions than its fellows makes them lose messages.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, cancellationToken);
-            await _link!.Followed.WaitAsync(either.Token).ConfigureAwait(false);
+            await _sync!.Synced.WaitAsync(either.Token).ConfigureAwait(false);
             var run = _create!();
             run.Start();
             _run = run;

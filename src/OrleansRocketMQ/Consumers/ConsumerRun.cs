@@ -8,12 +8,12 @@ using OrleansRocketMQ.Subscriptions;
 namespace OrleansRocketMQ.Consumers;
 
 /// <summary>
-/// A consumer from one start to its stop: the group's part on this silo, its shepherd, and what brings changed
+/// A consumer from one start to its stop: the group's part on this silo, its rebalance service, and what brings changed
 /// subscriptions to them.
 /// </summary>
 internal sealed partial class ConsumerRun(
     GroupConsumer consumer,
-    QueueShepherd shepherd,
+    RebalanceService rebalance,
     GroupAgent agent,
     SubscriptionManager subscriptions,
     ConsumerRegistry registry,
@@ -34,7 +34,7 @@ internal sealed partial class ConsumerRun(
         consumer.Start();
         agent.Start();
         consumer.Allocation?.Start();
-        shepherd.Start();
+        rebalance.Start();
         _applying = BackgroundLoop.Run(
             $"changed subscriptions of group {consumer.Group}", _ => ApplyAsync(), time, logger, _stopping.Token);
     }
@@ -51,10 +51,10 @@ internal sealed partial class ConsumerRun(
         var steps = new StopSteps();
         await steps.TakeAsync(_stopping.CancelAsync).ConfigureAwait(false);
         await steps.TakeAsync(() => _applying).ConfigureAwait(false);
-        await steps.TakeAsync(shepherd.StopAsync).ConfigureAwait(false);
+        await steps.TakeAsync(rebalance.StopAsync).ConfigureAwait(false);
         try
         {
-            await shepherd.HandOverAsync(deadline).ConfigureAwait(false);
+            await rebalance.HandOverAsync(deadline).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -109,7 +109,7 @@ internal sealed partial class ConsumerRun(
             }
             catch (Exception exception)
             {
-                // The table is changed; heartbeats and the shepherd's next look bring the rest.
+                // The table is changed; heartbeats and the rebalance service's next look bring the rest.
                 Log.NotApplied(logger, consumer.Group, exception);
             }
         }

@@ -54,7 +54,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private StoredMessageSender Sender => field ??= new StoredMessageSender(Client);
 
-    private DeadLetterMarks Marks => field ??= new DeadLetterMarks(Reader, _state);
+    private DeadLetterAckStore Acks => field ??= new DeadLetterAckStore(Reader, _state);
 
     public async Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32)
     {
@@ -63,7 +63,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             throw new RocketMQValidationException("Limit", limit, "1 to 1000");
         }
 
-        var walk = new DeadLetterWalk(Reader, Marks, from);
+        var walk = new DeadLetterWalk(Reader, Acks, from);
         var letters = new List<DeadLetter>();
         DeadLetterPosition? next = null;
         await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
@@ -85,7 +85,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public async Task<MessageExt?> PeekAsync(string messageId)
     {
-        var walk = new DeadLetterWalk(Reader, Marks);
+        var walk = new DeadLetterWalk(Reader, Acks);
         await foreach (var (letter, _) in walk.ReadAsync(CancellationToken.None))
         {
             if (HasId(letter, messageId))
@@ -106,7 +106,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     public async Task<int> ResendByKeyAsync(string key, string requestedBy)
     {
-        var sent = await ResendWhereAsync($"key {key}", letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
+        var sent = await ResendWhereAsync(
+            $"key {key}",
+            letter => letter.Keys?.Split(MessageProperties.KeySeparator).Contains(key, StringComparer.Ordinal) is true);
         Log.Resent(_logger, requestedBy, sent, _group, $"key {key}");
         return sent;
     }
@@ -153,7 +155,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
             {
                 try
                 {
-                    dropped += await Marks.HandleBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
+                    dropped += await Acks.AckBelowAsync(queue, below?.Offset ?? long.MaxValue, CancellationToken.None);
                 }
                 catch (RocketMQException exception)
                 {
@@ -172,12 +174,12 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         NotWhileSending("drop one");
         var dropped = 0;
-        var walk = new DeadLetterWalk(Reader, Marks);
+        var walk = new DeadLetterWalk(Reader, Acks);
         await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
         {
             if (HasId(letter, messageId))
             {
-                await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+                await Acks.AckAsync(queue, letter.QueueOffset, CancellationToken.None);
                 dropped++;
             }
         }
@@ -199,7 +201,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         NotWhileSending("send one again");
         var sent = 0;
-        var walk = new DeadLetterWalk(Reader, Marks);
+        var walk = new DeadLetterWalk(Reader, Acks);
         var failures = new List<(DeadLetterFailure Failure, Exception Exception)>();
         await foreach (var (letter, queue) in walk.ReadAsync(CancellationToken.None))
         {
@@ -238,8 +240,8 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private async Task ResendAsync(MessageExt letter, MessageQueue queue, CancellationToken cancellationToken)
     {
-        await Sender.SendAsync(Revival.Of(letter, Client.Names, _time), cancellationToken);
-        await Marks.HandleAsync(queue, letter.QueueOffset, CancellationToken.None);
+        await Sender.SendAsync(DeadLetterRepublisher.Of(letter, Client.Names, _time), cancellationToken);
+        await Acks.AckAsync(queue, letter.QueueOffset, CancellationToken.None);
     }
 
     private static DeadLetterFailure FailureOf(MessageExt letter, MessageQueue queue, Exception exception) => new()
@@ -253,7 +255,7 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     /// <summary>Runs beside the grain's turns and between them; never fails.</summary>
     private async Task ResendAllAsync(double messagesPerSecond, string requestedBy, CancellationToken stopping)
     {
-        var walk = new DeadLetterWalk(Reader, Marks);
+        var walk = new DeadLetterWalk(Reader, Acks);
         try
         {
             var begun = _time.GetTimestamp();
@@ -322,7 +324,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
     {
         if (_resend.IsRunning)
         {
-            throw new RocketMQException(RocketMQErrorCode.State, $"All dead letters of group '{_group}' are being sent again; stop that first to {operation}.");
+            throw new RocketMQException(
+                RocketMQErrorCode.State,
+                $"All dead letters of group '{_group}' are being sent again; stop that first to {operation}.");
         }
     }
 
@@ -340,7 +344,10 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
         [LoggerMessage(174, LogLevel.Warning, "{RequestedBy} dropped {Count} dead letters of group {Group}: {Which}")]
         public static partial void Dropped(ILogger logger, string requestedBy, long count, string group, string which);
 
-        [LoggerMessage(176, LogLevel.Warning, "Dead letter {MessageId} of group {Group} could not be sent again to {Topic}; the others are: {Reason}")]
+        [LoggerMessage(
+            176,
+            LogLevel.Warning,
+            "Dead letter {MessageId} of group {Group} could not be sent again to {Topic}; the others are: {Reason}")]
         public static partial void NotResent(ILogger logger, string messageId, string group, string topic, string reason);
 
         [LoggerMessage(175, LogLevel.Error, "Sending the dead letters of group {Group} again failed")]

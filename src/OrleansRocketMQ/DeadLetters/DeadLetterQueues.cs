@@ -26,7 +26,8 @@ internal sealed class DeadLetterQueues(RocketMQClient client, string topic)
             Add(data.BrokerName, data.IsReadable ? data.ReadQueueNums : Math.Max(data.ReadQueueNums, data.WriteQueueNums));
         }
 
-        foreach (var broker in client.Routes.BrokerNames.Except(route?.Data.QueueDatas.Select(data => data.BrokerName) ?? [], StringComparer.Ordinal).ToArray())
+        var with = route?.Data.QueueDatas.Select(data => data.BrokerName) ?? [];
+        foreach (var broker in client.Routes.BrokerNames.Except(with, StringComparer.Ordinal).ToArray())
         {
             try
             {
@@ -51,7 +52,9 @@ internal sealed class DeadLetterQueues(RocketMQClient client, string topic)
 
     /// <summary>The permission of the topic on a broker when it forbids reading; null when it may be read, or nothing is known.</summary>
     public int? ForbiddingPermission(MessageQueue queue)
-        => _permissions.TryGetValue(queue.BrokerName, out var permission) && (permission & QueueData.ReadPermission) == 0 ? permission : null;
+        => _permissions.TryGetValue(queue.BrokerName, out var permission) && (permission & QueueData.ReadPermission) == 0
+            ? permission
+            : null;
 
     private async Task<TopicRoute?> ReadRouteAsync(CancellationToken cancellationToken)
     {
@@ -68,7 +71,8 @@ internal sealed class DeadLetterQueues(RocketMQClient client, string topic)
     /// <summary>How many queues of the topic a broker has; 0 when it has no such topic.</summary>
     private async Task<int> CountAsync(string broker, CancellationToken cancellationToken)
     {
-        var address = client.Routes.FindAddress(broker)?.Address ?? throw new BrokerNotAvailableException($"No address of broker '{broker}' is known.");
+        var address = client.Routes.FindAddress(broker)?.Address
+            ?? throw new BrokerNotAvailableException($"No address of broker '{broker}' is known.");
         try
         {
             var request = RemotingCommand.Request(RequestCodes.GetTopicStatsInfo).Set("topic", topic);
@@ -98,5 +102,8 @@ internal sealed record UnreadLetters(string Where, RocketMQException Reason)
     /// <summary>One error for all of them.</summary>
     public static RocketMQException ErrorOf(IReadOnlyList<UnreadLetters> unread, string group) => unread.Count == 1
         ? unread[0].Reason
-        : new(RocketMQErrorCode.MessagePull, $"Dead letters of group '{group}' could not be read at {unread.Count} places. {string.Join(" ", unread)}", unread[0].Reason);
+        : new(
+            RocketMQErrorCode.MessagePull,
+            $"Dead letters of group '{group}' could not be read at {unread.Count} places. {string.Join(" ", unread)}",
+            unread[0].Reason);
 }

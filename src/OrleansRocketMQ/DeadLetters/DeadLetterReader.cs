@@ -13,23 +13,29 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
     private readonly DeadLetterQueues _queues = new(client, SystemTopics.DeadLetter(group));
 
     /// <inheritdoc cref="DeadLetterQueues.FindAsync"/>
-    public Task<IReadOnlyList<MessageQueue>> GetQueuesAsync(List<UnreadLetters> unread, CancellationToken cancellationToken) => _queues.FindAsync(unread, cancellationToken);
+    public Task<IReadOnlyList<MessageQueue>> GetQueuesAsync(List<UnreadLetters> unread, CancellationToken cancellationToken)
+        => _queues.FindAsync(unread, cancellationToken);
 
     /// <summary>Where the letters begin that are not handled.</summary>
     public async Task<long> GetPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
-        var stored = await client.Brokers.QueryConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
+        var stored = await client.Brokers.QueryConsumerOffsetAsync(
+            client.Routes.MasterOf(queue), group, queue, setZeroIfNotFound: false, cancellationToken) ?? 0;
         return Math.Max(stored, await client.Brokers.GetMinOffsetAsync(client.Routes.MasterOf(queue), queue, cancellationToken));
     }
 
     public Task SetPositionAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
-        => client.Brokers.UpdateConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, offset, cancellationToken: cancellationToken);
+        => client.Brokers.UpdateConsumerOffsetAsync(
+            client.Routes.MasterOf(queue), group, queue, offset, cancellationToken: cancellationToken);
 
     public Task<long> GetEndAsync(MessageQueue queue, CancellationToken cancellationToken)
         => client.Brokers.GetMaxOffsetAsync(client.Routes.MasterOf(queue), queue, cancellationToken);
 
     /// <summary>All letters of a queue from an offset on, up to the end it has now.</summary>
-    public async IAsyncEnumerable<MessageExt> ReadAsync(MessageQueue queue, long from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<MessageExt> ReadAsync(
+        MessageQueue queue,
+        long from,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var messages = new List<MessageExt>();
         var end = await GetEndAsync(queue, cancellationToken);
@@ -90,6 +96,8 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
 
     private RocketMQException Unreadable(MessageQueue queue, int permission) => new(
         RocketMQErrorCode.MessagePull,
-        $"Dead letters of group '{group}' may not be read: topic '{queue.Topic}' has permission {permission} on broker '{queue.BrokerName}', which is without reading. "
-            + $"Change it: mqadmin updateTopicPerm -b {client.Routes.FindAddress(queue.BrokerName)?.Address} -t '{queue.Topic}' -p {permission | QueueData.ReadPermission}.");
+        $"Dead letters of group '{group}' may not be read: topic '{queue.Topic}' has permission {permission} "
+            + $"on broker '{queue.BrokerName}', which is without reading. "
+            + $"Change it: mqadmin updateTopicPerm -b {client.Routes.FindAddress(queue.BrokerName)?.Address} "
+            + $"-t '{queue.Topic}' -p {permission | QueueData.ReadPermission}.");
 }

@@ -6,12 +6,13 @@ namespace OrleansRocketMQ.DeadLetters;
 /// One walk over a group's dead letters that have not been handled. A queue that cannot be read is noted, and the walk
 /// goes on with the others.
 /// </summary>
-internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterMarks marks, DeadLetterPosition? from = null)
+internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterAckStore acks, DeadLetterPosition? from = null)
 {
     /// <summary>What could not be read so far.</summary>
     public List<UnreadLetters> Unread { get; } = [];
 
-    public async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(MessageExt Letter, MessageQueue Queue)> ReadAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var queue in await reader.GetQueuesAsync(Unread, cancellationToken))
         {
@@ -41,9 +42,11 @@ internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterMarks ma
         }
     }
 
-    private async IAsyncEnumerable<MessageExt> ReadQueueAsync(MessageQueue queue, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<MessageExt> ReadQueueAsync(
+        MessageQueue queue,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var begin = await marks.ReadPositionAsync(queue, cancellationToken);
+        var begin = await acks.ReadPositionAsync(queue, cancellationToken);
         if (queue == from?.Queue)
         {
             begin = Math.Max(begin, from.Offset);
@@ -51,7 +54,7 @@ internal sealed class DeadLetterWalk(DeadLetterReader reader, DeadLetterMarks ma
 
         await foreach (var letter in reader.ReadAsync(queue, begin, cancellationToken))
         {
-            if (!marks.IsHandled(queue, letter.QueueOffset))
+            if (!acks.IsAcked(queue, letter.QueueOffset))
             {
                 yield return letter;
             }

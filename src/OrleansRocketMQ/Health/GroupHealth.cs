@@ -24,7 +24,8 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         var withoutGroup = consumer.Missing.Reasons.ToArray();
         if (!isMember)
         {
-            missing.Add($"group {consumer.Group} has no part of its queues yet{(withoutGroup.Length > 0 ? $": {string.Join("; ", withoutGroup)}" : string.Empty)}");
+            var why = withoutGroup.Length > 0 ? $": {string.Join("; ", withoutGroup)}" : string.Empty;
+            missing.Add($"group {consumer.Group} has no part of its queues yet{why}");
         }
 
         if (starting.Length > 0)
@@ -63,7 +64,8 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
 
         if (consumer.Namesake is { } namesake)
         {
-            yield return $"group {consumer.Group} is broadcasting, and another active silo, {namesake.ToParsableString()}, has this silo's name {consumer.Instance}: one of the two gets no messages";
+            yield return $"group {consumer.Group} is broadcasting, and another active silo, {namesake.ToParsableString()}, "
+                + $"has this silo's name {consumer.Instance}: one of the two gets no messages";
         }
 
         foreach (var silo in consumer.Elsewhere.GroupBy(pair => pair.Value, pair => pair.Key))
@@ -73,15 +75,21 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
     }
 
     private static IEnumerable<string> WithoutQueues(GroupConsumer consumer) => consumer.Subscriptions.All
-        .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })
-        .Select(subscription => $"topic {subscription.Topic} of group {consumer.Group} has no queues: {WhyNot(consumer, subscription.Topic)}");
+        .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic
+            && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })
+        .Select(subscription => subscription.Topic)
+        .Select(topic => $"topic {topic} of group {consumer.Group} has no queues: {WhyNot(consumer, topic)}");
 
     // Deleted, or name servers have just started and brokers have not registered again.
     private static IEnumerable<string> Gone(GroupConsumer consumer) => consumer.Subscriptions.All
-        .Where(subscription => consumer.Client.Routes.Find(subscription.Topic) is { ReadQueues.Count: > 0 } && consumer.Client.Routes.FailureOf(subscription.Topic) is TopicNotFoundException)
-        .Select(subscription => $"no name server knows topic {subscription.Topic} of group {consumer.Group} any more; its queues go on at the brokers that had it");
+        .Where(subscription => consumer.Client.Routes.Find(subscription.Topic) is { ReadQueues.Count: > 0 }
+            && consumer.Client.Routes.FailureOf(subscription.Topic) is TopicNotFoundException)
+        .Select(subscription => $"no name server knows topic {subscription.Topic} of group {consumer.Group} any more; "
+            + "its queues go on at the brokers that had it");
 
-    private static string WhyNot(GroupConsumer consumer, string topic) => consumer.Client.Routes.FailureOf(topic) is { } failure and not TopicNotFoundException
+    private static string WhyNot(
+        GroupConsumer consumer,
+        string topic) => consumer.Client.Routes.FailureOf(topic) is { } failure and not TopicNotFoundException
         ? failure.Message
         : "no name server knows of a broker that serves it";
 
@@ -92,10 +100,12 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             yield return $"{halted.Queue} of group {consumer.Group} stands still until it is resumed: {halted.LastError}";
         }
 
-        foreach (var broker in failing.Where(status => !status.HasFailed).GroupBy(status => status.Queue.BrokerName, StringComparer.Ordinal))
+        var silent = failing.Where(status => !status.HasFailed);
+        foreach (var broker in silent.GroupBy(status => status.Queue.BrokerName, StringComparer.Ordinal))
         {
             var address = consumer.Client.Routes.FindAddress(broker.Key)?.Address;
-            var since = broker.Max(status => status.LastPulledAt) ?? consumer.Client.UnreachableBrokers.FirstOrDefault(server => server.Address == address)?.Since;
+            var since = broker.Max(status => status.LastPulledAt)
+                ?? consumer.Client.UnreachableBrokers.FirstOrDefault(server => server.Address == address)?.Since;
             var silence = since is { } last ? $"has not answered for {Seconds(now - last)}" : "has not answered yet";
             yield return $"broker {broker.Key} at {address ?? "no known address"} {silence}; "
                 + $"{broker.Count()} of {all} queues of group {consumer.Group} wait for it: {broker.First().LastError}";

@@ -27,15 +27,20 @@ internal sealed class ReadinessCheck(
         var status = membership.CurrentSnapshot.GetSiloStatus(silo.SiloAddress);
         if (status != SiloStatus.Active)
         {
-            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"the silo is not active in its cluster but {status}"));
+            return Task.FromResult(new HealthCheckResult(
+                context.Registration.FailureStatus, $"the silo is not active in its cluster but {status}"));
         }
 
         if (fence.WhyClosed is { } doubt)
         {
-            return Task.FromResult(new HealthCheckResult(context.Registration.FailureStatus, $"all queues are paused and nothing is committed, since {doubt}"));
+            return Task.FromResult(new HealthCheckResult(
+                context.Registration.FailureStatus, $"all queues are paused and nothing is committed, since {doubt}"));
         }
 
-        var reports = running.All.OrderBy(consumer => consumer.Group, StringComparer.Ordinal).Select(consumer => GroupHealth.Of(consumer, time.GetUtcNow())).ToArray();
+        var reports = running.All
+            .OrderBy(consumer => consumer.Group, StringComparer.Ordinal)
+            .Select(consumer => GroupHealth.Of(consumer, time.GetUtcNow()))
+            .ToArray();
         string[] missing =
         [
             .. NotStarted().Select(control => $"group {control.Group} has not started yet: it is {control.State}"),

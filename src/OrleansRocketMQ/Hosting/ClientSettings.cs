@@ -8,7 +8,9 @@ namespace OrleansRocketMQ.Hosting;
 /// <summary>What the options of a silo mean for its connections.</summary>
 internal static class ClientSettings
 {
-    /// <exception cref="RocketMQConfigurationException">Settings do not go together, or a file cannot be used; secrets are not shown.</exception>
+    /// <exception cref="RocketMQConfigurationException">
+    /// Settings do not go together, or a file cannot be used; secrets are not shown.
+    /// </exception>
     public static RemotingOptions RemotingOf(RocketMQOptions options) => new()
     {
         RequestTimeout = options.RequestTimeout,
@@ -20,7 +22,9 @@ internal static class ClientSettings
     };
 
     /// <summary>Refuses what cannot work, before anything starts.</summary>
-    /// <exception cref="RocketMQConfigurationException">Settings do not go together, or a file cannot be used; secrets are not shown.</exception>
+    /// <exception cref="RocketMQConfigurationException">
+    /// Settings do not go together, or a file cannot be used; secrets are not shown.
+    /// </exception>
     public static void Check(RocketMQOptions options)
     {
         CheckName(options.Namespace, nameof(options.Namespace));
@@ -28,7 +32,8 @@ internal static class ClientSettings
         CheckName(options.UnitName, nameof(options.UnitName));
         if (!string.IsNullOrEmpty(options.Namespace) && !string.IsNullOrEmpty(options.NamespaceV2))
         {
-            throw Bad(nameof(options.NamespaceV2), options.NamespaceV2, $"none, since {nameof(options.Namespace)} is '{options.Namespace}'");
+            throw Bad(
+                nameof(options.NamespaceV2), options.NamespaceV2, $"none, since {nameof(options.Namespace)} is '{options.Namespace}'");
         }
 
         if (!options.UseTls && HasTlsSetting(options))
@@ -44,14 +49,18 @@ internal static class ClientSettings
 
     private static AclCredentials? CredentialsOf(RocketMQOptions options)
     {
-        if (string.IsNullOrEmpty(options.AccessKey) && string.IsNullOrEmpty(options.SecretKey) && string.IsNullOrEmpty(options.SecurityToken))
+        if (string.IsNullOrEmpty(options.AccessKey)
+            && string.IsNullOrEmpty(options.SecretKey)
+            && string.IsNullOrEmpty(options.SecurityToken))
         {
             return null;
         }
 
-        return string.IsNullOrWhiteSpace(options.AccessKey) ? throw Bad(nameof(options.AccessKey), options.AccessKey, "the name of an account, since there is a secret key or token")
-            : string.IsNullOrWhiteSpace(options.SecretKey) ? throw Bad(nameof(options.SecretKey), "(empty)", "the secret key of the account, since there is an access key")
-            : new AclCredentials(options.AccessKey, options.SecretKey, options.SecurityToken);
+        return string.IsNullOrWhiteSpace(options.AccessKey)
+            ? throw Bad(nameof(options.AccessKey), options.AccessKey, "the name of an account, since there is a secret key or token")
+            : string.IsNullOrWhiteSpace(options.SecretKey)
+                ? throw Bad(nameof(options.SecretKey), "(empty)", "the secret key of the account, since there is an access key")
+                : new AclCredentials(options.AccessKey, options.SecretKey, options.SecurityToken);
     }
 
     private static TlsOptions? TlsOf(RocketMQOptions options) => !options.UseTls ? null : new()
@@ -94,5 +103,6 @@ internal static class ClientSettings
         }
     }
 
-    private static RocketMQConfigurationException Bad(string field, object? value, string expected) => new($"{RocketMQOptions.SectionName}:{field}", value, expected);
+    private static RocketMQConfigurationException Bad(string field, object? value, string expected)
+        => new($"{RocketMQOptions.SectionName}:{field}", value, expected);
 }

@@ -12,7 +12,8 @@ public static class ConsumerPresets
 
     /// <summary>
     /// Many messages a second, each of them later: 64 to 256 listener calls at once, 32 messages a call, pulls of 256, up to
-    /// 4000 messages or 256 MiB waiting per queue, 64,000 or 1 GiB per topic, 256,000 in all, offsets every 10 s. Brokers give 32 a pull at most unless told otherwise
+    /// 4000 messages or 256 MiB waiting per queue, 64,000 or 1 GiB per topic, 256,000 in all, offsets every 10 s. Brokers
+    /// give 32 a pull at most unless told otherwise
     /// (<c>maxTransferCountOnMessageInMemory</c>).
     /// </summary>
     public static ConsumerBuilder UseHighThroughput(this ConsumerBuilder builder) => Set(builder, options =>

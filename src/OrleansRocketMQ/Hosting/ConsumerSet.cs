@@ -72,7 +72,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 
-    /// <summary>A member that gets everything must have its listeners itself, and be known again after a restart, or it would not find how far it was.</summary>
+    /// <summary>
+    /// A member that gets everything must have its listeners itself, and be known again after a restart, or it would not
+    /// find how far it was.
+    /// </summary>
     private void CheckCanBroadcast(ConsumerOptions consumer)
     {
         if (consumer.Listener is not null)
@@ -83,7 +86,9 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         if (RandomSiloName().IsMatch(_silo.Name))
         {
             throw new RocketMQConfigurationException(
-                "Orleans:Name", _silo.Name, $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
+                "Orleans:Name",
+                _silo.Name,
+                $"a name for the silo that stays the same from start to start, because group '{consumer.Group}' is broadcasting");
         }
     }
 
@@ -91,55 +96,15 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
     [GeneratedRegex("^Silo_[0-9a-f]{5}$")]
     private static partial Regex RandomSiloName();
 
-    private List<ConsumerOptions> Build(IEnumerable<ConsumerDeclaration> declarations, ConsumerDefaults[] defaults, IConfigurationSection? section)
+    private List<ConsumerOptions> Build(
+        IEnumerable<ConsumerDeclaration> declarations,
+        ConsumerDefaults[] defaults,
+        IConfigurationSection? section)
     {
         var byGroup = new Dictionary<string, ConsumerOptions>(StringComparer.Ordinal);
-        var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
-        foreach (var listener in _listeners.All)
-        {
-            foreach (var attribute in listener.GetCustomAttributes<RocketMQListenerAttribute>())
-            {
-                var selector = SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql);
-                byAttribute.Add(attribute.Group, attribute.Topic, selector);
-                var consumer = Of(attribute.Group);
-                if (consumer.Listener is not null && consumer.Listener != listener)
-                {
-                    throw new RocketMQConfigurationException(
-                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Group, $"a group of its own; {consumer.Listener} consumes for this one");
-                }
-
-                consumer.Listener = listener;
-                Subscribe(consumer, attribute.Topic, selector);
-            }
-        }
-
-        // One builder of a group: what two declarations say of it must not contradict each other either.
-        var builders = new Dictionary<string, ConsumerBuilder>(StringComparer.Ordinal);
-        foreach (var declaration in declarations)
-        {
-            if (!builders.TryGetValue(declaration.Group, out var builder))
-            {
-                builders[declaration.Group] = builder = new ConsumerBuilder(Of(declaration.Group));
-            }
-
-            declaration.Apply(builder);
-        }
-
-        foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
-        {
-            var consumer = Of(child.Key);
-            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
-            foreach (var topic in child.GetSection("Topics").GetChildren())
-            {
-                Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
-            }
-
-            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
-            {
-                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
-            }
-        }
-
+        ApplyAttributes(Of);
+        ApplyDeclarations(declarations, Of);
+        ApplySection(section, Of);
         foreach (var consumer in byGroup.Values)
         {
             _environment.Apply(consumer);
@@ -162,7 +127,65 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         }
     }
 
-    private static void Subscribe(ConsumerOptions consumer, string topic, MessageSelector selector) => consumer.Subscriptions[topic] = selector;
+    private void ApplyAttributes(Func<string, ConsumerOptions> of)
+    {
+        var byAttribute = new DeclaredSelectors($"[{nameof(RocketMQListenerAttribute)}]");
+        foreach (var listener in _listeners.All)
+        {
+            foreach (var attribute in listener.GetCustomAttributes<RocketMQListenerAttribute>())
+            {
+                var selector = SelectorOf($"[{nameof(RocketMQListenerAttribute)}] on {listener}", attribute.Tags, attribute.Sql);
+                byAttribute.Add(attribute.Group, attribute.Topic, selector);
+                var consumer = of(attribute.Group);
+                if (consumer.Listener is not null && consumer.Listener != listener)
+                {
+                    throw new RocketMQConfigurationException(
+                        $"[{nameof(RocketMQListenerAttribute)}] on {listener}",
+                        attribute.Group,
+                        $"a group of its own; {consumer.Listener} consumes for this one");
+                }
+
+                consumer.Listener = listener;
+                Subscribe(consumer, attribute.Topic, selector);
+            }
+        }
+    }
+
+    private static void ApplyDeclarations(IEnumerable<ConsumerDeclaration> declarations, Func<string, ConsumerOptions> of)
+    {
+        // One builder of a group: what two declarations say of it must not contradict each other either.
+        var builders = new Dictionary<string, ConsumerBuilder>(StringComparer.Ordinal);
+        foreach (var declaration in declarations)
+        {
+            if (!builders.TryGetValue(declaration.Group, out var builder))
+            {
+                builders[declaration.Group] = builder = new ConsumerBuilder(of(declaration.Group));
+            }
+
+            declaration.Apply(builder);
+        }
+    }
+
+    private static void ApplySection(IConfigurationSection? section, Func<string, ConsumerOptions> of)
+    {
+        foreach (var child in section?.GetSection("Consumers").GetChildren() ?? [])
+        {
+            var consumer = of(child.Key);
+            SettingsBinder.Bind(child, consumer, isElsewhere: name => Sections.Contains(name, StringComparer.OrdinalIgnoreCase));
+            foreach (var topic in child.GetSection("Topics").GetChildren())
+            {
+                Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
+            }
+
+            foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())
+            {
+                consumer.QueuesByMember[member.Key] = QueueList.Parse(member.Path, member.Value);
+            }
+        }
+    }
+
+    private static void Subscribe(ConsumerOptions consumer, string topic, MessageSelector selector)
+        => consumer.Subscriptions[topic] = selector;
 
     private static MessageSelector SelectorOf(string where, string? tags, string? sql)
     {
@@ -170,7 +193,8 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         {
             return (tags, sql) switch
             {
-                (not null, not null) => throw new RocketMQConfigurationException(where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
+                (not null, not null) => throw new RocketMQConfigurationException(
+                    where, $"{tags} and {sql}", "either tags or a SQL92 condition"),
                 (_, not null) => MessageSelector.BySql(sql),
                 _ => MessageSelector.ByTag(tags),
             };

@@ -25,15 +25,21 @@ public static class EnvironmentConsumer
     /// <param name="builder">The silo's builder.</param>
     /// <param name="configure">Sets further options.</param>
     /// <exception cref="RocketMQConfigurationException">A variable is missing or wrong; the error names it.</exception>
-    public static RocketMQBuilder AddConsumerFromEnvironment<TListener>(this RocketMQBuilder builder, Action<ConsumerBuilder>? configure = null)
+    public static RocketMQBuilder AddConsumerFromEnvironment<TListener>(
+        this RocketMQBuilder builder,
+        Action<ConsumerBuilder>? configure = null)
         where TListener : IConcurrentListener
         => builder.AddConsumerFrom<TListener>(new EnvironmentVariables(), configure);
 
-    internal static RocketMQBuilder AddConsumerFrom<TListener>(this RocketMQBuilder builder, EnvironmentVariables environment, Action<ConsumerBuilder>? configure = null)
+    internal static RocketMQBuilder AddConsumerFrom<TListener>(
+        this RocketMQBuilder builder,
+        EnvironmentVariables environment,
+        Action<ConsumerBuilder>? configure = null)
         where TListener : IConcurrentListener
     {
         ArgumentNullException.ThrowIfNull(builder);
-        var group = environment[GroupVariable] ?? throw new RocketMQConfigurationException(GroupVariable, null, "the name of a consumer group");
+        var group = environment[GroupVariable]
+            ?? throw new RocketMQConfigurationException(GroupVariable, null, "the name of a consumer group");
         var subscriptions = SubscriptionsOf(environment[SubscriptionsVariable]);
         if ((environment[NameServerVariable] ?? environment[JavaNameServerVariable]) is { } nameServer)
         {

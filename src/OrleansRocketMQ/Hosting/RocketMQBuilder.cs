@@ -57,7 +57,8 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     public RocketMQBuilder UseFileStorage()
     {
         Services.AddGrainStorage(StateStorage.ProviderName, static (services, _) => new FileGrainStorage(
-            services.GetRequiredService<IOptions<RocketMQOptions>>().Value.OffsetStorePath, services.GetRequiredService<ILogger<FileGrainStorage>>()));
+            services.GetRequiredService<IOptions<RocketMQOptions>>().Value.OffsetStorePath,
+            services.GetRequiredService<ILogger<FileGrainStorage>>()));
         return this;
     }
 
@@ -81,7 +82,10 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         return this;
     }
 
-    /// <summary>Tells in which machine rooms brokers and members stand, for the strategy MACHINE_ROOM_NEARBY; instead of <see cref="RocketMQOptions.MachineRooms"/>.</summary>
+    /// <summary>
+    /// Tells in which machine rooms brokers and members stand, for the strategy MACHINE_ROOM_NEARBY; instead of
+    /// <see cref="RocketMQOptions.MachineRooms"/>.
+    /// </summary>
     public RocketMQBuilder UseMachineRooms(IMachineRoomResolver rooms)
     {
         ArgumentNullException.ThrowIfNull(rooms);
@@ -109,7 +113,8 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     }
 
     /// <summary>
-    /// Adds a consumer group whose listener is a delegate (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
+    /// Adds a consumer group whose listener is a delegate
+    /// (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
     /// or is registered before it is started.
     /// </summary>
     /// <param name="group">The consumer group.</param>
@@ -136,11 +141,15 @@ public sealed class ConsumerBuilder
     /// <param name="topic">The topic.</param>
     /// <param name="tags">Tags joined by <c>||</c>; default every message.</param>
     /// <exception cref="RocketMQValidationException">The expression is none.</exception>
-    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
+    /// <exception cref="RocketMQConfigurationException">
+    /// Code has subscribed the group to the topic already, by another selector.
+    /// </exception>
     public ConsumerBuilder Subscribe(string topic, string tags = MessageSelector.AllTags) => Subscribe(topic, MessageSelector.ByTag(tags));
 
     /// <summary>Subscribes to a topic.</summary>
-    /// <exception cref="RocketMQConfigurationException">Code has subscribed the group to the topic already, by another selector.</exception>
+    /// <exception cref="RocketMQConfigurationException">
+    /// Code has subscribed the group to the topic already, by another selector.
+    /// </exception>
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
         _declared.Add(Options.Group, topic, selector);
@@ -153,11 +162,16 @@ public sealed class ConsumerBuilder
     public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task> listener) => Handle(DelegateHandler.Of(listener));
 
     /// <inheritdoc cref="Handle(Func{MessageExt, CancellationToken, Task})"/>
-    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+    public ConsumerBuilder Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener)
+        => Handle(DelegateHandler.Of(listener));
 
-    /// <summary>Listens with a delegate instead of a grain: up to <see cref="ConsumerOptions.ConsumeBatchSize"/> messages of a queue at a time, many calls at once.</summary>
+    /// <summary>
+    /// Listens with a delegate instead of a grain: up to <see cref="ConsumerOptions.ConsumeBatchSize"/> messages of a queue
+    /// at a time, many calls at once.
+    /// </summary>
     /// <param name="listener">As <see cref="IConcurrentListener.ConsumeAsync"/>.</param>
-    public ConsumerBuilder HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener) => Handle(DelegateHandler.Of(listener));
+    public ConsumerBuilder HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener)
+        => Handle(DelegateHandler.Of(listener));
 
     private ConsumerBuilder Handle(DelegateHandler handler)
     {

@@ -35,9 +35,9 @@ namespace OrleansRocketMQ.Hosting;
 
 /// <summary>
 /// Starts and stops everything of RocketMQ on a silo in the right order. Start, when the silo is active: clients, then
-/// groups, then their shepherds. Stop, before any grain is deactivated: shepherds, then queues (no more pulls, listeners
-/// finish, offsets are committed). The clients leave the brokers after the grains are gone, so that no other member
-/// takes over a queue that still works here.
+/// groups, then their rebalance services. Stop, before any grain is deactivated: rebalance services, then queues (no more
+/// pulls, listeners finish, offsets are committed). The clients leave the brokers after the grains are gone, so that no
+/// other member takes over a queue that still works here.
 /// </summary>
 internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
@@ -64,7 +64,11 @@ internal sealed class RocketMQSilo(
 
     public void Participate(ISiloLifecycle lifecycle)
     {
-        lifecycle.Subscribe(nameof(RocketMQSilo) + ".Clients", ServiceLifecycleStage.ApplicationServices, _ => Task.CompletedTask, _ => LeaveAsync());
+        lifecycle.Subscribe(
+            nameof(RocketMQSilo) + ".Clients",
+            ServiceLifecycleStage.ApplicationServices,
+            _ => Task.CompletedTask,
+            _ => LeaveAsync());
         lifecycle.Subscribe(nameof(RocketMQSilo), ServiceLifecycleStage.Active, _ => StartAsync(), DrainAsync);
     }
 
@@ -75,8 +79,15 @@ internal sealed class RocketMQSilo(
         {
             // Here, while nobody else is about: later starts only look them up.
             var client = ClientOf(control.Options.NameServer ?? options.Value.NameServer);
-            var link = new SubscriptionLink(control.Group, control.Book, grains, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SubscriptionLink>());
-            control.Open(link, client, () => CreateRun(control, client));
+            var sync = new SubscriptionSync(
+                control.Group,
+                control.Book,
+                grains,
+                silo.SiloAddress,
+                options.Value,
+                time,
+                loggers.CreateLogger<SubscriptionSync>());
+            control.Open(sync, client, () => CreateRun(control, client));
         }
 
         return Task.CompletedTask;
@@ -110,12 +121,14 @@ internal sealed class RocketMQSilo(
     private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
     {
         var consumer = Create(control.Options, client, control.Statistics);
-        var allocation = new AllocationAgent(control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
+        var allocation = new AllocationAgent(
+            control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
         consumer.Allocation = allocation;
-        var shepherd = new QueueShepherd(
-            consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<QueueShepherd>());
+        var rebalance = new RebalanceService(
+            consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<RebalanceService>());
         var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
-        return new ConsumerRun(consumer, shepherd, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
+        return new ConsumerRun(
+            consumer, rebalance, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)
@@ -179,7 +192,14 @@ internal sealed class RocketMQSilo(
     private MessageTrace TraceOf(ConsumerOptions consumerOptions, RocketMQClient client) => new(
         consumerOptions.Group,
         consumerOptions.MessageTraceTopic,
-        () => new Producer(client, new ProducerOptions { Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME", PropagateTraceContext = false }, loggers),
+        () => new Producer(
+            client,
+            new ProducerOptions
+            {
+                Group = $"_INNER_TRACE_PRODUCER-{consumerOptions.Group}-CONSUME",
+                PropagateTraceContext = false,
+            },
+            loggers),
         time,
         loggers.CreateLogger<MessageTrace>());
 
@@ -196,7 +216,8 @@ internal sealed class RocketMQSilo(
         return queue => GrainId.Create(_queueGrains, QueueGrainKey.Of(group, queue, instance));
     }
 
-    private string? InstanceOf(ConsumerOptions consumerOptions) => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
+    private string? InstanceOf(ConsumerOptions consumerOptions)
+        => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
 
     private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, IOffsetBroker brokers, IRoutes routes, GroupStatistics statistics)
     {

@@ -32,10 +32,36 @@ public static class RocketMQSiloBuilderExtensions
     /// </summary>
     /// <param name="builder">The silo.</param>
     /// <param name="configure">Adds consumers and sets options; the section <c>RocketMQ</c> overrides what it sets.</param>
-    /// <remarks>Wrong settings end the start of the host, before the silo begins to start, with a <see cref="RocketMQConfigurationException"/> that names them.</remarks>
+    /// <remarks>
+    /// Wrong settings end the start of the host, before the silo begins to start, with a
+    /// <see cref="RocketMQConfigurationException"/> that names them.
+    /// </remarks>
     public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, Action<RocketMQBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        AddParts(builder);
+        configure?.Invoke(new RocketMQBuilder(builder.Services));
+        builder.Services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
+            (options, provider) =>
+            {
+                if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
+                {
+                    SettingsBinder.Bind(section, options);
+                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
+                    {
+                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
+                    }
+                }
+
+                // Last, as with consumers: the environment overrides everything else.
+                provider.GetRequiredService<EnvironmentVariables>().Apply(options);
+            });
+        return builder;
+    }
+
+    /// <summary>Adds what a silo needs once, however many calls add consumers.</summary>
+    private static void AddParts(ISiloBuilder builder)
+    {
         var services = builder.Services;
         if (!services.Any(service => service.ServiceType == typeof(RocketMQSilo)))
         {
@@ -76,27 +102,12 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
             builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
         }
-
-        configure?.Invoke(new RocketMQBuilder(services));
-        services.AddOptions<RocketMQOptions>().Configure<IServiceProvider>(
-            (options, provider) =>
-            {
-                if (provider.GetService<IConfiguration>()?.GetSection(RocketMQOptions.SectionName) is { } section)
-                {
-                    SettingsBinder.Bind(section, options);
-                    foreach (var room in section.GetSection(nameof(RocketMQOptions.MachineRooms)).GetChildren())
-                    {
-                        options.MachineRooms[room.Key] = room.Value ?? string.Empty;
-                    }
-                }
-
-                // Last, as with consumers: the environment overrides everything else.
-                provider.GetRequiredService<EnvironmentVariables>().Apply(options);
-            });
-        return builder;
     }
 
-    /// <summary>Makes the silo consume from the given cluster for every listener grain that carries a <see cref="RocketMQListenerAttribute"/>.</summary>
+    /// <summary>
+    /// Makes the silo consume from the given cluster for every listener grain that carries a
+    /// <see cref="RocketMQListenerAttribute"/>.
+    /// </summary>
     /// <param name="builder">The silo.</param>
     /// <param name="nameServer">Name servers: <c>host:port</c>, several separated by <c>;</c>.</param>
     public static ISiloBuilder AddRocketMQ(this ISiloBuilder builder, string nameServer)
@@ -110,10 +121,18 @@ public static class RocketMQSiloBuilderExtensions
     /// <param name="listener">Gets one message at a time, many at once; a message it throws on comes again.</param>
     public static ISiloBuilder AddRocketMQ(
         this ISiloBuilder builder, string group, string nameServer, string topic, Func<MessageExt, CancellationToken, Task> listener)
-        => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer).AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
+        => builder.AddRocketMQ(rocketmq => rocketmq
+            .UseNameServer(nameServer)
+            .AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
 
     /// <inheritdoc cref="AddRocketMQ(ISiloBuilder, string, string, string, Func{MessageExt, CancellationToken, Task})"/>
     public static ISiloBuilder AddRocketMQ(
-        this ISiloBuilder builder, string group, string nameServer, string topic, Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener)
-        => builder.AddRocketMQ(rocketmq => rocketmq.UseNameServer(nameServer).AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
+        this ISiloBuilder builder,
+        string group,
+        string nameServer,
+        string topic,
+        Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener)
+        => builder.AddRocketMQ(rocketmq => rocketmq
+            .UseNameServer(nameServer)
+            .AddConsumer(group, consumer => consumer.Subscribe(topic).Handle(listener)));
 }

@@ -8,7 +8,10 @@ namespace OrleansRocketMQ.Management;
 /// <inheritdoc cref="IConsumerGroupManagementGrain"/>
 /// <remarks>Runs on whatever silo is asked, and lets a silo of the group do it.</remarks>
 [StatelessWorker]
-internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ILocalSiloDetails local, IServiceProvider services) : Grain, IConsumerGroupManagementGrain
+internal sealed class ConsumerGroupManagementGrain(
+    IGrainContext context,
+    ILocalSiloDetails local,
+    IServiceProvider services) : Grain, IConsumerGroupManagementGrain
 {
     // The group may stop on a silo, or the silo may go, while the way there is found.
     private const int MostAttempts = 3;
@@ -20,7 +23,8 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ILocal
     private GroupSwitch OnOff => Needed<GroupSwitch>();
 
     public Task<ConsumerGroupStatus> GetStatusAsync(CancellationToken cancellationToken = default)
-        => WhereItRunsAsync("tell its status", group => group.GetStatusAsync(), group => group.GetStoppedStatusAsync()).WaitAsync(cancellationToken);
+        => WhereItRunsAsync("tell its status", group => group.GetStatusAsync(), group => group.GetStoppedStatusAsync())
+            .WaitAsync(cancellationToken);
 
     public Task<FlowSettings> PauseAsync(ConsumerScope scope)
     {
@@ -114,7 +118,10 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ILocal
     /// <param name="running">Asks a silo that runs it.</param>
     /// <param name="stopped">Asks a silo where it is configured, when none runs it; null: refuses then.</param>
     /// <exception cref="ConsumerStateException">There is none.</exception>
-    private async Task<T> WhereItRunsAsync<T>(string operation, Func<IConsumerGroupOnSiloGrain, Task<T>> running, Func<IConsumerGroupOnSiloGrain, Task<T>>? stopped)
+    private async Task<T> WhereItRunsAsync<T>(
+        string operation,
+        Func<IConsumerGroupOnSiloGrain, Task<T>> running,
+        Func<IConsumerGroupOnSiloGrain, Task<T>>? stopped)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -135,7 +142,8 @@ internal sealed class ConsumerGroupManagementGrain(IGrainContext context, ILocal
             {
                 return await running(Silos.On(silo, Group));
             }
-            catch (Exception exception) when (attempt < MostAttempts && exception is GroupRunsElsewhereException or SiloHasNoConsumersException)
+            catch (Exception exception)
+                when (attempt < MostAttempts && exception is GroupRunsElsewhereException or SiloHasNoConsumersException)
             {
                 Silos.Forget(Group, silo);
             }

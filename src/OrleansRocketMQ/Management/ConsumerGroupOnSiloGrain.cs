@@ -40,7 +40,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
 
     public Task LearnSubscriptionsAsync(ImmutableArray<SubscriptionDecision> decisions)
     {
-        controls.Controls.FirstOrDefault(control => control.Group == Group)?.Book.Learn(decisions);
+        controls.Controls.FirstOrDefault(control => control.Group == Group)?.Book.Apply(decisions);
         return Task.CompletedTask;
     }
 
@@ -49,7 +49,10 @@ internal sealed class ConsumerGroupOnSiloGrain(
     public Task<SiloReport> GetReportAsync()
     {
         var consumer = Consumer();
-        return Task.FromResult(SiloReport.Of(consumer, Silo) with { Statuses = [.. consumer.Pumps.Values.Select(pump => pump.Describe() with { Silo = Silo })] });
+        return Task.FromResult(SiloReport.Of(consumer, Silo) with
+        {
+            Statuses = [.. consumer.Pumps.Values.Select(pump => pump.Describe() with { Silo = Silo })],
+        });
     }
 
     public async Task<ConsumerGroupStatus> GetStatusAsync()
@@ -69,7 +72,12 @@ internal sealed class ConsumerGroupOnSiloGrain(
             Flow = settings.Flow,
             Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
             Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
-            Silos = [.. reports.All.Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) }).OrderBy(told => told.Silo, StringComparer.Ordinal)],
+            Silos =
+            [
+                .. reports.All
+                    .Select(report => report.Status with { IsDrained = settings.Placement.Drained.Contains(report.Status.Silo) })
+                    .OrderBy(told => told.Silo, StringComparer.Ordinal),
+            ],
         };
     }
 
@@ -130,8 +138,10 @@ internal sealed class ConsumerGroupOnSiloGrain(
     /// <exception cref="GroupRunsElsewhereException">It has stopped here.</exception>
     private GroupConsumer Consumer() => consumers.Find(Group) ?? throw new GroupRunsElsewhereException(Group);
 
-    private IEnumerable<string> Topics() => controls.Control(Group, "tell its topics").Subscriptions.List().Select(subscription => subscription.Topic)
-        .Concat(consumers.Find(Group)?.Subscriptions.All.Select(subscription => subscription.Topic) ?? [SystemTopics.Retry(Group)]).Distinct(StringComparer.Ordinal);
+    private IEnumerable<string> Topics() => controls.Control(Group, "tell its topics").Subscriptions.List()
+        .Select(subscription => subscription.Topic)
+        .Concat(consumers.Find(Group)?.Subscriptions.All.Select(subscription => subscription.Topic) ?? [SystemTopics.Retry(Group)])
+        .Distinct(StringComparer.Ordinal);
 
     private ConsumerScope Checked(ConsumerScope scope) => scope.Topic is null || Topics().Contains(scope.Topic, StringComparer.Ordinal)
         ? scope
@@ -152,7 +162,9 @@ internal sealed class ConsumerGroupOnSiloGrain(
         {
             try
             {
-                return other.Equals(silo.SiloAddress) ? await GetReportAsync() : await silos.On(other, Group).GetReportAsync().WaitAsync(Patience, time);
+                return other.Equals(silo.SiloAddress)
+                    ? await GetReportAsync()
+                    : await silos.On(other, Group).GetReportAsync().WaitAsync(Patience, time);
             }
             catch (Exception exception) when (exception is RocketMQException or OrleansException or TimeoutException)
             {

@@ -10,7 +10,12 @@ namespace OrleansRocketMQ.Management;
 /// Keeps one group on this silo in step with its cluster-wide settings, and tells how it does. Asks for the settings at the
 /// start and every few seconds, and is told of changes in between.
 /// </summary>
-internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory grains, SiloAddress silo, TimeProvider time, ILogger<GroupAgent> logger) : IGroupAgent
+internal sealed partial class GroupAgent(
+    GroupConsumer consumer,
+    IGrainFactory grains,
+    SiloAddress silo,
+    TimeProvider time,
+    ILogger<GroupAgent> logger) : IGroupAgent
 {
     // Without storage or directory there are no settings to be had; consuming is more important than a pause that may be.
     private static readonly TimeSpan LongestWithout = TimeSpan.FromSeconds(10);
@@ -79,7 +84,9 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
     {
         if (Known() is { } known)
         {
-            var answer = await Grain.JoinWithVersionsAsync(_silo, _reference!, known.Flow.Version, known.Placement.Version).ConfigureAwait(false);
+            var answer = await Grain
+                .JoinWithVersionsAsync(_silo, _reference!, known.Flow.Version, known.Placement.Version)
+                .ConfigureAwait(false);
             if (answer is null)
             {
                 return;
@@ -133,7 +140,11 @@ internal sealed partial class GroupAgent(GroupConsumer consumer, IGrainFactory g
 
     private static partial class Log
     {
-        [LoggerMessage(264, LogLevel.Warning, "Group {Group} cannot learn what is paused and slowed down; it waits for that 10 s at most at its start, and asks again: {Reason}")]
+        [LoggerMessage(
+            264,
+            LogLevel.Warning,
+            "Group {Group} cannot learn what is paused and slowed down; "
+                + "it waits for that 10 s at most at its start, and asks again: {Reason}")]
         public static partial void SettingsUnknown(ILogger logger, string group, string reason);
 
         [LoggerMessage(265, LogLevel.Debug, "Group {Group} could not say that this silo leaves: {Reason}")]

@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Management;
 
 /// <summary>
 /// Brings queues where an operator wants them: has his wish checked and kept, and waits until it has come true. The moves
-/// themselves are the shepherds' work.
+/// themselves are the work of the rebalance services.
 /// </summary>
 internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOptions<RocketMQOptions> options, TimeProvider time)
 {
@@ -26,23 +26,31 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
     {
         CheckShares(consumer, "move a queue");
         var view = consumer.View;
-        var owner = view.OwnerOf(queue) ?? throw new RocketMQValidationException("Queue", queue, "one of the topics the group consumes, with an owner");
+        var owner = view.OwnerOf(queue)
+            ?? throw new RocketMQValidationException("Queue", queue, "one of the topics the group consumes, with an owner");
         if (view.SiloOf(queue) is null)
         {
-            throw new RebalanceException($"{queue} belongs to '{owner}', a member of group '{consumer.Group}' in another program; only queues of this cluster's silos can be moved.");
+            throw new RebalanceException(
+                $"{queue} belongs to '{owner}', a member of group '{consumer.Group}' in another program; "
+                    + "only queues of this cluster's silos can be moved.");
         }
 
         var drained = (await SettingsOf(consumer).GetAsync().ConfigureAwait(false)).Placement.Drained;
         if (!Members(consumer).Contains(silo) || drained.Contains(silo))
         {
-            throw new RocketMQValidationException("Silo", silo, $"one that runs group '{consumer.Group}' and is not drained: {string.Join(", ", Members(consumer).Except(drained))}");
+            var others = string.Join(", ", Members(consumer).Except(drained));
+            throw new RocketMQValidationException(
+                "Silo", silo, $"one that runs group '{consumer.Group}' and is not drained: {others}");
         }
 
         await SettingsOf(consumer).PinAsync(queue, silo).ConfigureAwait(false);
         var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
-        if (!await UntilAsync(async () => await grain.GetStatusAsync().ConfigureAwait(false) is { NextPullOffset: >= 0 } status && status.Silo == silo).ConfigureAwait(false))
+        if (!await UntilAsync(async () => await grain.GetStatusAsync().ConfigureAwait(false) is { NextPullOffset: >= 0 } status
+            && status.Silo == silo).ConfigureAwait(false))
         {
-            throw new RebalanceException($"{queue} of group '{consumer.Group}' has not arrived on silo {silo} within {Patience.TotalSeconds:F0} s; it stays wanted there and may come later.");
+            throw new RebalanceException(
+                $"{queue} of group '{consumer.Group}' has not arrived on silo {silo} within {Patience.TotalSeconds:F0} s; "
+                    + "it stays wanted there and may come later.");
         }
     }
 
@@ -69,13 +77,15 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
         return SettingsOf(consumer).RestoreAsync(silo);
     }
 
-    private static string[] Members(GroupConsumer consumer) => [.. consumer.View.Silos.Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
+    private static string[] Members(GroupConsumer consumer)
+        => [.. consumer.View.Silos.Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
 
     private static void CheckMember(GroupConsumer consumer, string silo)
     {
         if (!Members(consumer).Contains(silo))
         {
-            throw new RocketMQValidationException("Silo", silo, $"one that runs group '{consumer.Group}': {string.Join(", ", Members(consumer))}");
+            throw new RocketMQValidationException(
+                "Silo", silo, $"one that runs group '{consumer.Group}': {string.Join(", ", Members(consumer))}");
         }
     }
 
@@ -92,7 +102,8 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
     {
         try
         {
-            return [.. (await silos.On(SiloAddress.FromParsableString(silo), consumer.Group).GetQueuesAsync().ConfigureAwait(false)).Order()];
+            var there = silos.On(SiloAddress.FromParsableString(silo), consumer.Group);
+            return [.. (await there.GetQueuesAsync().ConfigureAwait(false)).Order()];
         }
         catch (SiloHasNoConsumersException)
         {

@@ -8,7 +8,8 @@ namespace OrleansRocketMQ.Management;
 internal sealed class GroupReports(IReadOnlyList<SiloReport> all, IReadOnlyDictionary<string, string> errors)
 {
     // A queue that moves may run on one silo while another one already has its allocation.
-    private readonly ILookup<MessageQueue, QueueStatus> _queues = all.SelectMany(report => report.Statuses ?? []).ToLookup(status => status.Queue);
+    private readonly ILookup<MessageQueue, QueueStatus> _queues
+        = all.SelectMany(report => report.Statuses ?? []).ToLookup(status => status.Queue);
 
     public IReadOnlyList<SiloReport> All => all;
 
@@ -17,7 +18,8 @@ internal sealed class GroupReports(IReadOnlyList<SiloReport> all, IReadOnlyDicti
     {
         var home = view.SiloOf(queue)?.ToParsableString();
         var told = home is null ? null : _queues[queue].FirstOrDefault(status => status.Silo == home) ?? _queues[queue].FirstOrDefault();
-        var status = told ?? new QueueStatus { Queue = queue, LastError = home is null ? string.Empty : errors.GetValueOrDefault(home, string.Empty) };
+        var error = home is null ? string.Empty : errors.GetValueOrDefault(home, string.Empty);
+        var status = told ?? new QueueStatus { Queue = queue, LastError = error };
         return status with
         {
             Owner = view.OwnerOf(queue) ?? string.Empty,

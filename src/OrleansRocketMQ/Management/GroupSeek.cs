@@ -38,7 +38,11 @@ internal sealed partial class GroupSeek(
     /// <param name="all">The topics it subscribes to, those included that are not active.</param>
     /// <param name="scope">Which queues.</param>
     /// <param name="target">Where to.</param>
-    public async Task<Dictionary<MessageQueue, long>> MoveAsync(GroupConsumer consumer, IEnumerable<string> all, ConsumerScope scope, SeekTarget target)
+    public async Task<Dictionary<MessageQueue, long>> MoveAsync(
+        GroupConsumer consumer,
+        IEnumerable<string> all,
+        ConsumerScope scope,
+        SeekTarget target)
     {
         var queues = await QueuesAsync(consumer.Client, all, consumer.Subscriptions.RetryTopic, scope).ConfigureAwait(false);
         foreach (var queue in queues)
@@ -49,7 +53,8 @@ internal sealed partial class GroupSeek(
         var offsets = await SeekOffsets.FindAsync(consumer.Client, queues, target).ConfigureAwait(false);
         Log.Seeks(logger, consumer.Group, scope, target, offsets.Count);
         var names = consumer.IsBroadcasting ? await MembersAsync(consumer, queues).ConfigureAwait(false) : [consumer.Instance];
-        await Task.WhenAll(offsets.SelectMany(pair => names.Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
+        await Task.WhenAll(offsets.SelectMany(pair => names
+            .Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
         return offsets;
     }
 
@@ -68,7 +73,8 @@ internal sealed partial class GroupSeek(
         {
             if (await client.Brokers.GetConsumerIdsAsync(broker, control.Group).ConfigureAwait(false) is { Count: > 0 } members)
             {
-                throw new ConsumerStateException(control.Group, $"stopped on this silo, but not by {string.Join(", ", members)}", "seek from here");
+                throw new ConsumerStateException(
+                    control.Group, $"stopped on this silo, but not by {string.Join(", ", members)}", "seek from here");
             }
         }
 
@@ -86,7 +92,8 @@ internal sealed partial class GroupSeek(
 
     /// <summary>The queues of what a group subscribes to, whether it runs or not.</summary>
     /// <exception cref="ConsumerStateException">This silo is not active yet.</exception>
-    public static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control) => QueuesAsync(control, ClientOf(control, "tell its queues"), ConsumerScope.Everything);
+    public static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control)
+        => QueuesAsync(control, ClientOf(control, "tell its queues"), ConsumerScope.Everything);
 
     private static RocketMQClient ClientOf(ConsumerControl control, string operation)
         => control.Client ?? throw new ConsumerStateException(control.Group, "on a silo that is not active yet", operation);
@@ -111,7 +118,11 @@ internal sealed partial class GroupSeek(
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)
         => client.Brokers.UpdateConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, offset);
 
-    private static async Task<List<MessageQueue>> QueuesAsync(RocketMQClient client, IEnumerable<string> topics, string retryTopic, ConsumerScope scope)
+    private static async Task<List<MessageQueue>> QueuesAsync(
+        RocketMQClient client,
+        IEnumerable<string> topics,
+        string retryTopic,
+        ConsumerScope scope)
     {
         string[] known = [.. topics.Distinct(StringComparer.Ordinal)];
         if (scope.Topic is not null && !known.Contains(scope.Topic))
@@ -146,7 +157,9 @@ internal sealed partial class GroupSeek(
     {
         if (consumer.View.OwnerOf(queue) is { } owner && consumer.View.SiloOf(queue) is null)
         {
-            throw new RebalanceException($"{queue} is consumed by '{owner}', a member of group '{consumer.Group}' in another program; it cannot be moved from here.");
+            throw new RebalanceException(
+                $"{queue} is consumed by '{owner}', a member of group '{consumer.Group}' in another program; "
+                    + "it cannot be moved from here.");
         }
     }
 
@@ -158,11 +171,13 @@ internal sealed partial class GroupSeek(
             return [];
         }
 
-        var listed = await consumer.Client.Brokers.GetConsumerIdsAsync(consumer.Client.Routes.MasterOf(queues[0]), consumer.Group).ConfigureAwait(false);
+        var master = consumer.Client.Routes.MasterOf(queues[0]);
+        var listed = await consumer.Client.Brokers.GetConsumerIdsAsync(master, consumer.Group).ConfigureAwait(false);
         return
         [
             .. membership.CurrentSnapshot.Members.Values
-                .Where(member => member.Status == SiloStatus.Active && listed.Contains(ClientIdentity.Of(member.SiloAddress, options.Value.UnitName)))
+                .Where(member => member.Status == SiloStatus.Active
+                    && listed.Contains(ClientIdentity.Of(member.SiloAddress, options.Value.UnitName)))
                 .Select(member => member.Name).Append(consumer.Instance).Distinct(StringComparer.Ordinal),
         ];
     }
@@ -181,7 +196,10 @@ internal sealed partial class GroupSeek(
         {
             if (time.GetElapsedTime(start) > LongestAbsence)
             {
-                throw new ConsumerStateException(consumer.Group, $"not running {queue}", $"seek there; it was waited for {LongestAbsence.TotalSeconds:F0} s");
+                throw new ConsumerStateException(
+                    consumer.Group,
+                    $"not running {queue}",
+                    $"seek there; it was waited for {LongestAbsence.TotalSeconds:F0} s");
             }
 
             await Task.Delay(AskAgainAfter, time).ConfigureAwait(false);
@@ -192,7 +210,8 @@ internal sealed partial class GroupSeek(
     {
         try
         {
-            return await grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(group, queue, instance)).SeekAsync(offset).ConfigureAwait(false);
+            var grain = grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(group, queue, instance));
+            return await grain.SeekAsync(offset).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is RebalanceException or OrleansException)
         {

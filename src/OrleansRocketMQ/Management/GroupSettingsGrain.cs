@@ -78,7 +78,10 @@ internal sealed partial class GroupSettingsGrain(
     }
 
     public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
-        => ChangeAsync(Flow.LimitRate(topic, messagesPerSecond), $"limit {topic} to {messagesPerSecond?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any number of"} messages a second");
+    {
+        var limit = messagesPerSecond?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any number of";
+        return ChangeAsync(Flow.LimitRate(topic, messagesPerSecond), $"limit {topic} to {limit} messages a second");
+    }
 
     public Task<GroupSettings> PinAsync(MessageQueue queue, string? silo) => silo is null
         ? ChangeAsync(Placement.Unpin(queue), $"{queue} is where the strategy wants it")
@@ -132,8 +135,9 @@ internal sealed partial class GroupSettingsGrain(
         return Settings;
     }
 
-    private bool IsGone(string silo) => !membership.CurrentSnapshot.Members.TryGetValue(SiloAddress.FromParsableString(silo), out var member)
-        || member.Status == SiloStatus.Dead;
+    private bool IsGone(string silo)
+        => !membership.CurrentSnapshot.Members.TryGetValue(SiloAddress.FromParsableString(silo), out var member)
+            || member.Status == SiloStatus.Dead;
 
     // Of the clock, so that a change after a loss of the storage is still newer than what silos remember.
     private long Newer(long version) => Math.Max(version, time.GetUtcNow().ToUnixTimeMilliseconds());
@@ -187,10 +191,16 @@ internal sealed partial class GroupSettingsGrain(
         [LoggerMessage(261, LogLevel.Information, "Group {Group}: {What}")]
         public static partial void Changed(ILogger logger, string group, string what);
 
-        [LoggerMessage(262, LogLevel.Warning, "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
+        [LoggerMessage(
+            262,
+            LogLevel.Warning,
+            "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, string silo, string reason);
 
-        [LoggerMessage(263, LogLevel.Warning, "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
+        [LoggerMessage(
+            263,
+            LogLevel.Warning,
+            "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
         public static partial void LearnedBack(ILogger logger, string group, string silo, long version);
     }
 }

@@ -41,7 +41,12 @@ internal sealed class GroupSettingsState
 
     public GroupSettings ToSettings() => new(
         new FlowSettings { Paused = [.. Paused.Select(scope => scope.ToScope())], RateLimits = RateLimits, Version = FlowVersion },
-        new PlacementSettings { Pins = [.. Pins.Select(pin => new QueuePin(pin.Queue!.ToQueue(), pin.Silo))], Drained = [.. Drained], Version = PlacementVersion });
+        new PlacementSettings
+        {
+            Pins = [.. Pins.Select(pin => new QueuePin(pin.Queue!.ToQueue(), pin.Silo))],
+            Drained = [.. Drained],
+            Version = PlacementVersion,
+        });
 }
 
 /// <summary>A part of a group.</summary>
@@ -87,7 +92,8 @@ internal sealed class StoredQueue
     public int QueueId { get; set; }
 
     [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(queue))]
-    public static StoredQueue? Of(MessageQueue? queue) => queue is null ? null : new() { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId };
+    public static StoredQueue? Of(MessageQueue? queue)
+        => queue is null ? null : new() { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId };
 
     public MessageQueue ToQueue() => new(Topic, Broker, QueueId);
 }

@@ -10,7 +10,12 @@ namespace OrleansRocketMQ.Management;
 /// managed from silos that know nothing of it. Thread-safe.
 /// </summary>
 internal sealed class GroupSilos(
-    IGrainFactory grains, IClusterMembershipService membership, ILocalSiloDetails local, ConsumerRegistry running, RocketMQConsumers configured, TimeProvider time)
+    IGrainFactory grains,
+    IClusterMembershipService membership,
+    ILocalSiloDetails local,
+    ConsumerRegistry running,
+    RocketMQConsumers configured,
+    TimeProvider time)
 {
     // A silo that has just died is asked too; it must not make who waits for the others wait as long as a call may take.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -24,7 +29,8 @@ internal sealed class GroupSilos(
     public void Forget(string group, SiloAddress silo) => _known.TryRemove(new(group, silo));
 
     /// <summary>The group as a silo sees it.</summary>
-    public IConsumerGroupOnSiloGrain On(SiloAddress silo, string group) => grains.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+    public IConsumerGroupOnSiloGrain On(SiloAddress silo, string group)
+        => grains.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
 
     /// <summary>A silo where the group is configured, this one if possible: whether it runs there does not matter.</summary>
     public Task<GroupPlace> FindConfiguredAsync(string group) => configured.Find(group) is not null
@@ -56,7 +62,12 @@ internal sealed class GroupSilos(
     }
 
     private SiloAddress[] Active()
-        => [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress)];
+        =>
+        [
+            .. membership.CurrentSnapshot.Members.Values
+                .Where(member => member.Status == SiloStatus.Active)
+                .Select(member => member.SiloAddress),
+        ];
 
     private async Task<GroupPlace> AskAsync(GroupPlace best, SiloAddress[] silos)
     {

@@ -12,7 +12,9 @@ internal sealed class GroupSwitch(IGrainFactory grains, IClusterMembershipServic
     public async Task<IReadOnlyList<string>> SwitchAsync(string group, bool on)
     {
         await membership.Refresh().ConfigureAwait(false);
-        var active = membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress);
+        var active = membership.CurrentSnapshot.Members.Values
+            .Where(member => member.Status == SiloStatus.Active)
+            .Select(member => member.SiloAddress);
         var results = await Task.WhenAll(active.Select(silo => SwitchAsync(group, silo, on))).ConfigureAwait(false);
         var configured = results.Where(result => result.IsConfigured).ToArray();
         var failed = configured.Where(result => result.Error is not null).ToArray();
@@ -34,7 +36,8 @@ internal sealed class GroupSwitch(IGrainFactory grains, IClusterMembershipServic
         var name = silo.ToParsableString();
         try
         {
-            return new(name, await grains.GetGrain<IConsumerSwitchGrain>(ConsumerSwitchGrain.KeyOf(group, silo)).SwitchAsync(on).ConfigureAwait(false), null);
+            var grain = grains.GetGrain<IConsumerSwitchGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+            return new(name, await grain.SwitchAsync(on).ConfigureAwait(false), null);
         }
         catch (Exception exception) when (exception is SiloHasNoConsumersException or KeyNotFoundException)
         {

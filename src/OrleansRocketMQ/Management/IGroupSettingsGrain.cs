@@ -22,7 +22,10 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     [Alias("Join")]
     Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known);
 
-    /// <summary>As <see cref="JoinAsync"/> for a silo that knows settings: tells their versions only, since they are mostly the same.</summary>
+    /// <summary>
+    /// As <see cref="JoinAsync"/> for a silo that knows settings: tells their versions only, since they are mostly the
+    /// same.
+    /// </summary>
     /// <returns>The settings in force; null when they have those versions.</returns>
     [Alias("JoinWithVersions")]
     Task<GroupSettings?> JoinWithVersionsAsync(string silo, IGroupAgent agent, long flow, long placement);

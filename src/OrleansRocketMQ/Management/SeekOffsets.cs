@@ -8,7 +8,10 @@ internal static class SeekOffsets
     /// <summary>The offset each queue is to go on at. All are known before anything is done.</summary>
     /// <exception cref="RocketMQValidationException">The offset is not one of the queue's.</exception>
     /// <exception cref="RocketMQException">A broker could not be asked.</exception>
-    public static async Task<Dictionary<MessageQueue, long>> FindAsync(RocketMQClient client, IReadOnlyList<MessageQueue> queues, SeekTarget target)
+    public static async Task<Dictionary<MessageQueue, long>> FindAsync(
+        RocketMQClient client,
+        IReadOnlyList<MessageQueue> queues,
+        SeekTarget target)
     {
         var offsets = await Task.WhenAll(queues.Select(queue => FindAsync(client, queue, target))).ConfigureAwait(false);
         return queues.Zip(offsets).ToDictionary(pair => pair.First, pair => pair.Second);
@@ -37,7 +40,8 @@ internal static class SeekOffsets
         }
 
         // Brokers differ in what they say of a time behind their last message.
-        var found = await client.Brokers.SearchOffsetAsync(master, queue, target.Time!.Value.ToUnixTimeMilliseconds()).ConfigureAwait(false);
+        var time = target.Time!.Value.ToUnixTimeMilliseconds();
+        var found = await client.Brokers.SearchOffsetAsync(master, queue, time).ConfigureAwait(false);
         return Math.Clamp(found, first, Math.Max(first, end));
     }
 }

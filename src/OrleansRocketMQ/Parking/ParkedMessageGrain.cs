@@ -46,7 +46,9 @@ internal sealed partial class ParkedMessageGrain(
         {
             if (Messages.Count >= Most)
             {
-                throw new RocketMQException(RocketMQErrorCode.State, $"Group '{Group}' has {Most} parked messages, the most there may be. Send them again or drop them.");
+                throw new RocketMQException(
+                    RocketMQErrorCode.State,
+                    $"Group '{Group}' has {Most} parked messages, the most there may be. Send them again or drop them.");
             }
 
             message = message with { Number = ++state.State.LastNumber };
@@ -73,11 +75,15 @@ internal sealed partial class ParkedMessageGrain(
         }
 
         var found = Messages.Where(message => message.Number >= from).Take(limit + 1).ToArray();
-        return Task.FromResult(new ParkedMessagePage(found.Length > limit ? found[..limit] : found, found.Length > limit ? found[limit].Number : null, Messages.Count));
+        return Task.FromResult(found.Length > limit
+            ? new ParkedMessagePage(found[..limit], found[limit].Number, Messages.Count)
+            : new ParkedMessagePage(found, null, Messages.Count));
     }
 
     public async Task<MessageExt?> PeekAsync(long number)
-        => Messages.Find(message => message.Number == number) is { } parked ? await ReaderOf("read a parked message").ReadAsync(parked, CancellationToken.None) : null;
+        => Messages.Find(message => message.Number == number) is { } parked
+            ? await ReaderOf("read a parked message").ReadAsync(parked, CancellationToken.None)
+            : null;
 
     public async Task<ParkedMessageResend> ResendAsync(long? number, string requestedBy)
     {
@@ -90,8 +96,10 @@ internal sealed partial class ParkedMessageGrain(
             try
             {
                 var message = await reader.ReadAsync(parked, CancellationToken.None)
-                    ?? throw new RocketMQException(RocketMQErrorCode.State, $"{parked.Queue} has no message {parked.MessageId} at offset {parked.Offset} any more.");
-                await sender.SendAsync(Revival.Of(message, reader.Client.Names, time), CancellationToken.None);
+                    ?? throw new RocketMQException(
+                        RocketMQErrorCode.State,
+                        $"{parked.Queue} has no message {parked.MessageId} at offset {parked.Offset} any more.");
+                await sender.SendAsync(DeadLetterRepublisher.Of(message, reader.Client.Names, time), CancellationToken.None);
                 await RemoveAsync([parked]);
                 sent++;
             }
@@ -156,7 +164,10 @@ internal sealed partial class ParkedMessageGrain(
 
     private static partial class Log
     {
-        [LoggerMessage(361, LogLevel.Information, "{RequestedBy} had {Count} parked messages of group {Group} sent again; {Failed} could not be sent")]
+        [LoggerMessage(
+            361,
+            LogLevel.Information,
+            "{RequestedBy} had {Count} parked messages of group {Group} sent again; {Failed} could not be sent")]
         public static partial void Resent(ILogger logger, string requestedBy, int count, string group, int failed);
 
         [LoggerMessage(362, LogLevel.Warning, "Parked message {MessageId} of group {Group} could not be sent again and stays parked")]

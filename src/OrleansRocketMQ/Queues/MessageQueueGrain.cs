@@ -84,7 +84,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
         if (_pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
-            // The shepherd of this silo is about to release it.
+            // The rebalance service of this silo is about to release it.
             return Task.FromResult<SiloAddress?>(_silo);
         }
 

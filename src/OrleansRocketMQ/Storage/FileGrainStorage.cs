@@ -35,7 +35,11 @@ internal sealed partial class FileGrainStorage : IGrainStorage
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
         => ReadStateAsync(stateName, grainId, grainState, CancellationToken.None);
 
-    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
+    public Task ReadStateAsync<T>(
+        string stateName,
+        GrainId grainId,
+        IGrainState<T> grainState,
+        CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         var record = await ReadAsync<T>(path).ConfigureAwait(false) ?? await ReadAsync<T>(path + ".bak").ConfigureAwait(false);
         grainState.State = record is null ? Activator.CreateInstance<T>() : record.State;
@@ -46,7 +50,11 @@ internal sealed partial class FileGrainStorage : IGrainStorage
     public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
         => WriteStateAsync(stateName, grainId, grainState, CancellationToken.None);
 
-    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
+    public Task WriteStateAsync<T>(
+        string stateName,
+        GrainId grainId,
+        IGrainState<T> grainState,
+        CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         await CheckVersionAsync(path, grainState).ConfigureAwait(false);
         var record = new Record<T>(Guid.NewGuid().ToString("N"), grainState.State);
@@ -58,7 +66,11 @@ internal sealed partial class FileGrainStorage : IGrainStorage
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
         => ClearStateAsync(stateName, grainId, grainState, CancellationToken.None);
 
-    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
+    public Task ClearStateAsync<T>(
+        string stateName,
+        GrainId grainId,
+        IGrainState<T> grainState,
+        CancellationToken cancellationToken) => InTurnAsync(stateName, grainId, async path =>
     {
         await CheckVersionAsync(path, grainState).ConfigureAwait(false);
         File.Delete(path + ".bak");
@@ -109,7 +121,8 @@ internal sealed partial class FileGrainStorage : IGrainStorage
         var stored = (await ReadAsync<T>(path).ConfigureAwait(false) ?? await ReadAsync<T>(path + ".bak").ConfigureAwait(false))?.ETag;
         if (stored != grainState.ETag)
         {
-            throw new InconsistentStateException($"The record in {path} was changed by somebody else.", stored ?? "(none)", grainState.ETag ?? "(none)");
+            throw new InconsistentStateException(
+                $"The record in {path} was changed by somebody else.", stored ?? "(none)", grainState.ETag ?? "(none)");
         }
     }
 
@@ -117,8 +130,10 @@ internal sealed partial class FileGrainStorage : IGrainStorage
     {
         try
         {
-            await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 4096, useAsync: true);
-            return await JsonSerializer.DeserializeAsync<Record<T>>(file, Readable).ConfigureAwait(false) is { ETag: not null, State: not null } record
+            await using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 4096, useAsync: true);
+            return await JsonSerializer.DeserializeAsync<Record<T>>(file, Readable).ConfigureAwait(false)
+                is { ETag: not null, State: not null } record
                 ? record
                 : throw new JsonException("The record is incomplete.");
         }

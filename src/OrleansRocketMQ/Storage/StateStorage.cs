@@ -22,7 +22,8 @@ internal static class StateStorage
         if (!silo.Services.Any(service => service.ServiceType == typeof(IGrainStorage) && ProviderName.Equals(service.ServiceKey)))
         {
             silo.Services.AddGrainStorage(ProviderName, static (services, _) =>
-                services.GetKeyedService<IGrainStorage>(DefaultProviderName) ?? services.GetRequiredKeyedService<IGrainStorage>(MemoryProviderName));
+                services.GetKeyedService<IGrainStorage>(DefaultProviderName)
+                    ?? services.GetRequiredKeyedService<IGrainStorage>(MemoryProviderName));
         }
     }
 

@@ -34,7 +34,10 @@ public interface ISubscriptionManager
     /// <summary>Counts of what was asked for here.</summary>
     SubscriptionMetrics Metrics { get; }
 
-    /// <summary>Subscribes to a topic. One that is subscribed to with the same selector already stays as it is, and is active afterwards.</summary>
+    /// <summary>
+    /// Subscribes to a topic. One that is subscribed to with the same selector already stays as it is, and is active
+    /// afterwards.
+    /// </summary>
     /// <param name="topic">The topic; it may be made later.</param>
     /// <param name="selector">Which messages; null for all.</param>
     /// <param name="cancellationToken">Gives up waiting; the change may still be made.</param>
@@ -48,7 +51,10 @@ public interface ISubscriptionManager
     /// <exception cref="NotSubscribedException">There is no subscription.</exception>
     Task UnsubscribeAsync(string topic, CancellationToken cancellationToken = default);
 
-    /// <summary>Gives a subscription another selector. It applies from the next pull on; messages already passed over do not come again.</summary>
+    /// <summary>
+    /// Gives a subscription another selector. It applies from the next pull on; messages already passed over do not come
+    /// again.
+    /// </summary>
     /// <exception cref="NotSubscribedException">There is no subscription.</exception>
     /// <exception cref="InvalidSelectorException">The broker does not accept the selector.</exception>
     Task UpdateSelectorAsync(string topic, MessageSelector selector, CancellationToken cancellationToken = default);
@@ -64,7 +70,10 @@ public interface ISubscriptionManager
     /// <summary>Gives all topics up.</summary>
     Task ClearAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Checks a topic's name and a selector as <see cref="SubscribeAsync"/> does, asking a broker about SQL92 conditions; subscribes to nothing.</summary>
+    /// <summary>
+    /// Checks a topic's name and a selector as <see cref="SubscribeAsync"/> does, asking a broker about SQL92 conditions;
+    /// subscribes to nothing.
+    /// </summary>
     /// <exception cref="InvalidTopicException">The name is not allowed.</exception>
     /// <exception cref="InvalidSelectorException">The broker does not accept the selector.</exception>
     Task ValidateAsync(string topic, MessageSelector? selector = null, CancellationToken cancellationToken = default);

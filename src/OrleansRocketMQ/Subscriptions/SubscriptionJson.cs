@@ -25,7 +25,8 @@ internal static class SubscriptionJson
             {
                 writer.WriteStartObject();
                 writer.WriteString("topic", subscription.Topic);
-                writer.WriteString("type", subscription.Selector.Type == ExpressionType.Tag ? SubscriptionData.TagType : SubscriptionData.Sql92Type);
+                var isTag = subscription.Selector.Type == ExpressionType.Tag;
+                writer.WriteString("type", isTag ? SubscriptionData.TagType : SubscriptionData.Sql92Type);
                 writer.WriteString("expression", subscription.Selector.Expression);
                 writer.WriteBoolean("active", subscription.IsActive);
                 writer.WriteEndObject();
@@ -114,5 +115,7 @@ internal static class SubscriptionJson
 
     private static string? Text(JsonElement item, string name, string where) => !item.TryGetProperty(name, out var value)
         ? null
-        : value.ValueKind == JsonValueKind.String ? value.GetString() : throw new SubscriptionDataException($"{where}.{name}", "a text was expected");
+        : value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : throw new SubscriptionDataException($"{where}.{name}", "a text was expected");
 }

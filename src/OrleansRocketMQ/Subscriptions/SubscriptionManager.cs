@@ -6,13 +6,13 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Subscriptions;
 
 /// <summary>
-/// The subscriptions of a group as this silo knows them. Wishes go to the group's keeper; what it decides comes back
-/// through <see cref="Learn"/>, as do decisions other silos asked for.
+/// The subscriptions of a group as this silo knows them. Wishes go to the group's coordinator; what it decides comes back
+/// through <see cref="Apply"/>, as do decisions other silos asked for.
 /// </summary>
 internal sealed class SubscriptionManager : ISubscriptionManager
 {
     private readonly Lock _gate = new();
-    private readonly SubscriptionBook _book = new();
+    private readonly SubscriptionRegistry _registry = new();
     private readonly ConsumerOptions _options;
     private readonly TimeProvider _time;
     private long _changes;
@@ -25,8 +25,9 @@ internal sealed class SubscriptionManager : ISubscriptionManager
         _options = options;
         _time = time;
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
-        Declared = [.. options.Subscriptions.Select(pair => new SubscriptionInfo { Topic = pair.Key, Selector = pair.Value, Version = version })];
-        _book.Declare(Declared);
+        Declared =
+            [.. options.Subscriptions.Select(pair => new SubscriptionInfo { Topic = pair.Key, Selector = pair.Value, Version = version })];
+        _registry.Declare(Declared);
     }
 
     /// <summary>Raised after a decision has changed what holds. Comes on any thread, and must only be taken note of.</summary>
@@ -36,18 +37,18 @@ internal sealed class SubscriptionManager : ISubscriptionManager
     public ImmutableArray<SubscriptionInfo> Declared { get; }
 
     /// <summary>Where wishes go; null before the silo is active and when it stops.</summary>
-    public Func<SubscriptionChange, CancellationToken, Task<SubscriptionOutcome>>? Keeper { get; set; }
+    public Func<SubscriptionChange, CancellationToken, Task<SubscriptionOutcome>>? Coordinator { get; set; }
 
     /// <summary>The client of the consumer while it runs.</summary>
     public RocketMQClient? Client { get; set; }
 
-    public int Count => _book.Current.Count;
+    public int Count => _registry.Current.Count;
 
     public SubscriptionMetrics Metrics
     {
         get
         {
-            var current = _book.Current;
+            var current = _registry.Current;
             return new SubscriptionMetrics
             {
                 Count = current.Count,
@@ -67,25 +68,25 @@ internal sealed class SubscriptionManager : ISubscriptionManager
         {
             lock (_gate)
             {
-                return _book.Decisions;
+                return _registry.Decisions;
             }
         }
     }
 
-    public IReadOnlyList<SubscriptionInfo> List() => [.. _book.Current.Values];
+    public IReadOnlyList<SubscriptionInfo> List() => [.. _registry.Current.Values];
 
-    public SubscriptionInfo? Find(string topic) => _book.Current.GetValueOrDefault(topic);
+    public SubscriptionInfo? Find(string topic) => _registry.Current.GetValueOrDefault(topic);
 
     public SubscriptionInfo Get(string topic) => Find(topic) ?? throw new NotSubscribedException(topic, _options.Group);
 
-    public bool IsSubscribed(string topic) => _book.Current.ContainsKey(topic);
+    public bool IsSubscribed(string topic) => _registry.Current.ContainsKey(topic);
 
     /// <summary>Takes decisions over.</summary>
-    public void Learn(IEnumerable<SubscriptionDecision> decisions)
+    public void Apply(IEnumerable<SubscriptionDecision> decisions)
     {
         lock (_gate)
         {
-            if (!_book.Merge(decisions))
+            if (!_registry.Merge(decisions))
             {
                 return;
             }
@@ -116,12 +117,13 @@ internal sealed class SubscriptionManager : ISubscriptionManager
     public Task ClearAsync(CancellationToken cancellationToken = default)
         => ChangeAsync(SubscriptionChangeKind.Clear, [], cancellationToken);
 
-    public string Export() => SubscriptionJson.Write(_options.Group, _book.Current.Values);
+    public string Export() => SubscriptionJson.Write(_options.Group, _registry.Current.Values);
 
     public Task ImportAsync(string json, bool replace = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(json);
-        return ChangeAsync(replace ? SubscriptionChangeKind.Replace : SubscriptionChangeKind.Import, [.. SubscriptionJson.Read(json)], cancellationToken);
+        var kind = replace ? SubscriptionChangeKind.Replace : SubscriptionChangeKind.Import;
+        return ChangeAsync(kind, [.. SubscriptionJson.Read(json)], cancellationToken);
     }
 
     public async Task ValidateAsync(string topic, MessageSelector? selector = null, CancellationToken cancellationToken = default)
@@ -133,7 +135,9 @@ internal sealed class SubscriptionManager : ISubscriptionManager
             {
                 var data = SubscriptionData.From(topic, selector, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 await client.Brokers.CheckClientConfigAsync(
-                    address, new CheckClientRequest { ClientId = client.ClientId, Group = _options.Group, SubscriptionData = data }, cancellationToken).ConfigureAwait(false);
+                    address,
+                    new CheckClientRequest { ClientId = client.ClientId, Group = _options.Group, SubscriptionData = data },
+                    cancellationToken).ConfigureAwait(false);
             }
             catch (BrokerResponseException exception)
             {
@@ -146,7 +150,8 @@ internal sealed class SubscriptionManager : ISubscriptionManager
         }
     }
 
-    private static SubscriptionInfo Item(string topic, MessageSelector? selector = null) => new() { Topic = topic, Selector = selector ?? MessageSelector.All };
+    private static SubscriptionInfo Item(string topic, MessageSelector? selector = null)
+        => new() { Topic = topic, Selector = selector ?? MessageSelector.All };
 
     private static string? AddressOf(RocketMQClient client, string topic)
         => client.Routes.FindAnyBroker(topic)?.Address ?? (client.Routes.Brokers is [var any, ..] ? any.Address : null);
@@ -177,14 +182,16 @@ internal sealed class SubscriptionManager : ISubscriptionManager
                 await ValidateAsync(item.Topic, item.Selector, cancellationToken).ConfigureAwait(false);
             }
 
-            var keeper = Keeper ?? throw new ConsumerStateException(_options.Group, "not known to the cluster, because the silo is not active", "change its subscriptions");
-            var outcome = await keeper(new SubscriptionChange(kind, items, _options.MaxSubscriptions), cancellationToken).ConfigureAwait(false);
+            var coordinator = Coordinator ?? throw new ConsumerStateException(
+                _options.Group, "not known to the cluster, because the silo is not active", "change its subscriptions");
+            var change = new SubscriptionChange(kind, items, _options.MaxSubscriptions);
+            var outcome = await coordinator(change, cancellationToken).ConfigureAwait(false);
             if (outcome.Refusal is { } refusal)
             {
                 throw Error(refusal);
             }
 
-            Learn(outcome.Decisions);
+            Apply(outcome.Decisions);
             Interlocked.Increment(ref _changes);
         }
         catch (SubscriptionConflictException)

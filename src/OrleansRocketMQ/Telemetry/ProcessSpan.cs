@@ -91,7 +91,9 @@ internal static class ProcessSpan
         activity.SetTag(MessagingAttributes.MessageId, message.MessageId);
         activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
         activity.SetTag(MessagingAttributes.Tag, message.Tags);
-        activity.SetTag(MessagingAttributes.Keys, message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
+        activity.SetTag(
+            MessagingAttributes.Keys,
+            message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
         activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
     }
 }

@@ -28,11 +28,21 @@ internal sealed partial class RocketMQMetrics
     public const string CachedBytes = "orleans_rocketmq.queue.cached.bytes";
 
     // As the conventions advise for messaging.process.duration.
-    private static readonly InstrumentAdvice<double> ProcessBuckets = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] };
+    private static readonly InstrumentAdvice<double> ProcessBuckets = new()
+    {
+        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+    };
 
     // A pull may be answered in less than a millisecond, or after the 15 s for which brokers let it wait.
-    private static readonly InstrumentAdvice<double> PullBuckets = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30] };
-    private static readonly InstrumentAdvice<double> PauseBuckets = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] };
+    private static readonly InstrumentAdvice<double> PullBuckets = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30],
+    };
+
+    private static readonly InstrumentAdvice<double> PauseBuckets = new()
+    {
+        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    };
 
     private readonly ConsumerRegistry _consumers;
     private readonly ILogger? _logger;
@@ -44,21 +54,55 @@ internal sealed partial class RocketMQMetrics
     {
         _consumers = consumers;
         _logger = logger;
-        var meter = meters.Create(new MeterOptions(RocketMQTelemetry.MeterName) { Version = typeof(RocketMQMetrics).Assembly.GetName().Version?.ToString() });
-        ConsumedCounter = meter.CreateCounter<long>(Consumed, "{message}", "Messages listeners were done with; with error.type those that failed.");
+        var meter = meters.Create(new MeterOptions(RocketMQTelemetry.MeterName)
+        {
+            Version = typeof(RocketMQMetrics).Assembly.GetName().Version?.ToString(),
+        });
+        ConsumedCounter = meter.CreateCounter<long>(
+            Consumed, "{message}", "Messages listeners were done with; with error.type those that failed.");
         _processDuration = meter.CreateHistogram(ProcessDuration, "s", "Time a listener took for a batch.", tags: null, ProcessBuckets);
-        RetryCounter = meter.CreateCounter<long>(Retries, "{message}", "Failed messages that come again: sent back to the broker, or kept where order demands it.");
+        RetryCounter = meter.CreateCounter<long>(
+            Retries, "{message}", "Failed messages that come again: sent back to the broker, or kept where order demands it.");
         DeadLetterCounter = meter.CreateCounter<long>(DeadLetters, "{message}", "Messages that went to the dead letters.");
         ParkedCounter = meter.CreateCounter<long>(ParkedMessages, "{message}", "Messages that were parked because no broker takes them.");
-        PullHistogram = meter.CreateHistogram(PullDuration, "s", "Time from a pull's request to its messages, waiting for messages to be sent included.", tags: null, PullBuckets);
-        RebalanceCounter = meter.CreateCounter<long>(Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
-        LockLossCounter = meter.CreateCounter<long>(LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
-        HandOverHistogram = meter.CreateHistogram(HandOverPause, "s", "Time from the end of a queue's work on one silo to its first pull on the next.", tags: null, PauseBuckets);
-        meter.CreateObservableCounter(CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
-        meter.CreateObservableGauge(Lag, () => Observe(static pump => pump.Lag), "{message}", "Messages of a queue not yet consumed; not told while the broker does not answer.");
-        meter.CreateObservableGauge(InFlight, () => Observe(static pump => pump.InFlight), "{message}", "Messages of a queue that listeners work on.");
-        meter.CreateObservableGauge(CachedMessages, () => Observe(static pump => pump.Runs.Window.Count), "{message}", "Messages of a queue that were pulled and are not done.");
-        meter.CreateObservableGauge(CachedBytes, () => Observe(static pump => pump.Runs.Window.Bytes), "By", "Bytes of the bodies of these messages.");
+        PullHistogram = meter.CreateHistogram(
+            PullDuration,
+            "s",
+            "Time from a pull's request to its messages, waiting for messages to be sent included.",
+            tags: null,
+            PullBuckets);
+        RebalanceCounter = meter.CreateCounter<long>(
+            Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
+        LockLossCounter = meter.CreateCounter<long>(
+            LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
+        HandOverHistogram = meter.CreateHistogram(
+            HandOverPause,
+            "s",
+            "Time from the end of a queue's work on one silo to its first pull on the next.",
+            tags: null,
+            PauseBuckets);
+        meter.CreateObservableCounter(
+            CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
+        meter.CreateObservableGauge(
+            Lag,
+            () => Observe(static pump => pump.Lag),
+            "{message}",
+            "Messages of a queue not yet consumed; not told while the broker does not answer.");
+        meter.CreateObservableGauge(
+            InFlight,
+            () => Observe(static pump => pump.InFlight),
+            "{message}",
+            "Messages of a queue that listeners work on.");
+        meter.CreateObservableGauge(
+            CachedMessages,
+            () => Observe(static pump => pump.Runs.Window.Count),
+            "{message}",
+            "Messages of a queue that were pulled and are not done.");
+        meter.CreateObservableGauge(
+            CachedBytes,
+            () => Observe(static pump => pump.Runs.Window.Bytes),
+            "By",
+            "Bytes of the bodies of these messages.");
     }
 
     public Counter<long> ConsumedCounter { get; }
@@ -99,7 +143,8 @@ internal sealed partial class RocketMQMetrics
 
         // A group has a handful of topics; nothing else gets in here.
         var tags = _processTags.GetOrAdd(
-            (group, topic), static key => [.. TagsOf(key.Group, key.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)]);
+            (group, topic),
+            static key => [.. TagsOf(key.Group, key.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)]);
         Record(_processDuration, took.TotalSeconds, errorType is null ? tags : [.. tags, new(MessagingAttributes.ErrorType, errorType)]);
     }
 
@@ -153,7 +198,8 @@ internal sealed partial class RocketMQMetrics
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
 
     // Only what runs here: in a cluster every queue is told by one silo.
-    private IEnumerable<Measurement<long>> Observe(Func<Queues.QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
+    private IEnumerable<Measurement<long>> Observe(
+        Func<Queues.QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
         .Where(pump => pump.HasBegun)
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)

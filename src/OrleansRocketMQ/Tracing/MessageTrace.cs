@@ -18,7 +18,8 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
     private const int MaxBodyLength = 128_000;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<TraceRecord> _records = Channel.CreateBounded<TraceRecord>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+    private readonly Channel<TraceRecord> _records
+        = Channel.CreateBounded<TraceRecord>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
     private readonly CancellationTokenSource _abandon = new();
     private Task _sending = Task.CompletedTask;
     private long _dropped;
@@ -26,7 +27,8 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
     /// <summary>Pieces that did not fit, or could not be sent.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    public void Start() => _sending = BackgroundLoop.Run($"message trace of group {group}", _ => SendAllAsync(), time, logger, _abandon.Token);
+    public void Start()
+        => _sending = BackgroundLoop.Run($"message trace of group {group}", _ => SendAllAsync(), time, logger, _abandon.Token);
 
     /// <summary>A listener is about to be called.</summary>
     /// <returns>The call, to be ended by <see cref="End"/>; null when none of its messages is to be traced.</returns>
@@ -59,7 +61,8 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
     }
 
     private static bool IsTraced(MessageExt message)
-        => message.GetProperty(MessageProperties.TraceSwitch) != "false" && message.GetProperty(MessageProperties.MessageRegion) is not null;
+        => message.GetProperty(MessageProperties.TraceSwitch) != "false"
+            && message.GetProperty(MessageProperties.MessageRegion) is not null;
 
     private void Add(TraceRecord record)
     {
@@ -137,7 +140,10 @@ internal sealed partial class MessageTrace(string group, string topic, Func<Prod
         {
             try
             {
-                var message = new Message(topic, Encoding.UTF8.GetBytes(text.ToString())) { Keys = string.Join(MessageProperties.KeySeparator, keys) };
+                var message = new Message(topic, Encoding.UTF8.GetBytes(text.ToString()))
+                {
+                    Keys = string.Join(MessageProperties.KeySeparator, keys),
+                };
                 await producer.SendAsync(message, _abandon.Token).ConfigureAwait(false);
             }
             catch (Exception exception)

@@ -33,8 +33,16 @@ internal sealed record TraceRecord(string Topic, string Text, IReadOnlyList<stri
     }
 
     /// <summary>After it; <paramref name="cost"/> is the call's time by message in milliseconds. Mirrors it for <c>SubAfter</c>.</summary>
-    public static TraceRecord After(string group, string requestId, IReadOnlyList<MessageExt> messages, long now, long cost, bool succeeded, TraceOutcome outcome)
-        => Of(messages, (text, message) => text.Append("SubAfter").Append(Field).Append(requestId).Append(Field).Append(message.MessageId).Append(Field)
+    public static TraceRecord After(
+        string group,
+        string requestId,
+        IReadOnlyList<MessageExt> messages,
+        long now,
+        long cost,
+        bool succeeded,
+        TraceOutcome outcome)
+        => Of(messages, (text, message) => text
+            .Append("SubAfter").Append(Field).Append(requestId).Append(Field).Append(message.MessageId).Append(Field)
             .Append(cost).Append(Field).Append(succeeded ? "true" : "false").Append(Field).Append(KeysOf(message)).Append(Field)
             .Append(((int)outcome).ToString(CultureInfo.InvariantCulture)).Append(Field).Append(now).Append(Field).Append(group));
 

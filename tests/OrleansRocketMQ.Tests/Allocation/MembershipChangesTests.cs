@@ -5,7 +5,7 @@ using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Tests.Allocation;
 
-/// <summary>The shepherd looks when silos change, and not when Orleans says the same again.</summary>
+/// <summary>The rebalance service looks when silos change, and not when Orleans says the same again.</summary>
 public sealed class MembershipChangesTests
 {
     [Fact]

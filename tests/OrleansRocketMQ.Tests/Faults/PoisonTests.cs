@@ -161,7 +161,7 @@ public sealed class PoisonTests
             StoreHost = host,
         };
 
-        var again = DeadLetters.Revival.Of(Assert.Single(MessageDecoder.DecodeAll(record.Encode(), "broker")), ClientNamespace.None, TimeProvider.System);
+        var again = DeadLetters.DeadLetterRepublisher.Of(Assert.Single(MessageDecoder.DecodeAll(record.Encode(), "broker")), ClientNamespace.None, TimeProvider.System);
 
         Assert.StartsWith(Odd, again.Properties, StringComparison.Ordinal);
         var read = MessageProperties.Decode(Encoding.UTF8.GetBytes(again.Properties));

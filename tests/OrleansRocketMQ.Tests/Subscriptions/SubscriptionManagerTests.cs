@@ -72,14 +72,14 @@ public sealed class SubscriptionManagerTests
     }
 
     [Fact]
-    public async Task Decisions_outlive_the_silo_of_their_keeper()
+    public async Task Decisions_outlive_the_silo_of_their_coordinator()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
         await using var cluster = await rocketmq.ConsumeAsync(silos: 2);
         await cluster.Consumer(rocketmq.MyGroup).Subscriptions.SubscribeAsync("a");
-        var keeper = cluster.Silos.Client.GetGrain<ISubscriptionKeeperGrain>(rocketmq.MyGroup);
+        var coordinator = cluster.Silos.Client.GetGrain<ISubscriptionCoordinatorGrain>(rocketmq.MyGroup);
         var management = cluster.Silos.Client.GetGrain<IManagementGrain>(0);
-        var where = await management.GetActivationAddress(keeper);
+        var where = await management.GetActivationAddress(coordinator);
         var survivor = cluster.Silos.Silos.Single(silo => !silo.SiloAddress.Equals(where));
         var other = cluster.Silos.Silos.Single(silo => silo.SiloAddress.Equals(where));
         var subscriptions = cluster.Consumer(rocketmq.MyGroup, cluster.Silos.Silos.IndexOf(survivor)).Subscriptions;
@@ -98,19 +98,19 @@ public sealed class SubscriptionManagerTests
                     return false;
                 }
             },
-            "another keeper");
+            "another coordinator");
 
         Assert.Equal(["a", "b", TestRocketMQ.Topic], subscriptions.List().Select(subscription => subscription.Topic));
         await Assert.ThrowsAsync<SubscriptionConflictException>(() => subscriptions.SubscribeAsync("a", MessageSelector.ByTag("x")));
     }
 
     [Fact]
-    public async Task A_change_right_after_the_silo_of_the_keeper_has_gone_is_known_everywhere_when_it_returns()
+    public async Task A_change_right_after_the_silo_of_the_coordinator_has_gone_is_known_everywhere_when_it_returns()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
         await using var cluster = await rocketmq.ConsumeAsync(silos: 3, setUp: options => options.RebalanceInterval = TimeSpan.FromMinutes(10));
-        var keeper = cluster.Silos.Client.GetGrain<ISubscriptionKeeperGrain>(rocketmq.MyGroup);
-        var where = await cluster.Silos.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(keeper);
+        var coordinator = cluster.Silos.Client.GetGrain<ISubscriptionCoordinatorGrain>(rocketmq.MyGroup);
+        var where = await cluster.Silos.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(coordinator);
         var rest = Enumerable.Range(0, 3).Where(silo => !cluster.Silos.Silos[silo].SiloAddress.Equals(where)).Select(silo => cluster.Consumer(rocketmq.MyGroup, silo).Subscriptions).ToArray();
 
         await cluster.Silos.StopSiloAsync(cluster.Silos.Silos.Single(silo => silo.SiloAddress.Equals(where)));
@@ -127,7 +127,7 @@ public sealed class SubscriptionManagerTests
                     return false;
                 }
             },
-            "another keeper");
+            "another coordinator");
 
         Assert.True(rest[1].IsSubscribed("a"));
     }

@@ -32,13 +32,14 @@ public sealed record HeartbeatData
     /// </summary>
     public int ComputeFingerprint()
     {
+        var consumers = ConsumerDataSet.OrderBy(consumer => consumer.GroupName, StringComparer.Ordinal);
         var plain = this with
         {
             ClientId = string.Empty,
             HeartbeatFingerprint = 0,
             WithoutSub = false,
             ProducerDataSet = [.. ProducerDataSet.OrderBy(producer => producer.GroupName, StringComparer.Ordinal)],
-            ConsumerDataSet = [.. ConsumerDataSet.OrderBy(consumer => consumer.GroupName, StringComparer.Ordinal).Select(consumer => consumer with
+            ConsumerDataSet = [.. consumers.Select(consumer => consumer with
             {
                 SubscriptionDataSet =
                 [
@@ -73,7 +74,10 @@ public sealed record ProducerData(string GroupName);
 /// <summary>A consumer group in a heartbeat. Mirrors <c>ConsumerData</c>.</summary>
 public sealed record ConsumerData
 {
-    /// <summary>Where the group starts when it has no offset: <c>CONSUME_FROM_LAST_OFFSET</c>, <c>_FIRST_OFFSET</c> or <c>_TIMESTAMP</c>.</summary>
+    /// <summary>
+    /// Where the group starts when it has no offset: <c>CONSUME_FROM_LAST_OFFSET</c>, <c>_FIRST_OFFSET</c> or
+    /// <c>_TIMESTAMP</c>.
+    /// </summary>
     public string ConsumeFromWhere { get; init; } = ConsumerDataValues.FromLastOffset;
 
     /// <summary><c>CONSUME_PASSIVELY</c> for push consumers, <c>CONSUME_ACTIVELY</c> for pull consumers.</summary>

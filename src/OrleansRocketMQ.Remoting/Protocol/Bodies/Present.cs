@@ -14,6 +14,7 @@ internal static class Present
         where TKey : notnull
         where TValue : class
         => entries is null ? new Dictionary<TKey, TValue>()
-            : entries.Values.Contains(null) ? entries.Where(entry => entry.Value is not null).ToDictionary(entry => entry.Key, entry => entry.Value)
+            : entries.Values.Contains(null)
+                ? entries.Where(entry => entry.Value is not null).ToDictionary(entry => entry.Key, entry => entry.Value)
             : entries;
 }

@@ -1,6 +1,9 @@
 namespace OrleansRocketMQ.Protocol;
 
-/// <summary>Asks a broker to lock or unlock queues for a client. Mirrors <c>LockBatchRequestBody</c> and <c>UnlockBatchRequestBody</c>.</summary>
+/// <summary>
+/// Asks a broker to lock or unlock queues for a client. Mirrors <c>LockBatchRequestBody</c> and
+/// <c>UnlockBatchRequestBody</c>.
+/// </summary>
 public sealed record LockBatchRequest
 {
     /// <summary>Who locks.</summary>

@@ -13,7 +13,8 @@ public sealed record TopicRouteData
     public IReadOnlyList<QueueData> QueueDatas { get; init => field = Present.Of(value); } = [];
 
     /// <summary>Kept for the wire; filter servers are gone.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<string>> FilterServerTable { get; init => field = Present.Of(value); } = new Dictionary<string, IReadOnlyList<string>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> FilterServerTable { get; init => field = Present.Of(value); }
+        = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>Queues per broker of an ordered topic, if one is configured.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

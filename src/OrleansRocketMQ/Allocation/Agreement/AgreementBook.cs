@@ -17,7 +17,10 @@ internal sealed class AgreementBook(TimeProvider time)
 
     private readonly long _began = time.GetTimestamp();
     private readonly Dictionary<string, (string Rule, long SeenAt)> _members = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, AllocationRule> _rules = new(StringComparer.Ordinal) { [AllocationRule.Fallback.Fingerprint] = AllocationRule.Fallback };
+    private readonly Dictionary<string, AllocationRule> _rules = new(StringComparer.Ordinal)
+    {
+        [AllocationRule.Fallback.Fingerprint] = AllocationRule.Fallback,
+    };
     private RuleInForce? _inForce;
 
     /// <summary>The rule in force; null before the first silo has come.</summary>
@@ -81,11 +84,16 @@ internal sealed class AgreementBook(TimeProvider time)
     private void Change(string rule) => _inForce = new RuleInForce(rule, _inForce!.Version + 1, time.GetUtcNow().UtcTicks);
 
     // Not every silo runs every group; those that do make themselves known before long.
-    private bool AreAllKnown(IReadOnlyCollection<string> active) => time.GetElapsedTime(_began) > Expiry || active.All(_members.ContainsKey);
+    private bool AreAllKnown(IReadOnlyCollection<string> active)
+        => time.GetElapsedTime(_began) > Expiry || active.All(_members.ContainsKey);
 
     private void Forget()
     {
-        var used = _members.Values.Select(entry => entry.Rule).Append(_inForce!.Fingerprint).Append(AllocationRule.Fallback.Fingerprint).ToHashSet(StringComparer.Ordinal);
+        var used = _members.Values
+            .Select(entry => entry.Rule)
+            .Append(_inForce!.Fingerprint)
+            .Append(AllocationRule.Fallback.Fingerprint)
+            .ToHashSet(StringComparer.Ordinal);
         foreach (var rule in _rules.Keys.Where(rule => !used.Contains(rule)).ToArray())
         {
             _rules.Remove(rule);
@@ -100,7 +108,10 @@ internal sealed class AgreementBook(TimeProvider time)
             return string.Empty;
         }
 
-        var sides = byRule.Select(side => $"{_rules[side.Key]} on {string.Join(", ", side.Order(StringComparer.Ordinal))}").Order(StringComparer.Ordinal);
-        return $"silos are set to share out its queues in different ways: {string.Join("; ", sides)}; {Rule} is in force until all are set alike";
+        var sides = byRule
+            .Select(side => $"{_rules[side.Key]} on {string.Join(", ", side.Order(StringComparer.Ordinal))}")
+            .Order(StringComparer.Ordinal);
+        return $"silos are set to share out its queues in different ways: {string.Join("; ", sides)}; "
+            + $"{Rule} is in force until all are set alike";
     }
 }

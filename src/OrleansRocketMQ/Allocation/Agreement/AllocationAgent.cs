@@ -8,7 +8,12 @@ namespace OrleansRocketMQ.Allocation.Agreement;
 
 /// <summary>Keeps one group on this silo to the rule by which all silos share out its queues.</summary>
 internal sealed partial class AllocationAgent(
-    ConsumerOptions options, AllocateStrategies strategies, IGrainFactory grains, SiloAddress silo, TimeProvider time, ILogger<AllocationAgent> logger)
+    ConsumerOptions options,
+    AllocateStrategies strategies,
+    IGrainFactory grains,
+    SiloAddress silo,
+    TimeProvider time,
+    ILogger<AllocationAgent> logger)
 {
     // Without the others there is nothing to agree on; consuming is more important.
     private static readonly TimeSpan LongestWithout = TimeSpan.FromSeconds(10);
@@ -112,7 +117,8 @@ internal sealed partial class AllocationAgent(
         if (agreement.InForce is null)
         {
             // It has lost what it knew, or never heard of this rule.
-            agreement = await Grain.JoinAsync(member with { Rules = _rule is null || ReferenceEquals(_rule, _own) ? new[] { _own } : new[] { _own, _rule } }).ConfigureAwait(false);
+            var rules = _rule is null || ReferenceEquals(_rule, _own) ? new[] { _own } : new[] { _own, _rule };
+            agreement = await Grain.JoinAsync(member with { Rules = rules }).ConfigureAwait(false);
         }
 
         if (agreement.InForce is { } inForce && Follow(inForce, agreement.Rule) is { } refused)
@@ -172,10 +178,18 @@ internal sealed partial class AllocationAgent(
         [LoggerMessage(252, LogLevel.Warning, "Group {Group}: {Difference}")]
         public static partial void Differs(ILogger logger, string group, string difference);
 
-        [LoggerMessage(253, LogLevel.Warning, "Group {Group}: this silo cannot share out queues by {Rule}, which other silos go by, since it lacks the code; until all are set alike they go by AVG")]
+        [LoggerMessage(
+            253,
+            LogLevel.Warning,
+            "Group {Group}: this silo cannot share out queues by {Rule}, which other silos go by, since it lacks the code; "
+                + "until all are set alike they go by AVG")]
         public static partial void Unable(ILogger logger, string group, AllocationRule rule);
 
-        [LoggerMessage(254, LogLevel.Warning, "Group {Group} cannot learn how the other silos share out its queues; it waits for that 10 s at most at its start, and asks again: {Reason}")]
+        [LoggerMessage(
+            254,
+            LogLevel.Warning,
+            "Group {Group} cannot learn how the other silos share out its queues; "
+                + "it waits for that 10 s at most at its start, and asks again: {Reason}")]
         public static partial void NotJoined(ILogger logger, string group, string reason);
 
         [LoggerMessage(255, LogLevel.Debug, "Group {Group} could not say that this silo leaves: {Reason}")]

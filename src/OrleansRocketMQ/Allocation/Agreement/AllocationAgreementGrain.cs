@@ -9,7 +9,10 @@ namespace OrleansRocketMQ.Allocation.Agreement;
 /// <inheritdoc cref="IAllocationAgreementGrain"/>
 // One for the cluster, also while silos join: see the directory.
 [GrainDirectory(QueueDirectory.Name)]
-internal sealed partial class AllocationAgreementGrain(IClusterMembershipService membership, TimeProvider time, ILogger<AllocationAgreementGrain> logger)
+internal sealed partial class AllocationAgreementGrain(
+    IClusterMembershipService membership,
+    TimeProvider time,
+    ILogger<AllocationAgreementGrain> logger)
     : Grain, IAllocationAgreementGrain
 {
     private readonly AgreementBook _book = new(time);
@@ -17,7 +20,12 @@ internal sealed partial class AllocationAgreementGrain(IClusterMembershipService
     public Task<AllocationAgreement> JoinAsync(AllocationMember member)
     {
         var before = _book.Rule;
-        string[] active = [.. membership.CurrentSnapshot.Members.Values.Where(silo => silo.Status == SiloStatus.Active).Select(silo => silo.SiloAddress.ToParsableString())];
+        string[] active =
+        [
+            .. membership.CurrentSnapshot.Members.Values
+                .Where(silo => silo.Status == SiloStatus.Active)
+                .Select(silo => silo.SiloAddress.ToParsableString()),
+        ];
         var agreement = _book.Join(member, active);
         if (before is not null && _book.Rule is { } rule && rule.Fingerprint != before.Fingerprint)
         {

@@ -40,7 +40,8 @@ internal sealed record AllocationRule
 
     /// <summary>The lists of CONFIGURATION.</summary>
     [Id(5)]
-    public IReadOnlyDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; init; } = new Dictionary<string, IReadOnlyList<MessageQueue>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<MessageQueue>> QueuesByMember { get; init; }
+        = new Dictionary<string, IReadOnlyList<MessageQueue>>();
 
     /// <summary>Equal for rules that say the same.</summary>
     public string Fingerprint => _fingerprint ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Text())))[..16];
@@ -48,7 +49,11 @@ internal sealed record AllocationRule
     /// <summary>For people: the strategy, and something that differs when its settings do.</summary>
     public override string ToString() => HasSettings ? $"{Strategy} (settings {Fingerprint[..8]})" : Strategy;
 
-    private bool HasSettings => RoomNames.Length > 0 || Rooms.Count > 0 || QueuesByMember.Count > 0 || StrategyClass.Length > 0 || ResolverClass.Length > 0;
+    private bool HasSettings => RoomNames.Length > 0
+        || Rooms.Count > 0
+        || QueuesByMember.Count > 0
+        || StrategyClass.Length > 0
+        || ResolverClass.Length > 0;
 
     // Lengths before the parts: no part can be taken for another.
     private string Text()

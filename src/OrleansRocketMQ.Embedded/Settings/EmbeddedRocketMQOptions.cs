@@ -69,7 +69,10 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>A client that sends no heartbeat for this long is forgotten and its connection closed. Default 120 s.</summary>
     public TimeSpan ClientExpiry { get; init; } = TimeSpan.FromSeconds(120);
 
-    /// <summary>A queue lock that is not renewed for this long is anybody's. Default 60 s (<c>rocketmq.broker.rebalance.lockMaxLiveTime</c>).</summary>
+    /// <summary>
+    /// A queue lock that is not renewed for this long is anybody's. Default 60 s
+    /// (<c>rocketmq.broker.rebalance.lockMaxLiveTime</c>).
+    /// </summary>
     public TimeSpan LockExpiry { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
@@ -161,8 +164,6 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>The longest frame servers take: RocketMQ's 16 MiB, or what the largest message needs.</summary>
     internal int MaxFrameLength => Math.Max(Framing.FrameReader.DefaultMaxFrameLength, MaxMessageSize + (1024 * 1024));
 
-    internal Serving.TlsGate? NewTlsGate() => TlsCertificate is null ? null : new(TlsCertificate, TlsClientAuthority, RequireTls);
-
     internal IPAddress ToldAddress => AdvertisedAddress ?? BindAddress;
 
     internal void Validate()
@@ -190,9 +191,17 @@ public sealed record EmbeddedRocketMQOptions
             nameof(MaxStoreBytes),
             MaxStoreBytes,
             "0, or at least 1048576 and four times MaxMessageSize");
-        Check(TlsCertificate?.HasPrivateKey != false, nameof(TlsCertificate), TlsCertificate?.Subject, "a certificate with its private key");
+        Check(
+            TlsCertificate?.HasPrivateKey != false,
+            nameof(TlsCertificate),
+            TlsCertificate?.Subject,
+            "a certificate with its private key");
         Check(!RequireTls || TlsCertificate is not null, nameof(RequireTls), RequireTls, "false, since there is no TlsCertificate");
-        Check(TlsClientAuthority is null || TlsCertificate is not null, nameof(TlsClientAuthority), TlsClientAuthority?.Subject, "null, since there is no TlsCertificate");
+        Check(
+            TlsClientAuthority is null || TlsCertificate is not null,
+            nameof(TlsClientAuthority),
+            TlsClientAuthority?.Subject,
+            "null, since there is no TlsCertificate");
         Check(!VipChannel || BrokerPort is 0 or > 2, nameof(BrokerPort), BrokerPort, "0, or a port with another one two below it");
         Check(Slaves is >= 0 and <= MostSlaves, nameof(Slaves), Slaves, "0 to 16");
         Check(SlowReadBytes is null or >= 0, nameof(SlowReadBytes), SlowReadBytes, "null, or 0 or more");
@@ -200,7 +209,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(Enum.IsDefined(SerializeType), nameof(SerializeType), SerializeType, "Json or RocketMQ");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");
-        _ = Delays.DelayLevels.Parse(MessageDelayLevels);
+        _ = Settings.DelayLevels.Parse(MessageDelayLevels);
     }
 
     internal static void CheckName(string field, string? name) => Check(

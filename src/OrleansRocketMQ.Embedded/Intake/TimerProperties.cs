@@ -4,7 +4,7 @@ using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 
-namespace OrleansRocketMQ.Embedded.Delays;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>
 /// Messages that are to come at a time of their own instead of after a level's: where they wait and for how long.
@@ -38,7 +38,7 @@ internal static class TimerProperties
         }
 
         // One that has a slot has waited already; a half message waits once it is committed.
-        if (message.Topic is ReservedTopics.HalfMessages or ReservedTopics.Timer || properties.ContainsKey(Slot))
+        if (message.Topic is ReservedTopics.HalfTopic or ReservedTopics.Timer || properties.ContainsKey(Slot))
         {
             return null;
         }
@@ -71,15 +71,6 @@ internal static class TimerProperties
             && long.TryParse(Encoding.UTF8.GetString(slot), NumberStyles.None, CultureInfo.InvariantCulture, out var time)
             ? time + Precision
             : null;
-
-    /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
-    public static OutgoingMessage Due(ReadOnlyMemory<byte> record)
-    {
-        var message = DelayScheduler.Due(record);
-        message.Properties.Remove(MessageProperties.RealTopic);
-        message.Properties.Remove(MessageProperties.RealQueueId);
-        return message;
-    }
 
     private static string Illegal
         => $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; "

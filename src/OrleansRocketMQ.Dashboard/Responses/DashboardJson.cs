@@ -1,7 +1,8 @@
 using System.Text.Json.Serialization;
 using OrleansRocketMQ.Dashboard.Actions;
+using OrleansRocketMQ.Dashboard.Status;
 
-namespace OrleansRocketMQ.Dashboard.Status;
+namespace OrleansRocketMQ.Dashboard.Responses;
 
 /// <summary>Everything that goes over the wire, read and written by generated code.</summary>
 [JsonSourceGenerationOptions(

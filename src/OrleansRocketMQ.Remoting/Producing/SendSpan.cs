@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Telemetry;
 
-namespace OrleansRocketMQ.Telemetry;
+namespace OrleansRocketMQ.Producing;
 
 /// <summary>The activity of a send: <c>send {topic}</c>, of kind producer. Messages sent carry its context.</summary>
 internal static class SendSpan
@@ -37,7 +37,9 @@ internal static class SendSpan
 
         activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
         activity.SetTag(MessagingAttributes.Tag, message.Tags);
-        activity.SetTag(MessagingAttributes.Keys, message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
+        activity.SetTag(
+            MessagingAttributes.Keys,
+            message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
         activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
         if (message.DelayLevel > 0)
         {

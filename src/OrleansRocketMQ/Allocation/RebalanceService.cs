@@ -11,11 +11,11 @@ using OrleansRocketMQ.Queues;
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>
-/// Sees to it that the queues of one group that belong to this silo run here, and that no others do. Looks after every
-/// change of members, routes or silos, and from time to time without one, because nothing else would ever restart a
-/// queue. Mirrors <c>RebalanceService</c> and <c>RebalanceImpl</c>.
+/// Sees to it that the queues of one group that belong to this silo run here, and that no others do. Reconciles what runs
+/// with the allocation after every change of members, routes or silos, and from time to time without one, because nothing
+/// else would ever restart a queue. Mirrors <c>RebalanceService</c> and <c>RebalanceImpl</c>.
 /// </summary>
-internal sealed partial class QueueShepherd(
+internal sealed partial class RebalanceService(
     GroupConsumer consumer,
     AllocationAgent allocation,
     IGrainFactory grains,
@@ -23,7 +23,7 @@ internal sealed partial class QueueShepherd(
     SiloAddress silo,
     RocketMQOptions options,
     TimeProvider time,
-    ILogger<QueueShepherd> logger)
+    ILogger<RebalanceService> logger)
 {
     // As RocketMQ's: soon again when the last look did not end well, but never in a tight loop.
     private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
@@ -31,15 +31,14 @@ internal sealed partial class QueueShepherd(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _urgent = new(0, 1);
-    private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
     private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
-    private readonly SubscriptionCheck _check = new(consumer, time, logger);
+    private readonly SubscribedQueues _subscribed = new(consumer, time, logger);
     private readonly QueueStarts _starts = new(consumer, grains, silo, logger);
     private readonly LookPace _pace = new(time);
     private readonly GroupMembers _members = new(consumer, time);
     private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
     private IReadOnlyCollection<string> _clientIds = [];
-    private Task _tending = Task.CompletedTask;
+    private Task _reconciling = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private int _unlisted;
 
@@ -57,7 +56,7 @@ internal sealed partial class QueueShepherd(
         consumer.PlacementChanged += WakeAtOnce;
         consumer.SubscriptionsChanged += WakeAtOnce;
         allocation.Changed += WakeAtOnce;
-        _tending = BackgroundLoop.Run($"allocation of group {Group}", _ => TendAsync(), time, logger, _stopping.Token);
+        _reconciling = BackgroundLoop.Run($"allocation of group {Group}", _ => KeepReconcilingAsync(), time, logger, _stopping.Token);
         _watching = BackgroundLoop.Run($"cluster as group {Group} sees it", WatchMembershipAsync, time, logger, _stopping.Token);
     }
 
@@ -70,7 +69,7 @@ internal sealed partial class QueueShepherd(
         consumer.SubscriptionsChanged -= WakeAtOnce;
         allocation.Changed -= WakeAtOnce;
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(_tending, _watching).ConfigureAwait(false);
+        await Task.WhenAll(_reconciling, _watching).ConfigureAwait(false);
     }
 
     /// <summary>Gives the queues to those who would own them if this silo were gone; it is about to stop.</summary>
@@ -91,7 +90,9 @@ internal sealed partial class QueueShepherd(
         }
 
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
-        return consumer.LeaveAsync(AllocationView.Compute(Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement), deadline);
+        var view = AllocationView.Compute(
+            Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement);
+        return consumer.LeaveAsync(view, deadline);
     }
 
     private void OnConsumerIdsChanged(string group)
@@ -135,7 +136,8 @@ internal sealed partial class QueueShepherd(
         await foreach (var cluster in membership.MembershipUpdates.WithoutRepeats(stopping).ConfigureAwait(false))
         {
             NoteNamesake(cluster);
-            consumer.HasStoppingSilos = cluster.Members.Values.Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
+            consumer.HasStoppingSilos = cluster.Members.Values
+                .Any(member => member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping);
             Wake();
         }
     }
@@ -144,7 +146,9 @@ internal sealed partial class QueueShepherd(
     private void NoteNamesake(ClusterMembershipSnapshot cluster)
     {
         var namesake = consumer.Instance is null ? null : cluster.Members.Values
-            .FirstOrDefault(member => member.Status == SiloStatus.Active && member.Name == consumer.Instance && !member.SiloAddress.Equals(silo))?.SiloAddress;
+            .FirstOrDefault(member => member.Status == SiloStatus.Active
+                && member.Name == consumer.Instance
+                && !member.SiloAddress.Equals(silo))?.SiloAddress;
         if (namesake is not null && !namesake.Equals(consumer.Namesake))
         {
             Log.NameIsTaken(logger, Group, namesake.ToParsableString(), consumer.Instance!);
@@ -153,7 +157,7 @@ internal sealed partial class QueueShepherd(
         consumer.Namesake = namesake;
     }
 
-    private async Task TendAsync()
+    private async Task KeepReconcilingAsync()
     {
         while (!_stopping.IsCancellationRequested)
         {
@@ -163,11 +167,11 @@ internal sealed partial class QueueShepherd(
                 // Every broker tells of every change, and one change brings many more. What somebody wants is done at once.
                 await WaitAsync(_urgent, _pace.Next()).ConfigureAwait(false);
                 _pace.Note();
-                settled = await LookAsync(_stopping.Token).ConfigureAwait(false);
+                settled = await ReconcileAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
             {
-                Log.LookFailed(logger, Group, exception);
+                Log.ReconcileFailed(logger, Group, exception);
             }
             catch (OperationCanceledException)
             {
@@ -199,7 +203,7 @@ internal sealed partial class QueueShepherd(
     }
 
     /// <summary>Compares what should be with what is, and acts. False when it must look again soon.</summary>
-    private async Task<bool> LookAsync(CancellationToken cancellationToken)
+    private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
     {
         if (consumer.Placement is null || allocation.InForce is not { } strategy)
         {
@@ -209,7 +213,7 @@ internal sealed partial class QueueShepherd(
 
         // A queue that is handed over to this silo from now on may come for a reason that this look cannot see yet.
         var began = time.GetTimestamp();
-        var (topics, complete) = await ReadQueuesAsync(cancellationToken).ConfigureAwait(false);
+        var (topics, complete) = await _subscribed.ReadAsync(cancellationToken).ConfigureAwait(false);
         if (topics.Count == 0)
         {
             // There is no broker to ask for members; what the group has given up must end all the same.
@@ -237,7 +241,10 @@ internal sealed partial class QueueShepherd(
     }
 
     /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
-    private async Task<AllocationView?> AllocateAsync(IAllocateStrategy strategy, List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
+    private async Task<AllocationView?> AllocateAsync(
+        IAllocateStrategy strategy,
+        List<IReadOnlyList<MessageQueue>> topics,
+        CancellationToken cancellationToken)
     {
         if (consumer.IsBroadcasting)
         {
@@ -258,77 +265,13 @@ internal sealed partial class QueueShepherd(
         (_topics, _clientIds) = (topics, clientIds);
         consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
-        return AllocationView.Compute(Group, strategy, topics, clientIds, ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName), consumer.Placement);
+        var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
+        return AllocationView.Compute(Group, strategy, topics, clientIds, cluster, consumer.Placement);
     }
 
-    private async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
-    {
-        var topics = new List<IReadOnlyList<MessageQueue>>();
-        var complete = true;
-        _check.Forget(consumer.Subscriptions);
-        _missingTopics.RemoveWhere(topic => !consumer.Subscriptions.Has(topic));
-        foreach (var subscription in consumer.Subscriptions.All)
-        {
-            try
-            {
-                var route = await Client.Routes.GetAsync(subscription.Topic, cancellationToken).ConfigureAwait(false);
-                _missingTopics.Remove(subscription.Topic);
-                var accepted = await _check.IsAcceptedAsync(subscription, route, cancellationToken).ConfigureAwait(false);
-
-                // What runs already goes on by the answer that was got for it.
-                if (accepted ?? consumer.View.Queues.Any(queue => queue.Topic == subscription.Topic))
-                {
-                    topics.Add(route.ReadQueues);
-                }
-
-                complete &= accepted is not null;
-            }
-            catch (TopicNotFoundException) when (subscription.Topic == consumer.Subscriptions.RetryTopic)
-            {
-                // The first heartbeat makes it; the route table goes on looking.
-                complete = false;
-            }
-            catch (TopicNotFoundException exception)
-            {
-                if (_missingTopics.Add(subscription.Topic))
-                {
-                    Log.TopicMissing(logger, Group, exception.Message);
-                }
-
-                complete = false;
-            }
-            catch (RocketMQException exception)
-            {
-                // One topic that cannot be asked for does not keep the others from being consumed.
-                if (_missingTopics.Add(subscription.Topic))
-                {
-                    if (IsOfThisTopicAlone(exception))
-                    {
-                        Log.TopicLeftOut(logger, Group, subscription.Topic, exception.Message);
-                    }
-                    else
-                    {
-                        Log.TopicUnknown(logger, Group, subscription.Topic, exception.Message);
-                    }
-                }
-
-                complete &= exception is StaticTopicException;
-            }
-        }
-
-        return (topics, complete);
-    }
-
-    // Somebody answered, so it is the topic; else those who know of it are away.
-    private static bool IsOfThisTopicAlone(Exception exception) => exception switch
-    {
-        StaticTopicException or BrokerResponseException or MessageFormatException => true,
-        NameServerException { InnerException: AggregateException several } => several.InnerExceptions.All(IsOfThisTopicAlone),
-        NameServerException { InnerException: { } one } => IsOfThisTopicAlone(one),
-        _ => false,
-    };
-
-    /// <summary>A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.</summary>
+    /// <summary>
+    /// A broker that knows no such group, and makes none, ignores its heartbeats without a word; pulls it refuses by name.
+    /// </summary>
     private async Task LookForGroupAsync(List<IReadOnlyList<MessageQueue>> topics, CancellationToken cancellationToken)
     {
         if (++_unlisted < 2)
@@ -336,7 +279,10 @@ internal sealed partial class QueueShepherd(
             return;
         }
 
-        var looks = topics.SelectMany(queues => queues).DistinctBy(queue => queue.BrokerName).Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
+        var looks = topics
+            .SelectMany(queues => queues)
+            .DistinctBy(queue => queue.BrokerName)
+            .Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
         try
         {
             await Task.WhenAll(looks).WaitAsync(SoonAgain, time, cancellationToken).ConfigureAwait(false);
@@ -347,7 +293,10 @@ internal sealed partial class QueueShepherd(
         }
     }
 
-    /// <summary>A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without their progress.</summary>
+    /// <summary>
+    /// A broker may list a new silo before Orleans has told of it; taken for a stranger it would get its queues without
+    /// their progress.
+    /// </summary>
     private async Task LearnOfNewSilosAsync(HashSet<string> clientIds, CancellationToken cancellationToken)
     {
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
@@ -364,19 +313,13 @@ internal sealed partial class QueueShepherd(
         public static partial void Allocated(ILogger logger, string group, int own, int all, int members);
 
         [LoggerMessage(152, LogLevel.Warning, "Group {Group}: the allocation could not be checked, it is tried again")]
-        public static partial void LookFailed(ILogger logger, string group, Exception exception);
+        public static partial void ReconcileFailed(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(153, LogLevel.Warning, "Group {Group}: {Reason} It is picked up once it is there.")]
-        public static partial void TopicMissing(ILogger logger, string group, string reason);
-
-        [LoggerMessage(293, LogLevel.Warning, "Group {Group}: where topic {Topic} is could not be found out, it is asked for again; other topics go on: {Reason}")]
-        public static partial void TopicUnknown(ILogger logger, string group, string topic, string reason);
-
-        [LoggerMessage(290, LogLevel.Error, "Group {Group} goes without topic {Topic} as long as this is so: {Reason}")]
-        public static partial void TopicLeftOut(ILogger logger, string group, string topic, string reason);
-
-        [LoggerMessage(160, LogLevel.Error,
-            "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
+        [LoggerMessage(
+            160,
+            LogLevel.Error,
+            "Group {Group} is broadcasting, and another active silo, {Silo}, has this silo's name {Name}: "
+                + "one of the two gets no messages; give each silo a name of its own (Orleans:Name)")]
         public static partial void NameIsTaken(ILogger logger, string group, string silo, string name);
     }
 }

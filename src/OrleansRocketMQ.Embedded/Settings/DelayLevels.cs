@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace OrleansRocketMQ.Embedded.Delays;
+namespace OrleansRocketMQ.Embedded.Settings;
 
 /// <summary>The waiting times of delay levels, counted from 1. Mirrors <c>ScheduleMessageService.parseDelayLevel</c>.</summary>
 internal sealed class DelayLevels

@@ -3,18 +3,20 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Admin;
 using OrleansRocketMQ.Embedded.Consumers;
 using OrleansRocketMQ.Embedded.Delays;
+using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pulls;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.State;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Embedded.Transactions;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Embedded;
+namespace OrleansRocketMQ.Embedded.Core;
 
 /// <summary>Puts a broker's parts together, keeps its state, and runs what happens by the clock. Mirrors <c>BrokerController</c>.</summary>
 internal sealed partial class BrokerCore : IDisposable
@@ -86,18 +88,7 @@ internal sealed partial class BrokerCore : IDisposable
         _transactions = new(_halfMessages, _intake, _producers, options, logger);
         TopicAdmin = new(Topics, Store, Offsets);
 
-        _clients.AddTo(table);
-        TopicAdmin.AddTo(table);
-        new TopicViewProcessor(Topics, Store, name).AddTo(table);
-        new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
-        new LockProcessor(Locks).AddTo(table);
-        new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, options).AddTo(table);
-        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, options, logger).AddTo(table);
-        new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
-        new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
-        new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, options.PushOffsetResets).AddTo(table);
-        new ViewProcessor(Store).AddTo(table);
-        new RelayProcessor(Consumers, Store, name).AddTo(table);
+        AddProcessors(table, name);
 
         // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
         Topics.Changed += Save;
@@ -122,6 +113,23 @@ internal sealed partial class BrokerCore : IDisposable
     public PullHold Hold { get; }
 
     private long TimersDelivered => _timers?.Delivered ?? _timersDelivered;
+
+    /// <summary>Says who answers which request.</summary>
+    private void AddProcessors(RequestTable table, string name)
+    {
+        _clients.AddTo(table);
+        TopicAdmin.AddTo(table);
+        new TopicViewProcessor(Topics, Store, name).AddTo(table);
+        new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
+        new LockProcessor(Locks).AddTo(table);
+        new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
+        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, _options, _logger).AddTo(table);
+        new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
+        new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
+        new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, _options.PushOffsetResets).AddTo(table);
+        new ViewProcessor(Store).AddTo(table);
+        new RelayProcessor(Consumers, Store, name).AddTo(table);
+    }
 
     private long DelayProgress => (_delays?.Delivered ?? _delivered).Values.Sum() + TimersDelivered;
 

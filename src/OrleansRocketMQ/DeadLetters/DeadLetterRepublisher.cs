@@ -6,7 +6,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.DeadLetters;
 
 /// <summary>Makes a dead letter the message again that it was before it failed for the first time.</summary>
-internal static class Revival
+internal static class DeadLetterRepublisher
 {
     // What brokers and consumers added on the way to the dead letters; sent along it would be taken for new.
     private static readonly HashSet<string> AddedOnTheWay = new(StringComparer.Ordinal)
@@ -32,7 +32,9 @@ internal static class Revival
 
     /// <summary>The message for its original topic, still without a queue. Body and other properties go as they are stored.</summary>
     /// <exception cref="MessageFormatException">The body cannot be read.</exception>
-    /// <exception cref="RocketMQValidationException">It is not known which topic it was first sent to, or that is one of brokers themselves.</exception>
+    /// <exception cref="RocketMQValidationException">
+    /// It is not known which topic it was first sent to, or that is one of brokers themselves.
+    /// </exception>
     public static SendMessageRequest Of(MessageExt letter, ClientNamespace names, TimeProvider time)
     {
         if (letter.BodyError is { } error)
@@ -64,7 +66,13 @@ internal static class Revival
             Flag = letter.Flag,
         };
         return body.IsEmpty
-            ? again with { Batch = true, Body = StoredParts.BatchOfOneWithoutBody(properties, letter.Flag), Properties = string.Empty, Flag = 0 }
+            ? again with
+            {
+                Batch = true,
+                Body = StoredParts.BatchOfOneWithoutBody(properties, letter.Flag),
+                Properties = string.Empty,
+                Flag = 0,
+            }
             : again;
     }
 }

@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Subscriptions;
 /// The subscriptions of a group: what silos declare, and what was decided at run time, which counts more. Works out what
 /// a wish changes. Reading is thread-safe; whoever changes it sees to it that nobody else does at the same time.
 /// </summary>
-internal sealed class SubscriptionBook
+internal sealed class SubscriptionRegistry
 {
     /// <summary>
     /// How many removed ones are remembered besides those that are declared. A silo that was cut off, for however long,
@@ -16,7 +16,8 @@ internal sealed class SubscriptionBook
 
     private readonly Dictionary<string, SubscriptionInfo> _declared = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SubscriptionDecision> _decisions = new(StringComparer.Ordinal);
-    private volatile ImmutableSortedDictionary<string, SubscriptionInfo> _current = ImmutableSortedDictionary.Create<string, SubscriptionInfo>(StringComparer.Ordinal);
+    private volatile ImmutableSortedDictionary<string, SubscriptionInfo> _current
+        = ImmutableSortedDictionary.Create<string, SubscriptionInfo>(StringComparer.Ordinal);
     private long _highest;
 
     /// <summary>What holds now, by topic.</summary>
@@ -67,7 +68,9 @@ internal sealed class SubscriptionBook
         if (change.Kind is SubscriptionChangeKind.Clear or SubscriptionChangeKind.Replace)
         {
             var kept = change.Items.Select(item => item.Topic).ToHashSet(StringComparer.Ordinal);
-            decisions.AddRange(_current.Values.Where(known => !kept.Contains(known.Topic)).Select(known => Decision(known, SubscriptionState.Removed)));
+            decisions.AddRange(_current.Values
+                .Where(known => !kept.Contains(known.Topic))
+                .Select(known => Decision(known, SubscriptionState.Removed)));
         }
 
         var count = _current.Count - decisions.Count;
@@ -85,7 +88,10 @@ internal sealed class SubscriptionBook
             }
 
             var wanted = Wanted(change.Kind, known, item);
-            if (known is null || change.Kind == SubscriptionChangeKind.Unsubscribe || wanted.Selector != known.Selector || wanted.IsActive != known.IsActive)
+            if (known is null
+                || change.Kind == SubscriptionChangeKind.Unsubscribe
+                || wanted.Selector != known.Selector
+                || wanted.IsActive != known.IsActive)
             {
                 decisions.Add(Decision(wanted, StateOf(change.Kind, wanted)));
             }
@@ -93,14 +99,16 @@ internal sealed class SubscriptionBook
 
         return new(decisions.ToImmutable());
 
-        SubscriptionDecision Decision(SubscriptionInfo subscription, SubscriptionState state) => new(subscription.Topic, subscription.Selector, state, version);
+        SubscriptionDecision Decision(SubscriptionInfo subscription, SubscriptionState state)
+            => new(subscription.Topic, subscription.Selector, state, version);
     }
 
     private static SubscriptionRefusal? Refuse(SubscriptionChangeKind kind, SubscriptionInfo? known, SubscriptionInfo item) => kind switch
     {
         SubscriptionChangeKind.Subscribe when known is not null && known.Selector != item.Selector
             => new(RocketMQErrorCode.SubscriptionConflict, item.Topic, known.Selector.ToString(), item.Selector.ToString()),
-        SubscriptionChangeKind.Unsubscribe or SubscriptionChangeKind.UpdateSelector or SubscriptionChangeKind.Activate or SubscriptionChangeKind.Deactivate when known is null
+        SubscriptionChangeKind.Unsubscribe or SubscriptionChangeKind.UpdateSelector
+            or SubscriptionChangeKind.Activate or SubscriptionChangeKind.Deactivate when known is null
             => new(RocketMQErrorCode.NotSubscribed, item.Topic, string.Empty, string.Empty),
         _ => null,
     };
@@ -114,20 +122,27 @@ internal sealed class SubscriptionBook
         _ => item,
     };
 
-    private static SubscriptionState StateOf(SubscriptionChangeKind kind, SubscriptionInfo wanted) => kind == SubscriptionChangeKind.Unsubscribe
+    private static SubscriptionState StateOf(
+        SubscriptionChangeKind kind,
+        SubscriptionInfo wanted) => kind == SubscriptionChangeKind.Unsubscribe
         ? SubscriptionState.Removed
         : wanted.IsActive ? SubscriptionState.Active : SubscriptionState.Inactive;
 
     // What is declared would come back; that it was removed is never forgotten.
     private void ForgetOldest()
     {
-        var removed = _decisions.Values.Where(decision => decision.State == SubscriptionState.Removed && !_declared.ContainsKey(decision.Topic)).ToArray();
+        var removed = _decisions.Values
+            .Where(decision => decision.State == SubscriptionState.Removed && !_declared.ContainsKey(decision.Topic))
+            .ToArray();
         if (removed.Length <= MostRemoved)
         {
             return;
         }
 
-        foreach (var decision in removed.OrderByDescending(decision => decision.Version).ThenBy(decision => decision.Topic, StringComparer.Ordinal).Skip(MostRemoved))
+        var oldestLast = removed
+            .OrderByDescending(decision => decision.Version)
+            .ThenBy(decision => decision.Topic, StringComparer.Ordinal);
+        foreach (var decision in oldestLast.Skip(MostRemoved))
         {
             _decisions.Remove(decision.Topic);
         }
@@ -136,7 +151,13 @@ internal sealed class SubscriptionBook
     private void Refresh(string topic)
     {
         var holds = _decisions.TryGetValue(topic, out var decision)
-            ? new SubscriptionInfo { Topic = topic, Selector = decision.Selector, IsActive = decision.State == SubscriptionState.Active, Version = decision.Version }
+            ? new SubscriptionInfo
+            {
+                Topic = topic,
+                Selector = decision.Selector,
+                IsActive = decision.State == SubscriptionState.Active,
+                Version = decision.Version,
+            }
             : _declared[topic];
         _current = decision?.State == SubscriptionState.Removed ? _current.Remove(topic) : _current.SetItem(topic, holds);
     }

@@ -2,10 +2,12 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using OrleansRocketMQ.Embedded.Delays;
+using OrleansRocketMQ.Embedded.Sends;
+using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Embedded.Sends;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>
 /// The one way into the store: checks sizes, and puts a message with a delay level where it waits. Mirrors
@@ -18,10 +20,13 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
     private readonly MessageDecoderOptions _decoding = new() { Decompressors = MessageDecompressors.Default };
 
     public string TooLargeRemark
-        => $"the message is illegal, maybe msg body or properties length not matched. msg body length limit {maxMessageSize}B, msg properties length limit 32KB.";
+        => "the message is illegal, maybe msg body or properties length not matched. "
+            + $"msg body length limit {maxMessageSize}B, msg properties length limit 32KB.";
 
     /// <summary>Stores a message.</summary>
-    /// <returns>False when it has no body, is too large in one of its parts, or claims to be a batch that the topic does not take.</returns>
+    /// <returns>
+    /// False when it has no body, is too large in one of its parts, or claims to be a batch that the topic does not take.
+    /// </returns>
     public bool TryPut(OutgoingMessage message, out Placement placement)
     {
         placement = default;

@@ -15,12 +15,16 @@ namespace OrleansRocketMQ.Subscriptions;
 /// follow, and they live as long as one silo of the group does.
 /// </summary>
 [Alias("OrleansRocketMQ.ISubscriptionKeeperGrain")]
-internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
+[GrainInterfaceType("OrleansRocketMQ.ISubscriptionKeeperGrain")]
+internal interface ISubscriptionCoordinatorGrain : IGrainWithStringKey
 {
     /// <summary>A silo tells what it knows, and gets to know everything, now and with each change.</summary>
     [Alias("Follow")]
-    Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
-        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known);
+    Task<ImmutableArray<SubscriptionDecision>> RegisterAsync(
+        SiloAddress silo,
+        ISubscriptionFollower follower,
+        ImmutableArray<SubscriptionInfo> declared,
+        ImmutableArray<SubscriptionDecision> known);
 
     /// <summary>A silo stops.</summary>
     [Alias("Leave")]
@@ -36,28 +40,35 @@ internal interface ISubscriptionKeeperGrain : IGrainWithStringKey
 internal interface ISubscriptionFollower : IGrainObserver
 {
     [Alias("Learn")]
-    Task LearnAsync(ImmutableArray<SubscriptionDecision> decisions);
+    Task ApplyAsync(ImmutableArray<SubscriptionDecision> decisions);
 }
 
-/// <inheritdoc cref="ISubscriptionKeeperGrain"/>
+/// <inheritdoc cref="ISubscriptionCoordinatorGrain"/>
 // One for the cluster, also while silos join: see the directory.
+// Its name is what silos of earlier versions call it.
+[GrainType("subscriptionkeeper")]
 [GrainDirectory(QueueDirectory.Name)]
-internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILogger<SubscriptionKeeperGrain> logger) : Grain, ISubscriptionKeeperGrain
+internal sealed partial class SubscriptionCoordinatorGrain(
+    IGrainContext context,
+    ILogger<SubscriptionCoordinatorGrain> logger) : Grain, ISubscriptionCoordinatorGrain
 {
     // A silo that does not answer learns of the change when it follows anew; the others must not wait for it.
     private static readonly TimeSpan LongestTell = TimeSpan.FromSeconds(3);
 
     private readonly TimeProvider _time = context.ActivationServices.GetService<TimeProvider>() ?? TimeProvider.System;
     private readonly Dictionary<SiloAddress, ISubscriptionFollower> _followers = [];
-    private readonly SubscriptionBook _book = new();
+    private readonly SubscriptionRegistry _registry = new();
 
-    public Task<ImmutableArray<SubscriptionDecision>> FollowAsync(
-        SiloAddress silo, ISubscriptionFollower follower, ImmutableArray<SubscriptionInfo> declared, ImmutableArray<SubscriptionDecision> known)
+    public Task<ImmutableArray<SubscriptionDecision>> RegisterAsync(
+        SiloAddress silo,
+        ISubscriptionFollower follower,
+        ImmutableArray<SubscriptionInfo> declared,
+        ImmutableArray<SubscriptionDecision> known)
     {
         _followers[silo] = follower;
-        _book.Declare(declared);
-        _book.Merge(known);
-        return Task.FromResult(_book.Decisions);
+        _registry.Declare(declared);
+        _registry.Merge(known);
+        return Task.FromResult(_registry.Decisions);
     }
 
     public Task LeaveAsync(SiloAddress silo)
@@ -73,13 +84,16 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
             return null;
         }
 
-        var outcome = _book.Plan(change, _time.GetUtcNow());
+        var outcome = _registry.Plan(change, _time.GetUtcNow());
         if (outcome.Decisions.Length > 0)
         {
-            _book.Merge(outcome.Decisions);
+            _registry.Merge(outcome.Decisions);
             var others = NotFollowing();
             await Task.WhenAll(
-                [.. _followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)), .. others.Select(silo => TellAsync(silo, outcome.Decisions))]);
+                [
+                    .. _followers.ToArray().Select(follower => TellAsync(follower.Key, follower.Value, outcome.Decisions)),
+                    .. others.Select(silo => TellAsync(silo, outcome.Decisions)),
+                ]);
         }
 
         return outcome;
@@ -89,7 +103,7 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
     {
         try
         {
-            await follower.LearnAsync(decisions).WaitAsync(LongestTell, _time);
+            await follower.ApplyAsync(decisions).WaitAsync(LongestTell, _time);
         }
         catch (Exception exception)
         {
@@ -103,7 +117,8 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
     private SiloAddress[] NotFollowing() =>
     [
         .. context.ActivationServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Values
-            .Where(member => member.Status == SiloStatus.Active && !_followers.ContainsKey(member.SiloAddress)).Select(member => member.SiloAddress),
+            .Where(member => member.Status == SiloStatus.Active && !_followers.ContainsKey(member.SiloAddress))
+            .Select(member => member.SiloAddress),
     ];
 
     private async Task TellAsync(SiloAddress silo, ImmutableArray<SubscriptionDecision> decisions)
@@ -111,7 +126,8 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
         var group = context.GrainId.Key.ToString()!;
         try
         {
-            await GrainFactory.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo)).LearnSubscriptionsAsync(decisions).WaitAsync(LongestTell, _time);
+            var there = GrainFactory.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+            await there.LearnSubscriptionsAsync(decisions).WaitAsync(LongestTell, _time);
         }
         catch (SiloHasNoConsumersException)
         {
@@ -125,7 +141,10 @@ internal sealed partial class SubscriptionKeeperGrain(IGrainContext context, ILo
 
     private static partial class Log
     {
-        [LoggerMessage(271, LogLevel.Information, "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
+        [LoggerMessage(
+            271,
+            LogLevel.Information,
+            "Group {Group}: silo {Silo} could not be told of changed subscriptions; if it lives it asks by itself: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, SiloAddress silo, string reason);
     }
 }

@@ -8,47 +8,47 @@ using OrleansRocketMQ.Configuration;
 namespace OrleansRocketMQ.Subscriptions;
 
 /// <summary>
-/// Ties a silo to the keeper of a group's subscriptions: follows it, from time to time anew in case it has begun a new
-/// life or could not reach this silo, and brings wishes to it.
+/// Keeps a silo in step with the coordinator of a group's subscriptions: registers with it, from time to time anew in case
+/// it has begun a new life or could not reach this silo, and brings wishes to it.
 /// </summary>
-internal sealed partial class SubscriptionLink(
+internal sealed partial class SubscriptionSync(
     string group,
     SubscriptionManager subscriptions,
     IGrainFactory grains,
     SiloAddress silo,
     RocketMQOptions options,
     TimeProvider time,
-    ILogger<SubscriptionLink> logger) : ISubscriptionFollower
+    ILogger<SubscriptionSync> logger) : ISubscriptionFollower
 {
     private static readonly TimeSpan SoonAgain = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestGoodbye = TimeSpan.FromSeconds(1);
     private const int Attempts = 3;
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly TaskCompletionSource _followed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ISubscriptionKeeperGrain _keeper = grains.GetGrain<ISubscriptionKeeperGrain>(group);
+    private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ISubscriptionCoordinatorGrain _coordinator = grains.GetGrain<ISubscriptionCoordinatorGrain>(group);
     private ISubscriptionFollower? _reference;
-    private Task _following = Task.CompletedTask;
+    private Task _syncing = Task.CompletedTask;
 
     /// <summary>Ends once this silo knows what was decided before it came.</summary>
-    public Task Followed => _followed.Task;
+    public Task Synced => _synced.Task;
 
     public void Start()
     {
         _reference = grains.CreateObjectReference<ISubscriptionFollower>(this);
-        subscriptions.Keeper = ChangeAsync;
-        _following = BackgroundLoop.Run($"subscriptions of group {group}", _ => FollowAsync(), time, logger, _stopping.Token);
+        subscriptions.Coordinator = ChangeAsync;
+        _syncing = BackgroundLoop.Run($"subscriptions of group {group}", _ => KeepSyncingAsync(), time, logger, _stopping.Token);
     }
 
     public async Task StopAsync()
     {
-        subscriptions.Keeper = null;
+        subscriptions.Coordinator = null;
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _following.ConfigureAwait(false);
-        _followed.TrySetCanceled();
+        await _syncing.ConfigureAwait(false);
+        _synced.TrySetCanceled();
         try
         {
-            await _keeper.LeaveAsync(silo).WaitAsync(LongestGoodbye, time).ConfigureAwait(false);
+            await _coordinator.LeaveAsync(silo).WaitAsync(LongestGoodbye, time).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -62,9 +62,9 @@ internal sealed partial class SubscriptionLink(
         }
     }
 
-    public Task LearnAsync(ImmutableArray<SubscriptionDecision> decisions)
+    public Task ApplyAsync(ImmutableArray<SubscriptionDecision> decisions)
     {
-        subscriptions.Learn(decisions);
+        subscriptions.Apply(decisions);
         return Task.CompletedTask;
     }
 
@@ -72,31 +72,34 @@ internal sealed partial class SubscriptionLink(
     {
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            if (await _keeper.ChangeAsync(change).WaitAsync(cancellationToken).ConfigureAwait(false) is { } outcome)
+            if (await _coordinator.ChangeAsync(change).WaitAsync(cancellationToken).ConfigureAwait(false) is { } outcome)
             {
                 return outcome;
             }
 
-            await FollowOnceAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            await SyncOnceAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         throw new ConsumerStateException(group, "followed by no silo", "change its subscriptions");
     }
 
-    private async Task FollowOnceAsync()
+    private async Task SyncOnceAsync()
     {
-        subscriptions.Learn(await _keeper.FollowAsync(silo, _reference!, subscriptions.Declared, subscriptions.Decisions).ConfigureAwait(false));
-        _followed.TrySetResult();
+        var decisions = await _coordinator
+            .RegisterAsync(silo, _reference!, subscriptions.Declared, subscriptions.Decisions)
+            .ConfigureAwait(false);
+        subscriptions.Apply(decisions);
+        _synced.TrySetResult();
     }
 
-    private async Task FollowAsync()
+    private async Task KeepSyncingAsync()
     {
         while (!_stopping.IsCancellationRequested)
         {
             var wait = options.RebalanceInterval;
             try
             {
-                await FollowOnceAsync().WaitAsync(_stopping.Token).ConfigureAwait(false);
+                await SyncOnceAsync().WaitAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
@@ -104,7 +107,7 @@ internal sealed partial class SubscriptionLink(
             }
             catch (Exception exception)
             {
-                Log.NotFollowed(logger, group, exception);
+                Log.NotSynced(logger, group, exception);
                 wait = SoonAgain;
             }
 
@@ -114,8 +117,11 @@ internal sealed partial class SubscriptionLink(
 
     private static partial class Log
     {
-        [LoggerMessage(272, LogLevel.Warning, "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
-        public static partial void NotFollowed(ILogger logger, string group, Exception exception);
+        [LoggerMessage(
+            272,
+            LogLevel.Warning,
+            "Group {Group}: the keeper of its subscriptions could not be asked, it is tried again; a consumer that starts waits for it")]
+        public static partial void NotSynced(ILogger logger, string group, Exception exception);
 
         [LoggerMessage(273, LogLevel.Debug, "Group {Group}: the keeper of its subscriptions was not told that this silo stops: {Reason}")]
         public static partial void NotLeft(ILogger logger, string group, string reason);

@@ -5,10 +5,10 @@ using OrleansRocketMQ.Subscriptions;
 
 namespace OrleansRocketMQ.Tests.Subscriptions;
 
-public sealed class SubscriptionBookTests
+public sealed class SubscriptionRegistryTests
 {
     private static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000);
-    private readonly SubscriptionBook _book = new();
+    private readonly SubscriptionRegistry _book = new();
 
     /// <summary>Silos hear of decisions in any order, some of them twice.</summary>
     [Fact]
@@ -21,7 +21,7 @@ public sealed class SubscriptionBookTests
                 var decisions = wishes.Select((wish, index) => new SubscriptionDecision(
                     $"t{wish.Item1}", MessageSelector.ByTag($"v{index}"), (SubscriptionState)wish.Item2, Now.ToUnixTimeMilliseconds() + index)).ToArray();
                 var random = new Random(seed);
-                var (inOrder, shuffled) = (new SubscriptionBook(), new SubscriptionBook());
+                var (inOrder, shuffled) = (new SubscriptionRegistry(), new SubscriptionRegistry());
                 inOrder.Merge(decisions);
                 foreach (var decision in decisions.Concat(decisions).OrderBy(_ => random.Next()))
                 {
@@ -47,11 +47,11 @@ public sealed class SubscriptionBookTests
     public void What_was_given_up_stays_so_though_a_silo_that_was_cut_off_for_long_still_knows_it_as_active()
     {
         Apply(SubscriptionChangeKind.Subscribe, Info("t", "*"));
-        var cutOff = new SubscriptionBook();
+        var cutOff = new SubscriptionRegistry();
         cutOff.Merge(_book.Decisions);
         Apply(SubscriptionChangeKind.Unsubscribe, Info("t", "*"));
 
-        var later = new SubscriptionBook();
+        var later = new SubscriptionRegistry();
         later.Merge(_book.Decisions);
         later.Merge(cutOff.Decisions);
 
@@ -63,13 +63,13 @@ public sealed class SubscriptionBookTests
     {
         _book.Declare([Info("declared", "*") with { Version = 1 }]);
         Apply(SubscriptionChangeKind.Clear);
-        var given = Enumerable.Range(0, SubscriptionBook.MostRemoved + 5)
+        var given = Enumerable.Range(0, SubscriptionRegistry.MostRemoved + 5)
             .Select(number => new SubscriptionDecision($"t{number}", MessageSelector.All, SubscriptionState.Removed, Now.ToUnixTimeMilliseconds() + 10 + number));
 
         _book.Merge(given);
 
         var topics = _book.Decisions.Select(decision => decision.Topic).ToHashSet();
-        Assert.Equal(SubscriptionBook.MostRemoved + 1, topics.Count);
+        Assert.Equal(SubscriptionRegistry.MostRemoved + 1, topics.Count);
         Assert.Contains("declared", topics);
         Assert.DoesNotContain("t4", topics);
         Assert.Contains("t5", topics);

@@ -7,12 +7,13 @@ namespace OrleansRocketMQ.DeadLetters;
 /// Knows which dead letters are handled: those below a queue's position, which the broker keeps, and single ones above it,
 /// which the grain's storage keeps until the position passes them. Belongs to its grain's turns.
 /// </summary>
-internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<DeadLetterState> state)
+internal sealed class DeadLetterAckStore(DeadLetterReader reader, IPersistentState<DeadLetterState> state)
 {
     private readonly Dictionary<MessageQueue, long> _positions = [];
 
-    public bool IsHandled(MessageQueue queue, long offset)
-        => (_positions.TryGetValue(queue, out var position) && offset < position) || (Above(queue) is { } above && OffsetRanges.Contains(above, offset));
+    public bool IsAcked(MessageQueue queue, long offset)
+        => (_positions.TryGetValue(queue, out var position) && offset < position)
+            || (Above(queue) is { } above && OffsetRanges.Contains(above, offset));
 
     /// <summary>Asks the broker where a queue's letters begin that are not handled; the oldest may have vanished.</summary>
     public async Task<long> ReadPositionAsync(MessageQueue queue, CancellationToken cancellationToken)
@@ -24,7 +25,7 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
     }
 
     /// <summary>One letter is handled.</summary>
-    public async Task HandleAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
+    public async Task AckAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
     {
         var position = await PositionAsync(queue, cancellationToken);
         if (offset != position)
@@ -40,7 +41,7 @@ internal sealed class DeadLetterMarks(DeadLetterReader reader, IPersistentState<
     }
 
     /// <summary>All letters below an offset are handled; tells how many were not before.</summary>
-    public async Task<long> HandleBelowAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
+    public async Task<long> AckBelowAsync(MessageQueue queue, long offset, CancellationToken cancellationToken)
     {
         var position = await PositionAsync(queue, cancellationToken);
         var end = Math.Min(offset, await reader.GetEndAsync(queue, cancellationToken));

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using OrleansRocketMQ.Dashboard.Status;
 
-namespace OrleansRocketMQ.Dashboard;
+namespace OrleansRocketMQ.Dashboard.Responses;
 
 /// <summary>Answers in JSON, by generated code.</summary>
 internal static class DashboardResults

@@ -2,8 +2,10 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dashboard.Responses;
+using OrleansRocketMQ.Dashboard.Status;
 
-namespace OrleansRocketMQ.Dashboard.Status;
+namespace OrleansRocketMQ.Dashboard.Feed;
 
 /// <summary>
 /// The status as JSON. It is asked for once per interval however many pages are open, and not at all when none is.
@@ -84,8 +86,12 @@ internal sealed partial class StatusFeed(
     {
         try
         {
-            var page = await grains.GetGrain<IDeadLetterGrain>(group).ListAsync(limit: DeadLettersCounted).WaitAsync(s_patience, time).ConfigureAwait(false);
-            var parked = await grains.GetGrain<IParkedMessageGrain>(group).ListAsync(limit: 1).WaitAsync(s_patience, time).ConfigureAwait(false);
+            var page = await grains.GetGrain<IDeadLetterGrain>(group)
+                .ListAsync(limit: DeadLettersCounted)
+                .WaitAsync(s_patience, time).ConfigureAwait(false);
+            var parked = await grains.GetGrain<IParkedMessageGrain>(group)
+                .ListAsync(limit: 1)
+                .WaitAsync(s_patience, time).ConfigureAwait(false);
             return new()
             {
                 Count = page.Letters.Count,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace OrleansRocketMQ.Embedded.Sends;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>A message on its way into the store; changed by one handler, then stored. Mirrors <c>MessageExtBrokerInner</c>.</summary>
 internal sealed class OutgoingMessage
@@ -35,12 +35,20 @@ internal sealed class OutgoingMessage
 
     /// <summary>The level a property table asks for; 0 for none.</summary>
     public static int DelayLevelOf(IReadOnlyDictionary<string, string> properties)
-        => int.TryParse(properties.GetValueOrDefault(MessageProperties.DelayTimeLevel), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var level)
+    {
+        var text = properties.GetValueOrDefault(MessageProperties.DelayTimeLevel);
+        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var level)
             ? level
             : 0;
+    }
 
     /// <summary>A copy of a stored message, for another topic. Its body stays as it is stored.</summary>
-    public static OutgoingMessage From(MessageExt stored, ReadOnlyMemory<byte> storedBody, string topic, int queueId, int reconsumeTimes) => new()
+    public static OutgoingMessage From(
+        MessageExt stored,
+        ReadOnlyMemory<byte> storedBody,
+        string topic,
+        int queueId,
+        int reconsumeTimes) => new()
     {
         Topic = topic,
         QueueId = queueId,

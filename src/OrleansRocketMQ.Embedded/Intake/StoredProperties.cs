@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace OrleansRocketMQ.Embedded.Sends;
+namespace OrleansRocketMQ.Embedded.Intake;
 
 /// <summary>
 /// Property tables as brokers write them: a value may hold what separates names from values, as agents leave it that
