@@ -100,13 +100,25 @@ internal sealed partial class EngineScheduler(TaskScheduler scheduler)
             }
             catch (Exception exception) when (!stopping.IsCancellationRequested)
             {
-                Log.LoopFailed(logger, name, exception);
+                Tell(logger, name, exception);
                 await PauseAsync(time, stopping);
             }
             catch (Exception)
             {
                 // Stopping: what it met on the way out changes nothing any more.
             }
+        }
+    }
+
+    private static void Tell(ILogger logger, string name, Exception exception)
+    {
+        try
+        {
+            Log.LoopFailed(logger, name, exception);
+        }
+        catch (Exception)
+        {
+            // A log that cannot be written, perhaps what the loop failed of, does not end the loop either.
         }
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Scheduling;
 
@@ -84,6 +85,25 @@ public sealed class EngineSchedulerTests
     }
 
     [Fact]
+    public void A_loop_that_fails_begins_anew_also_when_the_log_cannot_be_written()
+    {
+        using var stopping = new CancellationTokenSource();
+        var begun = 0;
+        var loop = new EngineScheduler(_steps).StartLoop(
+            "loop",
+            () => ++begun == 1 ? throw new InvalidOperationException("unexpected") : Task.CompletedTask,
+            _time,
+            new FullLog(),
+            stopping.Token);
+        _steps.Run();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _steps.Run();
+
+        Assert.True(loop.IsCompletedSuccessfully);
+        Assert.Equal(2, begun);
+    }
+
+    [Fact]
     public void A_token_is_fired_by_the_scheduler_and_what_its_callbacks_throw_is_theirs()
     {
         using var source = new CancellationTokenSource();
@@ -108,5 +128,17 @@ public sealed class EngineSchedulerTests
         EngineScheduler.Pool.Cancel(source);
 
         Assert.True(source.IsCancellationRequested);
+    }
+
+    private sealed class FullLog : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            => throw new IOException("the disk of the log is full");
     }
 }
