@@ -25,7 +25,7 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
                 QueueOffset = _records.Count,
                 CommitLogOffset = _records.Count * 1000L,
                 Body = "body"u8.ToArray(),
-                Properties = $"SHARDING_KEY\u0001{_records.Count % 3}\u0002",
+                Properties = $"{MessageProperties.ShardingKey}\u0001{_records.Count % 3}\u0002",
                 BornHost = new IPEndPoint(IPAddress.Loopback, 1),
                 StoreHost = new IPEndPoint(IPAddress.Loopback, 10911),
             }.Encode());
