@@ -45,7 +45,10 @@ internal enum QueueEventKind
     /// <summary>The store has the offset of the move <see cref="QueueEvent.Move"/>.</summary>
     OffsetStored,
 
-    /// <summary>No listener works on a message from before the move <see cref="QueueEvent.Move"/>, and the queue's window begins at its offset.</summary>
+    /// <summary>
+    /// No listener works on a message from before the move <see cref="QueueEvent.Move"/>, and the queue's window begins at
+    /// its offset.
+    /// </summary>
     ListenersDone,
 
     /// <summary>A pull, or what has to come before it, has failed and is to be tried again after a while.</summary>

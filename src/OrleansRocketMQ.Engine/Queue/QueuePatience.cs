@@ -6,7 +6,9 @@ namespace OrleansRocketMQ.Queues;
 /// <param name="Servers">For any other answer, and for the next attempt after a failure.</param>
 internal sealed record QueuePatience(TimeSpan Listeners, TimeSpan Pull, TimeSpan Servers)
 {
-    /// <summary>How long a state may last in which nothing moves; null for one that lasts until somebody or another member ends it.</summary>
+    /// <summary>
+    /// How long a state may last in which nothing moves; null for one that lasts until somebody or another member ends it.
+    /// </summary>
     public TimeSpan? Of(QueueTask task) => task switch
     {
         QueueTask.Pull => Listeners > Pull ? Listeners : Pull,

@@ -15,7 +15,12 @@ internal sealed partial record QueueState
             QueueEventKind.LockGained => To(this with { HasLock = true, IsBackingOff = IsBackingOff && HasLock }),
             QueueEventKind.LockLost => LockLost(),
             QueueEventKind.Positioned => HasLock ? To(this with { IsPositioned = true, IsInDoubt = IsInDoubt || IsFenceClosed }) : To(this),
-            QueueEventKind.FenceClosed => To(this with { IsFenceClosed = true, IsInDoubt = IsInDoubt || IsPositioned || Move is { IsStored: true }, IsBackingOff = false }),
+            QueueEventKind.FenceClosed => To(this with
+            {
+                IsFenceClosed = true,
+                IsInDoubt = IsInDoubt || IsPositioned || Move is { IsStored: true },
+                IsBackingOff = false,
+            }),
             QueueEventKind.FenceOpened => To(this with { IsFenceClosed = false }),
             QueueEventKind.Verified => To(IsFenceClosed ? this : this with { IsInDoubt = false }),
             QueueEventKind.Overtaken => Overtaken(happened.Offset),
@@ -29,7 +34,8 @@ internal sealed partial record QueueState
             QueueEventKind.ListenersDone => Arrive(happened.Move),
             QueueEventKind.AttemptFailed => To(this with { IsBackingOff = true }),
             // Whoever waits for a move is to get it, or to withdraw it.
-            QueueEventKind.FailedTooOften => To(Move is null && !IsInDoubt ? this with { IsHalted = true, IsBackingOff = false } : this with { IsBackingOff = true }),
+            QueueEventKind.FailedTooOften => To(
+                Move is null && !IsInDoubt ? this with { IsHalted = true, IsBackingOff = false } : this with { IsBackingOff = true }),
             QueueEventKind.RetryDue => To(this with { IsBackingOff = false }),
             QueueEventKind.Recovered => To(this with { IsBackingOff = false, IsHalted = false }),
             QueueEventKind.Stop => Stop(),
@@ -59,7 +65,9 @@ internal sealed partial record QueueState
 
     private static (QueueState Next, QueueActions Actions) To(QueueState next, QueueActions actions = QueueActions.None) => (next, actions);
 
-    /// <summary>Another member may go on with the queue. What the store has holds; what it does not have yet is still to be stored.</summary>
+    /// <summary>
+    /// Another member may go on with the queue. What the store has holds; what it does not have yet is still to be stored.
+    /// </summary>
     private (QueueState Next, QueueActions Actions) LockLost()
     {
         if (!NeedsLock || !HasLock)
@@ -89,7 +97,9 @@ internal sealed partial record QueueState
 
     /// <summary>Nobody waits for the seek any more. Once the store may know of it, it holds all the same.</summary>
     private (QueueState Next, QueueActions Actions) Withdraw(int move)
-        => Move is { Reason: MoveReason.Seek, Step: MoveStep.Asked } && Move.Number == move ? To(this with { Move = null }, QueueActions.CancelSeek) : To(this);
+        => Move is { Reason: MoveReason.Seek, Step: MoveStep.Asked } && Move.Number == move
+            ? To(this with { Move = null }, QueueActions.CancelSeek)
+            : To(this);
 
     /// <summary>
     /// The broker says so once, so it counts in whatever state the queue has come to meanwhile. Only for one who wants another
@@ -99,7 +109,9 @@ internal sealed partial record QueueState
         => Move is { Reason: MoveReason.Seek } ? To(this) : To(MoveTo(MoveReason.Reset, offset));
 
     private (QueueState Next, QueueActions Actions) BeginStore(int move)
-        => Move is { Step: MoveStep.Asked } && Move.Number == move ? To(this with { Move = Move with { Step = MoveStep.Storing } }) : To(this);
+        => Move is { Step: MoveStep.Asked } && Move.Number == move
+            ? To(this with { Move = Move with { Step = MoveStep.Storing } })
+            : To(this);
 
     /// <summary>Without the lock another member may have gone on from there already: where the queue is then is to be asked.</summary>
     private (QueueState Next, QueueActions Actions) Stored(int move)
@@ -108,7 +120,9 @@ internal sealed partial record QueueState
         : To(this with { Move = null }, CompletesSeek);
 
     private (QueueState Next, QueueActions Actions) Arrive(int move)
-        => Move is { IsStored: true } && Move.Number == move && HasLock ? To(this with { Move = null, IsPositioned = true }, CompletesSeek) : To(this);
+        => Move is { IsStored: true } && Move.Number == move && HasLock
+            ? To(this with { Move = null, IsPositioned = true }, CompletesSeek)
+            : To(this);
 
     /// <summary>
     /// A seek that is not stored is not this queue's any more: whoever asked may ask its next owner. What the broker demands is

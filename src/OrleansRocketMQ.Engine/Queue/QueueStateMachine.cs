@@ -24,7 +24,8 @@ internal sealed class SeekRequest
 /// </summary>
 /// <param name="first">The state the queue is in at first.</param>
 /// <param name="changed">Hears of every new state, in order; must be quick and call nobody back.</param>
-internal sealed class QueueStateMachine(QueueState first, Action<QueueState> changed)
+/// <param name="observe">Sees every event, in order, with the state it meets; null where nobody looks.</param>
+internal sealed class QueueStateMachine(QueueState first, Action<QueueState> changed, Action<QueueState, QueueEvent>? observe = null)
 {
     private readonly Lock _gate = new();
     private QueueState _current = first;
@@ -58,6 +59,7 @@ internal sealed class QueueStateMachine(QueueState first, Action<QueueState> cha
 
     private QueueActions Apply(QueueEvent happened, SeekRequest? seek)
     {
+        observe?.Invoke(_current, happened);
         var (next, actions) = _current.Next(happened);
         if (actions.HasFlag(QueueActions.RefuseSeek))
         {

@@ -150,7 +150,10 @@ internal sealed partial class ProcessQueue
 
     private long WatermarkLocked => _head == _tail ? _pulledTo : At(_head).Message!.QueueOffset;
 
-    /// <summary>Whether the message at an offset has been added and is not done. Looks at every message: for questions, not for the way of messages.</summary>
+    /// <summary>
+    /// Whether the message at an offset has been added and is not done. Looks at every message: for questions, not for the
+    /// way of messages.
+    /// </summary>
     public bool Contains(long offset)
     {
         lock (_lock)
@@ -363,6 +366,7 @@ internal sealed partial class ProcessQueue
     /// <summary>What some messages were of the queue's quotas.</summary>
     private readonly record struct Amount(int Messages, long Bytes, long Held)
     {
-        public static Amount operator +(in Amount left, in Amount right) => new(left.Messages + right.Messages, left.Bytes + right.Bytes, left.Held + right.Held);
+        public static Amount operator +(in Amount left, in Amount right)
+            => new(left.Messages + right.Messages, left.Bytes + right.Bytes, left.Held + right.Held);
     }
 }

@@ -8,6 +8,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Admin;
 

@@ -62,7 +62,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
             IsDirect = true
         };
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
-        var failure = result.Failures is [var first, ..] ? first : (FailedMessage?)null;
+        var failure = result.Failures is [var first, ..] ? first : (ListenerFailure?)null;
         var word = failure switch { null => "CR_SUCCESS", { Error: not null } => "CR_THROW_EXCEPTION", _ => "CR_LATER" };
         return new DirectResult(word, failure?.Error, result.ListenerTime, IsOrderly: false, AutoCommit: true);
     }

@@ -33,7 +33,9 @@ internal sealed record StoredCheckpoint
     [Id(6)]
     public long[] Unfinished { get; init; } = [];
 
-    /// <summary>The last message that was seen for sure, by its offset; nothing is known of it when <see cref="NewestId"/> is null.</summary>
+    /// <summary>
+    /// The last message that was seen for sure, by its offset; nothing is known of it when <see cref="NewestId"/> is null.
+    /// </summary>
     [Id(7)]
     public long NewestOffset { get; init; }
 
@@ -51,18 +53,9 @@ internal sealed record StoredCheckpoint
         SeenTo = progress.SeenTo,
         Unfinished = progress.Unfinished,
         NewestOffset = newest?.Offset ?? 0,
-        NewestId = newest?.Offset < progress.SeenTo ? newest.Id : null,
+        NewestId = newest?.Id,
     };
 
-    public QueueProgress ToProgress() => new(Watermark, SeenTo, Unfinished);
-
-    public SeenMessage? Newest => NewestId is null ? null : new(NewestOffset, NewestId);
+    public CheckpointRecord ToRecord()
+        => new(Committed, new QueueProgress(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
 }
-
-/// <summary>A message that came with a pull.</summary>
-internal sealed record SeenMessage(long Offset, string Id);
-
-/// <summary>What a checkpoint shows to be done.</summary>
-/// <param name="Progress">How far the queue was.</param>
-/// <param name="Newest">A message the broker must still have; null when none is known.</param>
-internal sealed record DoneBefore(QueueProgress Progress, SeenMessage? Newest);

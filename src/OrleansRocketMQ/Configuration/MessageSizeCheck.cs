@@ -8,7 +8,8 @@ namespace OrleansRocketMQ.Configuration;
 /// Refuses a frame limit above what silos let pass: a message of that size could never be given to a listener on another
 /// silo, and each attempt would end the connection between the two.
 /// </summary>
-internal sealed class MessageSizeCheck(IOptions<RocketMQOptions> options, IOptions<SiloMessagingOptions> messaging) : IConfigurationValidator
+internal sealed class MessageSizeCheck(
+    IOptions<RocketMQOptions> options, IOptions<SiloMessagingOptions> messaging) : IConfigurationValidator
 {
     public void ValidateConfiguration()
     {

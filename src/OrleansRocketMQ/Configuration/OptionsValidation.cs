@@ -8,7 +8,8 @@ namespace OrleansRocketMQ.Configuration;
 /// <summary>Refuses settings that cannot work, naming the field, the value and what is allowed.</summary>
 internal static class OptionsValidation
 {
-    private static readonly string LongestPrefix = new[] { SystemTopics.RetryPrefix, SystemTopics.DeadLetterPrefix }.MaxBy(prefix => prefix.Length)!;
+    private static readonly string LongestPrefix
+        = new[] { SystemTopics.RetryPrefix, SystemTopics.DeadLetterPrefix }.MaxBy(prefix => prefix.Length)!;
 
     public static void Check(RocketMQOptions options)
     {
@@ -75,19 +76,24 @@ internal static class OptionsValidation
 
         if (options.Listener is null && options.AutoStart)
         {
-            throw new RocketMQConfigurationException($"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
+            throw new RocketMQConfigurationException(
+                $"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
         }
 
         if (options.Listener is not null && !typeof(IMessageListener).IsAssignableFrom(options.Listener))
         {
-            throw new RocketMQConfigurationException($"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
+            throw new RocketMQConfigurationException(
+                $"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
         }
 
         options.Handler?.Check(options);
         Between(options.MaxSubscriptions, 1, 100_000, section);
         if (options.Subscriptions.Count > options.MaxSubscriptions)
         {
-            throw new RocketMQConfigurationException($"{section}:Subscriptions", options.Subscriptions.Count, $"at most {options.MaxSubscriptions} topics ({nameof(options.MaxSubscriptions)})");
+            throw new RocketMQConfigurationException(
+                $"{section}:Subscriptions",
+                options.Subscriptions.Count,
+                $"at most {options.MaxSubscriptions} topics ({nameof(options.MaxSubscriptions)})");
         }
 
         if (options.Subscriptions.Count == 0 && options.AutoStart)
@@ -105,7 +111,8 @@ internal static class OptionsValidation
         Defined(options.MessageModel, section);
         if (options.SkipHistory && options.ConsumeFromWhere is not (ConsumeFromWhere.LastOffset or ConsumeFromWhere.MaxOffset))
         {
-            throw new RocketMQConfigurationException($"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
+            throw new RocketMQConfigurationException(
+                $"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
         }
 
         Between(options.PersistBatchSize, 1, 1000, section);
@@ -146,7 +153,10 @@ internal static class OptionsValidation
         if (options is { PoisonHandling: PoisonHandling.Park, AutoCommit: false })
         {
             // What the listener has not committed could come again before what was parked of the same key.
-            throw new RocketMQConfigurationException($"{section}:{nameof(options.PoisonHandling)}", options.PoisonHandling, $"{PoisonHandling.Block}, as {nameof(options.AutoCommit)} is off");
+            throw new RocketMQConfigurationException(
+                $"{section}:{nameof(options.PoisonHandling)}",
+                options.PoisonHandling,
+                $"{PoisonHandling.Block}, as {nameof(options.AutoCommit)} is off");
         }
     }
 

@@ -49,7 +49,10 @@ public sealed class RocketMQOptions
     /// </summary>
     public string OffsetStorePath { get; set; } = "~/.rocketmq/offsets";
 
-    /// <summary>Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java (<c>checkCRC</c>).</summary>
+    /// <summary>
+    /// Whether a message whose body does not match its checksum counts as unreadable. Default false, as in Java
+    /// (<c>checkCRC</c>).
+    /// </summary>
     public bool CheckCrc { get; set; }
 
     /// <summary>
@@ -60,14 +63,16 @@ public sealed class RocketMQOptions
 
     /// <summary>
     /// Bytes that messages of all groups of the silo keep in memory together before pulling waits; queues take turns then. A
-    /// pull counts as a whole until its last message is done. At least 1 MiB. Default null: a quarter of the memory the process may use. The sum may exceed it by one pull of each
+    /// pull counts as a whole until its last message is done. At least 1 MiB. Default null: a quarter of the memory the
+    /// process may use. The sum may exceed it by one pull of each
     /// queue (256 KiB, 4 MiB decompressed, or one message where that is larger), because a queue that holds nothing always pulls.
     /// </summary>
     public long? MaxCachedBytes { get; set; }
 
     /// <summary>
     /// At shutdown, how long listeners may take to finish what they have begun before their token fires. Default 10 s;
-    /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and 5 s below the host's shutdown time-out (30 s), else the silo refuses to start.
+    /// must be below Orleans' <c>DeactivationTimeout</c> (30 s) and 5 s below the host's shutdown time-out (30 s), else the
+    /// silo refuses to start.
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -9,11 +9,14 @@ internal static class SettingsBinder
     /// <summary>Sets every option the section has a value for.</summary>
     /// <param name="section">The section.</param>
     /// <param name="options">Gets the values.</param>
-    /// <param name="isElsewhere">Names that are not options but no mistake either; null when everything else in the section is somebody else's.</param>
+    /// <param name="isElsewhere">
+    /// Names that are not options but no mistake either; null when everything else in the section is somebody else's.
+    /// </param>
     /// <exception cref="RocketMQConfigurationException">A value cannot be read, or a name is none of an option.</exception>
     public static void Bind(IConfigurationSection section, object options, Func<string, bool>? isElsewhere = null)
     {
-        var properties = options.GetType().GetProperties().Where(IsSetting).ToDictionary(property => property.Name, StringComparer.OrdinalIgnoreCase);
+        var properties = options.GetType().GetProperties().Where(IsSetting).ToDictionary(
+            property => property.Name, StringComparer.OrdinalIgnoreCase);
         foreach (var setting in section.GetChildren())
         {
             if (properties.TryGetValue(setting.Key, out var property))
@@ -22,14 +25,17 @@ internal static class SettingsBinder
             }
             else if (isElsewhere?.Invoke(setting.Key) == false)
             {
-                throw new RocketMQConfigurationException(setting.Path, setting.Value, $"no such setting, but one of {string.Join(", ", properties.Keys.Order())}");
+                throw new RocketMQConfigurationException(
+                    setting.Path, setting.Value, $"no such setting, but one of {string.Join(", ", properties.Keys.Order())}");
             }
         }
     }
 
     // Text, numbers, times and the like; the type of a listener is not told by configuration.
     private static bool IsSetting(PropertyInfo property)
-        => property.CanWrite && (property.PropertyType.IsValueType || property.PropertyType == typeof(string)) && property.Name != nameof(ConsumerOptions.Group);
+        => property.CanWrite
+            && (property.PropertyType.IsValueType || property.PropertyType == typeof(string))
+            && property.Name != nameof(ConsumerOptions.Group);
 
     private static void Set(object options, PropertyInfo property, IConfigurationSection setting)
     {

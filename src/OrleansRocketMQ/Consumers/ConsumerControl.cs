@@ -12,7 +12,8 @@ namespace OrleansRocketMQ.Consumers;
 /// Starts and stops one group's consumer on this silo, one after the other whoever asks. Every start makes a new
 /// <see cref="ConsumerRun"/>; what lasts from one to the next is here.
 /// </summary>
-internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQMetrics metrics, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
+internal sealed partial class ConsumerControl(
+    ConsumerOptions options, RocketMQMetrics metrics, TimeProvider time, ILogger<ConsumerControl> logger) : IRocketMQConsumer
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _closing = new();
@@ -44,7 +45,8 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     public RocketMQClient? Client { get; private set; }
 
     /// <summary>Goes on counting over stops and starts.</summary>
-    public GroupStatistics Statistics { get; } = new(time, options.Group, metrics);
+    public GroupStatistics Statistics { get; } = new(
+        time, queue => new QueueMetrics(metrics, options.Group, queue), () => metrics.Rebalanced(options.Group));
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
     public void Open(SubscriptionSync sync, RocketMQClient client, Func<ConsumerRun> create)
@@ -132,7 +134,8 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
 
     public void Handle(Func<MessageExt, CancellationToken, Task<ConsumeResult>> listener) => Register(DelegateHandler.Of(listener));
 
-    public void HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener) => Register(DelegateHandler.Of(listener));
+    public void HandleBatch(Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> listener)
+        => Register(DelegateHandler.Of(listener));
 
     private void Register(DelegateHandler handler)
     {
@@ -248,7 +251,8 @@ internal sealed partial class ConsumerControl(ConsumerOptions options, RocketMQM
     {
         if (_create is null || _closing.IsCancellationRequested)
         {
-            throw new ConsumerStateException(Group, _create is null ? "on a silo that is not active yet" : "on a silo that stops", operation);
+            throw new ConsumerStateException(
+                Group, _create is null ? "on a silo that is not active yet" : "on a silo that stops", operation);
         }
     }
 

@@ -7,7 +7,10 @@ using OrleansRocketMQ.Subscriptions;
 
 namespace OrleansRocketMQ.Consumers;
 
-/// <summary>A consumer from one start to its stop: the group's part on this silo, its rebalance service, and what brings changed subscriptions to them.</summary>
+/// <summary>
+/// A consumer from one start to its stop: the group's part on this silo, its rebalance service, and
+/// what brings changed subscriptions to them.
+/// </summary>
 internal sealed partial class ConsumerRun(
     GroupConsumer consumer,
     RebalanceService rebalance,
@@ -32,7 +35,8 @@ internal sealed partial class ConsumerRun(
         agent.Start();
         consumer.Allocation?.Start();
         rebalance.Start();
-        _applying = BackgroundLoop.Run($"changed subscriptions of group {consumer.Group}", _ => ApplyAsync(), time, logger, _stopping.Token);
+        _applying = BackgroundLoop.Run(
+            $"changed subscriptions of group {consumer.Group}", _ => ApplyAsync(), time, logger, _stopping.Token);
     }
 
     /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>
@@ -116,7 +120,10 @@ internal sealed partial class ConsumerRun(
         [LoggerMessage(244, LogLevel.Warning, "Group {Group}: its queues could not be handed over")]
         public static partial void NotHandedOver(ILogger logger, string group, Exception exception);
 
-        [LoggerMessage(245, LogLevel.Warning, "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
+        [LoggerMessage(
+            245,
+            LogLevel.Warning,
+            "Group {Group}: brokers could not be told of changed subscriptions at once; the next heartbeat does")]
         public static partial void NotApplied(ILogger logger, string group, Exception exception);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
@@ -10,30 +11,32 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Parking;
+using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Consumers;
 
-/// <summary>One consumer group on this silo: what its queues share, and the loop that tells brokers how far they are.</summary>
-internal sealed partial class GroupConsumer
+/// <summary>One consumer group on this silo: what its queues share, where they belong, and what brokers hear of the group.</summary>
+internal sealed partial class GroupConsumer : IGroup
 {
     private static readonly TimeSpan LongestTelling = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
-    private readonly ConcurrentDictionary<string, byte> _leaving = new(StringComparer.Ordinal);
+    private readonly LeavingMembers _leaving = new();
+    private readonly ConditionalWeakTable<QueuePump, IGrainContext> _owners = [];
+    private readonly EngineRuntime _runtime;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
-    private readonly OffsetPersister _persisting;
-    private int _leavingCount;
-    private int _turn;
+    private ConsumerGroup? _queues;
 
     public GroupConsumer(
         ConsumerOptions options,
@@ -55,15 +58,14 @@ internal sealed partial class GroupConsumer
         Locks = locks;
         Budgets = budgets;
         Flow = new GroupFlow(time);
-        Flow.Opened += GoOn;
+        Flow.Opened += which => Queues.Resume(which);
         Offsets = offsets;
-        StartOffset = new StartOffset(offsets, client.Brokers, options, time);
         _time = time;
+        _runtime = SiloRuntime.Of(time);
         StartedAt = time.GetUtcNow();
         _loggers = loggers;
         _logger = loggers.CreateLogger<GroupConsumer>();
         Missing = new MissingGroup(options.Group, client, _logger);
-        _persisting = new OffsetPersister(options, () => Pumps.Values, time, loggers.CreateLogger<OffsetPersister>());
     }
 
     public string Group => Options.Group;
@@ -89,6 +91,12 @@ internal sealed partial class GroupConsumer
     /// <summary>What is paused or slowed down.</summary>
     public GroupFlow Flow { get; }
 
+    /// <summary>The brokers, as its queues ask them.</summary>
+    public required IBrokers Brokers { get; init; }
+
+    /// <summary>Where brokers are.</summary>
+    public required IRoutes Routes { get; init; }
+
     /// <summary>Whether its queues may be worked on by this silo at all.</summary>
     public required MembershipFence Fence { get; init; }
 
@@ -106,8 +114,6 @@ internal sealed partial class GroupConsumer
 
     /// <summary>The name under which this silo has grains of its own for the queues; null when the members share them.</summary>
     public string? Instance { get; init; }
-
-    public StartOffset StartOffset { get; }
 
     /// <summary>Tells the trace topic what is consumed; null when that is not wanted.</summary>
     public MessageTrace? Trace { get; init; }
@@ -137,7 +143,9 @@ internal sealed partial class GroupConsumer
     public MissingGroup Missing { get; }
 
     /// <summary>The queues that run here.</summary>
-    public ConcurrentDictionary<MessageQueue, QueuePump> Pumps { get; } = new();
+    public ConcurrentDictionary<MessageQueue, QueuePump> Pumps => Queues.Queues;
+
+    private ConsumerGroup Queues => LazyInitializer.EnsureInitialized(ref _queues, () => new ConsumerGroup(CreateEnvironment(), _loggers));
 
     /// <summary>Whether the group has begun to stop; no queue starts any more.</summary>
     public bool IsStopping => _stopping.IsCancellationRequested;
@@ -146,16 +154,20 @@ internal sealed partial class GroupConsumer
     public bool IsLeaving { get; private set; }
 
     /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
-    public IReadOnlyCollection<string> Leaving => (IReadOnlyCollection<string>)_leaving.Keys;
+    public IReadOnlyCollection<string> Leaving => _leaving.All;
 
     /// <summary>Whether Orleans has silos of the cluster that stop; their grains move.</summary>
     public bool HasStoppingSilos { get; set; }
 
     /// <summary>Whether grains of listeners may be about to move, since silos stop or leave the group.</summary>
-    public bool DoListenersMove => HasStoppingSilos || Volatile.Read(ref _leavingCount) > 0;
+    public bool DoListenersMove => HasStoppingSilos || _leaving.Any;
 
     /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
-    public event Action? LeavingChanged;
+    public event Action? LeavingChanged
+    {
+        add => _leaving.Changed += value;
+        remove => _leaving.Changed -= value;
+    }
 
     /// <summary>Operators want other places for queues.</summary>
     public event Action? PlacementChanged;
@@ -165,12 +177,9 @@ internal sealed partial class GroupConsumer
 
     public void Start()
     {
-        Dispatcher.Start();
         Trace?.Start();
         Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
-        _persisting.Start();
-        Checkpoints?.Start(() => Pumps.Values);
-        Fence.Changed += OnFenceChanged;
+        Queues.Start();
     }
 
     /// <summary>The key of the grain that has a queue for this silo.</summary>
@@ -183,41 +192,14 @@ internal sealed partial class GroupConsumer
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
     {
-        // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
-        lock (_gate)
-        {
-            if (IsStopping || IsLeaving)
-            {
-                throw new ConsumerStateException(Group, "stopping", $"start {queue}");
-            }
-
-            if (Pumps.TryGetValue(queue, out var running))
-            {
-                return running.Stopping.IsCancellationRequested
-                    ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
-                    : running;
-            }
-
-            var pump = new QueuePump(queue, this, owner, handOver, _time, _loggers.CreateLogger<QueuePump>()) { HandedOverAt = handOver?.IdleSince ?? 0 };
-            Pumps[queue] = pump;
-            pump.Start();
-            return pump;
-        }
+        var arrival = handOver is null ? null : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince);
+        return Queues.StartQueue(queue, arrival, pump => _owners.Add(pump, owner));
     }
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
     public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
     {
-        try
-        {
-            await pump.StopAsync(budget).ConfigureAwait(false);
-        }
-        finally
-        {
-            // Also one that failed to stop has ended; it must not keep the queue from starting anew.
-            Pumps.TryRemove(new(pump.Queue, pump));
-        }
-
+        await Queues.StopQueueAsync(pump, budget).ConfigureAwait(false);
         if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
         {
             // The last one of a topic given up: now its brokers may be forgotten.
@@ -235,7 +217,8 @@ internal sealed partial class GroupConsumer
         if (View.SiloOf(pump.Queue) is null)
         {
             await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
-            pump.Owner.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+            OwnerOf(pump).Deactivate(
+                new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
         else
         {
@@ -244,7 +227,7 @@ internal sealed partial class GroupConsumer
                 await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
             }
 
-            pump.Owner.Migrate(requestContext: null);
+            OwnerOf(pump).Migrate(requestContext: null);
         }
     }
 
@@ -290,46 +273,22 @@ internal sealed partial class GroupConsumer
         PlacementChanged?.Invoke();
     }
 
-    /// <summary>Another silo of this cluster is about to leave.</summary>
-    public void NoteLeaving(string clientId)
-    {
-        if (_leaving.TryAdd(clientId, 0))
-        {
-            Interlocked.Increment(ref _leavingCount);
-            LeavingChanged?.Invoke();
-        }
-    }
+    /// <inheritdoc cref="LeavingMembers.Note"/>
+    public void NoteLeaving(string clientId) => _leaving.Note(clientId);
 
-    /// <summary>Members that left and came back, or were stopped and started again, do not leave any more.</summary>
-    public void NoteHere(string clientId)
-    {
-        if (_leaving.TryRemove(clientId, out _))
-        {
-            Interlocked.Decrement(ref _leavingCount);
-            LeavingChanged?.Invoke();
-        }
-    }
+    /// <inheritdoc cref="LeavingMembers.NoteHere"/>
+    public void NoteHere(string clientId) => _leaving.NoteHere(clientId);
 
-    /// <summary>Those the brokers do not list any more have left; should they come back they are welcome.</summary>
-    public void NoteListed(IReadOnlySet<string> clientIds)
-    {
-        foreach (var clientId in _leaving.Keys.Where(clientId => !clientIds.Contains(clientId)))
-        {
-            if (_leaving.TryRemove(clientId, out _))
-            {
-                Interlocked.Decrement(ref _leavingCount);
-            }
-        }
-    }
+    /// <inheritdoc cref="LeavingMembers.NoteListed"/>
+    public void NoteListed(IReadOnlySet<string> clientIds) => _leaving.NoteListed(clientIds);
 
-    /// <summary>Hands all queues over to the silos that own them by the given view, in which this one does not take part any more.</summary>
+    /// <summary>
+    /// Hands all queues over to the silos that own them by the given view, in which this one does not take part any more.
+    /// </summary>
     public async Task LeaveAsync(AllocationView without, StopDeadline deadline)
     {
-        lock (_gate)
-        {
-            IsLeaving = true;
-        }
-
+        IsLeaving = true;
+        Queues.Close("stopping");
         View = without;
         await Task.WhenAll(Pumps.Values.Select(pump => HandOverAsync(pump, deadline))).ConfigureAwait(false);
     }
@@ -342,7 +301,7 @@ internal sealed partial class GroupConsumer
         var left = deadline.ForGrains;
         try
         {
-            await pump.Owner.Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
+            await OwnerOf(pump).Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
@@ -354,55 +313,61 @@ internal sealed partial class GroupConsumer
     /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
     public async Task StopAsync(StopDeadline deadline)
     {
-        lock (_gate)
-        {
-            _stopping.Cancel();
-        }
-
+        _stopping.Cancel();
+        Queues.Close("stopping");
         var steps = new StopSteps();
-        await steps.TakeAsync(() => Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners)))).ConfigureAwait(false);
+        await steps.TakeAsync(
+            () => Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners)))).ConfigureAwait(false);
         await steps.TakeAsync(Dispatcher.StopAsync).ConfigureAwait(false);
         await steps.TakeAsync(() => Trace?.StopAsync(deadline.ForGrains) ?? Task.CompletedTask).ConfigureAwait(false);
-        await steps.TakeAsync(() => Locks?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        await steps.TakeAsync(_persisting.StopAsync).ConfigureAwait(false);
-        await steps.TakeAsync(() => Checkpoints?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-        Fence.Changed -= OnFenceChanged;
+        await steps.TakeAsync(Queues.StopAsync).ConfigureAwait(false);
         Flow.Dispose();
         steps.ThrowIfAnyFailed();
     }
 
-    private void OnFenceChanged(bool closed)
-    {
-        foreach (var pump in Pumps.Values)
-        {
-            pump.OnFence(closed);
-        }
-    }
-
-    /// <summary>Queues may go on that could not before. A different one comes first each time, so that none is always the last.</summary>
-    private void GoOn(Func<MessageQueue, bool> which)
-    {
-        var pumps = Pumps.Values.Where(pump => which(pump.Queue)).ToArray();
-        var first = (int)((uint)Interlocked.Increment(ref _turn) % Math.Max(1, pumps.Length));
-        for (var index = 0; index < pumps.Length; index++)
-        {
-            var pump = pumps[(first + index) % pumps.Length];
-            try
-            {
-                pump.OnFlow();
-                Dispatcher.Signal(pump);
-            }
-            catch (Exception exception)
-            {
-                // Also called by a timer, where it would end the process; and the other queues go on.
-                Log.NotResumed(_logger, Group, pump.Queue, exception);
-            }
-        }
-    }
-
     // Topics whose queues still run here stay known: their brokers get the last commits.
     private void TellTopics() => Client.ConsumerChanged(
-        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
+        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(
+            Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
+
+    string IGroup.RetryTopic => Subscriptions.RetryTopic;
+
+    Subscription? IGroup.FindSubscription(string topic) => Subscriptions.Find(topic);
+
+    QueueGate IGroup.OpenGate(MessageQueue queue) => Flow.Open(queue);
+
+    void IGroup.CloseGate(MessageQueue queue) => Flow.Close(queue);
+
+    void IGroup.NoteMissingAt(string broker) => Missing.Note(broker);
+
+    void IGroup.NoteFoundAt(string broker) => Missing.Found(broker);
+
+    /// <summary>The activation whose queue it is.</summary>
+    private IGrainContext OwnerOf(QueuePump pump) => _owners.TryGetValue(pump, out var owner)
+        ? owner
+        : throw new InvalidOperationException($"{pump.Queue} has no grain.");
+
+    private QueueEnvironment CreateEnvironment() => new()
+    {
+        Options = Options,
+        ClientId = Client.ClientId,
+        Runtime = _runtime,
+        Brokers = Brokers,
+        Routes = Routes,
+        Fence = Fence,
+        Group = this,
+        Offsets = Offsets,
+        StartOffset = new StartOffset(Offsets, Brokers, Options, StartedAt),
+        Dispatcher = Dispatcher,
+        Budgets = Budgets,
+        Statistics = Statistics,
+        Locks = Locks,
+        Checkpoints = Checkpoints,
+        Parked = Parked,
+        Names = Client.Names,
+        DecoderOptions = Client.Options.DecoderOptions,
+        MostBytesPerCall = MostBytesPerCall,
+    };
 
     /// <summary>What heartbeats tell of the group.</summary>
     public ConsumerData Describe() => new()
@@ -421,9 +386,6 @@ internal sealed partial class GroupConsumer
 
     private static partial class Log
     {
-        [LoggerMessage(292, LogLevel.Error, "Group {Group}: {Queue} could not be told to go on")]
-        public static partial void NotResumed(ILogger logger, string group, MessageQueue queue, Exception exception);
-
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
 

@@ -42,7 +42,9 @@ public interface IRocketMQConsumer
     /// committed, and it leaves the group, so that other members take its queues.
     /// </summary>
     /// <param name="cancellationToken">Gives up while it waits for another start or stop; a stop that has begun goes on.</param>
-    /// <exception cref="ConsumerShutdownException">It has stopped, but listeners did not end in time; what they had comes again.</exception>
+    /// <exception cref="ConsumerShutdownException">
+    /// It has stopped, but listeners did not end in time; what they had comes again.
+    /// </exception>
     Task StopAsync(CancellationToken cancellationToken = default);
 
     /// <summary>Stops it if it runs, then starts it.</summary>

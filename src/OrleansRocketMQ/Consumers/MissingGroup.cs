@@ -16,9 +16,12 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
     /// <summary>What is wrong at each of them, and what to do.</summary>
     public IEnumerable<string> Reasons => _brokers.OrderBy(broker => broker.Key, StringComparer.Ordinal).Select(broker => broker.Value);
 
-    public static bool IsSaidBy(Exception exception) => exception is BrokerResponseException { ResponseCode: ResponseCodes.SubscriptionGroupNotExist };
+    public static bool IsSaidBy(Exception exception)
+        => exception is BrokerResponseException { ResponseCode: ResponseCodes.SubscriptionGroupNotExist };
 
-    /// <summary>Asks a queue's broker by a pull behind the last message: it brings and moves nothing, and needs no heartbeat before.</summary>
+    /// <summary>
+    /// Asks a queue's broker by a pull behind the last message: it brings and moves nothing, and needs no heartbeat before.
+    /// </summary>
     public async Task LookAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
         if (client.Routes.FindAddress(queue.BrokerName)?.Address is not { } address)
@@ -29,7 +32,12 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
         try
         {
             var end = await client.Brokers.GetMaxOffsetAsync(address, queue, cancellationToken).ConfigureAwait(false);
-            var request = new PullRequest(group, queue, end) { MaxMessages = 1, Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero };
+            var request = new PullRequest(group, queue, end)
+            {
+                MaxMessages = 1,
+                Expression = MessageSelector.AllTags,
+                SuspendTimeout = TimeSpan.Zero,
+            };
             await client.Brokers.PullAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
             Found(queue.BrokerName);
         }
@@ -48,7 +56,8 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
     {
         var address = client.Routes.FindAddress(broker)?.Address;
         var reason = $"broker {broker} at {address} has no consumer group {group} and makes none by itself; "
-            + $"make it with mqadmin updateSubGroup -b {address} -g {group}, or have brokers make groups with autoCreateSubscriptionGroup=true";
+            + $"make it with mqadmin updateSubGroup -b {address} -g {group}, "
+            + "or have brokers make groups with autoCreateSubscriptionGroup=true";
         if (_brokers.TryAdd(broker, reason))
         {
             Log.Missing(logger, group, reason);

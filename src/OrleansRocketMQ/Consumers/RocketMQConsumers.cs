@@ -7,10 +7,13 @@ using OrleansRocketMQ.Telemetry;
 namespace OrleansRocketMQ.Consumers;
 
 /// <inheritdoc cref="IRocketMQConsumers"/>
-internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
+internal sealed class RocketMQConsumers(
+    ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
 {
     private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
-        options => options.Group, options => new ConsumerControl(options, metrics, time, loggers.CreateLogger<ConsumerControl>()), StringComparer.Ordinal));
+        options => options.Group,
+        options => new ConsumerControl(options, metrics, time, loggers.CreateLogger<ConsumerControl>()),
+        StringComparer.Ordinal));
 
     public IReadOnlyCollection<ConsumerControl> Controls => _byGroup.Value.Values;
 
@@ -18,7 +21,8 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics
 
     public IRocketMQConsumer? Find(string group) => _byGroup.Value.GetValueOrDefault(group);
 
-    public IRocketMQConsumer Get(string group) => Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", "be controlled");
+    public IRocketMQConsumer Get(string group)
+        => Find(group) ?? throw new ConsumerStateException(group, "not configured on this silo", "be controlled");
 
     /// <summary>That of a group.</summary>
     /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
@@ -26,12 +30,15 @@ internal sealed class RocketMQConsumers(ConsumerSet consumerSet, RocketMQMetrics
         => _byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on this silo", operation);
 
     /// <summary>The way to a group's brokers, whether it runs or not.</summary>
-    /// <exception cref="ConsumerStateException">The group is not configured on any silo, since who needs this is placed where it is; or this one is not active yet.</exception>
+    /// <exception cref="ConsumerStateException">
+    /// The group is not configured on any silo, since who needs this is placed where it is; or this one is not active yet.
+    /// </exception>
     public RocketMQClient ClientOf(string group, string operation)
-        => (_byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on any silo of the cluster", operation)).Client
+        => (_byGroup.Value.GetValueOrDefault(group)
+            ?? throw new ConsumerStateException(group, "not configured on any silo of the cluster", operation)).Client
             ?? throw new ConsumerStateException(group, "on a silo that is not active yet", operation);
 
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
-    public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler
+    public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler as DelegateHandler
         ?? throw new ConsumerStateException(group, "without a delegate on this silo", "consume");
 }

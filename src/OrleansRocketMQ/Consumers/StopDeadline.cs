@@ -20,5 +20,7 @@ internal sealed class StopDeadline(TimeSpan listeners, TimeProvider time, Cancel
     /// <summary>What grains have left to go.</summary>
     public TimeSpan ForGrains => Left(listeners + Rest);
 
-    private TimeSpan Left(TimeSpan all) => hostWaitsNoLonger.IsCancellationRequested || all <= time.GetElapsedTime(_began) ? TimeSpan.Zero : all - time.GetElapsedTime(_began);
+    private TimeSpan Left(TimeSpan all) => hostWaitsNoLonger.IsCancellationRequested || all <= time.GetElapsedTime(_began)
+        ? TimeSpan.Zero
+        : all - time.GetElapsedTime(_began);
 }

@@ -55,7 +55,7 @@ internal static class DeadLetterRepublisher
         var body = StoredParts.BodyOf(letter, out var compression);
         var again = new SendMessageRequest
         {
-            ProducerGroup = StoredMessageSender.ProducerGroup,
+            ProducerGroup = RetryCopy.ProducerGroup,
             Topic = topic,
             BrokerName = string.Empty,
             QueueId = -1,

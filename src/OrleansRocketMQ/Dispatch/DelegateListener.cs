@@ -6,7 +6,9 @@ using OrleansRocketMQ.Consumers;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>A listener that is a delegate. It is given one message at a time or batches.</summary>
-internal sealed record DelegateHandler(bool TakesBatches, Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> ConsumeAsync)
+internal sealed record DelegateHandler(
+    bool TakesBatches, Func<MessageBatch, ConsumeContext, CancellationToken, ValueTask<ConsumeResult>> ConsumeAsync)
+    : IDelegateListener
 {
     public static DelegateHandler Of(Func<MessageExt, CancellationToken, Task> listener)
     {

@@ -4,7 +4,8 @@ using OrleansRocketMQ.Consumers;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>
-/// Runs that listener grains of this silo have for queues of other silos: those of keys, mostly, and of queues that have moved. A silo that stops begins
+/// Runs that listener grains of this silo have for queues of other silos: those of keys, mostly, and of queues that have
+/// moved. A silo that stops begins
 /// no more of them and lets them end while it can still answer. Later Orleans drops what grains answer, and who asked
 /// would have to take the messages for not consumed. Thread-safe.
 /// </summary>
@@ -103,7 +104,10 @@ internal sealed partial class GuestRuns(TimeProvider time, ILogger<GuestRuns> lo
 
     private static partial class Log
     {
-        [LoggerMessage(106, LogLevel.Warning, "{Count} listener calls for queues of other silos have not ended after {Budget}; their messages may come again there")]
+        [LoggerMessage(
+            106,
+            LogLevel.Warning,
+            "{Count} listener calls for queues of other silos have not ended after {Budget}; their messages may come again there")]
         public static partial void LeftBehind(ILogger logger, int count, TimeSpan budget);
     }
 }

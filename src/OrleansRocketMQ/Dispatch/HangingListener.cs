@@ -17,9 +17,16 @@ internal static partial class HangingListener
     /// The result of a run if it comes before the token fires. Otherwise the activation is given up, so that no later call
     /// runs beside the one that hangs.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The token has fired. Whoever called has stopped waiting; the messages come again elsewhere.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The token has fired. Whoever called has stopped waiting; the messages come again elsewhere.
+    /// </exception>
     public static async Task<T> EndInTimeAsync<T>(
-        Task<T> consuming, IGrainContext grain, string group, ArraySegment<MessageExt> messages, ILogger logger, CancellationToken cancellationToken)
+        Task<T> consuming,
+        IGrainContext grain,
+        string group,
+        ArraySegment<MessageExt> messages,
+        ILogger logger,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -44,7 +51,11 @@ internal static partial class HangingListener
 
     private static partial class Log
     {
-        [LoggerMessage(102, LogLevel.Error, "The listener of group {Group} does not heed its token; its call with {Count} messages from {MessageId} on is given up, they come again")]
+        [LoggerMessage(
+            102,
+            LogLevel.Error,
+            "The listener of group {Group} does not heed its token; its call with {Count} messages from {MessageId} on is given up, "
+            + "they come again")]
         public static partial void ListenerHangs(ILogger logger, string group, int count, string messageId);
     }
 }

@@ -1,7 +1,7 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -51,11 +51,11 @@ internal sealed record ListenerRun(
     public RunShare? Share { get; init; }
 
     /// <summary>
-    /// Whose messages they are; does not travel, so it is there only when the listener is on the queue's silo. A queue of the
-    /// same name that runs where the listener is may be another one.
+    /// By what right the messages are given; does not travel, so it is there only when the listener is on the queue's silo. A
+    /// queue of the same name that runs where the listener is may be another one.
     /// </summary>
     [field: NonSerialized]
-    public QueuePump? Pump { get; init; }
+    public IOwnership? Ownership { get; init; }
 
     /// <summary>Whether an administrator wants it, not the queue.</summary>
     [Id(22)]
@@ -81,7 +81,7 @@ internal sealed record ListenerRun(
 internal sealed record ListenerRunResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
-    [property: Id(2)] IReadOnlyList<FailedMessage>? Failures,
+    [property: Id(2)] IReadOnlyList<ListenerFailure>? Failures,
     [property: Id(3)] int TimedOut = 0)
 {
     /// <summary>Nothing was given to the listener, because its silo stops or it has moved; the next call finds it elsewhere.</summary>
@@ -104,15 +104,19 @@ internal sealed record ListenerRunResult(
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.FailedMessage")]
-internal readonly record struct FailedMessage(
+internal readonly record struct ListenerFailure(
     [property: Id(0)] int Index,
     [property: Id(1)] int DelayLevel,
     [property: Id(2)] string? Error,
     [property: Id(3)] string? ErrorType = null)
 {
-    // As Java's client sends back what a listener has for too long: it comes again after 10 s.
-    private const int TimeoutDelayLevel = 3;
+    /// <summary>As the engine knows it.</summary>
+    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType);
 
     /// <summary>A message a listener had for too long.</summary>
-    public static FailedMessage TimedOut(int index, TimeSpan limit) => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
+    public static ListenerFailure TimedOut(int index, TimeSpan limit)
+    {
+        var failed = FailedMessage.TimedOut(index, limit);
+        return new(failed.Index, failed.DelayLevel, failed.Error, failed.ErrorType);
+    }
 }

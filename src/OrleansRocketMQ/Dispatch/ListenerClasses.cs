@@ -30,7 +30,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     ];
 
     // With these a grain may work on two calls at once.
-    private static readonly Type[] s_overlapping = [typeof(StatelessWorkerAttribute), typeof(ReentrantAttribute), typeof(MayInterleaveAttribute)];
+    private static readonly Type[] s_overlapping =
+        [typeof(StatelessWorkerAttribute), typeof(ReentrantAttribute), typeof(MayInterleaveAttribute)];
 
     private static readonly Type[] s_local = [typeof(StatelessWorkerAttribute), typeof(PreferLocalPlacementAttribute)];
 
@@ -50,7 +51,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         }
 
         var found = ClassOf(group, listener);
-        if (typeof(IKeyOrderedListener).IsAssignableFrom(found) && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
+        if (typeof(IKeyOrderedListener).IsAssignableFrom(found)
+            && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
         {
             throw Wrong(group, found, $"a class without [{overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal)}]: a key's calls would overlap");
         }
@@ -63,7 +65,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
 
         return kinds.Length == 1
             ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
-            : throw Wrong(group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
+            : throw Wrong(
+                group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
     }
 
     /// <summary>Every silo gets every message only if the grains its queues call are on it.</summary>

@@ -21,9 +21,6 @@ internal interface IListenerDoor : IGrainExtension
 /// <inheritdoc cref="IListenerDoor"/>
 internal sealed class ListenerDoor(IGrainContext grain, GuestRuns guests) : IListenerDoor
 {
-    /// <summary>How long to wait when it is not, before asking again.</summary>
-    public static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Asks; no when the answer is lost with its silo.</summary>
     public static async Task<bool> IsOpenAsync(IAddressable listener, CancellationToken cancellationToken)
     {
@@ -34,15 +31,6 @@ internal sealed class ListenerDoor(IGrainContext grain, GuestRuns guests) : ILis
         catch (Exception exception) when (exception is SiloUnavailableException or OrleansMessageRejectionException or TimeoutException)
         {
             return false;
-        }
-    }
-
-    /// <summary>Asks until the answer is yes.</summary>
-    public static async Task UntilOpenAsync(IAddressable listener, TimeProvider time, CancellationToken cancellationToken)
-    {
-        while (!await IsOpenAsync(listener, cancellationToken).ConfigureAwait(false))
-        {
-            await Task.Delay(AskAgainAfter, time, cancellationToken).ConfigureAwait(false);
         }
     }
 

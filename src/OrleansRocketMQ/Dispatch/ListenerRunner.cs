@@ -2,13 +2,20 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
 
 /// <inheritdoc cref="IListenerRunner"/>
-internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, TimeProvider time, ILogger<ListenerRunner> logger) : IListenerRunner
+internal sealed partial class ListenerRunner(
+    IGrainContext grain,
+    ConsumerRegistry consumers,
+    GuestRuns guests,
+    RocketMQMetrics metrics,
+    TimeProvider time,
+    ILogger<ListenerRunner> logger) : IListenerRunner
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
@@ -21,9 +28,9 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
 
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        if (run.Pump is { } pump)
+        if (run.Ownership is { } ownership)
         {
-            return BeginAsync(run, pump.ListenerToken);
+            return BeginAsync(run, ownership.Listening);
         }
 
         if (!guests.TryBegin())
@@ -53,7 +60,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
     /// and Orleans would wait for the call. The activation is given up then, so that no later call runs beside the one that
     /// hangs.
     /// </summary>
-    private async Task<ListenerRunResult> EndInTimeAsync(Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
+    private async Task<ListenerRunResult> EndInTimeAsync(
+        Task<ListenerRunResult> consuming, ListenerRun run, RunProgress progress, CancellationToken cancellationToken)
     {
         try
         {
@@ -106,7 +114,7 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         var failures = progress.Failures ?? [];
         for (var index = 0; index < batch; index++)
         {
-            failures.Add(FailedMessage.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
+            failures.Add(ListenerFailure.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
         }
 
         metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(progress.BatchBegan), ErrorTypes.Timeout);
@@ -191,7 +199,8 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             ProcessSpan.End(progress.Span, errorType, error);
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
-                (progress.Failures ??= []).Add(new FailedMessage(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
+                (progress.Failures ??= []).Add(
+                    new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
             }
 
             progress.Consumed += batch.Count;
@@ -205,20 +214,23 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
             && elapsed < run.TimeLimit
             && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
+        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures)
+        {
+            Activation = grain.ActivationId,
+        };
     }
 
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
     private sealed class RunProgress(CancellationToken abandon) : IDisposable
     {
-        private readonly IsolatedCancellation _cancellation = new(abandon);
+        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool, abandon);
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
         public CancellationToken Token => _cancellation.Token;
 
         public int Consumed { get; set; }
 
-        public List<FailedMessage>? Failures { get; set; }
+        public List<ListenerFailure>? Failures { get; set; }
 
         public long RunBegan { get; set; }
 
@@ -253,7 +265,11 @@ internal sealed partial class ListenerRunner(IGrainContext grain, ConsumerRegist
         [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
 
-        [LoggerMessage(103, LogLevel.Error, "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the broker, and what it says later is ignored")]
+        [LoggerMessage(
+            103,
+            LogLevel.Error,
+            "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the "
+            + "broker, and what it says later is ignored")]
         public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);
     }
 }

@@ -10,9 +10,6 @@ namespace OrleansRocketMQ.Dispatch;
 /// </summary>
 internal sealed class StoredMessageSender(RocketMQClient client)
 {
-    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
-    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
-
     private const int Attempts = 3;
 
     private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);
@@ -34,7 +31,8 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             {
                 var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
                     ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
-                await client.Brokers.SendAsync(master.Address, copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId }, cancellationToken: cancellationToken).ConfigureAwait(false);
+                var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
+                await client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)

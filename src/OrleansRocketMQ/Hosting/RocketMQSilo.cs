@@ -8,6 +8,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Allocation.Agreement;
+using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
@@ -20,9 +21,11 @@ using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Parking;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Subscriptions;
@@ -56,6 +59,7 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly GrainType _queueGrains = grainTypes.GetGrainType(typeof(MessageQueueGrain));
+    private readonly EngineRuntime _runtime = SiloRuntime.Of(time);
     private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -163,23 +167,19 @@ internal sealed class RocketMQSilo(
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
-        var retry = new RetryPublisher(client, consumerOptions, parked, time, loggers.CreateLogger<RetryPublisher>());
+        var (brokers, routes) = (new ClientBrokers(client), new ClientRoutes(client.Routes));
+        var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next);
+        var retry = new RetryPublisher(consumerOptions, targets, time, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
         var budgets = new GroupBudgets(consumerOptions, _siloBytes);
-        return new GroupConsumer(
-            consumerOptions,
-            client,
-            subscriptions,
-            dispatcher,
-            statistics,
-            budgets,
-            OffsetsOf(consumerOptions, client, statistics),
-            time,
-            loggers,
-            LocksOf(dispatcher, consumerOptions, client))
+        var offsets = OffsetsOf(consumerOptions, brokers, routes, statistics);
+        var locks = LocksOf(dispatcher, consumerOptions, new Lockers(client.ClientId, brokers, routes));
+        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, budgets, offsets, time, loggers, locks)
         {
+            Brokers = brokers,
+            Routes = routes,
             Fence = fence,
             Parked = parked,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
@@ -205,59 +205,52 @@ internal sealed class RocketMQSilo(
 
     private GroupCheckpoints CheckpointsOf(ConsumerOptions consumerOptions) => new(
         consumerOptions,
-        InstanceOf(consumerOptions),
-        StateStorage.Find(services),
-        _queueGrains,
-        time,
+        QueueRecords.Checkpoints(StateStorage.Find(services), GrainOf(consumerOptions)),
+        _runtime,
         loggers.CreateLogger<GroupCheckpoints>());
+
+    /// <summary>The grain that has a queue for this silo.</summary>
+    private Func<MessageQueue, GrainId> GrainOf(ConsumerOptions consumerOptions)
+    {
+        var (group, instance) = (consumerOptions.Group, InstanceOf(consumerOptions));
+        return queue => GrainId.Create(_queueGrains, QueueGrainKey.Of(group, queue, instance));
+    }
 
     private string? InstanceOf(ConsumerOptions consumerOptions)
         => consumerOptions.MessageModel == MessageModel.Broadcasting ? silo.Name : null;
 
-    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
+    private IOffsetStore OffsetsOf(ConsumerOptions consumerOptions, IOffsetBroker brokers, IRoutes routes, GroupStatistics statistics)
     {
-        var metrics = new OffsetStoreMetrics(statistics.CountCommitFailure);
+        var metrics = new OffsetStoreMetrics(time, statistics.CountCommitFailure);
         return consumerOptions.MessageModel == MessageModel.Broadcasting
             ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time) { Metrics = metrics }
-            : new BrokerOffsetStore(client, consumerOptions) { Metrics = metrics };
+            : new BrokerOffsetStore(brokers, routes, consumerOptions, metrics);
     }
 
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
+        var listeners = new GrainListeners(grains, listener.GrainType, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions,
-                new ListenerGrains(grains, listener.GrainType, silo.SiloAddress),
-                retry,
-                time,
-                loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>()),
             ListenerKind.Orderly => new OrderlyDispatcher(
                 consumerOptions,
-                grains,
-                listener.GrainType,
-                silo.SiloAddress,
-                InstanceOf(consumerOptions),
+                listeners,
                 retry,
-                StateStorage.Find(services),
-                time,
+                QueueRecords.Failures(StateStorage.Find(services), GrainOf(consumerOptions)),
+                _runtime,
                 loggers.CreateLogger<OrderlyDispatcher>()),
             ListenerKind.KeyOrdered => new KeyedDispatcher(
-                consumerOptions,
-                grains,
-                listener.GrainType,
-                new ListenerGrains(grains, listener.GrainType, silo.SiloAddress),
-                retry,
-                time,
-                loggers.CreateLogger<KeyedDispatcher>()),
+                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<KeyedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }
 
-    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, RocketMQClient client)
+    private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, Lockers lockers)
         => dispatcher is OrderlyDispatcher && consumerOptions.MessageModel == MessageModel.Clustering
-            ? new QueueLocks(consumerOptions, client, DeadMembers, time, loggers.CreateLogger<QueueLocks>())
+            ? new QueueLocks(consumerOptions, lockers, DeadMembers, _runtime, loggers.CreateLogger<QueueLocks>())
             : null;
 
     // Really dead: a silo that leaves still works on its queues.

@@ -5,6 +5,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Subscriptions;
 
@@ -61,7 +62,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
         var asking = AskAsync(consumer, view);
         var settings = await Settings.GetAsync();
         var reports = await asking;
-        var topics = reports.All.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => topic.Value)
+        var topics = reports.All.SelectMany(report => report.Topics).GroupBy(topic => topic.Key, topic => (ConsumeTotals)topic.Value)
             .ToDictionary(topic => topic.Key, ConsumeTotals.Sum, StringComparer.Ordinal);
         return new ConsumerGroupStatus
         {

@@ -8,6 +8,7 @@ using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
@@ -106,7 +107,12 @@ internal sealed partial class GroupSeek(
     private Task ClearCheckpointAsync(string group, MessageQueue queue)
     {
         var grain = GrainId.Create(grainTypes.GetGrainType(typeof(MessageQueueGrain)), QueueGrainKey.Of(group, queue, instance: null));
-        return new QueueCheckpoint(StateStorage.Find(services), grain, queue, group, time, logger) { MayExist = true }.ClearAsync();
+        var runtime = SiloRuntime.Of(time);
+        var checkpoint = new QueueCheckpoint(QueueRecords.Checkpoints(StateStorage.Find(services), _ => grain), queue, group, runtime, logger)
+        {
+            MayExist = true,
+        };
+        return runtime.Scheduler.Run(checkpoint.ClearAsync);
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
@@ -148,7 +149,7 @@ internal sealed partial class GroupSettingsGrain(
         try
         {
             // One that never answers must not keep all other commands of the group waiting.
-            await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, time, CancellationToken.None);
+            await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, SiloRuntime.Of(time), CancellationToken.None);
             _settings = settings;
         }
         catch

@@ -95,7 +95,7 @@ internal sealed record GroupSettings([property: Id(0)] FlowSettings Flow, [prope
 [Alias("OrleansRocketMQ.SiloReport")]
 internal sealed record SiloReport(
     [property: Id(0)] SiloConsumerStatus Status,
-    [property: Id(1)] Dictionary<string, ConsumeTotals> Topics,
+    [property: Id(1)] Dictionary<string, SiloTotals> Topics,
     [property: Id(2)] List<MessageQueue> Queues)
 {
     /// <summary>How the queues are; null when that was not asked for.</summary>
@@ -116,7 +116,7 @@ internal sealed record SiloReport(
                 AssignedQueues = consumer.Pumps.Count,
                 Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
             },
-            new(topics, StringComparer.Ordinal),
+            topics.ToDictionary(topic => topic.Key, topic => (SiloTotals)topic.Value, StringComparer.Ordinal),
             [.. consumer.Pumps.Keys]);
     }
 }

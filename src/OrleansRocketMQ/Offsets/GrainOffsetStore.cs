@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
@@ -11,7 +12,8 @@ namespace OrleansRocketMQ.Offsets;
 /// Offsets of a group whose members all get every message: kept in grain storage, one record for each member and queue,
 /// as the state of that queue's grain. Mirrors <c>LocalFileOffsetStore</c>, without its one file for everything.
 /// </summary>
-internal sealed class GrainOffsetStore(IGrainStorage storage, string group, string instance, GrainType queueGrains, TimeProvider time) : IOffsetStore
+internal sealed class GrainOffsetStore(
+    IGrainStorage storage, string group, string instance, GrainType queueGrains, TimeProvider time) : IOffsetStore
 {
     private const string StateName = "offset";
 
@@ -23,7 +25,7 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
 
     public bool IsAtBroker => false;
 
-    public OffsetStoreMetrics Metrics { get; init; } = new();
+    public OffsetStoreMetrics Metrics { get; init; } = new(time);
 
     public async ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken)
     {
@@ -69,7 +71,10 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
         try
         {
             await Metrics.PersistAsync(() => StorageTime.LimitAsync(
-                token => storage.WriteStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, time, CancellationToken.None)).ConfigureAwait(false);
+                token => storage.WriteStateAsync(StateName, GrainOf(queue), state, token),
+                StorageTimeout,
+                SiloRuntime.Of(time),
+                CancellationToken.None)).ConfigureAwait(false);
             return true;
         }
         catch (InconsistentStateException exception)
@@ -96,7 +101,8 @@ internal sealed class GrainOffsetStore(IGrainStorage storage, string group, stri
     public IReadOnlyDictionary<MessageQueue, long> CloneTable(string topic) => _table.Clone(topic);
 
     private Task ReadAsync(MessageQueue queue, GrainState<StoredOffset> state, CancellationToken cancellationToken)
-        => StorageTime.LimitAsync(token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, time, cancellationToken);
+        => StorageTime.LimitAsync(
+            token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, SiloRuntime.Of(time), cancellationToken);
 
     /// <summary>Into a state of its own: a storage that answers after it was given up must not change what is in use.</summary>
     private async Task ReadAnewAsync(MessageQueue queue, GrainState<StoredOffset> old)

@@ -3,6 +3,7 @@ using Orleans;
 using Orleans.Concurrency;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.DeadLetters;
 using OrleansRocketMQ.Dispatch;
@@ -151,7 +152,7 @@ internal sealed partial class ParkedMessageGrain(
             if (_stored < change)
             {
                 var last = _changes;
-                await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, time, CancellationToken.None);
+                await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, SiloRuntime.Of(time), CancellationToken.None);
                 _stored = last;
             }
         }

@@ -27,7 +27,9 @@ internal interface IMessageQueueGrain : IGrainWithStringKey
     Task<QueueStatus> GetStatusAsync();
 
     /// <summary>The queue goes on at an offset; see <see cref="QueuePump.Seek"/>. False when it does not run here.</summary>
-    /// <exception cref="OffsetException">It was not there in time. It goes there as soon as listeners and the broker let it, unless it had not begun.</exception>
+    /// <exception cref="OffsetException">
+    /// It was not there in time. It goes there as soon as listeners and the broker let it, unless it had not begun.
+    /// </exception>
     [AlwaysInterleave]
     [ResponseTimeout("00:01:00")]
     [Alias("Seek")]
@@ -56,7 +58,8 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private GroupConsumer? _consumer;
     private QueuePump? _pump;
 
-    public MessageQueueGrain(IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
+    public MessageQueueGrain(
+        IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
     {
         _time = time;
         _context = context;
@@ -144,7 +147,8 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
         if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
-            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(
+                progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
             {
                 Placement = _consumer.Placement,
                 IdleSince = _pump.IdleSince,
@@ -154,7 +158,10 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(HandOverKey, out _handOver);
 
-    /// <summary>A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may learn it only now.</summary>
+    /// <summary>
+    /// A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may
+    /// learn it only now.
+    /// </summary>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (_handOver is { } handOver)

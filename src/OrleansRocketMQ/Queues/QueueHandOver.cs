@@ -16,7 +16,8 @@ internal sealed record HandedOverProgress(
     [property: Id(1)] long SeenTo,
     [property: Id(2)] long[] Unfinished)
 {
-    public static implicit operator HandedOverProgress(QueueProgress progress) => new(progress.Watermark, progress.SeenTo, progress.Unfinished);
+    public static implicit operator HandedOverProgress(QueueProgress progress)
+        => new(progress.Watermark, progress.SeenTo, progress.Unfinished);
 
     [return: NotNullIfNotNull(nameof(stored))]
     public static implicit operator QueueProgress?(HandedOverProgress? stored)

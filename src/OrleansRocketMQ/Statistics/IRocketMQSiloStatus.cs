@@ -1,9 +1,13 @@
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Statistics;
 
-/// <summary>What the consumers of this silo do, for health checks, consoles and tests. Reading costs nothing they would notice. Thread-safe.</summary>
+/// <summary>
+/// What the consumers of this silo do, for health checks, consoles and tests. Reading costs nothing they would notice.
+/// Thread-safe.
+/// </summary>
 public interface IRocketMQSiloStatus
 {
     /// <summary>The groups of this silo.</summary>
@@ -31,7 +35,9 @@ public sealed record SiloGroupStatus
     /// <summary>Messages the broker has taken back to bring them again, or to file them as dead.</summary>
     public long SentBack => Figures.SentBack;
 
-    /// <summary>Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.</summary>
+    /// <summary>
+    /// Listener calls that ended after their messages had been sent back for taking too long; what they said was ignored.
+    /// </summary>
     public long LateResults { get; init; }
 
     /// <summary>How often the allocation of the group's queues has changed, as this silo saw it.</summary>
@@ -40,7 +46,9 @@ public sealed record SiloGroupStatus
     /// <summary>How long the consumer has been running on this silo.</summary>
     public TimeSpan Uptime { get; init; }
 
-    /// <summary>Bytes that messages of all groups of this silo keep in memory together; see <c>RocketMQOptions.MaxCachedBytes</c>.</summary>
+    /// <summary>
+    /// Bytes that messages of all groups of this silo keep in memory together; see <c>RocketMQOptions.MaxCachedBytes</c>.
+    /// </summary>
     public long SiloCachedBytes { get; init; }
 
     /// <summary>What keeping the group's progress took.</summary>
@@ -94,7 +102,8 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
             SiloCachedBytes = consumer.Budgets.SiloBytes.Used,
             Queues = queues,
             // More silos than queues is no fault: one that knows that it owns none is as ready as it will ever be.
-            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId) && own.All(queue => consumer.Pumps.TryGetValue(queue, out var pump) && pump is { HasBegun: true, IsUnheard: false }),
+            IsReady = consumer.View.ClientIds.Contains(consumer.Client.ClientId)
+                && own.All(queue => consumer.Pumps.TryGetValue(queue, out var pump) && pump is { HasBegun: true, IsUnheard: false }),
             Refused = consumer.Refused?.Message ?? string.Empty,
             LatencyCounts = all.LatencyCounts ?? new LatencyHistogram().Snapshot(),
         };

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Telemetry;
 
@@ -6,7 +7,7 @@ namespace OrleansRocketMQ.Telemetry;
 /// What one queue of a group adds to the silo's <see cref="RocketMQMetrics"/>. Its tags are made once. Counters tell group
 /// and topic only, so that their number does not grow with the queues. Thread-safe.
 /// </summary>
-internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, MessageQueue queue)
+internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, MessageQueue queue) : IQueueMetrics
 {
     private readonly KeyValuePair<string, object?>[] _tags = RocketMQMetrics.TagsOf(group, queue.Topic);
 

@@ -167,5 +167,5 @@ internal sealed class RocketMQMetrics
         .Where(pump => pump.HasBegun)
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)
-        .Select(observed => new Measurement<long>(observed.Level!.Value, observed.pump.Statistics.Metrics!.QueueTags)));
+        .Select(observed => new Measurement<long>(observed.Level!.Value, ((QueueMetrics)observed.pump.Statistics.Metrics!).QueueTags)));
 }

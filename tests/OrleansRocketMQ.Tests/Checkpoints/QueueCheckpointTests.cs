@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -136,7 +137,10 @@ public sealed class QueueCheckpointTests
     {
         using var folder = new TestFolder();
         var checkpoints = new GroupCheckpoints(
-            new ConsumerOptions { Group = "billing" }, null, new FileGrainStorage(folder.Path, NullLogger<FileGrainStorage>.Instance), GrainType.Create("queue"), _time, NullLogger<GroupCheckpoints>.Instance);
+            new ConsumerOptions { Group = "billing" },
+            QueueRecords.Checkpoints(new FileGrainStorage(folder.Path, NullLogger<FileGrainStorage>.Instance), GrainOf),
+            SiloRuntime.Of(_time),
+            NullLogger<GroupCheckpoints>.Instance);
         await checkpoints.Open(Queue).WriteAsync(() => (Progress, 2, null));
 
         // It went to another silo by that one's crash and back by its hand-over; nobody has looked at the file.
@@ -145,5 +149,8 @@ public sealed class QueueCheckpointTests
         Assert.Null(await checkpoints.Open(Queue).FindAsync(5, CancellationToken.None));
     }
 
-    private QueueCheckpoint Create() => new(_storage, GrainId.Create("queue", "3"), Queue, "billing", _time, NullLogger.Instance);
+    private static GrainId GrainOf(MessageQueue queue) => GrainId.Create("queue", $"{queue.QueueId}");
+
+    private QueueCheckpoint Create()
+        => new(QueueRecords.Checkpoints(_storage, GrainOf), Queue, "billing", SiloRuntime.Of(_time), NullLogger.Instance);
 }

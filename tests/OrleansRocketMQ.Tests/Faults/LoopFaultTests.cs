@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans.Runtime;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
@@ -21,7 +21,7 @@ public sealed class LoopFaultTests
     [Fact]
     public async Task Progress_is_stored_in_the_round_after_one_that_failed()
     {
-        var persister = new OffsetPersister(Options, FailingQueues, _time, NullLogger<OffsetPersister>.Instance);
+        var persister = new OffsetPersister(Options, FailingQueues, SiloRuntime.Of(_time), NullLogger<OffsetPersister>.Instance);
         persister.Start();
         await UntilThirdRoundAsync();
         await persister.StopAsync();
@@ -30,7 +30,7 @@ public sealed class LoopFaultTests
     [Fact]
     public async Task Checkpoints_are_written_in_the_round_after_one_that_failed()
     {
-        var checkpoints = new GroupCheckpoints(Options, instance: null, storage: null!, GrainType.Create("queue"), _time, NullLogger<GroupCheckpoints>.Instance);
+        var checkpoints = new GroupCheckpoints(Options, storage: null!, SiloRuntime.Of(_time), NullLogger<GroupCheckpoints>.Instance);
         checkpoints.Start(FailingQueues);
         await UntilThirdRoundAsync();
         await checkpoints.StopAsync();
@@ -40,7 +40,7 @@ public sealed class LoopFaultTests
     public async Task Progress_goes_on_being_stored_at_one_broker_while_another_does_not_answer()
     {
         var (silent, serving) = (new TaskCompletionSource(), new CountedQueue("serves", Task.CompletedTask));
-        var persister = new OffsetPersister(Options, () => [new CountedQueue("silent", silent.Task), serving], _time, NullLogger<OffsetPersister>.Instance);
+        var persister = new OffsetPersister(Options, () => [new CountedQueue("silent", silent.Task), serving], SiloRuntime.Of(_time), NullLogger<OffsetPersister>.Instance);
         persister.Start();
 
         await Eventually.TrueAsync(
@@ -59,8 +59,8 @@ public sealed class LoopFaultTests
     public async Task A_round_that_fails_while_the_loop_is_told_to_stop_does_not_fail_the_stop()
     {
         using var stopped = new ManualResetEventSlim();
-        var checkpoints = new GroupCheckpoints(Options, instance: null, storage: null!, GrainType.Create("queue"), _time, NullLogger<GroupCheckpoints>.Instance);
-        var persister = new OffsetPersister(Options, QueuesThatFailLate, _time, NullLogger<OffsetPersister>.Instance);
+        var checkpoints = new GroupCheckpoints(Options, storage: null!, SiloRuntime.Of(_time), NullLogger<GroupCheckpoints>.Instance);
+        var persister = new OffsetPersister(Options, QueuesThatFailLate, SiloRuntime.Of(_time), NullLogger<OffsetPersister>.Instance);
         checkpoints.Start(QueuesThatFailLate);
         persister.Start();
         await UntilRoundAsync(2);

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Offsets;
@@ -25,8 +26,11 @@ public sealed class BrokerOffsetStoreTests : OffsetStoreContract
     public override async Task DisposeAsync() => await _rocketmq!.DisposeAsync();
 
     // What a young topic has been given by the broker's own rule would not be "nothing".
-    private protected override IOffsetStore Create()
-        => new BrokerOffsetStore(_rocketmq!.Client, new ConsumerOptions { Group = _rocketmq.MyGroup, SkipHistory = true });
+    private protected override IOffsetStore Create() => new BrokerOffsetStore(
+        new ClientBrokers(_rocketmq!.Client),
+        new ClientRoutes(_rocketmq.Client.Routes),
+        new ConsumerOptions { Group = _rocketmq.MyGroup, SkipHistory = true },
+        new OffsetStoreMetrics(TimeProvider.System));
 
     private protected override void SetFailing(bool fails)
     {

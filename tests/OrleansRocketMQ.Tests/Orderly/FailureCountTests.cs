@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
@@ -12,7 +13,7 @@ namespace OrleansRocketMQ.Tests.Orderly;
 /// <summary>How often a message has failed is known after a restart and on another silo.</summary>
 public sealed class FailureCountTests
 {
-    private static readonly GrainId Queue = GrainId.Create("queue", "g/t/0/b");
+    private static readonly MessageQueue Queue = new("t", "b", 0);
 
     private readonly OrderlyRecorder _recorder = new();
     private readonly KeptStorage _storage = new();
@@ -122,7 +123,8 @@ public sealed class FailureCountTests
     [Fact]
     public async Task Without_storage_counts_are_kept_in_memory()
     {
-        var counts = new FailureCounts(storage: null, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var counts = new FailureCounts(
+            storage: null, Queue, TimeSpan.FromSeconds(5), SiloRuntime.Of(TimeProvider.System), NullLogger.Instance);
         await counts.BeginAsync(0);
         var message = TestMessages.At(5, reconsumeTimes: 2);
 
@@ -140,13 +142,13 @@ public sealed class FailureCountTests
     [Fact]
     public async Task Counts_of_another_message_at_the_same_offset_or_of_one_that_is_done_do_not_count()
     {
-        var before = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var before = Counts();
         await before.BeginAsync(0);
         before.Count(TestMessages.At(3));
         before.Count(TestMessages.At(7));
         await before.SaveAsync();
 
-        var after = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var after = Counts();
         await after.BeginAsync(5);
 
         Assert.Equal([7L], after.Snapshot.Select(failing => failing.Offset));
@@ -180,15 +182,13 @@ public sealed class FailureCountTests
         Assert.Equal([(2, 1), (6, 2)], counts.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
         counts.Forget(messages);
         Assert.False(counts.Any);
-
-        FailureCounts Counts() => new(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
     }
 
     [Fact]
     public async Task Whoever_wrote_in_between_is_not_overwritten()
     {
-        var first = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
-        var second = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var first = Counts();
+        var second = Counts();
         await first.BeginAsync(0);
         await second.BeginAsync(0);
         first.Count(TestMessages.At(1));
@@ -199,7 +199,7 @@ public sealed class FailureCountTests
         second.Count(TestMessages.At(2));
         await second.SaveAsync();
 
-        var after = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var after = Counts();
         await after.BeginAsync(0);
         Assert.Equal([(1, 1), (2, 2)], after.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
     }
@@ -208,7 +208,7 @@ public sealed class FailureCountTests
     public async Task A_storage_that_never_answers_is_told_and_given_up_and_what_was_counted_is_written_later()
     {
         _storage.Unanswered = "failures";
-        var counts = new FailureCounts(_storage, Queue, TimeSpan.FromMilliseconds(50), NullLogger.Instance);
+        var counts = Counts(TimeSpan.FromMilliseconds(50));
         await counts.BeginAsync(0);
         await Eventually.TrueAsync(() => _storage.GivenUp == 1, "the storage is told");
 
@@ -218,12 +218,19 @@ public sealed class FailureCountTests
         await Eventually.TrueAsync(() => _storage.GivenUp == 2, "the storage is told");
 
         _storage.UnansweredWrites = null;
-        var later = new FailureCounts(_storage, Queue, TimeSpan.FromSeconds(5), NullLogger.Instance);
+        var later = Counts();
         await later.BeginAsync(0);
         later.Count(TestMessages.At(3));
         await later.SaveAsync();
         Assert.Equal(1, _storage.Count);
     }
+
+    private FailureCounts Counts(TimeSpan? storageTimeout = null) => new(
+        QueueRecords.Failures(_storage, static queue => GrainId.Create("queue", $"g/{queue.Topic}/{queue.QueueId}/{queue.BrokerName}")),
+        Queue,
+        storageTimeout ?? TimeSpan.FromSeconds(5),
+        SiloRuntime.Of(TimeProvider.System),
+        NullLogger.Instance);
 
     private static MessageExt Another(long offset) => Assert.Single(MessageDecoder.DecodeAll(
         new StoredMessage

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -361,7 +363,11 @@ public sealed class LockTests
     }
 
     private static QueueLocks Locks(TestRocketMQ rocketmq, RocketMQClient client, TimeSpan interval, params string[] dead) => new(
-        new ConsumerOptions { Group = rocketmq.MyGroup, LockInterval = interval, LockExpiry = TimeSpan.FromSeconds(30) }, client, () => dead, TimeProvider.System, NullLogger<QueueLocks>.Instance);
+        new ConsumerOptions { Group = rocketmq.MyGroup, LockInterval = interval, LockExpiry = TimeSpan.FromSeconds(30) },
+        new Lockers(client.ClientId, new ClientBrokers(client), new ClientRoutes(client.Routes)),
+        () => dead,
+        SiloRuntime.Of(TimeProvider.System),
+        NullLogger<QueueLocks>.Instance);
 
     /// <summary>A member of the group that the broker is connected with.</summary>
     private static async Task<RocketMQClient> MemberAsync(TestRocketMQ rocketmq, string clientId)

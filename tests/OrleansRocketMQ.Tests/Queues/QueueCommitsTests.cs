@@ -115,7 +115,7 @@ public sealed class QueueCommitsTests
 
         public bool IsAtBroker => true;
 
-        public OffsetStoreMetrics Metrics { get; } = new();
+        public OffsetStoreMetrics Metrics { get; } = new(TimeProvider.System);
 
         public ValueTask<long?> ReadAsync(MessageQueue queue, OffsetReadMode mode, CancellationToken cancellationToken)
         {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -57,7 +58,7 @@ public sealed class QueueWatchdogTests : IDisposable
 
     private QueueWatchdog Watch()
     {
-        var watchdog = new QueueWatchdog("g", new MessageQueue("t", "b", 0), Look, Patience, _failures.Add, _time, _log);
+        var watchdog = new QueueWatchdog("g", new MessageQueue("t", "b", 0), Look, Patience, _failures.Add, SiloRuntime.Of(_time), _log);
         watchdog.Start();
         return watchdog;
     }

@@ -9,7 +9,7 @@ internal sealed class FailureRecord
 {
     /// <summary>One entry for each message that has failed and is not done.</summary>
     [Id(0)]
-    public List<MessageFailures> Messages { get; set; } = [];
+    public List<StoredFailures> Messages { get; set; } = [];
 }
 
 /// <summary>How often a message has failed.</summary>
@@ -19,4 +19,4 @@ internal sealed class FailureRecord
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.MessageFailures")]
-internal sealed record MessageFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count);
+internal sealed record StoredFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count);

@@ -1,7 +1,7 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -52,11 +52,11 @@ internal sealed record OrderlyRun(
     [property: Id(8)] int[]? ReconsumeTimes)
 {
     /// <summary>
-    /// Whose messages they are; does not travel, so it is there only when the listener is on the queue's silo. A queue of the
-    /// same name that runs where the listener is may be another one.
+    /// By what right the messages are given; does not travel, so it is there only when the listener is on the queue's silo. A
+    /// queue of the same name that runs where the listener is may be another one.
     /// </summary>
     [field: NonSerialized]
-    public QueuePump? Pump { get; init; }
+    public IOwnership? Ownership { get; init; }
 
     /// <summary>Whether an administrator wants it, not the queue.</summary>
     [Id(20)]

@@ -3,26 +3,25 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <inheritdoc cref="IOrderlyRunner"/>
-internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, ILogger<OrderlyRunner> logger) : IOrderlyRunner
+internal sealed partial class OrderlyRunner(
+    IGrainContext grain, ConsumerRegistry consumers, GuestRuns guests, RocketMQMetrics metrics, ILogger<OrderlyRunner> logger)
+    : IOrderlyRunner
 {
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
-        if (run.Pump is { } pump)
+        if (run.Ownership is { } ownership)
         {
-            var tenure = pump.Tenure;
-            if (tenure.Number != run.Tenure || !tenure.IsValid)
-            {
-                return ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
-            }
-
-            return BeginAsync(run, tenure.Listening);
+            return ownership.IsValid
+                ? BeginAsync(run, ownership.Listening)
+                : ValueTask.FromCanceled<OrderlyRunResult>(new(canceled: true));
         }
 
         if (!guests.TryBegin())
@@ -36,7 +35,7 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
 
     private ValueTask<OrderlyRunResult> BeginAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
-        var cancellation = new IsolatedCancellation(cancellationToken);
+        var cancellation = new IsolatedCancellation(EngineScheduler.Pool, cancellationToken);
         var consuming = ConsumeAsync(run, cancellation.Token);
         if (!consuming.IsCompleted)
         {
@@ -60,7 +59,8 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
     {
         if (silo.Equals(grain.Address.SiloAddress))
         {
-            grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener's queue has left this silo."), CancellationToken.None);
+            grain.Deactivate(
+                new(DeactivationReasonCode.ApplicationRequested, "The listener's queue has left this silo."), CancellationToken.None);
         }
 
         return Task.CompletedTask;
@@ -86,7 +86,8 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             string? error = null;
             string? errorType = null;
             var traced = trace?.Begin(batch);
-            // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as the listener does.
+            // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
+            // the listener does.
             var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
             try
             {
@@ -102,13 +103,15 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
             if (traced is not null)
             {
                 var succeeds = result is ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit;
-                trace!.End(traced, succeeds, error is not null ? TraceOutcome.Exception : succeeds ? TraceOutcome.Success : TraceOutcome.Failed);
+                trace!.End(
+                    traced, succeeds, error is not null ? TraceOutcome.Exception : succeeds ? TraceOutcome.Success : TraceOutcome.Failed);
             }
 
             var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
-            if (result is not (ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit) && !(result == ConsumeOrderlyResult.Rollback && autoCommit))
+            if (result is not (ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit)
+                && !(result == ConsumeOrderlyResult.Rollback && autoCommit))
             {
                 errorType ??= result == ConsumeOrderlyResult.Rollback ? ErrorTypes.Rollback : ErrorTypes.SuspendCurrentQueue;
             }
@@ -131,7 +134,9 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
                     }
 
                     var isRollback = result == ConsumeOrderlyResult.Rollback;
-                    return new(succeeded, committed, new(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType), batches, elapsed);
+                    var stopped = new StoppedBatch(
+                        batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
+                    return new(succeeded, committed, stopped, batches, elapsed);
             }
 
             succeeded += batch.Count;
@@ -147,13 +152,23 @@ internal sealed partial class OrderlyRunner(IGrainContext grain, ConsumerRegistr
 
     private static partial class Log
     {
-        [LoggerMessage(107, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch; they come again in order")]
+        [LoggerMessage(
+            107,
+            LogLevel.Warning,
+            "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch; they come again in order")]
         public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
 
-        [LoggerMessage(104, LogLevel.Warning, "The listener of group {Group} rolls back message {MessageId} although it is committed automatically; taken for success, as in Java")]
+        [LoggerMessage(
+            104,
+            LogLevel.Warning,
+            "The listener of group {Group} rolls back message {MessageId} although it is committed automatically; taken for success, "
+            + "as in Java")]
         public static partial void RollbackMeansSuccess(ILogger logger, string group, string messageId);
 
-        [LoggerMessage(105, LogLevel.Error, "The listener of group {Group} returned {Result} for message {MessageId}, which is no result; the batch comes again")]
+        [LoggerMessage(
+            105,
+            LogLevel.Error,
+            "The listener of group {Group} returned {Result} for message {MessageId}, which is no result; the batch comes again")]
         public static partial void UnknownResult(ILogger logger, string group, int result, string messageId);
     }
 }

@@ -1,0 +1,19 @@
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>A message a listener failed on.</summary>
+/// <param name="Index">Its place in the call.</param>
+/// <param name="DelayLevel">When the listener wants it again; 0: as the broker decides; below 0: never.</param>
+/// <param name="Error">The exception's text, when one was thrown.</param>
+/// <param name="ErrorType">Why it failed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
+internal readonly record struct FailedMessage(int Index, int DelayLevel, string? Error, string? ErrorType = null)
+{
+    // As Java's client sends back what a listener has for too long: it comes again after 10 s.
+    private const int TimeoutDelayLevel = 3;
+
+    /// <summary>The delay level of a message that is not to come again.</summary>
+    public const int ToDeadLetters = -1;
+
+    /// <summary>A message a listener had for too long.</summary>
+    public static FailedMessage TimedOut(int index, TimeSpan limit)
+        => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
+}

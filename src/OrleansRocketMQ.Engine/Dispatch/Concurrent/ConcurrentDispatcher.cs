@@ -1,0 +1,386 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Scheduling;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// Gives the messages of all queues of a group on this silo to listener grains, at most
+/// <see cref="ConsumerOptions.ConsumeThreadMax"/> calls at once. Queues with messages stand in line; each free slot
+/// takes a run from the first and sends the queue to the end, so no queue starves. A slot always calls the same grain.
+/// </summary>
+internal sealed partial class ConcurrentDispatcher(
+    ConsumerOptions options,
+    IListeners listeners,
+    RetryPublisher retry,
+    EngineRuntime runtime,
+    ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
+{
+    // Five times what a run may take: not before something is really slow.
+    private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
+
+    private readonly QueueLine _line = new(options, runtime, logger);
+    private readonly RunLength _runLength = new();
+    private int _replaced;
+
+    public void Start() => _line.Start(RunSlotAsync);
+
+    public void Signal(IDispatchedQueue queue) => _line.Signal(queue);
+
+    public Task StopAsync() => _line.StopAsync();
+
+    private async Task RunSlotAsync(int slot)
+    {
+        var worker = new Worker(listeners.OfSlot(slot));
+        while (await _line.NextAsync() is { } queue)
+        {
+            var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
+            queue.Runs.LeaveLine();
+            if (queue.Runs.Waiting > 0)
+            {
+                Signal(queue);
+            }
+
+            if (range.IsEmpty)
+            {
+                continue;
+            }
+
+            try
+            {
+                await HandleAsync(queue, range, worker);
+            }
+            catch (InvariantBrokenException exception)
+            {
+                Report(queue, exception);
+            }
+        }
+    }
+
+    /// <summary>A queue whose book is broken stands still from then on; slots serve the others, and it can be stopped.</summary>
+    private void Report(IDispatchedQueue queue, InvariantBrokenException exception)
+    {
+        queue.Fail(exception);
+        Log.RuleBroken(logger, options.Group, queue.Queue, exception);
+    }
+
+    private async Task GuardAsync(IDispatchedQueue queue, Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (InvariantBrokenException exception)
+        {
+            Report(queue, exception);
+        }
+    }
+
+    /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
+    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    {
+        if (range.Messages[0].BodyError is { } unreadable)
+        {
+            Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
+            await SettleAsync(queue, range, [new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable)], TimeSpan.Zero);
+            return;
+        }
+
+        var share = new RunShare();
+        ListenerOutcome result;
+        try
+        {
+            result = queue.DoListenersMove && !await worker.Listener.IsReadyAsync(queue.ListenerToken)
+                ? ListenerOutcome.Refused
+                : await RunAsync(queue, range, worker.Listener, share);
+            range = LeftOf(range, share);
+            worker.IsReached = true;
+        }
+        catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
+        {
+            // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere.
+            return;
+        }
+        catch (TimeoutException)
+        {
+            await LeaveStuckAsync(queue, LeftOf(range, share), worker);
+            return;
+        }
+        catch (Exception exception) when (exception is not InvariantBrokenException)
+        {
+            // Not the listener failed, the way to it did: no such grain class, a silo that left, a time-out. The
+            // messages have not been judged, so they do not go to the retry topic; they stay here and are tried again.
+            queue.Fail(exception);
+            Log.ListenerUnreachable(logger, options.Group, range.Messages.Count, options.RetryInterval, exception);
+            await LeaveUntriedAsync(queue, LeftOf(range, share), worker);
+            return;
+        }
+
+        if (result.IsRefused)
+        {
+            // Others may have it meanwhile; this slot has nobody to call.
+            Return(queue, range);
+            await WaitForListenerAsync(queue, worker.Listener);
+            return;
+        }
+
+        await TakeAsync(queue, range, result);
+    }
+
+    /// <summary>The listener has ended: what it had is settled, what it did not get goes back.</summary>
+    private Task TakeAsync(IDispatchedQueue queue, ProcessQueueRange range, ListenerOutcome result)
+    {
+        _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
+        if (result.Consumed < range.Messages.Count)
+        {
+            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
+        }
+
+        if (result.TimedOut > 0)
+        {
+            queue.Statistics.CountTimedOut(result.TimedOut);
+        }
+
+        return SettleAsync(queue, range.Slice(0, result.Consumed), result.Failures, result.ListenerTime);
+    }
+
+    /// <summary>
+    /// Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain that is
+    /// stuck takes no more calls; the slot goes on with another one.
+    /// </summary>
+    private async Task LeaveStuckAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    {
+        Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
+        queue.Statistics.CountTimedOut(range.Messages.Count);
+        await SettleAsync(
+            queue,
+            range,
+            [.. Enumerable.Range(0, range.Messages.Count).Select(index => FailedMessage.TimedOut(index, options.ConsumeTimeout))],
+            options.ConsumeTimeout);
+        worker.Listener = listeners.OfSlot(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
+    }
+
+    /// <summary>
+    /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
+    /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
+    /// </summary>
+    private async Task LeaveUntriedAsync(IDispatchedQueue queue, ProcessQueueRange range, Worker worker)
+    {
+        if (worker.IsReached)
+        {
+            worker.IsReached = false;
+            queue.Track(GuardAsync(queue, ReturnAfterAsync(queue, range, options.RetryInterval)));
+            return;
+        }
+
+        Return(queue, range);
+        try
+        {
+            await Task.Delay(options.RetryInterval, runtime.Time, queue.Stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops; the worker goes on with another one.
+        }
+    }
+
+    private void Return(IDispatchedQueue queue, ProcessQueueRange range)
+    {
+        range.Window.Return(range);
+        Signal(queue);
+    }
+
+    /// <summary>
+    /// Waits until the slot's grain has left a silo that stops. The run is not its concern any more: it is back in the
+    /// queue.
+    /// </summary>
+    private async Task WaitForListenerAsync(IDispatchedQueue queue, IListener listener)
+    {
+        try
+        {
+            while (!await listener.IsReadyAsync(queue.ListenerToken))
+            {
+                await Task.Delay(ListenerTimes.AskAgainAfter, runtime.Time, queue.ListenerToken);
+            }
+        }
+        catch (OperationCanceledException) when (queue.ListenerToken.IsCancellationRequested)
+        {
+            // The queue stops; the slot goes on with another one.
+        }
+        catch (Exception exception)
+        {
+            // The next run meets the same, and is tried again as any that cannot reach its listener.
+            queue.Fail(exception);
+        }
+    }
+
+    private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
+        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+
+    /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
+    private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, RunShare share)
+    {
+        var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, RunLength.Limit, options.ConsumeTimeout)
+        {
+            Share = share,
+            Ownership = queue.Tenure,
+        };
+        using var running = queue.Running.Begin(range.Messages, share);
+        var call = listener.ConsumeAsync(run, queue.ListenerToken);
+        var longest = RunLength.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
+        for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
+        {
+            try
+            {
+                return await call.WaitAsync(patience, runtime.Time, queue.ListenerToken);
+            }
+            catch (TimeoutException)
+            {
+                if (call.IsCompleted)
+                {
+                    // It ended in the very moment in which patience did.
+                    return await call;
+                }
+
+                if (!share.TryReclaim())
+                {
+                    continue;
+                }
+
+                var left = share.Left!.Value;
+                Return(queue, range.Slice(left, range.Messages.Count - left));
+                break;
+            }
+        }
+
+        return await call.WaitAsync(longest, runtime.Time, queue.ListenerToken);
+    }
+
+    private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share)
+        => share.Left is { } left ? range.Slice(0, left) : range;
+
+    /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
+    private async Task SettleAsync(
+        IDispatchedQueue queue, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+    {
+        queue.Statistics.Count(range.Messages, failures, listenerTime);
+        if (failures is null || GivesUp(range, failures))
+        {
+            range.Complete();
+            queue.OnProgress();
+            return;
+        }
+
+        var done = 0;
+        var isTaken = true;
+        foreach (var failure in failures)
+        {
+            if (failure.Index > done)
+            {
+                range.Slice(done, failure.Index - done).Complete();
+            }
+
+            done = failure.Index + 1;
+            var failed = range.Slice(failure.Index, 1);
+            if (!isTaken)
+            {
+                // A broker that does not answer would hold the slot, which serves others too, once for each of them.
+                queue.Track(SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0));
+                continue;
+            }
+
+            var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken);
+            if (outcome != PublishOutcome.NotTaken)
+            {
+                queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
+                failed.Complete();
+            }
+            else
+            {
+                isTaken = false;
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
+            }
+        }
+
+        if (done < range.Messages.Count)
+        {
+            range.Slice(done, range.Messages.Count - done).Complete();
+        }
+
+        queue.OnProgress();
+    }
+
+    /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
+    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, int delayLevel, int attempts)
+    {
+        try
+        {
+            var outcome = await retry.SendBackAgainAsync(
+                queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
+            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
+            failed.Complete();
+            queue.OnProgress();
+        }
+        catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
+        {
+            failed.Window.Return(failed);
+            queue.OnProgress();
+        }
+        catch (MessageConsumeException exception)
+        {
+            queue.Fail(exception);
+            Log.NotHandedBack(logger, exception.Message);
+            await ReturnAfterAsync(queue, failed, ListenerTimes.RetryHereAfter);
+        }
+    }
+
+    private async Task ReturnAfterAsync(IDispatchedQueue queue, ProcessQueueRange range, TimeSpan after)
+    {
+        try
+        {
+            await Task.Delay(after, runtime.Time, queue.Stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops. What was not done stays uncommitted and comes again wherever the queue goes.
+        }
+
+        Return(queue, range);
+        queue.OnProgress();
+    }
+
+    /// <summary>What a slot knows of the listener it calls.</summary>
+    private sealed class Worker(IListener listener)
+    {
+        public IListener Listener { get; set; } = listener;
+
+        /// <summary>Whether the last call reached it.</summary>
+        public bool IsReached { get; set; } = true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(121, LogLevel.Error, "Group {Group} cannot reach its listener grain; {Count} messages are tried again in {Wait}")]
+        public static partial void ListenerUnreachable(ILogger logger, string group, int count, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(
+            123,
+            LogLevel.Error,
+            "The listener of group {Group} is stuck with {Count} messages from {MessageId} on; they go back to the broker and come again")]
+        public static partial void ListenerStuck(ILogger logger, string group, int count, string messageId);
+
+        [LoggerMessage(
+            125,
+            LogLevel.Critical,
+            "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+        public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
+
+        [LoggerMessage(124, LogLevel.Error, "{Reason}")]
+        public static partial void NotHandedBack(ILogger logger, string reason);
+
+        [LoggerMessage(122, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read and goes to the retry topic")]
+        public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
+    }
+}

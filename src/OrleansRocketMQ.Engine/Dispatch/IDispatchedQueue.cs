@@ -1,0 +1,42 @@
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Statistics;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>A queue as a dispatcher sees it. Thread-safe.</summary>
+internal interface IDispatchedQueue
+{
+    MessageQueue Queue { get; }
+
+    /// <summary>What it has for listeners.</summary>
+    QueueRuns Runs { get; }
+
+    /// <summary>The time it may be worked on, now.</summary>
+    QueueTenure Tenure { get; }
+
+    /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
+    CancellationToken ListenerToken { get; }
+
+    /// <summary>Fires when the queue begins to stop.</summary>
+    CancellationToken Stopping { get; }
+
+    /// <summary>What listeners work on.</summary>
+    RunningCalls Running { get; }
+
+    QueueStatistics Statistics { get; }
+
+    /// <summary>Whether the whole group stops here, not only this queue.</summary>
+    bool IsGroupStopping { get; }
+
+    /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
+    bool DoListenersMove { get; }
+
+    /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
+    void Track(Task task);
+
+    /// <summary>Some messages are done, or something else has changed that the queue may wait for.</summary>
+    void OnProgress();
+
+    /// <summary>Something went wrong with the queue.</summary>
+    void Fail(Exception exception);
+}

@@ -1,0 +1,24 @@
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>Brings the messages of a group's queues to its listener. One for each group and silo. Thread-safe.</summary>
+internal interface IQueueDispatcher
+{
+    void Start();
+
+    /// <summary>A queue has messages nobody works on.</summary>
+    void Signal(IDispatchedQueue queue);
+
+    /// <summary>Adds to a queue's snapshot what only the dispatcher knows.</summary>
+    QueueSnapshot Describe(IDispatchedQueue queue, QueueSnapshot snapshot) => snapshot;
+
+    /// <summary>Messages of a queue that listeners work on.</summary>
+    int InFlightOf(IDispatchedQueue queue) => queue.Runs.InFlight;
+
+    /// <summary>Whether a message that fails stays in its queue, perhaps for long, instead of going back to the broker at once.</summary>
+    bool KeepsFailedMessages => false;
+
+    /// <summary>Ends once nothing is dispatched any more. The queues must have been closed before.</summary>
+    Task StopAsync();
+}

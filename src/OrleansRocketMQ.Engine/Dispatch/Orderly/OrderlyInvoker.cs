@@ -1,0 +1,132 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>The way to the listener of one queue. One call at a time.</summary>
+internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListener listener, OrderlyDispatcher group)
+{
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
+
+    private int _inCall;
+    private bool _hasCalled;
+    private bool _asksFirst;
+
+    /// <summary>Messages it works on now. May be read by anybody.</summary>
+    public int InCall => Volatile.Read(ref _inCall);
+
+    /// <summary>How long to wait before the next call, as the last one did not reach it; null when it did.</summary>
+    public TimeSpan? ReachableIn { get; private set; }
+
+    /// <summary>Has messages consumed as soon as the group may make another call.</summary>
+    /// <param name="messages">The messages; all readable, or one that is not, which counts as failed.</param>
+    /// <param name="reconsumeTimes">How often each has failed; null when that is what it says itself.</param>
+    /// <param name="tenure">The tenure of the queue they belong to.</param>
+    /// <returns>The listener's judgement; null when there is none, because the time is over or it could not be reached.</returns>
+    public async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
+    {
+        ReachableIn = null;
+        var options = group.Options;
+        if (messages[0].BodyError is { } unreadable)
+        {
+            Log.Unreadable(group.Logger, messages[0].MessageId, options.Group, unreadable);
+            return new(0, 0, new(1, IsRollback: false, Pause: null, options.AutoCommit, unreadable.Message), 1, TimeSpan.Zero);
+        }
+
+        try
+        {
+            await group.Slots.TakeAsync(tenure.Pulling);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+
+        try
+        {
+            // It may have waited long for its turn.
+            return tenure.IsValid && !pump.Runs.Gate.IsShut ? await InvokeAsync(messages, reconsumeTimes, tenure) : null;
+        }
+        catch (OperationCanceledException) when (tenure.Listening.IsCancellationRequested || !tenure.IsValid)
+        {
+            // The lock is lost, or the time to stop is over. Whatever the listener still does, the messages come again.
+            return null;
+        }
+        catch (Exception exception)
+        {
+            // Not the listener failed, the way to it did; the messages have not been judged.
+            ReachableIn = options.RetryInterval;
+            pump.Fail(exception);
+            Log.Unreachable(group.Logger, options.Group, pump.Queue, options.RetryInterval, exception);
+            return null;
+        }
+        finally
+        {
+            Volatile.Write(ref _inCall, 0);
+            group.Slots.Release();
+        }
+    }
+
+    private async Task<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
+    {
+        Volatile.Write(ref _inCall, messages.Count);
+        _hasCalled = true;
+        if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(tenure.Listening))
+        {
+            (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
+            return null;
+        }
+
+        _asksFirst = false;
+        var options = group.Options;
+        var call = new OrderlyCall(pump.Queue, tenure.Number, messages, options.ConsumeBatchSize, RunLength.Limit)
+        {
+            AutoCommit = options.AutoCommit,
+            MayDecideCommit = options.PoisonHandling != Configuration.PoisonHandling.Park,
+            ReconsumeTimes = reconsumeTimes,
+            Ownership = tenure,
+        };
+        using var running = pump.Running.Begin(messages);
+        var result = await listener.ConsumeAsync(call, tenure.Listening);
+        if (result.IsRefused)
+        {
+            (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
+            return null;
+        }
+
+        group.RunLength.Learn(result.ListenerTime, result.Batches);
+        return result;
+    }
+
+    /// <summary>The queue has stopped here. If it goes on elsewhere, its listener is to follow.</summary>
+    public async Task LeaveAsync()
+    {
+        if (!_hasCalled || pump.IsGroupStopping)
+        {
+            return;
+        }
+
+        try
+        {
+            await listener.QueueLeftAsync().WaitAsync(LeaveTimeout, group.Runtime.Time);
+        }
+        catch (Exception exception)
+        {
+            // It would only have been a little nearer to its queue.
+            Log.NotTold(group.Logger, group.Options.Group, pump.Queue, exception);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(182, LogLevel.Error, "Group {Group} cannot reach the listener grain of {Queue}; tried again in {Wait}")]
+        public static partial void Unreachable(ILogger logger, string group, MessageQueue queue, TimeSpan wait, Exception exception);
+
+        [LoggerMessage(183, LogLevel.Error, "Message {MessageId} of group {Group} cannot be read; counts as failed")]
+        public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(188, LogLevel.Debug, "Group {Group}: the listener grain of {Queue} could not be told that its queue has left")]
+        public static partial void NotTold(ILogger logger, string group, MessageQueue queue, Exception exception);
+    }
+}

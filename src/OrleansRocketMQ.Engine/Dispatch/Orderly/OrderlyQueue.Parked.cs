@@ -1,0 +1,75 @@
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <summary>Parked keys, and the end of leases that a failed step has left behind.</summary>
+internal sealed partial class OrderlyQueue
+{
+    private async Task ConsumeParkedAsync(ParkedKey key, ProcessQueueRange[] tried, QueueTenure tenure)
+    {
+        if (tried.Length == 0)
+        {
+            return;
+        }
+
+        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure);
+        if (result is null || !tenure.IsValid)
+        {
+            SetAside(tried);
+            _backlog.Parked.Settle(key, 0, [], Now + Options.RetryInterval);
+            return;
+        }
+
+        var listenerTime = result.ListenerTime;
+        foreach (var single in tried.AsSpan(0, result.Succeeded))
+        {
+            _pump.Statistics.Count(single.Messages, failures: 0, listenerTime);
+            listenerTime = TimeSpan.Zero;
+            Complete(single);
+        }
+
+        var due = Now;
+        IReadOnlyList<ProcessQueueRange> left = tried[result.Succeeded..];
+        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
+        {
+            var end = result.Succeeded + stopped.Count;
+            foreach (var single in tried[result.Succeeded..end])
+            {
+                _pump.Statistics.Count(single.Messages, failures: 1, listenerTime, stopped.ErrorType);
+                listenerTime = TimeSpan.Zero;
+            }
+
+            var failed = await FailAsync(tried[result.Succeeded..end], tenure);
+            due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
+            left = [.. failed, .. tried[end..]];
+        }
+
+        SetAside(left);
+        _backlog.Parked.Settle(key, tried.Length, left, due);
+        await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
+        _pump.OnProgress();
+    }
+
+    private static bool IsLeased(ProcessQueueRange single) => single.Window.IsLeased(single.Place);
+
+    private static void SetAside(IEnumerable<ProcessQueueRange> ranges)
+    {
+        foreach (var range in ranges)
+        {
+            range.Window.SetAside(range);
+        }
+    }
+
+    /// <summary>A step has failed on its way: what it had leased and not dealt with comes again.</summary>
+    private void EndLeases()
+    {
+        var (range, parked) = (_inWork, _parkedInWork);
+        (_inWork, _parkedInWork) = (default, []);
+        if (!range.IsEmpty)
+        {
+            _backlog.PutBack(BatchPieces.Join(range, BatchPieces.Singles(range).Where(IsLeased)));
+        }
+
+        SetAside(parked.Where(IsLeased));
+    }
+}

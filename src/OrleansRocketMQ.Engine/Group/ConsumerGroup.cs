@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>The queues of one group that run on this member, and what tells stores and brokers how far they are. Thread-safe.</summary>
+internal sealed partial class ConsumerGroup
+{
+    private readonly Lock _gate = new();
+    private readonly QueueEnvironment _environment;
+    private readonly ILogger<QueuePump> _pumpLogger;
+    private readonly ILogger _logger;
+    private readonly OffsetPersister _persisting;
+    private string? _closedBecause;
+    private int _turn;
+
+    /// <param name="environment">What the queues share.</param>
+    /// <param name="loggers">Makes logs.</param>
+    public ConsumerGroup(QueueEnvironment environment, ILoggerFactory loggers)
+    {
+        _environment = environment;
+        _pumpLogger = loggers.CreateLogger<QueuePump>();
+        _logger = loggers.CreateLogger<ConsumerGroup>();
+        _persisting = new OffsetPersister(
+            environment.Options, () => Queues.Values, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
+    }
+
+    /// <summary>The queues that run here.</summary>
+    public ConcurrentDictionary<MessageQueue, QueuePump> Queues { get; } = new();
+
+    private string Group => _environment.Options.Group;
+
+    public void Start()
+    {
+        _environment.Dispatcher.Start();
+        _persisting.Start();
+        _environment.Checkpoints?.Start(() => Queues.Values);
+        _environment.Fence.Changed += OnFenceChanged;
+    }
+
+    /// <summary>Starts a queue here, unless it runs already.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="arrival">What comes along from the member it was on.</param>
+    /// <param name="made">Is told of the queue before it starts; not of one that runs already.</param>
+    /// <exception cref="ConsumerStateException">The group stops, or the queue is still ending.</exception>
+    public QueuePump StartQueue(MessageQueue queue, QueueArrival? arrival, Action<QueuePump>? made = null)
+    {
+        // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
+        lock (_gate)
+        {
+            if (_closedBecause is { } reason)
+            {
+                throw new ConsumerStateException(Group, reason, $"start {queue}");
+            }
+
+            if (Queues.TryGetValue(queue, out var running))
+            {
+                return running.State.IsStopping
+                    ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
+                    : running;
+            }
+
+            var pump = new QueuePump(queue, _environment, arrival, _pumpLogger);
+            made?.Invoke(pump);
+            Queues[queue] = pump;
+            pump.Start();
+            return pump;
+        }
+    }
+
+    /// <summary>No queue starts any more.</summary>
+    /// <param name="because">What the group is in.</param>
+    public void Close(string because)
+    {
+        lock (_gate)
+        {
+            _closedBecause ??= because;
+        }
+    }
+
+    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
+    public Task StopQueueAsync(QueuePump pump, TimeSpan budget)
+    {
+        // At once, so that nobody who asks meanwhile gets a queue that ends.
+        var stopping = pump.StopAsync(budget);
+        return _environment.Runtime.Scheduler.Run(async () =>
+        {
+            try
+            {
+                await stopping;
+            }
+            finally
+            {
+                // Also one that failed to stop has ended; it must not keep the queue from starting anew.
+                Queues.TryRemove(new(pump.Queue, pump));
+            }
+        });
+    }
+
+    /// <summary>Queues may go on that could not before. A different one comes first each time, so that none is always the last.</summary>
+    public void Resume(Func<MessageQueue, bool> which)
+    {
+        var pumps = Queues.Values.Where(pump => which(pump.Queue)).ToArray();
+        var first = (int)((uint)Interlocked.Increment(ref _turn) % Math.Max(1, pumps.Length));
+        for (var index = 0; index < pumps.Length; index++)
+        {
+            var pump = pumps[(first + index) % pumps.Length];
+            try
+            {
+                pump.OnFlow();
+                _environment.Dispatcher.Signal(pump);
+            }
+            catch (Exception exception)
+            {
+                // Also called by a timer, where it would end the process; and the other queues go on.
+                Log.NotResumed(_logger, Group, pump.Queue, exception);
+            }
+        }
+    }
+
+    /// <summary>Ends what the queues shared. They and their dispatcher must have stopped.</summary>
+    public Task StopAsync()
+    {
+        _environment.Fence.Changed -= OnFenceChanged;
+        return Task.WhenAll(
+            _environment.Locks?.StopAsync() ?? Task.CompletedTask,
+            _persisting.StopAsync(),
+            _environment.Checkpoints?.StopAsync() ?? Task.CompletedTask);
+    }
+
+    private void OnFenceChanged(bool closed)
+    {
+        foreach (var pump in Queues.Values)
+        {
+            pump.OnFence(closed);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(292, LogLevel.Error, "Group {Group}: {Queue} could not be told to go on")]
+        public static partial void NotResumed(ILogger logger, string group, MessageQueue queue, Exception exception);
+    }
+}

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Scheduling;
+
+namespace OrleansRocketMQ.Locks;
+
+/// <summary>
+/// The queue locks an orderly group holds on this silo, broker by broker, so that none waits for another that is away.
+/// Mirrors <c>RebalanceImpl.lockAll / unlockAll</c>. Thread-safe.
+/// </summary>
+/// <param name="options">How often locks are renewed, and how long they count.</param>
+/// <param name="lockers">The brokers, and who asks them.</param>
+/// <param name="deadMembers">Client ids of silos of this cluster that are dead.</param>
+/// <param name="runtime">What it runs on.</param>
+/// <param name="logger">The log.</param>
+internal sealed class QueueLocks(
+    ConsumerOptions options, Lockers lockers, Func<IEnumerable<string>> deadMembers, EngineRuntime runtime, ILogger<QueueLocks> logger)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, BrokerLocks> _brokers = new(StringComparer.Ordinal);
+
+    /// <summary>Wants a queue's lock from now on; it is asked for at once.</summary>
+    public QueueLock Add(MessageQueue queue) => Of(queue.BrokerName).Add(queue);
+
+    /// <summary>Gives a queue's lock back.</summary>
+    public Task ReleaseAsync(QueueLock queueLock) => runtime.Scheduler.Run(() => Of(queueLock.Queue.BrokerName).ReleaseAsync(queueLock));
+
+    /// <summary>Ends the renewals. Every lock must have been released before.</summary>
+    public Task StopAsync() => runtime.Scheduler.Run(() =>
+    {
+        lock (_gate)
+        {
+            return Task.WhenAll(_brokers.Values.Select(broker => broker.StopAsync()));
+        }
+    });
+
+    private BrokerLocks Of(string brokerName)
+    {
+        lock (_gate)
+        {
+            if (!_brokers.TryGetValue(brokerName, out var broker))
+            {
+                _brokers[brokerName] = broker = new BrokerLocks(brokerName, options, lockers, deadMembers, runtime, logger);
+                broker.Start();
+            }
+
+            return broker;
+        }
+    }
+}
+
+/// <summary>The brokers that keep locks, and who asks them.</summary>
+/// <param name="ClientId">This member's id.</param>
+/// <param name="Brokers">The brokers.</param>
+/// <param name="Routes">Where they are.</param>
+internal sealed record Lockers(string ClientId, ILockBroker Brokers, IRoutes Routes);

@@ -1,0 +1,12 @@
+namespace OrleansRocketMQ.Checkpoints;
+
+/// <summary>A queue whose progress beyond its commits is written down from time to time.</summary>
+internal interface ICheckpointedQueue
+{
+    MessageQueue Queue { get; }
+
+    /// <summary>Writes down what is done beyond the last commit, if there is news, or removes what says less than the commit.</summary>
+    /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
+    /// <returns>Whether there was anything to write or remove.</returns>
+    Task<bool> WriteCheckpointAsync();
+}

@@ -1,0 +1,82 @@
+using OrleansRocketMQ.Clients;
+
+namespace OrleansRocketMQ.Ports;
+
+/// <summary>The brokers, as a consumer asks them. Where one is reached is the word of <see cref="IRoutes"/>. Thread-safe.</summary>
+internal interface IBrokers : IQueueBroker, IOffsetBroker, ILockBroker, IRetryBroker
+{
+    /// <summary>Tells one broker of this member and its groups; ends when it has answered, or is not going to. Never fails.</summary>
+    Task HeartbeatToAsync(string address, CancellationToken cancellationToken);
+}
+
+/// <summary>Messages and offsets of a broker's queues.</summary>
+internal interface IQueueBroker
+{
+    /// <summary>Asks for messages. The broker may keep the request waiting for its suspend time-out.</summary>
+    /// <param name="address">The broker.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="timeout">How long to wait for the answer; null: as long as usual.</param>
+    /// <param name="cancellationToken">
+    /// Gives up; the broker may answer all the same, and what the request carried may have been stored.
+    /// </param>
+    /// <returns>To be awaited once.</returns>
+    /// <exception cref="RocketMQException">The broker has refused, or has not answered.</exception>
+    ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken);
+
+    /// <summary>The queue's first position.</summary>
+    Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken);
+
+    /// <summary>The position behind the queue's last message.</summary>
+    Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken);
+
+    /// <summary>The position of the first message stored at or after a time, in milliseconds since 1970 UTC.</summary>
+    Task<long> SearchOffsetAsync(string address, MessageQueue queue, long timestamp, CancellationToken cancellationToken);
+}
+
+/// <summary>The offsets of groups that a broker keeps.</summary>
+internal interface IOffsetBroker
+{
+    /// <summary>What is stored; null when nothing is.</summary>
+    Task<long?> QueryConsumerOffsetAsync(
+        string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken);
+
+    /// <summary>Stores an offset. A request that was sent may arrive although nobody waits for its answer.</summary>
+    Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken);
+}
+
+/// <summary>The queue locks of a broker.</summary>
+internal interface ILockBroker
+{
+    /// <summary>Takes or renews locks.</summary>
+    /// <returns>The queues whose lock is the client's now.</returns>
+    Task<IReadOnlyList<MessageQueue>> LockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken);
+
+    /// <summary>Gives locks back.</summary>
+    Task UnlockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken);
+
+    /// <summary>The members of a group the broker is connected with.</summary>
+    Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string group, CancellationToken cancellationToken);
+}
+
+/// <summary>Brokers take failed messages back.</summary>
+internal interface IRetryBroker
+{
+    /// <summary>Has the broker bring a message again, or file it under %DLQ%.</summary>
+    Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken);
+
+    /// <summary>How many queues the broker spreads a group's failed messages over; null when it does not know the question.</summary>
+    Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken);
+
+    /// <summary>Sends a copy of a message to any broker that takes it; broker and queue of the request are filled in.</summary>
+    /// <exception cref="RocketMQException">None has taken it.</exception>
+    Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken);
+}
+
+/// <summary>A message that goes back to its broker. Mirrors <c>ConsumerSendMsgBackRequestHeader</c>.</summary>
+/// <param name="Group">The group that has failed on it.</param>
+/// <param name="Message">The message.</param>
+/// <param name="DelayLevel">When it is to come again; 0: the broker decides; below 0: it is dead.</param>
+/// <param name="MaxReconsumeTimes">How often it may fail.</param>
+/// <param name="UnitMode">Whether the group is of unit mode.</param>
+internal readonly record struct SendBackRequest(string Group, MessageExt Message, int DelayLevel, int MaxReconsumeTimes, bool UnitMode);

@@ -1,0 +1,61 @@
+namespace OrleansRocketMQ.Ports;
+
+/// <summary>The listener of one queue that is consumed in order. One call at a time.</summary>
+internal interface IQueueListener
+{
+    /// <inheritdoc cref="IListener.IsReadyAsync"/>
+    Task<bool> IsReadyAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives messages to the listener batch by batch, up to the first batch that does not succeed.</summary>
+    /// <inheritdoc cref="IListener.ConsumeAsync"/>
+    Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken);
+
+    /// <summary>The queue has left this member; the listener may follow it.</summary>
+    Task QueueLeftAsync();
+}
+
+/// <summary>Messages for a listener in order.</summary>
+/// <param name="Queue">The queue they were pulled from.</param>
+/// <param name="Tenure">The number of the tenure of the queue they belong to.</param>
+/// <param name="Messages">The messages, in order.</param>
+/// <param name="BatchSize">Messages per call of the listener.</param>
+/// <param name="TimeLimit">The run stops after the batch in which this time is over.</param>
+internal readonly record struct OrderlyCall(
+    MessageQueue Queue, int Tenure, ArraySegment<MessageExt> Messages, int BatchSize, TimeSpan TimeLimit)
+{
+    /// <summary>Whether what succeeds may be committed at once, unless the listener says otherwise.</summary>
+    public bool AutoCommit { get; init; }
+
+    /// <summary>Whether the listener may say otherwise.</summary>
+    public bool MayDecideCommit { get; init; }
+
+    /// <summary>How often each has failed; null when none has but what its own count says.</summary>
+    public int[]? ReconsumeTimes { get; init; }
+
+    /// <summary>By what right the messages are given; of use only to a listener in the same process.</summary>
+    public IOwnership? Ownership { get; init; }
+}
+
+/// <summary>What became of a call in order.</summary>
+/// <param name="Succeeded">How many messages, from the first on, succeeded.</param>
+/// <param name="Committed">How many of them may be committed; if any, then all before them too.</param>
+/// <param name="Stopped">The batch behind them that did not succeed; null when none was tried.</param>
+/// <param name="Batches">How many batches were tried.</param>
+/// <param name="ListenerTime">The time the listener took for them.</param>
+internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch? Stopped, int Batches, TimeSpan ListenerTime)
+{
+    /// <summary>Nothing was given to the listener, because its silo stops.</summary>
+    public static readonly OrderlyOutcome Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };
+
+    /// <summary>Whether it is <see cref="Refused"/>.</summary>
+    public bool IsRefused { get; init; }
+}
+
+/// <summary>A batch that did not succeed.</summary>
+/// <param name="Count">Its messages.</param>
+/// <param name="IsRollback">Whether it did not fail, but comes again with all that is not committed.</param>
+/// <param name="Pause">How long the listener wants to wait; null: as the group's options say.</param>
+/// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
+/// <param name="Error">What went wrong; null when the listener just said so.</param>
+/// <param name="ErrorType">Why it did not succeed, in few different words.</param>
+internal sealed record FailedBatch(int Count, bool IsRollback, TimeSpan? Pause, bool AutoCommit, string? Error, string? ErrorType = null);

@@ -1,0 +1,17 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Ports;
+
+/// <summary>Where brokers are. Answers at once, from what is known. Thread-safe.</summary>
+internal interface IRoutes
+{
+    /// <summary>A member of a broker set: the one asked for, else another, unless only this one will do; null when none is known.</summary>
+    BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false);
+
+    /// <summary>The route of a topic; null when it is not known.</summary>
+    TopicRoute? Find(string topic);
+
+    /// <summary>Has the route of a topic looked at soon, if the reason says something of it.</summary>
+    void Doubt(string topic, Exception reason);
+}

@@ -1,0 +1,32 @@
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Flow;
+
+namespace OrleansRocketMQ.Ports;
+
+/// <summary>What a queue asks of its group on this member. Thread-safe.</summary>
+internal interface IGroup
+{
+    /// <summary>Whether the whole group stops here, not only a queue.</summary>
+    bool IsStopping { get; }
+
+    /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
+    bool DoListenersMove { get; }
+
+    /// <summary>Where failed messages of the group come back from.</summary>
+    string RetryTopic { get; }
+
+    /// <summary>What the group wants of a topic; null when it does not subscribe to it.</summary>
+    Subscription? FindSubscription(string topic);
+
+    /// <summary>The gate of a queue that starts here: whether it is paused, and how fast it may go.</summary>
+    QueueGate OpenGate(MessageQueue queue);
+
+    /// <summary>The queue has ended.</summary>
+    void CloseGate(MessageQueue queue);
+
+    /// <summary>A broker has said that it knows no such group.</summary>
+    void NoteMissingAt(string broker);
+
+    /// <summary>A broker has served the group.</summary>
+    void NoteFoundAt(string broker);
+}

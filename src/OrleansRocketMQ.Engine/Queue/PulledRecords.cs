@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Consumers;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>Makes messages for listeners out of what a pull brought of one queue.</summary>
+internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment environment, ILogger logger)
+{
+    private readonly bool _isRetry = queue.Topic == environment.Group.RetryTopic;
+
+    /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
+    /// <param name="result">The answer.</param>
+    /// <param name="subscription">Who is not wanted by it is left out.</param>
+    /// <param name="messages">Where they go.</param>
+    /// <exception cref="MessageFormatException">The very first record is broken. It is asked for again: it must not be skipped.</exception>
+    public long Decode(PullResult result, Subscription subscription, List<MessageExt> messages)
+    {
+        var next = result.NextBeginOffset;
+        try
+        {
+            next = result.Decode(messages, queue.BrokerName, environment.DecoderOptions) ?? next;
+        }
+        catch (MessageFormatException exception) when (messages.Count > 0)
+        {
+            // What stands before a broken record is good; the next pull begins at the broken one.
+            next = messages[^1].QueueOffset + 1;
+            Log.BrokenRecord(logger, environment.Options.Group, queue.Topic, queue.BrokerName, queue.QueueId, next, exception);
+        }
+
+        if (!subscription.Selector.SelectsAll)
+        {
+            messages.RemoveAll(message => !subscription.Wants(message));
+        }
+
+        if (_isRetry)
+        {
+            for (var index = 0; index < messages.Count; index++)
+            {
+                messages[index] = messages[index].GetProperty(MessageProperties.RetryTopic) is { } topic
+                    ? messages[index].WithTopic(environment.Names.Unwrap(topic))
+                    : messages[index];
+            }
+        }
+
+        return next;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            137,
+            LogLevel.Error,
+            "Group {Group} cannot decode the message at {Topic} {Broker}/{QueueId} offset {Offset} or behind it; what came before it "
+            + "is consumed")]
+        public static partial void BrokenRecord(
+            ILogger logger, string group, string topic, string broker, int queueId, long offset, Exception exception);
+    }
+}

@@ -1,0 +1,84 @@
+using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Statistics;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>All that the queues of one group on one member share, and ask of the world. Immutable; what it names is thread-safe.</summary>
+internal sealed record QueueEnvironment
+{
+    public required ConsumerOptions Options { get; init; }
+
+    /// <summary>This member's id, as brokers know it.</summary>
+    public required string ClientId { get; init; }
+
+    /// <summary>Clock, scheduler and chance.</summary>
+    public required EngineRuntime Runtime { get; init; }
+
+    public required IBrokers Brokers { get; init; }
+
+    public required IRoutes Routes { get; init; }
+
+    public required IFence Fence { get; init; }
+
+    public required IGroup Group { get; init; }
+
+    /// <summary>Where the group's progress is kept.</summary>
+    public required IOffsetStore Offsets { get; init; }
+
+    /// <summary>Where a queue begins of which nothing is stored.</summary>
+    public required StartOffset StartOffset { get; init; }
+
+    /// <summary>Brings messages to listeners.</summary>
+    public required IQueueDispatcher Dispatcher { get; init; }
+
+    /// <summary>What the queues may hold together.</summary>
+    public required GroupBudgets Budgets { get; init; }
+
+    public required GroupStatistics Statistics { get; init; }
+
+    /// <summary>The queue locks at the brokers; null where none are needed.</summary>
+    public QueueLocks? Locks { get; init; }
+
+    /// <summary>What the queues have done beyond their commits; null when that is not written down.</summary>
+    public GroupCheckpoints? Checkpoints { get; init; }
+
+    /// <summary>Where messages are noted that nobody takes; null where nothing is.</summary>
+    public IParkedMessageStore? Parked { get; init; }
+
+    /// <summary>The names of topics on the wire.</summary>
+    public ClientNamespace Names { get; init; } = ClientNamespace.None;
+
+    /// <summary>How messages are decoded.</summary>
+    public MessageDecoderOptions DecoderOptions { get; init; } = MessageDecoderOptions.Default;
+
+    /// <summary>See <see cref="CallSize"/>.</summary>
+    public long MostBytesPerCall { get; init; } = long.MaxValue;
+
+    /// <summary>Sees every event of a queue with the state it meets; null in production. Must be quick and call nobody back.</summary>
+    public Action<MessageQueue, QueueState, QueueEvent>? Observe { get; init; }
+
+    /// <summary>Whether every member of the group gets every message.</summary>
+    public bool IsBroadcasting => Options.MessageModel == MessageModel.Broadcasting;
+
+    /// <summary>The broker that keeps a queue's offsets.</summary>
+    /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
+    public string MasterOf(MessageQueue queue) => Routes.FindAddress(queue.BrokerName)?.Address ?? throw NoBroker(queue);
+
+    /// <summary>Nobody knows where a queue's broker is.</summary>
+    public static BrokerNotAvailableException NoBroker(MessageQueue queue)
+        => new($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
+}
+
+/// <summary>What comes along with a queue from the member it was on.</summary>
+/// <param name="Progress">How far it is.</param>
+/// <param name="HasCheckpoint">Whether something may be written down of it that must go one day.</param>
+/// <param name="IdleSince">When the last work on it ended there, in ticks of UTC; 0 when that is not known.</param>
+internal sealed record QueueArrival(QueueProgress Progress, bool HasCheckpoint, long IdleSince);

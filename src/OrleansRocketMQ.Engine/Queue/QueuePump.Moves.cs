@@ -1,0 +1,103 @@
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// Goes on at another offset: because somebody asked for it, because the broker demands it, or because another member
+/// came there. The store gets the offset at once; then what no listener has is dropped, and what listeners have is waited for.
+/// </summary>
+internal sealed partial class QueuePump
+{
+    private int _toldMove;
+
+    /// <summary>
+    /// The store gets the offset, be it lower. One that does not take what the broker demands gets it later: asking on for an
+    /// offset that the broker does not have would only go on until there are messages beyond it, which then are lost.
+    /// </summary>
+    private async Task StoreMoveAsync(QueueMove move)
+    {
+        if (NoteFence())
+        {
+            return;
+        }
+
+        if (_toldMove != move.Number)
+        {
+            _toldMove = move.Number;
+            TellOf(move);
+        }
+
+        // Gone before the store knows: what was done says nothing about what is to be done again. Where somebody wants the
+        // messages and may be told that he cannot have them yet, a record that stays would hide them after a crash.
+        await ClearCheckpointAsync(orLeaveIt: move.Reason == MoveReason.Reset);
+        await TellStoreAsync(move, _stopping.Token);
+    }
+
+    private Task TellStoreAsync(QueueMove move, CancellationToken cancellationToken) => _commits.MoveAsync(
+        move.Offset,
+        isWanted: () => MayStore(move),
+        stored: () => Raise(QueueEvent.OffsetStored(move.Number)),
+        cancellationToken,
+        evenIfNotStored: move.Reason == MoveReason.Reset);
+
+    /// <summary>Asked when it is this queue's turn to tell the store: from then on the move cannot be withdrawn.</summary>
+    private bool MayStore(QueueMove move)
+    {
+        if (!Tenure.IsValid || _environment.Fence.IsClosed || !State.MayStore || State.Move?.Number != move.Number)
+        {
+            return false;
+        }
+
+        Raise(QueueEvent.StoreBegun(move.Number));
+        return State.Move is { Step: MoveStep.Storing } now && now.Number == move.Number;
+    }
+
+    /// <summary>Begins at the new offset once no listener has a message of before.</summary>
+    private async Task ArriveAsync(QueueState state)
+    {
+        var move = state.Move!;
+        Runs.DropWaiting();
+
+        // What fails in order may stand still for long, or for ever: as in Java it is not waited for.
+        if (!_environment.Dispatcher.KeepsFailedMessages)
+        {
+            bool IsOver() => Runs.InFlight == 0 || !ReferenceEquals(State, state);
+            await _pullFlow.WaitAsync(IsOver, most: null, _tenure.Pulling);
+        }
+
+        if (!ReferenceEquals(State, state))
+        {
+            return;
+        }
+
+        if (move.Reason == MoveReason.Overtaken)
+        {
+            var progress = Runs.Window.Snapshot().From(move.Offset);
+            var window = new ProcessQueue(progress, _holdings);
+            await _commits.ForgetAsync(() => BeginAt(window, move), _stopping.Token);
+        }
+        else
+        {
+            var window = new ProcessQueue(move.Offset, _holdings);
+            await _commits.InTurnAsync(() => BeginAt(window, move), _stopping.Token);
+        }
+    }
+
+    private void BeginAt(ProcessQueue window, QueueMove move)
+    {
+        Runs.Restart(window);
+        Volatile.Write(ref _nextOffset, window.Watermark);
+        Raise(QueueEvent.ListenersDone(move.Number));
+    }
+
+    private void TellOf(QueueMove move)
+    {
+        var from = Volatile.Read(ref _nextOffset);
+        if (move.Reason == MoveReason.Reset)
+        {
+            Log.OffsetMoved(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, from, move.Offset);
+        }
+        else
+        {
+            Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, from, move.Offset);
+        }
+    }
+}

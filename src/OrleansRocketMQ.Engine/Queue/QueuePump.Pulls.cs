@@ -1,0 +1,187 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>Pulls.</summary>
+internal sealed partial class QueuePump
+{
+    // After answers that neither bring nor wait for anything.
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
+
+    private readonly Func<bool> _isPullOver;
+    private CancellationTokenSource? _pull;
+    private long _brokerId;
+    private int _emptyPulls;
+
+    /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
+    public void RestartPull()
+    {
+        try
+        {
+            Volatile.Read(ref _pull)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended; the next one is by the present subscription anyway.
+        }
+    }
+
+    private async Task PullNextAsync()
+    {
+        // It closes by the clock, before anybody has told.
+        if (NoteFence() || !await _pullFlow.WaitForRoomAsync(_isPullOver, _tenure.Pulling))
+        {
+            return;
+        }
+
+        try
+        {
+            await PullAsync();
+        }
+        catch (RocketMQException exception)
+        {
+            throw new MessagePullException(Queue, exception.Message, exception);
+        }
+
+        _retry.Succeeded();
+        if (Options.PullInterval > TimeSpan.Zero)
+        {
+            await _pullFlow.WaitAsync(_isPullOver, Options.PullInterval, _tenure.Pulling);
+        }
+    }
+
+    private async Task PullAsync()
+    {
+        var subscription = PresentSubscription();
+        var broker = _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
+        _retry.Asks = broker.Address;
+        var request = new PullRequest(Options.Group, Queue, _nextOffset)
+        {
+            MaxMessages = _pullFlow.MessagesPerPull,
+            MaxBytes = _pullFlow.MaxBytesPerPull,
+            CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
+            ToSlave = broker.IsSlave,
+            SuspendTimeout = Options.PullSuspendTimeout,
+            // A group that may not broadcast is refused by what its heartbeats say only.
+            Expression = _environment.IsBroadcasting ? null : subscription.SentWithPulls,
+            SubVersion = subscription.Data.SubVersion,
+            ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+        };
+        NotePull();
+        var asked = _time.GetTimestamp();
+        if (await AskAsync(broker, request, subscription) is not { } result)
+        {
+            return;
+        }
+
+        _commits.CarriedOver();
+        Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
+        _brokerId = result.SuggestedBrokerId;
+        Hear(result.MaxOffset);
+        if (result.Status == PullStatus.OffsetIllegal)
+        {
+            await ResetAsync(result, request, broker);
+            return;
+        }
+
+        // An answer without messages moves on too: what the filter left out needs no consuming.
+        var next = result.Status == PullStatus.Found ? await DecodeAsync(result) : result.NextBeginOffset;
+        Volatile.Write(ref _nextOffset, next);
+        _end.Note(_pulled, _lastPulledAt);
+        if (Runs.Window.Add(_pulled, next) > 0)
+        {
+            _environment.Dispatcher.Signal(this);
+        }
+
+        NoteNewest();
+        if (result.Status == PullStatus.Found)
+        {
+            // As in Java: how long a pull waited for nothing says nothing.
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took);
+        }
+
+        _pulled.Clear();
+        await BackOffAfterEmptyPullAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset);
+    }
+
+    /// <summary>The broker demands another offset.</summary>
+    private async Task ResetAsync(PullResult result, PullRequest request, BrokerAddress broker)
+    {
+        var offset = await _end.CorrectAsync(result, request.Offset, MasterAddress(), _stopping.Token);
+        if (result.NextBeginOffset == request.Offset)
+        {
+            // No reset: a broker that goes on saying so must not be asked without a pause.
+            await BackOffAfterEmptyPullAsync(broker, isFruitless: true);
+            if (_isPullOver())
+            {
+                return;
+            }
+        }
+
+        // Told once. From here on it is the state's, whatever comes between.
+        Raise(QueueEvent.BrokerReset(offset));
+    }
+
+    private async ValueTask<long> DecodeAsync(PullResult result)
+    {
+        try
+        {
+            return _records.Decode(result, PresentSubscription(), _pulled);
+        }
+        catch (MessageFormatException broken)
+        {
+            if (await _broken.PassAsync(_nextOffset, broken, _stopping.Token) is not { } next)
+            {
+                throw;
+            }
+
+            return next;
+        }
+    }
+
+    /// <summary>
+    /// A slave keeps no pull waiting: it sends the consumer to its master, and answers at once. While that is away there is
+    /// only the slave to ask again, and it must not be asked without a pause.
+    /// </summary>
+    private async Task BackOffAfterEmptyPullAsync(BrokerAddress broker, bool isFruitless)
+    {
+        _emptyPulls = isFruitless && _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _emptyPulls + 1 : 0;
+        if (_emptyPulls > 0)
+        {
+            await _pullFlow.WaitAsync(_isPullOver, _runtime.BackOff(_emptyPulls, FirstBackOff, LongestBackOff), _tenure.Pulling);
+        }
+    }
+
+    /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue's state says something else by now.</summary>
+    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    {
+        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
+        Volatile.Write(ref _pull, pull);
+        if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
+        {
+            return null;
+        }
+
+        Volatile.Write(ref _askedAt, _time.GetTimestamp());
+        try
+        {
+            return await _environment.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + AnswerTimeout, pull.Token);
+        }
+        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            Volatile.Write(ref _askedAt, 0);
+        }
+    }
+
+    // A topic given up keeps its last one until the queue stops.
+    private Subscription PresentSubscription() => _subscription = _environment.Group.FindSubscription(Queue.Topic) ?? _subscription;
+}

@@ -1,0 +1,93 @@
+using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// Where a queue begins here: at what came along from the silo it was on; otherwise where the store says, less what a
+/// checkpoint shows to be done already.
+/// </summary>
+internal sealed class StartPositionResolver(
+    MessageQueue queue, QueueEnvironment environment, QueueProgress? before, QueueCheckpoint? checkpoint)
+{
+    /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
+    public QueueProgress? Before => before;
+
+    /// <summary>The first window of a queue that just starts.</summary>
+    /// <param name="masterAddress">The queue's broker.</param>
+    /// <param name="tenure">The time it is worked on.</param>
+    /// <param name="holdings">Is told what the window holds.</param>
+    /// <exception cref="OffsetFetchException">The store could not be asked.</exception>
+    public async Task<ProcessQueue> FirstWindowAsync(string masterAddress, QueueTenure tenure, Holdings holdings)
+    {
+        if (before is not null && !tenure.IsLocked)
+        {
+            // What came along is newer than what the broker knows, or as new.
+            return new ProcessQueue(before, holdings);
+        }
+
+        long offset;
+        try
+        {
+            offset = await environment.StartOffset.FindAsync(masterAddress, queue, tenure.Pulling);
+        }
+        catch (RocketMQException exception)
+        {
+            throw new OffsetFetchException(queue, exception.Message, exception);
+        }
+
+        // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
+        // holds. A lower offset is one that a pull of the former owner carried and that arrived late.
+        var isFirst = tenure.Number <= 1;
+        if (before is not null)
+        {
+            return isFirst && before.Watermark >= offset ? new ProcessQueue(before, holdings) : new ProcessQueue(offset, holdings);
+        }
+
+        return isFirst && await DoneBeforeAsync(masterAddress, offset, tenure.Pulling) is { } done
+            ? new ProcessQueue(done, holdings)
+            : new ProcessQueue(offset, holdings);
+    }
+
+    /// <summary>What an owner that crashed had done beyond its last commit; null when nothing is known.</summary>
+    private async Task<QueueProgress?> DoneBeforeAsync(string masterAddress, long offset, CancellationToken cancellationToken)
+    {
+        if (checkpoint is null || await checkpoint.FindAsync(offset, cancellationToken) is not { } done)
+        {
+            return null;
+        }
+
+        try
+        {
+            // A broker that has lost its last messages gives their offsets to others, which nobody has seen.
+            var isThere = done.Progress.SeenTo <= await environment.Brokers.GetMaxOffsetAsync(masterAddress, queue, cancellationToken)
+                && (done.Newest is null || await HasAsync(masterAddress, done.Newest, cancellationToken));
+            return isThere ? done.Progress : null;
+        }
+        catch (RocketMQException exception)
+        {
+            throw new OffsetFetchException(queue, exception.Message, exception);
+        }
+    }
+
+    /// <summary>Whether a message is where it was seen. A plain pull, which consumes nothing.</summary>
+    private async Task<bool> HasAsync(string masterAddress, SeenMessage seen, CancellationToken cancellationToken)
+    {
+        var request = new PullRequest(environment.Options.Group, queue, seen.Offset)
+        {
+            MaxMessages = 1,
+            Expression = MessageSelector.AllTags,
+            SuspendTimeout = TimeSpan.Zero,
+        };
+        var result = await environment.Brokers.PullAsync(masterAddress, request, timeout: null, cancellationToken);
+        var messages = new List<MessageExt>();
+        if (result.Status == PullStatus.Found)
+        {
+            result.Decode(messages, queue.BrokerName, environment.DecoderOptions);
+        }
+
+        return messages.Exists(message => message.QueueOffset == seen.Offset && message.MessageId == seen.Id);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Globalization;
+using System.Text;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// A copy of a failed message for the group's %RETRY% topic, with body and properties as they are stored.
+/// </summary>
+internal static class RetryCopy
+{
+    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
+    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
+
+    /// <summary>What brokers take of properties, less what they add themselves on the way to the dead letters.</summary>
+    public const int MostPropertyBytes = short.MaxValue - 1024;
+
+    private const int FirstRetryDelayLevel = 3;
+
+    // What the copy says anew. Of the prepared transaction it must say nothing.
+    private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
+    {
+        MessageProperties.OriginMessageId,
+        MessageProperties.RetryTopic,
+        MessageProperties.ReconsumeTime,
+        MessageProperties.MaxReconsumeTimes,
+        MessageProperties.TransactionPrepared,
+        MessageProperties.DelayTimeLevel,
+    };
+
+    // Left out last when there is too much: without them nobody finds the message again.
+    private static readonly HashSet<string> Kept = new(StringComparer.Ordinal)
+    {
+        MessageProperties.Keys, MessageProperties.Tags, MessageProperties.UniqueKey, MessageProperties.ShardingKey,
+    };
+
+    /// <summary>The copy, still without a queue.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="options">Of its group.</param>
+    /// <param name="topic">Its topic as brokers know it.</param>
+    /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
+    /// <param name="delayLevel">When it comes again; 0: later with each failure.</param>
+    /// <param name="newId">Makes the id of one that has none.</param>
+    /// <param name="leftOut">Names of the properties for which there was no room.</param>
+    public static SendMessageRequest Of(
+        MessageExt message,
+        ConsumerOptions options,
+        string topic,
+        int reconsumeTimes,
+        int delayLevel,
+        Func<string> newId,
+        out IReadOnlyList<string> leftOut)
+    {
+        var own = new List<string>
+        {
+            StoredParts.Property(MessageProperties.OriginMessageId, message.OriginMessageId ?? message.MessageId),
+            StoredParts.Property(MessageProperties.RetryTopic, topic),
+            StoredParts.Property(
+                MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
+        };
+        AddMissing(own, message, MessageProperties.UniqueKey, newId);
+        AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
+        return new SendMessageRequest
+        {
+            ProducerGroup = ProducerGroup,
+            Topic = SystemTopics.Retry(options.Group),
+            BrokerName = string.Empty,
+            QueueId = -1,
+            Body = StoredParts.BodyOf(message, out var compression),
+            BornTimestamp = message.BornTimestamp,
+            Properties = Fitting(StoredParts.PropertiesOf(message, without: Replaced), string.Concat(own), out leftOut),
+            SysFlag = compression,
+            Flag = message.Flag,
+            ReconsumeTimes = reconsumeTimes + 1,
+            MaxReconsumeTimes = options.MaxReconsumeTimes,
+            UnitMode = options.UnitMode,
+        };
+    }
+
+    private static string Fitting(List<string> pieces, string own, out IReadOnlyList<string> leftOut)
+    {
+        var length = Encoding.UTF8.GetByteCount(own) + pieces.Sum(StoredParts.LengthOf);
+        var names = new List<string>();
+        var longestFirst = pieces.OrderBy(piece => Kept.Contains(StoredParts.NameOf(piece))).ThenByDescending(StoredParts.LengthOf);
+        foreach (var piece in longestFirst.ToArray())
+        {
+            if (length <= MostPropertyBytes)
+            {
+                break;
+            }
+
+            pieces.Remove(piece);
+            names.Add(StoredParts.NameOf(piece));
+            length -= StoredParts.LengthOf(piece);
+        }
+
+        leftOut = names;
+        return StoredParts.Join(pieces) + own;
+    }
+
+    private static void AddMissing(List<string> own, MessageExt message, string name, Func<string> value)
+    {
+        if (message.GetProperty(name) is null)
+        {
+            own.Add(StoredParts.Property(name, value()));
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,303 @@
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// Gives failed messages back to the broker, which brings them again after a while or files them under %DLQ%. First by
+/// a request for it; when that fails, by sending a copy to %RETRY%. What brokers refuse both ways, again and again, is
+/// parked, so that no message holds up its queue for ever. Only when the broker has said yes, or the message is parked,
+/// may it count as done. Mirrors <c>DefaultMQPushConsumerImpl.sendMessageBack</c>.
+/// </summary>
+internal sealed partial class RetryPublisher(
+    ConsumerOptions options,
+    RetryTargets targets,
+    TimeProvider time,
+    ILogger<RetryPublisher> logger)
+{
+    private readonly RetryQueues _queues = new(targets.Brokers, targets.Routes, options.Group, time, logger);
+    private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
+
+    /// <summary>
+    /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause before each of them but the
+    /// first, which may have been somebody else's.
+    /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="delayLevel">When it is to come again.</param>
+    /// <param name="attempts">How many were made already.</param>
+    /// <param name="stopping">Ends the attempts.</param>
+    /// <param name="abandon">Gives one up that is under way.</param>
+    /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
+    /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
+    public async Task<PublishOutcome> SendBackAgainAsync(
+        MessageQueue queue, MessageExt message, int delayLevel, int attempts, CancellationToken stopping, CancellationToken abandon)
+    {
+        for (var attempt = attempts + 1; attempt <= options.MaxRetryTimes; attempt++)
+        {
+            if (attempt > 1)
+            {
+                await Task.Delay(options.RetryInterval, time, stopping);
+            }
+
+            var outcome = await SendBackAsync(queue, message, delayLevel, abandon);
+            if (outcome != PublishOutcome.NotTaken)
+            {
+                return outcome;
+            }
+        }
+
+        throw new MessageConsumeException(
+            $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; "
+            + "the listener gets it again.");
+    }
+
+    /// <summary>
+    /// Whether failed messages are given up at once: where every member gets every message, none comes again. Logs them
+    /// then.
+    /// </summary>
+    public bool GivesUp(ReadOnlySpan<MessageExt> messages)
+    {
+        if (options.MessageModel != MessageModel.Broadcasting)
+        {
+            return false;
+        }
+
+        foreach (var message in messages)
+        {
+            Log.GivenUp(logger, message.MessageId, options.Group);
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
+    public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
+
+    /// <summary>Has the broker bring a message again, or file it. Never throws: without a yes the message stays where it is.</summary>
+    public async Task<PublishOutcome> SendBackAsync(
+        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken)
+    {
+        if (GivesUp([message]))
+        {
+            return PublishOutcome.Taken;
+        }
+
+        var refused = await TryAsync(() => RequestAsync(message, delayLevel, cancellationToken));
+        if (refused is null)
+        {
+            return Taken(queue, message);
+        }
+
+        Log.SendBackFailed(logger, message.MessageId, options.Group, refused.Message);
+
+        // The copy of one that is to die says that it has failed too often: brokers know no other way for a copy.
+        var attempts = delayLevel < 0 ? Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes) : message.ReconsumeTimes;
+        var noCopy = await TryCopyAsync(message, attempts, Math.Max(0, delayLevel), cancellationToken);
+        return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken);
+    }
+
+    /// <summary>
+    /// Gives up on a message that was consumed in order. A copy goes to %RETRY% that says it has failed too often, so the
+    /// broker files it under %DLQ%; by a lock in force it also knows the group as orderly. Mirrors
+    /// <c>ConsumeMessageOrderlyService.sendMessageBack</c>. A copy that cannot be sent must not block its queue: the broker
+    /// is then asked to file what it has itself.
+    /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>Who has it. Never throws.</returns>
+    public async Task<PublishOutcome> SendToDeadLettersAsync(
+        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
+    {
+        if (GivesUp([message]))
+        {
+            return PublishOutcome.Taken;
+        }
+
+        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken);
+        if (noCopy is null)
+        {
+            return Taken(queue, message);
+        }
+
+        var refused = await TryRequestDeathAsync(message, cancellationToken);
+        return refused is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken);
+    }
+
+    /// <summary>
+    /// Has the broker file a message under %DLQ% at once. When it refuses, which it does for good when its stored copy is
+    /// gone, a copy is sent that says the message has failed too often: it becomes a dead letter, and does not come again
+    /// behind messages it must not fall behind.
+    /// </summary>
+    /// <param name="queue">The queue the message was pulled from.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>Who has it. Never throws.</returns>
+    public async Task<PublishOutcome> FileAsDeadAsync(MessageQueue queue, MessageExt message, CancellationToken cancellationToken)
+    {
+        var refused = await TryRequestDeathAsync(message, cancellationToken);
+        if (refused is null)
+        {
+            return Taken(queue, message);
+        }
+
+        var attempts = Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes);
+        var noCopy = await TryCopyAsync(message, attempts, delayLevel: 0, cancellationToken);
+        return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken);
+    }
+
+    private static async Task<Exception?> TryAsync(Func<Task> way)
+    {
+        try
+        {
+            await way();
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception;
+        }
+    }
+
+    private PublishOutcome Taken(MessageQueue queue, MessageExt message)
+    {
+        _refused.Forget(queue, message.QueueOffset);
+        return PublishOutcome.Taken;
+    }
+
+    /// <summary>Neither way was open. What brokers go on refusing is parked; what may come right stays.</summary>
+    private async Task<PublishOutcome> NotTakenAsync(
+        MessageQueue queue, MessageExt message, Exception refused, Exception noCopy, CancellationToken cancellationToken)
+    {
+        if (!RefusedMessages.IsAboutTheMessage(refused)
+            || !RefusedMessages.IsAboutTheMessage(noCopy)
+            || !_refused.Count(queue, message.QueueOffset))
+        {
+            return PublishOutcome.NotTaken;
+        }
+
+        var reason = $"Not taken back: {refused.Message} No copy: {noCopy.Message}";
+        var failure = await TryAsync(() => targets.Parked.ParkAsync(Describe(queue, message, reason), cancellationToken));
+        if (failure is not null)
+        {
+            Log.NotParked(logger, message.MessageId, options.Group, failure);
+            return PublishOutcome.NotTaken;
+        }
+
+        Log.Parked(logger, message.MessageId, options.Group, queue, message.QueueOffset, reason);
+        _refused.Forget(queue, message.QueueOffset);
+        return PublishOutcome.Parked;
+    }
+
+    private MessageToPark Describe(MessageQueue queue, MessageExt message, string reason)
+        => new(queue, message.QueueOffset, message.MessageId, message.Topic, reason) { Message = message, Parked = time.GetUtcNow() };
+
+    private async Task<Exception?> TryRequestDeathAsync(MessageExt message, CancellationToken cancellationToken)
+    {
+        var refused = await TryAsync(() => RequestAsync(message, FailedMessage.ToDeadLetters, cancellationToken));
+        if (refused is not null)
+        {
+            Log.NotFiledAsDead(logger, message.MessageId, options.Group, refused);
+        }
+
+        return refused;
+    }
+
+    private async Task<Exception?> TryCopyAsync(MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken)
+    {
+        if (message.BodyError is { } unreadable)
+        {
+            // Only the broker can bring it again as it is: a copy would pass on as a body what nobody could read.
+            return unreadable;
+        }
+
+        if (_queues.HasNone)
+        {
+            return new RetryQueuesException($"topic {SystemTopics.Retry(options.Group)} has no queues on any broker");
+        }
+
+        var failure = await TryAsync(async () =>
+        {
+            var copy = RetryCopy.Of(
+                message, options, targets.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut);
+            await targets.Brokers.SendCopyAsync(copy, cancellationToken);
+            if (leftOut.Count > 0)
+            {
+                Log.LeftOut(logger, message.MessageId, options.Group, string.Join(", ", leftOut));
+            }
+        });
+        if (failure is not null)
+        {
+            Log.RetrySendFailed(logger, message.MessageId, options.Group, failure);
+        }
+
+        return failure;
+    }
+
+    private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
+    {
+        var broker = targets.Routes.FindAddress(message.BrokerName, onlyThisBroker: true)
+            ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
+        await _queues.CheckAsync(broker, IsLast(message, delayLevel), cancellationToken);
+        var request = new SendBackRequest(options.Group, message, delayLevel, options.MaxReconsumeTimes, options.UnitMode);
+        await targets.Brokers.SendBackAsync(broker.Address, request, cancellationToken);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(113, LogLevel.Error, "Message {MessageId} of group {Group} failed; in broadcasting it does not come again")]
+        public static partial void GivenUp(ILogger logger, string messageId, string group);
+
+        [LoggerMessage(
+            111,
+            LogLevel.Warning,
+            "Message {MessageId} of group {Group} was not taken back by its broker; a copy goes to the retry topic, or it stays in "
+            + "its queue: {Reason}")]
+        public static partial void SendBackFailed(ILogger logger, string messageId, string group, string reason);
+
+        [LoggerMessage(
+            115,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} has failed too often, but its broker does not file it under dead letters; another "
+            + "way is tried, or it stays in its queue")]
+        public static partial void NotFiledAsDead(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(
+            114,
+            LogLevel.Warning,
+            "The copy of message {MessageId} of group {Group} has no room for these properties, which it does without: {Properties}")]
+        public static partial void LeftOut(ILogger logger, string messageId, string group, string properties);
+
+        [LoggerMessage(
+            116,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} is parked: no broker takes it. It lies in {Queue} at offset {Offset}; send it "
+            + "again or drop it at the management grain or the dashboard. {Reason}")]
+        public static partial void Parked(ILogger logger, string messageId, string group, MessageQueue queue, long offset, string reason);
+
+        [LoggerMessage(
+            117,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} could not be parked; it stays in its queue and is tried again")]
+        public static partial void NotParked(ILogger logger, string messageId, string group, Exception exception);
+
+        [LoggerMessage(
+            112,
+            LogLevel.Error,
+            "Message {MessageId} of group {Group} could not be sent to the retry topic; it stays in its queue and is tried again")]
+        public static partial void RetrySendFailed(ILogger logger, string messageId, string group, Exception exception);
+    }
+}
+
+/// <summary>Where failed messages go.</summary>
+/// <param name="Brokers">Brokers that take them back.</param>
+/// <param name="Routes">Where those are.</param>
+/// <param name="Parked">Who notes what they do not take.</param>
+/// <param name="Names">The names of topics on the wire.</param>
+/// <param name="NewMessageId">Makes the id of a copy whose message has none.</param>
+internal sealed record RetryTargets(
+    IRetryBroker Brokers, IRoutes Routes, IParkedMessageStore Parked, ClientNamespace Names, Func<string> NewMessageId);

@@ -1,0 +1,45 @@
+namespace OrleansRocketMQ.Scheduling;
+
+/// <summary>Waits that go on by the scheduler of whoever waits, whoever ends them.</summary>
+internal static class Waits
+{
+    /// <summary>Waits for a promise, or until nobody wants it any more.</summary>
+    /// <exception cref="OperationCanceledException">Nobody wants it.</exception>
+    public static async Task<T> OrCancelAsync<T>(Task<T> promise, CancellationToken cancellationToken)
+    {
+        await OrCancelAsync((Task)promise, cancellationToken);
+        return await promise;
+    }
+
+    /// <inheritdoc cref="OrCancelAsync{T}"/>
+    public static async Task OrCancelAsync(Task promise, CancellationToken cancellationToken)
+    {
+        if (!promise.IsCompleted && cancellationToken.CanBeCanceled)
+        {
+            var either = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var registration = cancellationToken.UnsafeRegister(static ends => ((TaskCompletionSource)ends!).TrySetResult(), either);
+            _ = TellAsync(promise, either);
+            await either.Task;
+            if (!promise.IsCompleted)
+            {
+                throw new OperationCanceledException(cancellationToken);
+            }
+        }
+
+        await promise;
+    }
+
+    private static async Task TellAsync(Task promise, TaskCompletionSource either)
+    {
+        try
+        {
+            await promise;
+        }
+        catch (Exception)
+        {
+            // Whoever waits gets it from the promise.
+        }
+
+        either.TrySetResult();
+    }
+}
