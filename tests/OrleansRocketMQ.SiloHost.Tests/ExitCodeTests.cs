@@ -71,7 +71,7 @@ public sealed partial class ExitCodeTests(PostgresServer postgres) : IClassFixtu
 
     // From the sources: the program is not referenced here.
     private static IEnumerable<string> CodesOfTheProgram()
-        => CodesOfTheSource().Matches(File.ReadAllText(Path.Combine(RunningProgram.PathOf("repository"), "silo-host", "Hosting", "ExitCode.cs"))).Select(match => match.Groups["code"].Value).Order();
+        => CodesOfTheSource().Matches(File.ReadAllText(Path.Combine(RunningProgram.PathOf("repository"), "silo-host", "Errors", "ExitCode.cs"))).Select(match => match.Groups["code"].Value).Order();
 
     [GeneratedRegex(@"public const int \w+ = (?<code>\d+);")]
     private static partial Regex CodesOfTheSource();

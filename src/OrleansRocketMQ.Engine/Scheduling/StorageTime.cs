@@ -9,7 +9,10 @@ internal static class StorageTime
     /// <exception cref="TimeoutException">The time is over.</exception>
     /// <exception cref="OperationCanceledException">The caller does not want it any more.</exception>
     public static async Task LimitAsync(
-        Func<CancellationToken, Task> work, TimeSpan limit, EngineRuntime runtime, CancellationToken cancellationToken)
+        Func<CancellationToken, Task> work,
+        TimeSpan limit,
+        EngineRuntime runtime,
+        CancellationToken cancellationToken)
     {
         using var cancellation = new IsolatedCancellation(runtime.Scheduler, cancellationToken);
         var working = work(cancellation.Token);

@@ -25,20 +25,49 @@ internal sealed class EnvironmentVariables(Func<string, string?> read)
     /// <summary>All of them; a new one is one line.</summary>
     public static IReadOnlyList<EnvironmentVariable> All { get; } =
     [
-        Number("ROCKETMQ_CONSUME_THREAD_MIN", nameof(ConsumerOptions.ConsumeThreadMin), (options, value) => options.ConsumeThreadMin = value),
-        Number("ROCKETMQ_CONSUME_THREAD_MAX", nameof(ConsumerOptions.ConsumeThreadMax), (options, value) => options.ConsumeThreadMax = value),
-        Number("ROCKETMQ_CONSUME_BATCH_SIZE", nameof(ConsumerOptions.ConsumeBatchSize), (options, value) => options.ConsumeBatchSize = value),
+        Number(
+            "ROCKETMQ_CONSUME_THREAD_MIN",
+            nameof(ConsumerOptions.ConsumeThreadMin),
+            (options, value) => options.ConsumeThreadMin = value),
+        Number(
+            "ROCKETMQ_CONSUME_THREAD_MAX",
+            nameof(ConsumerOptions.ConsumeThreadMax),
+            (options, value) => options.ConsumeThreadMax = value),
+        Number(
+            "ROCKETMQ_CONSUME_BATCH_SIZE",
+            nameof(ConsumerOptions.ConsumeBatchSize),
+            (options, value) => options.ConsumeBatchSize = value),
         Number("ROCKETMQ_PULL_BATCH_SIZE", nameof(ConsumerOptions.PullBatchSize), (options, value) => options.PullBatchSize = value),
         Time("ROCKETMQ_CONSUME_TIMEOUT", nameof(ConsumerOptions.ConsumeTimeout), "min", (options, value) => options.ConsumeTimeout = value),
-        Choice<MessageModel>("ROCKETMQ_MESSAGE_MODEL", nameof(ConsumerOptions.MessageModel), (options, value) => options.MessageModel = value),
+        Choice<MessageModel>(
+            "ROCKETMQ_MESSAGE_MODEL",
+            nameof(ConsumerOptions.MessageModel),
+            (options, value) => options.MessageModel = value),
         new("ROCKETMQ_ALLOCATE_STRATEGY", nameof(ConsumerOptions.AllocateStrategy), "a strategy's name", SetStrategy),
-        Choice<ConsumeFromWhere>("ROCKETMQ_CONSUME_FROM_WHERE", nameof(ConsumerOptions.ConsumeFromWhere), (options, value) => options.ConsumeFromWhere = value),
-        Time("ROCKETMQ_PERSIST_INTERVAL", nameof(ConsumerOptions.PersistInterval), "ms", (options, value) => options.PersistInterval = value),
-        Number("ROCKETMQ_MAX_CACHE_COUNT_PER_QUEUE", nameof(ConsumerOptions.MaxCachedMessagesPerQueue), (options, value) => options.MaxCachedMessagesPerQueue = value),
-        Number("ROCKETMQ_MAX_CACHE_SIZE_PER_QUEUE", nameof(ConsumerOptions.MaxCachedBytesPerQueue), (options, value) => options.MaxCachedBytesPerQueue = value * 1024L * 1024),
+        Choice<ConsumeFromWhere>(
+            "ROCKETMQ_CONSUME_FROM_WHERE",
+            nameof(ConsumerOptions.ConsumeFromWhere),
+            (options, value) => options.ConsumeFromWhere = value),
+        Time(
+            "ROCKETMQ_PERSIST_INTERVAL",
+            nameof(ConsumerOptions.PersistInterval),
+            "ms",
+            (options, value) => options.PersistInterval = value),
+        Number(
+            "ROCKETMQ_MAX_CACHE_COUNT_PER_QUEUE",
+            nameof(ConsumerOptions.MaxCachedMessagesPerQueue),
+            (options, value) => options.MaxCachedMessagesPerQueue = value),
+        Number(
+            "ROCKETMQ_MAX_CACHE_SIZE_PER_QUEUE",
+            nameof(ConsumerOptions.MaxCachedBytesPerQueue),
+            (options, value) => options.MaxCachedBytesPerQueue = value * 1024L * 1024),
         new("ROCKETMQ_ENABLE_AUTO_RECOVERY", nameof(ConsumerOptions.AutoRecovery), "true or false", SetAutoRecovery),
         Number("ROCKETMQ_MAX_RETRY_TIMES", nameof(ConsumerOptions.MaxRetryTimes), (options, value) => options.MaxRetryTimes = value),
-        Time("ROCKETMQ_SUSPEND_CURRENT_QUEUE_TIME_MILLIS", nameof(ConsumerOptions.SuspendCurrentQueueTime), "ms", (options, value) => options.SuspendCurrentQueueTime = value),
+        Time(
+            "ROCKETMQ_SUSPEND_CURRENT_QUEUE_TIME_MILLIS",
+            nameof(ConsumerOptions.SuspendCurrentQueueTime),
+            "ms",
+            (options, value) => options.SuspendCurrentQueueTime = value),
         Time("ROCKETMQ_LOCK_EXPIRE_TIME", nameof(ConsumerOptions.LockExpiry), "s", (options, value) => options.LockExpiry = value),
     ];
 
@@ -94,7 +123,10 @@ internal sealed class EnvironmentVariables(Func<string, string?> read)
         return good;
     }
 
-    private static EnvironmentVariable Number(string name, string option, Action<ConsumerOptions, int> set) => new(name, option, "a whole number", (options, text) =>
+    private static EnvironmentVariable Number(
+        string name,
+        string option,
+        Action<ConsumerOptions, int> set) => new(name, option, "a whole number", (options, text) =>
     {
         var good = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value);
         if (good)

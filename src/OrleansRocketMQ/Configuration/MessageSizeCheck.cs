@@ -19,7 +19,8 @@ internal sealed class MessageSizeCheck(
             throw new RocketMQConfigurationException(
                 $"{RocketMQOptions.SectionName}:{nameof(RocketMQOptions.MaxFrameLength)}",
                 options.Value.MaxFrameLength,
-                $"at most {most}, Orleans' {nameof(SiloMessagingOptions)}.{nameof(SiloMessagingOptions.MaxMessageBodySize)}; raise that, too");
+                $"at most {most}, Orleans' {nameof(SiloMessagingOptions)}.{nameof(SiloMessagingOptions.MaxMessageBodySize)}; "
+                    + "raise that, too");
         }
     }
 }

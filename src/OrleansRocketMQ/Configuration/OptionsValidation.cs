@@ -49,7 +49,10 @@ internal static class OptionsValidation
         if (Encoding.UTF8.GetByteCount(name) > most)
         {
             throw new RocketMQConfigurationException(
-                field, name, $"a name of at most {most} bytes, so that '{before}' and it are a topic brokers take ({SystemTopics.MaxTopicLength} bytes)");
+                field,
+                name,
+                $"a name of at most {most} bytes, "
+                    + $"so that '{before}' and it are a topic brokers take ({SystemTopics.MaxTopicLength} bytes)");
         }
     }
 
@@ -74,6 +77,14 @@ internal static class OptionsValidation
             CheckNameServer(options.NameServer, section);
         }
 
+        CheckListener(options, section);
+        CheckSubscriptions(options, section);
+        CheckCountsAndTimes(options, section);
+        CheckOrderly(options, section);
+    }
+
+    private static void CheckListener(ConsumerOptions options, string section)
+    {
         if (options.Listener is null && options.AutoStart)
         {
             throw new RocketMQConfigurationException(
@@ -87,6 +98,10 @@ internal static class OptionsValidation
         }
 
         options.Handler?.Check(options);
+    }
+
+    private static void CheckSubscriptions(ConsumerOptions options, string section)
+    {
         Between(options.MaxSubscriptions, 1, 100_000, section);
         if (options.Subscriptions.Count > options.MaxSubscriptions)
         {
@@ -114,7 +129,10 @@ internal static class OptionsValidation
             throw new RocketMQConfigurationException(
                 $"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
         }
+    }
 
+    private static void CheckCountsAndTimes(ConsumerOptions options, string section)
+    {
         Between(options.PersistBatchSize, 1, 1000, section);
         Between(options.ConsumeThreadMin, 1, 1000, section);
         Between(options.ConsumeThreadMax, options.ConsumeThreadMin, 1000, section);
@@ -139,7 +157,6 @@ internal static class OptionsValidation
         Between(options.KeyRetryBackoff, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), section);
         Between(options.MaxKeyRetryBackoff, options.KeyRetryBackoff, TimeSpan.FromHours(1), section);
         Between(options.ParkAfter, TimeSpan.Zero, TimeSpan.FromHours(1), section);
-        CheckOrderly(options, section);
     }
 
     private static void CheckOrderly(ConsumerOptions options, string section)

@@ -47,7 +47,9 @@ internal sealed class SubscriptionTable
                 changed.Add(subscription.Topic);
             }
 
-            after[subscription.Topic] = known is not null && known.Selector == subscription.Selector && known.Data.SubVersion == subscription.Version
+            after[subscription.Topic] = known is not null
+                && known.Selector == subscription.Selector
+                && known.Data.SubVersion == subscription.Version
                 ? known
                 : new Subscription(subscription.Topic, subscription.Selector, subscription.Version);
         }

@@ -38,7 +38,9 @@ internal sealed record DelegateHandler(
         if (!TakesBatches && options.ConsumeBatchSize != 1)
         {
             throw new RocketMQConfigurationException(
-                $"{RocketMQOptions.SectionName}:Consumers:{options.Group}:{nameof(ConsumerOptions.ConsumeBatchSize)}", options.ConsumeBatchSize, "1 for a listener of one message at a time; HandleBatch takes batches");
+                $"{RocketMQOptions.SectionName}:Consumers:{options.Group}:{nameof(ConsumerOptions.ConsumeBatchSize)}",
+                options.ConsumeBatchSize,
+                "1 for a listener of one message at a time; HandleBatch takes batches");
         }
     }
 }

@@ -37,7 +37,10 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
 
     /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
-        type => type is { IsClass: true, IsAbstract: false } && type != typeof(DelegateListener) && typeof(IMessageListener).IsAssignableFrom(type) && typeof(IGrainBase).IsAssignableFrom(type));
+        type => type is { IsClass: true, IsAbstract: false }
+            && type != typeof(DelegateListener)
+            && typeof(IMessageListener).IsAssignableFrom(type)
+            && typeof(IGrainBase).IsAssignableFrom(type));
 
     /// <summary>The grain class of a listener given as class or as interface.</summary>
     /// <exception cref="RocketMQConfigurationException">
@@ -54,7 +57,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         if (typeof(IKeyOrderedListener).IsAssignableFrom(found)
             && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
         {
-            throw Wrong(group, found, $"a class without [{overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal)}]: a key's calls would overlap");
+            var attribute = overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal);
+            throw Wrong(group, found, $"a class without [{attribute}]: a key's calls would overlap");
         }
 
         var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
@@ -81,7 +85,11 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         var found = ClassOf(group, listener);
         if (typeof(IKeyOrderedListener).IsAssignableFrom(found))
         {
-            throw Wrong(group, found, $"no {nameof(IKeyOrderedListener)} for a broadcasting group: a key has one grain in the cluster, and other silos would hear nothing");
+            throw Wrong(
+                group,
+                found,
+                $"no {nameof(IKeyOrderedListener)} for a broadcasting group: a key has one grain in the cluster, "
+                    + "and other silos would hear nothing");
         }
 
         if (!s_local.Any(attribute => found.IsDefined(attribute, inherit: true)))
@@ -89,7 +97,10 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
             throw Wrong(
                 group,
                 found,
-                $"a class with {(typeof(IOrderlyListener).IsAssignableFrom(found) ? "[PreferLocalPlacement]" : "[StatelessWorker] or [PreferLocalPlacement]")}, "
+                "a class with "
+                    + (typeof(IOrderlyListener).IsAssignableFrom(found)
+                        ? "[PreferLocalPlacement], "
+                        : "[StatelessWorker] or [PreferLocalPlacement], ")
                     + "because the group is broadcasting: each silo's messages are for listeners on it");
         }
     }

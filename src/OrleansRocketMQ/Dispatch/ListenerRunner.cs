@@ -147,7 +147,6 @@ internal sealed partial class ListenerRunner(
         var context = new ConsumeContext(run.Group, run.Queue);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
-        TimeSpan elapsed;
         do
         {
             var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
@@ -158,8 +157,7 @@ internal sealed partial class ListenerRunner(
 
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
-            string? error = null;
-            string? errorType = null;
+            (string? error, string? errorType) = (null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
             progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
@@ -176,13 +174,7 @@ internal sealed partial class ListenerRunner(
 
             if (traced is not null)
             {
-                trace!.End(traced, result == ConsumeResult.Success, (error, progress.IsGivenUp, result) switch
-                {
-                    (not null, _, _) => TraceOutcome.Exception,
-                    (_, true, _) => TraceOutcome.TimeOut,
-                    (_, _, ConsumeResult.Success) => TraceOutcome.Success,
-                    _ => TraceOutcome.Failed,
-                });
+                trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, progress.IsGivenUp));
             }
 
             if (progress.IsGivenUp)
@@ -191,11 +183,7 @@ internal sealed partial class ListenerRunner(
             }
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
-            if (succeeded < batch.Count)
-            {
-                errorType ??= ErrorTypes.ReconsumeLater;
-            }
-
+            errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
             ProcessSpan.End(progress.Span, errorType, error);
             for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
             {
@@ -204,21 +192,34 @@ internal sealed partial class ListenerRunner(
             }
 
             progress.Consumed += batch.Count;
-            var began = progress.BatchBegan;
-            progress.BatchBegan = time.GetTimestamp();
-            metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(began, progress.BatchBegan), errorType);
-            elapsed = time.GetElapsedTime(progress.RunBegan, progress.BatchBegan);
+            metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
         }
         while (progress.Consumed < run.Messages.Count
             && !(run.InOrder && progress.Failures is not null)
-            && elapsed < run.TimeLimit
+            && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
             && !progress.Token.IsCancellationRequested);
 
-        return new ListenerRunResult(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures)
-        {
-            Activation = grain.ActivationId,
-        };
+        return ResultOf(progress);
     }
+
+    private static TraceOutcome OutcomeOf(ConsumeResult result, string? error, bool isGivenUp) => (error, isGivenUp, result) switch
+    {
+        (not null, _, _) => TraceOutcome.Exception,
+        (_, true, _) => TraceOutcome.TimeOut,
+        (_, _, ConsumeResult.Success) => TraceOutcome.Success,
+        _ => TraceOutcome.Failed,
+    };
+
+    /// <summary>How long the batch took; the next one begins.</summary>
+    private TimeSpan EndBatch(RunProgress progress)
+    {
+        var began = progress.BatchBegan;
+        progress.BatchBegan = time.GetTimestamp();
+        return time.GetElapsedTime(began, progress.BatchBegan);
+    }
+
+    private ListenerRunResult ResultOf(RunProgress progress)
+        => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
 
     /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
     private sealed class RunProgress(CancellationToken abandon) : IDisposable

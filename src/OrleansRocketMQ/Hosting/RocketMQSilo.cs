@@ -230,7 +230,8 @@ internal sealed class RocketMQSilo(
     private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
-        var listeners = new GrainListeners(grains, listener.GrainType, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
+        var listeners = new GrainListeners(
+            grains, listener.GrainType, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(

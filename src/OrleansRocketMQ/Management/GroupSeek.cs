@@ -108,7 +108,8 @@ internal sealed partial class GroupSeek(
     {
         var grain = GrainId.Create(grainTypes.GetGrainType(typeof(MessageQueueGrain)), QueueGrainKey.Of(group, queue, instance: null));
         var runtime = SiloRuntime.Of(time);
-        var checkpoint = new QueueCheckpoint(QueueRecords.Checkpoints(StateStorage.Find(services), _ => grain), queue, group, runtime, logger)
+        var records = QueueRecords.Checkpoints(StateStorage.Find(services), _ => grain);
+        var checkpoint = new QueueCheckpoint(records, queue, group, runtime, logger)
         {
             MayExist = true,
         };

@@ -102,7 +102,10 @@ internal sealed class GrainOffsetStore(
 
     private Task ReadAsync(MessageQueue queue, GrainState<StoredOffset> state, CancellationToken cancellationToken)
         => StorageTime.LimitAsync(
-            token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token), StorageTimeout, SiloRuntime.Of(time), cancellationToken);
+            token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token),
+            StorageTimeout,
+            SiloRuntime.Of(time),
+            cancellationToken);
 
     /// <summary>Into a state of its own: a storage that answers after it was given up must not change what is in use.</summary>
     private async Task ReadAnewAsync(MessageQueue queue, GrainState<StoredOffset> old)

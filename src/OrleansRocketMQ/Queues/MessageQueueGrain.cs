@@ -136,8 +136,10 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             throw new OffsetException(
                 _queue,
                 pump.Withdraw(seek)
-                    ? $"the queue could not be moved within {LongestSeek.TotalSeconds:F0} s, since it waits for its lock, for the cluster's membership or after failures; it stays where it is"
-                    : $"what is in work has not ended, or the broker or the storage of checkpoints has not taken it, within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have",
+                    ? $"the queue could not be moved within {LongestSeek.TotalSeconds:F0} s, since it waits for its lock, "
+                        + "for the cluster's membership or after failures; it stays where it is"
+                    : "what is in work has not ended, or the broker or the storage of checkpoints has not taken it, "
+                        + $"within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have",
                 exception);
         }
     }

@@ -153,9 +153,7 @@ internal sealed partial class KeyedDispatcher(
 
         if (messages[0].BodyError is { } unreadable)
         {
-            Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
-            queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
-            await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable));
+            await FailUnreadableAsync(queue, lane, messages, unreadable);
             return false;
         }
 
@@ -184,19 +182,11 @@ internal sealed partial class KeyedDispatcher(
         }
         catch (TimeoutException) when (!call.IsCompleted)
         {
-            var isSlots = lane.Key is null;
-            lane.Stuck = isSlots ? null : call;
-            Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
-            await FailStuckAsync(queue, lane, messages);
-            return isSlots;
+            return await EndStuckAsync(queue, lane, messages, call);
         }
         catch (Exception exception) when (exception is not InvariantBrokenException)
         {
-            // The way to the listener failed; nobody judged the messages, so this is no attempt.
-            lane.Incarnation = null;
-            queue.Pump.Fail(exception);
-            Log.ListenerUnreachable(logger, options.Group, lane.Key, messages.Length, options.RetryInterval, exception);
-            BlockFor(queue, lane, options.RetryInterval, exception.Message);
+            BlockUnreachable(queue, lane, messages.Length, exception);
             return false;
         }
 
@@ -210,6 +200,32 @@ internal sealed partial class KeyedDispatcher(
 
         await TakeAsync(queue, lane, messages, result);
         return false;
+    }
+
+    /// <inheritdoc cref="HandleAsync"/>
+    private async Task<bool> EndStuckAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, Task call)
+    {
+        var isSlots = lane.Key is null;
+        lane.Stuck = isSlots ? null : call;
+        Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
+        await FailStuckAsync(queue, lane, messages);
+        return isSlots;
+    }
+
+    private async Task FailUnreadableAsync(KeyedQueue queue, KeyLane lane, MessageExt[] messages, Exception unreadable)
+    {
+        Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
+        queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
+        await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable));
+    }
+
+    /// <summary>The way to the listener failed; nobody judged the messages, so this is no attempt.</summary>
+    private void BlockUnreachable(KeyedQueue queue, KeyLane lane, int count, Exception exception)
+    {
+        lane.Incarnation = null;
+        queue.Pump.Fail(exception);
+        Log.ListenerUnreachable(logger, options.Group, lane.Key, count, options.RetryInterval, exception);
+        BlockFor(queue, lane, options.RetryInterval, exception.Message);
     }
 
     private ListenerCall CallOf(KeyedQueue queue, KeyLane lane, MessageExt[] messages)

@@ -72,9 +72,7 @@ internal sealed partial class OrderlyRunner(
         var context = new ConsumeOrderlyContext(run.Group, run.Queue);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
-        var succeeded = 0;
-        var committed = 0;
-        var batches = 0;
+        var (succeeded, committed, batches) = (0, 0, 0);
         var elapsed = TimeSpan.Zero;
         do
         {
@@ -82,9 +80,7 @@ internal sealed partial class OrderlyRunner(
             var batch = run.Messages.Slice(succeeded, Math.Min(run.BatchSize, run.Messages.Count - succeeded));
             context.Reset(run.ReconsumeTimes?[succeeded] ?? batch[0].ReconsumeTimes, run.AutoCommit);
             batches++;
-            ConsumeOrderlyResult? result = null;
-            string? error = null;
-            string? errorType = null;
+            (ConsumeOrderlyResult? result, string? error, string? errorType) = (null, null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
@@ -102,52 +98,58 @@ internal sealed partial class OrderlyRunner(
 
             if (traced is not null)
             {
-                var succeeds = result is ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit;
-                trace!.End(
-                    traced, succeeds, error is not null ? TraceOutcome.Exception : succeeds ? TraceOutcome.Success : TraceOutcome.Failed);
+                trace!.End(traced, IsSuccess(result), OutcomeOf(result, error));
             }
 
             var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
-            if (result is not (ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit)
-                && !(result == ConsumeOrderlyResult.Rollback && autoCommit))
-            {
-                errorType ??= result == ConsumeOrderlyResult.Rollback ? ErrorTypes.Rollback : ErrorTypes.SuspendCurrentQueue;
-            }
-
+            errorType ??= ErrorTypeOf(result, autoCommit);
             ProcessSpan.End(span, errorType, error);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
-            switch (result)
+            if (result == ConsumeOrderlyResult.Rollback && autoCommit)
             {
-                case ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit:
-                    break;
-                case ConsumeOrderlyResult.Rollback when autoCommit:
-                    Log.RollbackMeansSuccess(logger, run.Group, batch[0].MessageId);
-                    break;
-                default:
-                    if (result is not null and not (ConsumeOrderlyResult.SuspendCurrentQueue or ConsumeOrderlyResult.Rollback))
-                    {
-                        // In Java such a result would leave the queue standing still for ever.
-                        error = $"The listener returned {(int)result}, which is no {nameof(ConsumeOrderlyResult)}.";
-                        Log.UnknownResult(logger, run.Group, (int)result, batch[0].MessageId);
-                    }
-
-                    var isRollback = result == ConsumeOrderlyResult.Rollback;
-                    var stopped = new StoppedBatch(
-                        batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
-                    return new(succeeded, committed, stopped, batches, elapsed);
+                Log.RollbackMeansSuccess(logger, run.Group, batch[0].MessageId);
+            }
+            else if (!IsSuccess(result))
+            {
+                error ??= Complaint(run, batch, result);
+                var isRollback = result == ConsumeOrderlyResult.Rollback;
+                var stopped = new StoppedBatch(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
+                return new(succeeded, committed, stopped, batches, elapsed);
             }
 
             succeeded += batch.Count;
-            if (autoCommit || result == ConsumeOrderlyResult.Commit)
-            {
-                committed = succeeded;
-            }
+            committed = autoCommit || result == ConsumeOrderlyResult.Commit ? succeeded : committed;
         }
         while (succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
 
         return new(succeeded, committed, Stopped: null, batches, elapsed);
+    }
+
+    private static bool IsSuccess(ConsumeOrderlyResult? result)
+        => result is ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit;
+
+    private static TraceOutcome OutcomeOf(ConsumeOrderlyResult? result, string? error)
+        => error is not null ? TraceOutcome.Exception : IsSuccess(result) ? TraceOutcome.Success : TraceOutcome.Failed;
+
+    private static string? ErrorTypeOf(ConsumeOrderlyResult? result, bool autoCommit) => result switch
+    {
+        ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit => null,
+        ConsumeOrderlyResult.Rollback => autoCommit ? null : ErrorTypes.Rollback,
+        _ => ErrorTypes.SuspendCurrentQueue,
+    };
+
+    /// <summary>What is wrong with a result that is none; in Java it would leave the queue standing still for ever.</summary>
+    private string? Complaint(OrderlyRun run, ArraySegment<MessageExt> batch, ConsumeOrderlyResult? result)
+    {
+        if (result is null or ConsumeOrderlyResult.SuspendCurrentQueue or ConsumeOrderlyResult.Rollback)
+        {
+            return null;
+        }
+
+        Log.UnknownResult(logger, run.Group, (int)result, batch[0].MessageId);
+        return $"The listener returned {(int)result}, which is no {nameof(ConsumeOrderlyResult)}.";
     }
 
     private static partial class Log
