@@ -108,10 +108,10 @@ internal sealed partial class ConnectionSlot(
         => Volatile.Read(ref _current) is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection }
             && connection.WaitsInSilence(silence);
 
-    // A server that was silent must answer one request before it is given many.
+    // A server that was silent must answer one request before it is given many. Brokers themselves refuse what has waited 200 ms.
     private bool IsSilent => _current switch
     {
-        { IsCompletedSuccessfully: true, Result: var connection } => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 3),
+        { IsCompletedSuccessfully: true, Result: var connection } => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 6),
         { IsCompleted: false } => _followsSilence && Volatile.Read(ref _waiting) >= RemotingConnection.ManyRequests,
         _ => false,
     };
