@@ -1,0 +1,98 @@
+using System.Net;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Ports;
+
+namespace OrleansRocketMQ.Engine.Tests.Alone;
+
+/// <summary>A broker with one queue, in memory.</summary>
+internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IBrokers
+{
+    private readonly List<byte[]> _records = [];
+    private string? _lockHolder;
+
+    /// <summary>What the group has committed; null when nothing.</summary>
+    public long? Committed { get; private set; }
+
+    public bool IsLocked => _lockHolder is not null;
+
+    public void Store(int messages)
+    {
+        for (var stored = 0; stored < messages; stored++)
+        {
+            _records.Add(new StoredMessage
+            {
+                Topic = queue.Topic,
+                QueueOffset = _records.Count,
+                CommitLogOffset = _records.Count * 1000L,
+                Body = "body"u8.ToArray(),
+                Properties = $"{MessageProperties.ShardingKey}\u0001{_records.Count % 3}\u0002",
+                BornHost = new IPEndPoint(IPAddress.Loopback, 1),
+                StoreHost = new IPEndPoint(IPAddress.Loopback, 10911),
+            }.Encode());
+        }
+    }
+
+    public async ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        if (request.CommitOffset > 0)
+        {
+            Committed = request.CommitOffset;
+        }
+
+        var asked = time.GetTimestamp();
+        while (request.Offset >= _records.Count && time.GetElapsedTime(asked) < request.SuspendTimeout)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
+        }
+
+        var found = _records.Skip((int)request.Offset).Take(request.MaxMessages).ToArray();
+        return new PullResult(
+            found.Length > 0 ? PullStatus.Found : PullStatus.NoNewMessage,
+            request.Offset + found.Length,
+            MinOffset: 0,
+            _records.Count,
+            SuggestedBrokerId: 0,
+            found.SelectMany(static record => record).ToArray());
+    }
+
+    public Task<long> GetMinOffsetAsync(string address, MessageQueue of, CancellationToken cancellationToken) => Task.FromResult(0L);
+
+    public Task<long> GetMaxOffsetAsync(string address, MessageQueue of, CancellationToken cancellationToken) => Task.FromResult((long)_records.Count);
+
+    public Task<long> SearchOffsetAsync(string address, MessageQueue of, long timestamp, CancellationToken cancellationToken) => Task.FromResult(0L);
+
+    public Task<long?> QueryConsumerOffsetAsync(
+        string address, string group, MessageQueue of, bool? setZeroIfNotFound, CancellationToken cancellationToken) => Task.FromResult(Committed);
+
+    public Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+    {
+        Committed = offset;
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<MessageQueue>> LockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    {
+        _lockHolder = clientId;
+        return Task.FromResult<IReadOnlyList<MessageQueue>>([.. queues]);
+    }
+
+    public Task UnlockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    {
+        _lockHolder = null;
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string group, CancellationToken cancellationToken)
+        => Task.FromResult<IReadOnlyList<string>>([]);
+
+    public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing fails here.");
+
+    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken) => Task.FromResult<int?>(1);
+
+    public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing fails here.");
+
+    public Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => Task.CompletedTask;
+}
