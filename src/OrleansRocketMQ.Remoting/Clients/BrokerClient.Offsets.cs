@@ -79,7 +79,8 @@ public sealed partial class BrokerClient
     /// INVOKE_BROKER_TO_RESET_OFFSET, of one queue: the group's next pull of it is told to go on there, and commits are
     /// ignored until then. Brokers from 5.2 on; older ones tell the members, of all queues.
     /// </summary>
-    internal Task ResetConsumerOffsetAsync(string address, string consumerGroup, MessageQueue queue, long offset, CancellationToken cancellationToken = default)
+    internal Task ResetConsumerOffsetAsync(
+        string address, string consumerGroup, MessageQueue queue, long offset, CancellationToken cancellationToken = default)
     {
         // The time is not asked for when there is an offset, but must be there.
         var request = QueueRequest(RequestCodes.InvokeBrokerToResetOffset, queue)

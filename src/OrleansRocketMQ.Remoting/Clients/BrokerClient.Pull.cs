@@ -53,7 +53,8 @@ public sealed partial class BrokerClient
     /// group's next pull there, and the queue would never hear of it.
     /// </summary>
     /// <exception cref="BrokerResponseException">It does not.</exception>
-    internal async Task CheckPullAsync(string address, string consumerGroup, MessageQueue anyQueue, CancellationToken cancellationToken = default)
+    internal async Task CheckPullAsync(
+        string address, string consumerGroup, MessageQueue anyQueue, CancellationToken cancellationToken = default)
     {
         var request = new PullRequest(consumerGroup, anyQueue with { QueueId = int.MaxValue }, Offset: 0)
         {

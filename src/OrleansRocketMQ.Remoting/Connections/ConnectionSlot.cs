@@ -55,7 +55,8 @@ internal sealed partial class ConnectionSlot(
             if (IsSilent)
             {
                 throw new RocketMQNetworkException(
-                    $"{address} is silent and {RemotingConnection.ManyRequests} requests or more wait for it; no more are sent before it has answered one.");
+                    $"{address} is silent and {RemotingConnection.ManyRequests} requests or more wait for it; "
+                    + "no more are sent before it has answered one.");
             }
         }
 
@@ -111,7 +112,8 @@ internal sealed partial class ConnectionSlot(
     // A server that was silent must answer one request before it is given many. Brokers themselves refuse what has waited 200 ms.
     private bool IsSilent => _current switch
     {
-        { IsCompletedSuccessfully: true, Result: var connection } => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 6),
+        { IsCompletedSuccessfully: true, Result: var connection }
+            => connection.IsBackedUp(_followsSilence && !connection.HasServed ? TimeSpan.Zero : options.RequestTimeout / 6),
         { IsCompleted: false } => _followsSilence && Volatile.Read(ref _waiting) >= RemotingConnection.ManyRequests,
         _ => false,
     };

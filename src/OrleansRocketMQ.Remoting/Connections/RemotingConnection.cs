@@ -100,7 +100,10 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     internal bool WaitsInSilence(TimeSpan silence) => _time.GetElapsedTime(Volatile.Read(ref _lastRead)) >= silence
         && _pending.Any(waiting => _time.GetElapsedTime(waiting.Value.StartedAt) >= silence);
 
-    /// <summary>Whether many requests wait, and since the first of them nothing has come for that long. Pulls are meant to wait and do not count.</summary>
+    /// <summary>
+    /// Whether many requests wait, and since the first of them nothing has come for that long. Pulls are meant to wait and do
+    /// not count.
+    /// </summary>
     internal bool IsBackedUp(TimeSpan silence) => Volatile.Read(ref _waiting) >= ManyRequests
         && _time.GetElapsedTime(Math.Max(Volatile.Read(ref _lastRead), Volatile.Read(ref _waitingSince))) >= silence;
 
@@ -142,7 +145,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
         }
 
         _pending[request.Opaque] = pending;
-        var cancellation = cancellationToken.UnsafeRegister(static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending);
+        var cancellation = cancellationToken.UnsafeRegister(
+            static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending);
         try
         {
             if (_closed.Task.IsCompleted)

@@ -196,7 +196,9 @@ internal sealed class RocketMQConnectivity(
                 }
 
                 await client.Brokers.CheckPullAsync(address, group, queue, cancellationToken).ConfigureAwait(false);
-                return Ok(ConnectivitySubject.Access, $"group {group} may read topic {queue.Topic} ({selector}) at broker {queue.BrokerName}");
+                return Ok(
+                    ConnectivitySubject.Access,
+                    $"group {group} may read topic {queue.Topic} ({selector}) at broker {queue.BrokerName}");
             }
             catch (BrokerResponseException exception)
             {

@@ -22,11 +22,17 @@ internal sealed class ParkedMessageReader(RocketMQClient client, string group, I
         }
 
         long? reset = null;
-        var request = new PullRequest(group, parked.Queue, parked.Offset) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero, MaxMessages = 1 };
+        var request = new PullRequest(group, parked.Queue, parked.Offset)
+        {
+            Expression = MessageSelector.AllTags,
+            SuspendTimeout = TimeSpan.Zero,
+            MaxMessages = 1,
+        };
         PullResult result;
         try
         {
-            while ((result = await client.Brokers.PullAsync(broker, request, cancellationToken: cancellationToken)).IsResetOf(parked.Offset))
+            while ((result = await client.Brokers.PullAsync(broker, request, cancellationToken: cancellationToken))
+                .IsResetOf(parked.Offset))
             {
                 reset = result.NextBeginOffset;
             }
@@ -59,7 +65,8 @@ internal sealed class ParkedMessageReader(RocketMQClient client, string group, I
         catch (BrokerResponseException)
         {
             // The account may consume and not administrate.
-            await grains.GetGrain<IConsumerGroupManagementGrain>(group).SeekAsync(ConsumerScope.OfQueue(queue), SeekTarget.AtOffset(offset));
+            await grains.GetGrain<IConsumerGroupManagementGrain>(group)
+                .SeekAsync(ConsumerScope.OfQueue(queue), SeekTarget.AtOffset(offset));
         }
     }
 }

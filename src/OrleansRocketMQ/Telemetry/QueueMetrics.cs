@@ -33,7 +33,8 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     {
         if (messages > 0 && metrics.ConsumedCounter.Enabled)
         {
-            metrics.Add(metrics.ConsumedCounter, messages, [.. _consumed, new(MessagingAttributes.ErrorType, errorType ?? ErrorTypes.Other)]);
+            metrics.Add(
+                metrics.ConsumedCounter, messages, [.. _consumed, new(MessagingAttributes.ErrorType, errorType ?? ErrorTypes.Other)]);
         }
     }
 

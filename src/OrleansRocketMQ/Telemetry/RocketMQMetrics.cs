@@ -153,7 +153,10 @@ internal sealed partial class RocketMQMetrics
     {
         if (RebalanceCounter.Enabled)
         {
-            Add(RebalanceCounter, 1, [new(MessagingAttributes.System, MessagingAttributes.RocketMQ), new(MessagingAttributes.ConsumerGroup, group)]);
+            Add(
+                RebalanceCounter,
+                1,
+                [new(MessagingAttributes.System, MessagingAttributes.RocketMQ), new(MessagingAttributes.ConsumerGroup, group)]);
         }
     }
 

@@ -50,9 +50,10 @@ public sealed class EngineSchedulerTests
             seen.Add(context.Value);
             return Task.CompletedTask;
         });
+        context.Value = "of the scheduler";
         _steps.Run();
 
-        Assert.Equal([null], seen);
+        Assert.Equal(["of the scheduler"], seen);
     }
 
     [Fact]

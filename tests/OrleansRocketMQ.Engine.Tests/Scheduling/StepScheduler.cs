@@ -16,10 +16,20 @@ internal sealed class StepScheduler : TaskScheduler
     /// <summary>Runs all steps, those included that come meanwhile.</summary>
     public void Run()
     {
-        while (Next() is { } step)
+        // The test's own context would take what is awaited away from here.
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
         {
-            Taken++;
-            TryExecuteTask(step);
+            while (Next() is { } step)
+            {
+                Taken++;
+                TryExecuteTask(step);
+            }
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
         }
     }
 

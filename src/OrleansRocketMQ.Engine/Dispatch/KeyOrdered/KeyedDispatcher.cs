@@ -23,7 +23,6 @@ internal sealed partial class KeyedDispatcher(
 {
     // The runner ends a call that takes too long; see the concurrent dispatcher.
     private readonly TimeSpan _longestCall = RunLength.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
-
     private readonly ConcurrentDictionary<IDispatchedQueue, KeyedQueue> _queues = new();
     private readonly QueueLine _line = new(options, runtime, logger);
     private readonly RunLength _runLength = new();
@@ -374,9 +373,7 @@ internal sealed partial class KeyedDispatcher(
         public static partial void Unreadable(ILogger logger, string messageId, string group, Exception exception);
 
         [LoggerMessage(
-            196,
-            LogLevel.Critical,
-            "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
+            196, LogLevel.Critical, "Group {Group}: {Queue} stands still until it starts anew; this is a fault of OrleansRocketMQ")]
         public static partial void RuleBroken(ILogger logger, string group, MessageQueue queue, Exception exception);
 
         [LoggerMessage(
