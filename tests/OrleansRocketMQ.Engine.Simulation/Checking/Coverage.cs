@@ -1,0 +1,79 @@
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Engine.Tests.Queue;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Engine.Simulation.Checking;
+
+/// <summary>What runs have reached: cells of the table of a queue's states, kinds of faults, causes of duplicates.</summary>
+internal sealed class Coverage
+{
+    private readonly Dictionary<(string State, QueueEventKind Event), long> _cells = [];
+    private readonly Dictionary<FaultKind, long> _faults = [];
+    private readonly Dictionary<string, long> _duplicates = new(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<(string State, QueueEventKind Event), long> Cells => _cells;
+
+    public IReadOnlyDictionary<FaultKind, long> Faults => _faults;
+
+    public IReadOnlyDictionary<string, long> Duplicates => _duplicates;
+
+    public long Messages { get; set; }
+
+    public long Steps { get; set; }
+
+    public long VirtualTicks { get; set; }
+
+    public long Runs { get; set; }
+
+    /// <summary>The column of the table a state belongs to.</summary>
+    public static string Column(QueueState state) => state.Phase switch
+    {
+        QueuePhase.AwaitingLock => "lock",
+        QueuePhase.Positioning => "find",
+        QueuePhase.Running => "run",
+        QueuePhase.Paused => "paus",
+        QueuePhase.Fenced => "fenc",
+        QueuePhase.Verifying => "veri",
+        QueuePhase.BackingOff => "back",
+        QueuePhase.Halted => "halt",
+        QueuePhase.Stopping => state.Move is { Reason: MoveReason.Reset, IsStored: false } ? "sR" : "stop",
+        QueuePhase.Stopped => "end",
+        _ => state.Move!.Reason switch { MoveReason.Seek => "S", MoveReason.Reset => "R", _ => "V" } + (int)state.Move.Step,
+    };
+
+    public void Reached(QueueState state, QueueEventKind happened) => Count(_cells, (Column(state), happened));
+
+    public void Struck(FaultKind kind) => Count(_faults, kind);
+
+    public void Duplicate(string cause) => Count(_duplicates, cause);
+
+    public void Add(Coverage other)
+    {
+        foreach (var (cell, count) in other._cells)
+        {
+            Count(_cells, cell, count);
+        }
+
+        foreach (var (kind, count) in other._faults)
+        {
+            Count(_faults, kind, count);
+        }
+
+        foreach (var (cause, count) in other._duplicates)
+        {
+            Count(_duplicates, cause, count);
+        }
+
+        Messages += other.Messages;
+        Steps += other.Steps;
+        VirtualTicks += other.VirtualTicks;
+        Runs += other.Runs;
+    }
+
+    /// <summary>Cells of the table that were not reached.</summary>
+    public IEnumerable<(string State, QueueEventKind Event)> Missing()
+        => QueueStateTable.Cells.Select(cell => (cell.State, cell.Event)).Where(cell => !_cells.ContainsKey(cell));
+
+    private static void Count<TKey>(Dictionary<TKey, long> counts, TKey key, long more = 1)
+        where TKey : notnull => counts[key] = counts.GetValueOrDefault(key) + more;
+}

@@ -1,0 +1,235 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Engine.Simulation.Members;
+
+/// <summary>One queue at one member: the engine's pump, and what the run and the checker ask of it.</summary>
+internal sealed class MemberQueue : IHandsOut
+{
+    private readonly SimulatedWorld _world;
+    private readonly HandedOver? _before;
+    private long _told = -1;
+    private int _closings;
+    private int _looked;
+    private bool _isStopAsked;
+    private bool _hasBegun;
+    private long? _demanded;
+
+    public MemberQueue(SimulatedWorld world, Member member, SimulatedQueue queue, HandedOver? before)
+    {
+        _world = world;
+        _before = before;
+        Member = member;
+        Queue = queue;
+        Name = $"{member.Owner.Name} {queue.Name}";
+        Pump = new QueuePump(
+            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, false, 0), NullLogger.Instance);
+        Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
+        Pump.Runs.Restarted += OnRestarted;
+        member.Add(this);
+    }
+
+    public string Name { get; }
+
+    public Member Member { get; }
+
+    public Owner Owner => Member.Owner;
+
+    public SimulatedQueue Queue { get; }
+
+    public QueuePump Pump { get; }
+
+    public QueueState State => Pump.State;
+
+    public QueueLedger Ledger => _world.Ledgers[Queue.Index];
+
+    public WindowRecord Window { get; private set; }
+
+    public bool IsOver { get; private set; }
+
+    public TimeSpan Now => TimeSpan.FromTicks(_world.Time.Now);
+
+    // By what the run knows. What the state believes is asked only where the run cannot know: whether somebody has looked
+    // since the fence was closed.
+    public string? Objection
+        => Owner.IsDead ? "its owner is dead"
+        : Owner.IsFenceClosed ? "the fence is closed"
+        : _closings != Owner.Closings && State.IsPositioned ? "the fence was closed, and nobody has looked since who went on"
+        : _world.IsPaused[Queue.Index] ? "the queue is paused"
+        : !HoldsLock ? "the queue's lock is not held"
+        : _isStopAsked ? "the queue stops"
+        : State.Move is { IsStored: true } ? "the queue is on its way elsewhere"
+        : null;
+
+    // As the broker knows it. One that has forgotten its locks tells their holders when they are renewed, or not in time.
+    private bool HoldsLock => !_world.Setup.NeedsLock
+        || (Queue.LockHolder == Owner.Name && _world.Time.Now < Queue.LockedUntil)
+        || _world.Time.Now < Queue.LockForgottenAt + Member.LockExpiry.Ticks;
+
+    /// <summary>How the queue is, for whoever tells why a run does not end.</summary>
+    public string Tell()
+        => $"{Name}: {State.Phase}, {Pump.Runs.Window.Count} messages, {Pump.Runs.InFlight} in work, " +
+           $"store {Queue.Stored} of {Queue.Max}, missing {Ledger.Missing()}, last error '{Pump.Snapshot().LastError}'";
+
+    public void Start()
+    {
+        Owner.OnFence(OnFence);
+        Pump.Start();
+    }
+
+    /// <summary>The engine is about to hear of an event.</summary>
+    public void Observe(QueueState state, QueueEvent happened)
+    {
+        if (Owner.IsDead)
+        {
+            return;
+        }
+
+        _world.Coverage.Reached(state, happened.Kind);
+        _world.Scheduler.Note(happened.Kind.ToString(), Name, happened.Offset, happened.Move);
+        switch (happened.Kind)
+        {
+            case QueueEventKind.OffsetStored when state.Move is { Step: MoveStep.Storing } move && move.Number == happened.Move:
+                Ledger.MoveHolds(move.Offset);
+                (_told, _demanded) = (move.Offset, null);
+                break;
+            case QueueEventKind.BrokerReset when !state.IsStopped && state.Move is not { Reason: MoveReason.Seek }:
+                _demanded = happened.Offset;
+                break;
+            case QueueEventKind.SeekAsked when !state.IsStopping:
+                _demanded = null;
+                break;
+            case QueueEventKind.Verified or QueueEventKind.Overtaken when !Owner.IsFenceClosed:
+                _closings = _looked;
+                break;
+        }
+    }
+
+    /// <summary>The store has been asked: whoever went on with the queue while the fence was closed shows in the answer.</summary>
+    public void Looked()
+    {
+        if (!Owner.IsFenceClosed)
+        {
+            _looked = Owner.Closings;
+        }
+    }
+
+    /// <summary>The engine tells the store how far it is.</summary>
+    public void Commits(long offset)
+    {
+        if (Owner.IsDead)
+        {
+            return;
+        }
+
+        if (!HoldsLock || Owner.IsFenceClosed)
+        {
+            Ledger.Fail(QueueLedger.CommitAllowed, $"{Name} commits {offset}");
+        }
+
+        if (offset < _told)
+        {
+            Ledger.Fail(QueueLedger.CommitsRise, $"{Name} commits {offset} after {_told}");
+        }
+
+        _told = offset;
+        Ledger.Commits(this, offset);
+    }
+
+    /// <summary>A pull was answered.</summary>
+    public void Pulled(long from, SimulatedPullAnswer answer)
+    {
+        if (answer.Next > from && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
+        {
+            Ledger.Pulled(from, answer.Next, answer.Messages);
+        }
+    }
+
+    public void FlowChanged()
+    {
+        Pump.Runs.Gate.Set(_world.IsPaused[Queue.Index], Owner.Rate);
+        Pump.OnFlow();
+        Ready();
+    }
+
+    /// <summary>Messages may go out again.</summary>
+    public void Ready()
+    {
+        if (!Owner.IsDead)
+        {
+            Member.Environment.Dispatcher.Signal(Pump);
+        }
+    }
+
+    /// <summary>The member is dead: nothing of it reaches anybody. What still runs is ended.</summary>
+    public async Task DieAsync()
+    {
+        await Pump.StopAsync(TimeSpan.Zero);
+        Owner.NoFence(OnFence);
+        IsOver = true;
+    }
+
+    /// <summary>Ends here.</summary>
+    /// <returns>How far the queue is; null when that is not known.</returns>
+    public async Task<HandedOver?> StopAsync(TimeSpan budget)
+    {
+        _isStopAsked = true;
+        await Pump.StopAsync(budget);
+        Window.TakenAt = _world.Time.Now;
+        Owner.NoFence(OnFence);
+        IsOver = true;
+        if (_demanded is { } demanded && !Owner.IsDead && State is { HasLock: true, IsCertain: true })
+        {
+            Ledger.Fail(QueueLedger.NoResetLost, $"{Name} has ended, and nobody knows of the reset to {demanded}");
+        }
+
+        return Pump.Progress is { } progress ? new HandedOver(progress, Window) : null;
+    }
+
+    private void OnFence(bool closed)
+    {
+        if (!Owner.IsDead)
+        {
+            Pump.OnFence(closed);
+        }
+    }
+
+    private void OnRestarted()
+    {
+        if (Owner.IsDead)
+        {
+            return;
+        }
+
+        var progress = Pump.Runs.Window.Snapshot();
+        var state = State;
+        if (!state.HasLock)
+        {
+            // An empty one that waits for the lock.
+            Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
+            _told = -1;
+            return;
+        }
+
+        var origin = state.Move switch
+        {
+            { IsStored: true, Reason: MoveReason.Overtaken } => WindowOrigin.Overtaken,
+            { IsStored: true } => WindowOrigin.Move,
+            _ => IsHandedOver(progress) ? WindowOrigin.HandOver : WindowOrigin.Store,
+        };
+        _hasBegun = true;
+        _told = origin == WindowOrigin.Move ? _told : -1;
+        _closings = origin == WindowOrigin.Store ? _looked : origin == WindowOrigin.HandOver ? Owner.Closings : _closings;
+        Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
+    }
+
+    private bool IsHandedOver(QueueProgress progress)
+        => !_hasBegun && Pump.Tenure.Number <= 1 && progress.Watermark == _before?.Progress.Watermark;
+}
+
+/// <summary>How far a queue was when it was handed over.</summary>
+/// <param name="Progress">How far.</param>
+/// <param name="Window">The window that ended.</param>
+internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window);

@@ -1,0 +1,89 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Engine.Simulation.Members;
+
+/// <summary>One broker, always at the same place.</summary>
+internal sealed class SimulatedRoutes : IRoutes
+{
+    public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
+        => new BrokerAddress(brokerName, BrokerData.MasterId, SimulatedBrokers.Address);
+
+    public TopicRoute? Find(string topic) => null;
+
+    public void Doubt(string topic, Exception reason)
+    {
+    }
+}
+
+/// <summary>The fence of a member, which the run opens and closes.</summary>
+internal sealed class SimulatedFence(Owner owner) : IFence
+{
+    // Whoever is to be told is told by the run, late as in a real silo.
+    public event Action<bool>? Changed
+    {
+        add { }
+        remove { }
+    }
+
+    public bool IsClosed => owner.IsFenceClosed;
+
+    public Task WaitUntilOpenAsync(CancellationToken cancellationToken) => owner.WaitUntilOpenAsync(cancellationToken);
+}
+
+/// <summary>What a queue asks of its group.</summary>
+internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
+{
+    private readonly Dictionary<(string Topic, int? Tag), Subscription> _subscriptions = [];
+
+    public bool IsStopping => false;
+
+    public bool DoListenersMove => false;
+
+    public string RetryTopic => SystemTopics.Retry(SimulatedWorld.Group);
+
+    public Subscription? FindSubscription(string topic)
+    {
+        var tag = topic == RetryTopic ? null : world.WantedTag;
+        if (!_subscriptions.TryGetValue((topic, tag), out var known))
+        {
+            var selector = tag is { } wanted ? MessageSelector.ByTag(SimulatedWorld.TagOf(wanted)) : MessageSelector.All;
+            _subscriptions[(topic, tag)] = known = new Subscription(topic, selector, _subscriptions.Count + 1);
+        }
+
+        return known;
+    }
+
+    public QueueGate OpenGate(MessageQueue queue)
+    {
+        var gate = new QueueGate();
+        gate.Set(world.IsPaused[world.Find(queue).Index], owner.Rate);
+        return gate;
+    }
+
+    public void CloseGate(MessageQueue queue)
+    {
+    }
+
+    public void NoteMissingAt(string broker)
+    {
+    }
+
+    public void NoteFoundAt(string broker)
+    {
+    }
+}
+
+/// <summary>Where messages are noted that no broker takes.</summary>
+internal sealed class SimulatedParking(SimulatedWorld world) : IParkedMessageStore
+{
+    public async Task ParkAsync(MessageToPark message, CancellationToken cancellationToken)
+    {
+        await world.Time.Delay(TimeSpan.FromMilliseconds(2), cancellationToken);
+        world.Ledgers[world.Find(message.Queue).Index].SafelyElsewhere(message.Offset, isHeard: true);
+    }
+}

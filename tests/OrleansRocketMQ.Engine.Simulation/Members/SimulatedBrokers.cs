@@ -1,0 +1,147 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Engine.Simulation.Members;
+
+/// <summary>
+/// The brokers as one member sees them: the simulated world behind the engine's port. What a dead member asks reaches nobody.
+/// </summary>
+internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IBrokers
+{
+    public const string Address = "broker:10911";
+
+    public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
+        => world.Time.Delay(TimeSpan.FromMilliseconds(2), CancellationToken.None);
+
+    public async ValueTask<PullResult> PullAsync(
+        string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        var queue = world.Find(request.Queue);
+        var member = find(request.Queue);
+        if (request.CommitOffset > 0)
+        {
+            member?.Commits(request.CommitOffset);
+        }
+
+        return await AskAsync(RequestCodes.PullMessage, async () =>
+        {
+            var answer = await world.PullAsync(owner, queue, request, cancellationToken);
+            member?.Pulled(request.Offset, answer);
+            return new PullResult(
+                answer.Verdict switch
+                {
+                    PullVerdict.Found => PullStatus.Found,
+                    PullVerdict.NothingNew => PullStatus.NoNewMessage,
+                    PullVerdict.NothingMatched => PullStatus.NoMatchedMessage,
+                    _ => PullStatus.OffsetIllegal,
+                },
+                answer.Next,
+                queue.Min,
+                answer.Max,
+                BrokerData.MasterId,
+                Records.Encode(queue, answer.Messages));
+        });
+    }
+
+    public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
+        => AskAsync(RequestCodes.GetMinOffset, () => world.AskAsync(owner, world.Find(queue), at => at.Min, cancellationToken));
+
+    public Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
+        => AskAsync(RequestCodes.GetMaxOffset, () => world.AskAsync(owner, world.Find(queue), at => at.Max, cancellationToken));
+
+    public Task<long> SearchOffsetAsync(string address, MessageQueue queue, long timestamp, CancellationToken cancellationToken)
+        => GetMinOffsetAsync(address, queue, cancellationToken);
+
+    public Task<long?> QueryConsumerOffsetAsync(
+        string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken)
+        => AskAsync(
+            RequestCodes.QueryConsumerOffset,
+            () => world.ReadOffsetAsync(owner, world.Find(queue), () => find(queue)?.Looked(), cancellationToken));
+
+    public Task UpdateConsumerOffsetAsync(
+        string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+    {
+        // While a move is being stored nothing else is told.
+        var isMove = find(queue)?.State.Move is { Step: MoveStep.Storing } move && move.Offset == offset;
+        if (!isMove)
+        {
+            find(queue)?.Commits(offset);
+        }
+
+        return AskAsync(RequestCodes.UpdateConsumerOffset, async () =>
+        {
+            await world.WriteOffsetAsync(owner, world.Find(queue), offset, isMove);
+            return true;
+        });
+    }
+
+    public async Task<IReadOnlyList<MessageQueue>> LockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    {
+        MessageQueue[] wanted = [.. queues];
+        return await AskAsync(RequestCodes.LockBatchMessageQueue, () => world.LockAsync(owner, wanted));
+    }
+
+    public async Task UnlockAsync(
+        string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    {
+        MessageQueue[] given = [.. queues];
+        await AskAsync(RequestCodes.UnlockBatchMessageQueue, async () =>
+        {
+            await world.UnlockAsync(owner, clientId, given);
+            return true;
+        });
+    }
+
+    public Task<IReadOnlyList<string>> GetConsumerIdsAsync(string address, string group, CancellationToken cancellationToken)
+        => Task.FromResult<IReadOnlyList<string>>([owner.Name]);
+
+    public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
+        => AskAsync(RequestCodes.ConsumerSendMessageBack, async () =>
+        {
+            var (queue, message) = world.Find(request.Message);
+            var isDead = request.DelayLevel < 0 || message.Attempts >= request.MaxReconsumeTimes;
+            await world.SendBackAsync(owner, queue, message, isDead);
+            return true;
+        });
+
+    // Where copies may go is known from the start.
+    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken) => Task.FromResult<int?>(1);
+
+    public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => AskAsync(RequestCodes.SendMessage, async () =>
+        {
+            await world.SendCopyAsync(owner, copy);
+            return true;
+        });
+
+    private static async Task<T> AskAsync<T>(int request, Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (CallFailedException failed)
+        {
+            throw ErrorOf(request, failed);
+        }
+        catch (OwnerDiedException)
+        {
+            throw new RocketMQNetworkException("nothing of a dead member reaches anybody");
+        }
+    }
+
+    private static RocketMQException ErrorOf(int request, CallFailedException failed) => failed.Reason switch
+    {
+        FaultKind.PullFlowControl => new BrokerResponseException(request, ResponseCodes.FlowControl, null, Address),
+        FaultKind.PullForgotten => new BrokerResponseException(request, ResponseCodes.SubscriptionNotExist, null, Address),
+        FaultKind.PullRefused or FaultKind.StoreRefused or FaultKind.SendBackRefused
+            => new BrokerResponseException(request, ResponseCodes.SystemError, null, Address),
+        FaultKind.BrokerAway => new RocketMQNetworkException("cut", failed),
+        _ => new RocketMQTimeoutException($"no answer: {failed.Reason}", failed),
+    };
+}

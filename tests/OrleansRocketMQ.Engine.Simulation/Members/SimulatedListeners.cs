@@ -1,0 +1,271 @@
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Ports;
+
+namespace OrleansRocketMQ.Engine.Simulation.Members;
+
+/// <summary>
+/// The listeners of a group as one member reaches them: they take their time, fail, hang, ignore their token, or cannot be
+/// reached; and the checker hears of all that they are given.
+/// </summary>
+internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
+{
+    private readonly SeededRandom _random = SeededRandom.Of(world.Setup.Seed, $"listeners of {owner.Name}");
+
+    public IListener OfSlot(int slot) => new Listener(this);
+
+    public IListener OfKey(string key) => new Listener(this);
+
+    public IQueueListener OfQueue(MessageQueue queue) => new QueueListener(this);
+
+    /// <summary>What a listener does with a batch.</summary>
+    /// <returns>How many messages it has consumed, from the first on; or that it had them for too long.</returns>
+    private async Task<(int Consumed, bool IsLate)> ConsumeAsync(Call call, List<Delivery> batch, CancellationToken listening)
+    {
+        var limit = TimeSpan.FromSeconds(3);
+        var queue = call.Queue.Queue.Index;
+        var ended = DeliveryEnd.Returned;
+        var consumed = 0;
+        var isEnded = false;
+        try
+        {
+            if (world.Strikes(FaultKind.ListenerHoldsThread, queue, 15))
+            {
+                await world.Time.Delay(limit, CancellationToken.None);
+                batch.ForEach(delivery => call.Queue.Ledger.Ended(delivery, DeliveryEnd.Returned));
+                isEnded = true;
+                await world.Time.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
+                return (0, true);
+            }
+
+            if (world.Strikes(FaultKind.ListenerHangs, queue, 20))
+            {
+                await world.Time.Delay(limit, listening);
+                return (0, true);
+            }
+
+            var slow = world.Strikes(FaultKind.ListenerSlow, queue, 40);
+            var ignores = world.Strikes(FaultKind.ListenerIgnoresToken, queue, 40);
+            var takes = _random.Between(TimeSpan.FromTicks(1000), TimeSpan.FromMilliseconds(slow || ignores ? 900 : 12));
+            await world.Time.Delay(takes, ignores ? CancellationToken.None : listening);
+            while (consumed < batch.Count && !batch[consumed].Entry.Message.IsPoison && !world.Strikes(FaultKind.ListenerFails, queue, 25))
+            {
+                consumed++;
+            }
+
+            ended = DeliveryEnd.Done;
+            return (consumed, false);
+        }
+        finally
+        {
+            // What ends when its result does not count any more has been consumed, and comes again all the same.
+            for (var index = 0; index < batch.Count && !isEnded; index++)
+            {
+                var end = index >= consumed || owner.IsDead ? DeliveryEnd.Returned
+                    : listening.IsCancellationRequested ? DeliveryEnd.Unheard
+                    : ended;
+                call.Queue.Ledger.Ended(batch[index], end);
+            }
+        }
+    }
+
+    private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages)
+    {
+        owner.ThrowIfDead();
+        var at = find(queue)!;
+        if (at.Objection is { } objection)
+        {
+            at.Ledger.Fail(QueueLedger.OnlyWhenAllowed, $"{at.Name} hands {messages[0].QueueOffset} out, but {objection}");
+        }
+
+        owner.HandedOut(messages.Count);
+        return new Call(at, at.Window, messages);
+    }
+
+    private void ThrowIfUnreachable(MemberQueue queue, int percent)
+    {
+        if (world.Strikes(FaultKind.ListenerUnreachable, queue.Queue.Index, percent))
+        {
+            throw new InvalidOperationException("the listener cannot be reached");
+        }
+    }
+
+    /// <summary>Messages that were given to a listener together.</summary>
+    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages)
+    {
+        public List<Delivery> HandOut(int from, int to)
+        {
+            var deliveries = new List<Delivery>(to - from);
+            for (var index = from; index < to; index++)
+            {
+                deliveries.Add(Queue.Ledger.HandOut(Window, Messages[index], Messages[from].QueueOffset));
+            }
+
+            return deliveries;
+        }
+    }
+
+    private sealed class Listener(SimulatedListeners listeners) : IListener
+    {
+        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+
+        public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
+            => RunAsync(call, cancellationToken);
+
+        private async Task<ListenerOutcome> RunAsync(ListenerCall call, CancellationToken cancellationToken)
+        {
+            var run = listeners.Begin(call.Queue, call.Messages);
+            listeners.ThrowIfUnreachable(run.Queue, 30);
+            var began = run.Queue.Now;
+            var failures = new List<FailedMessage>();
+            var deliveries = new List<Delivery>();
+            var (index, late) = (0, 0);
+            while (index < call.Messages.Count && call.Ownership is not { IsValid: false })
+            {
+                var end = Math.Min(index + call.BatchSize, call.Messages.Count);
+                if (call.Share?.TryClaim(end) is false)
+                {
+                    break;
+                }
+
+                var batch = run.HandOut(index, end);
+                deliveries.AddRange(batch);
+                var (consumed, isLate) = await TryAsync(run, batch, deliveries, cancellationToken);
+                for (var failed = index + consumed; failed < end; failed++)
+                {
+                    failures.Add(isLate
+                        ? FailedMessage.TimedOut(failed, call.ConsumeTimeout)
+                        : new FailedMessage(failed, 0, "failed", "test"));
+                }
+
+                late += isLate ? end - index : 0;
+                index = end;
+                if (isLate || (call.InOrder && failures.Count > 0) || run.Queue.Now - began > call.TimeLimit)
+                {
+                    break;
+                }
+            }
+
+            listeners.ThrowIfUnheard(run, failures.Count == 0 ? index : 0);
+            return new ListenerOutcome(index, run.Queue.Now - began, failures.Count > 0 ? failures : null) { TimedOut = late };
+        }
+
+        private async Task<(int Consumed, bool IsLate)> TryAsync(
+            Call run, List<Delivery> batch, List<Delivery> deliveries, CancellationToken cancellationToken)
+        {
+            try
+            {
+                return await listeners.ConsumeAsync(run, batch, cancellationToken);
+            }
+            finally
+            {
+                // Nobody waits for the outcome any more, of the batches before neither.
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    foreach (var delivery in deliveries.Where(delivery => delivery.End == DeliveryEnd.Done))
+                    {
+                        delivery.End = DeliveryEnd.Unheard;
+                    }
+                }
+            }
+        }
+    }
+
+    // The answer of a listener is lost: it has consumed what nobody knows of.
+    private void ThrowIfUnheard(Call call, int consumed)
+    {
+        if (consumed > 0 && world.Strikes(FaultKind.ListenerUnreachable, call.Queue.Queue.Index, 10))
+        {
+            call.Queue.Ledger.Unheard(call.Messages.Slice(0, consumed));
+            throw new InvalidOperationException("the listener's answer is lost");
+        }
+    }
+
+    /// <summary>Decides what is committed, too, where the group does not commit by itself.</summary>
+    private sealed class QueueListener(SimulatedListeners listeners) : IQueueListener
+    {
+        private readonly List<Delivery> _uncommitted = [];
+        private WindowRecord? _window;
+        private int _batches;
+
+        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+
+        public Task QueueLeftAsync() => Task.CompletedTask;
+
+        public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
+            => RunAsync(call, cancellationToken);
+
+        private async Task<OrderlyOutcome> RunAsync(OrderlyCall call, CancellationToken cancellationToken)
+        {
+            var run = listeners.Begin(call.Queue, call.Messages);
+            if (_window != run.Window)
+            {
+                _uncommitted.Clear();
+                _window = run.Window;
+            }
+
+            listeners.ThrowIfUnreachable(run.Queue, 30);
+            var began = run.Queue.Now;
+            var (index, committed, batches) = (0, 0, 0);
+            FailedBatch? stopped = null;
+            while (index < call.Messages.Count && stopped is null && call.Ownership is not { IsValid: false })
+            {
+                var end = Math.Min(index + call.BatchSize, call.Messages.Count);
+                var batch = run.HandOut(index, end);
+                batches++;
+                if ((await listeners.ConsumeAsync(run, batch, cancellationToken)).Consumed < batch.Count)
+                {
+                    // Of an ordered batch all or nothing counts.
+                    batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
+                    stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
+                    break;
+                }
+
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    break;
+                }
+
+                (index, committed, stopped) = Decide(call, run, batch, (index, end, committed));
+                if (run.Queue.Now - began > call.TimeLimit)
+                {
+                    break;
+                }
+            }
+
+            return new OrderlyOutcome(index, committed, stopped, batches, run.Queue.Now - began);
+        }
+
+        private (int Index, int Committed, FailedBatch? Stopped) Decide(
+            OrderlyCall call, Call run, List<Delivery> batch, (int Index, int End, int Committed) at)
+        {
+            if (call.AutoCommit || !call.MayDecideCommit)
+            {
+                return (at.End, at.End, null);
+            }
+
+            _batches++;
+            if (_batches % 19 == 0)
+            {
+                batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
+                _uncommitted.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
+                _uncommitted.Clear();
+                return (at.Index, at.Committed, new FailedBatch(batch.Count, IsRollback: true, Pause: null, AutoCommit: false, null));
+            }
+
+            _uncommitted.AddRange(batch);
+            if (_batches % 3 != 0 && at.End < call.Messages.Count)
+            {
+                // The next ones are here already, with which these are committed.
+                batch.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Uncommitted));
+                return (at.End, at.Committed, null);
+            }
+
+            _uncommitted.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Done));
+            _uncommitted.Clear();
+            return (at.End, at.End, null);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Globalization;
+using OrleansRocketMQ.Engine.Simulation.World;
+
+namespace OrleansRocketMQ.Engine.Simulation.Runner;
+
+/// <summary>
+/// <c>--seed=N</c> runs one seed and tells all of it; <c>--seeds=A..B</c> runs many, and shrinks the first that fails;
+/// <c>--all</c> does not end at the first failure, and <c>--whole</c> does not shrink.
+/// </summary>
+internal static class Program
+{
+    public static int Main(string[] arguments)
+    {
+        var seed = Value(arguments, "--seed=");
+        if (seed is not null && long.TryParse(seed, CultureInfo.InvariantCulture, out var one))
+        {
+            return Replay(one, arguments);
+        }
+
+        var range = Value(arguments, "--seeds=")?.Split("..");
+        if (range is [var from, var to]
+            && long.TryParse(from, CultureInfo.InvariantCulture, out var first)
+            && long.TryParse(to, CultureInfo.InvariantCulture, out var last))
+        {
+            return RunMany(first, last, arguments.Contains("--all") ? int.MaxValue : 1);
+        }
+
+        Console.Error.WriteLine("--seed=N or --seeds=A..B [--all]");
+        return 2;
+    }
+
+    private static int Replay(long seed, string[] arguments)
+    {
+        var result = SimulationRun.Execute(Setup.Of(seed));
+        Console.WriteLine(result.Failure is null
+            ? $"seed {seed} ({result.Setup.Mode}): {result.Coverage.Steps} steps, digest {result.Digest:x16}"
+            : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result), 150));
+        return result.Failure is null ? 0 : 1;
+    }
+
+    private static int RunMany(long first, long last, int mostFailures)
+    {
+        var watch = Stopwatch.StartNew();
+        var (coverage, failures) = SeedRange.Run(first, last, mostFailures);
+        Console.WriteLine(Report.Of(coverage, watch.Elapsed));
+        foreach (var rule in failures.GroupBy(failure => failure.Failure!.Rule))
+        {
+            var seeds = string.Join(' ', rule.Take(20).Select(failure => failure.Setup.Seed));
+            Console.WriteLine($"{rule.Count()} failures of the rule '{rule.Key}', seeds {seeds}");
+            Console.WriteLine(Report.Of(Shrinker.Shrink(rule.First())));
+        }
+
+        return failures.Count == 0 ? 0 : 1;
+    }
+
+    private static string? Value(string[] arguments, string name)
+        => Array.Find(arguments, argument => argument.StartsWith(name, StringComparison.Ordinal))?[name.Length..];
+}

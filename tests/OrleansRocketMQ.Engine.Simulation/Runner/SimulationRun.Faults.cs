@@ -1,0 +1,260 @@
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.Members;
+using OrleansRocketMQ.Engine.Simulation.World;
+
+namespace OrleansRocketMQ.Engine.Simulation.Runner;
+
+/// <summary>Faults that are events, and what operators do. Those that last while calls are made are looked up by the calls.</summary>
+internal sealed partial class SimulationRun
+{
+    private async Task HappenAsync(Fault fault)
+    {
+        await _world.Time.Delay(fault.At);
+        var queue = fault.Target % _places.Length;
+        switch (fault.Kind)
+        {
+            case FaultKind.BrokerAway:
+                _world.Cut();
+                break;
+            case FaultKind.BrokerRestart:
+                Struck(fault);
+                _world.Cut();
+                _world.Queues[queue].Restart(_random, _world.Time.Now);
+                break;
+            case FaultKind.BrokerReset:
+                Struck(fault);
+                _world.Queues[queue].ResetTo = Somewhere(queue, fault.Amount);
+                _world.Queues[queue].Wake();
+                break;
+            case FaultKind.Retention:
+                Struck(fault);
+                _world.Queues[queue].Drop(Somewhere(queue, fault.Amount / 2));
+                _world.Ledgers[queue].Dropped();
+                break;
+            case FaultKind.FenceClosed:
+            case FaultKind.Overtaken:
+                await FenceAsync(fault, queue);
+                break;
+            case FaultKind.LockTaken:
+                await TakeLockAsync(fault, queue);
+                break;
+            case FaultKind.Poison:
+                Struck(fault);
+                _poisonNext[queue] = true;
+                break;
+            case FaultKind.OwnerKilled:
+                await KillAsync(fault);
+                break;
+            case FaultKind.HandOver:
+            case FaultKind.HandOverBroken:
+                await HandOverAsync(fault, queue);
+                break;
+            case FaultKind.SeekBack:
+            case FaultKind.SeekForward:
+            case FaultKind.SeekWithdrawn:
+                await SeekAsync(fault, queue);
+                break;
+            case FaultKind.Pause:
+                Struck(fault);
+                Pause(queue, paused: true);
+                await _world.Time.Delay(fault.Lasts);
+                Pause(queue, paused: false);
+                break;
+            case FaultKind.RateLimit:
+                Struck(fault);
+                Limit(fault.Target % Members, 1 + (fault.Amount * 2));
+                await _world.Time.Delay(fault.Lasts);
+                Limit(fault.Target % Members, 0);
+                break;
+            case FaultKind.SubscriptionChange:
+                Struck(fault);
+                Subscribe(fault.Amount % 2);
+                await _world.Time.Delay(fault.Lasts);
+                Subscribe(null);
+                break;
+        }
+    }
+
+    private void Struck(Fault fault) => _world.Struck(fault.Kind, fault.Target);
+
+    private long Somewhere(int queue, int percent)
+        => _world.Queues[queue].Min + ((_world.Queues[queue].Max - _world.Queues[queue].Min) * percent / 100);
+
+    private async Task FenceAsync(Fault fault, int queue)
+    {
+        var owner = _places[queue].Queue!.Owner;
+        if (owner.IsDead)
+        {
+            return;
+        }
+
+        Struck(fault);
+        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()));
+        if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock)
+        {
+            await _world.Time.Delay(fault.Lasts / 2);
+            if (owner.IsFenceClosed && _places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
+            {
+                _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 20));
+            }
+        }
+
+        await closed;
+    }
+
+    /// <summary>The broker has forgotten whose the lock is, and another member has it for a while.</summary>
+    private async Task TakeLockAsync(Fault fault, int queue)
+    {
+        var at = _world.Queues[queue];
+        if (!Setup.NeedsLock || at.LockHolder is null)
+        {
+            return;
+        }
+
+        Struck(fault);
+        at.ForgetLock(_world.Time.Now);
+        at.Lock("other member", _world.Time.Now, SimulatedWorld.BrokerLock);
+        await _world.Time.Delay(fault.Lasts / 2);
+        if (at.LockHolder == "other member")
+        {
+            _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 10));
+        }
+
+        await _world.Time.Delay(fault.Lasts / 2);
+        at.Unlock("other member");
+    }
+
+    private async Task KillAsync(Fault fault)
+    {
+        var index = fault.Target % Members;
+        var dead = _members[index];
+        if (dead.Owner.IsDead)
+        {
+            return;
+        }
+
+        Struck(fault);
+        dead.Owner.Kill();
+        _dead.Add(dead.Owner.Name);
+        var moved = new List<int>();
+        var ends = new List<Task>();
+        for (var queue = 0; queue < _places.Length; queue++)
+        {
+            // One that is just moving is begun by whoever moves it.
+            var place = _places[queue];
+            if (!place.IsMoving && place.Queue!.Member == dead)
+            {
+                place.IsMoving = true;
+                moved.Add(queue);
+                ends.Add(_scheduler.Start($"end of {place.Queue.Name}", place.Queue.DieAsync));
+            }
+        }
+
+        _ = _scheduler.Start($"end of {dead.Owner.Name}", async () =>
+        {
+            await Task.WhenAll(ends);
+            await dead.StopAsync();
+        });
+        await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1)));
+
+        // It comes back as a new member, and its queues go to others.
+        _members[index] = NewMember(index);
+        foreach (var queue in moved)
+        {
+            Begin(queue, await AnotherAsync(index, queue), null);
+        }
+    }
+
+    /// <summary>A member that lives; another one than before if there is one.</summary>
+    private async Task<Member> AnotherAsync(int than, int queue)
+    {
+        while (_members.TrueForAll(member => member.Owner.IsDead))
+        {
+            await _world.Time.Delay(TimeSpan.FromMilliseconds(100));
+        }
+
+        var order = Enumerable.Range(0, Members).Select(step => _members[(than + 1 + ((queue + step) % Members)) % Members]);
+        return order.Where(member => !member.Owner.IsDead).OrderBy(member => member.Owner.Index == than).First();
+    }
+
+    private async Task HandOverAsync(Fault fault, int queue)
+    {
+        var place = _places[queue];
+        if (place.IsMoving)
+        {
+            return;
+        }
+
+        Struck(fault);
+        place.IsMoving = true;
+        var from = place.Queue!;
+        var before = await from.StopAsync(StopBudget);
+        var isLost = from.Owner.IsDead || fault.Kind == FaultKind.HandOverBroken;
+        var to = await AnotherAsync(from.Owner.Index, queue);
+        Begin(queue, to, isLost || from.Owner.IsDead ? null : before);
+    }
+
+    private async Task SeekAsync(Fault fault, int queue)
+    {
+        var place = _places[queue];
+        if (place.IsMoving)
+        {
+            return;
+        }
+
+        Struck(fault);
+        var (at, asked) = (_world.Queues[queue], place.Queue!);
+        var here = at.Stored ?? at.Min;
+        var seek = asked.Pump.Seek(fault.Kind == FaultKind.SeekBack
+            ? Math.Max(at.Min, here - 1 - fault.Amount)
+            : Math.Min(at.Max, here + 1 + fault.Amount));
+        var patience = fault.Kind == FaultKind.SeekWithdrawn ? TimeSpan.FromMilliseconds(fault.Amount / 4) : TimeSpan.FromSeconds(3);
+        var until = _world.Time.Now + patience.Ticks;
+        while (!seek.Done.IsCompleted && _world.Time.Now < until && !asked.Owner.IsDead)
+        {
+            await _world.Time.Delay(TimeSpan.FromMilliseconds(2));
+        }
+
+        if (!seek.Done.IsCompleted && !asked.Owner.IsDead)
+        {
+            asked.Pump.Withdraw(seek);
+        }
+    }
+
+    private void Pause(int queue, bool paused)
+    {
+        _world.IsPaused[queue] = paused;
+        if (_places[queue].Queue is { Owner.IsDead: false, IsOver: false } running)
+        {
+            running.FlowChanged();
+        }
+    }
+
+    private void Limit(int index, double perSecond)
+    {
+        var owner = _members[index].Owner;
+        owner.Limit(perSecond, () => EachOf(owner, queue => queue.Ready()));
+        EachOf(owner, queue => queue.FlowChanged());
+    }
+
+    private void EachOf(Owner owner, Action<MemberQueue> act)
+    {
+        foreach (var place in _places)
+        {
+            if (place.Queue is { IsOver: false } queue && queue.Owner == owner)
+            {
+                act(queue);
+            }
+        }
+    }
+
+    private void Subscribe(int? tag)
+    {
+        _world.WantedTag = tag;
+        foreach (var place in _places)
+        {
+            place.Queue!.Ledger.Subscribed();
+            place.Queue.Pump.RestartPull();
+        }
+    }
+}

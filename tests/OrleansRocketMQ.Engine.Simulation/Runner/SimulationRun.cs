@@ -1,0 +1,220 @@
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.Members;
+using OrleansRocketMQ.Engine.Simulation.World;
+
+namespace OrleansRocketMQ.Engine.Simulation.Runner;
+
+/// <summary>What became of a run.</summary>
+/// <param name="Setup">What it was like.</param>
+/// <param name="Failure">Why it has failed; null when it has not.</param>
+/// <param name="Digest">The same for two runs that did the same.</param>
+/// <param name="Coverage">What it has reached.</param>
+/// <param name="Trace">What happened.</param>
+internal sealed record RunResult(Setup Setup, SimulationException? Failure, ulong Digest, Coverage Coverage, Trace Trace);
+
+/// <summary>One run, from the first message to the last check.</summary>
+internal sealed partial class SimulationRun
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Stragglers = TimeSpan.FromSeconds(12);
+    private const int Members = 3;
+    private const string RuleBroken = "no rule of the engine is broken";
+    private const string QuotasReturn = "quotas come back to zero";
+    private const long MostSteps = 150_000;
+
+    private readonly SimulatedScheduler _scheduler;
+    private readonly SimulatedWorld _world;
+    private readonly SeededRandom _random;
+    private readonly List<Member> _members = [];
+    private readonly List<string> _dead = [];
+    private readonly Place[] _places;
+    private readonly bool[] _poisonNext;
+    private int _owned;
+
+    private SimulationRun(Setup setup, SimulatedScheduler scheduler, Coverage coverage)
+    {
+        _scheduler = scheduler;
+        _world = new SimulatedWorld(setup, scheduler, coverage);
+        _random = SeededRandom.Of(setup.Seed, "run");
+        _places = [.. _world.Queues.Select(_ => new Place())];
+        _poisonNext = new bool[_places.Length];
+    }
+
+    private Setup Setup => _world.Setup;
+
+    /// <summary>Runs it.</summary>
+    public static RunResult Execute(Setup setup)
+    {
+        var trace = new Trace();
+        var coverage = new Coverage { Runs = 1 };
+        var scheduler = new SimulatedScheduler(SeededRandom.Of(setup.Seed, "steps"), trace);
+        SimulationException? failure = null;
+        try
+        {
+            var run = new SimulationRun(setup, scheduler, coverage);
+            scheduler.Run(run.MainAsync, Longest, MostSteps);
+        }
+        catch (SimulationException exception)
+        {
+            failure = exception;
+        }
+
+        coverage.Steps = scheduler.Steps;
+        coverage.VirtualTicks = scheduler.Time.Now;
+        return new RunResult(setup, failure, trace.Digest, coverage, trace);
+    }
+
+    private async Task MainAsync()
+    {
+        for (var member = 0; member < Members; member++)
+        {
+            _members.Add(NewMember(member));
+        }
+
+        for (var queue = 0; queue < _places.Length; queue++)
+        {
+            Begin(queue, _members[queue % Members], null);
+        }
+
+        var parts = Enumerable.Range(0, Setup.Queues).Select(queue => _scheduler.Start($"sender {queue}", () => SendAsync(queue)))
+            .Concat(Setup.Faults.Select(fault => _scheduler.Start($"fault {fault.Kind}", () => HappenAsync(fault))))
+            .ToList();
+        parts.Add(_scheduler.Start("operator", RecoverFromTimeToTimeAsync));
+        await Task.WhenAll(parts);
+        _world.IsHealed = true;
+        await DrainAsync();
+        await EndAsync();
+    }
+
+    private async Task SendAsync(int queue)
+    {
+        var random = SeededRandom.Of(Setup.Seed, $"sender {queue}");
+        var between = Setup.Active / Setup.Messages;
+        for (var sent = 0; sent < Setup.Messages; sent++)
+        {
+            // In bursts, so that windows fill and run empty.
+            var burst = random.Between(1, 12);
+            for (; burst > 0 && sent < Setup.Messages; burst--, sent++)
+            {
+                var isPoison = _poisonNext[queue];
+                _poisonNext[queue] = false;
+                var (key, tag, length) = (random.Next(Setup.Keys), random.Next(2), random.Next(120));
+                _world.Send(
+                    _world.Queues[queue],
+                    random.Chance(10) ? random.Between(1, 3) : 0,
+                    (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, isPoison));
+            }
+
+            await _world.Time.Delay(between * random.Between(2, 14));
+        }
+    }
+
+    private async Task RecoverFromTimeToTimeAsync()
+    {
+        while (_world.Time.Now < Setup.Active.Ticks)
+        {
+            await _world.Time.Delay(_random.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4)));
+            Recover();
+        }
+    }
+
+    private void Recover()
+    {
+        foreach (var place in _places)
+        {
+            place.Queue?.Pump.Recover();
+        }
+    }
+
+    /// <summary>Everything is well: what is left is consumed and committed in bounded time.</summary>
+    private async Task DrainAsync()
+    {
+        var until = _world.Time.Now + Setup.Drain.Ticks;
+        while (!IsDrained())
+        {
+            if (_world.Time.Now > until)
+            {
+                var queues = string.Join("; ", _places.Select(place => place.Queue!.Tell()));
+                throw new SimulationException(SimulatedScheduler.NeverEnds, queues);
+            }
+
+            Recover();
+            await _world.Time.Delay(TimeSpan.FromMilliseconds(300));
+        }
+    }
+
+    private bool IsDrained()
+        => Array.TrueForAll(_places, place => !place.IsMoving)
+            && _world.Ledgers.All(ledger => ledger.IsThrough)
+            && _world.Queues.All(queue => queue.Messages.Count == 0 || queue.Stored == queue.Max);
+
+    private async Task EndAsync()
+    {
+        // What members left behind that died, and what came too late, ends by itself.
+        await _world.Time.Delay(Stragglers);
+        CheckQuotas();
+        await Task.WhenAll(_places.Select(place => place.Queue!.StopAsync(StopBudget)));
+        foreach (var ledger in _world.Ledgers)
+        {
+            ledger.CheckEnd();
+        }
+
+        CheckQuotas();
+        foreach (var member in _members)
+        {
+            await member.StopAsync();
+            member.Owner.Dispose();
+        }
+
+        _world.Coverage.Messages += _world.Queues.Sum(queue => queue.Messages.Count);
+        await _world.Time.Delay(Stragglers);
+    }
+
+    /// <summary>Nothing is held when all is consumed, be it that the queues still run.</summary>
+    private void CheckQuotas()
+    {
+        foreach (var member in _members)
+        {
+            foreach (var budgets in _world.Queues.Select(queue => member.Budgets.Of(queue.Id.Topic)))
+            {
+                foreach (var budget in new[] { budgets.Group, budgets.Topic, budgets.TopicBytes, budgets.SiloBytes })
+                {
+                    if (budget.Used != 0 || budget.Waiting != 0)
+                    {
+                        throw new SimulationException(QuotasReturn, $"{member.Owner.Name} holds {budget.Used}, {budget.Waiting} wait");
+                    }
+                }
+            }
+        }
+
+        if (Array.Find(_places, place => place.Queue!.Pump.Runs.Gate.Broken is not null)?.Queue is { } broken)
+        {
+            throw new SimulationException(RuleBroken, $"{broken.Name}: {broken.Pump.Runs.Gate.Broken!.Message}");
+        }
+    }
+
+    private Member NewMember(int index)
+    {
+        var member = new Member(_world, new Owner(index, $"member {(char)('a' + index)}{++_owned}", _world), _dead);
+        member.Start();
+        return member;
+    }
+
+    private void Begin(int queue, Member member, HandedOver? before)
+    {
+        var place = _places[queue];
+        place.Queue = new MemberQueue(_world, member, _world.Queues[queue], before);
+        place.IsMoving = false;
+        place.Queue.Start();
+    }
+
+    /// <summary>Where a queue is.</summary>
+    private sealed class Place
+    {
+        public MemberQueue? Queue { get; set; }
+
+        public bool IsMoving { get; set; }
+    }
+}

@@ -1,0 +1,140 @@
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Queues;
+using Xunit;
+
+namespace OrleansRocketMQ.Engine.Simulation.Tests;
+
+/// <summary>The checker says no where it must, and nowhere else.</summary>
+public sealed class LedgerTests
+{
+    private readonly SimulatedWorld _world;
+    private readonly SimulatedQueue _queue;
+    private readonly QueueLedger _ledger;
+    private readonly Hand _first = new("first");
+    private readonly Hand _second = new("second");
+
+    public LedgerTests()
+    {
+        var seed = Enumerable.Range(1, 100).First(seed => Setup.Of(seed).Mode == Mode.Orderly);
+        _world = new SimulatedWorld(Setup.Of(seed), new SimulatedScheduler(SeededRandom.Of(1, "steps"), new Trace()), new Coverage());
+        (_queue, _ledger) = (_world.Queues[0], _world.Ledgers[0]);
+        for (var message = 0; message < 5; message++)
+        {
+            _world.Send(_queue, 0, (origin, offset) => new SimulatedMessage(origin, offset, 0, 0, 8, 0, false));
+        }
+    }
+
+    [Fact]
+    public void A_commit_over_a_message_that_is_not_consumed_is_a_loss()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        _ledger.Commits(_first, 1);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_first, 2));
+    }
+
+    [Fact]
+    public void A_message_consumed_before_the_queue_was_moved_back_must_come_again()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        _ledger.MoveHolds(0);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_first, 1));
+    }
+
+    [Fact]
+    public void What_is_in_work_while_the_queue_is_moved_back_counts_for_before()
+    {
+        var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.MoveHolds(0);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_first, 1));
+    }
+
+    [Fact]
+    public void A_message_the_queue_was_moved_over_need_not_come()
+    {
+        _ledger.Begins(_first, WindowOrigin.Store, 0);
+        _ledger.MoveHolds(3);
+        _ledger.Commits(_first, 3);
+    }
+
+    [Fact]
+    public void An_owner_that_begins_behind_a_message_that_is_not_consumed_loses_it()
+        => Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.Store, 1));
+
+    [Fact]
+    public void A_progress_that_calls_a_message_done_that_is_not_loses_it()
+        => Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.HandOver, 0, new QueueProgress(0, 3, [0, 2])));
+
+    [Fact]
+    public void A_message_in_work_is_given_to_nobody_else_by_the_same_owner()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        HandOut(window, 0);
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 0));
+    }
+
+    [Fact]
+    public void A_message_that_was_consumed_does_not_come_again_to_the_same_window()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 0));
+    }
+
+    [Fact]
+    public void A_message_that_came_back_is_tried_again()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        _ledger.Ended(HandOut(window, 0), DeliveryEnd.Returned);
+        Consume(window, 0);
+    }
+
+    [Fact]
+    public void A_message_that_was_consumed_before_a_hand_over_does_not_come_again()
+    {
+        var former = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(former, 0);
+        former.TakenAt = TimeSpan.FromSeconds(1).Ticks;
+        var window = _ledger.Begins(_second, WindowOrigin.HandOver, 0, new QueueProgress(0, 1, [0]), former);
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 0));
+    }
+
+    [Fact]
+    public void A_message_that_was_consumed_and_not_committed_comes_again_to_a_new_owner()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        Consume(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
+        Assert.Equal(1, _world.Coverage.Duplicates[QueueLedger.NewOwner]);
+    }
+
+    [Fact]
+    public void A_message_that_overtakes_another_is_out_of_order()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        Fails(QueueLedger.InOrder, () => HandOut(window, 2));
+    }
+
+    [Fact]
+    public void A_message_never_consumed_is_missing_at_the_end()
+    {
+        _queue.Store(5, isMove: false);
+        Fails(QueueLedger.NothingLost, _ledger.CheckEnd);
+    }
+
+    private static void Fails(string rule, Action act) => Assert.Equal(rule, Assert.Throws<SimulationException>(act).Rule);
+
+    private Delivery HandOut(WindowRecord window, long offset) => _ledger.HandOut(
+        window, MessageDecoder.DecodeAll(Records.Encode(_queue, _queue.Read(offset, 1)), "broker").Single(), offset);
+
+    private void Consume(WindowRecord window, long offset) => _ledger.Ended(HandOut(window, offset), DeliveryEnd.Done);
+
+    private sealed class Hand(string name) : IHandsOut
+    {
+        public string Name => name;
+    }
+}

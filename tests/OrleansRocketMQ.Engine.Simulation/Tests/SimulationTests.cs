@@ -1,0 +1,64 @@
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.Runner;
+using OrleansRocketMQ.Engine.Simulation.World;
+using Xunit;
+
+// Each run of seeds uses all cores, and a run that leaves its thread needs one to be found.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace OrleansRocketMQ.Engine.Simulation.Tests;
+
+/// <summary>The engine under many seeds, and that a seed is all one needs to see a run again.</summary>
+public sealed class SimulationTests
+{
+    private const int Seeds = 100;
+
+    [Fact]
+    public void No_seed_breaks_a_rule_and_together_they_meet_faults_of_nearly_every_kind()
+    {
+        var (coverage, failures) = SeedRange.Run(1, Seeds);
+
+        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures.Select(failure => Report.Of(Shrinker.Shrink(failure)))));
+        Assert.Equal(Seeds, coverage.Runs);
+        Assert.True(coverage.Faults.Count >= Enum.GetValues<FaultKind>().Length - 4, $"only {coverage.Faults.Count} kinds");
+        Assert.True(coverage.Cells.Count >= 40, $"only {coverage.Cells.Count} cells");
+    }
+
+    [Fact]
+    public void A_seed_does_the_same_every_time()
+        => Assert.All(Enumerable.Range(1, 6), seed =>
+        {
+            var digest = SimulationRun.Execute(Setup.Of(seed)).Digest;
+            Assert.Equal(digest, SimulationRun.Execute(Setup.Of(seed)).Digest);
+        });
+
+    [Fact]
+    public void Every_seed_has_five_hundred_messages_and_five_faults_at_least()
+        => Assert.All(Enumerable.Range(1, 1000), seed =>
+        {
+            var setup = Setup.Of(seed);
+            Assert.True(setup.Messages * Setup.Queues >= 500);
+            Assert.True(setup.Faults.Count >= 5);
+        });
+
+    [Fact]
+    public void A_failing_run_is_shrunk_to_the_faults_that_matter()
+    {
+        var first = new Fault(FaultKind.Pause, TimeSpan.Zero, TimeSpan.Zero, 0, 100);
+        var second = new Fault(FaultKind.SeekBack, TimeSpan.Zero, TimeSpan.Zero, 0, 100);
+        var setup = Setup.Of(1);
+        setup = setup with { Faults = [.. setup.Faults, first, .. Setup.Of(2).Faults, second] };
+
+        var shrunk = Shrinker.Shrink(Run(setup), Run);
+
+        Assert.Equal([first, second], shrunk.Setup.Faults);
+
+        RunResult Run(Setup tried) => new(
+            tried,
+            tried.Faults.Contains(first) && tried.Faults.Contains(second) ? new SimulationException("rule", "broken") : null,
+            0,
+            new Coverage(),
+            new Trace());
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Engine.Simulation.World;
+
+/// <summary>What becomes of messages that have failed.</summary>
+internal sealed partial class SimulatedWorld
+{
+    /// <summary>Gives a message back, which comes again or is filed as dead.</summary>
+    public async Task SendBackAsync(Owner owner, SimulatedQueue queue, SimulatedMessage message, bool isDead)
+    {
+        await SendAsync(owner, queue, CancellationToken.None);
+        if (Strikes(FaultKind.SendBackRefused, queue.Index))
+        {
+            throw new CallFailedException(FaultKind.SendBackRefused);
+        }
+
+        BringAgain(message, message.Attempts + 1, isDead);
+        Ledgers[queue.Index].SafelyElsewhere(message.Offset, isHeard: false);
+        if (Strikes(FaultKind.SendBackAnswerLost, queue.Index))
+        {
+            await LoseAsync(FaultKind.SendBackAnswerLost, CallTimeout, CancellationToken.None);
+        }
+
+        await ReceiveAsync(owner, CancellationToken.None);
+        Ledgers[queue.Index].SafelyElsewhere(message.Offset, isHeard: true);
+    }
+
+    /// <summary>Takes a copy of a message for the retry topic, or for the dead letters when it has failed too often.</summary>
+    public async Task SendCopyAsync(Owner owner, SendMessageRequest copy)
+    {
+        var properties = MessageProperties.Decode(Encoding.UTF8.GetBytes(copy.Properties));
+        var origin = int.Parse(properties[MessageProperties.Keys].AsSpan(1), CultureInfo.InvariantCulture);
+        await SendAsync(owner, Queues[Setup.Queues], CancellationToken.None);
+        var failed = Ledgers.SelectMany(ledger => ledger.Failed(origin)).ToArray();
+        if (failed.Length == 0 || failed.Any(entry => Strikes(FaultKind.SendBackRefused, entry.Queue)))
+        {
+            throw new CallFailedException(FaultKind.SendBackRefused);
+        }
+
+        BringAgain(failed[0].Message, copy.ReconsumeTimes, isDead: copy.ReconsumeTimes > copy.MaxReconsumeTimes);
+        foreach (var (queue, message) in failed)
+        {
+            Ledgers[queue].SafelyElsewhere(message.Offset, isHeard: false);
+        }
+
+        await ReceiveAsync(owner, CancellationToken.None);
+    }
+
+    private void BringAgain(SimulatedMessage message, int attempts, bool isDead)
+    {
+        if (isDead)
+        {
+            DeadLetters++;
+            return;
+        }
+
+        _ = Scheduler.Start("retry delay", async () =>
+        {
+            await Time.Delay(RetryDelay);
+            Send(Queues[Setup.Queues], 0, (_, offset) => message with { Offset = offset, Attempts = attempts });
+        });
+    }
+}

@@ -1,0 +1,360 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Engine.Simulation.World;
+
+/// <summary>
+/// All that a run has around its owners: one broker with its queues, the way to it, and the faults of the run while they last.
+/// </summary>
+internal sealed partial class SimulatedWorld
+{
+    /// <summary>How long a broker keeps a pull waiting.</summary>
+    public static readonly TimeSpan Suspend = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long an answer is waited for.</summary>
+    public static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the broker keeps a lock that is not renewed.</summary>
+    public static readonly TimeSpan BrokerLock = TimeSpan.FromSeconds(6);
+
+    public const int MaxAttempts = 3;
+
+    public const string Group = "group";
+
+    public const string Topic = "topic";
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    private readonly SeededRandom _random;
+    private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
+    private int _origins;
+    private CancellationTokenSource _connections = new();
+
+    public SimulatedWorld(Setup setup, SimulatedScheduler scheduler, Coverage coverage)
+    {
+        Setup = setup;
+        Scheduler = scheduler;
+        Coverage = coverage;
+        _random = SeededRandom.Of(setup.Seed, "world");
+        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, "broker", index))
+            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0));
+        Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
+        _byId = Queues.ToDictionary(queue => queue.Id);
+        IsPaused = new bool[Queues.Count];
+        Ledgers = [.. Queues.Select(queue => new QueueLedger(queue, this))];
+    }
+
+    public Setup Setup { get; }
+
+    public SimulatedScheduler Scheduler { get; }
+
+    public SimulatedTime Time => Scheduler.Time;
+
+    public Coverage Coverage { get; }
+
+    public IReadOnlyList<SimulatedQueue> Queues { get; }
+
+    public IReadOnlyList<QueueLedger> Ledgers { get; }
+
+    /// <summary>Whether everything is well again, and stays so.</summary>
+    public bool IsHealed { get; set; }
+
+    /// <summary>The tag that is wanted; null for all.</summary>
+    public int? WantedTag { get; set; }
+
+    /// <summary>Whether an operator has paused a queue.</summary>
+    public bool[] IsPaused { get; }
+
+    public int DeadLetters { get; private set; }
+
+    public static string TagOf(int tag) => tag == 0 ? "A" : "B";
+
+    public SimulatedQueue Find(MessageQueue queue) => _byId[queue];
+
+    /// <summary>Where a message lies that was pulled.</summary>
+    public (SimulatedQueue Queue, SimulatedMessage Message) Find(MessageExt message)
+    {
+        var (index, offset) = Records.PlaceOf(message);
+        return (Queues[index], Queues[index].Messages[Queues[index].PlaceOf(offset)]);
+    }
+
+    /// <summary>Whether a fault lasts now, and strikes.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="target">The queue, or the owner.</param>
+    /// <param name="percent">How often it strikes.</param>
+    public bool Strikes(FaultKind kind, int target, int percent = 70)
+    {
+        if (IsHealed || !IsActive(kind, target) || !_random.Chance(percent))
+        {
+            return false;
+        }
+
+        Struck(kind, target);
+        return true;
+    }
+
+    /// <summary>A fault has had an effect.</summary>
+    public void Struck(FaultKind kind, int target)
+    {
+        Coverage.Struck(kind);
+        Scheduler.Note(kind.ToString(), "fault", target);
+    }
+
+    /// <summary>Cuts all connections: whoever waits for an answer gets none.</summary>
+    public void Cut()
+    {
+        var cut = _connections;
+        _connections = new CancellationTokenSource();
+        cut.Cancel();
+    }
+
+    /// <summary>Pulls, by long polling.</summary>
+    public async Task<SimulatedPullAnswer> PullAsync(
+        Owner owner, SimulatedQueue queue, PullRequest request, CancellationToken cancellationToken)
+    {
+        var (offset, most, moves) = (request.Offset, request.MaxMessages, Ledgers[queue.Index].Moves);
+        bool IsWanted(SimulatedMessage message) => request.Expression is null or "*" || request.Expression == TagOf(message.Tag);
+        await SendAsync(owner, queue, cancellationToken);
+        foreach (var refusal in (FaultKind[])[FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten])
+        {
+            if (Strikes(refusal, queue.Index))
+            {
+                throw new CallFailedException(refusal);
+            }
+        }
+
+        if (Strikes(FaultKind.PullLost, queue.Index, 40))
+        {
+            await LoseAsync(FaultKind.PullLost, Suspend + CallTimeout, cancellationToken);
+        }
+
+        if (request.CommitOffset > 0)
+        {
+            Apply(queue, request.CommitOffset, isMove: false, moves);
+        }
+
+        var answer = Strikes(FaultKind.PullRepeated, queue.Index)
+            ? Repeat(queue, offset, most, IsWanted)
+            : await ServeAsync(queue, offset, most, IsWanted, cancellationToken);
+        if (Strikes(FaultKind.PullSlow, queue.Index))
+        {
+            var extra = _random.Between(TimeSpan.FromMilliseconds(50), Suspend + CallTimeout);
+            await Time.Delay(extra, cancellationToken);
+            if (extra > CallTimeout + CallTimeout)
+            {
+                throw new CallFailedException(FaultKind.PullSlow);
+            }
+        }
+
+        if (Strikes(FaultKind.PullLost, queue.Index, 40))
+        {
+            await LoseAsync(FaultKind.PullLost, CallTimeout, cancellationToken);
+        }
+
+        await ReceiveAsync(owner, cancellationToken);
+        return answer;
+    }
+
+    /// <summary>Reads the group's offset; null when there is none.</summary>
+    public async Task<long?> ReadOffsetAsync(Owner owner, SimulatedQueue queue, Action looked, CancellationToken cancellationToken)
+    {
+        await SendAsync(owner, queue, cancellationToken);
+        if (Strikes(FaultKind.StoreUnreadable, queue.Index))
+        {
+            await LoseAsync(FaultKind.StoreUnreadable, CallTimeout, cancellationToken);
+        }
+
+        if (Strikes(FaultKind.StoreSlow, queue.Index))
+        {
+            await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout), cancellationToken);
+        }
+
+        var stored = queue.Stored;
+        looked();
+        await ReceiveAsync(owner, cancellationToken);
+        return stored;
+    }
+
+    /// <summary>Stores the group's offset.</summary>
+    public async Task WriteOffsetAsync(Owner owner, SimulatedQueue queue, long offset, bool isMove)
+    {
+        var moves = Ledgers[queue.Index].Moves;
+        await SendAsync(owner, queue, CancellationToken.None);
+        if (Strikes(FaultKind.StoreRefused, queue.Index))
+        {
+            throw new CallFailedException(FaultKind.StoreRefused);
+        }
+
+        if (Strikes(FaultKind.StoreWriteLost, queue.Index))
+        {
+            await LoseAsync(FaultKind.StoreWriteLost, CallTimeout, CancellationToken.None);
+        }
+
+        if (Strikes(FaultKind.StoreWriteLate, queue.Index))
+        {
+            _ = Scheduler.Start("late write", async () =>
+            {
+                await Time.Delay(CallTimeout + _random.Between(TimeSpan.Zero, CallTimeout * 2));
+                Apply(queue, offset, isMove, moves);
+            });
+            await LoseAsync(FaultKind.StoreWriteLate, CallTimeout, CancellationToken.None);
+        }
+
+        if (Strikes(FaultKind.StoreSlow, queue.Index))
+        {
+            await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout));
+        }
+
+        Apply(queue, offset, isMove, moves);
+        if (Strikes(FaultKind.StoreAnswerLost, queue.Index))
+        {
+            await LoseAsync(FaultKind.StoreAnswerLost, CallTimeout, CancellationToken.None);
+        }
+
+        await ReceiveAsync(owner, CancellationToken.None);
+    }
+
+    /// <summary>Asks the broker something about a queue.</summary>
+    public async Task<T> AskAsync<T>(Owner owner, SimulatedQueue queue, Func<SimulatedQueue, T> ask, CancellationToken cancellationToken)
+    {
+        await SendAsync(owner, queue, cancellationToken);
+        var answer = ask(queue);
+        await ReceiveAsync(owner, cancellationToken);
+        return answer;
+    }
+
+    /// <summary>Takes or renews queue locks.</summary>
+    /// <returns>Those that are the owner's now.</returns>
+    public async Task<IReadOnlyList<MessageQueue>> LockAsync(Owner owner, MessageQueue[] wanted)
+    {
+        SimulatedQueue[] queues = [.. wanted.Select(Find).OrderBy(queue => queue.Index)];
+        await SendAsync(owner, queues[0], CancellationToken.None);
+        if (Array.Exists(queues, queue => Strikes(FaultKind.LockLost, queue.Index, 45)))
+        {
+            await LoseAsync(FaultKind.LockLost, CallTimeout, CancellationToken.None);
+        }
+
+        MessageQueue[] granted = [.. queues.Where(queue => queue.Lock(owner.Name, Time.Now, BrokerLock)).Select(queue => queue.Id)];
+        if (Array.Exists(queues, queue => Strikes(FaultKind.LockLost, queue.Index, 45)))
+        {
+            await LoseAsync(FaultKind.LockLost, CallTimeout, CancellationToken.None);
+        }
+
+        await ReceiveAsync(owner, CancellationToken.None);
+        return granted;
+    }
+
+    /// <summary>Gives locks back, perhaps in the name of a member that is dead.</summary>
+    public async Task UnlockAsync(Owner owner, string holder, MessageQueue[] given)
+    {
+        await SendAsync(owner, Find(given[0]), CancellationToken.None);
+        foreach (var queue in given)
+        {
+            Find(queue).Unlock(holder);
+        }
+    }
+
+    /// <summary>A message comes into a queue.</summary>
+    public void Send(SimulatedQueue queue, int gap, Func<int, long, SimulatedMessage> make)
+    {
+        var message = queue.Add(gap, offset => make(_origins, offset));
+        _origins++;
+        Ledgers[queue.Index].Sent(message);
+        Scheduler.Note("sent", queue.Name, message.Offset);
+    }
+
+    private bool IsActive(FaultKind kind, int target)
+    {
+        foreach (var fault in Setup.Faults)
+        {
+            if (fault.Kind == kind && fault.Target % Queues.Count == target && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private async Task<SimulatedPullAnswer> ServeAsync(
+        SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted, CancellationToken cancellationToken)
+    {
+        var connection = _connections.Token;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, connection);
+        var until = Time.Now + Suspend.Ticks;
+        while (true)
+        {
+            if (queue.Serve(offset, most, isWanted) is { } answer)
+            {
+                return answer;
+            }
+
+            if (Time.Now >= until)
+            {
+                return new SimulatedPullAnswer(PullVerdict.NothingNew, [], offset, queue.Max);
+            }
+
+            try
+            {
+                await queue.NewsAsync().WaitAsync(Time.Until(until), Time, either.Token);
+            }
+            catch (TimeoutException)
+            {
+            }
+            catch (OperationCanceledException) when (connection.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new CallFailedException(FaultKind.BrokerAway);
+            }
+        }
+    }
+
+    /// <summary>The answer to an earlier pull once more.</summary>
+    private SimulatedPullAnswer Repeat(SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted)
+    {
+        var from = Math.Max(queue.Min, offset - _random.Between(1, most));
+        var messages = queue.Read(from, most);
+        messages.RemoveAll(message => message.Offset >= offset || !isWanted(message));
+        return messages.Count == 0
+            ? new SimulatedPullAnswer(PullVerdict.NothingNew, [], offset, queue.Max)
+            : new SimulatedPullAnswer(PullVerdict.Found, messages, Math.Min(messages[^1].Offset + 1, offset), queue.Max);
+    }
+
+    private void Apply(SimulatedQueue queue, long offset, bool isMove, int moves)
+    {
+        var ledger = Ledgers[queue.Index];
+
+        // A move renews the connection, so that what was sent before it cannot come after it. Real brokers give no such promise.
+        if (ledger.Moves != moves)
+        {
+            return;
+        }
+
+        queue.Store(offset, isMove || ledger.IsMovedSinceStored);
+        ledger.Stored(offset, isMove);
+        Scheduler.Note(isMove ? "store has move" : "store has", queue.Name, offset);
+    }
+
+    private async Task SendAsync(Owner owner, SimulatedQueue queue, CancellationToken cancellationToken)
+    {
+        owner.ThrowIfDead();
+        await Time.Delay(_random.Between(TimeSpan.FromTicks(500), TimeSpan.FromMilliseconds(4)), cancellationToken);
+        if (Strikes(FaultKind.BrokerAway, queue.Index, 100))
+        {
+            await LoseAsync(FaultKind.BrokerAway, TimeSpan.FromMilliseconds(200), cancellationToken);
+        }
+    }
+
+    private async Task ReceiveAsync(Owner owner, CancellationToken cancellationToken)
+    {
+        await Time.Delay(_random.Between(TimeSpan.FromTicks(500), TimeSpan.FromMilliseconds(4)), cancellationToken);
+        owner.ThrowIfDead();
+    }
+
+    private async Task LoseAsync(FaultKind reason, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        await Time.Delay(timeout, cancellationToken);
+        throw new CallFailedException(reason);
+    }
+}
