@@ -106,9 +106,9 @@ public sealed class MembershipFenceTests
     {
         await using var fence = Start(TimeSpan.Zero);
         _membership.IsAway = true;
-        for (var second = 0; second < 3600; second++)
+        for (var second = 0; second < 60; second++)
         {
-            _time.Advance(TimeSpan.FromSeconds(1));
+            await TickAsync();
             Assert.False(fence.IsClosed);
         }
 

@@ -26,6 +26,9 @@ internal sealed class KeptStorage : IGrainStorage
     /// <summary>Nothing that is to be written under that name, or removed, is answered; it does not arrive either.</summary>
     public string? UnansweredWrites { get; set; }
 
+    /// <summary>Called by each write, as one that takes time by the test's clock.</summary>
+    public Action? Writing { get; set; }
+
     /// <summary>How many that were not answered were told by their token that nobody waits any more.</summary>
     public int GivenUp => Volatile.Read(ref _givenUp);
 
@@ -60,6 +63,7 @@ internal sealed class KeptStorage : IGrainStorage
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _writes);
+        Writing?.Invoke();
         ThrowIfTold(FailsToWrite?.Invoke(grainId) is true);
         await HangIfAsync(stateName == UnansweredWrites, cancellationToken);
         CheckETag(stateName, grainId, grainState);

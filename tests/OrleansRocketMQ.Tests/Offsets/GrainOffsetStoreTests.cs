@@ -9,6 +9,8 @@ public sealed class GrainOffsetStoreTests : OffsetStoreContract
     private readonly KeptStorage _storage = new();
     private readonly FakeTimeProvider _time = new();
 
+    public GrainOffsetStoreTests() => _storage.Writing = () => _time.Advance(TimeSpan.FromMilliseconds(1));
+
     public override Task InitializeAsync() => Task.CompletedTask;
 
     public override Task DisposeAsync() => Task.CompletedTask;
