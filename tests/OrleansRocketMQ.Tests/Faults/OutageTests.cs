@@ -168,7 +168,7 @@ public sealed class OutageTests
         rocketmq.Faults.Inject(Fault.NoAnswer() with { Servers = FaultServers.Brokers });
         await rocketmq.Producer.SendOneWayAsync(new Message(TestRocketMQ.Topic, "1"u8.ToArray()));
 
-        await cluster.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(25));
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
     }
 
     [Fact]

@@ -313,7 +313,7 @@ public sealed class LockTests
             setUp: options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(300));
         await _recorder.UntilAsync(2);
 
-        await cluster.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(25));
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
 
         Assert.InRange(rocketmq.Committed(), 0, 1);
         Assert.Null(rocketmq.Broker.LockHolder(rocketmq.MyGroup, TestRocketMQ.Topic, 0));

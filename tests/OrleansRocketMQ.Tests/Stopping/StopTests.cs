@@ -95,7 +95,7 @@ public sealed class StopTests
         await rocketmq.UntilAllCameAsync(3);
         Assert.False(told.Task.IsCompleted);
 
-        await cluster.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(25));
+        await cluster.DisposeAsync().AsTask().WaitAsync(Eventually.Deadline);
 
         Assert.True(told.Task.IsCompleted);
         Assert.Equal(0, rocketmq.Committed());
