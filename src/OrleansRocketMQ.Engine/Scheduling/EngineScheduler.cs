@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
 
 namespace OrleansRocketMQ.Scheduling;
 
@@ -7,10 +8,8 @@ namespace OrleansRocketMQ.Scheduling;
 /// awaited goes on there, since the engine's code awaits plainly. In production the thread pool, in a simulation one queue
 /// of steps.
 /// </summary>
-internal sealed partial class EngineScheduler(TaskScheduler scheduler)
+internal sealed class EngineScheduler(TaskScheduler scheduler)
 {
-    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
-
     /// <summary>The thread pool.</summary>
     public static EngineScheduler Pool { get; } = new(TaskScheduler.Default);
 
@@ -37,7 +36,7 @@ internal sealed partial class EngineScheduler(TaskScheduler scheduler)
     /// </summary>
     /// <returns>Completes when it has stopped; never faults.</returns>
     public Task StartLoop(string name, Func<Task> loop, TimeProvider time, ILogger logger, CancellationToken stopping)
-        => Start(() => KeepGoingAsync(name, loop, time, logger, stopping));
+        => Start(() => BackgroundLoop.KeepGoingAsync(name, _ => loop(), time, logger, stopping));
 
     /// <summary>
     /// Fires a source. What its callbacks throw is theirs, and what they do is not waited for: they are often code of others,
@@ -88,55 +87,4 @@ internal sealed partial class EngineScheduler(TaskScheduler scheduler)
     }
 
     private static T OutOfContext<T>(Func<T> start) => Connections.OutOfContext.Start(start);
-
-    private static async Task KeepGoingAsync(string name, Func<Task> loop, TimeProvider time, ILogger logger, CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await loop();
-                return;
-            }
-            catch (Exception exception) when (!stopping.IsCancellationRequested)
-            {
-                Tell(logger, name, exception);
-                await PauseAsync(time, stopping);
-            }
-            catch (Exception)
-            {
-                // Stopping: what it met on the way out changes nothing any more.
-            }
-        }
-    }
-
-    private static void Tell(ILogger logger, string name, Exception exception)
-    {
-        try
-        {
-            Log.LoopFailed(logger, name, exception);
-        }
-        catch (Exception)
-        {
-            // A log that cannot be written, perhaps what the loop failed of, does not end the loop either.
-        }
-    }
-
-    private static async Task PauseAsync(TimeProvider time, CancellationToken stopping)
-    {
-        try
-        {
-            await Task.Delay(PauseAfterFailure, time, stopping);
-        }
-        catch (OperationCanceledException)
-        {
-            // It stops.
-        }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(61, LogLevel.Error, "The loop '{Name}' failed and begins anew in a second")]
-        public static partial void LoopFailed(ILogger logger, string name, Exception exception);
-    }
 }

@@ -15,7 +15,9 @@ internal static partial class BackgroundLoop
     public static Task Run(string name, Func<CancellationToken, Task> loop, TimeProvider time, ILogger logger, CancellationToken stopping)
         => Task.Run(() => KeepGoingAsync(name, loop, time, logger, stopping), CancellationToken.None);
 
-    private static async Task KeepGoingAsync(
+    /// <summary>The loop itself, for those who start it elsewhere: it goes on wherever it is started.</summary>
+    /// <returns>Completes when it has stopped; never faults.</returns>
+    public static async Task KeepGoingAsync(
         string name,
         Func<CancellationToken, Task> loop,
         TimeProvider time,
@@ -26,13 +28,14 @@ internal static partial class BackgroundLoop
         {
             try
             {
-                await loop(stopping).ConfigureAwait(false);
+                await loop(stopping);
                 return;
             }
             catch (Exception exception) when (!stopping.IsCancellationRequested)
             {
                 Tell(logger, name, exception);
-                await Task.Delay(PauseAfterFailure, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PauseAfterFailure, time, stopping)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
             catch (Exception)
             {
