@@ -30,20 +30,31 @@ internal sealed class DemoProducer(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        try
+        while (!stoppingToken.IsCancellationRequested)
         {
-            await RunAsync(stoppingToken);
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The host stops.
-        }
-        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
-        {
-            console.EndLive();
-            await Console.Error.WriteLineAsync($"the demo failed: {exception.Message}");
-            verdict.ExitCode = ExitCode.Failure;
-            lifetime.StopApplication();
+            try
+            {
+                await RunAsync(stoppingToken);
+                return;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                // The host stops.
+            }
+            catch (Exception exception) when (options.HasEnd)
+            {
+                console.EndLive();
+                await Console.Error.WriteLineAsync($"the demo failed: {exception.Message}");
+                verdict.ExitCode = ExitCode.Failure;
+                lifetime.StopApplication();
+                return;
+            }
+            catch (Exception exception)
+            {
+                // The host has other groups, whatever it was.
+                Tell($"the demo failed and begins anew: {exception.Message}");
+                await Task.Delay(TryAgain, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
@@ -92,7 +103,8 @@ internal sealed class DemoProducer(
             {
                 return await DemoTopic.EnsureAsync(client, options, cancellationToken);
             }
-            catch (RocketMQException exception) when (!options.HasEnd || TimeProvider.System.GetElapsedTime(start) < options.Patience)
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested
+                && (!options.HasEnd || TimeProvider.System.GetElapsedTime(start) < options.Patience))
             {
                 Tell($"waiting for the cluster: {exception.Message}");
             }

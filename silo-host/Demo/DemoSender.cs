@@ -20,9 +20,9 @@ internal sealed class DemoSender(Producer producer, DemoOptions options, DemoLed
     }
 
     /// <summary>Sends at the rate of the options until cancelled.</summary>
-    /// <param name="failed">Told when the cluster did not take a message.</param>
+    /// <param name="failed">Told when messages could not be sent.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task SendPacedAsync(Action<RocketMQException> failed, CancellationToken cancellationToken)
+    public async Task SendPacedAsync(Action<Exception> failed, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(Tick);
         var owed = 0.0;
@@ -38,7 +38,7 @@ internal sealed class DemoSender(Producer producer, DemoOptions options, DemoLed
                 {
                     await SendBatchAsync(number, count, cancellationToken);
                 }
-                catch (RocketMQException exception)
+                catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
                 {
                     failed(exception);
                     // What could not be sent is not made up for: a broker that comes back must not drown.

@@ -9,6 +9,9 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
+    private SiloGroupStatus? _before;
+    private long _last = TimeProvider.System.GetTimestamp();
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // Who reads the output of a run with an end from a file or a script wants its verdict, not its course.
@@ -18,25 +21,35 @@ internal sealed class LiveLine(IRocketMQSiloStatus status, DemoLedger ledger, De
         }
 
         using var timer = new PeriodicTimer(Period);
-        SiloGroupStatus? before = null;
-        var last = TimeProvider.System.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                var now = status.Groups.FirstOrDefault(group => group.Group == options.Group);
-                if (now is not null && before is not null)
-                {
-                    console.ShowLive(Describe(before, now, TimeProvider.System.GetElapsedTime(last)));
-                }
-
-                before = now;
-                last = TimeProvider.System.GetTimestamp();
+                Show();
             }
         }
         catch (OperationCanceledException)
         {
             // The host stops.
+        }
+    }
+
+    private void Show()
+    {
+        try
+        {
+            var now = status.Groups.FirstOrDefault(group => group.Group == options.Group);
+            if (now is not null && _before is not null)
+            {
+                console.ShowLive(Describe(_before, now, TimeProvider.System.GetElapsedTime(_last)));
+            }
+
+            _before = now;
+            _last = TimeProvider.System.GetTimestamp();
+        }
+        catch (Exception)
+        {
+            // A line that cannot be told is no reason for the host to stop; the next one comes in a second.
         }
     }
 

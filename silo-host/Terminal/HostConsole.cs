@@ -17,7 +17,7 @@ internal sealed class HostConsole(TextWriter output, bool isTerminal)
     {
         lock (_gate)
         {
-            output.Write(_live.Length > 0 ? $"{ClearLine}{text}{Environment.NewLine}{_live}" : text + Environment.NewLine);
+            Write(_live.Length > 0 ? $"{ClearLine}{text}{Environment.NewLine}{_live}" : text + Environment.NewLine);
         }
     }
 
@@ -33,7 +33,7 @@ internal sealed class HostConsole(TextWriter output, bool isTerminal)
         lock (_gate)
         {
             _live = Fit(line);
-            output.Write(ClearLine + _live);
+            Write(ClearLine + _live);
         }
     }
 
@@ -44,9 +44,22 @@ internal sealed class HostConsole(TextWriter output, bool isTerminal)
         {
             if (_live.Length > 0)
             {
-                output.WriteLine();
+                Write(Environment.NewLine);
                 _live = string.Empty;
             }
+        }
+    }
+
+    // Whoever kept the output may have gone, or its disk may be full. The host has other work than to be read.
+    private void Write(string text)
+    {
+        try
+        {
+            output.Write(text);
+        }
+        catch (IOException)
+        {
+            // The next line finds out for itself.
         }
     }
 

@@ -26,6 +26,21 @@ public sealed class LiveRunTests
         Assert.StartsWith("stopped; this host sent ", host.Program.Output[^1], StringComparison.Ordinal);
     }
 
+    /// <summary>What it prints goes to a device that is always full, as a log's disk may be.</summary>
+    [Fact]
+    public async Task A_host_whose_output_cannot_be_written_consumes_and_stops_as_any_other()
+    {
+        await using var host = SiloHostProgram.StartWithOutputTo("/dev/full");
+        using var http = new HttpClient { BaseAddress = new Uri(host.Url) };
+
+        await Eventually.TrueAsync(() => IsOkAsync(http, "/health/ready"), () => $"it is ready. It said:{Environment.NewLine}{host.Program.Everything}");
+        var before = await ConsumedAsync(http);
+        await Eventually.TrueAsync(async () => await ConsumedAsync(http) > before + 3000, "the demo's messages go on for seconds");
+        host.Program.Interrupt();
+
+        Assert.Equal(0, await host.Program.UntilEndedAsync());
+    }
+
     [Fact]
     public async Task It_lives_but_is_not_ready_while_its_cluster_is_away()
     {
@@ -44,6 +59,9 @@ public sealed class LiveRunTests
             },
             () => $"it says why it is not ready; it says: {answer}");
     }
+
+    private static async Task<double> ConsumedAsync(HttpClient http)
+        => PrometheusParser.Parse(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Sum("messaging_client_consumed_messages_total");
 
     private static async Task<bool> IsOkAsync(HttpClient http, string path)
     {

@@ -21,11 +21,13 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public string Everything => string.Join(Environment.NewLine, [.. Output, .. Errors]);
 
+    public static string DotNet => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
     /// <param name="name">The program, as in the project file.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Added to what it inherits.</param>
     public static RunningProgram Start(string name, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
-        => StartCommand([Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", PathOf(name), .. arguments], environment);
+        => StartCommand([DotNet, PathOf(name), .. arguments], environment);
 
     /// <summary>Starts any program, by its path or by its name on the path.</summary>
     public static RunningProgram StartCommand(string[] command, params (string Name, string Value)[] environment)

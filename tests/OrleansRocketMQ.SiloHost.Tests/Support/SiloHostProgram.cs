@@ -16,11 +16,19 @@ internal sealed class SiloHostProgram(RunningProgram program, string url, int si
     public static SiloHostProgram Start(string[] arguments, params (string Name, string Value)[] environment) => Start("silo-host", arguments, environment);
 
     public static SiloHostProgram Start(string program, string[] arguments, params (string Name, string Value)[] environment)
+        => StartOnFreePorts(own => RunningProgram.Start(program, [.. own, .. arguments], environment));
+
+    /// <summary>Starts it with what it prints going into a file.</summary>
+    public static SiloHostProgram StartWithOutputTo(string file)
+        => StartOnFreePorts(own => RunningProgram.StartCommand(
+            ["sh", "-c", $"exec \"$@\" > {file}", "sh", RunningProgram.DotNet, RunningProgram.PathOf("silo-host"), .. own]));
+
+    private static SiloHostProgram StartOnFreePorts(Func<string[], RunningProgram> start)
     {
         var ports = FreePorts.Take(3);
         var url = $"http://127.0.0.1:{ports[2]}";
         string[] own = [$"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls={url}"];
-        return new SiloHostProgram(RunningProgram.Start(program, [.. own, .. arguments], environment), url, ports[0], ports[1]);
+        return new SiloHostProgram(start(own), url, ports[0], ports[1]);
     }
 
     /// <summary>Runs it to its end.</summary>
