@@ -34,6 +34,7 @@ internal sealed class Heartbeats(
     private readonly ConcurrentDictionary<string, Receiver> _receivers = new(StringComparer.Ordinal);
     private readonly Reachability _reachability = new("Broker", time, logger);
     private readonly Wakeup _wakeup = new(time);
+    private readonly DeniedSubscriptions _denied = new(brokers, logger);
 
     /// <summary>The protocol level of a broker as it told in its last answer, or null when it has not answered yet.</summary>
     public int? VersionOf(string address)
@@ -258,13 +259,34 @@ internal sealed class Heartbeats(
         }
     }
 
+    /// <summary>Sends all there is to tell; what the broker refuses it for is left out, so that the rest is consumed.</summary>
+    private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, CancellationToken cancellationToken)
+    {
+        var heartbeat = source.Describe();
+        try
+        {
+            var result = await SendAsync(target, receiver, heartbeat, cancellationToken).ConfigureAwait(false);
+            _denied.NothingAt(target);
+            return result;
+        }
+        catch (BrokerResponseException refusal) when (refusal.ResponseCode == ResponseCodes.NoPermission)
+        {
+            if (await _denied.LeaveOutAsync(target, heartbeat, cancellationToken).ConfigureAwait(false) is not { } allowed)
+            {
+                throw;
+            }
+
+            receiver.InFull = true;
+            return await SendAsync(target, receiver, allowed, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>
     /// In version 2 a heartbeat leaves the subscriptions out where nothing has changed since the broker got all of it. Only
     /// one that is sent because its time has come may do so: where something happened, the broker may have forgotten.
     /// </summary>
-    private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, CancellationToken cancellationToken)
+    private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, HeartbeatData heartbeat, CancellationToken cancellationToken)
     {
-        var heartbeat = source.Describe();
         if (!useV2)
         {
             return await brokers.HeartbeatAsync(target.Address, heartbeat, cancellationToken).ConfigureAwait(false);

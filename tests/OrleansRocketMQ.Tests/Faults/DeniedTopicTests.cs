@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OrleansRocketMQ.Connectivity;
@@ -76,7 +77,9 @@ public sealed class DeniedTopicTests
         rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.NoPermission, Remark) with
         {
             Servers = FaultServers.Brokers,
-            When = target => (target.Request["topic"] ?? target.Request["b"]) == Denied,
+            // A heartbeat is refused as a whole for one topic that it names.
+            When = target => (target.Request["topic"] ?? target.Request["b"]) == Denied
+                || (target.Request.Code == RequestCodes.HeartBeat && Encoding.UTF8.GetString(target.Request.Body.Span).Contains($"\"{Denied}\"", StringComparison.Ordinal)),
         });
         return rocketmq;
     }
