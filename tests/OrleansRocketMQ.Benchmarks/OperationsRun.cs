@@ -117,13 +117,29 @@ internal sealed class OperationsRun(List<IHost> hosts, CallCounter calls, string
         await drain();
         var cost = calls.Since(start);
         await Management.RestoreSiloAsync(VictimAddress);
-        await UntilAsync(() => QueuesOn(Victim) > 0 && AllRun(queues), TimeSpan.FromMinutes(5), () => $"{Begun()} of {queues} queues run, {QueuesOn(Victim)} on the drained silo");
+        await UntilAsync(() => QueuesOn(Victim) > 0 && AllRun(queues), TimeSpan.FromMinutes(5), () => $"{Begun()} of {queues} queues run, {QueuesOn(Victim)} on the drained silo; {Waits()}");
         return cost;
     }
 
     private bool AllRun(int queues) => Begun() >= queues;
 
     private int Begun() => hosts.Sum(host => ConsumerOf(host)?.Pumps.Values.Count(pump => pump.HasBegun && !pump.Stopping.IsCancellationRequested) ?? 0);
+
+    /// <summary>What those that do not run are at, and where.</summary>
+    private string Waits()
+    {
+        var waiting = hosts
+            .SelectMany((host, silo) => (ConsumerOf(host)?.Pumps.Values ?? []).Select(pump => (pump, silo)))
+            .Where(one => !one.pump.HasBegun || one.pump.Stopping.IsCancellationRequested)
+            .Select(one => $"silo {one.silo}: {one.pump.State.Task}, {(one.pump.Level.LastError is { Length: > 0 } error ? error : "no error")}")
+            .CountBy(text => text);
+        var fenced = hosts.Select((host, silo) => (ConsumerOf(host)?.Fence.WhyClosed, silo)).Where(one => one.WhyClosed is not null);
+        return $"waiting: {string.Join(" | ", waiting.Select(one => $"{one.Value} x {one.Key}"))}; "
+            + $"fenced off: {string.Join(" | ", fenced.Select(one => $"silo {one.silo}: {one.WhyClosed}"))}; "
+            + $"looks that see less: {string.Join(" ", hosts.Select((host, silo) => (Own: Own(host), Runs: QueuesOn(host), silo)).Where(one => one.Own != one.Runs).Select(one => $"silo {one.silo} {one.Runs}/{one.Own}"))}";
+    }
+
+    private int Own(IHost host) => ConsumerOf(host) is { } consumer ? consumer.View.QueuesOf(consumer.Client.ClientId).Count() : 0;
 
     // Progress goes beside the report: on a slow machine this takes minutes.
     private static async Task UntilAsync(Func<bool> condition, TimeSpan longest, Func<string> progress)
