@@ -21,6 +21,7 @@ internal sealed class DemoProducer(
     DemoVerdict verdict,
     HostConsole console,
     IHostApplicationLifetime lifetime,
+    TimeProvider time,
     ILoggerFactory loggers) : BackgroundService
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(20);
@@ -53,7 +54,7 @@ internal sealed class DemoProducer(
             {
                 // The host has other groups, whatever it was.
                 Tell($"the demo failed and begins anew: {exception.Message}");
-                await Task.Delay(TryAgain, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.WhenAny(Task.Delay(TryAgain, time, stoppingToken));
             }
         }
     }
@@ -96,7 +97,7 @@ internal sealed class DemoProducer(
 
     private async Task<int> EnsureTopicAsync(RocketMQClient client, CancellationToken cancellationToken)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        var start = time.GetTimestamp();
         while (true)
         {
             try
@@ -104,34 +105,34 @@ internal sealed class DemoProducer(
                 return await DemoTopic.EnsureAsync(client, options, cancellationToken);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested
-                && (!options.HasEnd || TimeProvider.System.GetElapsedTime(start) < options.Patience))
+                && (!options.HasEnd || time.GetElapsedTime(start) < options.Patience))
             {
                 Tell($"waiting for the cluster: {exception.Message}");
             }
 
-            await Task.Delay(TryAgain, cancellationToken);
+            await Task.Delay(TryAgain, time, cancellationToken);
         }
     }
 
     private async Task RunToTheEndAsync(DemoSender sender, int messages, CancellationToken cancellationToken)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        var start = time.GetTimestamp();
         await sender.SendAllAsync(messages, cancellationToken);
 
         var last = -1L;
         var lastProgress = start;
-        while (last < messages && (last < 0 || TimeProvider.System.GetElapsedTime(lastProgress) < options.Patience))
+        while (last < messages && (last < 0 || time.GetElapsedTime(lastProgress) < options.Patience))
         {
             if (ledger.Consumed is var consumed && consumed > last)
             {
                 last = consumed;
-                lastProgress = TimeProvider.System.GetTimestamp();
+                lastProgress = time.GetTimestamp();
             }
 
-            await Task.Delay(LookAgain, cancellationToken);
+            await Task.Delay(LookAgain, time, cancellationToken);
         }
 
-        var elapsed = TimeProvider.System.GetElapsedTime(start, lastProgress);
+        var elapsed = time.GetElapsedTime(start, lastProgress);
         var lost = messages - ledger.Consumed;
         console.EndLive();
         var rate = ledger.Consumed / elapsed.TotalSeconds;
@@ -142,15 +143,15 @@ internal sealed class DemoProducer(
 
     private async Task UntilAsync(Func<bool> condition, Func<string>? whyNot, CancellationToken cancellationToken)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        var start = time.GetTimestamp();
         while (!condition())
         {
-            if (whyNot is not null && TimeProvider.System.GetElapsedTime(start) > options.Patience)
+            if (whyNot is not null && time.GetElapsedTime(start) > options.Patience)
             {
                 throw new TimeoutException(whyNot());
             }
 
-            await Task.Delay(LookAgain, cancellationToken);
+            await Task.Delay(LookAgain, time, cancellationToken);
         }
     }
 

@@ -46,10 +46,14 @@ public sealed class PlannedChangeTests(ITestOutputHelper output)
         await using var loaded = await LoadedCluster.StartAsync(output, silos: 2, mode);
 
         var first = loaded.Silos.Silos[0];
+        loaded.Note("a silo starts");
         await loaded.Silos.StartAdditionalSiloAsync();
+        loaded.Note("it has started");
         await loaded.UntilBalancedAsync(3, Queues);
         await loaded.UntilFlowsAsync();
+        loaded.Note("a silo stops");
         await loaded.Silos.StopSiloAsync(first);
+        loaded.Note("it has stopped");
         await loaded.UntilBalancedAsync(2, Queues);
         await loaded.UntilFlowsAsync();
 

@@ -14,7 +14,8 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
 {
     public InProcessTestCluster Silos => cluster;
 
-    public static async Task<TestCluster> StartAsync(string nameServer, Action<RocketMQBuilder> configure, short silos = 1)
+    public static async Task<TestCluster> StartAsync(
+        string nameServer, Action<RocketMQBuilder> configure, short silos = 1, ILoggerProvider? log = null)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
@@ -28,7 +29,14 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
                 });
                 configure(rocketmq);
             });
-            silo.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning));
+            silo.Services.AddLogging(logging =>
+            {
+                logging.SetMinimumLevel(LogLevel.Warning);
+                if (log is not null)
+                {
+                    logging.AddProvider(log);
+                }
+            });
         });
         var cluster = new TestCluster(builder.Build());
         await cluster.Silos.DeployAsync();

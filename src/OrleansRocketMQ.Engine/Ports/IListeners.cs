@@ -52,9 +52,6 @@ internal readonly record struct ListenerCall(
 
     /// <summary>By what right the messages are given; of use only to a listener in the same process.</summary>
     public IOwnership? Ownership { get; init; }
-
-    /// <summary>The incarnation of the listener that is to have them, as its last outcome told; null: any. Another one refuses.</summary>
-    public object? Incarnation { get; init; }
 }
 
 /// <summary>What became of a call.</summary>
@@ -71,9 +68,6 @@ internal readonly record struct ListenerOutcome(int Consumed, TimeSpan ListenerT
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     public bool IsRefused { get; init; }
-
-    /// <summary>The incarnation of the listener that has consumed them, of a call in order; means nothing to anybody else.</summary>
-    public object? Incarnation { get; init; }
 }
 
 /// <summary>The time in which a queue may be worked on here.</summary>

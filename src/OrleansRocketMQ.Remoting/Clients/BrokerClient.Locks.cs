@@ -28,7 +28,7 @@ public sealed partial class BrokerClient
     /// <param name="queues">The queues.</param>
     /// <param name="oneWay">Whether to do without the broker's answer. Default false.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    public async Task UnlockAsync(
+    public Task UnlockAsync(
         string address,
         string consumerGroup,
         string clientId,
@@ -37,14 +37,9 @@ public sealed partial class BrokerClient
         CancellationToken cancellationToken = default)
     {
         var request = RemotingCommand.Request(RequestCodes.UnlockBatchMessageQueue, LockBody(consumerGroup, clientId, queues), oneWay);
-        if (oneWay)
-        {
-            await TellAsync(address, request, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        }
+        return oneWay
+            ? TellAsync(address, request, cancellationToken).AsTask()
+            : InvokeAsync(address, request, cancellationToken: cancellationToken);
     }
 
     private byte[] LockBody(string consumerGroup, string clientId, IEnumerable<MessageQueue> queues) => JsonSerializer.SerializeToUtf8Bytes(

@@ -54,7 +54,7 @@ public sealed partial class BrokerClient
     /// <param name="offset">The position of the next message to consume.</param>
     /// <param name="oneWay">Whether to do without the broker's answer, as Java does while running. Default false.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    public async Task UpdateConsumerOffsetAsync(
+    public Task UpdateConsumerOffsetAsync(
         string address,
         string consumerGroup,
         MessageQueue queue,
@@ -65,14 +65,9 @@ public sealed partial class BrokerClient
         var request = QueueRequest(RequestCodes.UpdateConsumerOffset, queue, oneWay)
             .Set("consumerGroup", consumerGroup)
             .Set("commitOffset", offset);
-        if (oneWay)
-        {
-            await TellAsync(address, request, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            await InvokeAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
-        }
+        return oneWay
+            ? TellAsync(address, request, cancellationToken).AsTask()
+            : InvokeAsync(address, request, PatientTimeout, cancellationToken);
     }
 
     /// <summary>

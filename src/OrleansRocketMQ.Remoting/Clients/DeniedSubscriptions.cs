@@ -24,54 +24,61 @@ internal sealed partial class DeniedSubscriptions(BrokerClient brokers, ILogger 
     /// <summary>A heartbeat without what the broker does not let its groups pull; null when that is nothing.</summary>
     public async Task<HeartbeatData?> LeaveOutAsync(BrokerAddress target, HeartbeatData heartbeat, CancellationToken cancellationToken)
     {
-        var allowed = await Task.WhenAll(heartbeat.ConsumerDataSet.Select(group => AllowedAsync(target, group, cancellationToken))).ConfigureAwait(false);
-        if (allowed.Zip(heartbeat.ConsumerDataSet).All(pair => ReferenceEquals(pair.First, pair.Second)))
+        var questions = heartbeat.ConsumerDataSet
+            .SelectMany(group => group.SubscriptionDataSet, (group, subscription) => (Group: group.GroupName, subscription.Topic))
+            .Where(pair => !SystemTopics.IsRetry(pair.Topic))
+            .Select(pair => WhyDeniedAsync(target, pair.Group, pair.Topic, cancellationToken));
+        var denials = await Task.WhenAll(questions).ConfigureAwait(false);
+        var denied = denials.OfType<Denial>().ToDictionary(denial => (denial.Group, denial.Topic));
+        foreach (var (group, topic, reason) in denied.Values)
+        {
+            if (_told.TryAdd((target.Address, group, topic), reason))
+            {
+                Log.Denied(logger, target.Address, group, topic, reason);
+            }
+        }
+
+        if (denied.Count == 0)
         {
             return null;
         }
 
-        // A group of which nothing is left but its retries may not be the account's either.
-        return heartbeat with { ConsumerDataSet = [.. allowed.Where(group => !group.SubscriptionDataSet.All(IsRetries))] };
-    }
-
-    // Brokers do not ask for rights on it.
-    private static bool IsRetries(SubscriptionData subscription) => SystemTopics.IsRetry(subscription.Topic);
-
-    private async Task<ConsumerData> AllowedAsync(BrokerAddress target, ConsumerData group, CancellationToken cancellationToken)
-    {
-        var allowed = new List<SubscriptionData>();
-        foreach (var subscription in group.SubscriptionDataSet)
+        var allowed = heartbeat.ConsumerDataSet.Select(group => group with
         {
-            if (IsRetries(subscription) || await WhyDeniedAsync(target, group.GroupName, subscription.Topic, cancellationToken).ConfigureAwait(false) is not { } reason)
-            {
-                allowed.Add(subscription);
-            }
-            else if (_told.TryAdd((target.Address, group.GroupName, subscription.Topic), reason))
-            {
-                Log.Denied(logger, target.Address, group.GroupName, subscription.Topic, reason);
-            }
-        }
+            SubscriptionDataSet = [.. group.SubscriptionDataSet.Where(asked => !denied.ContainsKey((group.GroupName, asked.Topic)))],
+        });
 
-        return allowed.Count == group.SubscriptionDataSet.Count ? group : group with { SubscriptionDataSet = allowed };
+        // A group of which nothing is left but its retries may not be the account's either.
+        return heartbeat with
+        {
+            ConsumerDataSet = [.. allowed.Where(group => !group.SubscriptionDataSet.All(left => SystemTopics.IsRetry(left.Topic)))],
+        };
     }
 
-    private async Task<string?> WhyDeniedAsync(BrokerAddress target, string group, string topic, CancellationToken cancellationToken)
+    private async Task<Denial?> WhyDeniedAsync(BrokerAddress target, string group, string topic, CancellationToken cancellationToken)
     {
         try
         {
-            await brokers.CheckPullAsync(target.Address, group, new MessageQueue(topic, target.BrokerName, 0), cancellationToken).ConfigureAwait(false);
+            var queue = new MessageQueue(topic, target.BrokerName, 0);
+            await brokers.CheckPullAsync(target.Address, group, queue, cancellationToken).ConfigureAwait(false);
             return null;
         }
         catch (BrokerResponseException refusal)
         {
             // Anything else, that it has no such topic for one, is no reason to refuse a heartbeat.
-            return refusal.ResponseCode == ResponseCodes.NoPermission ? refusal.Remark ?? refusal.Message : null;
+            return refusal.ResponseCode == ResponseCodes.NoPermission ? new(group, topic, refusal.Remark ?? refusal.Message) : null;
         }
     }
 
+    private sealed record Denial(string Group, string Topic, string Reason);
+
     private static partial class Log
     {
-        [LoggerMessage(72, LogLevel.Warning, "Broker {Broker} does not let group {Group} read topic {Topic}, and refuses heartbeats that name it; they go without it, so that the rest is consumed: {Reason}")]
+        [LoggerMessage(
+            72,
+            LogLevel.Warning,
+            "Broker {Broker} does not let group {Group} read topic {Topic}, and refuses heartbeats that name it; "
+                + "they go without it, so that the rest is consumed: {Reason}")]
         public static partial void Denied(ILogger logger, string broker, string group, string topic, string reason);
     }
 }

@@ -262,22 +262,28 @@ internal sealed class Heartbeats(
     /// <summary>Sends all there is to tell; what the broker refuses it for is left out, so that the rest is consumed.</summary>
     private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, CancellationToken cancellationToken)
     {
-        var heartbeat = source.Describe();
-        try
+        for (var (all, told) = (source.Describe(), (HeartbeatData?)null); ;)
         {
-            var result = await SendAsync(target, receiver, heartbeat, cancellationToken).ConfigureAwait(false);
-            _denied.NothingAt(target);
-            return result;
-        }
-        catch (BrokerResponseException refusal) when (refusal.ResponseCode == ResponseCodes.NoPermission)
-        {
-            if (await _denied.LeaveOutAsync(target, heartbeat, cancellationToken).ConfigureAwait(false) is not { } allowed)
+            try
             {
-                throw;
-            }
+                var result = await SendAsync(target, receiver, told ?? all, cancellationToken).ConfigureAwait(false);
+                if (told is null)
+                {
+                    _denied.NothingAt(target);
+                }
 
-            receiver.InFull = true;
-            return await SendAsync(target, receiver, allowed, cancellationToken).ConfigureAwait(false);
+                return result;
+            }
+            catch (BrokerResponseException refusal) when (told is null && refusal.ResponseCode == ResponseCodes.NoPermission)
+            {
+                told = await _denied.LeaveOutAsync(target, all, cancellationToken).ConfigureAwait(false);
+                if (told is null)
+                {
+                    throw;
+                }
+
+                receiver.InFull = true;
+            }
         }
     }
 
@@ -285,7 +291,8 @@ internal sealed class Heartbeats(
     /// In version 2 a heartbeat leaves the subscriptions out where nothing has changed since the broker got all of it. Only
     /// one that is sent because its time has come may do so: where something happened, the broker may have forgotten.
     /// </summary>
-    private async Task<HeartbeatResult> SendAsync(BrokerAddress target, Receiver receiver, HeartbeatData heartbeat, CancellationToken cancellationToken)
+    private async Task<HeartbeatResult> SendAsync(
+        BrokerAddress target, Receiver receiver, HeartbeatData heartbeat, CancellationToken cancellationToken)
     {
         if (!useV2)
         {

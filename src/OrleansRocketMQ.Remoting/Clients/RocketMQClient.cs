@@ -230,7 +230,7 @@ public sealed partial class RocketMQClient : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+    public ValueTask DisposeAsync() => new(StopAsync());
 
     /// <summary>Keeps the route of a topic that is produced to, whatever consumers come and go.</summary>
     internal void Publishing(string topic)

@@ -62,6 +62,11 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
             IsDirect = true
         };
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
+        if (result.IsRefused)
+        {
+            return Refused(isOrderly: false, autoCommit: true);
+        }
+
         var failure = result.Failures is [var first, ..] ? first : (ListenerFailure?)null;
         var word = failure switch { null => "CR_SUCCESS", { Error: not null } => "CR_THROW_EXCEPTION", _ => "CR_LATER" };
         return new DirectResult(word, failure?.Error, result.ListenerTime, IsOrderly: false, AutoCommit: true);
@@ -90,6 +95,11 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
             IsDirect = true,
         };
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
+        if (result.IsRefused)
+        {
+            return Refused(isOrderly: true, options.AutoCommit);
+        }
+
         var word = result.Stopped switch
         {
             { Error: not null } => "CR_THROW_EXCEPTION",
@@ -100,6 +110,9 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         };
         return new DirectResult(word, result.Stopped?.Error, result.ListenerTime, IsOrderly: true, options.AutoCommit);
     }
+
+    private static DirectResult Refused(bool isOrderly, bool autoCommit)
+        => new("CR_LATER", "The listener's silo stops; it did not get the message.", TimeSpan.Zero, isOrderly, autoCommit);
 
     private IListenerRunner RunnerOf(GroupConsumer consumer, ResolvedListener listener, MessageExt message)
     {

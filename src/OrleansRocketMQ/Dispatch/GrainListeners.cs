@@ -8,31 +8,34 @@ namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>The listener grains of a group, as the engine calls them. Calls and outcomes are mapped once per call.</summary>
 /// <param name="grains">Finds grains.</param>
-/// <param name="listenerType">The class of the listener.</param>
+/// <param name="listener">The class of the listener.</param>
 /// <param name="group">The group.</param>
 /// <param name="silo">This silo.</param>
 /// <param name="instance">The name under which this silo has grains of its own for the queues; null when the members share them.</param>
 internal sealed class GrainListeners(
-    IGrainFactory grains, GrainType listenerType, string group, SiloAddress silo, string? instance) : IListeners
+    IGrainFactory grains, ResolvedListener listener, string group, SiloAddress silo, string? instance) : IListeners
 {
-    private readonly ListenerGrains _slots = new(grains, listenerType, silo);
+    private readonly ListenerGrains _slots = new(grains, listener.GrainType, silo);
 
-    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group);
+    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne);
 
     public IListener OfKey(string key)
-        => new GrainListener(grains.GetGrain(GrainId.Create(listenerType, key)).AsReference<IListenerRunner>(), group);
+        => new GrainListener(grains.GetGrain(GrainId.Create(listener.GrainType, key)).AsReference<IListenerRunner>(), group, isOne: true);
 
     public IQueueListener OfQueue(MessageQueue queue)
     {
-        var grain = grains.GetGrain(GrainId.Create(listenerType, QueueGrainKey.Of(group, queue, instance)));
+        var grain = grains.GetGrain(GrainId.Create(listener.GrainType, QueueGrainKey.Of(group, queue, instance)));
         return new GrainQueueListener(grain.AsReference<IOrderlyRunner>(), group, silo);
     }
 }
 
 /// <summary>A listener grain of messages in no order, or of a key's messages.</summary>
-internal sealed class GrainListener(IListenerRunner grain, string group) : IListener
+/// <param name="grain">The grain.</param>
+/// <param name="group">The group it listens for.</param>
+/// <param name="isOne">Whether it has one activation in the cluster.</param>
+internal sealed class GrainListener(IListenerRunner grain, string group, bool isOne) : IListener
 {
-    private object? _incarnation;
+    private readonly ListenerActivation _activation = new();
 
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerDoor.IsOpenAsync(grain, cancellationToken);
 
@@ -44,14 +47,35 @@ internal sealed class GrainListener(IListenerRunner grain, string group) : IList
             Failures = call.Failures,
             Share = call.Share,
             Ownership = call.Ownership,
-            Activation = call.Incarnation is ActivationId activation ? activation : default,
+            IsOfOne = isOne,
+            Activation = isOne ? _activation.Known : default,
         };
-        return OutcomeOf(grain.RunAsync(run, cancellationToken), call.InOrder);
+        return RunAsync(run, cancellationToken);
     }
 
-    private async Task<ListenerOutcome> OutcomeOf(ValueTask<ListenerRunResult> running, bool inOrder)
+    private async Task<ListenerOutcome> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
-        var result = await running.ConfigureAwait(false);
+        ListenerRunResult result;
+        try
+        {
+            for (var isFirst = true; ; isFirst = false)
+            {
+                result = await grain.RunAsync(run, cancellationToken).ConfigureAwait(false);
+                if (!isFirst || !result.IsRefused || result.Activation.IsDefault)
+                {
+                    break;
+                }
+
+                run = run with { Activation = result.Activation };
+            }
+        }
+        catch
+        {
+            _activation.Forget();
+            throw;
+        }
+
+        _activation.Note(isOne ? result.Activation : default);
         return new ListenerOutcome(
             result.Consumed,
             result.ListenerTime,
@@ -59,25 +83,15 @@ internal sealed class GrainListener(IListenerRunner grain, string group) : IList
         {
             TimedOut = result.TimedOut,
             IsRefused = result.IsRefused,
-            Incarnation = inOrder ? IncarnationOf(result.Activation) : null,
         };
-    }
-
-    // The same one most of the time, so it is boxed once.
-    private object? IncarnationOf(ActivationId activation)
-    {
-        if (activation.IsDefault)
-        {
-            return null;
-        }
-
-        return _incarnation is ActivationId known && known.Equals(activation) ? _incarnation : _incarnation = activation;
     }
 }
 
 /// <summary>The listener grain of a queue that is consumed in order.</summary>
 internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, SiloAddress silo) : IQueueListener
 {
+    private readonly ListenerActivation _activation = new();
+
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerDoor.IsOpenAsync(grain, cancellationToken);
 
     public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
@@ -94,15 +108,37 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
             call.ReconsumeTimes)
         {
             Ownership = call.Ownership,
+            IsOfOne = true,
+            Activation = _activation.Known,
         };
-        return OutcomeOf(grain.RunAsync(run, cancellationToken));
+        return RunAsync(run, cancellationToken);
     }
 
     public Task QueueLeftAsync() => grain.QueueLeftAsync(silo);
 
-    private static async Task<OrderlyOutcome> OutcomeOf(ValueTask<OrderlyRunResult> running)
+    private async Task<OrderlyOutcome> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
-        var result = await running.ConfigureAwait(false);
+        OrderlyRunResult result;
+        try
+        {
+            for (var isFirst = true; ; isFirst = false)
+            {
+                result = await grain.RunAsync(run, cancellationToken).ConfigureAwait(false);
+                if (!isFirst || !result.IsRefused || result.Activation.IsDefault)
+                {
+                    break;
+                }
+
+                run = run with { Activation = result.Activation };
+            }
+        }
+        catch
+        {
+            _activation.Forget();
+            throw;
+        }
+
+        _activation.Note(result.Activation);
         var stopped = result.Stopped is { } batch
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType)
             : null;

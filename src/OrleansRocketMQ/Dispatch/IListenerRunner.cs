@@ -61,13 +61,13 @@ internal sealed record ListenerRun(
     [Id(22)]
     public bool IsDirect { get; init; }
 
-    /// <summary>
-    /// The activation that is to have it, as its last answer told; default: any. Another one refuses it. Orleans forwards a
-    /// run to the listener's next home when its silo stops, but breaks its promise as soon as the first home is gone: what
-    /// is consumed there meanwhile would come again.
-    /// </summary>
+    /// <summary>The activation that is to have it; default: any. See <see cref="ListenerActivation"/>.</summary>
     [Id(23)]
     public ActivationId Activation { get; init; }
+
+    /// <summary>Whether the listener has one activation in the cluster, which the caller names when it is asked to.</summary>
+    [Id(24)]
+    public bool IsOfOne { get; init; }
 }
 
 /// <summary>What became of a run.</summary>
@@ -84,16 +84,19 @@ internal sealed record ListenerRunResult(
     [property: Id(2)] IReadOnlyList<ListenerFailure>? Failures,
     [property: Id(3)] int TimedOut = 0)
 {
-    /// <summary>Nothing was given to the listener, because its silo stops or it has moved; the next call finds it elsewhere.</summary>
+    /// <summary>Nothing was given to the listener, because its silo stops; the next call finds it elsewhere.</summary>
     public static readonly ListenerRunResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     [Id(4)]
     public bool IsRefused { get; init; }
 
-    /// <summary>The activation that has consumed it.</summary>
+    /// <summary>The activation that has consumed it, or that wants to be named before it does.</summary>
     [Id(5)]
     public ActivationId Activation { get; init; }
+
+    /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
+    public static ListenerRunResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
 
 /// <summary>A message a listener failed on.</summary>

@@ -17,7 +17,10 @@ internal enum ListenerKind
 }
 
 /// <summary>The grain class that listens for a group.</summary>
-internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind);
+/// <param name="GrainType">The class.</param>
+/// <param name="Kind">How it consumes.</param>
+/// <param name="IsOne">Whether a grain of it has one activation in the cluster, not several on each silo.</param>
+internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind, bool IsOne);
 
 /// <summary>Finds the grain class of a configured listener.</summary>
 internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, GrainTypeResolver grainTypes)
@@ -50,7 +53,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     {
         if (listener == typeof(DelegateListener))
         {
-            return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent);
+            return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent, IsOne: false);
         }
 
         var found = ClassOf(group, listener);
@@ -68,7 +71,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         }
 
         return kinds.Length == 1
-            ? new(grainTypes.GetGrainType(found), kinds[0].Kind)
+            ? new(grainTypes.GetGrainType(found), kinds[0].Kind, IsOne: !found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
             : throw Wrong(
                 group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
     }

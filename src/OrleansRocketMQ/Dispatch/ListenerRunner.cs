@@ -21,9 +21,10 @@ internal sealed partial class ListenerRunner(
 
     public ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken)
     {
-        if (!run.Activation.IsDefault && !run.Activation.Equals(grain.ActivationId))
+        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
+        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
         {
-            return new(ListenerRunResult.Refused);
+            return new(ListenerRunResult.RefusedUnlessNamed(grain.ActivationId));
         }
 
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue

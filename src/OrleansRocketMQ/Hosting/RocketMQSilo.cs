@@ -231,7 +231,7 @@ internal sealed class RocketMQSilo(
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
-            grains, listener.GrainType, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
+            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(

@@ -80,6 +80,17 @@ internal sealed class DeliveryLog
                 + $"first had {Ago(since, repeats.Min(repeat => repeat.First.Time))} to {Ago(since, repeats.Max(repeat => repeat.First.Time))} ms, "
                 + $"again {Ago(since, repeats.Min(repeat => repeat.Last.Time))} to {Ago(since, repeats.Max(repeat => repeat.Last.Time))} ms after the kill")));
 
+    /// <summary>When queues paused for at least this long, and where they were before and after it, for who looks into why.</summary>
+    public string DescribePauses(long since, TimeSpan least) => string.Join(Environment.NewLine, _deliveries
+        .Where(delivery => delivery.Queue.Topic == SteadyLoad.Topic && delivery.Time >= since)
+        .GroupBy(delivery => delivery.Queue.QueueId)
+        .SelectMany(queue => queue.Zip(queue.Skip(1)))
+        .Where(pair => TimeProvider.System.GetElapsedTime(pair.First.Time, pair.Second.Time) >= least)
+        .OrderBy(pair => pair.First.Time)
+        .Select(pair => string.Create(
+            CultureInfo.InvariantCulture,
+            $"queue {pair.First.Queue.QueueId} paused for {Ago(pair.First.Time, pair.Second.Time)} ms from {Ago(since, pair.First.Time)} ms on, {pair.First.Silo} then {pair.Second.Silo}")));
+
     private static long Ago(long since, long time) => (long)(new TimeSpan((time - since) * TimeSpan.TicksPerSecond / TimeProvider.System.TimestampFrequency).TotalMilliseconds);
 
     /// <summary>Compares what listeners got with what brokers have stored.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Hosting;
@@ -34,6 +35,9 @@ internal sealed class LoadedCluster : IAsyncDisposable
 
     public ConsumeMode Mode { get; }
 
+    /// <summary>What the silos have warned of.</summary>
+    public required ProductWarnings Warnings { get; init; }
+
     public EmbeddedRocketMQ RocketMQ { get; }
 
     public TestCluster Cluster { get; }
@@ -66,6 +70,7 @@ internal sealed class LoadedCluster : IAsyncDisposable
 
         rocketmq.CreateTopic(SteadyLoad.Topic, queues / brokers);
         var group = $"loaded_{Interlocked.Increment(ref s_groups)}";
+        var warnings = new ProductWarnings();
         var cluster = await TestCluster.StartAsync(
             rocketmq.NameServerAddress,
             builder => builder.AddConsumer<TListener>(
@@ -77,8 +82,9 @@ internal sealed class LoadedCluster : IAsyncDisposable
                     // Sooner than the usual 5 s, as every test waits for the last commit.
                     settings.PersistInterval = TimeSpan.FromSeconds(1);
                 })),
-            silos);
-        var loaded = new LoadedCluster(rocketmq, cluster, group, mode, output);
+            silos,
+            warnings);
+        var loaded = new LoadedCluster(rocketmq, cluster, group, mode, output) { Warnings = warnings };
         await loaded.UntilBalancedAsync(silos, queues);
         await loaded.UntilFlowsAsync();
 
@@ -96,7 +102,12 @@ internal sealed class LoadedCluster : IAsyncDisposable
             () => Shares() is var shares && shares.Count == silos && shares.Sum() == queues && shares.Max() - shares.Min() <= 1,
             () => $"{queues} queues are shared evenly by {silos} silos; they have {string.Join(", ", Shares())}");
         _balances.Add(TimeProvider.System.GetElapsedTime(start));
+        Note($"{silos} silos share {queues} queues");
     }
+
+    /// <summary>Writes down when something happened, beside the pauses.</summary>
+    public void Note(string what) => _output.WriteLine(string.Create(
+        CultureInfo.InvariantCulture, $"{TimeProvider.System.GetElapsedTime(_since).TotalMilliseconds:F0} ms: {what}"));
 
     /// <summary>Waits until another second's worth of the load has been consumed.</summary>
     public Task UntilFlowsAsync()
@@ -112,6 +123,13 @@ internal sealed class LoadedCluster : IAsyncDisposable
         await Eventually.TrueAsync(() => Uncommitted() == 0, () => $"everything is committed; {Uncommitted()} messages are not, {Log.Compare(RocketMQ.Brokers)}");
         var outcome = Log.Compare(RocketMQ.Brokers, _since);
         _output.WriteLine($"{what}: {outcome}");
+        if (outcome.Duplicates > 0)
+        {
+            _output.WriteLine(Log.DescribeRepeats(_since));
+            _output.WriteLine(Warnings.ToString());
+        }
+
+        _output.WriteLine(Log.DescribePauses(_since, TimeSpan.FromMilliseconds(250)));
         _output.WriteLine(outcome.Row(what, Mode, _balances.Count == 0 ? null : _balances.Max()));
         return outcome;
     }

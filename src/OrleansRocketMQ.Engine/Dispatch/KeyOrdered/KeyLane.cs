@@ -58,9 +58,6 @@ internal sealed class KeyLane
     /// <summary>The key's grain, once it has been called.</summary>
     public IListener? Listener { get; set; }
 
-    /// <summary>The incarnation of the key's listener that answered last; null: not known.</summary>
-    public object? Incarnation { get; set; }
-
     /// <summary>Whether the key's grain was about to leave its silo when it was last called.</summary>
     public bool AsksFirst { get; set; }
 
@@ -76,7 +73,7 @@ internal sealed class KeyLane
     public void Rename(string? key)
     {
         Key = key;
-        (Listener, Incarnation, AsksFirst, Stuck) = (null, null, false, null);
+        (Listener, AsksFirst, Stuck) = (null, false, null);
     }
 
     public void Add(ProcessQueue window, long slot, MessageExt message)

@@ -189,7 +189,6 @@ internal sealed partial class KeyedDispatcher(
             return false;
         }
 
-        lane.Incarnation = lane.Key is null ? null : result.Incarnation;
         if (result.IsRefused)
         {
             lane.AsksFirst = true;
@@ -221,7 +220,6 @@ internal sealed partial class KeyedDispatcher(
     /// <summary>The way to the listener failed; nobody judged the messages, so this is no attempt.</summary>
     private void BlockUnreachable(KeyedQueue queue, KeyLane lane, int count, Exception exception)
     {
-        lane.Incarnation = null;
         queue.Pump.Fail(exception);
         Log.ListenerUnreachable(logger, options.Group, lane.Key, count, options.RetryInterval, exception);
         BlockFor(queue, lane, options.RetryInterval, exception.Message);
@@ -233,7 +231,6 @@ internal sealed partial class KeyedDispatcher(
             InOrder = true,
             Ownership = queue.Pump.Tenure,
             Failures = lane.Failures,
-            Incarnation = lane.Incarnation,
         };
 
     /// <summary>The listener has ended: what succeeded is done, and the first that failed is decided about.</summary>

@@ -61,6 +61,14 @@ internal sealed record OrderlyRun(
     /// <summary>Whether an administrator wants it, not the queue.</summary>
     [Id(20)]
     public bool IsDirect { get; init; }
+
+    /// <summary>The activation that is to have it; default: any. See <see cref="ListenerActivation"/>.</summary>
+    [Id(21)]
+    public ActivationId Activation { get; init; }
+
+    /// <summary>Whether the caller names the activation when it is asked to.</summary>
+    [Id(22)]
+    public bool IsOfOne { get; init; }
 }
 
 /// <summary>What became of a run.</summary>
@@ -85,6 +93,13 @@ internal sealed record OrderlyRunResult(
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     [Id(20)]
     public bool IsRefused { get; init; }
+
+    /// <summary>The activation that has consumed it, or that wants to be named before it does.</summary>
+    [Id(21)]
+    public ActivationId Activation { get; init; }
+
+    /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
+    public static OrderlyRunResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
 
 /// <summary>A batch that did not succeed.</summary>

@@ -16,6 +16,12 @@ internal sealed partial class OrderlyRunner(
 {
     public ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
     {
+        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
+        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
+        {
+            return new(OrderlyRunResult.RefusedUnlessNamed(grain.ActivationId));
+        }
+
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
         if (run.Ownership is { } ownership)
         {
@@ -116,7 +122,7 @@ internal sealed partial class OrderlyRunner(
                 error ??= Complaint(run, batch, result);
                 var isRollback = result == ConsumeOrderlyResult.Rollback;
                 var stopped = new StoppedBatch(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
-                return new(succeeded, committed, stopped, batches, elapsed);
+                return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
             }
 
             succeeded += batch.Count;
@@ -124,7 +130,7 @@ internal sealed partial class OrderlyRunner(
         }
         while (succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
 
-        return new(succeeded, committed, Stopped: null, batches, elapsed);
+        return new(succeeded, committed, Stopped: null, batches, elapsed) { Activation = grain.ActivationId };
     }
 
     private static bool IsSuccess(ConsumeOrderlyResult? result)
