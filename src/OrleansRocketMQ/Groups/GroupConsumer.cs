@@ -235,7 +235,7 @@ internal sealed partial class GroupConsumer : IGroup
     /// The group subscribes to something else: brokers are told, then queues start and end, and pulls that wait at a broker
     /// with an old selector are asked anew.
     /// </summary>
-    public async Task ChangeSubscriptionsAsync(IEnumerable<SubscriptionInfo> subscriptions, CancellationToken cancellationToken)
+    public async Task ChangeSubscriptionsAsync(IEnumerable<WantedSubscription> subscriptions, CancellationToken cancellationToken)
     {
         var changed = Subscriptions.Replace(subscriptions);
         TellTopics();

@@ -27,7 +27,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    private string Group { get; } = ConsumerSwitchGrain.GroupOf(context.GrainId.Key.ToString()!);
+    private string Group { get; } = GroupOnSiloKey.GroupOf(context.GrainId.Key.ToString()!);
 
     private string Silo => silo.SiloAddress.ToParsableString();
 

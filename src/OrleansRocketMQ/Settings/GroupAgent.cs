@@ -17,6 +17,9 @@ internal sealed partial class GroupAgent(
     TimeProvider time,
     ILogger<GroupAgent> logger) : IGroupAgent
 {
+    /// <summary>How often silos make themselves known.</summary>
+    public static readonly TimeSpan JoinInterval = TimeSpan.FromSeconds(5);
+
     // Without storage or directory there are no settings to be had; consuming is more important than a pause that may be.
     private static readonly TimeSpan LongestWithout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
@@ -107,7 +110,7 @@ internal sealed partial class GroupAgent(
         var start = time.GetTimestamp();
         while (!_stopping.IsCancellationRequested)
         {
-            var wait = GroupSettingsGrain.JoinInterval;
+            var wait = JoinInterval;
             try
             {
                 await JoinAsync().WaitAsync(LongestWithout, time, _stopping.Token).ConfigureAwait(false);

@@ -1,7 +1,4 @@
-using Orleans;
-using Orleans.Concurrency;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -45,10 +42,10 @@ internal sealed record DelegateHandler(
     }
 }
 
-/// <summary>The grain class of all groups whose listener is a delegate; finds it by the group.</summary>
-[StatelessWorker]
-internal sealed class DelegateListener(RocketMQConsumers consumers) : Grain, IConcurrentListener
+/// <summary>The delegates that are listeners on this silo.</summary>
+internal interface IDelegateHandlers
 {
-    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
-        => consumers.HandlerOf(context.Group).ConsumeAsync(messages, context, cancellationToken);
+    /// <summary>That of a group.</summary>
+    /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
+    DelegateHandler HandlerOf(string group);
 }

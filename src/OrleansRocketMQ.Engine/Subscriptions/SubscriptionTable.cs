@@ -28,14 +28,14 @@ internal sealed class SubscriptionTable
 
     public Subscription? Find(string topic) => _byTopic.GetValueOrDefault(topic);
 
-    /// <summary>Puts other subscriptions in the place of all but the retry topic's; those that are not active are left out.</summary>
+    /// <summary>Puts other subscriptions in the place of all but the retry topic's.</summary>
     /// <returns>The topics that came, went, or have another selector. One caller at a time.</returns>
-    public IReadOnlySet<string> Replace(IEnumerable<SubscriptionInfo> subscriptions)
+    public IReadOnlySet<string> Replace(IEnumerable<WantedSubscription> subscriptions)
     {
         var before = _byTopic;
         var after = before.Where(pair => pair.Key == RetryTopic).ToDictionary(StringComparer.Ordinal);
         var changed = before.Keys.Where(topic => topic != RetryTopic).ToHashSet(StringComparer.Ordinal);
-        foreach (var subscription in subscriptions.Where(subscription => subscription.IsActive))
+        foreach (var subscription in subscriptions)
         {
             var known = before.GetValueOrDefault(subscription.Topic);
             if (known is not null && known.Selector == subscription.Selector)
@@ -58,3 +58,9 @@ internal sealed class SubscriptionTable
         return changed;
     }
 }
+
+/// <summary>A topic a group is to consume.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="Selector">Which of its messages.</param>
+/// <param name="Version">When that was decided, milliseconds since 1970 UTC; brokers let the newest count.</param>
+internal readonly record struct WantedSubscription(string Topic, MessageSelector Selector, long Version);

@@ -11,7 +11,7 @@ internal sealed class StopSteps
     {
         try
         {
-            await step().ConfigureAwait(false);
+            await step();
         }
         catch (Exception exception)
         {

@@ -18,11 +18,8 @@ internal sealed partial class GroupSettingsGrain(
     TimeProvider time,
     ILogger<GroupSettingsGrain> logger) : Grain, IGroupSettingsGrain
 {
-    /// <summary>How often silos make themselves known.</summary>
-    public static readonly TimeSpan JoinInterval = TimeSpan.FromSeconds(5);
-
     // A silo that was missed three times has gone.
-    private static readonly TimeSpan Expiry = 4 * JoinInterval;
+    private static readonly TimeSpan Expiry = 4 * GroupAgent.JoinInterval;
     private static readonly TimeSpan TellTimeout = TimeSpan.FromSeconds(3);
 
     // Below the time in which a call of Orleans must be answered, so that who asked is told what is wrong.
