@@ -53,10 +53,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         foreach (var consumer in All)
         {
             _environment.Check(consumer);
-            OptionsValidation.CheckDerivedNames(consumer, _options.Namespace);
+            ConsumerOptionsValidation.CheckDerivedNames(consumer, _options.Namespace);
             if (consumer.NameServer is null)
             {
-                OptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
+                ConsumerOptionsValidation.CheckNameServer(_options.NameServer, RocketMQOptions.SectionName);
             }
 
             if (consumer.Listener is not null)

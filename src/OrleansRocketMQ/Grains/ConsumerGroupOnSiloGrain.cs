@@ -158,7 +158,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
         }
 
         var errors = new Dictionary<string, string>(StringComparer.Ordinal);
-        var reports = await Task.WhenAll(view.Silos.Append(silo.SiloAddress).Distinct().Select(async other =>
+        var reports = await Task.WhenAll(view.Silos().Append(silo.SiloAddress).Distinct().Select(async other =>
         {
             try
             {

@@ -17,6 +17,7 @@ using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Rebalance;
 using OrleansRocketMQ.Scheduling;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tracing;
@@ -58,7 +59,7 @@ internal sealed partial class GroupConsumer : IGroup
         Locks = locks;
         Budgets = budgets;
         Flow = new GroupFlow(time);
-        Flow.Opened += which => Queues.Resume(which);
+        Flow.Gates.Opened += which => Queues.Resume(which);
         Offsets = offsets;
         _time = time;
         _runtime = SiloRuntime.Of(time);
@@ -124,8 +125,8 @@ internal sealed partial class GroupConsumer : IGroup
     /// <summary>By what rule all silos share out the queues.</summary>
     public AllocationAgent? Allocation { get; set; }
 
-    /// <summary>Queues that are this silo's by its view, and run on another silo of the cluster all the same.</summary>
-    public IReadOnlyDictionary<MessageQueue, SiloAddress> Elsewhere { get; set; } = FrozenDictionary<MessageQueue, SiloAddress>.Empty;
+    /// <summary>Queues that are this silo's by its view, and run on another silo of the cluster all the same, by its name.</summary>
+    public IReadOnlyDictionary<MessageQueue, string> Elsewhere { get; set; } = FrozenDictionary<MessageQueue, string>.Empty;
 
     /// <summary>Another active silo with this one's name, when the group has grains by name.</summary>
     public SiloAddress? Namesake { get; set; }
@@ -334,9 +335,9 @@ internal sealed partial class GroupConsumer : IGroup
 
     Subscription? IGroup.FindSubscription(string topic) => Subscriptions.Find(topic);
 
-    QueueGate IGroup.OpenGate(MessageQueue queue) => Flow.Open(queue);
+    QueueGate IGroup.OpenGate(MessageQueue queue) => Flow.Gates.Open(queue);
 
-    void IGroup.CloseGate(MessageQueue queue) => Flow.Close(queue);
+    void IGroup.CloseGate(MessageQueue queue) => Flow.Gates.Close(queue);
 
     void IGroup.NoteMissingAt(string broker) => Missing.Note(broker);
 

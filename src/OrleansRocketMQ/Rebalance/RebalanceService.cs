@@ -6,7 +6,8 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Rebalance;
+using OrleansRocketMQ.Scheduling;
 
 namespace OrleansRocketMQ.Allocation;
 
@@ -33,7 +34,7 @@ internal sealed partial class RebalanceService(
     private readonly SemaphoreSlim _urgent = new(0, 1);
     private readonly HashSet<string> _strangers = new(StringComparer.Ordinal);
     private readonly SubscribedQueues _subscribed = new(consumer, time, logger);
-    private readonly QueueStarts _starts = new(consumer, grains, silo, logger);
+    private readonly QueueStarts _starts = new(consumer.Group, new GrainQueueDirectory(consumer, grains, silo), logger);
     private readonly LookPace _pace = new(time);
     private readonly GroupMembers _members = new(consumer, time);
     private IReadOnlyList<IReadOnlyList<MessageQueue>> _topics = [];
@@ -44,7 +45,8 @@ internal sealed partial class RebalanceService(
 
     private string Group => consumer.Group;
 
-    private QueueReleases Releases => field ??= new(consumer, options.ShutdownTimeout, Wake, logger);
+    private QueueReleases Releases => field ??= new(
+        Group, new GrainQueueDirectory(consumer, grains, silo), EngineScheduler.Pool, options.ShutdownTimeout, Wake, logger);
 
     private RocketMQClient Client => consumer.Client;
 
@@ -90,8 +92,9 @@ internal sealed partial class RebalanceService(
         }
 
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, [.. consumer.Leaving, Client.ClientId], options.UnitName);
+        var strategy = allocation.InForce ?? allocation.Own;
         var view = AllocationView.Compute(
-            Group, allocation.InForce ?? allocation.Own, _topics, _clientIds, cluster, consumer.Placement);
+            Group, strategy, _topics, _clientIds, cluster.ToMembers(), consumer.Placement?.ToOverrides(cluster));
         return consumer.LeaveAsync(view, deadline);
     }
 
@@ -218,7 +221,8 @@ internal sealed partial class RebalanceService(
         {
             // There is no broker to ask for members; what the group has given up must end all the same.
             consumer.View = consumer.View.Only(consumer.Subscriptions.Has);
-            Releases.ReleaseOthers(consumer.View, began, pump => !consumer.Subscriptions.Has(pump.Queue.Topic));
+            var givenUp = consumer.Pumps.Values.Where(pump => !consumer.Subscriptions.Has(pump.Queue.Topic));
+            Releases.Begin(PlanOf(consumer.View).ToRelease(givenUp, began));
             return complete;
         }
 
@@ -234,11 +238,15 @@ internal sealed partial class RebalanceService(
         }
 
         consumer.View = view;
-        consumer.Flow.Share(topic => view.ShareOf(Client.ClientId, topic));
-        Releases.ReleaseOthers(view, began);
-        var started = await _starts.StartOwnAsync(view, _stopping.Token).ConfigureAwait(false);
+        consumer.Flow.Gates.Share(topic => view.ShareOf(Client.ClientId, topic));
+        var plan = PlanOf(view);
+        Releases.Begin(plan.ToRelease(consumer.Pumps.Values, began));
+        var started = await _starts.StartAsync(plan.ToStart(consumer.Pumps.ContainsKey), _stopping.Token).ConfigureAwait(false);
+        consumer.Elsewhere = _starts.Elsewhere;
         return complete && started;
     }
+
+    private RebalancePlan PlanOf(AllocationView view) => new(view, Client.ClientId, consumer.Subscriptions.Has);
 
     /// <summary>Who is to own which queue; null while the broker does not count this silo in.</summary>
     private async Task<AllocationView?> AllocateAsync(
@@ -248,7 +256,7 @@ internal sealed partial class RebalanceService(
     {
         if (consumer.IsBroadcasting)
         {
-            return AllocationView.Everything(topics, Client.ClientId, silo);
+            return AllocationView.Everything(topics, Client.ClientId);
         }
 
         var clientIds = await _members.ReadAsync(topics, _unlisted, cancellationToken).ConfigureAwait(false);
@@ -266,7 +274,7 @@ internal sealed partial class RebalanceService(
         consumer.NoteListed(clientIds);
         await LearnOfNewSilosAsync(clientIds, cancellationToken).ConfigureAwait(false);
         var cluster = ClusterSilos.From(membership.CurrentSnapshot, consumer.Leaving, options.UnitName);
-        return AllocationView.Compute(Group, strategy, topics, clientIds, cluster, consumer.Placement);
+        return AllocationView.Compute(Group, strategy, topics, clientIds, cluster.ToMembers(), consumer.Placement?.ToOverrides(cluster));
     }
 
     /// <summary>

@@ -19,6 +19,8 @@ public sealed class FloorTests
         ["Dispatch"],
         ["Dispatch/Concurrent", "Dispatch/Orderly", "Dispatch/KeyOrdered"],
         ["Queue"],
+        ["Allocation"],
+        ["Rebalance"],
         ["Group"]);
 
     private static readonly FloorPlan SiloFloors = new(

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Rebalance;
 
-namespace OrleansRocketMQ.Tests.Allocation;
+namespace OrleansRocketMQ.Engine.Tests.Rebalance;
 
 /// <summary>Looks at the allocation follow a change at once, and a storm of changes at a bounded pace.</summary>
 public sealed class LookPaceTests

@@ -1,29 +1,23 @@
-using System.Collections.Frozen;
-using Orleans.Runtime;
-
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>
-/// Who owns which queue of a group: the strategy's answer over all members the broker lists, with the members that are
-/// silos of this cluster known as such. Immutable; equal inputs give equal views on every silo.
+/// Who owns which queue of a group: the strategy's answer over all members the broker lists, with the members that are of
+/// this cluster known as such. Immutable; equal inputs give equal views at every member.
 /// </summary>
 internal sealed class AllocationView
 {
     // Not frozen: with many queues that takes longer than all its look-ups.
     private readonly Dictionary<MessageQueue, string> _owners;
-    private readonly FrozenDictionary<string, SiloAddress> _silos;
+    private readonly IReadOnlySet<string> _ours;
 
-    private AllocationView(
-        Dictionary<MessageQueue, string> owners,
-        FrozenDictionary<string, SiloAddress> silos,
-        IReadOnlyList<string> clientIds)
+    private AllocationView(Dictionary<MessageQueue, string> owners, IReadOnlySet<string> ours, IReadOnlyList<string> clientIds)
     {
         _owners = owners;
-        _silos = silos;
+        _ours = ours;
         ClientIds = clientIds;
     }
 
-    public static AllocationView Empty { get; } = new([], FrozenDictionary<string, SiloAddress>.Empty, []);
+    public static AllocationView Empty { get; } = new([], ClusterMembers.None.Live, []);
 
     /// <summary>The members that took part, sorted.</summary>
     public IReadOnlyList<string> ClientIds { get; }
@@ -31,38 +25,38 @@ internal sealed class AllocationView
     public IEnumerable<MessageQueue> Queues => _owners.Keys;
 
     /// <summary>Of a group whose members all consume every queue: each sees them as its own.</summary>
-    public static AllocationView Everything(IEnumerable<IReadOnlyList<MessageQueue>> topics, string clientId, SiloAddress silo) => new(
+    public static AllocationView Everything(IEnumerable<IReadOnlyList<MessageQueue>> topics, string clientId) => new(
         topics.SelectMany(queues => queues).Distinct().ToDictionary(queue => queue, _ => clientId),
-        new Dictionary<string, SiloAddress>(StringComparer.Ordinal) { [clientId] = silo }.ToFrozenDictionary(StringComparer.Ordinal),
+        new HashSet<string>(StringComparer.Ordinal) { clientId },
         [clientId]);
 
     /// <param name="group">The group.</param>
     /// <param name="strategy">How queues are split.</param>
     /// <param name="topics">The queues of each topic; each topic is split by itself, as Java does.</param>
     /// <param name="listedClientIds">The members the broker lists.</param>
-    /// <param name="cluster">The silos of this cluster.</param>
-    /// <param name="placement">What an operator wants of them.</param>
+    /// <param name="cluster">The members that are of this cluster.</param>
+    /// <param name="overrides">What an operator wants of them.</param>
     /// <exception cref="RebalanceException">The strategy gives a queue to two members, or one that does not exist.</exception>
     public static AllocationView Compute(
         string group,
         IAllocateStrategy strategy,
         IEnumerable<IReadOnlyList<MessageQueue>> topics,
         IEnumerable<string> listedClientIds,
-        ClusterSilos cluster,
-        PlacementSettings? placement = null)
+        ClusterMembers cluster,
+        AllocationOverrides? overrides = null)
     {
-        placement ??= PlacementSettings.None;
+        overrides ??= AllocationOverrides.None;
         var clientIds = listedClientIds.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-        var live = clientIds.Where(cluster.Live.ContainsKey).ToArray();
-        var able = placement.Able(live, cluster);
+        var live = clientIds.Where(cluster.Live.Contains).ToArray();
+        var able = overrides.Able(live);
         var owners = new Dictionary<MessageQueue, string>();
         foreach (var queues in topics)
         {
             var sorted = Sorted(queues);
             Give(group, strategy, sorted, clientIds, owners);
 
-            // The broker lists a dead silo for up to two minutes, and members elsewhere leave its queues alone so long.
-            // Its own cluster knows better and shares them out among its living silos at once. Those of a silo that is drained
+            // The broker lists a dead member for up to two minutes, and members elsewhere leave its queues alone so long.
+            // Its own cluster knows better and shares them out among its living members at once. Those of a member that is drained
             // go the same way; the strategy is asked for all members first, so that no other member's share changes.
             var orphans = cluster.Dead.Count == 0 && able.Length == live.Length
                 ? []
@@ -78,7 +72,7 @@ internal sealed class AllocationView
             Give(group, strategy, orphans, able, owners);
             for (var index = 0; index < orphans.Length; index++)
             {
-                // A strategy may have nobody else for a queue. Better on a drained silo than nowhere.
+                // A strategy may have nobody else for a queue. Better on a drained member than nowhere.
                 if (IsDrained(before[index]))
                 {
                     owners.TryAdd(orphans[index], before[index]);
@@ -86,24 +80,23 @@ internal sealed class AllocationView
             }
         }
 
-        placement.Apply(owners, able, cluster);
-        bool IsDrained(string clientId) => able.Length < live.Length && cluster.Live.ContainsKey(clientId) && !able.Contains(clientId);
-        return new AllocationView(owners, cluster.Live.ToFrozenDictionary(StringComparer.Ordinal), clientIds);
+        overrides.Apply(owners, able, cluster);
+        bool IsDrained(string clientId) => able.Length < live.Length && cluster.Live.Contains(clientId) && !able.Contains(clientId);
+        return new AllocationView(owners, cluster.Live, clientIds);
     }
 
     /// <summary>The same for some of the topics.</summary>
     public AllocationView Only(Func<string, bool> has)
-        => new(_owners.Where(owner => has(owner.Key.Topic)).ToDictionary(), _silos, ClientIds);
+        => new(_owners.Where(owner => has(owner.Key.Topic)).ToDictionary(), _ours, ClientIds);
 
     /// <summary>The client id that owns a queue, or null.</summary>
     public string? OwnerOf(MessageQueue queue) => _owners.GetValueOrDefault(queue);
 
-    /// <summary>The silo that owns a queue; null when another program does, or nobody.</summary>
-    public SiloAddress? SiloOf(MessageQueue queue)
-        => OwnerOf(queue) is { } owner ? _silos.GetValueOrDefault(owner) : null;
+    /// <summary>The member of this cluster that owns a queue; null when another program does, or nobody.</summary>
+    public string? OwnerHere(MessageQueue queue) => OwnerOf(queue) is { } owner && _ours.Contains(owner) ? owner : null;
 
-    /// <summary>The members that are silos of this cluster.</summary>
-    public IEnumerable<SiloAddress> Silos => ClientIds.Select(clientId => _silos.GetValueOrDefault(clientId)).OfType<SiloAddress>();
+    /// <summary>The members that are of this cluster.</summary>
+    public IEnumerable<string> Ours => ClientIds.Where(_ours.Contains);
 
     /// <summary>The queues of one member.</summary>
     public IEnumerable<MessageQueue> QueuesOf(string clientId) => _owners.Where(pair => pair.Value == clientId).Select(pair => pair.Key);
@@ -174,34 +167,5 @@ internal sealed class AllocationView
         }
 
         return queues;
-    }
-}
-
-/// <summary>The silos of this cluster by client id.</summary>
-/// <param name="Live">Those that take part.</param>
-/// <param name="Dead">Those that do not any more, although a broker may still list them.</param>
-internal sealed record ClusterSilos(IReadOnlyDictionary<string, SiloAddress> Live, IReadOnlySet<string> Dead)
-{
-    /// <param name="membership">What Orleans says.</param>
-    /// <param name="leaving">Client ids of silos that have said themselves that they leave.</param>
-    /// <param name="unitName">What the client ids of this cluster end with, if anything.</param>
-    public static ClusterSilos From(ClusterMembershipSnapshot membership, IReadOnlyCollection<string> leaving, string? unitName)
-    {
-        var live = new Dictionary<string, SiloAddress>(StringComparer.Ordinal);
-        var dead = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var member in membership.Members.Values)
-        {
-            var clientId = ClientIdentity.Of(member.SiloAddress, unitName);
-            if (member.Status == SiloStatus.Active && !leaving.Contains(clientId))
-            {
-                live[clientId] = member.SiloAddress;
-            }
-            else if (member.Status >= SiloStatus.Active)
-            {
-                dead.Add(clientId);
-            }
-        }
-
-        return new ClusterSilos(live, dead);
     }
 }

@@ -1,25 +1,24 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Runtime;
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Queues;
 
-namespace OrleansRocketMQ.Allocation;
+namespace OrleansRocketMQ.Rebalance;
 
-/// <summary>Starts the queues of one group that are this silo's, and knows of those that run on another silo instead.</summary>
-internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory grains, SiloAddress silo, ILogger logger)
+/// <summary>Starts the queues of one group that are this member's, and knows of those that run at another one instead.</summary>
+internal sealed partial class QueueStarts(string group, IQueueDirectory directory, ILogger logger)
 {
     // A queue that is on its way here is told to be elsewhere for a look or two.
     private const int LooksOfAMove = 3;
 
-    private Dictionary<MessageQueue, (SiloAddress Silo, int Looks)> _elsewhere = [];
+    private Dictionary<MessageQueue, (string Member, int Looks)> _elsewhere = [];
 
-    /// <summary>Whether all queues of this silo run here now.</summary>
-    public async Task<bool> StartOwnAsync(AllocationView view, CancellationToken cancellationToken)
+    /// <summary>Queues that are this member's, and run at another one of the cluster all the same, by its name.</summary>
+    public IReadOnlyDictionary<MessageQueue, string> Elsewhere { get; private set; } = FrozenDictionary<MessageQueue, string>.Empty;
+
+    /// <summary>Starts the queues that are missing here.</summary>
+    /// <returns>Whether all of them run here now.</returns>
+    public async Task<bool> StartAsync(IEnumerable<MessageQueue> missing, CancellationToken cancellationToken)
     {
-        var missing = view.QueuesOf(consumer.Client.ClientId).Where(queue => !consumer.Pumps.ContainsKey(queue)).ToArray();
-        var starts = await Task.WhenAll(missing.Select(StartAsync)).ConfigureAwait(false);
+        var starts = await Task.WhenAll(missing.Select(StartAsync));
         if (cancellationToken.IsCancellationRequested)
         {
             return false;
@@ -30,19 +29,18 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
         {
             // One line, however many: they all wait for the same silo or broker, and the next look is near.
             var failures = starts.Count(start => start.Failure is not null);
-            Log.StartsFailed(logger, consumer.Group, failures, starts.Length, failed.Queue, failure.Message);
-            Log.StartFailed(logger, consumer.Group, failed.Queue, failure);
+            Log.StartsFailed(logger, group, failures, starts.Length, failed.Queue, failure.Message);
+            Log.StartFailed(logger, group, failed.Queue, failure);
         }
 
-        return Array.TrueForAll(starts, start => silo.Equals(start.Owner));
+        return Array.TrueForAll(starts, start => start.Owner == directory.Here);
     }
 
     private async Task<QueueStart> StartAsync(MessageQueue queue)
     {
         try
         {
-            var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
-            return new(queue, await grain.EnsureStartedAsync(silo).ConfigureAwait(false), null);
+            return new(queue, await directory.StartAsync(queue), null);
         }
         catch (Exception exception)
         {
@@ -52,26 +50,26 @@ internal sealed partial class QueueStarts(GroupConsumer consumer, IGrainFactory 
 
     private void NoteElsewhere(QueueStart[] starts)
     {
-        var elsewhere = new Dictionary<MessageQueue, (SiloAddress Silo, int Looks)>();
+        var elsewhere = new Dictionary<MessageQueue, (string Member, int Looks)>();
         foreach (var (queue, owner, _) in starts)
         {
-            if (owner is not null && !owner.Equals(silo))
+            if (owner is not null && owner != directory.Here)
             {
-                var isStill = _elsewhere.TryGetValue(queue, out var before) && before.Silo.Equals(owner);
+                var isStill = _elsewhere.TryGetValue(queue, out var before) && before.Member == owner;
                 elsewhere[queue] = (owner, 1 + (isStill ? before.Looks : 0));
             }
         }
 
         _elsewhere = elsewhere;
-        consumer.Elsewhere = elsewhere.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.Silo);
+        Elsewhere = elsewhere.ToFrozenDictionary(pair => pair.Key, pair => pair.Value.Member);
         var stuck = elsewhere.Where(pair => pair.Value.Looks == LooksOfAMove + 1).Select(pair => pair.Key).Order().ToArray();
         if (stuck.Length > 0)
         {
-            Log.StaysElsewhere(logger, consumer.Group, stuck.Length, LooksOfAMove, stuck[0], elsewhere[stuck[0]].Silo.ToParsableString());
+            Log.StaysElsewhere(logger, group, stuck.Length, LooksOfAMove, stuck[0], elsewhere[stuck[0]].Member);
         }
     }
 
-    private readonly record struct QueueStart(MessageQueue Queue, SiloAddress? Owner, Exception? Failure);
+    private readonly record struct QueueStart(MessageQueue Queue, string? Owner, Exception? Failure);
 
     private static partial class Log
     {
