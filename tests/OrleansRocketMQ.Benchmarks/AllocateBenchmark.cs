@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Benchmarks;
@@ -35,7 +34,7 @@ public class AllocateBenchmark
     public object Allocate() => Compute();
 
     private AllocationView Compute() => AllocationView.Compute(
-        "benchmark", _strategies[Strategy], [All], Names, new ClusterSilos(new Dictionary<string, SiloAddress>(), new HashSet<string>()));
+        "benchmark", _strategies[Strategy], [All], Names, ClusterMembers.None);
 
     private static IAllocateStrategy[] Strategies()
     {

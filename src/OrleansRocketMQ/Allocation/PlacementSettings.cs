@@ -70,37 +70,27 @@ internal sealed record PlacementSettings
         }
         : this;
 
-    /// <summary>The members that may have queues: all but the drained ones, or all when none would be left.</summary>
-    public string[] Able(string[] live, ClusterSilos cluster)
+    /// <summary>The same by client id, as far as it is about silos of the cluster.</summary>
+    public AllocationOverrides ToOverrides(ClusterSilos cluster)
     {
-        if (Drained.Count == 0)
+        if (IsEmpty)
         {
-            return live;
+            return AllocationOverrides.None;
         }
 
-        var drained = Drained.ToHashSet(StringComparer.Ordinal);
-        string[] able = [.. live.Where(clientId => !drained.Contains(cluster.Live[clientId].ToParsableString()))];
-        return able.Length > 0 ? able : live;
-    }
-
-    /// <summary>Gives pinned queues of this cluster to those they are pinned to, if they may have queues.</summary>
-    public void Apply(Dictionary<MessageQueue, string> owners, string[] able, ClusterSilos cluster)
-    {
-        if (Pins.Count == 0)
-        {
-            return;
-        }
-
-        var byAddress = able.ToDictionary(clientId => cluster.Live[clientId].ToParsableString(), StringComparer.Ordinal);
+        var clientIds = cluster.Live.ToDictionary(silo => silo.Value.ToParsableString(), silo => silo.Key, StringComparer.Ordinal);
+        var pins = new Dictionary<MessageQueue, string>();
         foreach (var pin in Pins)
         {
-            if (owners.TryGetValue(pin.Queue, out var owner)
-                && cluster.Live.ContainsKey(owner)
-                && byAddress.TryGetValue(pin.Silo, out var wanted))
+            if (clientIds.TryGetValue(pin.Silo, out var clientId))
             {
-                owners[pin.Queue] = wanted;
+                pins[pin.Queue] = clientId;
             }
         }
+
+        return new AllocationOverrides(
+            pins,
+            Drained.Select(silo => clientIds.GetValueOrDefault(silo)).OfType<string>().ToHashSet(StringComparer.Ordinal));
     }
 
     /// <summary>The pins by queue. Immutable.</summary>

@@ -29,7 +29,7 @@ internal sealed partial class ConsumerRun(
     {
         subscriptions.Changed += OnChanged;
         subscriptions.Client = consumer.Client;
-        consumer.Subscriptions.Replace(subscriptions.List());
+        consumer.Subscriptions.Replace(subscriptions.Active);
         registry.Add(consumer);
         consumer.Start();
         agent.Start();
@@ -101,7 +101,7 @@ internal sealed partial class ConsumerRun(
             try
             {
                 await _changed.WaitAsync(_stopping.Token).ConfigureAwait(false);
-                await consumer.ChangeSubscriptionsAsync(subscriptions.List(), _stopping.Token).ConfigureAwait(false);
+                await consumer.ChangeSubscriptionsAsync(subscriptions.Active, _stopping.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {

@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Consumers;
 
 /// <inheritdoc cref="IRocketMQConsumers"/>
 internal sealed class RocketMQConsumers(
-    ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers
+    ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers, IDelegateHandlers
 {
     private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
         options => options.Group,

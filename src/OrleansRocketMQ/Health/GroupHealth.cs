@@ -70,7 +70,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
 
         foreach (var silo in consumer.Elsewhere.GroupBy(pair => pair.Value, pair => pair.Key))
         {
-            yield return $"{silo.Count()} queues of group {consumer.Group} that should run here run on silo {silo.Key.ToParsableString()}";
+            yield return $"{silo.Count()} queues of group {consumer.Group} that should run here run on silo {silo.Key}";
         }
     }
 

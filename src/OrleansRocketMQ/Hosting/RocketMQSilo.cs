@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
-using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Admin;
 using OrleansRocketMQ.Allocation;
@@ -53,12 +52,10 @@ internal sealed class RocketMQSilo(
     MembershipFence fence,
     IEnumerable<IMessageDecompressor> decompressors,
     IServiceProvider services,
-    GrainTypeResolver grainTypes,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
-    private readonly GrainType _queueGrains = grainTypes.GetGrainType(typeof(MessageQueueGrain));
     private readonly EngineRuntime _runtime = SiloRuntime.Of(time);
     private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
@@ -213,7 +210,7 @@ internal sealed class RocketMQSilo(
     private Func<MessageQueue, GrainId> GrainOf(ConsumerOptions consumerOptions)
     {
         var (group, instance) = (consumerOptions.Group, InstanceOf(consumerOptions));
-        return queue => GrainId.Create(_queueGrains, QueueGrainKey.Of(group, queue, instance));
+        return queue => QueueGrainKey.GrainOf(group, queue, instance);
     }
 
     private string? InstanceOf(ConsumerOptions consumerOptions)
@@ -223,7 +220,10 @@ internal sealed class RocketMQSilo(
     {
         var metrics = new OffsetStoreMetrics(time, statistics.CountCommitFailure);
         return consumerOptions.MessageModel == MessageModel.Broadcasting
-            ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, _queueGrains, time) { Metrics = metrics }
+            ? new GrainOffsetStore(StateStorage.Find(services), consumerOptions.Group, silo.Name, QueueGrainKey.GrainType, time)
+            {
+                Metrics = metrics,
+            }
             : new BrokerOffsetStore(brokers, routes, consumerOptions, metrics);
     }
 

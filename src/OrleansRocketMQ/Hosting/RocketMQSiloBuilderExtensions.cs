@@ -75,6 +75,7 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();
+            services.AddSingleton<IDelegateHandlers>(provider => provider.GetRequiredService<RocketMQConsumers>());
             services.AddSingleton<IRocketMQConsumers>(provider => provider.GetRequiredService<RocketMQConsumers>());
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<IConfigurationValidator, MessageSizeCheck>();

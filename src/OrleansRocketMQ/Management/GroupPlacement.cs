@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Queues;
@@ -78,7 +79,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
     }
 
     private static string[] Members(GroupConsumer consumer)
-        => [.. consumer.View.Silos.Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
+        => [.. consumer.View.Silos().Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
 
     private static void CheckMember(GroupConsumer consumer, string silo)
     {

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
-using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Checkpoints;
@@ -24,7 +23,6 @@ internal sealed partial class GroupSeek(
     IGrainFactory grains,
     IClusterMembershipService membership,
     IOptions<RocketMQOptions> options,
-    GrainTypeResolver grainTypes,
     IServiceProvider services,
     TimeProvider time,
     ILogger<GroupSeek> logger)
@@ -106,7 +104,7 @@ internal sealed partial class GroupSeek(
 
     private Task ClearCheckpointAsync(string group, MessageQueue queue)
     {
-        var grain = GrainId.Create(grainTypes.GetGrainType(typeof(MessageQueueGrain)), QueueGrainKey.Of(group, queue, instance: null));
+        var grain = QueueGrainKey.GrainOf(group, queue);
         var runtime = SiloRuntime.Of(time);
         var records = QueueRecords.Checkpoints(StateStorage.Find(services), _ => grain);
         var checkpoint = new QueueCheckpoint(records, queue, group, runtime, logger)

@@ -30,7 +30,7 @@ internal sealed class GroupSilos(
 
     /// <summary>The group as a silo sees it.</summary>
     public IConsumerGroupOnSiloGrain On(SiloAddress silo, string group)
-        => grains.GetGrain<IConsumerGroupOnSiloGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+        => grains.GetGrain<IConsumerGroupOnSiloGrain>(GroupOnSiloKey.Of(group, silo));
 
     /// <summary>A silo where the group is configured, this one if possible: whether it runs there does not matter.</summary>
     public Task<GroupPlace> FindConfiguredAsync(string group) => configured.Find(group) is not null

@@ -36,7 +36,7 @@ internal sealed class GroupSwitch(IGrainFactory grains, IClusterMembershipServic
         var name = silo.ToParsableString();
         try
         {
-            var grain = grains.GetGrain<IConsumerSwitchGrain>(ConsumerSwitchGrain.KeyOf(group, silo));
+            var grain = grains.GetGrain<IConsumerSwitchGrain>(GroupOnSiloKey.Of(group, silo));
             return new(name, await grain.SwitchAsync(on).ConfigureAwait(false), null);
         }
         catch (Exception exception) when (exception is SiloHasNoConsumersException or KeyNotFoundException)

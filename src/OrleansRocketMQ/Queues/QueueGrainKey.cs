@@ -1,4 +1,5 @@
 using System.Globalization;
+using Orleans.Runtime;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -9,7 +10,16 @@ namespace OrleansRocketMQ.Queues;
 /// </summary>
 internal readonly record struct QueueGrainKey(string Group, MessageQueue Queue, string? Instance)
 {
+    /// <summary>Under this name silos of other versions reach queue grains, and storage keeps their records.</summary>
+    public const string GrainTypeName = "messagequeue";
+
     private const char InstanceMark = '@';
+
+    public static GrainType GrainType { get; } = GrainType.Create(GrainTypeName);
+
+    /// <summary>The grain that has a queue.</summary>
+    public static GrainId GrainOf(string group, MessageQueue queue, string? instance = null)
+        => GrainId.Create(GrainType, Of(group, queue, instance));
 
     public static string Of(string group, MessageQueue queue, string? instance = null)
         => new QueueGrainKey(group, queue, instance).ToString();

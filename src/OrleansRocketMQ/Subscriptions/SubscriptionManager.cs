@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Subscriptions;
@@ -72,6 +73,11 @@ internal sealed class SubscriptionManager : ISubscriptionManager
             }
         }
     }
+
+    /// <summary>What is to be consumed now.</summary>
+    public IEnumerable<WantedSubscription> Active => _registry.Current.Values
+        .Where(subscription => subscription.IsActive)
+        .Select(subscription => new WantedSubscription(subscription.Topic, subscription.Selector, subscription.Version));
 
     public IReadOnlyList<SubscriptionInfo> List() => [.. _registry.Current.Values];
 

@@ -186,7 +186,7 @@ public sealed class AllocateStrategyTests
     }
 
     private static AllocationView View(IAllocateStrategy strategy, IReadOnlyList<MessageQueue> queues, IEnumerable<string> members)
-        => AllocationView.Compute("g", strategy, [queues], members, new ClusterSilos(new Dictionary<string, Orleans.Runtime.SiloAddress>(), new HashSet<string>()));
+        => AllocationView.Compute("g", strategy, [queues], members, ClusterMembers.None);
 
     private static Gen<(MessageQueue[] Queues, string[] Members, int Seed)> Inputs =>
         from brokers in Gen.Elements("east@a", "east@b", "west@a", "west@b", "north@a").NonEmptyListOf()

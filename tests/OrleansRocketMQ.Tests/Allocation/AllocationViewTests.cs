@@ -99,7 +99,7 @@ public sealed class AllocationViewTests
         var strategy = new ConfiguredAllocation([new(Id(SiloA), Queues[..3]), new(Id(SiloB), Queues[3..])]);
         var placement = PlacementSettings.None.Drain(SiloA.ToParsableString());
 
-        var view = AllocationView.Compute("g", strategy, [Queues], [Id(SiloA), Id(SiloB)], Cluster(live: [SiloA, SiloB]), placement);
+        var view = AllocationView.Compute("g", strategy, [Queues], [Id(SiloA), Id(SiloB)], ClusterOfAAndB.ToMembers(), placement.ToOverrides(ClusterOfAAndB));
 
         Assert.All(Queues[..3], queue => Assert.Equal(SiloA, view.SiloOf(queue)));
     }
@@ -118,8 +118,10 @@ public sealed class AllocationViewTests
         Assert.True(left.Unpin(Queues[0]).Restore("c").IsEmpty);
     }
 
+    private static ClusterSilos ClusterOfAAndB => Cluster(live: [SiloA, SiloB]);
+
     private static AllocationView Compute(string[] clientIds, ClusterSilos cluster, PlacementSettings? placement = null)
-        => AllocationView.Compute("g", new AverageAllocation(), [Queues], clientIds, cluster, placement);
+        => AllocationView.Compute("g", new AverageAllocation(), [Queues], clientIds, cluster.ToMembers(), placement?.ToOverrides(cluster));
 
     private static ClusterSilos Cluster(SiloAddress[] live, SiloAddress[]? dead = null)
         => new(live.ToDictionary(Id), (dead ?? []).Select(Id).ToHashSet());

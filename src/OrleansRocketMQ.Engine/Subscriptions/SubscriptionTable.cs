@@ -1,0 +1,66 @@
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>The topics a group consumes now, its retry topic included. Thread-safe.</summary>
+internal sealed class SubscriptionTable
+{
+    private volatile Dictionary<string, Subscription> _byTopic;
+
+    public SubscriptionTable(
+        string group, IEnumerable<KeyValuePair<string, MessageSelector>> subscriptions, long version, bool retries = true)
+    {
+        RetryTopic = SystemTopics.Retry(group);
+        _byTopic = subscriptions.ToDictionary(
+            pair => pair.Key, pair => new Subscription(pair.Key, pair.Value, version), StringComparer.Ordinal);
+        if (retries)
+        {
+            _byTopic[RetryTopic] = new Subscription(RetryTopic, MessageSelector.All, version);
+        }
+    }
+
+    /// <summary>Where failed messages of the group come back from.</summary>
+    public string RetryTopic { get; }
+
+    public IEnumerable<Subscription> All => _byTopic.Values;
+
+    public bool Has(string topic) => _byTopic.ContainsKey(topic);
+
+    public Subscription? Find(string topic) => _byTopic.GetValueOrDefault(topic);
+
+    /// <summary>Puts other subscriptions in the place of all but the retry topic's.</summary>
+    /// <returns>The topics that came, went, or have another selector. One caller at a time.</returns>
+    public IReadOnlySet<string> Replace(IEnumerable<WantedSubscription> subscriptions)
+    {
+        var before = _byTopic;
+        var after = before.Where(pair => pair.Key == RetryTopic).ToDictionary(StringComparer.Ordinal);
+        var changed = before.Keys.Where(topic => topic != RetryTopic).ToHashSet(StringComparer.Ordinal);
+        foreach (var subscription in subscriptions)
+        {
+            var known = before.GetValueOrDefault(subscription.Topic);
+            if (known is not null && known.Selector == subscription.Selector)
+            {
+                changed.Remove(subscription.Topic);
+            }
+            else
+            {
+                changed.Add(subscription.Topic);
+            }
+
+            after[subscription.Topic] = known is not null
+                && known.Selector == subscription.Selector
+                && known.Data.SubVersion == subscription.Version
+                ? known
+                : new Subscription(subscription.Topic, subscription.Selector, subscription.Version);
+        }
+
+        _byTopic = after;
+        return changed;
+    }
+}
+
+/// <summary>A topic a group is to consume.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="Selector">Which of its messages.</param>
+/// <param name="Version">When that was decided, milliseconds since 1970 UTC; brokers let the newest count.</param>
+internal readonly record struct WantedSubscription(string Topic, MessageSelector Selector, long Version);

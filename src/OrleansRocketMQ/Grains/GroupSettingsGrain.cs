@@ -1,0 +1,203 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.GrainDirectory;
+using Orleans.Runtime;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Storage;
+
+namespace OrleansRocketMQ.Management;
+
+/// <inheritdoc cref="IGroupSettingsGrain"/>
+// One for the cluster, also while silos join: see the directory.
+[GrainDirectory(QueueDirectory.Name)]
+internal sealed partial class GroupSettingsGrain(
+    [PersistentState("flow", StateStorage.ProviderName)] IPersistentState<GroupSettingsState> state,
+    IClusterMembershipService membership,
+    TimeProvider time,
+    ILogger<GroupSettingsGrain> logger) : Grain, IGroupSettingsGrain
+{
+    // A silo that was missed three times has gone.
+    private static readonly TimeSpan Expiry = 4 * GroupAgent.JoinInterval;
+    private static readonly TimeSpan TellTimeout = TimeSpan.FromSeconds(3);
+
+    // Below the time in which a call of Orleans must be answered, so that who asked is told what is wrong.
+    private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
+
+    private GroupSettings? _settings;
+
+    private string Group => this.GetPrimaryKeyString();
+
+    private GroupSettings Settings => _settings ??= state.State.ToSettings();
+
+    private FlowSettings Flow => Settings.Flow;
+
+    private PlacementSettings Placement => Settings.Placement;
+
+    public async Task<GroupSettings> JoinAsync(string silo, IGroupAgent agent, GroupSettings? known)
+    {
+        _silos[silo] = (agent, time.GetTimestamp());
+        if (known is not null && (known.Flow.Version > Flow.Version || known.Placement.Version > Placement.Version))
+        {
+            Log.LearnedBack(logger, Group, silo, Math.Max(known.Flow.Version, known.Placement.Version));
+            await StoreAsync(new(
+                known.Flow.Version > Flow.Version ? known.Flow : Flow,
+                known.Placement.Version > Placement.Version ? known.Placement : Placement));
+        }
+
+        return Settings;
+    }
+
+    public Task<GroupSettings?> JoinWithVersionsAsync(string silo, IGroupAgent agent, long flow, long placement)
+    {
+        _silos[silo] = (agent, time.GetTimestamp());
+        return Task.FromResult(flow == Flow.Version && placement == Placement.Version ? null : Settings);
+    }
+
+    public Task LeaveAsync(string silo)
+    {
+        _silos.Remove(silo);
+        return Task.CompletedTask;
+    }
+
+    public Task<GroupSettings> GetAsync() => Task.FromResult(Settings);
+
+    public Task<FlowSettings> PauseAsync(ConsumerScope scope) => ChangeAsync(Flow.Pause(scope), $"pause {scope}");
+
+    public async Task<FlowSettings> ResumeAsync(ConsumerScope scope)
+    {
+        var settings = await ChangeAsync(Flow.Resume(scope), $"resume {scope}");
+        await TellAsync(agent => agent.RecoverAsync(scope));
+        return settings;
+    }
+
+    public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
+    {
+        var limit = messagesPerSecond?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any number of";
+        return ChangeAsync(Flow.LimitRate(topic, messagesPerSecond), $"limit {topic} to {limit} messages a second");
+    }
+
+    public Task<GroupSettings> PinAsync(MessageQueue queue, string? silo) => silo is null
+        ? ChangeAsync(Placement.Unpin(queue), $"{queue} is where the strategy wants it")
+        : ChangeAsync(Placement.Pin(queue, silo), $"{queue} is pinned to silo {silo}");
+
+    public async Task<GroupSettings> DrainAsync(string silo, IReadOnlyList<string> members)
+    {
+        // Here, where drains come one after the other: two at once must not leave nobody.
+        var left = members.Except(Placement.Drained).Except([silo]).ToArray();
+        return left.Length > 0
+            ? await ChangeAsync(Placement.Drain(silo), $"silo {silo} is drained")
+            : throw new ConsumerStateException(Group, "run by no other silo that may have queues", $"drain {silo}");
+    }
+
+    public Task<GroupSettings> RestoreAsync(string silo) => ChangeAsync(Placement.Restore(silo), $"silo {silo} may have queues again");
+
+    public async Task<List<SiloReport>> DescribeAsync()
+    {
+        var reports = new List<SiloReport>();
+        await TellAsync(async agent =>
+        {
+            // In turns of this grain, one after the other.
+            reports.Add(await agent.DescribeAsync());
+        });
+        return reports;
+    }
+
+    private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what)
+    {
+        if (!ReferenceEquals(changed, Flow))
+        {
+            await StoreAsync(Settings with { Flow = changed with { Version = Newer(changed.Version) } });
+            Log.Changed(logger, Group, what);
+        }
+
+        await TellAsync(agent => agent.ApplyAsync(Settings));
+        return Flow;
+    }
+
+    private async Task<GroupSettings> ChangeAsync(PlacementSettings changed, string what)
+    {
+        if (!ReferenceEquals(changed, Placement))
+        {
+            await membership.Refresh();
+            changed = changed.Without(IsGone);
+            await StoreAsync(Settings with { Placement = changed with { Version = Newer(changed.Version) } });
+            Log.Changed(logger, Group, what);
+        }
+
+        await TellAsync(agent => agent.ApplyAsync(Settings));
+        return Settings;
+    }
+
+    private bool IsGone(string silo)
+        => !membership.CurrentSnapshot.Members.TryGetValue(SiloAddress.FromParsableString(silo), out var member)
+            || member.Status == SiloStatus.Dead;
+
+    // Of the clock, so that a change after a loss of the storage is still newer than what silos remember.
+    private long Newer(long version) => Math.Max(version, time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    private async Task StoreAsync(GroupSettings settings)
+    {
+        var before = state.State;
+        state.State = GroupSettingsState.Of(settings);
+        try
+        {
+            // One that never answers must not keep all other commands of the group waiting.
+            await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, SiloRuntime.Of(time), CancellationToken.None);
+            _settings = settings;
+        }
+        catch
+        {
+            // What is not stored is not in force.
+            state.State = before;
+            throw;
+        }
+    }
+
+    private Task TellAsync(Func<IGroupAgent, Task> tell)
+    {
+        foreach (var (silo, entry) in _silos)
+        {
+            if (time.GetElapsedTime(entry.SeenAt) > Expiry)
+            {
+                _silos.Remove(silo);
+            }
+        }
+
+        return Task.WhenAll(_silos.ToArray().Select(silo => TellOneAsync(silo.Key, silo.Value.Agent, tell)));
+    }
+
+    private async Task TellOneAsync(string silo, IGroupAgent agent, Func<IGroupAgent, Task> tell)
+    {
+        try
+        {
+            await tell(agent).WaitAsync(TellTimeout, time);
+        }
+        catch (Exception exception)
+        {
+            // It asks by itself soon, if it lives.
+            Log.NotTold(logger, Group, silo, exception.Message);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(261, LogLevel.Information, "Group {Group}: {What}")]
+        public static partial void Changed(ILogger logger, string group, string what);
+
+        [LoggerMessage(
+            262,
+            LogLevel.Warning,
+            "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
+        public static partial void NotTold(ILogger logger, string group, string silo, string reason);
+
+        [LoggerMessage(
+            263,
+            LogLevel.Warning,
+            "Group {Group}: silo {Silo} knows newer settings (version {Version}) than the storage; they are kept")]
+        public static partial void LearnedBack(ILogger logger, string group, string silo, long version);
+    }
+}

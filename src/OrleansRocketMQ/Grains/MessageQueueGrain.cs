@@ -1,0 +1,172 @@
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.GrainDirectory;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Runtime.Placement;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <inheritdoc cref="IMessageQueueGrain"/>
+[GrainType(QueueGrainKey.GrainTypeName)]
+[KeepAlive]
+[Immovable]
+[RocketMQQueuePlacement]
+[GrainDirectory(QueueDirectory.Name)]
+internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
+{
+    private const string HandOverKey = "OrleansRocketMQ.HandOver";
+    private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
+
+    private readonly IGrainContext _context;
+    private readonly ConsumerRegistry _consumers;
+    private readonly string _group;
+    private readonly TimeSpan _shutdownTimeout;
+    private readonly string? _unitName;
+    private readonly SiloAddress _silo;
+    private readonly MessageQueue _queue;
+    private readonly TimeProvider _time;
+    private QueueHandOver? _handOver;
+    private GroupConsumer? _consumer;
+    private QueuePump? _pump;
+
+    public MessageQueueGrain(
+        IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
+    {
+        _time = time;
+        _context = context;
+        _consumers = consumers;
+        (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
+        _silo = silo.SiloAddress;
+        _shutdownTimeout = options.Value.ShutdownTimeout;
+        _unitName = options.Value.UnitName;
+    }
+
+    /// <summary>The silo that owns the queue, as this one sees it.</summary>
+    private SiloAddress? Owner => _consumers.Find(_group)?.View.SiloOf(_queue);
+
+    public Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
+    {
+        _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
+        if (_silo.Equals(Owner))
+        {
+            Start(handOver: null);
+            return Task.FromResult<SiloAddress?>(_silo);
+        }
+
+        if (_pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group)))
+        {
+            // The rebalance service of this silo is about to release it.
+            return Task.FromResult<SiloAddress?>(_silo);
+        }
+
+        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
+        // not make him forget it: his next call would make another one here.
+        if (Owner is null && !caller.Equals(_silo))
+        {
+            // The group does not run here any more, so this silo cannot tell who owns the queue; who calls does.
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, caller);
+            MigrateOnIdle();
+        }
+        else if (Owner is null)
+        {
+            DeactivateOnIdle();
+        }
+        else
+        {
+            MigrateOnIdle();
+        }
+
+        return Task.FromResult<SiloAddress?>(null);
+    }
+
+    public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null or { IsStopped: true }
+        ? new QueueStatus { Queue = _queue, Silo = _silo.ToParsableString() }
+        : _pump.Describe() with { Silo = _silo.ToParsableString() });
+
+    public async Task<bool> SeekAsync(long offset)
+    {
+        if (_pump is not { } pump)
+        {
+            return false;
+        }
+
+        var seek = pump.Seek(offset);
+        try
+        {
+            await seek.Done.WaitAsync(LongestSeek, _time);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            // It has stopped here, to go on elsewhere perhaps.
+            return false;
+        }
+        catch (TimeoutException exception)
+        {
+            // Whoever asked hears that it has not happened; then it must not happen an hour later.
+            throw new OffsetException(
+                _queue,
+                pump.Withdraw(seek)
+                    ? $"the queue could not be moved within {LongestSeek.TotalSeconds:F0} s, since it waits for its lock, "
+                        + "for the cluster's membership or after failures; it stays where it is"
+                    : "what is in work has not ended, or the broker or the storage of checkpoints has not taken it, "
+                        + $"within {LongestSeek.TotalSeconds:F0} s; the queue goes to {offset} as soon as they have",
+                exception);
+        }
+    }
+
+    public void OnDehydrate(IDehydrationContext dehydrationContext)
+    {
+        // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
+        if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
+        {
+            dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(
+                progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
+            {
+                Placement = _consumer.Placement,
+                IdleSince = _pump.IdleSince,
+            });
+        }
+    }
+
+    public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+
+    /// <summary>
+    /// A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may
+    /// learn it only now.
+    /// </summary>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        if (_handOver is { } handOver)
+        {
+            _handOver = null;
+            if (handOver.FromLeaves)
+            {
+                _consumers.Find(_group)?.NoteLeaving(handOver.From);
+            }
+
+            if (handOver.Placement is { } placement)
+            {
+                _consumers.Find(_group)?.Apply(placement);
+            }
+
+            Start(handOver);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+        => _pump is null ? Task.CompletedTask : _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
+
+    // The group may have stopped and started again since the queue last ran here; it is another consumer then.
+    private void Start(QueueHandOver? handOver)
+    {
+        _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
+        _pump = _consumer.StartQueue(_queue, _context, handOver);
+    }
+}

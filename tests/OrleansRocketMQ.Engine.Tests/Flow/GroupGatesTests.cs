@@ -1,0 +1,77 @@
+using OrleansRocketMQ.Flow;
+
+namespace OrleansRocketMQ.Engine.Tests.Flow;
+
+public sealed class GroupGatesTests : IDisposable
+{
+    private static readonly MessageQueue Orders = new("orders", "broker-a", 0);
+    private static readonly MessageQueue Bills = new("bills", "broker-a", 0);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly GroupGates _gates;
+
+    public GroupGatesTests() => _gates = new GroupGates(_time);
+
+    public void Dispose() => _gates.Dispose();
+
+    [Fact]
+    public void Everything_is_paused_until_the_cluster_has_said_what_is()
+    {
+        var gate = _gates.Open(Orders);
+        Assert.True(gate.IsPaused);
+
+        _gates.Set(FlowRules.Open, FlowRules.Open);
+
+        Assert.False(gate.IsPaused);
+        Assert.False(_gates.Open(Bills).IsPaused);
+    }
+
+    [Fact]
+    public void A_queue_is_paused_when_the_cluster_says_so_and_when_the_member_does()
+    {
+        var gate = _gates.Open(Orders);
+        foreach (var (cluster, local) in new[] { (true, true), (true, false), (false, true), (false, false) })
+        {
+            _gates.Set(Rules(cluster), Rules(local));
+            Assert.Equal(cluster || local, gate.IsPaused);
+        }
+
+        static FlowRules Rules(bool paused) => FlowRules.Open with { IsPaused = queue => paused && queue == Orders };
+    }
+
+    [Theory]
+    [InlineData(100, null, 0.5, 50)]
+    [InlineData(100, 20, 0.5, 20)]
+    [InlineData(100, 80, 0.5, 50)]
+    [InlineData(null, 80, 0.5, 80)]
+    [InlineData(1_000, null, 0, 1)]
+    public void The_lower_rate_holds_and_a_clusters_is_split_by_the_share(int? cluster, int? local, double share, int expected)
+    {
+        var gate = _gates.Open(Orders);
+        _gates.Share(_ => share);
+        _gates.Set(Limits(cluster), Limits(local));
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(expected, gate.Admit(10_000));
+        Assert.Equal(0, gate.Admit(10_000));
+
+        static FlowRules Limits(int? perSecond)
+            => FlowRules.Open with { RateLimits = perSecond is { } limit ? new Dictionary<string, double> { ["orders"] = limit } : [] };
+    }
+
+    [Fact]
+    public void A_queue_that_has_closed_and_a_group_that_has_ended_are_left_alone()
+    {
+        _gates.Set(FlowRules.Open, FlowRules.Open);
+        var (closed, ended) = (_gates.Open(Orders), _gates.Open(Bills));
+
+        _gates.Close(Orders);
+        _gates.Set(FlowRules.Paused, FlowRules.Open);
+        Assert.Equal((false, true), (closed.IsPaused, ended.IsPaused));
+
+        _gates.Dispose();
+        _gates.Set(FlowRules.Open, FlowRules.Open);
+        Assert.True(ended.IsPaused);
+    }
+}
