@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Consumers;
+using Microsoft.Extensions.DependencyInjection;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
@@ -78,6 +80,44 @@ public sealed class OperatorTests
         await page.Locator("#dialog-ok").ClickAsync();
         await Expect(page.Locator("#notice")).ToContainTextAsync("queues go on at", new() { Timeout = 30_000 });
         await Eventually.TrueAsync(() => host.Handled.Skip(before).Select(message => message.Body).Distinct().Count() == 8, "all come again");
+        Assert.Empty(browser.Troubles);
+    }
+
+    [BrowserFact]
+    public async Task An_operator_subscribes_to_a_topic_gives_it_up_stops_the_group_and_starts_it()
+    {
+        await using var host = await DashboardHost.StartAsync(Acts, everybodyOperates: true);
+        await host.ReadyAsync();
+        var consumer = host.Services.GetRequiredService<IRocketMQConsumers>().Get(DashboardHost.Group);
+        await using var browser = await OpenPage.OpenAsync(host.Page, ColorScheme.Light, 1280, 900);
+        var page = browser.Page;
+        var topic = page.Locator("#topics tr").Filter(new() { HasText = "returns" });
+
+        await page.Locator("#group-subscribe").ClickAsync(new() { Timeout = 30_000 });
+        await page.Locator("#dialog [name=topic]").FillAsync("returns");
+        await page.Locator("#dialog [name=kind]").SelectOptionAsync("sql");
+        await page.Locator("#dialog [name=expression]").FillAsync("price > 10");
+        await page.Locator("#dialog-ok").ClickAsync();
+        await Expect(page.Locator("#dialog")).ToBeHiddenAsync(new() { Timeout = 30_000 });
+        Assert.Equal(MessageSelector.BySql("price > 10"), consumer.Subscriptions.List().Single(subscription => subscription.Topic == "returns").Selector);
+
+        await Expect(topic).ToHaveCountAsync(1, new() { Timeout = 30_000 });
+        await topic.GetByText("Unsubscribe…").ClickAsync();
+        await Expect(page.Locator("#dialog-title")).ToHaveTextAsync("Unsubscribe: returns");
+        await page.Locator("#dialog-ok").ClickAsync();
+        await Expect(topic).ToHaveCountAsync(0, new() { Timeout = 30_000 });
+        Assert.DoesNotContain(consumer.Subscriptions.List(), subscription => subscription.Topic == "returns");
+
+        await Expect(page.Locator("#group-switch")).ToHaveTextAsync("Stop group…", Patient);
+        await page.Locator("#group-switch").ClickAsync();
+        await Expect(page.Locator("#dialog-title")).ToHaveTextAsync($"Stop: {DashboardHost.Group}");
+        await page.Locator("#dialog-ok").ClickAsync();
+        await Expect(page.Locator("#group-switch")).ToHaveTextAsync("Start group", Patient);
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+
+        await page.Locator("#group-switch").ClickAsync();
+        await Expect(page.Locator("#group-switch")).ToHaveTextAsync("Stop group…", Patient);
+        Assert.Equal(ConsumerState.Running, consumer.State);
         Assert.Empty(browser.Troubles);
     }
 

@@ -216,6 +216,13 @@ public sealed record ConsumerGroupStatus
     [Id(6)]
     public IReadOnlyList<SiloConsumerStatus> Silos { get; init; } = [];
 
+    /// <summary>
+    /// The topics that the group consumes, in order; those too that no broker has, or that have no queue yet. Empty from silos of
+    /// versions before 0.3.
+    /// </summary>
+    [Id(8)]
+    public IReadOnlyList<string> SubscribedTopics { get; init; } = [];
+
     /// <summary>Messages not yet consumed, over all queues that run in this cluster; null when that of one of them is not known.</summary>
     public long? Lag => QueueStatus.SumOfLags(Queues.Where(queue => queue.Silo.Length > 0 || queue.IsMoving));
 }

@@ -30,16 +30,19 @@ internal static class GroupViews
     };
 
     private static IEnumerable<TopicView> Topics(ConsumerGroupStatus status)
-        => status.Queues
-            .GroupBy(queue => queue.Queue.Topic)
-            .OrderBy(topic => topic.Key, StringComparer.Ordinal)
+    {
+        var queues = status.Queues.ToLookup(queue => queue.Queue.Topic, StringComparer.Ordinal);
+
+        // One that has no queue, as a topic that no broker has, is consumed all the same as soon as it has, and can be given up.
+        return queues.Select(topic => topic.Key).Union(status.SubscribedTopics, StringComparer.Ordinal).Order(StringComparer.Ordinal)
             .Select(topic => new TopicView(
-                topic.Key,
-                topic.Count(),
-                LagOf(topic),
-                status.Flow.Paused.Contains(ConsumerScope.OfTopic(topic.Key)),
-                status.Flow.RateLimits.TryGetValue(topic.Key, out var limit) ? limit : null,
-                FiguresView.Of(status.Topics.GetValueOrDefault(topic.Key, ConsumeFigures.None))));
+                topic,
+                queues[topic].Count(),
+                queues.Contains(topic) ? LagOf(queues[topic]) : null,
+                status.Flow.Paused.Contains(ConsumerScope.OfTopic(topic)),
+                status.Flow.RateLimits.TryGetValue(topic, out var limit) ? limit : null,
+                FiguresView.Of(status.Topics.GetValueOrDefault(topic, ConsumeFigures.None))));
+    }
 
     // Of what runs in this cluster; unknown when that of one queue is.
     private static long? LagOf(IEnumerable<QueueStatus> queues)

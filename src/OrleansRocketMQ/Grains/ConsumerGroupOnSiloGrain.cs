@@ -69,6 +69,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
             Group = Group,
             ClientIds = view.ClientIds,
             Queues = [.. view.Queues.Order().Select(queue => reports.Describe(view, queue, settings.Placement.PinOf(queue)))],
+            SubscribedTopics = [.. consumer.Subscriptions.All.Select(subscription => subscription.Topic).Order(StringComparer.Ordinal)],
             Flow = settings.Flow,
             Figures = ConsumeTotals.Sum(topics.Values).ToFigures(),
             Topics = topics.ToDictionary(topic => topic.Key, topic => topic.Value.ToFigures(), StringComparer.Ordinal),
