@@ -7,6 +7,7 @@ using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Rebalance;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -51,36 +52,29 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     public Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
     {
         _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
-        if (_silo.Equals(Owner))
+        var isRunning = _pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group));
+        var answer = HandOverDecisions.AnswerTo(Owner, _silo, caller, isRunning);
+        switch (answer)
         {
-            Start(handOver: null);
-            return Task.FromResult<SiloAddress?>(_silo);
+            case StartAnswer.StartsHere:
+                Start(handOver: null);
+                break;
+
+            // Who calls remembers an activation that was here. A plain deactivation would not make him forget it: his next call
+            // would make another one here.
+            case StartAnswer.GoesToCaller:
+                RequestContext.Set(IPlacementDirector.PlacementHintKey, caller);
+                MigrateOnIdle();
+                break;
+            case StartAnswer.GoesToOwner:
+                MigrateOnIdle();
+                break;
+            case StartAnswer.Ends:
+                DeactivateOnIdle();
+                break;
         }
 
-        if (_pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group)))
-        {
-            // The rebalance service of this silo is about to release it.
-            return Task.FromResult<SiloAddress?>(_silo);
-        }
-
-        // Who calls wants the queue for his own silo, but remembers an activation that was here. A plain deactivation would
-        // not make him forget it: his next call would make another one here.
-        if (Owner is null && !caller.Equals(_silo))
-        {
-            // The group does not run here any more, so this silo cannot tell who owns the queue; who calls does.
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, caller);
-            MigrateOnIdle();
-        }
-        else if (Owner is null)
-        {
-            DeactivateOnIdle();
-        }
-        else
-        {
-            MigrateOnIdle();
-        }
-
-        return Task.FromResult<SiloAddress?>(null);
+        return Task.FromResult(answer is StartAnswer.StartsHere or StartAnswer.StillHere ? _silo : null);
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null or { IsStopped: true }

@@ -215,20 +215,20 @@ internal sealed partial class GroupConsumer : IGroup
     public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
     {
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
-        if (View.SiloOf(pump.Queue) is null)
+        var departure = HandOverDecisions.Leave(View, pump.Queue, pump.HasCheckpointOfItsOwn);
+        if (departure.ClearsCheckpoint)
         {
             await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
-            OwnerOf(pump).Deactivate(
-                new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+        }
+
+        if (departure.GoesAlong)
+        {
+            OwnerOf(pump).Migrate(requestContext: null);
         }
         else
         {
-            if (pump.HasCheckpointOfItsOwn)
-            {
-                await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
-            }
-
-            OwnerOf(pump).Migrate(requestContext: null);
+            OwnerOf(pump).Deactivate(
+                new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
         }
     }
 

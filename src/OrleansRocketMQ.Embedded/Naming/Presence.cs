@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Embedded.Naming;
+using OrleansRocketMQ.Embedded.Serving;
 
-namespace OrleansRocketMQ.Embedded.Serving;
+namespace OrleansRocketMQ.Embedded.Naming;
 
 /// <summary>
 /// Whether a broker is there: listens, works, and stands in the routes. Starts and stops come one after the other, and
