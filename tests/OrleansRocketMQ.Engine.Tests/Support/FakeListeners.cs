@@ -20,6 +20,9 @@ internal sealed class FakeListeners : IListeners
     /// <summary>Who got which messages, call by call.</summary>
     public List<(string Listener, long[] Offsets)> Calls { get; } = [];
 
+    /// <summary>The same in text, such as <c>a:0,1</c>.</summary>
+    public string[] Texts => [.. Calls.Select(call => $"{call.Listener}:{string.Join(',', call.Offsets)}")];
+
     public List<ListenerCall> ListenerCalls { get; } = [];
 
     public List<OrderlyCall> OrderlyCalls { get; } = [];
