@@ -138,6 +138,9 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
         () =>
         {
             apply();
+
+            // What was noted to be told is forgotten, too: a store that has nothing by now would be told of it once more.
+            offsets.Remove(queue);
             Volatile.Write(ref _committed, -1);
         },
         cancellationToken);

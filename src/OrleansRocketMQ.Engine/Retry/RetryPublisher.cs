@@ -139,6 +139,11 @@ internal sealed partial class RetryPublisher(
     /// <returns>Who has it. Never throws.</returns>
     public async Task<PublishOutcome> FileAsDeadAsync(MessageQueue queue, MessageExt message, CancellationToken cancellationToken)
     {
+        if (GivesUp([message]))
+        {
+            return PublishOutcome.Taken;
+        }
+
         var refused = await TryRequestDeathAsync(message, cancellationToken);
         if (refused is null)
         {

@@ -122,6 +122,7 @@ public sealed class SharedBudgetTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
+    [Trait("Length", "Long")]
     public async Task Under_many_threads_every_queue_pulls_on()
     {
         const int Rounds = 2000;

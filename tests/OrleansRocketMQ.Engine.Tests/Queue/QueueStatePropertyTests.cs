@@ -4,6 +4,7 @@ using static OrleansRocketMQ.Queues.QueueEventKind;
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 
 /// <summary>What holds in every state a queue can come to, whatever happens in whatever order.</summary>
+[Trait("Length", "Long")]
 public sealed class QueueStatePropertyTests
 {
     private const int Runs = 4000;

@@ -105,6 +105,7 @@ public sealed class ProcessQueueTests
     /// and the watermark is the lowest offset not done.
     /// </summary>
     [Fact]
+    [Trait("Length", "Long")]
     public void Any_order_of_work_keeps_the_watermark_at_the_lowest_unfinished_offset()
     {
         var steps = Gen.Choose(0, 1000).ListOf(200).ToArbitrary();

@@ -12,10 +12,23 @@ public sealed class WindowModelTests
     private const int BodyLength = 8;
 
     [Fact]
+    [Trait("Length", "Long")]
     public void Whatever_becomes_of_leases_the_watermark_passes_nothing_unfinished_and_all_quotas_are_given_back()
     {
         var steps = Gen.Choose(0, 100_000).ListOf(250).ToArbitrary();
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(300), Prop.ForAll(steps, choices => new Run().Steps(choices)));
+    }
+
+    /// <summary>The same for some orders that are always the same ones, in no time.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void It_is_so_for_some_orders_of_steps(int seed)
+    {
+        var random = new System.Random(seed);
+        new Run().Steps(Enumerable.Range(0, 250).Select(_ => random.Next(100_000)).ToArray());
     }
 
     private enum State

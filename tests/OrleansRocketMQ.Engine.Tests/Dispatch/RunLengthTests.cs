@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Dispatch;
 
-namespace OrleansRocketMQ.Tests.Dispatch;
+namespace OrleansRocketMQ.Engine.Tests.Dispatch;
 
 public sealed class RunLengthTests
 {
@@ -20,6 +20,26 @@ public sealed class RunLengthTests
         Teach(length, TimeSpan.FromMicroseconds(100));
         Assert.InRange(length.Batches, 4, 6);
     }
+
+    [Fact]
+    public void What_is_known_changes_by_an_eighth_with_each_run()
+    {
+        var length = new RunLength();
+        for (var run = 0; run < 5; run++)
+        {
+            length.Learn(TimeSpan.Zero, 1);
+        }
+
+        Assert.Equal(1, length.Batches);
+        length.Learn(TimeSpan.Zero, 1);
+        Assert.Equal(2, length.Batches);
+        length.Learn(RunLength.Target * 8, 8);
+        Assert.Equal(1, length.Batches);
+    }
+
+    [Fact]
+    public void A_run_is_cut_off_long_after_it_should_have_ended()
+        => Assert.True(RunLength.Limit > RunLength.Target * 4 && RunLength.Target > TimeSpan.Zero);
 
     private static void Teach(RunLength length, TimeSpan perBatch)
     {

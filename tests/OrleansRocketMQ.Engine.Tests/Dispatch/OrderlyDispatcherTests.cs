@@ -1,0 +1,714 @@
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Tests.Support;
+using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Telemetry;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Engine.Tests.Dispatch;
+
+/// <summary>A queue's messages come in order, one batch after the other, and only while the queue may be worked on.</summary>
+public sealed class OrderlyDispatcherTests
+{
+    private readonly DispatchLab _lab = new();
+
+    [Fact]
+    public void Messages_come_in_order_and_are_committed_counted_and_done()
+    {
+        var queue = Filled(5);
+        var dispatcher = _lab.Orderly();
+
+        _lab.Signal(dispatcher, queue);
+
+        Assert.Equal([0L, 1L, 2L, 3L, 4L], _lab.Listeners.Given);
+        Assert.Equal((5L, 0, 5), (queue.Watermark, queue.Runs.InFlight, queue.Metrics["succeeded"]));
+        Assert.Single(_lab.Listeners.Made);
+        Assert.True(dispatcher.KeepsFailedMessages);
+        Assert.Empty(_lab.Log.Ids);
+        Assert.Equal(TimeSpan.FromMilliseconds(5).Ticks, queue.Statistics.Totals().ListenerTicks);
+        Assert.All(_lab.Listeners.OrderlyCalls, call =>
+        {
+            Assert.Equal((queue.Queue, 1, RunLength.Limit, 0), (call.Queue, call.BatchSize, call.TimeLimit, call.Tenure));
+            Assert.True(call.AutoCommit && call.MayDecideCommit);
+            Assert.Null(call.ReconsumeTimes);
+            Assert.Same(queue.Tenure, call.Ownership);
+        });
+    }
+
+    [Fact]
+    public void One_call_of_a_queue_runs_at_a_time_and_of_all_queues_no_more_than_may()
+    {
+        _lab.Options.ConsumeThreadMax = 2;
+        var queues = Enumerable.Range(0, 3).Select(number => Filled(2, number)).ToArray();
+        var held = new TaskCompletionSource();
+        _lab.Listeners.ConsumeInOrder = async (call, _) =>
+        {
+            await held.Task;
+            return await FakeListeners.Succeed(call);
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queues);
+        Assert.Equal(2, _lab.Listeners.Calls.Count);
+        Assert.Equal([1, 1, 0], queues.Select(dispatcher.InFlightOf));
+        Assert.Equal(1, dispatcher.Describe(queues[0], Snapshot(queues[0])).InFlight);
+        Assert.NotNull(queues[0].Running.Slowest());
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+
+        Assert.All(queues, queue => Assert.Equal(2, queue.Watermark));
+        Assert.All(queues, queue => Assert.Equal(0, dispatcher.InFlightOf(queue)));
+        Assert.Null(queues[0].Running.Slowest());
+    }
+
+    [Fact]
+    public void What_fails_comes_again_after_a_pause_and_nothing_behind_it_before()
+    {
+        var queue = Filled(3);
+        FailOn(1);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([0L, 1L], _lab.Listeners.Given);
+        Assert.Equal((1L, 1, 1), (queue.Watermark, queue.Metrics["failed"], queue.Metrics["retried"]));
+        var orderly = dispatcher.Describe(queue, Snapshot(queue)).Orderly!;
+        Assert.True(orderly.IsSuspended && orderly.IsLocked);
+        Assert.Equal([(1L, 1)], orderly.Failing.Select(failing => (failing.Offset, failing.Count)));
+
+        _lab.World.Wait(0.9);
+        Assert.Equal(2, _lab.Listeners.Calls.Count);
+        _lab.World.Wait(0.2);
+        Assert.Equal([0L, 1L, 1L], _lab.Listeners.Given);
+        Assert.Equal([1], _lab.Listeners.OrderlyCalls[^1].ReconsumeTimes!);
+        Succeed();
+        _lab.World.Wait(1);
+
+        Assert.Equal([1L, 2L], _lab.Listeners.Given.TakeLast(2));
+        Assert.Equal(3, queue.Watermark);
+        orderly = dispatcher.Describe(queue, Snapshot(queue)).Orderly!;
+        Assert.False(orderly.IsSuspended);
+        Assert.Empty(orderly.Failing);
+        Assert.Equal(0, _lab.Failures.Count);
+    }
+
+    [Theory]
+    [InlineData(0, 0.01)]
+    [InlineData(2, 2)]
+    [InlineData(3600, 30)]
+    public void The_listener_says_how_long_the_pause_is_within_bounds(double wanted, double waited)
+    {
+        var queue = Filled(1);
+        _lab.Listeners.ConsumeInOrder = (_, _) => Stopped(0, new(1, IsRollback: false, TimeSpan.FromSeconds(wanted), AutoCommit: true, "bad"));
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(waited - 0.01);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(0.02);
+        Assert.InRange(_lab.Listeners.Calls.Count, 2, 3);
+    }
+
+    [Fact]
+    public void What_succeeded_before_a_failure_is_done_and_what_is_behind_it_comes_after_it()
+    {
+        _lab.Options.ConsumeBatchSize = 2;
+        var queue = Filled(8);
+        TeachLongRuns(queue);
+        var first = true;
+        _lab.Listeners.ConsumeInOrder = (call, _) =>
+        {
+            if (!first)
+            {
+                return FakeListeners.Succeed(call);
+            }
+
+            first = false;
+            return Stopped(2, Failed(2));
+        };
+        queue.Add(6);
+        _lab.Signal(_dispatcher!, queue);
+        Assert.Equal(10, queue.Watermark);
+        Assert.Equal((10, 2), (queue.Metrics["succeeded"], queue.Metrics["failed"]));
+
+        var calls = _lab.Listeners.Calls.Count;
+        _lab.World.Wait(1.1);
+
+        Assert.Equal([10L, 11L, 12L, 13L], _lab.Listeners.Calls.Skip(calls).SelectMany(call => call.Offsets));
+        Assert.Equal(14, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_message_that_has_failed_too_often_goes_to_the_dead_letters_and_its_queue_goes_on()
+    {
+        _lab.Options.MaxReconsumeTimes = 2;
+        var queue = Filled(2);
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(1.9);
+        Assert.Empty(_lab.Brokers.Copies);
+        _lab.World.Wait(0.2);
+
+        Assert.Equal([0L, 0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(3, Assert.Single(_lab.Brokers.Copies).ReconsumeTimes);
+        Assert.Equal((2L, 1, 2), (queue.Watermark, queue.Metrics["dead"], queue.Metrics["retried"]));
+        Assert.Equal([184], _lab.Log.Ids);
+        Assert.Contains("failed 3 times", _lab.Log.Texts[0], StringComparison.Ordinal);
+        Assert.Equal(0, _lab.Failures.Count);
+    }
+
+    [Fact]
+    public void A_dead_message_nobody_takes_stays_and_is_tried_again()
+    {
+        _lab.Options.MaxReconsumeTimes = 0;
+        var queue = Filled(1);
+        FailOn(0);
+        _lab.Brokers.Faults["copy"] = static () => new BrokerNotAvailableException("away");
+        _lab.Brokers.Faults["sendback"] = static () => new BrokerNotAvailableException("away");
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal((0L, 1), (queue.Watermark, queue.Metrics["retried"]));
+
+        _lab.Brokers.Faults.Clear();
+        _lab.World.Wait(1.1);
+        Assert.Equal(1, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_message_that_cannot_be_read_fails_without_a_listener_and_is_done_in_the_end()
+    {
+        _lab.Options.MaxReconsumeTimes = 1;
+        var queue = _lab.Queue();
+        queue.Add([TestMessages.UnreadableAt(0), TestMessages.At(1)]);
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Empty(_lab.Listeners.Calls);
+        Assert.Equal([183], _lab.Log.Ids);
+
+        _lab.World.Wait(1.1);
+
+        Assert.Equal([1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+        Assert.Single(_lab.Brokers.SentBack);
+    }
+
+    [Fact]
+    public void What_the_listener_does_not_commit_waits_until_it_does()
+    {
+        _lab.Options.AutoCommit = false;
+        var queue = Filled(3);
+        _lab.Listeners.ConsumeInOrder = (call, _) => Task.FromResult(new OrderlyOutcome(1, call.Messages[0].QueueOffset == 2 ? 1 : 0, null, 1, TimeSpan.FromMilliseconds(1)));
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(3, queue.Watermark);
+
+        queue.Add(2);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal((3L, 2, 5), (queue.Watermark, queue.Runs.Window.Count, queue.Metrics["succeeded"]));
+        Assert.Equal(2, dispatcher.Describe(queue, Snapshot(queue)).Orderly!.UncommittedMessages);
+        Assert.False(_lab.Listeners.OrderlyCalls[0].AutoCommit);
+    }
+
+    [Fact]
+    public void A_queue_full_of_what_is_not_committed_is_told_of_once()
+    {
+        _lab.Options.PullThresholdForQueue = 2;
+        var queue = Filled(1);
+        _lab.Listeners.ConsumeInOrder = static (_, _) => Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)));
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Empty(_lab.Log.Ids);
+
+        queue.Add(1);
+        _lab.Signal(dispatcher, queue);
+        queue.Add(1);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([187], _lab.Log.Ids);
+
+        queue.Restart(100);
+        queue.Add(2);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([187, 187], _lab.Log.Ids);
+    }
+
+    [Fact]
+    public void A_rollback_brings_all_that_is_not_committed_again_and_counts_no_failure()
+    {
+        var queue = Filled(3);
+        var rolls = true;
+        _lab.Listeners.ConsumeInOrder = (call, _) => !rolls ? FakeListeners.Succeed(call)
+            : call.Messages[0].QueueOffset < 2 ? Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)))
+            : Stopped(0, new(1, IsRollback: true, null, AutoCommit: false, null));
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal([0L, 1L, 2L], _lab.Listeners.Given);
+        Assert.Equal(0, queue.Watermark);
+
+        rolls = false;
+        _lab.World.Wait(0.9);
+        Assert.Equal(3, _lab.Listeners.Calls.Count);
+        _lab.World.Wait(0.2);
+
+        Assert.Equal([0L, 1L, 2L, 0L, 1L, 2L], _lab.Listeners.Given);
+        Assert.Equal((3L, 0, 0), (queue.Watermark, queue.Metrics["failed"], _lab.Failures.Writes));
+    }
+
+    [Fact]
+    public void When_the_last_of_a_batch_has_died_what_was_not_committed_is_if_it_may_be_at_once()
+    {
+        _lab.Options.MaxReconsumeTimes = 0;
+        var queue = Filled(2);
+        _lab.Listeners.ConsumeInOrder = (call, _) => call.Messages[0].QueueOffset == 0
+            ? Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)))
+            : Stopped(0, Failed(1));
+
+        _lab.Signal(_lab.Orderly(), queue);
+
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    /// <summary>Finding F7.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Nothing_that_came_back_or_is_parked_is_handed_out_while_the_queue_is_paused_or_fenced(bool parks)
+    {
+        _lab.Options.PoisonHandling = parks ? PoisonHandling.Park : PoisonHandling.Block;
+        var queue = _lab.Queue();
+        queue.Add("a", "b");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        var calls = _lab.Listeners.Calls.Count;
+
+        queue.Runs.Gate.Set(paused: true, rate: null);
+        _lab.World.Wait(10);
+        Assert.Equal(calls, _lab.Listeners.Calls.Count);
+        queue.Runs.Gate.Set(paused: false, rate: null);
+        queue.Runs.Gate.Fence(closed: true);
+        _lab.Signal(dispatcher, queue);
+        _lab.World.Wait(10);
+        Assert.Equal(calls, _lab.Listeners.Calls.Count);
+
+        Succeed();
+        queue.Runs.Gate.Fence(closed: false);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_queue_that_is_shut_while_it_waits_for_its_turn_makes_no_call()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        var (queue, other) = (Filled(1), Filled(1, number: 1));
+        var held = new TaskCompletionSource();
+        _lab.Listeners.ConsumeInOrder = async (call, _) =>
+        {
+            await held.Task;
+            return await FakeListeners.Succeed(call);
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, other, queue);
+        queue.Runs.Gate.Fence(closed: true);
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+
+        Assert.Single(_lab.Listeners.Calls);
+        Assert.Equal((1, 0), (queue.Runs.Window.Count, queue.Runs.InFlight));
+        queue.Runs.Gate.Fence(closed: false);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(1, queue.Watermark);
+    }
+
+    /// <summary>Finding F6.</summary>
+    [Fact]
+    public void A_queue_that_begins_anew_forgets_what_came_back_what_is_parked_and_what_is_not_committed_and_gives_its_quotas_back()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a", "b", "a", null);
+        _lab.Listeners.ConsumeInOrder = (call, _) => call.Messages[0].QueueOffset is 0 or 3 ? Stopped(0, Failed(1))
+            : Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)));
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(4, queue.Budgets.Group.Used);
+        Assert.Single(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+
+        queue.Restart(100);
+        Succeed();
+        queue.Add("a", null);
+        _lab.Signal(dispatcher, queue);
+
+        Assert.Equal((102L, 0L), (queue.Watermark, queue.Budgets.Group.Used));
+        var orderly = dispatcher.Describe(queue, Snapshot(queue)).Orderly!;
+        Assert.Empty(orderly.ParkedKeys);
+        Assert.Empty(orderly.Failing);
+        Assert.Equal(0, orderly.UncommittedMessages);
+        _lab.World.Wait(5);
+        Assert.DoesNotContain(_lab.Listeners.Given.Skip(4), offset => offset < 100);
+    }
+
+    [Fact]
+    public void A_key_that_fails_is_parked_with_what_comes_behind_it_and_other_keys_go_on()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a", "b", "a", "b");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([0L, 1L, 3L], _lab.Listeners.Given);
+        Assert.Equal(0, queue.Watermark);
+        Assert.Equal([new ParkedKeySnapshot("a", 2, 0)], dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+        Assert.Equal([185], _lab.Log.Ids);
+        Assert.False(_lab.Listeners.OrderlyCalls[0].MayDecideCommit);
+
+        _lab.World.Wait(1.1);
+        Assert.Equal([0L, 1L, 3L, 0L], _lab.Listeners.Given);
+        Succeed();
+        _lab.World.Wait(1);
+
+        Assert.Equal([0L, 2L], _lab.Listeners.Given.TakeLast(2));
+        Assert.Equal((4L, 2, 4), (queue.Watermark, queue.Metrics["failed"], queue.Metrics["succeeded"]));
+        Assert.Empty(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+        Assert.Equal(0, _lab.Failures.Count);
+    }
+
+    [Fact]
+    public void A_parked_message_that_has_failed_too_often_dies_and_its_key_goes_on()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        _lab.Options.MaxReconsumeTimes = 1;
+        var queue = _lab.Queue();
+        queue.Add("a", "a");
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(1.1);
+        Assert.Single(_lab.Brokers.Copies);
+        _lab.World.Wait(0.1);
+
+        Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_parked_key_whose_listener_cannot_be_reached_stays_parked()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a", "b");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        _lab.Listeners.ConsumeInOrder = static (_, _) => throw new InvalidOperationException("no such grain");
+        _lab.World.Wait(1.1);
+        Assert.Equal([new ParkedKeySnapshot("a", 1, 0)], dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+        Assert.Equal(0, queue.Runs.InFlight);
+
+        Succeed();
+        _lab.World.Wait(1.1);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Theory]
+    [InlineData(1, 100)]
+    [InlineData(100, 1)]
+    public void Beyond_the_bounds_the_queue_blocks(int keys, int messages)
+    {
+        (_lab.Options.PoisonHandling, _lab.Options.MaxParkedKeys, _lab.Options.MaxParkedMessages) = (PoisonHandling.Park, keys, messages);
+        var queue = _lab.Queue();
+        queue.Add("a", "b", "c");
+        _lab.Listeners.ConsumeInOrder = (call, _) => call.Messages[0].QueueOffset < 2 ? Stopped(0, Failed(1)) : FakeListeners.Succeed(call);
+        _lab.Signal(_lab.Orderly(), queue);
+        _lab.World.Wait(10);
+        Assert.DoesNotContain(2L, _lab.Listeners.Given);
+        Assert.True(_lab.Listeners.Given.Count(offset => offset == 0) > 3 && _lab.Listeners.Given.Count(offset => offset == 1) > 3);
+
+        Succeed();
+        _lab.World.Wait(3);
+        Assert.Equal(3, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_message_without_a_key_blocks_its_queue()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = Filled(2);
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(3.5);
+
+        Assert.Equal([0L, 0L, 0L, 0L], _lab.Listeners.Given);
+    }
+
+    [Fact]
+    public void A_listener_that_cannot_be_reached_is_tried_again_after_a_while_and_that_is_no_attempt()
+    {
+        var queue = Filled(2);
+        _lab.Listeners.ConsumeInOrder = static (_, _) => throw new InvalidOperationException("no such grain");
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal([182], _lab.Log.Ids);
+        Assert.Equal("no such grain", Assert.Single(queue.Failures).Message);
+        Assert.Equal(0, queue.Runs.InFlight);
+
+        Succeed();
+        _lab.World.Wait(0.9);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(0.2);
+
+        Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal((2L, 0), (queue.Watermark, queue.Metrics["failed"]));
+    }
+
+    [Fact]
+    public void A_listener_that_refuses_is_asked_for_before_the_next_call()
+    {
+        var queue = Filled(1);
+        var (refuses, isReady) = (true, false);
+        _lab.Listeners.ConsumeInOrder = (call, _) => refuses ? Task.FromResult(OrderlyOutcome.Refused) : FakeListeners.Succeed(call);
+        _lab.Listeners.IsReady = _ => Task.FromResult(isReady);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Empty(_lab.Listeners.AskedIfReady);
+        _lab.World.Wait(0.1);
+        Assert.Equal(2, _lab.Listeners.AskedIfReady.Count);
+        Assert.Single(_lab.Listeners.Calls);
+
+        (refuses, isReady) = (false, true);
+        _lab.World.Wait(0.1);
+        Assert.Equal(1, queue.Watermark);
+        var asked = _lab.Listeners.AskedIfReady.Count;
+        queue.Add(1);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal((2L, asked), (queue.Watermark, _lab.Listeners.AskedIfReady.Count));
+    }
+
+    [Fact]
+    public void Where_listeners_move_they_are_asked_before_they_are_given_anything()
+    {
+        var queue = Filled(1);
+        queue.DoListenersMove = true;
+        _lab.Listeners.IsReady = static _ => Task.FromResult(false);
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Empty(_lab.Listeners.Calls);
+
+        _lab.Listeners.IsReady = static _ => Task.FromResult(true);
+        _lab.World.Wait(0.1);
+
+        Assert.Equal(1, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_result_that_comes_after_the_lock_is_lost_counts_nothing_and_the_messages_come_again()
+    {
+        var queue = Filled(2);
+        var hold = new LockHold(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
+        queue.Tenure = queue.Tenure.Next(hold, queue.Stopping, queue.Abandoned);
+        var result = new TaskCompletionSource<OrderlyOutcome>();
+        _lab.Listeners.ConsumeInOrder = (_, _) => result.Task;
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(1, _lab.Listeners.OrderlyCalls[0].Tenure);
+        hold.End();
+        result.SetResult(new(1, 1, null, 1, TimeSpan.FromMilliseconds(1)));
+        _lab.World.Steps.Run();
+
+        Assert.Equal((0L, 0, 2), (queue.Watermark, queue.Runs.InFlight, queue.Runs.Window.Count));
+        Assert.False(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.IsLocked);
+        Succeed();
+        _lab.World.Wait(10);
+        Assert.Single(_lab.Listeners.Calls);
+
+        var next = new LockHold(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
+        queue.Tenure = queue.Tenure.Next(next, queue.Stopping, queue.Abandoned);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_queue_that_stops_lets_its_call_end_tells_its_listener_that_it_leaves_and_is_forgotten()
+    {
+        var queue = Filled(3);
+        var result = new TaskCompletionSource<OrderlyOutcome>();
+        _lab.Listeners.ConsumeInOrder = (_, _) => result.Task;
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        var stopping = _lab.World.Begin(dispatcher.StopAsync);
+
+        queue.Stop();
+        _lab.World.Steps.Run();
+        Assert.False(stopping.IsCompleted);
+        result.SetResult(new(1, 1, null, 1, TimeSpan.FromMilliseconds(1)));
+        _lab.World.Steps.Run();
+
+        Assert.True(stopping.IsCompletedSuccessfully);
+        Assert.Equal((1L, 0, 1), (queue.Watermark, queue.Runs.InFlight, _lab.Listeners.Left));
+        Assert.Single(_lab.Listeners.Calls);
+        Assert.Null(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
+        Assert.Equal(0, dispatcher.InFlightOf(queue));
+        _lab.Signal(dispatcher, queue);
+        Assert.Single(_lab.Listeners.Made);
+    }
+
+    [Theory]
+    [InlineData(true, false, 0)]
+    [InlineData(false, true, 0)]
+    [InlineData(false, false, 1)]
+    public void Only_a_listener_that_was_called_hears_that_its_queue_leaves_and_only_when_the_group_goes_on(bool stops, bool isEmpty, int told)
+    {
+        var queue = _lab.Queue();
+        if (!isEmpty)
+        {
+            queue.Add(1);
+        }
+
+        queue.IsGroupStopping = stops;
+        _lab.Signal(_lab.Orderly(), queue);
+        queue.Stop();
+        _lab.World.Steps.Run();
+
+        Assert.Equal(told, _lab.Listeners.Left);
+    }
+
+    [Fact]
+    public void A_listener_that_does_not_answer_when_its_queue_leaves_is_not_waited_for()
+    {
+        var queue = Filled(1);
+        _lab.Listeners.QueueLeft = static () => new TaskCompletionSource().Task;
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        queue.Stop();
+        _lab.World.Wait(4.9);
+        Assert.NotNull(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
+
+        _lab.World.Wait(0.2);
+        Assert.Null(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
+        Assert.Equal([188], _lab.Log.Ids);
+    }
+
+    [Fact]
+    public void When_the_time_to_stop_is_over_a_call_is_given_up_and_its_messages_stay()
+    {
+        var queue = Filled(1);
+        _lab.Listeners.ConsumeInOrder = static (_, token) => new TaskCompletionSource<OrderlyOutcome>().Task.WaitAsync(token);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+
+        queue.Stop();
+        queue.Abandon();
+        _lab.World.Steps.Run();
+
+        Assert.Equal((0L, 0), (queue.Watermark, queue.Runs.InFlight));
+        Assert.Empty(queue.Failures);
+        Assert.Null(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
+    }
+
+    [Fact]
+    public void A_step_that_fails_where_nothing_should_is_told_of_and_its_messages_come_again()
+    {
+        var queue = Filled(3);
+        queue.Metrics.Fault = static () => new InvalidOperationException("unexpected");
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal([186], _lab.Log.Ids);
+        Assert.Equal("unexpected", Assert.Single(queue.Failures).Message);
+        Assert.Equal(0, queue.Runs.InFlight);
+
+        queue.Metrics.Fault = static () => null;
+        _lab.World.Wait(0.9);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(0.2);
+
+        Assert.Equal([0L, 0L, 1L, 2L], _lab.Listeners.Given);
+        Assert.Equal(3, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_parked_step_that_fails_where_nothing_should_leaves_its_messages_parked()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a", "a");
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+        Succeed();
+        queue.Metrics.Fault = static () => new InvalidOperationException("unexpected");
+        _lab.World.Wait(1.1);
+        Assert.Equal([185, 186], _lab.Log.Ids);
+        Assert.Equal(0, queue.Runs.InFlight);
+
+        queue.Metrics.Fault = static () => null;
+        _lab.World.Wait(3);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 1)]
+    public void Where_counts_are_kept_in_memory_only_it_is_told_once(bool withStorage, int told)
+    {
+        var dispatcher = _lab.Orderly(withStorage);
+
+        Assert.Equal(told, _lab.Log.Count(181));
+        Assert.Equal(withStorage, dispatcher.Storage is not null);
+    }
+
+    [Fact]
+    public void Failures_counted_elsewhere_lead_to_the_dead_letters_here()
+    {
+        _lab.Options.MaxReconsumeTimes = 3;
+        var queue = Filled(2);
+        var message = TestMessages.At(0);
+        _lab.World.Do(async () =>
+        {
+            var record = await _lab.Failures.ReadAsync(queue.Queue, CancellationToken.None);
+            await record.WriteAsync(new FailureList([new(0, message.MessageId, 3)]), CancellationToken.None);
+        });
+        FailOn(0);
+
+        _lab.Signal(_lab.Orderly(), queue);
+
+        Assert.Equal([0L, 1L], _lab.Listeners.Given);
+        Assert.Single(_lab.Brokers.Copies);
+        Assert.Equal((2L, 0), (queue.Watermark, _lab.Failures.Count));
+        Assert.Equal([ErrorTypes.SuspendCurrentQueue], queue.Metrics.ErrorTypes);
+    }
+
+    private OrderlyDispatcher? _dispatcher;
+
+    private static FailedBatch Failed(int count) => new(count, IsRollback: false, Pause: null, AutoCommit: true, "bad", ErrorTypes.SuspendCurrentQueue);
+
+    private static Task<OrderlyOutcome> Stopped(int succeeded, FailedBatch stopped)
+        => Task.FromResult(new OrderlyOutcome(succeeded, succeeded, stopped, succeeded + 1, TimeSpan.FromMilliseconds(1)));
+
+    private static QueueSnapshot Snapshot(FakeQueue queue) => new() { Queue = queue.Queue, Owner = "me", Totals = new() };
+
+    private FakeQueue Filled(int count, int number = 0)
+    {
+        var queue = _lab.Queue(number);
+        queue.Add(count);
+        return queue;
+    }
+
+    private void FailOn(long offset) => _lab.Listeners.ConsumeInOrder = (call, _) => call.Messages[0].QueueOffset == offset
+        ? Stopped(0, Failed(1))
+        : FakeListeners.Succeed(call);
+
+    private void Succeed() => _lab.Listeners.ConsumeInOrder = (call, _) => FakeListeners.Succeed(call);
+
+    /// <summary>Consumes what there is so fast that runs become long.</summary>
+    private void TeachLongRuns(FakeQueue queue)
+    {
+        _lab.Listeners.ConsumeInOrder = static (call, _) => Task.FromResult(
+            new OrderlyOutcome(call.Messages.Count, call.Messages.Count, null, 64, TimeSpan.Zero));
+        _dispatcher = _lab.Orderly();
+        for (var run = 0; run < 20; run++)
+        {
+            _dispatcher.RunLength.Learn(TimeSpan.Zero, 1);
+        }
+
+        _lab.Signal(_dispatcher, queue);
+        Assert.Equal(8, queue.Watermark);
+    }
+}

@@ -1,0 +1,115 @@
+using OrleansRocketMQ.Engine.Tests.Support;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Engine.Tests.Queue;
+
+/// <summary>A queue that stands still for longer than it may is told of, whatever the reason.</summary>
+public sealed class QueueWatchdogTests
+{
+    private static readonly QueuePatience Patience = new(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
+
+    private readonly Stepped _world = new();
+    private readonly LogLines _log = new();
+    private readonly List<Exception> _failures = [];
+    private QueueState _state = QueueState.New(needsLock: false);
+    private long _moved;
+    private int _looks;
+
+    [Fact]
+    public void A_queue_that_does_not_move_is_told_of_once_and_once_more_when_it_stands_still_again()
+    {
+        var watchdog = Watch();
+        Pass(TimeSpan.FromSeconds(70));
+        Assert.Empty(_failures);
+        Pass(TimeSpan.FromSeconds(10));
+
+        Assert.Equal([138], _log.Ids);
+        Assert.Contains("since 1 min without a change (Positioning)", Assert.Single(_failures).Message, StringComparison.Ordinal);
+        Pass(Patience.Listeners);
+        Assert.Single(_failures);
+
+        _moved++;
+        Pass(TimeSpan.FromSeconds(70));
+        Assert.Single(_failures);
+        Pass(TimeSpan.FromSeconds(10));
+        Assert.Equal(2, _failures.Count);
+        _world.Do(watchdog.StopAsync);
+    }
+
+    [Fact]
+    public void A_queue_that_comes_to_another_state_is_given_the_time_of_that_one()
+    {
+        Watch();
+        Pass(TimeSpan.FromSeconds(60));
+        _state = _state.Next(QueueEventKind.Positioned).State;
+        Pass(TimeSpan.FromSeconds(180));
+        Assert.Empty(_failures);
+        Pass(TimeSpan.FromSeconds(20));
+
+        Assert.Contains("(Running)", Assert.Single(_failures).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_queue_that_moves_or_waits_for_somebody_who_may_take_his_time_is_not_told_of()
+    {
+        Watch();
+        _state = _state.Next(QueueEventKind.Positioned).State;
+        for (var round = 0; round < 3; round++)
+        {
+            _moved++;
+            Pass(Patience.Listeners);
+        }
+
+        _state = _state.Next(QueueEventKind.Paused).State;
+        Pass(3 * Patience.Listeners);
+
+        Assert.Empty(_failures);
+    }
+
+    [Fact]
+    public void It_looks_every_ten_seconds_and_no_more_after_its_stop()
+    {
+        var watchdog = Watch();
+        Pass(TimeSpan.FromSeconds(9));
+        Assert.Equal(0, _looks);
+        Pass(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, _looks);
+
+        _world.Do(watchdog.StopAsync);
+        Pass(TimeSpan.FromMinutes(1));
+        Assert.Equal(1, _looks);
+    }
+
+    [Theory]
+    [InlineData(nameof(QueueTask.Pull), 3)]
+    [InlineData(nameof(QueueTask.WaitForListeners), 3)]
+    [InlineData(nameof(QueueTask.FindOffset), 1)]
+    [InlineData(nameof(QueueTask.CompareWithStore), 1)]
+    [InlineData(nameof(QueueTask.StoreOffset), 1)]
+    [InlineData(nameof(QueueTask.WaitForRetry), 1)]
+    [InlineData(nameof(QueueTask.WaitForLock), null)]
+    [InlineData(nameof(QueueTask.WaitForResume), null)]
+    [InlineData(nameof(QueueTask.WaitForFence), null)]
+    [InlineData(nameof(QueueTask.WaitForRecovery), null)]
+    public void Each_wait_has_its_time(string task, int? minutes)
+    {
+        Assert.Equal(minutes, Patience.Of(Enum.Parse<QueueTask>(task))?.TotalMinutes);
+        Assert.Equal(TimeSpan.FromMinutes(9), (Patience with { Pull = TimeSpan.FromMinutes(9) }).Of(QueueTask.Pull));
+    }
+
+    private QueueWatchdog Watch()
+    {
+        var watchdog = new QueueWatchdog("g", new MessageQueue("t", "b", 0), Look, Patience, _failures.Add, _world.Runtime, _log);
+        watchdog.Start();
+        _world.Steps.Run();
+        return watchdog;
+    }
+
+    private (QueueState State, long Moved) Look()
+    {
+        _looks++;
+        return (_state, _moved);
+    }
+
+    private void Pass(TimeSpan time) => _world.Wait(time, TimeSpan.FromSeconds(1));
+}

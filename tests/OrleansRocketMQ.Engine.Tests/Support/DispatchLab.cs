@@ -1,0 +1,70 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Dispatch.Keyed;
+using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Engine.Tests.Support;
+
+/// <summary>A dispatcher between queues and listeners that do what a test says, with a broker that takes failed messages back.</summary>
+internal sealed class DispatchLab
+{
+    public DispatchLab() => Brokers = new(World.Time);
+
+    public Stepped World { get; } = new();
+
+    public LogLines Log { get; } = new();
+
+    public FakeBrokers Brokers { get; }
+
+    public FakeRoutes Routes { get; } = new();
+
+    public FakeParkedMessages Parked { get; } = new();
+
+    public FakeListeners Listeners { get; } = new();
+
+    public FakeRecords<FailureList> Failures { get; } = new();
+
+    public ConsumerOptions Options { get; } = new()
+    {
+        Group = "g",
+        ConsumeThreadMin = 1,
+        ConsumeThreadMax = 2,
+        ConsumeTimeout = TimeSpan.FromMinutes(1),
+        RetryInterval = TimeSpan.FromSeconds(1),
+    };
+
+    public RetryPublisher Retry => new(
+        Options, new(Brokers, Routes, Parked, ClientNamespace.None, static () => "new id"), World.Time, Log.For<RetryPublisher>());
+
+    public ConcurrentDispatcher Concurrent() => Started(
+        new ConcurrentDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<ConcurrentDispatcher>()));
+
+    public KeyedDispatcher Keyed() => Started(new KeyedDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<KeyedDispatcher>()));
+
+    public OrderlyDispatcher Orderly(bool withStorage = true) => Started(new OrderlyDispatcher(
+        Options, Listeners, Retry, withStorage ? Failures : null, World.Runtime, Log.For<OrderlyDispatcher>()));
+
+    public FakeQueue Queue(int number = 0, long mostBytes = long.MaxValue) => new(World.Time, number, mostBytes);
+
+    /// <summary>Tells of messages and does all that can be done now.</summary>
+    public void Signal(IQueueDispatcher dispatcher, params FakeQueue[] queues)
+    {
+        foreach (var queue in queues)
+        {
+            dispatcher.Signal(queue);
+        }
+
+        World.Steps.Run();
+    }
+
+    private T Started<T>(T dispatcher)
+        where T : IQueueDispatcher
+    {
+        dispatcher.Start();
+        World.Steps.Run();
+        return dispatcher;
+    }
+}

@@ -1,0 +1,144 @@
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Engine.Tests.Support;
+
+/// <summary>A queue as dispatchers see it, without anybody who pulls.</summary>
+internal sealed class FakeQueue : IDispatchedQueue
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _abandon = new();
+    private long _next;
+
+    public FakeQueue(TimeProvider time, int number = 0, long mostBytes = long.MaxValue)
+    {
+        Queue = new("T", "broker-a", number);
+        Runs = new QueueRuns(new ProcessQueue(0, new Holdings(Budgets))) { MostBytes = mostBytes };
+        Tenure = QueueTenure.WithoutLock(_stopping.Token, _abandon.Token);
+        Running = new(time);
+        Statistics = new(time, Metrics);
+    }
+
+    public QueueBudgets Budgets { get; } = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
+
+    public MessageQueue Queue { get; }
+
+    public QueueRuns Runs { get; }
+
+    public QueueTenure Tenure { get; set; }
+
+    public CancellationToken ListenerToken => Tenure.Listening;
+
+    public CancellationToken Stopping => _stopping.Token;
+
+    public CancellationToken Abandoned => _abandon.Token;
+
+    public RunningCalls Running { get; }
+
+    public QueueStatistics Statistics { get; }
+
+    public FakeMetrics Metrics { get; } = new();
+
+    public bool IsGroupStopping { get; set; }
+
+    public bool DoListenersMove { get; set; }
+
+    public List<Task> Tracked { get; } = [];
+
+    public int Progress { get; private set; }
+
+    public List<Exception> Failures { get; } = [];
+
+    public long Watermark => Runs.Window.Watermark;
+
+    public void Track(Task task) => Tracked.Add(task);
+
+    public void OnProgress() => Progress++;
+
+    public void Fail(Exception exception) => Failures.Add(exception);
+
+    /// <summary>Messages come, one for each key.</summary>
+    public void Add(params string?[] keys)
+        => Add([.. keys.Select((key, index) => TestMessages.At(_next + index, shardingKey: key))]);
+
+    public void Add(int count) => Add(new string?[count]);
+
+    public void Add(List<MessageExt> messages)
+    {
+        _next = messages[^1].QueueOffset + 1;
+        Runs.Window.Add(messages, _next);
+    }
+
+    /// <summary>The queue begins anew at another offset.</summary>
+    public void Restart(long offset)
+    {
+        _next = offset;
+        Runs.Restart(new ProcessQueue(offset, new Holdings(Budgets)));
+    }
+
+    public void Stop()
+    {
+        Runs.Close();
+        _stopping.Cancel();
+    }
+
+    public void Abandon() => _abandon.Cancel();
+}
+
+/// <summary>What a queue has told the meter.</summary>
+internal sealed class FakeMetrics : IQueueMetrics
+{
+    public Dictionary<string, int> Counts { get; } = [];
+
+    public List<string?> ErrorTypes { get; } = [];
+
+    public List<TimeSpan> TakenOverAfter { get; } = [];
+
+    /// <summary>What it fails with when it is told of messages that succeeded.</summary>
+    public Func<Exception?> Fault { get; set; } = static () => null;
+
+    public int this[string name] => Counts.GetValueOrDefault(name);
+
+    public void Succeeded(int messages)
+    {
+        if (Fault() is { } fault)
+        {
+            throw fault;
+        }
+
+        Add("succeeded", messages);
+    }
+
+    public void Failed(int messages, string? errorType)
+    {
+        Add("failed", messages);
+        if (messages > 0)
+        {
+            ErrorTypes.Add(errorType);
+        }
+    }
+
+    public void Failed(IReadOnlyList<FailedMessage>? failures)
+    {
+        Add("failed", failures?.Count ?? 0);
+        ErrorTypes.AddRange(failures?.Select(failure => failure.ErrorType) ?? []);
+    }
+
+    public void Retried(int messages) => Add("retried", messages);
+
+    public void FiledAsDead(int messages) => Add("dead", messages);
+
+    public void Parked() => Add("parked", 1);
+
+    public void Pulled(TimeSpan took) => Add("pulled", 1);
+
+    public void LockLost() => Add("locklost", 1);
+
+    public void TakenOver(TimeSpan pause) => TakenOverAfter.Add(pause);
+
+    private void Add(string name, int count) => Counts[name] = this[name] + count;
+}

@@ -1,0 +1,32 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Ports;
+
+namespace OrleansRocketMQ.Engine.Tests.Support;
+
+/// <summary>Every broker set has a master, unless a test says otherwise.</summary>
+internal sealed class FakeRoutes : IRoutes
+{
+    /// <summary>Members of broker sets in the place of the usual master: null for one that nobody knows.</summary>
+    public Dictionary<string, BrokerAddress?> Instead { get; } = [];
+
+    /// <summary>What is known of topics.</summary>
+    public Dictionary<string, TopicRoute> Topics { get; } = [];
+
+    /// <summary>The topics whose routes were doubted.</summary>
+    public List<string> Doubted { get; } = [];
+
+    /// <summary>The members that were asked for.</summary>
+    public List<(string Broker, long Id, bool OnlyThis)> Asked { get; } = [];
+
+    public static string AddressOf(string broker) => $"{broker}:10911";
+
+    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker)
+    {
+        Asked.Add((brokerName, brokerId, onlyThisBroker));
+        return Instead.TryGetValue(brokerName, out var instead) ? instead : new BrokerAddress(brokerName, brokerId, AddressOf(brokerName));
+    }
+
+    public TopicRoute? Find(string topic) => Topics.GetValueOrDefault(topic);
+
+    public void Doubt(string topic, Exception reason) => Doubted.Add(topic);
+}
