@@ -21,6 +21,7 @@ internal sealed class PullFlowController
     private readonly TimeProvider _time;
     private readonly bool _limitsSpan;
     private TaskCompletionSource? _progress;
+    private int _waits;
 
     public PullFlowController(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, TimeProvider time, bool limitsSpan = true)
     {
@@ -36,6 +37,9 @@ internal sealed class PullFlowController
             new(budgets.SiloBytes, BytesPerPull, OnProgress),
         ];
     }
+
+    /// <summary>How many wait. A queue waits for one thing at a time, and while it ends for one more.</summary>
+    public int Waits => Volatile.Read(ref _waits);
 
     /// <summary>Messages the next pull may bring.</summary>
     public int MessagesPerPull => Math.Clamp(_options.MaxCachedMessagesPerQueue - _runs.Window.Count, 1, _options.PullBatchSize);
@@ -169,27 +173,35 @@ internal sealed class PullFlowController
     private async Task<bool> WaitAsync(Func<bool> condition, StrongBox<bool>? isOver, CancellationToken cancellationToken)
     {
         using var cancelled = cancellationToken.UnsafeRegister(static waits => ((PullFlowController)waits!).OnProgress(), this);
-        while (true)
+        Interlocked.Increment(ref _waits);
+        try
         {
-            Task progress;
-            lock (_gate)
+            while (true)
             {
-                progress = (_progress ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
+                Task progress;
+                lock (_gate)
+                {
+                    progress = (_progress ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                }
 
-            Interlocked.MemoryBarrier();
-            if (condition())
-            {
-                return true;
-            }
+                Interlocked.MemoryBarrier();
+                if (condition())
+                {
+                    return true;
+                }
 
-            cancellationToken.ThrowIfCancellationRequested();
-            if (isOver is not null && Volatile.Read(ref isOver.Value))
-            {
-                return false;
-            }
+                cancellationToken.ThrowIfCancellationRequested();
+                if (isOver is not null && Volatile.Read(ref isOver.Value))
+                {
+                    return false;
+                }
 
-            await progress;
+                await progress;
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waits);
         }
     }
 }

@@ -42,7 +42,7 @@ internal sealed partial class QueuePump
     private Task CarryOutAsync(QueueState state) => state.Task switch
     {
         QueueTask.WaitForLock => TakeLockAsync(),
-        QueueTask.FindOffset => BeginAsync(),
+        QueueTask.FindOffset => BeginAsync(state),
         QueueTask.Pull => PullNextAsync(),
         QueueTask.WaitForResume => WaitPausedAsync(state),
         QueueTask.WaitForFence => WaitForFenceAsync(),
@@ -148,13 +148,24 @@ internal sealed partial class QueuePump
             null);
     }
 
-    private async Task BeginAsync()
+    private async Task BeginAsync(QueueState state)
     {
         var window = await _startPosition.FirstWindowAsync(MasterAddress(), _tenure, _holdings);
+        if (!ReferenceEquals(State, state))
+        {
+            // If the fence was closed meanwhile, another member may have gone on after the store was read: asked again.
+            return;
+        }
+
         var offset = window.Watermark;
         Runs.Restart(window);
         Volatile.Write(ref _nextOffset, offset);
-        Raise(QueueEventKind.Positioned);
+        Raise(QueueEventKind.Positioned, onlyIn: state);
+        if (!HasBegun)
+        {
+            return;
+        }
+
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }
 
@@ -226,14 +237,18 @@ internal sealed partial class QueuePump
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
         var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _tenure.Pulling);
-        if (known is { } stored && stored > here)
-        {
-            Log.OvertakenBehindFence(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, here, stored);
-            Raise(QueueEvent.Overtaken(stored));
-        }
-        else
+        if (known is not { } stored || stored <= here)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
+            return;
+        }
+
+        // An answer from before the fence was closed once more says nothing: then it is asked again.
+        var before = State.Moves;
+        Raise(QueueEvent.Overtaken(stored), onlyIn: state);
+        if (State.Moves > before)
+        {
+            Log.OvertakenBehindFence(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, here, stored);
         }
     }
 

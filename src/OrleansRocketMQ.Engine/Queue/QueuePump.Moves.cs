@@ -70,8 +70,10 @@ internal sealed partial class QueuePump
 
         if (move.Reason == MoveReason.Overtaken)
         {
-            var progress = Runs.Window.Snapshot().From(move.Offset);
-            var window = new ProcessQueue(progress, _holdings);
+            // The window of before a seek or a reset says nothing of what is to be done since.
+            var window = state.IsPositioned
+                ? new ProcessQueue(Runs.Window.Snapshot().From(move.Offset), _holdings)
+                : new ProcessQueue(move.Offset, _holdings);
             await _commits.ForgetAsync(() => BeginAt(window, move), _stopping.Token);
         }
         else

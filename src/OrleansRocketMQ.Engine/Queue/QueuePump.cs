@@ -111,7 +111,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     /// <summary>How far the queue is; null before that is known.</summary>
     public QueueProgress? Progress => State switch
     {
-        { Move: { Reason: MoveReason.Overtaken } move } => Runs.Window.Snapshot().From(move.Offset),
+        { Move: { Reason: MoveReason.Overtaken } move, IsPositioned: true } => Runs.Window.Snapshot().From(move.Offset),
         { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new QueueProgress(move.Offset, move.Offset, []),
         { IsPositioned: true } => Runs.Window.Snapshot(),
         // What came along counts no more once the queue was moved, or the lock was lost: another member may have gone on, or gone back.

@@ -18,7 +18,7 @@ internal sealed partial record QueueState
             QueueEventKind.FenceClosed => To(this with
             {
                 IsFenceClosed = true,
-                IsInDoubt = IsInDoubt || IsPositioned || Move is { IsStored: true },
+                IsInDoubt = IsInDoubt || IsPositioned || Move is { Step: not MoveStep.Asked },
                 IsBackingOff = false,
             }),
             QueueEventKind.FenceOpened => To(this with { IsFenceClosed = false }),
@@ -79,7 +79,10 @@ internal sealed partial record QueueState
         return Move is { IsStored: true } ? To(lost with { Move = null }, CompletesSeek) : To(lost);
     }
 
-    /// <summary>A move that is still to be stored says where the queue goes on, whoever else had it.</summary>
+    /// <summary>
+    /// A move that is still to be stored says where the queue goes on, whoever else had it. Should it be withdrawn, the store
+    /// does.
+    /// </summary>
     private (QueueState Next, QueueActions Actions) Overtaken(long offset)
     {
         if (IsFenceClosed || !IsInDoubt)
@@ -88,7 +91,7 @@ internal sealed partial record QueueState
         }
 
         var certain = this with { IsInDoubt = false };
-        return Move is { IsStored: false } ? To(certain) : To(certain.MoveTo(MoveReason.Overtaken, offset, MoveStep.Stored), CompletesSeek);
+        return Move is { IsStored: false } ? To(certain with { IsPositioned = false }) : To(certain.MoveTo(MoveReason.Overtaken, offset, MoveStep.Stored), CompletesSeek);
     }
 
     /// <summary>The last one who asks is right. A queue that waits after failures goes there without waiting.</summary>
@@ -109,7 +112,7 @@ internal sealed partial record QueueState
         => Move is { Reason: MoveReason.Seek } ? To(this) : To(MoveTo(MoveReason.Reset, offset));
 
     private (QueueState Next, QueueActions Actions) BeginStore(int move)
-        => Move is { Step: MoveStep.Asked } && Move.Number == move
+        => Move is { Step: MoveStep.Asked } && Move.Number == move && MayStore
             ? To(this with { Move = Move with { Step = MoveStep.Storing } })
             : To(this);
 
@@ -117,7 +120,7 @@ internal sealed partial record QueueState
     private (QueueState Next, QueueActions Actions) Stored(int move)
         => Move is not { Step: MoveStep.Storing } || Move.Number != move ? To(this)
         : HasLock ? To(this with { Move = Move with { Step = MoveStep.Stored }, IsInDoubt = IsInDoubt || IsFenceClosed })
-        : To(this with { Move = null }, CompletesSeek);
+        : To(this with { Move = null, IsInDoubt = false }, CompletesSeek);
 
     private (QueueState Next, QueueActions Actions) Arrive(int move)
         => Move is { IsStored: true } && Move.Number == move && HasLock
@@ -138,11 +141,15 @@ internal sealed partial record QueueState
 
     private QueueActions CompletesSeek => Move is { Reason: MoveReason.Seek } ? QueueActions.CompleteSeek : QueueActions.None;
 
-    /// <summary>Where the queue was counts no more once the store may know of another move.</summary>
+    /// <summary>
+    /// Where the queue was, and what is done there, counts no more once the store may know of another move; how far another
+    /// member came does not change what is done here.
+    /// </summary>
     private QueueState MoveTo(MoveReason reason, long offset, MoveStep step = MoveStep.Asked) => this with
     {
         Move = new QueueMove(reason, offset, Moves + 1, step),
         Moves = Moves + 1,
-        IsPositioned = IsPositioned && (Move is null or { Step: MoveStep.Asked }),
+        IsPositioned = IsPositioned
+            && (Move is null or { Step: MoveStep.Asked } || (Move.Reason == MoveReason.Overtaken && reason == MoveReason.Overtaken)),
     };
 }

@@ -33,7 +33,7 @@ internal sealed partial record QueueState
     /// <summary>Whether the lock is held, where one is needed.</summary>
     public bool HasLock { get; private init; }
 
-    /// <summary>Whether it is known where the queue is.</summary>
+    /// <summary>Whether it is known where the queue is: its window says what is done.</summary>
     public bool IsPositioned { get; private init; }
 
     /// <summary>Whether somebody wants the queue to pause.</summary>

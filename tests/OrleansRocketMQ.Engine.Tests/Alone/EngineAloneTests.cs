@@ -93,5 +93,78 @@ public sealed class EngineAloneTests
         Assert.Equal(0, world.Steps.Foreign);
     }
 
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Where_a_queue_begins_is_asked_again_when_the_fence_was_closed_meanwhile(string mode)
+    {
+        var world = New(mode);
+        world.Broker.Store(20);
+        world.Broker.OffsetTakes = TimeSpan.FromSeconds(2);
+        world.Start();
+        world.Wait(TimeSpan.FromSeconds(1));
+        Assert.Equal(QueuePhase.Positioning, world.Pump.State.Phase);
+
+        OtherMemberGoesOn(world, to: 10);
+        world.Wait(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(From(10, 20), world.Consumed.Order());
+        Assert.Equal(20, world.Broker.Committed);
+    }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void How_far_another_member_came_is_asked_again_when_the_fence_was_closed_meanwhile(string mode)
+    {
+        var world = New(mode);
+        world.Start();
+        world.Wait(TimeSpan.FromSeconds(1));
+        world.Fence(closed: true);
+        world.Broker.Store(20);
+        world.Broker.Commit(5);
+        world.Broker.OffsetTakes = TimeSpan.FromSeconds(2);
+        world.Fence(closed: false);
+        world.Wait(TimeSpan.FromSeconds(1));
+        Assert.Equal(QueuePhase.Verifying, world.Pump.State.Phase);
+
+        OtherMemberGoesOn(world, to: 10);
+        world.Wait(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(From(10, 20), world.Consumed.Order());
+        Assert.Equal(20, world.Broker.Committed);
+    }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void How_far_another_member_came_is_asked_when_the_fence_was_closed_while_a_second_seek_was_being_stored(string mode)
+    {
+        var world = New(mode);
+        world.Broker.Store(20);
+        world.Start();
+        world.Wait(TimeSpan.FromSeconds(10));
+        world.Consumed.Clear();
+        world.Broker.StoreTakes = TimeSpan.FromSeconds(2);
+        world.Pump.Seek(3);
+        world.Wait(TimeSpan.FromSeconds(1));
+        world.Pump.Seek(5);
+        world.Wait(TimeSpan.FromSeconds(2));
+        Assert.True(world.Pump.State is { IsPositioned: false, Move: { Step: MoveStep.Storing, Offset: 5 } });
+
+        OtherMemberGoesOn(world, to: 15);
+        world.Wait(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(From(15, 20), world.Consumed.Order());
+        Assert.Equal(20, world.Broker.Committed);
+    }
+
+    /// <summary>The fence closes, another member consumes, the fence opens.</summary>
+    private static void OtherMemberGoesOn(World world, long to)
+    {
+        world.Fence(closed: true);
+        world.Broker.Commit(to);
+        world.Fence(closed: false);
+    }
+
+    private static IEnumerable<long> From(int from, int to) => Enumerable.Range(from, to - from).Select(offset => (long)offset);
+
     private static World New(string mode) => new(Enum.Parse<World.Mode>(mode));
 }

@@ -15,6 +15,15 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
 
     public bool IsLocked => _lockHolder is not null;
 
+    /// <summary>How long the answer takes that tells the group's offset.</summary>
+    public TimeSpan OffsetTakes { get; set; }
+
+    /// <summary>How long the answer takes when the group's offset is stored, which it is at once.</summary>
+    public TimeSpan StoreTakes { get; set; }
+
+    /// <summary>Another member of the group has consumed up to an offset.</summary>
+    public void Commit(long offset) => Committed = offset;
+
     public void Store(int messages)
     {
         for (var stored = 0; stored < messages; stored++)
@@ -61,13 +70,18 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
 
     public Task<long> SearchOffsetAsync(string address, MessageQueue of, long timestamp, CancellationToken cancellationToken) => Task.FromResult(0L);
 
-    public Task<long?> QueryConsumerOffsetAsync(
-        string address, string group, MessageQueue of, bool? setZeroIfNotFound, CancellationToken cancellationToken) => Task.FromResult(Committed);
+    public async Task<long?> QueryConsumerOffsetAsync(
+        string address, string group, MessageQueue of, bool? setZeroIfNotFound, CancellationToken cancellationToken)
+    {
+        var answer = Committed;
+        await TakeAsync(OffsetTakes, cancellationToken);
+        return answer;
+    }
 
     public Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
     {
         Committed = offset;
-        return Task.CompletedTask;
+        return TakeAsync(StoreTakes, cancellationToken);
     }
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
@@ -95,4 +109,7 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
         => throw new InvalidOperationException("Nothing fails here.");
 
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private Task TakeAsync(TimeSpan takes, CancellationToken cancellationToken)
+        => takes > TimeSpan.Zero ? Task.Delay(takes, time, cancellationToken) : Task.CompletedTask;
 }

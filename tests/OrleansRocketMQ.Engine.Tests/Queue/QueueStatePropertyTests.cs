@@ -22,6 +22,10 @@ public sealed class QueueStatePropertyTests
         });
 
     [Fact]
+    public void Nothing_is_handed_out_after_the_fence_was_closed_before_the_store_shows_who_went_on()
+        => InEveryRun((run, state) => run.Holds(!(state.MayHandOut && run.IsUnseen)));
+
+    [Fact]
     public void Nothing_is_committed_while_the_queue_is_fenced_or_without_its_lock()
         => InEveryRun((run, state) => run.Holds(state.Committable(Watermark) < 0 || (!run.IsFenceClosed && run.HasLock)));
 
@@ -141,6 +145,7 @@ public sealed class QueueStatePropertyTests
     private sealed class Run(int seed, bool needsLock)
     {
         private readonly List<string> _events = [];
+        private bool _isToldSince;
 
         public QueueState State { get; private set; } = QueueState.New(needsLock);
 
@@ -151,6 +156,9 @@ public sealed class QueueStatePropertyTests
         public bool IsFenceClosed { get; private set; }
 
         public bool IsStopped { get; private set; }
+
+        /// <summary>Whether the fence was closed since something was last asked of the store, or told to it, that was answered.</summary>
+        public bool IsUnseen { get; private set; }
 
         /// <summary>The offset of a reset that the store does not have yet.</summary>
         public long? Reset { get; private set; }
@@ -169,6 +177,7 @@ public sealed class QueueStatePropertyTests
             IsFenceClosed = kind switch { FenceClosed => true, FenceOpened when !IsStopped => false, _ => IsFenceClosed };
             IsPaused = IsStopped ? IsPaused : kind switch { Paused => true, Resumed => false, _ => IsPaused };
             IsStopped |= kind == Stop;
+            NoteWhatIsSeen(kind, before);
             Reset = kind switch
             {
                 BrokerReset when before.Move is not { Reason: MoveReason.Seek } => offset,
@@ -176,6 +185,19 @@ public sealed class QueueStatePropertyTests
                 OffsetStored when before.Move is { Step: MoveStep.Storing } => null,
                 _ => Reset,
             };
+        }
+
+        // What is asked when the fence is open says how the queue is; the loop drops what was asked before the fence closed.
+        private void NoteWhatIsSeen(QueueEventKind kind, QueueState before)
+        {
+            _isToldSince = kind switch
+            {
+                FenceClosed => false,
+                StoreBegun when before.Move is { Step: MoveStep.Asked } => !IsFenceClosed,
+                _ => _isToldSince,
+            };
+            var isTold = kind == OffsetStored && before.Move is { Step: MoveStep.Storing } && _isToldSince;
+            IsUnseen = kind == FenceClosed || (IsUnseen && (IsFenceClosed || (kind is not (Positioned or Verified or Overtaken) && !isTold)));
         }
 
         public void Holds(bool rule)

@@ -87,6 +87,30 @@ public sealed class QueueStateTests
     }
 
     [Fact]
+    public void A_seek_that_is_withdrawn_after_another_member_has_gone_on_leaves_a_queue_that_asks_where_it_is()
+    {
+        var asked = QueueStateTable.States["veri"].Next(QueueEvent.SeekAsked(5)).State;
+
+        var withdrawn = asked.Next(QueueEvent.Overtaken(15)).State.Next(QueueEvent.SeekWithdrawn(asked.Move!.Number)).State;
+
+        Assert.Equal(QueueTask.FindOffset, withdrawn.Task);
+    }
+
+    [Theory]
+    [InlineData("S2", false)]
+    [InlineData("R2", false)]
+    [InlineData("V2", true)]
+    [InlineData("run", true)]
+    public void What_is_done_counts_when_another_member_has_gone_on_unless_the_queue_was_moved(string name, bool counts)
+    {
+        var state = QueueStateTable.States[name].Next(QueueEventKind.FenceClosed).State.Next(QueueEventKind.FenceOpened).State;
+
+        var overtaken = state.Next(QueueEvent.Overtaken(15)).State;
+
+        Assert.Equal((MoveReason.Overtaken, 15, counts), (overtaken.Move!.Reason, overtaken.Move.Offset, overtaken.IsPositioned));
+    }
+
+    [Fact]
     public void A_queue_that_waits_for_something_of_its_own_is_given_more_time_than_one_that_waits_for_a_server()
     {
         var patience = new QueuePatience(TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(1));
