@@ -25,4 +25,8 @@ internal static class PullAnswer
         answer.GetInt64("maxOffset"),
         answer.GetInt64("suggestWhichBrokerId", BrokerData.MasterId),
         answer.Body);
+
+    /// <inheritdoc cref="Read(RemotingCommand)"/>
+    public static PullResult Read(in PullAnswerHeader header, ReadOnlyMemory<byte> body) => new(
+        StatusOf(header.Code)!.Value, header.NextBeginOffset, header.MinOffset, header.MaxOffset, header.SuggestedBrokerId, body);
 }

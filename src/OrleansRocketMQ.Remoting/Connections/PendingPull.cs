@@ -79,6 +79,12 @@ internal abstract class PendingPull : IPendingRequest
 
     public abstract bool TrySetException(Exception exception);
 
+    /// <summary>Whether an answer with such a header may be given to <see cref="SetAnswer"/>; it may be a later pull's by now.</summary>
+    public abstract bool Understands(in PullAnswerHeader header);
+
+    /// <summary>The answer to it.</summary>
+    public abstract void SetAnswer(in PullAnswerHeader header, ReadOnlyMemory<byte> body);
+
     /// <summary>The caller gave up.</summary>
     protected abstract void SetCancelled(CancellationToken cancellationToken);
 

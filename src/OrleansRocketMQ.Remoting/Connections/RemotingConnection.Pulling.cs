@@ -1,8 +1,13 @@
+using System.Buffers;
+using OrleansRocketMQ.Framing;
+
 namespace OrleansRocketMQ.Connections;
 
 /// <summary>Pulls, of which a consumer sends more than of everything else: their completions are used again.</summary>
 public sealed partial class RemotingConnection
 {
+    private volatile bool _hasPulled;
+
     /// <summary>What has been received and taken so far, in steps.</summary>
     internal (long Reads, long Progress) Traffic => (Volatile.Read(ref _reads), _sender.Progress);
 
@@ -11,6 +16,7 @@ public sealed partial class RemotingConnection
     internal bool TryPull<TFrame>(PendingPull pull, in TFrame frame, TimeSpan timeout, CancellationToken cancellationToken)
         where TFrame : struct, IFrame
     {
+        _hasPulled = true;
         var opaque = Interlocked.Increment(ref _nextOpaque);
         var counts = timeout <= _options.RequestTimeout;
         pull.Begin(this, opaque, frame.Code, _time.GetTimestamp(), timeout, counts);
@@ -54,6 +60,26 @@ public sealed partial class RemotingConnection
         }
 
         Taken(pending);
+        return true;
+    }
+
+    /// <summary>Takes the next frame when it is the answer to a pull that waits, and a plain one; else it is one like any other.</summary>
+    private bool TryTakePullAnswer(ref ReadOnlySequence<byte> buffer)
+    {
+        if (!FrameReader.TryReadPullAnswer(in buffer, _options.MaxFrameLength, out var header, out var body)
+            || !_pending.TryGetValue(header.Opaque, out var pending)
+            || pending is not PendingPull pull
+            || !pull.Understands(in header))
+        {
+            return false;
+        }
+
+        buffer = buffer.Slice(body.End);
+        if (TryTake(header.Opaque, pull))
+        {
+            pull.SetAnswer(in header, FrameReader.OwnBody(in body));
+        }
+
         return true;
     }
 

@@ -69,6 +69,11 @@ public sealed partial class RemotingConnection
             return false;
         }
 
+        if (_hasPulled && TryTakePullAnswer(ref buffer))
+        {
+            return true;
+        }
+
         // Where nothing was ever asked, the limit is against those who ask.
         if (LongFrame.IsNext(buffer, _options.MaxFrameLength, out var length) && Volatile.Read(ref _nextOpaque) > 0)
         {
