@@ -47,7 +47,7 @@ internal sealed class PullCall(PulledQueue queue) : PendingPull, IValueTaskSourc
         {
             // The server is about to leave: what is under way may finish, this pull goes once more over a new connection.
             Connection.Retire();
-            _ = Task.Run(SendAgainAsync);
+            _ = SendAgainAsync();
             return true;
         }
 
@@ -114,7 +114,10 @@ internal sealed class PullCall(PulledQueue queue) : PendingPull, IValueTaskSourc
     {
         try
         {
-            _core.SetResult(await _brokers!.PullAsync(_address, _request, Timeout, mayResend: false, _cancellationToken).ConfigureAwait(false));
+            // Not on the receiving loop, which is about to hand out the next answer.
+            await Task.Yield();
+            var again = _brokers!.PullAsync(_address, _request, Timeout, mayResend: false, _cancellationToken);
+            _core.SetResult(await again.ConfigureAwait(false));
         }
         catch (Exception exception)
         {
