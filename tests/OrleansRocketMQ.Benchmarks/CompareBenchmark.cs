@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 
 namespace OrleansRocketMQ.Benchmarks;
 
@@ -9,7 +8,7 @@ namespace OrleansRocketMQ.Benchmarks;
 /// <c>compare --base v0.2.0 --head HEAD --mode concurrent --batch 1 --short 500000 --long 2000000 --pairs 10 --out FILE</c>
 /// </summary>
 /// <remarks>Ends with 1 when the head is more than 5 % worse, in processor time or rate, in two measurements on end.</remarks>
-internal static partial class CompareBenchmark
+internal static class CompareBenchmark
 {
     private const double Tolerance = 0.05;
 
@@ -100,12 +99,8 @@ internal static partial class CompareBenchmark
             }
         }
 
-        public async Task<Warm> WarmAsync(Revision revision)
-        {
-            var (shortCpu, shortTime) = await RunAsync(revision, _short);
-            var (longCpu, longTime) = await RunAsync(revision, _long);
-            return new((longCpu - shortCpu) / (_long - _short) * 1_000_000, (_long - _short) / (longTime - shortTime));
-        }
+        public Task<Warm> WarmAsync(Revision revision) => Warm.MeasureAsync(
+            _short, _long, messages => revision.ReportAsync([_command, .. Of(messages), $"--mode={_mode}", $"--batch={_batch}"]));
 
         public override string ToString() => string.Create(
             CultureInfo.InvariantCulture,
@@ -118,36 +113,5 @@ internal static partial class CompareBenchmark
                 $"--nameserver={NameServer}", $"--topic={_topic}_{messages}", $"--messages={messages}",
                 $"--queues={arguments.Queues}", $"--body={arguments.BodyLength}",
             ];
-
-        private async Task<(double Cpu, double Seconds)> RunAsync(Revision revision, int messages)
-        {
-            var report = await revision.ReportAsync([_command, .. Of(messages), $"--mode={_mode}", $"--batch={_batch}"]);
-            var figures = Figures().Match(report);
-            return figures.Success
-                ? (Number(figures, 2) * messages / 1_000_000, messages / Number(figures, 1))
-                : throw new InvalidOperationException($"No figures in: {report}");
-        }
-
-        private static double Number(Match match, int group) => double.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
     }
-
-    /// <summary>Figures of a run that has been warm from its beginning.</summary>
-    private readonly record struct Warm(double CpuPerMillion, double PerSecond)
-    {
-        public override string ToString()
-            => FormattableString.Invariant($"{CpuPerMillion:0.00} CPU s per million, {PerSecond:0} msg/s");
-    }
-
-    private sealed class Spread(IEnumerable<double> figures)
-    {
-        private readonly double[] _sorted = [.. figures.Order()];
-
-        public double Median => (_sorted[(_sorted.Length - 1) / 2] + _sorted[_sorted.Length / 2]) / 2;
-
-        public override string ToString()
-            => FormattableString.Invariant($"{Median:0.000} ({_sorted[0]:0.000}, {_sorted[^1]:0.000})");
-    }
-
-    [GeneratedRegex(@": (\d+) msg/s \| ([\d.]+) CPU s per million")]
-    private static partial Regex Figures();
 }

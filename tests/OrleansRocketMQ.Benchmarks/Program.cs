@@ -10,6 +10,8 @@ return args.FirstOrDefault() switch
     "preload" => await Preload.RunAsync(arguments),
     "consume" => await ConsumeBenchmark.RunAsync(arguments),
     "pull" => await PullBenchmark.RunAsync(arguments),
+    "socket" => await SocketBenchmark.RunAsync(arguments),
+    "ceiling" => await CeilingBenchmark.RunAsync(arguments),
     "allocate" => Micro.Run<AllocateBenchmark>(),
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "compare" => await CompareBenchmark.RunAsync(arguments),

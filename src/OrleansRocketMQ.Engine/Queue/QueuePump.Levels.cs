@@ -22,7 +22,9 @@ internal sealed partial class QueuePump
     private bool _tookOver;
     private long _idleSince;
 
-    /// <summary>How many steps of the queue wait for its state, for room or for listeners; see <see cref="PullFlowController.Waits"/>.</summary>
+    /// <summary>
+    /// How many steps of the queue wait for its state, for room or for listeners; see <see cref="PullFlowController.Waits"/>.
+    /// </summary>
     public int Waits => _pullFlow.Waits;
 
     /// <summary>When the queue's work ended here, in ticks of UTC; 0 while it has not.</summary>

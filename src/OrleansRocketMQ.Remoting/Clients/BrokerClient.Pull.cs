@@ -19,32 +19,45 @@ public sealed partial class BrokerClient
     /// Among others with FLOW_CONTROL: the broker is busy, ask again soon; SUBSCRIPTION_NOT_EXIST or
     /// SUBSCRIPTION_NOT_LATEST: it waits for a heartbeat.
     /// </exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<PullResult> PullAsync(
+    public ValueTask<PullResult> PullAsync(
         string address,
         PullRequest request,
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default)
+        => TryPull(address, in request, timeout ?? _pullTimeout, cancellationToken, out var answer)
+            ? answer
+            : PullAsync(address, request, timeout ?? _pullTimeout, mayResend: true, cancellationToken);
+
+    /// <summary>A pull like any other request: where there is no connection yet, or no room in its buffer.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<PullResult> PullAsync(
+        string address,
+        PullRequest request,
+        TimeSpan timeout,
+        bool mayResend,
+        CancellationToken cancellationToken)
     {
         var command = CommandOf(in request);
-        var response = await Remoting.InvokeAsync(address, command, timeout ?? _pullTimeout, cancellationToken).ConfigureAwait(false);
-        PullStatus? status = response.Code switch
+        var answer = await Remoting.InvokeAsync(address, command, timeout, mayResend, cancellationToken).ConfigureAwait(false);
+        return PullAnswer.StatusOf(answer.Code) is null ? throw Refused(address, command, answer) : PullAnswer.Read(answer);
+    }
+
+    private bool TryPull(
+        string address,
+        in PullRequest request,
+        TimeSpan timeout,
+        CancellationToken cancellationToken,
+        out ValueTask<PullResult> answer)
+    {
+        answer = default;
+        if (request.Queue is null || cancellationToken.IsCancellationRequested || Remoting.OpenConnection(address) is not { } connection)
         {
-            ResponseCodes.Success => PullStatus.Found,
-            ResponseCodes.PullNotFound => PullStatus.NoNewMessage,
-            ResponseCodes.PullRetryImmediately => PullStatus.NoMatchedMessage,
-            ResponseCodes.PullOffsetMoved => PullStatus.OffsetIllegal,
-            _ => null,
-        };
-        return status is null
-            ? throw Refused(address, command, response)
-            : new PullResult(
-                status.Value,
-                response.GetInt64("nextBeginOffset"),
-                response.GetInt64("minOffset"),
-                response.GetInt64("maxOffset"),
-                response.GetInt64("suggestWhichBrokerId", BrokerData.MasterId),
-                response.Body);
+            return false;
+        }
+
+        // By the object, not by its value: it lives as long as somebody may pull the queue.
+        var call = _pulled.GetValue(request.Queue, static _ => new PulledQueue()).Rent();
+        return call.TryStart(this, address, connection, in request, timeout, cancellationToken, out answer);
     }
 
     /// <summary>
@@ -64,7 +77,7 @@ public sealed partial class BrokerClient
         };
         try
         {
-            await PullAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await PullAsync(address, request, _pullTimeout, mayResend: true, cancellationToken).ConfigureAwait(false);
         }
         catch (BrokerResponseException refused) when (refused.Remark?.StartsWith("queueId[", StringComparison.Ordinal) == true)
         {
@@ -72,7 +85,7 @@ public sealed partial class BrokerClient
         }
     }
 
-    private static RemotingCommand CommandOf(in PullRequest request)
+    internal static RemotingCommand CommandOf(in PullRequest request)
     {
         ArgumentNullException.ThrowIfNull(request.Queue, nameof(request));
         return RemotingCommand.Request(request.LitePull ? RequestCodes.LitePullMessage : RequestCodes.PullMessage, fieldCount: 14)

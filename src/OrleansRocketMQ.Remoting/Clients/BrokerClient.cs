@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
@@ -15,6 +16,7 @@ public sealed partial class BrokerClient
     // Java waits this long for offsets and for messages sent back, whatever mqClientApiTimeout says.
     private static readonly TimeSpan PatientTimeout = TimeSpan.FromSeconds(5);
 
+    private readonly ConditionalWeakTable<MessageQueue, PulledQueue> _pulled = [];
     private readonly TimeSpan _pullTimeout;
     private readonly bool _vipChannel;
 

@@ -64,6 +64,22 @@ internal sealed partial class ConnectionSlot(
         return true;
     }
 
+    /// <summary>The connection when it is open and may be used; null: <see cref="TryGet"/> tells what is to be done.</summary>
+    public RemotingConnection? OpenConnection
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _current is { IsCompletedSuccessfully: true, Result: { IsUsable: true } connection }
+                    && !_disposing.IsCancellationRequested
+                    && !IsSilent
+                        ? connection
+                        : null;
+            }
+        }
+    }
+
     /// <summary>
     /// Nobody is to need the address any more. A connection on which nothing waits is left to end; a later call finds
     /// that it has.

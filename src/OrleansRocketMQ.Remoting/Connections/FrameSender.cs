@@ -48,7 +48,11 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
 
     /// <summary>Sends a frame, or leaves it when more than the limit waits to be written.</summary>
     /// <exception cref="RocketMQNetworkException">The connection is closed.</exception>
-    public bool TrySend(RemotingCommand command)
+    public bool TrySend(RemotingCommand command) => TrySend(new CommandFrame(command), command.Opaque);
+
+    /// <inheritdoc cref="TrySend(RemotingCommand)"/>
+    public bool TrySend<TFrame>(in TFrame frame, int opaque)
+        where TFrame : struct, IFrame
     {
         lock (_gate)
         {
@@ -62,8 +66,7 @@ internal sealed class FrameSender(Stream stream, int bufferLimit, Action<Excepti
                 return false;
             }
 
-            // A command that cannot be written throws before it has put a byte into the pipe, see FrameWriter.
-            FrameWriter.Write(_pipe.Writer, command);
+            frame.WriteTo(_pipe.Writer, opaque);
             _unsent += _pipe.Writer.UnflushedBytes;
             Flush();
             if (_writing)

@@ -57,16 +57,29 @@ public sealed partial class RemotingClient : IAsyncDisposable
     /// <param name="cancellationToken">Gives up early.</param>
     /// <exception cref="RocketMQTimeoutException">No answer in time.</exception>
     /// <exception cref="RocketMQNetworkException">No connection, or it was lost.</exception>
-    public async Task<RemotingCommand> InvokeAsync(
+    public Task<RemotingCommand> InvokeAsync(
         string address,
         RemotingCommand request,
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default)
+        => InvokeAsync(address, request, timeout ?? Options.RequestTimeout, mayResend: true, cancellationToken);
+
+    /// <param name="address">The server, <c>host:port</c>.</param>
+    /// <param name="request">The request; belongs to the client from now on.</param>
+    /// <param name="limit">How long connecting and waiting may take together.</param>
+    /// <param name="mayResend">Whether it goes once more where the server is about to leave; else that is the answer.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <inheritdoc cref="InvokeAsync(string,RemotingCommand,TimeSpan?,CancellationToken)"/>
+    internal async Task<RemotingCommand> InvokeAsync(
+        string address,
+        RemotingCommand request,
+        TimeSpan limit,
+        bool mayResend,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         Prepare(request);
-        var limit = timeout ?? Options.RequestTimeout;
-        for (var mayResend = true; ; mayResend = false)
+        for (; ; mayResend = false)
         {
             var start = TimeProvider.GetTimestamp();
             var connection = await ConnectAsync(address, limit, cancellationToken).ConfigureAwait(false);
@@ -151,7 +164,19 @@ public sealed partial class RemotingClient : IAsyncDisposable
     internal IEnumerable<string> WaitingInSilence(TimeSpan silence)
         => _slots.Where(slot => slot.Value.WaitsInSilence(silence)).Select(slot => slot.Key);
 
-    private void Prepare(RemotingCommand request)
+    /// <summary>The connection to an address when it is there and may be used as it is; else somebody has to wait or is refused.</summary>
+    internal RemotingConnection? OpenConnection(string address)
+        => _slots.TryGetValue(address, out var slot) ? slot.OpenConnection : null;
+
+    /// <summary>The frame of a request that is to be sent often with other numbers; null: it is to be written as a whole.</summary>
+    internal RequestTemplate? TemplateOf(RemotingCommand request, ReadOnlySpan<string> numbers)
+    {
+        Prepare(request);
+        return RequestTemplate.Of(request, numbers, Options.Credentials?.SecretKey);
+    }
+
+    /// <summary>Puts in what goes with every request of this client, and signs it.</summary>
+    internal void Prepare(RemotingCommand request)
     {
         Names.WrapFields(request);
         if (!string.IsNullOrEmpty(Options.NamespaceV2))

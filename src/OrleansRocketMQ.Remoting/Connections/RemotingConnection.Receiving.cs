@@ -69,6 +69,11 @@ public sealed partial class RemotingConnection
             return false;
         }
 
+        if (_hasPulled && TryTakePullAnswer(ref buffer))
+        {
+            return true;
+        }
+
         // Where nothing was ever asked, the limit is against those who ask.
         if (LongFrame.IsNext(buffer, _options.MaxFrameLength, out var length) && Volatile.Read(ref _nextOpaque) > 0)
         {
@@ -94,7 +99,7 @@ public sealed partial class RemotingConnection
             throw new FrameFormatException("frame length", length, $"at most {_options.MaxFrameLength}");
         }
 
-        _ = _pending.TryRemove(header.Opaque, out var pending);
+        _ = TryTake(header.Opaque, out var pending);
         _passing = pending?.Code ?? 0;
         var patience = pending?.Timeout ?? _options.IdleTimeout;
         Volatile.Write(ref _passedUntil, _time.GetTimestamp() + (long)(patience.TotalSeconds * _time.TimestampFrequency));
@@ -107,9 +112,9 @@ public sealed partial class RemotingConnection
         if (command.IsResponse)
         {
             // An answer that nobody waits for any more came after its time-out; it has no effect.
-            if (_pending.TryRemove(command.Opaque, out var pending))
+            if (TryTake(command.Opaque, out var pending))
             {
-                pending.TrySetResult(command);
+                pending!.TrySetResult(command);
             }
 
             return;

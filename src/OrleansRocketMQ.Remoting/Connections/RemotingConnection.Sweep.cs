@@ -20,9 +20,11 @@ public sealed partial class RemotingConnection
 
     private void Sweep()
     {
-        foreach (var (_, pending) in _pending)
+        foreach (var (opaque, pending) in _pending)
         {
-            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout && pending.TrySetException(Late(pending)))
+            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout
+                && TryTake(opaque, pending)
+                && pending.TrySetException(Late(pending)))
             {
                 // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
                 _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt
@@ -66,9 +68,9 @@ public sealed partial class RemotingConnection
             : null;
 
     // A time-out shorter than that of ordinary requests was the caller's haste, and only counts once the silence has lasted.
-    private bool HasLasted(PendingRequest? late) => late is not null && _time.GetElapsedTime(late.StartedAt) >= _options.RequestTimeout;
+    private bool HasLasted(IPendingRequest? late) => late is not null && _time.GetElapsedTime(late.StartedAt) >= _options.RequestTimeout;
 
-    private RocketMQTimeoutException Late(PendingRequest pending) => new(pending.IsSent
+    private RocketMQTimeoutException Late(IPendingRequest pending) => new(pending.IsSent
         ? $"{RemoteAddress} did not answer request {RequestCodes.NameOf(pending.Code)} within {pending.Timeout.TotalMilliseconds:0} ms."
         : $"{RemoteAddress} takes nothing: request {RequestCodes.NameOf(pending.Code)} still waits to be sent after "
             + $"{pending.Timeout.TotalMilliseconds:0} ms.");

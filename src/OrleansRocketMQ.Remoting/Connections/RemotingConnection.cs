@@ -26,7 +26,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     // For a caller that got the connection just before it was retired.
     private static readonly TimeSpan RetiredLinger = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<int, PendingRequest> _pending = new();
+    private readonly ConcurrentDictionary<int, IPendingRequest> _pending = new();
     private readonly CancellationTokenSource _closing = new();
     private readonly TaskCompletionSource<Exception> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Stream _stream;
@@ -37,8 +37,8 @@ public sealed partial class RemotingConnection : IAsyncDisposable
     private readonly FrameSender _sender;
     private readonly LongFrame _long = new();
     private ITimer? _sweeper;
-    private PendingRequest? _unanswered;
-    private PendingRequest? _notTaken;
+    private IPendingRequest? _unanswered;
+    private IPendingRequest? _notTaken;
     private Task _receiving = Task.CompletedTask;
     private long _lastActivity;
     private long _lastRead;
@@ -228,9 +228,12 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Log.ClosedBadly(_logger, RemoteAddress, exception);
         }
 
-        foreach (var pending in _pending.Values)
+        foreach (var (opaque, pending) in _pending)
         {
-            pending.TrySetException(LostWith(pending.Code, reason));
+            if (TryTake(opaque, pending))
+            {
+                pending.TrySetException(LostWith(pending.Code, reason));
+            }
         }
     }
 
@@ -266,7 +269,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             reason);
 
     private sealed class PendingRequest(int code, long startedAt, TimeSpan timeout, long reads, long progress)
-        : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously)
+        : TaskCompletionSource<RemotingCommand>(TaskCreationOptions.RunContinuationsAsynchronously), IPendingRequest
     {
         public int Code { get; } = code;
 
@@ -274,13 +277,10 @@ public sealed partial class RemotingConnection : IAsyncDisposable
 
         public TimeSpan Timeout { get; } = timeout;
 
-        /// <summary>How often the connection had received something when the request was sent.</summary>
         public long Reads { get; } = reads;
 
-        /// <summary>How much of what was sent before had been taken then.</summary>
         public long Progress { get; } = progress;
 
-        /// <summary>Whether it has left the caller; else it waits for room in the buffer.</summary>
         public bool IsSent { get; set; }
     }
 

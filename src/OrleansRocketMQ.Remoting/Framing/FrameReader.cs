@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 
 namespace OrleansRocketMQ.Framing;
 
@@ -10,6 +11,9 @@ public static class FrameReader
 
     // Far more than any answer with messages has.
     private const int MaxLongFrameHeader = 64 * 1024;
+
+    // Twice what brokers send.
+    private const int MaxPullAnswerHeader = 512;
 
     /// <summary>
     /// Reads one frame when it is there in full, and moves <paramref name="input"/> behind it. A wrong length is
@@ -62,18 +66,63 @@ public static class FrameReader
 
         var header = reader.UnreadSequence.Slice(0, headerLength);
         var bodySequence = reader.UnreadSequence.Slice(headerLength, totalLength - 4 - headerLength);
-        var body = ReadOnlyMemory<byte>.Empty;
-        if (bodySequence.Length > 0)
-        {
-            // Messages keep slices of this array, so it lives as long as the longest-lived of them and is never pooled.
-            var bytes = GC.AllocateUninitializedArray<byte>((int)bodySequence.Length);
-            bodySequence.CopyTo(bytes);
-            body = bytes;
-        }
-
-        command = Decode((SerializeType)type, header, body);
+        command = Decode((SerializeType)type, header, OwnBody(in bodySequence));
         input = input.Slice(4L + totalLength);
         return true;
+    }
+
+    /// <summary>Reads a whole frame that is a plain answer to a pull; its body stays where it is.</summary>
+    /// <param name="input">What has come; not moved.</param>
+    /// <param name="maxFrameLength">The longest frame accepted.</param>
+    /// <param name="header">Its header.</param>
+    /// <param name="body">Its body.</param>
+    /// <returns>False when it is another frame, or not there in full, or is to be read by <see cref="TryRead"/>.</returns>
+    internal static bool TryReadPullAnswer(
+        in ReadOnlySequence<byte> input, int maxFrameLength, out PullAnswerHeader header, out ReadOnlySequence<byte> body)
+    {
+        (header, body) = (default, default);
+        Span<byte> copy = stackalloc byte[8 + MaxPullAnswerHeader];
+        scoped var start = input.FirstSpan;
+        if (start.Length < copy.Length && !input.IsSingleSegment)
+        {
+            var length = (int)Math.Min(input.Length, copy.Length);
+            input.Slice(0, length).CopyTo(copy);
+            start = copy[..length];
+        }
+
+        if (start.Length < 8)
+        {
+            return false;
+        }
+
+        var total = BinaryPrimitives.ReadInt32BigEndian(start);
+        var headerLength = BinaryPrimitives.ReadInt32BigEndian(start[4..]);
+        if (total > maxFrameLength
+            || headerLength is <= 0 or > MaxPullAnswerHeader
+            || headerLength > total - 4
+            || start.Length < 8 + headerLength
+            || input.Length < 4L + total
+            || !PullAnswerHeader.TryRead(start.Slice(8, headerLength), out header))
+        {
+            return false;
+        }
+
+        body = input.Slice(8 + headerLength, total - 4 - headerLength);
+        return true;
+    }
+
+    /// <summary>Copies a body into an array of its own.</summary>
+    internal static ReadOnlyMemory<byte> OwnBody(in ReadOnlySequence<byte> body)
+    {
+        if (body.IsEmpty)
+        {
+            return ReadOnlyMemory<byte>.Empty;
+        }
+
+        // Messages keep slices of this array, so it lives as long as the longest-lived of them and is never pooled.
+        var bytes = GC.AllocateUninitializedArray<byte>((int)body.Length);
+        body.CopyTo(bytes);
+        return bytes;
     }
 
     /// <summary>Reads the header of a frame whose body is not wanted.</summary>

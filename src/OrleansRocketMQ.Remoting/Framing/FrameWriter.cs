@@ -15,7 +15,7 @@ public static class FrameWriter
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? t_header;
 
-    /// <summary>Writes one frame.</summary>
+    /// <summary>Writes one frame, or throws before it has written anything.</summary>
     /// <exception cref="RocketMQValidationException">The header is too large, or the code does not fit the binary header.</exception>
     public static void Write(IBufferWriter<byte> output, RemotingCommand command)
     {

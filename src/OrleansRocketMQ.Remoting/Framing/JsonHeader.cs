@@ -19,8 +19,13 @@ internal static class JsonHeader
     [ThreadStatic]
     private static Utf8JsonWriter? t_writer;
 
-    public static void Write(IBufferWriter<byte> output, RemotingCommand command)
+    /// <summary>Writes a header.</summary>
+    /// <param name="output">Gets it.</param>
+    /// <param name="command">What it is of.</param>
+    /// <param name="ends">When not empty: gets where each field ends, and last the opaque.</param>
+    public static void Write(IBufferWriter<byte> output, RemotingCommand command, Span<int> ends = default)
     {
+        var ended = 0;
         var json = t_writer;
         if (json is null)
         {
@@ -39,6 +44,7 @@ internal static class JsonHeader
             foreach (var (name, value) in command.Fields.AsSpan())
             {
                 json.WriteString(name, value);
+                Note(json, ends, ref ended);
             }
 
             json.WriteEndObject();
@@ -47,6 +53,7 @@ internal static class JsonHeader
         json.WriteNumber("flag"u8, command.Flag);
         json.WriteString("language"u8, LanguageCodes.NameOf(command.Language));
         json.WriteNumber("opaque"u8, command.Opaque);
+        Note(json, ends, ref ended);
         if (command.Remark is not null)
         {
             json.WriteString("remark"u8, command.Remark);
@@ -70,6 +77,14 @@ internal static class JsonHeader
                 "JSON header",
                 header.Length,
                 "bytes of a JSON object with the fields of a RocketMQ header: " + exception.Message);
+        }
+    }
+
+    private static void Note(Utf8JsonWriter json, Span<int> ends, ref int ended)
+    {
+        if (!ends.IsEmpty)
+        {
+            ends[ended++] = (int)json.BytesCommitted + json.BytesPending;
         }
     }
 

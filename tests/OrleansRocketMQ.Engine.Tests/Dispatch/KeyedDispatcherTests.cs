@@ -365,27 +365,6 @@ public sealed class KeyedDispatcherTests
         Assert.Equal(2, _lab.Listeners.AskedIfReady.Count);
     }
 
-    [Fact]
-    public void The_next_call_of_a_key_wants_the_incarnation_that_answered_the_last_one()
-    {
-        var incarnation = new object();
-        var queue = Filled("a", "a", "b", null, null);
-        _lab.Options.ConsumeThreadMax = 1;
-        _lab.Listeners.Consume = (_, call, _) => Task.FromResult(
-            new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), null) { Incarnation = incarnation });
-        var dispatcher = _lab.Keyed();
-        _lab.Signal(dispatcher, queue);
-        Assert.Equal([null, incarnation], CallsOf("a").Select(call => call.Incarnation));
-        Assert.All(CallsOf("b").Concat(CallsOf("0")), call => Assert.Null(call.Incarnation));
-
-        // One that could not be reached may be another one by now.
-        _lab.Listeners.Consume = static (_, _, _) => throw new InvalidOperationException("away");
-        queue.Add("a");
-        _lab.Signal(dispatcher, queue);
-        _lab.World.Wait(1.1);
-        Assert.Equal([null, incarnation, incarnation, null], CallsOf("a").Select(call => call.Incarnation));
-    }
-
     /// <summary>Finding F1.</summary>
     [Theory]
     [InlineData("fence")]

@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+using FsCheck.Fluent;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Connections;
@@ -27,6 +30,29 @@ public class AclTests
         Assert.Contains(SignedFrames, frame => frame.BodyLength > 0);
         Assert.True(SignedFrames.Count() > 20);
     }
+
+    [Fact]
+    public void A_signature_is_that_of_a_hash_made_anew_whatever_the_request_and_whoever_signed_before() => Generators.ForAll(
+        from command in Generators.Command
+        from key in Gen.Elements("a", "b", "s3cr3t", "消息")
+        from many in Gen.Choose(0, 60)
+        from value in Generators.Text
+        select (command, key, many, value),
+        signed =>
+        {
+            var request = signed.command;
+            for (var n = 0; n < signed.many; n++)
+            {
+                request.Set($"more{n}", string.Concat(Enumerable.Repeat(signed.value, n)));
+            }
+
+            var values = request.ExtFields.Where(field => field.Key != "Signature").OrderBy(field => field.Key, StringComparer.Ordinal);
+            byte[] bytes = [.. Encoding.UTF8.GetBytes(string.Concat(values.Select(field => field.Value))), .. request.Body.Span];
+#pragma warning disable CA5350 // The protocol's.
+            var anew = HMACSHA1.HashData(Encoding.UTF8.GetBytes(signed.key), bytes);
+#pragma warning restore CA5350
+            return AclSigner.SignatureOf(request, signed.key) == Convert.ToBase64String(anew);
+        });
 
     [Fact]
     public async Task What_Java_has_sent_leaves_here_with_the_same_fields_and_signature()
