@@ -87,13 +87,13 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
         string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
     {
-        _lockHolder = clientId;
-        return Task.FromResult<IReadOnlyList<MessageQueue>>([.. queues]);
+        _lockHolder ??= clientId;
+        return Task.FromResult<IReadOnlyList<MessageQueue>>(_lockHolder == clientId ? [.. queues] : []);
     }
 
     public Task UnlockAsync(string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
     {
-        _lockHolder = null;
+        _lockHolder = _lockHolder == clientId ? null : _lockHolder;
         return Task.CompletedTask;
     }
 

@@ -179,6 +179,8 @@ public sealed class QueueCheckpointTests
         Write(New(), Progress, committed: 2);
         Assert.NotNull(Find(checkpoint, 2));
         Assert.True(checkpoint.MayExist);
+        Assert.NotNull(Find(checkpoint, 2));
+        Assert.True(checkpoint.MayExist);
     }
 
     [Fact]
@@ -251,7 +253,8 @@ public sealed class QueueCheckpointTests
         Write(checkpoint, Progress, committed: 2);
         _records.NeverAnswersWrites = true;
         var writing = _world.Begin(() => checkpoint.WriteAsync(() => (Progress, 3, null)));
-        var (finding, clearing) = (_world.Begin(() => checkpoint.FindAsync(2, CancellationToken.None)), _world.Begin(checkpoint.ClearAsync));
+        var (
+            finding, clearing) = (_world.Begin(() => checkpoint.FindAsync(2, CancellationToken.None)), _world.Begin(checkpoint.ClearAsync));
 
         _world.Wait(3.1);
 

@@ -11,7 +11,10 @@ public sealed class QuotaTests
     [Fact]
     public void Queues_of_a_topic_share_its_quota_those_of_a_group_the_groups_and_all_the_silos()
     {
-        var options = new ConsumerOptions { Group = "g", PullThresholdForAll = 70, PullThresholdForTopic = 50, PullThresholdBytesForTopic = 5000 };
+        var options = new ConsumerOptions
+        {
+            Group = "g", PullThresholdForAll = 70, PullThresholdForTopic = 50, PullThresholdBytesForTopic = 5000,
+        };
         var (group, other) = (new GroupBudgets(options, _silo), new GroupBudgets(options, _silo));
         var orders = group.Of("orders");
 

@@ -109,6 +109,18 @@ public sealed class TopicRateTests
     }
 
     [Fact]
+    public void What_is_saved_up_already_shortens_the_wait()
+    {
+        var calls = 0;
+        using var rate = new TopicRate(1, _time, () => calls++);
+        _time.Advance(TimeSpan.FromMilliseconds(500));
+        Assert.False(rate.HasToken());
+
+        _time.Advance(TimeSpan.FromMilliseconds(502));
+        Assert.Equal(1, calls);
+    }
+
+    [Fact]
     public void A_very_slow_rate_looks_again_after_an_hour()
     {
         var calls = 0;
@@ -133,7 +145,10 @@ public sealed class TopicRateTests
         rate.Change(1000);
         Assert.Equal(1000, rate.PerSecond);
         Assert.Equal(100, rate.Take(100));
+        Assert.False(rate.HasToken());
+        Assert.Equal(0, calls);
         _time.Advance(TimeSpan.FromMinutes(1));
+        calls = 0;
         rate.Change(20);
         Assert.Equal(20, rate.Take(20));
         Assert.Equal(0, calls);
@@ -170,6 +185,7 @@ public sealed class TopicRateTests
                 all += rate.Take(int.MaxValue);
             }
 
-            Assert.InRange(all, (time.GetElapsedTime(begin).TotalSeconds * test.perSecond) - 1, (time.GetElapsedTime(begin).TotalSeconds * test.perSecond) + 1);
+            Assert.InRange(
+                all, (time.GetElapsedTime(begin).TotalSeconds * test.perSecond) - 1, (time.GetElapsedTime(begin).TotalSeconds * test.perSecond) + 1);
         }).QuickCheckThrowOnFailure();
 }

@@ -69,6 +69,7 @@ public sealed class OffsetPersisterTests
         // It is refused, goes, and comes back within its rest: nothing is held against it.
         _queues[0].Fault = FakeBrokers.Refusal(ResponseCodes.TopicNotExist);
         _world.Wait(20);
+        Assert.Equal(7, _queues[0].Commits);
         var gone = _queues[0];
         _queues.RemoveAt(0);
         _world.Wait(5);
@@ -155,7 +156,9 @@ public sealed class OffsetPersisterTests
         Add("a", 1);
         var fails = true;
         var persister = new OffsetPersister(
-            _options, () => fails ? throw new InvalidOperationException("unexpected") : _queues, _world.Runtime, _log.For<OffsetPersister>());
+            _options, () => fails
+                ? throw new InvalidOperationException("unexpected")
+                : _queues, _world.Runtime, _log.For<OffsetPersister>());
         persister.Start();
         _world.Steps.Run();
 

@@ -236,7 +236,8 @@ public sealed class PullFlowControllerTests
         Assert.True(_world.Get(() => flow.WaitUntilIdleAsync(CancellationToken.None)));
         var range = _runs.Lease(2);
         using var abandon = new CancellationTokenSource();
-        var (idle, given) = (_world.Begin(() => flow.WaitUntilIdleAsync(CancellationToken.None)), _world.Begin(() => flow.WaitUntilIdleAsync(abandon.Token)));
+        var idle = _world.Begin(() => flow.WaitUntilIdleAsync(CancellationToken.None));
+        var given = _world.Begin(() => flow.WaitUntilIdleAsync(abandon.Token));
         abandon.Cancel();
         _world.Steps.Run();
         Assert.False(Stepped.ResultOf(given));

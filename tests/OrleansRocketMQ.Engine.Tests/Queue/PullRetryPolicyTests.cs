@@ -62,7 +62,8 @@ public sealed class PullRetryPolicyTests
 
         Assert.Equal(QueueEventKind.AttemptFailed, Failed());
         _policy.Succeeded();
-        Assert.Equal([QueueEventKind.AttemptFailed, QueueEventKind.AttemptFailed, QueueEventKind.FailedTooOften], [Failed(), Failed(), Failed()]);
+        Assert.Equal(
+            [QueueEventKind.AttemptFailed, QueueEventKind.AttemptFailed, QueueEventKind.FailedTooOften], [Failed(), Failed(), Failed()]);
         _policy.Halts();
         _policy.GoesOn();
         Assert.Equal(QueueEventKind.AttemptFailed, Failed());

@@ -41,7 +41,9 @@ public sealed class QueuePumpPullTests
         Assert.Equal((40, 3), (_lab.Pump.Runs.Waiting, _lab.Signals));
         var status = _lab.Snapshot();
         Assert.Equal((-1L, 0L, 40L, 40L), Figures(status));
-        Assert.Equal((PumpLab.Queue, "me", 40, 160L, 0L, 39L), (status.Queue, status.Owner, status.CachedMessages, status.CachedBytes, status.CachedMinOffset, status.CachedMaxOffset));
+        Assert.Equal(
+            (PumpLab.Queue, "me", 40, 160L, 0L, 39L),
+            (status.Queue, status.Owner, status.CachedMessages, status.CachedBytes, status.CachedMinOffset, status.CachedMaxOffset));
         Assert.Equal(_lab.World.Time.GetUtcNow(), status.LastPulledAt);
         Assert.Null(status.LastConsumedAt);
         Assert.Null(status.IsLocked);
