@@ -105,6 +105,9 @@ public sealed class NameServerClientTests : IAsyncLifetime
         var client = new NameServerClient(remoting, [silent.Address, _server.Address], _log);
         var asking = client.GetRouteAsync("T");
         await Eventually.Holds(() => silent.Received.Count == 1 && _server.Received.Count == 1);
+
+        // Before its answer has come, the other one would time out as well.
+        await Eventually.Holds(() => remoting.WaitingInSilence(TimeSpan.Zero).All(address => address == silent.Address));
         time.Advance(remoting.Options.RequestTimeout + TimeSpan.FromSeconds(1));
         await asking.InTime();
         for (var round = 0; round < 3; round++)

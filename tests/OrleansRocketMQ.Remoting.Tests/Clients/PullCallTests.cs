@@ -251,7 +251,78 @@ public sealed class PullCallTests : IAsyncLifetime
         Assert.Equal(Enumerable.Range(0, 20), results);
     }
 
-    private static RemotingCommand Answer(RemotingCommand request) => RemotingCommand.Response(request, ResponseCodes.PullNotFound)
+    [Theory]
+    [InlineData(10_000)]
+    [InlineData(300_000)]
+    [InlineData(3_000_000)]
+    public async Task Bodies_come_whole_in_whatever_pieces_they_come(int length)
+    {
+        var random = new Random(length);
+        var bodies = Enumerable.Range(0, 6).Select(n => RandomBody(random, length + n)).ToArray();
+        _peer.OnRequest = async (peer, request) =>
+        {
+            var frame = Frames.Encode(Answer(request, bodies[request.GetInt64("queueOffset")]));
+            for (var at = 0; at < frame.Length;)
+            {
+                var piece = Math.Min(frame.Length - at, random.Next(4) == 0 ? random.Next(1, 400) : random.Next(1, 100_000));
+                await peer.SendRawAsync(frame[at..(at + piece)]);
+                at += piece;
+                await Task.Yield();
+            }
+        };
+        var results = await Task.WhenAll(Enumerable.Range(0, bodies.Length).Select(offset => PullAsync(offset).AsTask())).InTime();
+        foreach (var (result, body) in results.Zip(bodies))
+        {
+            Assert.True(result.Records.Span.SequenceEqual(body));
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_ends_within_a_body_fails_the_pull()
+    {
+        _peer.OnRequest = async (peer, request) =>
+        {
+            await peer.SendRawAsync(Frames.Encode(Answer(request, new byte[100_000]))[..50_000]);
+            peer.Close();
+        };
+        var torn = await Assert.ThrowsAnyAsync<RocketMQException>(() => PullAsync(7).InTime());
+        Assert.True(torn is FrameFormatException or RocketMQNetworkException, torn.ToString());
+        _peer.OnRequest = AnswerAsync;
+        Assert.Equal(9, (await PullAsync(8).InTime()).NextBeginOffset);
+    }
+
+    [Fact]
+    public async Task A_pull_whose_answer_stops_within_its_body_times_out_and_so_does_the_connection_when_nothing_more_comes()
+    {
+        _peer.OnRequest = (peer, request) => peer.SendRawAsync(Frames.Encode(Answer(request, new byte[100_000]))[..50_000]);
+        var stopped = PullAsync(7).AsTask();
+        await Eventually.Holds(() => _peer.Received.Last()["queueOffset"] == "7");
+        _time.Advance(TimeSpan.FromSeconds(31));
+        await Assert.ThrowsAsync<RocketMQTimeoutException>(() => stopped.InTime());
+
+        _peer.OnRequest = (_, _) => Task.CompletedTask;
+        using var giveUp = new CancellationTokenSource();
+        var given = PullAsync(8, giveUp.Token).AsTask();
+        await giveUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.InTime());
+        var silent = PullAsync(9).AsTask();
+        await Eventually.Holds(() => _peer.Received.Last()["queueOffset"] == "9");
+        _time.Advance(TimeSpan.FromSeconds(31));
+        await Assert.ThrowsAsync<RocketMQTimeoutException>(() => silent.InTime());
+        _peer.OnRequest = AnswerAsync;
+        Assert.Equal(11, (await PullAsync(10).InTime()).NextBeginOffset);
+        Assert.Equal(2, _peer.Connections.Count);
+    }
+
+    private static byte[] RandomBody(Random random, int length)
+    {
+        var body = new byte[length];
+        random.NextBytes(body);
+        return body;
+    }
+
+    private static RemotingCommand Answer(RemotingCommand request, byte[]? body = null) => RemotingCommand
+        .Response(request, body is null ? ResponseCodes.PullNotFound : ResponseCodes.Success, body: body)
         .Set("nextBeginOffset", request.GetInt64("queueOffset") + 1).Set("minOffset", 0).Set("maxOffset", 1_000).Set("suggestWhichBrokerId", 0);
 
     private static Task AnswerAsync(PeerConnection peer, RemotingCommand request) => peer.SendAsync(Answer(request));
