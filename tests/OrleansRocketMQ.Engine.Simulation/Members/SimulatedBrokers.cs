@@ -83,7 +83,16 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
     {
         MessageQueue[] wanted = [.. queues];
-        return await AskAsync(RequestCodes.LockBatchMessageQueue, () => world.LockAsync(owner, wanted));
+        return await AskAsync(RequestCodes.LockBatchMessageQueue, async () =>
+        {
+            var granted = await world.LockAsync(owner, wanted);
+            foreach (var queue in granted.Where(queue => find(queue) is { State.HasLock: false }))
+            {
+                world.Triggers.Enters(world.Find(queue).Index, Triggers.LockGranted);
+            }
+
+            return granted;
+        });
     }
 
     public async Task UnlockAsync(

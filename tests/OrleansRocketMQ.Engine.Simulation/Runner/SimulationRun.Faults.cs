@@ -7,10 +7,8 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Faults that are events, and what operators do. Those that last while calls are made are looked up by the calls.</summary>
 internal sealed partial class SimulationRun
 {
-    private async Task HappenAsync(Fault fault)
+    private async Task ActAsync(Fault fault, int queue, bool isTriggered)
     {
-        await _world.Time.Delay(fault.At);
-        var queue = fault.Target % _places.Length;
         switch (fault.Kind)
         {
             case FaultKind.BrokerAway:
@@ -33,7 +31,7 @@ internal sealed partial class SimulationRun
                 break;
             case FaultKind.FenceClosed:
             case FaultKind.Overtaken:
-                await FenceAsync(fault, queue);
+                await FenceAsync(fault, queue, isTriggered);
                 break;
             case FaultKind.LockTaken:
                 await TakeLockAsync(fault, queue);
@@ -47,12 +45,13 @@ internal sealed partial class SimulationRun
                 break;
             case FaultKind.HandOver:
             case FaultKind.HandOverBroken:
+            case FaultKind.HandOverFails:
                 await HandOverAsync(fault, queue);
                 break;
             case FaultKind.SeekBack:
             case FaultKind.SeekForward:
             case FaultKind.SeekWithdrawn:
-                await SeekAsync(fault, queue);
+                await SeekAsync(fault, queue, isTriggered);
                 break;
             case FaultKind.Pause:
                 Struck(fault);
@@ -72,6 +71,18 @@ internal sealed partial class SimulationRun
                 await _world.Time.Delay(fault.Lasts);
                 Subscribe(null);
                 break;
+            case FaultKind.Standstill:
+                await StandStillAsync(fault, queue);
+                break;
+            case FaultKind.Recovery:
+                Struck(fault);
+                _places[queue].Queue?.Pump.Recover();
+                break;
+            case FaultKind.StorageForgets:
+                Struck(fault);
+                _world.Checkpoints.Forget(_world.Queues[queue].Id);
+                _world.FailureCounts.Forget(_world.Queues[queue].Id);
+                break;
         }
     }
 
@@ -80,7 +91,7 @@ internal sealed partial class SimulationRun
     private long Somewhere(int queue, int percent)
         => _world.Queues[queue].Min + ((_world.Queues[queue].Max - _world.Queues[queue].Min) * percent / 100);
 
-    private async Task FenceAsync(Fault fault, int queue)
+    private async Task FenceAsync(Fault fault, int queue, bool isTriggered)
     {
         var owner = _places[queue].Queue!.Owner;
         if (owner.IsDead)
@@ -89,7 +100,7 @@ internal sealed partial class SimulationRun
         }
 
         Struck(fault);
-        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()));
+        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), isTriggered);
         if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock)
         {
             await _world.Time.Delay(fault.Lasts / 2);
@@ -189,15 +200,22 @@ internal sealed partial class SimulationRun
         place.IsMoving = true;
         var from = place.Queue!;
         var before = await from.StopAsync(StopBudget);
-        var isLost = from.Owner.IsDead || fault.Kind == FaultKind.HandOverBroken;
+        var isLost = from.Owner.IsDead || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
         var to = await AnotherAsync(from.Owner.Index, queue);
+        if (fault.Kind == FaultKind.HandOverFails)
+        {
+            // It has taken the queue and all that came along, and does not start. Somebody notices after a while.
+            await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1)));
+            to = await AnotherAsync(to.Owner.Index, queue);
+        }
+
         Begin(queue, to, isLost || from.Owner.IsDead ? null : before);
     }
 
-    private async Task SeekAsync(Fault fault, int queue)
+    private async Task SeekAsync(Fault fault, int queue, bool isTriggered)
     {
         var place = _places[queue];
-        if (place.IsMoving)
+        if (place.Queue!.Owner.IsDead || (place.IsMoving && !isTriggered))
         {
             return;
         }

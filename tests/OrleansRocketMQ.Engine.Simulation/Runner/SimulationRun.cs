@@ -82,6 +82,7 @@ internal sealed partial class SimulationRun
             .Concat(Setup.Faults.Select(fault => _scheduler.Start($"fault {fault.Kind}", () => HappenAsync(fault))))
             .ToList();
         parts.Add(_scheduler.Start("operator", RecoverFromTimeToTimeAsync));
+        parts.Add(_scheduler.Start("end of triggers", EndTriggersAsync));
         await Task.WhenAll(parts);
         _world.IsHealed = true;
         await DrainAsync();

@@ -22,7 +22,7 @@ public sealed class SimulationTests
         Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures.Select(failure => Report.Of(Shrinker.Shrink(failure)))));
         Assert.Equal(Seeds, coverage.Runs);
         Assert.True(coverage.Faults.Count >= Enum.GetValues<FaultKind>().Length - 4, $"only {coverage.Faults.Count} kinds");
-        Assert.True(coverage.Cells.Count >= 40, $"only {coverage.Cells.Count} cells");
+        Assert.True(coverage.Cells.Count >= 120, $"only {coverage.Cells.Count} cells");
     }
 
     [Fact]

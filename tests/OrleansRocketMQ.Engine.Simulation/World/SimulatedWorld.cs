@@ -1,4 +1,6 @@
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Protocol;
@@ -28,6 +30,7 @@ internal sealed partial class SimulatedWorld
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly SeededRandom _random;
+    private readonly List<Fault> _begun = [];
     private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
     private int _origins;
     private CancellationTokenSource _connections = new();
@@ -42,6 +45,9 @@ internal sealed partial class SimulatedWorld
             .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
+        Triggers = new Triggers(Queues.Count);
+        Checkpoints = new SimulatedRecords<CheckpointRecord>(this, "checkpoints", setup.HasLocalCheckpoints);
+        FailureCounts = new SimulatedRecords<FailureList>(this, "failure counts", isLocal: false);
         IsPaused = new bool[Queues.Count];
         Ledgers = [.. Queues.Select(queue => new QueueLedger(queue, this))];
     }
@@ -57,6 +63,15 @@ internal sealed partial class SimulatedWorld
     public IReadOnlyList<SimulatedQueue> Queues { get; }
 
     public IReadOnlyList<QueueLedger> Ledgers { get; }
+
+    /// <summary>Faults that wait for a state.</summary>
+    public Triggers Triggers { get; }
+
+    /// <summary>Where members write down what they have done beyond their commits.</summary>
+    public SimulatedRecords<CheckpointRecord> Checkpoints { get; }
+
+    /// <summary>Where members keep how often messages have failed.</summary>
+    public SimulatedRecords<FailureList> FailureCounts { get; }
 
     /// <summary>Whether everything is well again, and stays so.</summary>
     public bool IsHealed { get; set; }
@@ -94,6 +109,9 @@ internal sealed partial class SimulatedWorld
         Struck(kind, target);
         return true;
     }
+
+    /// <summary>A fault that has waited for a state begins now.</summary>
+    public void Begin(Fault fault) => _begun.Add(fault);
 
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
@@ -267,15 +285,9 @@ internal sealed partial class SimulatedWorld
 
     private bool IsActive(FaultKind kind, int target)
     {
-        foreach (var fault in Setup.Faults)
-        {
-            if (fault.Kind == kind && fault.Target % Queues.Count == target && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        bool IsNow(Fault fault) => fault.Kind == kind && fault.When is null && fault.Target % Queues.Count == target
+            && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks;
+        return Setup.Faults.Any(IsNow) || _begun.Exists(IsNow);
     }
 
     private async Task<SimulatedPullAnswer> ServeAsync(
