@@ -7,10 +7,10 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Faults that are events, and what operators do. Those that last while calls are made are looked up by the calls.</summary>
 internal sealed partial class SimulationRun
 {
-    private async Task HappenAsync(Fault fault)
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
+
+    private async Task ActAsync(Fault fault, int queue, bool isTriggered)
     {
-        await _world.Time.Delay(fault.At);
-        var queue = fault.Target % _places.Length;
         switch (fault.Kind)
         {
             case FaultKind.BrokerAway:
@@ -33,26 +33,31 @@ internal sealed partial class SimulationRun
                 break;
             case FaultKind.FenceClosed:
             case FaultKind.Overtaken:
-                await FenceAsync(fault, queue);
+                await FenceAsync(fault, queue, isTriggered);
+                break;
+            case FaultKind.StoreUnreadable:
+                // It is asked when a queue begins, and when its fence was closed.
+                await CloseFenceAsync(fault with { Lasts = Moment }, queue);
                 break;
             case FaultKind.LockTaken:
                 await TakeLockAsync(fault, queue);
                 break;
             case FaultKind.Poison:
                 Struck(fault);
-                _poisonNext[queue] = true;
+                _poisonNext[queue] = fault.Amount % 2 == 0 ? NextMessage.Poison : NextMessage.PoisonThatIsGone;
                 break;
             case FaultKind.OwnerKilled:
                 await KillAsync(fault);
                 break;
             case FaultKind.HandOver:
             case FaultKind.HandOverBroken:
+            case FaultKind.HandOverFails:
                 await HandOverAsync(fault, queue);
                 break;
             case FaultKind.SeekBack:
             case FaultKind.SeekForward:
             case FaultKind.SeekWithdrawn:
-                await SeekAsync(fault, queue);
+                await SeekAsync(fault, queue, isTriggered);
                 break;
             case FaultKind.Pause:
                 Struck(fault);
@@ -72,6 +77,23 @@ internal sealed partial class SimulationRun
                 await _world.Time.Delay(fault.Lasts);
                 Subscribe(null);
                 break;
+            case FaultKind.ListenerCallbackThrows:
+                // The queue leaves, and does not wait for ever: that fires the token.
+                await _world.Time.Delay(fault.Lasts / 2);
+                await HandOverAsync(fault, queue);
+                break;
+            case FaultKind.Standstill:
+                await StandStillAsync(fault, queue);
+                break;
+            case FaultKind.Recovery:
+                Struck(fault);
+                _places[queue].Queue?.Pump.Recover();
+                break;
+            case FaultKind.StorageForgets:
+                Struck(fault);
+                _world.Checkpoints.Forget(_world.Queues[queue].Id);
+                _world.FailureCounts.Forget(_world.Queues[queue].Id);
+                break;
         }
     }
 
@@ -80,7 +102,15 @@ internal sealed partial class SimulationRun
     private long Somewhere(int queue, int percent)
         => _world.Queues[queue].Min + ((_world.Queues[queue].Max - _world.Queues[queue].Min) * percent / 100);
 
-    private async Task FenceAsync(Fault fault, int queue)
+    private Task CloseFenceAsync(Fault fault, int queue)
+    {
+        var owner = _places[queue].Queue!.Owner;
+        return owner.IsDead
+            ? Task.CompletedTask
+            : owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), atOnce: false);
+    }
+
+    private async Task FenceAsync(Fault fault, int queue, bool isTriggered)
     {
         var owner = _places[queue].Queue!.Owner;
         if (owner.IsDead)
@@ -89,7 +119,7 @@ internal sealed partial class SimulationRun
         }
 
         Struck(fault);
-        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()));
+        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), isTriggered);
         if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock)
         {
             await _world.Time.Delay(fault.Lasts / 2);
@@ -189,15 +219,22 @@ internal sealed partial class SimulationRun
         place.IsMoving = true;
         var from = place.Queue!;
         var before = await from.StopAsync(StopBudget);
-        var isLost = from.Owner.IsDead || fault.Kind == FaultKind.HandOverBroken;
+        var isLost = from.Owner.IsDead || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
         var to = await AnotherAsync(from.Owner.Index, queue);
+        if (fault.Kind == FaultKind.HandOverFails)
+        {
+            // It has taken the queue and all that came along, and does not start. Somebody notices after a while.
+            await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1)));
+            to = await AnotherAsync(to.Owner.Index, queue);
+        }
+
         Begin(queue, to, isLost || from.Owner.IsDead ? null : before);
     }
 
-    private async Task SeekAsync(Fault fault, int queue)
+    private async Task SeekAsync(Fault fault, int queue, bool isTriggered)
     {
         var place = _places[queue];
-        if (place.IsMoving)
+        if (place.Queue!.Owner.IsDead || (place.IsMoving && !isTriggered))
         {
             return;
         }

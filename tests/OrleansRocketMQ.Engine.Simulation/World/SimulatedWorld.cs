@@ -1,4 +1,6 @@
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Protocol;
@@ -6,7 +8,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Simulation.World;
 
 /// <summary>
-/// All that a run has around its owners: one broker with its queues, the way to it, and the faults of the run while they last.
+/// All that a run has around its owners: two brokers with their queues, the way to them, and the faults of the run while they last.
 /// </summary>
 internal sealed partial class SimulatedWorld
 {
@@ -27,8 +29,12 @@ internal sealed partial class SimulatedWorld
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
+    private static readonly FaultKind[] PullRefusals = [FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten];
+
     private readonly SeededRandom _random;
+    private readonly List<Fault> _begun = [];
     private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
+    private readonly Fault[][] _faults;
     private int _origins;
     private CancellationTokenSource _connections = new();
 
@@ -38,10 +44,14 @@ internal sealed partial class SimulatedWorld
         Scheduler = scheduler;
         Coverage = coverage;
         _random = SeededRandom.Of(setup.Seed, "world");
-        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, "broker", index))
-            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0));
+        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
+            .Append(new MessageQueue(SystemTopics.Retry(Group), BrokerOf(Setup.Queues), 0));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
+        _faults = ByKind(setup.Faults);
+        Triggers = new Triggers(Queues.Count);
+        Checkpoints = new SimulatedRecords<CheckpointRecord>(this, "checkpoints", setup.HasLocalCheckpoints);
+        FailureCounts = new SimulatedRecords<FailureList>(this, "failure counts", isLocal: false);
         IsPaused = new bool[Queues.Count];
         Ledgers = [.. Queues.Select(queue => new QueueLedger(queue, this))];
     }
@@ -58,6 +68,15 @@ internal sealed partial class SimulatedWorld
 
     public IReadOnlyList<QueueLedger> Ledgers { get; }
 
+    /// <summary>Faults that wait for a state.</summary>
+    public Triggers Triggers { get; }
+
+    /// <summary>Where members write down what they have done beyond their commits.</summary>
+    public SimulatedRecords<CheckpointRecord> Checkpoints { get; }
+
+    /// <summary>Where members keep how often messages have failed.</summary>
+    public SimulatedRecords<FailureList> FailureCounts { get; }
+
     /// <summary>Whether everything is well again, and stays so.</summary>
     public bool IsHealed { get; set; }
 
@@ -68,6 +87,12 @@ internal sealed partial class SimulatedWorld
     public bool[] IsPaused { get; }
 
     public int DeadLetters { get; private set; }
+
+    /// <summary>What has struck last.</summary>
+    public Trouble Trouble { get; } = new();
+
+    /// <summary>Which broker has a queue.</summary>
+    public static string BrokerOf(int queue) => queue < 2 ? "broker a" : "broker b";
 
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
 
@@ -86,7 +111,7 @@ internal sealed partial class SimulatedWorld
     /// <param name="percent">How often it strikes.</param>
     public bool Strikes(FaultKind kind, int target, int percent = 70)
     {
-        if (IsHealed || !IsActive(kind, target) || !_random.Chance(percent))
+        if (!IsActive(kind, target) || !_random.Chance(percent))
         {
             return false;
         }
@@ -95,9 +120,13 @@ internal sealed partial class SimulatedWorld
         return true;
     }
 
+    /// <summary>A fault that has waited for a state begins now.</summary>
+    public void Begin(Fault fault) => _begun.Add(fault);
+
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
     {
+        Trouble.Note(kind, target, Time.Now);
         Coverage.Struck(kind);
         Scheduler.Note(kind.ToString(), "fault", target);
     }
@@ -117,7 +146,7 @@ internal sealed partial class SimulatedWorld
         var (offset, most, moves) = (request.Offset, request.MaxMessages, Ledgers[queue.Index].Moves);
         bool IsWanted(SimulatedMessage message) => request.Expression is null or "*" || request.Expression == TagOf(message.Tag);
         await SendAsync(owner, queue, cancellationToken);
-        foreach (var refusal in (FaultKind[])[FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten])
+        foreach (var refusal in PullRefusals)
         {
             if (Strikes(refusal, queue.Index))
             {
@@ -263,19 +292,9 @@ internal sealed partial class SimulatedWorld
         _origins++;
         Ledgers[queue.Index].Sent(message);
         Scheduler.Note("sent", queue.Name, message.Offset);
-    }
 
-    private bool IsActive(FaultKind kind, int target)
-    {
-        foreach (var fault in Setup.Faults)
-        {
-            if (fault.Kind == kind && fault.Target % Queues.Count == target && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        // Last: an answer may be there within the same step, and the checker must know of the message before.
+        queue.Wake();
     }
 
     private async Task<SimulatedPullAnswer> ServeAsync(
@@ -343,6 +362,12 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.BrokerAway, queue.Index, 100))
         {
             await LoseAsync(FaultKind.BrokerAway, TimeSpan.FromMilliseconds(200), cancellationToken);
+        }
+
+        if (IsSilent(queue.Id.BrokerName))
+        {
+            Struck(FaultKind.BrokerSilent, queue.Index);
+            await LoseAsync(FaultKind.BrokerSilent, CallTimeout, cancellationToken);
         }
     }
 
