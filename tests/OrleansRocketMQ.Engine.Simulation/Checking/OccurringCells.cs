@@ -39,8 +39,8 @@ internal static class OccurringCells
         Resumed        x    x    .   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same
         SeekAsked      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         SeekWithdrawn  x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same, also in the moment in which it has come true
-        BrokerReset    x    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
-        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  .    x  .   | the loop, when the move may be stored; at the end for a reset
+        BrokerReset    o    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
+        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  .  .  .  .    x  .   | the loop, when a move may be stored, a reset once; again at the end
         OffsetStored   x    .    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then
         ListenersDone  x    .    .   .    x    o    .    .    x  .  x  .  .  x  x  x    .  .   | the loop, when nobody tells the store anything; the state may be another by then
         AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the loop, after anything that can fail; nothing of a reset can

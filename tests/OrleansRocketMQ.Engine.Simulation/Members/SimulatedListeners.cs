@@ -12,6 +12,9 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// </summary>
 internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
 {
+    private const int MostFailures = SimulatedWorld.MaxAttempts + 1;
+
+    private readonly Dictionary<(int Queue, long Offset), int> _failures = [];
     private readonly SeededRandom _random = SeededRandom.Of(world.Setup.Seed, $"listeners of {owner.Name}");
 
     public IListener OfSlot(int slot) => new Listener(this);
@@ -35,6 +38,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
             {
                 await world.Time.Delay(limit, CancellationToken.None);
                 batch.ForEach(delivery => call.Queue.Ledger.Ended(delivery, DeliveryEnd.Returned));
+                GiveUp(call, call.Messages, MostFailures);
                 isEnded = true;
                 await world.Time.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
                 return (0, true);
@@ -67,6 +71,28 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                     : listening.IsCancellationRequested ? DeliveryEnd.Unheard
                     : ended;
                 call.Queue.Ledger.Ended(batch[index], end);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Where every member gets every message, none that fails comes again from the broker: it is given up, in order when it has
+    /// failed for the last time.
+    /// </summary>
+    private void GiveUp(Call call, ArraySegment<MessageExt> failed, int times)
+    {
+        if (!world.Setup.Broadcasts)
+        {
+            return;
+        }
+
+        foreach (var message in failed)
+        {
+            var place = (call.Queue.Queue.Index, message.QueueOffset);
+            _failures[place] = _failures.GetValueOrDefault(place) + times;
+            if (world.Setup.Mode == Mode.Concurrent || _failures[place] >= MostFailures)
+            {
+                call.Queue.Ledger.SafelyElsewhere(message.QueueOffset, isHeard: false);
             }
         }
     }
@@ -140,6 +166,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                         : new FailedMessage(failed, 0, "failed", "test"));
                 }
 
+                listeners.GiveUp(run, call.Messages[(index + consumed)..end], 1);
                 late += isLate ? end - index : 0;
                 index = end;
                 if (isLate || (call.InOrder && failures.Count > 0) || run.Queue.Now - began > call.TimeLimit)
@@ -219,6 +246,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 {
                     // Of an ordered batch all or nothing counts.
                     batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
+                    listeners.GiveUp(run, call.Messages[index..end], 1);
                     stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
                     break;
                 }

@@ -16,10 +16,14 @@ internal sealed partial class SimulationRun
             return;
         }
 
-        if (fault.Kind == FaultKind.SeekWithdrawn)
+        switch (fault.Kind)
         {
-            await WithdrawInAsync(fault, queue, when);
-            return;
+            case FaultKind.SeekWithdrawn:
+                await WithdrawInAsync(fault, queue, when);
+                return;
+            case FaultKind.Resume:
+                await ResumeInAsync(fault, queue, when);
+                return;
         }
 
         if (!await _world.Triggers.WaitAsync(queue, when))
@@ -63,6 +67,16 @@ internal sealed partial class SimulationRun
         {
             asked.Pump.Withdraw(seek);
         }
+    }
+
+    /// <summary>A queue is paused, and resumed when it enters a state.</summary>
+    private async Task ResumeInAsync(Fault fault, int queue, string when)
+    {
+        Pause(queue, paused: true);
+        await _world.Triggers.WaitAsync(queue, when);
+        await LingerAsync(fault, when);
+        Struck(fault);
+        Pause(queue, paused: false);
     }
 
     private async Task EndTriggersAsync()

@@ -19,7 +19,7 @@ internal sealed partial class SimulationRun
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stragglers = TimeSpan.FromSeconds(12);
-    private const int Members = 3;
+    private const int Members = Setup.Members;
     private const string RuleBroken = "no rule of the engine is broken";
     private const string QuotasReturn = "quotas come back to zero";
     private const long MostSteps = 150_000;
@@ -75,7 +75,7 @@ internal sealed partial class SimulationRun
 
         for (var queue = 0; queue < _places.Length; queue++)
         {
-            Begin(queue, _members[queue % Members], null);
+            Begin(queue, _members[_world.HomeOf(queue)], null);
         }
 
         var parts = Enumerable.Range(0, Setup.Queues).Select(queue => _scheduler.Start($"sender {queue}", () => SendAsync(queue)))
@@ -102,10 +102,11 @@ internal sealed partial class SimulationRun
                 var isPoison = _poisonNext[queue];
                 _poisonNext[queue] = false;
                 var (key, tag, length) = (random.Next(Setup.Keys), random.Next(2), random.Next(120));
-                _world.Send(
-                    _world.Queues[queue],
-                    random.Chance(10) ? random.Between(1, 3) : 0,
-                    (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, isPoison));
+                var gap = random.Chance(10) ? random.Between(1, 3) : 0;
+                foreach (var copy in _world.CopiesOf(queue))
+                {
+                    _world.Send(copy, gap, (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, isPoison));
+                }
             }
 
             await _world.Time.Delay(between * random.Between(2, 14));

@@ -34,11 +34,12 @@ public sealed class SimulationTests
         });
 
     [Fact]
-    public void Every_seed_has_five_hundred_messages_and_five_faults_at_least()
+    public void Every_seed_has_three_members_five_hundred_messages_and_five_faults_at_least()
         => Assert.All(Enumerable.Range(1, 1000), seed =>
         {
             var setup = Setup.Of(seed);
-            Assert.True(setup.Messages * Setup.Queues >= 500);
+            Assert.True(Setup.Members >= 3);
+            Assert.True(setup.MessagesInAll >= 500);
             Assert.True(setup.Faults.Count >= 5);
         });
 

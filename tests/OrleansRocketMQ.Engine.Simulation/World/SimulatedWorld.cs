@@ -42,7 +42,8 @@ internal sealed partial class SimulatedWorld
         Coverage = coverage;
         _random = SeededRandom.Of(setup.Seed, "world");
         var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, "broker", index))
-            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0));
+            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0))
+            .Concat(CopiesOf(setup));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
         Triggers = new Triggers(Queues.Count);
@@ -85,6 +86,14 @@ internal sealed partial class SimulatedWorld
     public int DeadLetters { get; private set; }
 
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
+
+    /// <summary>The queues a message goes to that is sent to one; where every member gets it, each member has one of its own.</summary>
+    public IEnumerable<SimulatedQueue> CopiesOf(int queue)
+        => Queues.Where(copy => copy.Index == queue || (copy.Index > Setup.Queues && (copy.Index - Setup.Queues - 1) % Setup.Queues == queue));
+
+    /// <summary>Where a queue belongs at first, and always where every member has its own.</summary>
+    public int HomeOf(int queue)
+        => !Setup.Broadcasts ? queue % Setup.Members : queue <= Setup.Queues ? 0 : 1 + ((queue - Setup.Queues - 1) / Setup.Queues);
 
     public SimulatedQueue Find(MessageQueue queue) => _byId[queue];
 
@@ -210,7 +219,8 @@ internal sealed partial class SimulatedWorld
             await LoseAsync(FaultKind.StoreWriteLost, CallTimeout, CancellationToken.None);
         }
 
-        if (Strikes(FaultKind.StoreWriteLate, queue.Index))
+        // A storage of records refuses what comes after something newer.
+        if (!Setup.Broadcasts && Strikes(FaultKind.StoreWriteLate, queue.Index))
         {
             _ = Scheduler.Start("late write", async () =>
             {
@@ -223,6 +233,11 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.StoreSlow, queue.Index))
         {
             await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout));
+        }
+
+        if (Setup.Broadcasts && (owner.IsDead || owner.IsDeclaredDead))
+        {
+            throw new CallFailedException(FaultKind.StoreRefused);
         }
 
         Apply(queue, offset, isMove, moves);
@@ -289,6 +304,11 @@ internal sealed partial class SimulatedWorld
             && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks;
         return Setup.Faults.Any(IsNow) || _begun.Exists(IsNow);
     }
+
+    // Other members see the same queues; here they are queues of their own, as each has offsets of its own.
+    private static IEnumerable<MessageQueue> CopiesOf(Setup setup) => setup.Broadcasts
+        ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, "broker", index))
+        : [];
 
     private async Task<SimulatedPullAnswer> ServeAsync(
         SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted, CancellationToken cancellationToken)
