@@ -26,9 +26,13 @@ internal sealed partial class SimulationRun
                 return;
         }
 
-        if (!await _world.Triggers.WaitAsync(queue, when))
+        // Some wait for the second time: for what only comes when something has failed before.
+        for (var times = fault.Amount % 3 == 0 ? 2 : 1; times > 0; times--)
         {
-            return;
+            if (!await _world.Triggers.WaitAsync(queue, when))
+            {
+                return;
+            }
         }
 
         await LingerAsync(fault, when);

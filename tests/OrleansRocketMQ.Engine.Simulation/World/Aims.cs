@@ -26,6 +26,16 @@ internal static class Aims
     {
         var queue = random.Next(Setup.Queues);
         var at = random.Between(TimeSpan.FromMilliseconds(1700), Setup.Active - TimeSpan.FromSeconds(8));
+        if (random.Chance(12))
+        {
+            return LateOpening(setup, at, queue, random);
+        }
+
+        return Strike(setup, at, queue, random);
+    }
+
+    private static IEnumerable<Fault> Strike(Setup setup, TimeSpan at, int queue, SeededRandom random)
+    {
         var (state, strike) = Choose(setup, random);
         foreach (var way in WayTo(state, setup, random))
         {
@@ -45,6 +55,31 @@ internal static class Aims
         // Some are asked for before the queue enters the state, in which they are taken back.
         var asked = strike is FaultKind.SeekWithdrawn or FaultKind.Resume ? Millis(random.Next(600)) : TimeSpan.Zero;
         yield return new Fault(strike, at - asked, lasts, queue, random.Next(100), state);
+    }
+
+    /// <summary>
+    /// The fence is closed for a moment while listeners have messages, and a queue that is on its way elsewhere hears of the
+    /// opening late, when it has seen it by itself.
+    /// </summary>
+    private static Fault[] LateOpening(Setup setup, TimeSpan at, int queue, SeededRandom random)
+    {
+        var held = setup.NeedsLock ? FaultKind.StoreSlow : FaultKind.ListenerSlow;
+        var slow = new Fault(held, at - Millis(random.Next(900)), Millis(3000), queue, random.Next(100));
+        var moment = random.Between(Millis(1), Millis(30));
+        return random.Next(3) switch
+        {
+            0 =>
+            [
+                slow, new(FaultKind.FenceClosed, at, moment, queue, random.Next(100)),
+                new(random.Pick(Seeks), at, moment, queue, 1, "fenc"),
+            ],
+            1 =>
+            [
+                slow, new(FaultKind.StoreSlow, at, Millis(1500), queue, 0), new(FaultKind.BrokerReset, at, moment, queue, random.Next(100)),
+                new(FaultKind.FenceClosed, at, moment, queue, 1, random.Pick(["R0", "R1"])),
+            ],
+            _ => [slow, new(FaultKind.Overtaken, at, 2 * moment, queue, random.Next(100))],
+        };
     }
 
     private static (string State, FaultKind Strike) Choose(Setup setup, SeededRandom random)
@@ -100,7 +135,7 @@ internal static class Aims
             case "V2" when setup.NeedsLock:
                 return [Slow(FaultKind.StoreSlow), For(FaultKind.FenceClosed, 500, 900), For(FaultKind.LockTaken, 50, 300, "fenc")];
             case "V2":
-                return [Slow(FaultKind.ListenerSlow), For(FaultKind.Overtaken, 300, 900)];
+                return [Slow(FaultKind.ListenerSlow), For(FaultKind.Overtaken, 2, random.Pick([60, 900]))];
             case "stop":
                 return [Slow(FaultKind.ListenerSlow), For(FaultKind.HandOver, 1, 1)];
             case "sR":
