@@ -240,7 +240,7 @@ internal sealed partial class QueuePump
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
         var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _tenure.Pulling);
-        if (known is not { } stored || stored <= here)
+        if (known is not { } stored || stored <= here || stored == _commits.StillStored)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
             return;

@@ -29,7 +29,7 @@ internal static class OccurringCells
     private const string Table = """
         event          lock find run paus fenc veri back halt S0 S1 S2 R0 R1 R2 V2 stop sR end | why
         LockGained     x    .    .   .    .    .    .    .    .  .  .  .  .  .  .  x    o  .   | the loop, which waits for the lock; a stop may come between
-        LockLost       x    x    x   x    x    x    x    x    x  x  x  x  x  x  o  x    x  x   | the lock's end, at any time; once more when the clock showed it before
+        LockLost       o    x    x   x    x    x    x    x    x  x  x  x  x  x  o  x    x  x   | the lock's end, at any time; once more when the clock showed it before
         Positioned     .    x    .   .    .    .    .    .    .  .  .  .  .  .  .  .    .  .   | the loop, for the state it began to look in
         FenceClosed    x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the membership, at any time
         FenceOpened    x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same; told late by one when the loop has seen it itself
@@ -39,12 +39,12 @@ internal static class OccurringCells
         Resumed        x    x    .   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same
         SeekAsked      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         SeekWithdrawn  x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same, also in the moment in which it has come true
-        BrokerReset    x    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
-        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  .    x  .   | the loop, when the move may be stored; at the end for a reset
+        BrokerReset    o    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
+        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  .    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
         OffsetStored   x    .    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then
-        ListenersDone  x    .    .   .    x    o    .    .    x  .  x  .  .  x  x  x    .  .   | the loop, when nobody tells the store anything; the state may be another by then
+        ListenersDone  x    .    .   .    x    o    .    .    x  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then
         AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the loop, after anything that can fail; nothing of a reset can
-        FailedTooOften x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the same
+        FailedTooOften o    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the same
         RetryDue       .    .    .   .    .    .    x    .    .  .  .  .  .  .  .  .    .  .   | the loop, for the state in which it waits
         Recovered      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         Stop           x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  .    .  .   | the owner, once

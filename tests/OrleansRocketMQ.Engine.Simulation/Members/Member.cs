@@ -50,7 +50,8 @@ internal sealed class Member
         var runtime = new EngineRuntime(time, scheduler, new Random((int)world.Setup.Seed));
         var brokers = new SimulatedBrokers(world, owner, queue => _queues.GetValueOrDefault(queue));
         var routes = new SimulatedRoutes();
-        var offsets = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(time));
+        var stored = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(time));
+        IOffsetStore offsets = world.Setup.Broadcasts ? new MemberOffsets(stored) : stored;
         var retry = new RetryPublisher(
             options,
             new RetryTargets(brokers, routes, new SimulatedParking(world), ClientNamespace.None, () => "copy"),
@@ -153,6 +154,7 @@ internal sealed class Member
     {
         Group = SimulatedWorld.Group,
         ConsumeFromWhere = ConsumeFromWhere.FirstOffset,
+        MessageModel = setup.Broadcasts ? MessageModel.Broadcasting : MessageModel.Clustering,
         ConsumeThreadMin = setup.Slots,
         ConsumeThreadMax = setup.Slots + 2,
         ConsumeBatchSize = setup.Batch,
@@ -167,6 +169,8 @@ internal sealed class Member
         MaxReconsumeTimes = SimulatedWorld.MaxAttempts,
         ConsumeTimeout = ConsumeTimeout,
         AutoRecovery = setup.AutoRecovery,
+        // A queue that does not recover by itself stands still after the second failure on end.
+        MaxRetryTimes = setup.AutoRecovery ? 3 : 2,
         AutoCommit = setup.AutoCommit,
         CheckpointInterval = TimeSpan.FromMilliseconds(300),
         PersistInterval = TimeSpan.FromMilliseconds(500),

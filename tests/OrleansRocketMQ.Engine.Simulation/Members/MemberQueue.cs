@@ -216,12 +216,12 @@ internal sealed class MemberQueue : IHandsOut
             await Pump.ClearCheckpointAsync(orLeaveIt: true);
         }
 
-        if (_demanded is { } demanded && !Owner.IsDead && State is { HasLock: true, IsCertain: true })
+        if (_demanded is { } demanded && !Owner.IsDead && !Owner.IsFenceClosed && State is { HasLock: true, IsCertain: true })
         {
             Ledger.Fail(QueueLedger.NoResetLost, $"{Name} has ended, and nobody knows of the reset to {demanded}");
         }
 
-        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint) : null;
+        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded) : null;
     }
 
     private void OnFence(bool closed)
@@ -258,6 +258,12 @@ internal sealed class MemberQueue : IHandsOut
         _hasBegun = true;
         _told = origin == WindowOrigin.Move ? _told : -1;
         _closings = origin == WindowOrigin.Store ? _looked : origin == WindowOrigin.HandOver ? Owner.Closings : _closings;
+        if (origin == WindowOrigin.HandOver && _before!.Demanded == progress.Watermark)
+        {
+            // What the store could not be told any more came along.
+            Ledger.MoveHolds(progress.Watermark);
+        }
+
         Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
     }
 
@@ -269,4 +275,5 @@ internal sealed class MemberQueue : IHandsOut
 /// <param name="Progress">How far.</param>
 /// <param name="Window">The window that ended.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it.</param>
-internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window, bool HasCheckpoint);
+/// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
+internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);

@@ -17,6 +17,9 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
     // The first time its messages wait instead; a queue that ends ends the wait, too.
     private const int MostUnreached = 4;
 
+    private const int MostFailures = SimulatedWorld.MaxAttempts + 1;
+
+    private readonly Dictionary<(int Queue, long Offset), int> _failures = [];
     private readonly SeededRandom _random = SeededRandom.Of(world.Setup.Seed, $"listeners of {owner.Name}");
 
     public IListener OfSlot(int slot) => new Listener(this, slot);
@@ -44,6 +47,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
             {
                 await world.Time.Delay(limit, CancellationToken.None);
                 batch.ForEach(delivery => call.Queue.Ledger.Ended(delivery, DeliveryEnd.Returned));
+                GiveUp(call, call.Messages, MostFailures);
                 isEnded = true;
                 await world.Time.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
                 return (0, true);
@@ -85,6 +89,28 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
     {
         var isWatched = world.IsActive(FaultKind.SendBackRefused, queue) || world.IsActive(FaultKind.SendBackAnswerLost, queue);
         return world.Strikes(FaultKind.ListenerFails, queue, 25) || (isWatched && _random.Chance(25));
+    }
+
+    /// <summary>
+    /// Where every member gets every message, none that fails comes again from the broker: it is given up, in order when it has
+    /// failed for the last time.
+    /// </summary>
+    private void GiveUp(Call call, ArraySegment<MessageExt> failed, int times)
+    {
+        if (!world.Setup.Broadcasts)
+        {
+            return;
+        }
+
+        foreach (var message in failed)
+        {
+            var place = (call.Queue.Queue.Index, message.QueueOffset);
+            _failures[place] = _failures.GetValueOrDefault(place) + times;
+            if (world.Setup.Mode == Mode.Concurrent || _failures[place] >= MostFailures)
+            {
+                call.Queue.Ledger.SafelyElsewhere(message.QueueOffset, isHeard: false);
+            }
+        }
     }
 
     private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages)
@@ -174,6 +200,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                         : new FailedMessage(failed, 0, "failed", "test"));
                 }
 
+                listeners.GiveUp(run, call.Messages[(index + consumed)..end], 1);
                 late += isLate ? end - index : 0;
                 index = end;
                 if (isLate || (call.InOrder && failures.Count > 0) || run.Queue.Now - began > call.TimeLimit)
@@ -286,6 +313,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 {
                     // Of an ordered batch all or nothing counts.
                     batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
+                    listeners.GiveUp(run, call.Messages[index..end], 1);
                     stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
                     break;
                 }

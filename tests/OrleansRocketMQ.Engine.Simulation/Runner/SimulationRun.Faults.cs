@@ -19,7 +19,11 @@ internal sealed partial class SimulationRun
             case FaultKind.BrokerRestart:
                 Struck(fault);
                 _world.Cut();
-                _world.Queues[queue].Restart(_random, _world.Time.Now);
+                if (!Setup.Broadcasts)
+                {
+                    _world.Queues[queue].Restart(_random, _world.Time.Now);
+                }
+
                 break;
             case FaultKind.BrokerReset:
                 Struck(fault);
@@ -60,6 +64,7 @@ internal sealed partial class SimulationRun
                 await SeekAsync(fault, queue, isTriggered);
                 break;
             case FaultKind.Pause:
+            case FaultKind.Resume:
                 Struck(fault);
                 Pause(queue, paused: true);
                 await _world.Time.Delay(fault.Lasts);
@@ -81,6 +86,12 @@ internal sealed partial class SimulationRun
                 // The queue leaves, and does not wait for ever: that fires the token.
                 await _world.Time.Delay(fault.Lasts / 2);
                 await HandOverAsync(fault, queue);
+                break;
+            case FaultKind.MemberJoins:
+                await JoinAsync(fault);
+                break;
+            case FaultKind.MemberLeaves:
+                await LeaveAsync(fault);
                 break;
             case FaultKind.Standstill:
                 await StandStillAsync(fault, queue);
@@ -120,7 +131,7 @@ internal sealed partial class SimulationRun
 
         Struck(fault);
         var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), isTriggered);
-        if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock)
+        if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock && !Setup.Broadcasts)
         {
             await _world.Time.Delay(fault.Lasts / 2);
             if (owner.IsFenceClosed && _places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
@@ -198,13 +209,18 @@ internal sealed partial class SimulationRun
     /// <summary>A member that lives; another one than before if there is one.</summary>
     private async Task<Member> AnotherAsync(int than, int queue)
     {
-        while (_members.TrueForAll(member => member.Owner.IsDead))
+        while (Setup.Broadcasts ? !IsThere(_members[_world.HomeOf(queue)]) : !_members.Exists(IsThere))
         {
             await _world.Time.Delay(TimeSpan.FromMilliseconds(100));
         }
 
-        var order = Enumerable.Range(0, Members).Select(step => _members[(than + 1 + ((queue + step) % Members)) % Members]);
-        return order.Where(member => !member.Owner.IsDead).OrderBy(member => member.Owner.Index == than).First();
+        if (Setup.Broadcasts)
+        {
+            return _members[_world.HomeOf(queue)];
+        }
+
+        var order = Enumerable.Range(0, _members.Count).Select(step => _members[(than + 1 + ((queue + step) % _members.Count)) % _members.Count]);
+        return order.Where(IsThere).OrderBy(member => member.Owner.Index == than).First();
     }
 
     private async Task HandOverAsync(Fault fault, int queue)
@@ -219,7 +235,7 @@ internal sealed partial class SimulationRun
         place.IsMoving = true;
         var from = place.Queue!;
         var before = await from.StopAsync(StopBudget);
-        var isLost = from.Owner.IsDead || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
+        var isLost = from.Owner.IsDead || Setup.Broadcasts || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
         var to = await AnotherAsync(from.Owner.Index, queue);
         if (fault.Kind == FaultKind.HandOverFails)
         {

@@ -32,7 +32,7 @@ internal sealed partial class SimulationRun
         }
 
         await _world.Time.Delay(lasts / 2);
-        if (lasts > Member.LongestStandstill && !Setup.NeedsLock && _places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
+        if (lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts && _places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
         {
             _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 20));
         }

@@ -16,15 +16,23 @@ internal sealed partial class SimulationRun
             return;
         }
 
-        if (fault.Kind == FaultKind.SeekWithdrawn)
+        switch (fault.Kind)
         {
-            await WithdrawInAsync(fault, queue, when);
-            return;
+            case FaultKind.SeekWithdrawn:
+                await WithdrawInAsync(fault, queue, when);
+                return;
+            case FaultKind.Resume:
+                await ResumeInAsync(fault, queue, when);
+                return;
         }
 
-        if (!await _world.Triggers.WaitAsync(queue, when))
+        // Some wait for the second time: for what only comes when something has failed before.
+        for (var times = fault.Amount % 3 == 0 ? 2 : 1; times > 0; times--)
         {
-            return;
+            if (!await _world.Triggers.WaitAsync(queue, when))
+            {
+                return;
+            }
         }
 
         await LingerAsync(fault, when);
@@ -63,6 +71,16 @@ internal sealed partial class SimulationRun
         {
             asked.Pump.Withdraw(seek);
         }
+    }
+
+    /// <summary>A queue is paused, and resumed when it enters a state.</summary>
+    private async Task ResumeInAsync(Fault fault, int queue, string when)
+    {
+        Pause(queue, paused: true);
+        await _world.Triggers.WaitAsync(queue, when);
+        await LingerAsync(fault, when);
+        Struck(fault);
+        Pause(queue, paused: false);
     }
 
     private async Task EndTriggersAsync()

@@ -20,7 +20,7 @@ internal sealed partial class SimulationRun
     private static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stragglers = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
-    private const int Members = 3;
+    private const int Members = Setup.Members;
     private const string RuleBroken = "no rule of the engine is broken";
     private const string QuotasReturn = "quotas come back to zero";
     private const long MostSteps = 150_000;
@@ -78,7 +78,7 @@ internal sealed partial class SimulationRun
 
         for (var queue = 0; queue < _places.Length; queue++)
         {
-            Begin(queue, _members[queue % Members], null);
+            Begin(queue, _members[_world.HomeOf(queue)], null);
         }
 
         var parts = Enumerable.Range(0, Setup.Queues).Select(queue => _scheduler.Start($"sender {queue}", () => SendAsync(queue)))
@@ -106,13 +106,17 @@ internal sealed partial class SimulationRun
                 var what = _poisonNext[queue];
                 _poisonNext[queue] = NextMessage.Usual;
                 var (key, tag, length) = (random.Next(Setup.Keys), random.Next(2), random.Next(120));
-                _world.Send(
-                    _world.Queues[queue],
-                    random.Chance(10) ? random.Between(1, 3) : 0,
-                    (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, what != NextMessage.Usual)
-                    {
-                        IsGone = what == NextMessage.PoisonThatIsGone,
-                    });
+                var gap = random.Chance(10) ? random.Between(1, 3) : 0;
+                foreach (var copy in _world.CopiesOf(queue))
+                {
+                    _world.Send(
+                        copy,
+                        gap,
+                        (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, what != NextMessage.Usual)
+                        {
+                            IsGone = what == NextMessage.PoisonThatIsGone,
+                        });
+                }
             }
 
             await _world.Time.Delay(between * random.Between(2, 14));
@@ -144,8 +148,14 @@ internal sealed partial class SimulationRun
         }
     }
 
+    // Queues that recover by themselves must.
     private void Recover()
     {
+        if (Setup.AutoRecovery)
+        {
+            return;
+        }
+
         foreach (var place in _places)
         {
             place.Queue?.Pump.Recover();

@@ -18,29 +18,68 @@ internal static class Aims
     private static readonly FaultKind[] Strikes =
     [
         FaultKind.FenceClosed, FaultKind.Pause, .. Seeks, FaultKind.SeekWithdrawn, FaultKind.HandOver, FaultKind.LockTaken,
-        FaultKind.Recovery, FaultKind.BrokerReset,
+        FaultKind.Recovery, FaultKind.BrokerReset, FaultKind.Resume, FaultKind.BrokerAway,
     ];
 
     /// <summary>The faults of one aim, which fits the setup.</summary>
     public static IEnumerable<Fault> Of(Setup setup, SeededRandom random)
     {
         var queue = random.Next(Setup.Queues);
-        var at = random.Between(TimeSpan.FromMilliseconds(500), Setup.Active - TimeSpan.FromSeconds(8));
+        var at = random.Between(TimeSpan.FromMilliseconds(1700), Setup.Active - TimeSpan.FromSeconds(8));
+        if (random.Chance(12))
+        {
+            return LateOpening(setup, at, queue, random);
+        }
+
+        return Strike(setup, at, queue, random);
+    }
+
+    private static IEnumerable<Fault> Strike(Setup setup, TimeSpan at, int queue, SeededRandom random)
+    {
         var (state, strike) = Choose(setup, random);
         foreach (var way in WayTo(state, setup, random))
         {
-            yield return way.When is null
-                ? way with { At = at - (IsEvent(way.Kind) ? TimeSpan.Zero : TimeSpan.FromMilliseconds(random.Next(300))), Target = queue }
-                : way with { At = at, Target = queue };
+            // Listeners are slow before, so that they have messages then.
+            var before = IsEvent(way.Kind) ? 0 : random.Next(way.Kind == FaultKind.ListenerSlow ? 1500 : 300);
+            yield return way with { At = at - Millis(before), Target = queue };
         }
 
         var lasts = strike switch
         {
             FaultKind.LockTaken => random.Between(Millis(900), Millis(2500)),
+            FaultKind.BrokerAway => random.Between(Millis(300), Millis(1500)),
             FaultKind.Pause => random.Between(Millis(1), Millis(random.Pick([20, 300, 2000]))),
             _ => random.Between(Millis(1), Millis(random.Pick([5, 100, 800]))),
         };
-        yield return new Fault(strike, at, lasts, queue, random.Next(100), state);
+
+        // Some are asked for before the queue enters the state, in which they are taken back.
+        var asked = strike is FaultKind.SeekWithdrawn or FaultKind.Resume ? Millis(random.Next(600)) : TimeSpan.Zero;
+        yield return new Fault(strike, at - asked, lasts, queue, random.Next(100), state);
+    }
+
+    /// <summary>
+    /// The fence is closed for a moment while listeners have messages, and a queue that is on its way elsewhere hears of the
+    /// opening late, when it has seen it by itself.
+    /// </summary>
+    private static Fault[] LateOpening(Setup setup, TimeSpan at, int queue, SeededRandom random)
+    {
+        var held = setup.NeedsLock ? FaultKind.StoreSlow : FaultKind.ListenerSlow;
+        var slow = new Fault(held, at - Millis(random.Next(900)), Millis(3000), queue, random.Next(100));
+        var moment = random.Between(Millis(1), Millis(30));
+        return random.Next(3) switch
+        {
+            0 =>
+            [
+                slow, new(FaultKind.FenceClosed, at, moment, queue, random.Next(100)),
+                new(random.Pick(Seeks), at, moment, queue, 1, "fenc"),
+            ],
+            1 =>
+            [
+                slow, new(FaultKind.StoreSlow, at, Millis(1500), queue, 0), new(FaultKind.BrokerReset, at, moment, queue, random.Next(100)),
+                new(FaultKind.FenceClosed, at, moment, queue, 1, random.Pick(["R0", "R1"])),
+            ],
+            _ => [slow, new(FaultKind.Overtaken, at, 2 * moment, queue, random.Next(100))],
+        };
     }
 
     private static (string State, FaultKind Strike) Choose(Setup setup, SeededRandom random)
@@ -57,7 +96,9 @@ internal static class Aims
 
         while (true)
         {
-            var (state, strike) = (random.Pick(States), random.Pick(Strikes));
+            // Where locks are needed, theirs are the cells that are met seldom.
+            var state = random.Pick(random.Chance(30) ? Draining : States);
+            var strike = setup.NeedsLock && random.Chance(20) ? FaultKind.LockTaken : random.Pick(Strikes);
             if ((setup.NeedsLock || (state != "lock" && strike != FaultKind.LockTaken)) && (state != "halt" || !setup.AutoRecovery))
             {
                 return (state, strike);
@@ -76,13 +117,17 @@ internal static class Aims
             case "lock" or Triggers.LockGranted:
                 return [For(FaultKind.LockTaken, 900, 2500)];
             case "find":
-                return [Slow(FaultKind.StoreSlow), For(FaultKind.HandOverBroken, 1, 1)];
+                return
+                [
+                    Slow(random.Pick([FaultKind.StoreSlow, FaultKind.StoreUnreadable])),
+                    setup.NeedsLock && random.Chance(50) ? For(FaultKind.LockTaken, 900, 1500) : For(FaultKind.HandOverBroken, 1, 1),
+                ];
             case "paus":
                 return [For(FaultKind.Pause, 500, 2000)];
             case "fenc":
                 return [For(FaultKind.FenceClosed, 300, 1500)];
             case "veri":
-                return [Slow(FaultKind.StoreSlow), For(FaultKind.FenceClosed, 50, 300)];
+                return [Slow(random.Pick([FaultKind.StoreSlow, FaultKind.StoreUnreadable])), For(FaultKind.FenceClosed, 50, 300)];
             case "back":
                 return [For(random.Pick([FaultKind.PullRefused, FaultKind.PullForgotten]), 1000, 3000)];
             case "halt":
@@ -90,7 +135,7 @@ internal static class Aims
             case "V2" when setup.NeedsLock:
                 return [Slow(FaultKind.StoreSlow), For(FaultKind.FenceClosed, 500, 900), For(FaultKind.LockTaken, 50, 300, "fenc")];
             case "V2":
-                return [Slow(FaultKind.ListenerSlow), For(FaultKind.Overtaken, 300, 900)];
+                return [Slow(FaultKind.ListenerSlow), For(FaultKind.Overtaken, 2, random.Pick([60, 900]))];
             case "stop":
                 return [Slow(FaultKind.ListenerSlow), For(FaultKind.HandOver, 1, 1)];
             case "sR":
@@ -112,8 +157,8 @@ internal static class Aims
 
         IEnumerable<FaultKind> Holding(char step) => step switch
         {
-            '0' => [FaultKind.StorageSlow],
-            '1' => [random.Pick([FaultKind.StoreSlow, FaultKind.StoreAnswerLost, FaultKind.StoreWriteLost])],
+            '0' => [random.Pick([FaultKind.StorageSlow, FaultKind.StorageSlow, FaultKind.StorageRefused])],
+            '1' => [random.Pick([FaultKind.StoreSlow, FaultKind.StoreAnswerLost, FaultKind.StoreWriteLost, FaultKind.StoreRefused])],
             _ => setup.NeedsLock ? [FaultKind.StoreSlow] : [FaultKind.ListenerSlow, FaultKind.StoreSlow],
         };
     }

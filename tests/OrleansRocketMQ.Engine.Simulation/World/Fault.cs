@@ -123,6 +123,9 @@ internal enum FaultKind
     /// <summary>An operator pauses a queue.</summary>
     Pause,
 
+    /// <summary>An operator resumes a queue that was paused.</summary>
+    Resume,
+
     /// <summary>An operator limits how many messages a second are handed out.</summary>
     RateLimit,
 
@@ -152,6 +155,12 @@ internal enum FaultKind
 
     /// <summary>A member stands still, and goes on as if nothing had been.</summary>
     Standstill,
+
+    /// <summary>One more member comes, and some of the queues go to it.</summary>
+    MemberJoins,
+
+    /// <summary>A member hands its queues to the others and ends.</summary>
+    MemberLeaves,
 }
 
 /// <summary>One fault, as a value: a run with fewer of them is otherwise the same run.</summary>

@@ -14,6 +14,7 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     private long _handedOut;
     private double _allowed;
     private bool _isClosed;
+    private int _told;
     private long? _stoodStillUntil;
 
     public int Index => index;
@@ -27,6 +28,9 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
 
     /// <summary>Whether it is in doubt whether its queues are its own. The clock knows at once; who is told hears later.</summary>
     public bool IsFenceClosed => _isClosed || _stoodStillUntil is not null;
+
+    /// <summary>Whether it gives its queues away to end.</summary>
+    public bool IsLeaving { get; private set; }
 
     /// <summary>Whether the others have taken it for dead.</summary>
     public bool IsDeclaredDead { get; private set; }
@@ -50,6 +54,8 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
         _died.Cancel();
         Rate?.Dispose();
     }
+
+    public void Leave() => IsLeaving = true;
 
     /// <summary>The others take it for dead, and it does not know.</summary>
     public void DeclareDead() => IsDeclaredDead = true;
@@ -82,10 +88,10 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     {
         _isClosed = true;
         Closings++;
-        var told = Closings;
+        var told = ++_told;
         await TellAsync(closed: true, random, atOnce);
         await world.Time.Delay(lasts);
-        if (told == Closings)
+        if (told == _told)
         {
             _isClosed = false;
             await TellAsync(closed: false, random, atOnce: false);
@@ -130,7 +136,8 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     {
         foreach (var listener in _fenceListeners.ToArray())
         {
-            var late = random.Chance(50) ? TimeSpan.FromMilliseconds(1) : random.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(400));
+            var latest = TimeSpan.FromMilliseconds(closed ? 400 : 800);
+            var late = random.Chance(50) ? TimeSpan.FromMilliseconds(1) : random.Between(TimeSpan.Zero, latest);
             await world.Time.Delay(atOnce ? TimeSpan.Zero : late);
             if (_isClosed == closed)
             {

@@ -16,6 +16,9 @@ internal sealed record Setup
     /// <summary>Queues of the topic; a concurrent group has one more for what comes again.</summary>
     public const int Queues = 3;
 
+    /// <summary>Members at the beginning, and at least.</summary>
+    public const int Members = 3;
+
     /// <summary>No fault begins, and no message is sent, after that time.</summary>
     public static readonly TimeSpan Active = TimeSpan.FromSeconds(30);
 
@@ -71,17 +74,25 @@ internal sealed record Setup
 
     public required IReadOnlyList<Fault> Faults { get; init; }
 
-    public bool NeedsLock => Mode == Mode.Orderly;
+    /// <summary>Whether every member gets every message, and keeps offsets of its own.</summary>
+    public required bool Broadcasts { get; init; }
+
+    public bool NeedsLock => Mode == Mode.Orderly && !Broadcasts;
+
+    /// <summary>Messages sent, counted once for each member that gets them.</summary>
+    public int MessagesInAll => Messages * Queues * (Broadcasts ? Members : 1);
 
     public static Setup Of(long seed)
     {
         var random = SeededRandom.Of(seed, "setup");
         var pullBatch = random.Pick([4, 16, 32]);
+        var broadcasts = random.Chance(20);
         var setup = new Setup
         {
             Seed = seed,
             Mode = (Mode)random.Next(3),
-            Messages = random.Between(170, 230),
+            Broadcasts = broadcasts,
+            Messages = broadcasts ? random.Between(60, 76) : random.Between(170, 230),
             Keys = random.Between(2, 8),
             Slots = random.Between(1, 4),
             Batch = random.Pick([1, 3, 8]),

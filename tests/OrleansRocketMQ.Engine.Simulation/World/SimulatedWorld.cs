@@ -45,7 +45,8 @@ internal sealed partial class SimulatedWorld
         Coverage = coverage;
         _random = SeededRandom.Of(setup.Seed, "world");
         var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
-            .Append(new MessageQueue(SystemTopics.Retry(Group), BrokerOf(Setup.Queues), 0));
+            .Append(new MessageQueue(SystemTopics.Retry(Group), BrokerOf(Setup.Queues), 0))
+            .Concat(CopiesOf(setup));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
         _faults = ByKind(setup.Faults);
@@ -91,10 +92,15 @@ internal sealed partial class SimulatedWorld
     /// <summary>What has struck last.</summary>
     public Trouble Trouble { get; } = new();
 
-    /// <summary>Which broker has a queue.</summary>
-    public static string BrokerOf(int queue) => queue < 2 ? "broker a" : "broker b";
-
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
+
+    /// <summary>The queues a message goes to that is sent to one; where every member gets it, each member has one of its own.</summary>
+    public IEnumerable<SimulatedQueue> CopiesOf(int queue)
+        => Queues.Where(copy => copy.Index == queue || (copy.Index > Setup.Queues && (copy.Index - Setup.Queues - 1) % Setup.Queues == queue));
+
+    /// <summary>Where a queue belongs at first, and always where every member has its own.</summary>
+    public int HomeOf(int queue)
+        => !Setup.Broadcasts ? queue % Setup.Members : queue <= Setup.Queues ? 0 : 1 + ((queue - Setup.Queues - 1) / Setup.Queues);
 
     public SimulatedQueue Find(MessageQueue queue) => _byId[queue];
 
@@ -126,7 +132,7 @@ internal sealed partial class SimulatedWorld
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
     {
-        Trouble.Note(kind, target, Time.Now);
+        Trouble.Note(kind, target % Queues.Count, Time.Now);
         Coverage.Struck(kind);
         Scheduler.Note(kind.ToString(), "fault", target);
     }
@@ -221,7 +227,8 @@ internal sealed partial class SimulatedWorld
             await LoseAsync(FaultKind.StoreWriteLost, CallTimeout, CancellationToken.None);
         }
 
-        if (Strikes(FaultKind.StoreWriteLate, queue.Index))
+        // A storage of records refuses what comes after something newer.
+        if (!Setup.Broadcasts && Strikes(FaultKind.StoreWriteLate, queue.Index))
         {
             _ = Scheduler.Start("late write", async () =>
             {
@@ -234,6 +241,11 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.StoreSlow, queue.Index))
         {
             await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout));
+        }
+
+        if (Setup.Broadcasts && (owner.IsDead || owner.IsDeclaredDead))
+        {
+            throw new CallFailedException(FaultKind.StoreRefused);
         }
 
         Apply(queue, offset, isMove, moves);

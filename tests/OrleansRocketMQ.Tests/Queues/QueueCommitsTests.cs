@@ -84,7 +84,7 @@ public sealed class QueueCommitsTests
         var commits = await At(10);
         var stored = 0;
         _store.Fails = true;
-        await commits.MoveAsync(4, () => true, () => stored++, CancellationToken.None, evenIfNotStored: true);
+        await commits.MoveAsync(4, () => true, () => stored++, CancellationToken.None, evenIfNotStored: () => true);
         Assert.Equal((1, 10), (stored, _store.Stored));
         _store.Fails = false;
         await commits.CommitAsync(() => 4);
