@@ -15,6 +15,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
     private readonly AsyncTurns _turn = new();
     private long _committed = -1;
     private long _carried;
+    private long _stillStored = -1;
     private bool _tellAgain;
     private bool _left;
     private long _lookedAt = time.GetTimestamp();
@@ -22,6 +23,11 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
 
     /// <summary>What the store knows; -1 when nothing was told yet.</summary>
     public long Committed => Volatile.Read(ref _committed);
+
+    /// <summary>
+    /// What the store has of before a move that it did not take: no word of another member; -1 when it takes what it is told.
+    /// </summary>
+    public long StillStored => Volatile.Read(ref _stillStored);
 
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Carry(long watermark, bool toSlave)
@@ -38,6 +44,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
         if (Interlocked.Exchange(ref _carried, 0) is > 0 and var carried)
         {
             offsets.Update(queue, carried, increaseOnly: true);
+            Volatile.Write(ref _stillStored, -1);
             Note(carried);
         }
     }
@@ -83,12 +90,12 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
     /// <param name="stored">Called once the store knows, before anything else is told.</param>
     /// <param name="cancellationToken">Gives up while waiting for the turn.</param>
     /// <param name="evenIfNotStored">
-    /// Whether the queue goes on there even when the store does not take it now; it is told again with the next commit. For
+    /// Asked when the store has not taken it: whether the queue goes on there all the same; it is told again with the next commit. For
     /// an offset that the broker demands: the one the store has is none to go on at.
     /// </param>
     /// <inheritdoc cref="CommitAsync"/>
     public Task MoveAsync(
-        long offset, Func<bool> isWanted, Action stored, CancellationToken cancellationToken, bool evenIfNotStored = false)
+        long offset, Func<bool> isWanted, Action stored, CancellationToken cancellationToken, Func<bool>? evenIfNotStored = null)
         => InTurnAsync(
         async () =>
         {
@@ -97,13 +104,13 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
                 return;
             }
 
-            var isStored = true;
+            var (isStored, before) = (true, Committed);
             offsets.Update(queue, offset, increaseOnly: false);
             try
             {
                 await offsets.PersistAsync(queue);
             }
-            catch (RocketMQException) when (evenIfNotStored)
+            catch (RocketMQException) when (evenIfNotStored?.Invoke() is true)
             {
                 // Told by whoever stores it next.
                 isStored = false;
@@ -117,6 +124,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
             }
 
             Volatile.Write(ref _committed, offset);
+            Volatile.Write(ref _stillStored, isStored ? -1 : before);
 
             // A pull that was given up may bring the broker what it carried after this.
             _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0 || !isStored;
@@ -142,6 +150,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
             // What was noted to be told is forgotten, too: a store that has nothing by now would be told of it once more.
             offsets.Remove(queue);
             Volatile.Write(ref _committed, -1);
+            Volatile.Write(ref _stillStored, -1);
         },
         cancellationToken);
 
@@ -159,6 +168,7 @@ internal sealed class QueueCommits(MessageQueue queue, IOffsetStore offsets, Tim
         var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
         offsets.Update(queue, watermark, increaseOnly: true);
         _tellAgain = !await offsets.PersistAsync(queue) || mayBeOvertaken;
+        Volatile.Write(ref _stillStored, -1);
         Note(watermark);
         return true;
     }

@@ -197,7 +197,8 @@ internal sealed partial class QueuePump
 
     /// <summary>
     /// Asked by whoever hands messages out, within its lock. The state hears of it a moment later, so that the queue goes on by
-    /// itself even when nobody else notices that the fence was closed.
+    /// itself even when nobody else notices that the fence was closed. The gate shuts at once: a worker that is told of messages
+    /// it does not get would ask for them again and again without a pause.
     /// </summary>
     private bool IsInDoubt()
     {
@@ -206,6 +207,8 @@ internal sealed partial class QueuePump
             return false;
         }
 
+        // Before the state is told: should it know already, and be about to open the gate, it is told again.
+        Runs.Gate.Fence(closed: true);
         if (Interlocked.Exchange(ref _tellsDoubt, 1) == 0)
         {
             _runtime.Scheduler.Post(static pump => ((QueuePump)pump!).TellDoubt(), this);
@@ -237,7 +240,7 @@ internal sealed partial class QueuePump
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
         var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _tenure.Pulling);
-        if (known is not { } stored || stored <= here)
+        if (known is not { } stored || stored <= here || stored == _commits.StillStored)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
             return;

@@ -36,7 +36,8 @@ internal sealed partial class QueuePump
         isWanted: () => MayStore(move),
         stored: () => Raise(QueueEvent.OffsetStored(move.Number)),
         cancellationToken,
-        evenIfNotStored: move.Reason == MoveReason.Reset);
+        // One that must look who went on meanwhile would take the offset that the store still has for another member's.
+        evenIfNotStored: () => move.Reason == MoveReason.Reset && State.MayStore);
 
     /// <summary>Asked when it is this queue's turn to tell the store: from then on the move cannot be withdrawn.</summary>
     private bool MayStore(QueueMove move)

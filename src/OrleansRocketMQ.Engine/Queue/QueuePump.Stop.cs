@@ -33,6 +33,12 @@ internal sealed partial class QueuePump
         await DespiteFailureAsync(_watchdog.StopAsync());
         await DespiteFailureAsync(_runtime.Scheduler.CancelAsync(_stopping));
         await DespiteFailureAsync(_pumping);
+        if (State.Move is { Reason: MoveReason.Seek, IsStored: false })
+        {
+            // The loop stores it no more. The store may know of it all the same, and gets the offset of what is consumed instead.
+            Raise(QueueEventKind.AttemptFailed);
+        }
+
         // Messages on their way back to their broker are within the budget, too.
         await using var late = _time.CreateTimer(static stopped => ((QueuePump)stopped!).Abandon(), this, budget, Timeout.InfiniteTimeSpan);
         await DespiteFailureAsync(_tasks.WaitAsync());

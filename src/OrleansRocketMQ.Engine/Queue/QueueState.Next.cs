@@ -32,6 +32,7 @@ internal sealed partial record QueueState
             QueueEventKind.StoreBegun => BeginStore(happened.Move),
             QueueEventKind.OffsetStored => Stored(happened.Move),
             QueueEventKind.ListenersDone => Arrive(happened.Move),
+            QueueEventKind.AttemptFailed or QueueEventKind.FailedTooOften when IsStopping => GiveUpSeek(),
             QueueEventKind.AttemptFailed => To(this with { IsBackingOff = true }),
             // Whoever waits for a move is to get it, or to withdraw it.
             QueueEventKind.FailedTooOften => To(
@@ -39,7 +40,7 @@ internal sealed partial record QueueState
             QueueEventKind.RetryDue => To(this with { IsBackingOff = false }),
             QueueEventKind.Recovered => To(this with { IsBackingOff = false, IsHalted = false }),
             QueueEventKind.Stop => Stop(),
-            QueueEventKind.Ended => To(IsStopping ? this with { IsStopped = true } : this),
+            QueueEventKind.Ended => IsStopping ? End() : To(this),
             _ => To(this),
         };
 
@@ -61,7 +62,8 @@ internal sealed partial record QueueState
 
     // A queue that ends heeds what the store must or must not be told.
     private static bool CountsAtTheEnd(QueueEventKind kind) => kind is QueueEventKind.Ended or QueueEventKind.BrokerReset
-        or QueueEventKind.StoreBegun or QueueEventKind.OffsetStored or QueueEventKind.LockLost or QueueEventKind.FenceClosed;
+        or QueueEventKind.StoreBegun or QueueEventKind.OffsetStored or QueueEventKind.LockLost or QueueEventKind.FenceClosed
+        or QueueEventKind.AttemptFailed or QueueEventKind.FailedTooOften;
 
     private static (QueueState Next, QueueActions Actions) To(QueueState next, QueueActions actions = QueueActions.None) => (next, actions);
 
@@ -121,7 +123,9 @@ internal sealed partial record QueueState
     /// <summary>Without the lock another member may have gone on from there already: where the queue is then is to be asked.</summary>
     private (QueueState Next, QueueActions Actions) Stored(int move)
         => Move is not { Step: MoveStep.Storing } || Move.Number != move ? To(this)
-        : HasLock ? To(this with { Move = Move with { Step = MoveStep.Stored }, IsInDoubt = IsInDoubt || IsFenceClosed })
+        : HasLock ? To(
+            this with { Move = Move with { Step = MoveStep.Stored }, IsInDoubt = IsInDoubt || IsFenceClosed },
+            IsStopping ? CompletesSeek : QueueActions.None)
         : To(this with { Move = null, IsInDoubt = false }, CompletesSeek);
 
     private (QueueState Next, QueueActions Actions) Arrive(int move)
@@ -130,15 +134,29 @@ internal sealed partial record QueueState
             : To(this);
 
     /// <summary>
-    /// A seek that is not stored is not this queue's any more: whoever asked may ask its next owner. What the broker demands is
-    /// stored at the end.
+    /// A seek that the store does not know of is not this queue's any more: whoever asked may ask its next owner. One that is
+    /// being stored holds if the store takes it, as the queue goes on there then. What the broker demands is stored at the end.
     /// </summary>
     private (QueueState Next, QueueActions Actions) Stop()
     {
         var stopping = this with { IsStopping = true, IsBackingOff = false, IsHalted = false };
-        return Move is { Reason: MoveReason.Seek, IsStored: false }
-            ? To(stopping with { Move = null }, QueueActions.CloseHandOut | QueueActions.CancelSeek)
-            : To(stopping, QueueActions.CloseHandOut | CompletesSeek);
+        return Move switch
+        {
+            { Reason: MoveReason.Seek, Step: MoveStep.Asked } => To(
+                stopping with { Move = null }, QueueActions.CloseHandOut | QueueActions.CancelSeek),
+            { Reason: MoveReason.Seek, Step: MoveStep.Storing } => To(stopping, QueueActions.CloseHandOut),
+            _ => To(stopping, QueueActions.CloseHandOut | CompletesSeek),
+        };
+    }
+
+    /// <summary>The store has not said yes to a seek, and nobody asks it again: it is told once more how far the queue is.</summary>
+    private (QueueState Next, QueueActions Actions) GiveUpSeek()
+        => Move is { Reason: MoveReason.Seek, IsStored: false } ? To(this with { Move = null }, QueueActions.CancelSeek) : To(this);
+
+    private (QueueState Next, QueueActions Actions) End()
+    {
+        var (ended, actions) = GiveUpSeek();
+        return To(ended with { IsStopped = true }, actions);
     }
 
     private QueueActions CompletesSeek => Move is { Reason: MoveReason.Seek } ? QueueActions.CompleteSeek : QueueActions.None;

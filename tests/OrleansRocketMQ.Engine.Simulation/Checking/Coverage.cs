@@ -70,9 +70,25 @@ internal sealed class Coverage
         Runs += other.Runs;
     }
 
-    /// <summary>Cells of the table that were not reached.</summary>
-    public IEnumerable<(string State, QueueEventKind Event)> Missing()
-        => QueueStateTable.Cells.Select(cell => (cell.State, cell.Event)).Where(cell => !_cells.ContainsKey(cell));
+    /// <summary>Cells of the table that can occur and were not reached.</summary>
+    public IEnumerable<(string State, QueueEventKind Event)> Missing() => Select(Occurrence.Occurs, reached: false);
+
+    /// <summary>
+    /// What many runs together should have reached and have not: each cell that can occur, and no other; each kind of fault
+    /// often enough.
+    /// </summary>
+    /// <param name="leastOfEachFault">How often each kind of fault must have struck.</param>
+    public IReadOnlyList<string> Shortcomings(long leastOfEachFault) =>
+    [
+        .. Missing().Select(cell => $"{cell.Event} never met a queue that is {cell.State}"),
+        .. Select(Occurrence.Never, reached: true).Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
+        .. Enum.GetValues<FaultKind>().Where(kind => _faults.GetValueOrDefault(kind) < leastOfEachFault)
+            .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
+    ];
+
+    private IEnumerable<(string State, QueueEventKind Event)> Select(Occurrence occurrence, bool reached)
+        => QueueStateTable.Cells.Select(cell => (cell.State, cell.Event))
+            .Where(cell => OccurringCells.Of(cell.State, cell.Event) == occurrence && _cells.ContainsKey(cell) == reached);
 
     private static void Count<TKey>(Dictionary<TKey, long> counts, TKey key, long more = 1)
         where TKey : notnull => counts[key] = counts.GetValueOrDefault(key) + more;

@@ -246,6 +246,12 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
             MoveHolds(move);
         }
 
+        // Where the store does not know of a move, the other member does not, either.
+        foreach (var entry in _entries)
+        {
+            entry.IsRequired &= !IsMovedSinceStored || entry.Offset >= from;
+        }
+
         var place = queue.PlaceOf(from);
         var end = Math.Min(place + messages, _entries.Count);
         for (; place < end; place++)

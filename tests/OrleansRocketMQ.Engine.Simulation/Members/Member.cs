@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -6,6 +7,7 @@ using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Keyed;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.World;
+using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Flow;
 using OrleansRocketMQ.Locks;
 using OrleansRocketMQ.Offsets;
@@ -25,28 +27,46 @@ internal sealed class Member
 {
     public static readonly TimeSpan LockExpiry = TimeSpan.FromSeconds(3);
 
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(200);
+
+    public static readonly TimeSpan ConsumeTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>A member that stands still for longer must look whether it is still one.</summary>
+    public static readonly TimeSpan LongestStandstill = TimeSpan.FromSeconds(1.2);
+
     private readonly Dictionary<MessageQueue, MemberQueue> _queues = [];
     private readonly OffsetPersister _persister;
     private readonly IQueueDispatcher _dispatcher;
     private readonly QueueLocks? _locks;
+    private readonly OwnershipFence? _fence;
 
     public Member(SimulatedWorld world, Owner owner, IEnumerable<string> deadMembers)
     {
         Owner = owner;
         var options = OptionsOf(world.Setup);
-        var runtime = new EngineRuntime(world.Time, new EngineScheduler(world.Scheduler), new Random((int)world.Setup.Seed));
+        Standstill = world.Setup.MayStandStill ? new Standstill(world.Scheduler) : null;
+        var time = Standstill?.Time ?? world.Time;
+        var scheduler = new EngineScheduler(Standstill is null ? world.Scheduler : Standstill);
+        var runtime = new EngineRuntime(time, scheduler, new Random((int)world.Setup.Seed));
         var brokers = new SimulatedBrokers(world, owner, queue => _queues.GetValueOrDefault(queue));
         var routes = new SimulatedRoutes();
-        var offsets = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(world.Time));
+        var stored = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(time));
+        IOffsetStore offsets = world.Setup.Broadcasts ? new MemberOffsets(stored) : stored;
         var retry = new RetryPublisher(
             options,
             new RetryTargets(brokers, routes, new SimulatedParking(world), ClientNamespace.None, () => "copy"),
-            world.Time,
+            time,
             NullLogger<RetryPublisher>.Instance);
         var listeners = new SimulatedListeners(world, owner, queue => _queues.GetValueOrDefault(queue));
         _dispatcher = world.Setup.Mode switch
         {
-            Mode.Orderly => new OrderlyDispatcher(options, listeners, retry, null, runtime, NullLogger<OrderlyDispatcher>.Instance),
+            Mode.Orderly => new OrderlyDispatcher(
+                options,
+                listeners,
+                retry,
+                world.Setup.KeepsFailureCounts ? world.FailureCounts.For(owner) : null,
+                runtime,
+                NullLogger<OrderlyDispatcher>.Instance),
             Mode.KeyOrdered => new KeyedDispatcher(options, listeners, retry, runtime, NullLogger<KeyedDispatcher>.Instance),
             _ => new ConcurrentDispatcher(options, listeners, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance),
         };
@@ -54,6 +74,13 @@ internal sealed class Member
             ? new QueueLocks(options, new Lockers(owner.Name, brokers, routes), () => deadMembers, runtime, NullLogger<QueueLocks>.Instance)
             : null;
         Budgets = new GroupBudgets(options, new SharedBudget(world.Setup.SharedLimit * 600L));
+        _fence = Standstill is null ? null : new OwnershipFence(
+            new SimulatedMembership(world, owner), new FenceTimes(TimeSpan.Zero, LongestStandstill), runtime, NullLogger.Instance);
+        if (_fence is not null)
+        {
+            _fence.Changed += closed => Tell(closed);
+        }
+
         Environment = new QueueEnvironment
         {
             Options = options,
@@ -61,14 +88,17 @@ internal sealed class Member
             Runtime = runtime,
             Brokers = brokers,
             Routes = routes,
-            Fence = new SimulatedFence(owner),
+            Fence = _fence is null ? new SimulatedFence(world, owner) : new FenceOfBoth(owner, _fence),
             Group = new SimulatedGroup(world, owner),
             Offsets = offsets,
-            StartOffset = new StartOffset(offsets, brokers, options, world.Time.GetUtcNow()),
+            StartOffset = new StartOffset(offsets, brokers, options, time.GetUtcNow()),
             Dispatcher = _dispatcher,
             Budgets = Budgets,
-            Statistics = new GroupStatistics(world.Time),
+            Statistics = new GroupStatistics(time),
             Locks = _locks,
+            Checkpoints = world.Setup.HasCheckpoints
+                ? new GroupCheckpoints(options, world.Checkpoints.For(owner), runtime, NullLogger<GroupCheckpoints>.Instance)
+                : null,
             Observe = (queue, state, happened) => _queues.GetValueOrDefault(queue)?.Observe(state, happened),
         };
         _persister = new OffsetPersister(
@@ -80,14 +110,19 @@ internal sealed class Member
 
     public Owner Owner { get; }
 
+    /// <summary>Lets it stand still; null where members never do.</summary>
+    public Standstill? Standstill { get; }
+
     public QueueEnvironment Environment { get; }
 
     public GroupBudgets Budgets { get; }
 
     public void Start()
     {
+        _fence?.Start();
         _dispatcher.Start();
         _persister.Start();
+        Environment.Checkpoints?.Start(() => _queues.Values.Where(queue => !queue.IsOver).Select(queue => queue.Pump).ToArray());
     }
 
     public void Add(MemberQueue queue) => _queues[queue.Pump.Queue] = queue;
@@ -97,9 +132,20 @@ internal sealed class Member
     {
         await _persister.StopAsync();
         await _dispatcher.StopAsync();
+        await (_fence?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (Environment.Checkpoints?.StopAsync() ?? Task.CompletedTask);
         if (_locks is not null)
         {
             await _locks.StopAsync();
+        }
+    }
+
+    // Open only when the run has not closed it, either.
+    private void Tell(bool closed)
+    {
+        foreach (var queue in _queues.Values.Where(queue => !queue.IsOver && (closed || !Environment.Fence.IsClosed)))
+        {
+            queue.Pump.OnFence(closed);
         }
     }
 
@@ -108,6 +154,7 @@ internal sealed class Member
     {
         Group = SimulatedWorld.Group,
         ConsumeFromWhere = ConsumeFromWhere.FirstOffset,
+        MessageModel = setup.Broadcasts ? MessageModel.Broadcasting : MessageModel.Clustering,
         ConsumeThreadMin = setup.Slots,
         ConsumeThreadMax = setup.Slots + 2,
         ConsumeBatchSize = setup.Batch,
@@ -120,11 +167,14 @@ internal sealed class Member
         MaxCachedMessagesPerQueue = setup.QueueLimit,
         ConsumeMaxSpan = setup.QueueLimit * 4,
         MaxReconsumeTimes = SimulatedWorld.MaxAttempts,
-        ConsumeTimeout = TimeSpan.FromSeconds(3),
+        ConsumeTimeout = ConsumeTimeout,
         AutoRecovery = setup.AutoRecovery,
+        // A queue that does not recover by itself stands still after the second failure on end.
+        MaxRetryTimes = setup.AutoRecovery ? 3 : 2,
         AutoCommit = setup.AutoCommit,
+        CheckpointInterval = TimeSpan.FromMilliseconds(300),
         PersistInterval = TimeSpan.FromMilliseconds(500),
-        RetryInterval = TimeSpan.FromMilliseconds(200),
+        RetryInterval = RetryInterval,
         SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(200),
         LockInterval = TimeSpan.FromMilliseconds(800),
         LockExpiry = LockExpiry,

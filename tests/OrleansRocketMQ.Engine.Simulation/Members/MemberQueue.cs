@@ -13,6 +13,7 @@ internal sealed class MemberQueue : IHandsOut
     private long _told = -1;
     private int _closings;
     private int _looked;
+    private int _storesSince = -1;
     private bool _isStopAsked;
     private bool _hasBegun;
     private long? _demanded;
@@ -25,8 +26,9 @@ internal sealed class MemberQueue : IHandsOut
         Queue = queue;
         Name = $"{member.Owner.Name} {queue.Name}";
         Pump = new QueuePump(
-            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, false, 0), NullLogger.Instance);
+            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
+        Watch = new QueueWatch(world, this);
         Pump.Runs.Restarted += OnRestarted;
         member.Add(this);
     }
@@ -48,6 +50,15 @@ internal sealed class MemberQueue : IHandsOut
     public WindowRecord Window { get; private set; }
 
     public bool IsOver { get; private set; }
+
+    /// <summary>Whether it was told to stop.</summary>
+    public bool IsStopAsked => _isStopAsked;
+
+    /// <summary>The last offset it has told; -1 when none since it began.</summary>
+    public long Told => _told;
+
+    /// <summary>Looks at what no event shows.</summary>
+    public QueueWatch Watch { get; }
 
     public TimeSpan Now => TimeSpan.FromTicks(_world.Time.Now);
 
@@ -76,6 +87,7 @@ internal sealed class MemberQueue : IHandsOut
     public void Start()
     {
         Owner.OnFence(OnFence);
+        _world.Triggers.Enters(Queue.Index, Coverage.Column(State));
         Pump.Start();
     }
 
@@ -87,11 +99,18 @@ internal sealed class MemberQueue : IHandsOut
             return;
         }
 
+        Watch.Observe(happened.Kind);
         _world.Coverage.Reached(state, happened.Kind);
+        _world.Triggers.Happens(Queue.Index, state, happened);
         _world.Scheduler.Note(happened.Kind.ToString(), Name, happened.Offset, happened.Move);
         switch (happened.Kind)
         {
+            case QueueEventKind.StoreBegun:
+                _storesSince = Owner.IsFenceClosed ? -1 : Owner.Closings;
+                break;
             case QueueEventKind.OffsetStored when state.Move is { Step: MoveStep.Storing } move && move.Number == happened.Move:
+                // What the store was told after the fence was open says where the queue goes on, whoever went on meanwhile.
+                _closings = _storesSince == Owner.Closings ? _storesSince : _closings;
                 Ledger.MoveHolds(move.Offset);
                 (_told, _demanded) = (move.Offset, null);
                 break;
@@ -141,6 +160,18 @@ internal sealed class MemberQueue : IHandsOut
     /// <summary>A pull was answered.</summary>
     public void Pulled(long from, SimulatedPullAnswer answer)
     {
+        if (answer.Verdict == PullVerdict.Moved)
+        {
+            var isReset = from >= Queue.Min && from <= Queue.Max && answer.Next != from;
+            if (isReset && !Owner.IsDead && State.Move is not { Reason: MoveReason.Seek })
+            {
+                // Told once: whoever has heard it must not end without having stored it.
+                _demanded = answer.Next;
+            }
+
+            _world.Triggers.Enters(Queue.Index, Triggers.ResetTold);
+        }
+
         if (answer.Next > from && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
         {
             Ledger.Pulled(from, answer.Next, answer.Messages);
@@ -180,12 +211,17 @@ internal sealed class MemberQueue : IHandsOut
         Window.TakenAt = _world.Time.Now;
         Owner.NoFence(OnFence);
         IsOver = true;
-        if (_demanded is { } demanded && !Owner.IsDead && State is { HasLock: true, IsCertain: true })
+        if (Pump.HasCheckpointOfItsOwn)
+        {
+            await Pump.ClearCheckpointAsync(orLeaveIt: true);
+        }
+
+        if (_demanded is { } demanded && !Owner.IsDead && !Owner.IsFenceClosed && State is { HasLock: true, IsCertain: true })
         {
             Ledger.Fail(QueueLedger.NoResetLost, $"{Name} has ended, and nobody knows of the reset to {demanded}");
         }
 
-        return Pump.Progress is { } progress ? new HandedOver(progress, Window) : null;
+        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded) : null;
     }
 
     private void OnFence(bool closed)
@@ -222,6 +258,12 @@ internal sealed class MemberQueue : IHandsOut
         _hasBegun = true;
         _told = origin == WindowOrigin.Move ? _told : -1;
         _closings = origin == WindowOrigin.Store ? _looked : origin == WindowOrigin.HandOver ? Owner.Closings : _closings;
+        if (origin == WindowOrigin.HandOver && _before!.Demanded == progress.Watermark)
+        {
+            // What the store could not be told any more came along.
+            Ledger.MoveHolds(progress.Watermark);
+        }
+
         Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
     }
 
@@ -232,4 +274,6 @@ internal sealed class MemberQueue : IHandsOut
 /// <summary>How far a queue was when it was handed over.</summary>
 /// <param name="Progress">How far.</param>
 /// <param name="Window">The window that ended.</param>
-internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window);
+/// <param name="HasCheckpoint">Whether something may be written down of it.</param>
+/// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
+internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);

@@ -7,6 +7,9 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Runs in words.</summary>
 internal static class Report
 {
+    /// <summary>How many of the last events of a run can be told.</summary>
+    public const int Events = 400;
+
     /// <summary>A failed run: what is broken, with which faults, and what happened last.</summary>
     public static string Of(RunResult failed, int events = 60)
     {

@@ -7,10 +7,10 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Faults that are events, and what operators do. Those that last while calls are made are looked up by the calls.</summary>
 internal sealed partial class SimulationRun
 {
-    private async Task HappenAsync(Fault fault)
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
+
+    private async Task ActAsync(Fault fault, int queue, bool isTriggered)
     {
-        await _world.Time.Delay(fault.At);
-        var queue = fault.Target % _places.Length;
         switch (fault.Kind)
         {
             case FaultKind.BrokerAway:
@@ -19,7 +19,11 @@ internal sealed partial class SimulationRun
             case FaultKind.BrokerRestart:
                 Struck(fault);
                 _world.Cut();
-                _world.Queues[queue].Restart(_random, _world.Time.Now);
+                if (!Setup.Broadcasts)
+                {
+                    _world.Queues[queue].Restart(_random, _world.Time.Now);
+                }
+
                 break;
             case FaultKind.BrokerReset:
                 Struck(fault);
@@ -33,28 +37,34 @@ internal sealed partial class SimulationRun
                 break;
             case FaultKind.FenceClosed:
             case FaultKind.Overtaken:
-                await FenceAsync(fault, queue);
+                await FenceAsync(fault, queue, isTriggered);
+                break;
+            case FaultKind.StoreUnreadable:
+                // It is asked when a queue begins, and when its fence was closed.
+                await CloseFenceAsync(fault with { Lasts = Moment }, queue);
                 break;
             case FaultKind.LockTaken:
                 await TakeLockAsync(fault, queue);
                 break;
             case FaultKind.Poison:
                 Struck(fault);
-                _poisonNext[queue] = true;
+                _poisonNext[queue] = fault.Amount % 2 == 0 ? NextMessage.Poison : NextMessage.PoisonThatIsGone;
                 break;
             case FaultKind.OwnerKilled:
                 await KillAsync(fault);
                 break;
             case FaultKind.HandOver:
             case FaultKind.HandOverBroken:
+            case FaultKind.HandOverFails:
                 await HandOverAsync(fault, queue);
                 break;
             case FaultKind.SeekBack:
             case FaultKind.SeekForward:
             case FaultKind.SeekWithdrawn:
-                await SeekAsync(fault, queue);
+                await SeekAsync(fault, queue, isTriggered);
                 break;
             case FaultKind.Pause:
+            case FaultKind.Resume:
                 Struck(fault);
                 Pause(queue, paused: true);
                 await _world.Time.Delay(fault.Lasts);
@@ -72,6 +82,29 @@ internal sealed partial class SimulationRun
                 await _world.Time.Delay(fault.Lasts);
                 Subscribe(null);
                 break;
+            case FaultKind.ListenerCallbackThrows:
+                // The queue leaves, and does not wait for ever: that fires the token.
+                await _world.Time.Delay(fault.Lasts / 2);
+                await HandOverAsync(fault, queue);
+                break;
+            case FaultKind.MemberJoins:
+                await JoinAsync(fault);
+                break;
+            case FaultKind.MemberLeaves:
+                await LeaveAsync(fault);
+                break;
+            case FaultKind.Standstill:
+                await StandStillAsync(fault, queue);
+                break;
+            case FaultKind.Recovery:
+                Struck(fault);
+                _places[queue].Queue?.Pump.Recover();
+                break;
+            case FaultKind.StorageForgets:
+                Struck(fault);
+                _world.Checkpoints.Forget(_world.Queues[queue].Id);
+                _world.FailureCounts.Forget(_world.Queues[queue].Id);
+                break;
         }
     }
 
@@ -80,7 +113,15 @@ internal sealed partial class SimulationRun
     private long Somewhere(int queue, int percent)
         => _world.Queues[queue].Min + ((_world.Queues[queue].Max - _world.Queues[queue].Min) * percent / 100);
 
-    private async Task FenceAsync(Fault fault, int queue)
+    private Task CloseFenceAsync(Fault fault, int queue)
+    {
+        var owner = _places[queue].Queue!.Owner;
+        return owner.IsDead
+            ? Task.CompletedTask
+            : owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), atOnce: false);
+    }
+
+    private async Task FenceAsync(Fault fault, int queue, bool isTriggered)
     {
         var owner = _places[queue].Queue!.Owner;
         if (owner.IsDead)
@@ -89,8 +130,8 @@ internal sealed partial class SimulationRun
         }
 
         Struck(fault);
-        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()));
-        if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock)
+        var closed = owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), isTriggered);
+        if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock && !Setup.Broadcasts)
         {
             await _world.Time.Delay(fault.Lasts / 2);
             if (owner.IsFenceClosed && _places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
@@ -168,13 +209,18 @@ internal sealed partial class SimulationRun
     /// <summary>A member that lives; another one than before if there is one.</summary>
     private async Task<Member> AnotherAsync(int than, int queue)
     {
-        while (_members.TrueForAll(member => member.Owner.IsDead))
+        while (Setup.Broadcasts ? !IsThere(_members[_world.HomeOf(queue)]) : !_members.Exists(IsThere))
         {
             await _world.Time.Delay(TimeSpan.FromMilliseconds(100));
         }
 
-        var order = Enumerable.Range(0, Members).Select(step => _members[(than + 1 + ((queue + step) % Members)) % Members]);
-        return order.Where(member => !member.Owner.IsDead).OrderBy(member => member.Owner.Index == than).First();
+        if (Setup.Broadcasts)
+        {
+            return _members[_world.HomeOf(queue)];
+        }
+
+        var order = Enumerable.Range(0, _members.Count).Select(step => _members[(than + 1 + ((queue + step) % _members.Count)) % _members.Count]);
+        return order.Where(IsThere).OrderBy(member => member.Owner.Index == than).First();
     }
 
     private async Task HandOverAsync(Fault fault, int queue)
@@ -189,15 +235,22 @@ internal sealed partial class SimulationRun
         place.IsMoving = true;
         var from = place.Queue!;
         var before = await from.StopAsync(StopBudget);
-        var isLost = from.Owner.IsDead || fault.Kind == FaultKind.HandOverBroken;
+        var isLost = from.Owner.IsDead || Setup.Broadcasts || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
         var to = await AnotherAsync(from.Owner.Index, queue);
+        if (fault.Kind == FaultKind.HandOverFails)
+        {
+            // It has taken the queue and all that came along, and does not start. Somebody notices after a while.
+            await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1)));
+            to = await AnotherAsync(to.Owner.Index, queue);
+        }
+
         Begin(queue, to, isLost || from.Owner.IsDead ? null : before);
     }
 
-    private async Task SeekAsync(Fault fault, int queue)
+    private async Task SeekAsync(Fault fault, int queue, bool isTriggered)
     {
         var place = _places[queue];
-        if (place.IsMoving)
+        if (place.Queue!.Owner.IsDead || (place.IsMoving && !isTriggered))
         {
             return;
         }

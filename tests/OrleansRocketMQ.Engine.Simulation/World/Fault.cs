@@ -54,6 +54,9 @@ internal enum FaultKind
     /// <summary>All connections to the broker are cut, and no new one comes about for a while.</summary>
     BrokerAway,
 
+    /// <summary>A broker takes requests and answers none.</summary>
+    BrokerSilent,
+
     /// <summary>The broker starts anew: connections are cut, locks are forgotten, stored offsets are older.</summary>
     BrokerRestart,
 
@@ -87,7 +90,16 @@ internal enum FaultKind
     /// <summary>Listeners cannot be reached, or their answer is lost.</summary>
     ListenerUnreachable,
 
-    /// <summary>A message fails however often it is tried.</summary>
+    /// <summary>One of a member's listeners cannot be reached, whatever it is given.</summary>
+    ListenerGone,
+
+    /// <summary>Listeners leave their silo: they take nothing, and whether they are ready cannot always be asked.</summary>
+    ListenerLeaves,
+
+    /// <summary>What listeners have registered with their token throws when that fires.</summary>
+    ListenerCallbackThrows,
+
+    /// <summary>A message fails however often it is tried; some the broker cannot take back either, only a copy of them.</summary>
     Poison,
 
     /// <summary>An owner dies; others take its queues.</summary>
@@ -111,11 +123,44 @@ internal enum FaultKind
     /// <summary>An operator pauses a queue.</summary>
     Pause,
 
+    /// <summary>An operator resumes a queue that was paused.</summary>
+    Resume,
+
     /// <summary>An operator limits how many messages a second are handed out.</summary>
     RateLimit,
 
     /// <summary>The subscription changes: other tags are wanted for a while.</summary>
     SubscriptionChange,
+
+    /// <summary>An operator lets queues go on that stand still after failures.</summary>
+    Recovery,
+
+    /// <summary>The storage of records takes its time.</summary>
+    StorageSlow,
+
+    /// <summary>The storage of records refuses what it is asked.</summary>
+    StorageRefused,
+
+    /// <summary>The storage of records does not answer, and may do what it was asked long after it was given up.</summary>
+    StorageHangs,
+
+    /// <summary>The storage of records does what it is asked, and nobody hears of it.</summary>
+    StorageAnswerLost,
+
+    /// <summary>The storage of records has lost the record of a queue.</summary>
+    StorageForgets,
+
+    /// <summary>A queue moves to another owner, which does not start: a third one begins without a word of how far it is.</summary>
+    HandOverFails,
+
+    /// <summary>A member stands still, and goes on as if nothing had been.</summary>
+    Standstill,
+
+    /// <summary>One more member comes, and some of the queues go to it.</summary>
+    MemberJoins,
+
+    /// <summary>A member hands its queues to the others and ends.</summary>
+    MemberLeaves,
 }
 
 /// <summary>One fault, as a value: a run with fewer of them is otherwise the same run.</summary>
@@ -124,11 +169,15 @@ internal enum FaultKind
 /// <param name="Lasts">How long it lasts.</param>
 /// <param name="Target">Which queue or owner, modulo how many there are.</param>
 /// <param name="Amount">How much, from 0 to 99.</param>
-internal sealed record Fault(FaultKind Kind, TimeSpan At, TimeSpan Lasts, int Target, int Amount)
+/// <param name="When">
+/// The state its queue must enter after <paramref name="At"/>, as the table of states calls it, or one of the moments of
+/// <see cref="Triggers"/>; null when it begins by the clock.
+/// </param>
+internal sealed record Fault(FaultKind Kind, TimeSpan At, TimeSpan Lasts, int Target, int Amount, string? When = null)
 {
     public TimeSpan Until => At + Lasts;
 
     public override string ToString()
         => FormattableString.Invariant(
-            $"{Kind} at {At.TotalSeconds:0.000} s for {Lasts.TotalSeconds:0.000} s, target {Target}, amount {Amount}");
+            $"{Kind} at {At.TotalSeconds:0.000} s{(When is null ? string.Empty : $" when {When}")} for {Lasts.TotalSeconds:0.000} s, target {Target}, amount {Amount}");
 }

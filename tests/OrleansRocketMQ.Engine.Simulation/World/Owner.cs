@@ -13,6 +13,9 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     private long _handedOutSince;
     private long _handedOut;
     private double _allowed;
+    private bool _isClosed;
+    private int _told;
+    private long? _stoodStillUntil;
 
     public int Index => index;
 
@@ -24,7 +27,13 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     public CancellationToken Died => _died.Token;
 
     /// <summary>Whether it is in doubt whether its queues are its own. The clock knows at once; who is told hears later.</summary>
-    public bool IsFenceClosed { get; private set; }
+    public bool IsFenceClosed => _isClosed || _stoodStillUntil is not null;
+
+    /// <summary>Whether it gives its queues away to end.</summary>
+    public bool IsLeaving { get; private set; }
+
+    /// <summary>Whether the others have taken it for dead.</summary>
+    public bool IsDeclaredDead { get; private set; }
 
     /// <summary>How often it has closed.</summary>
     public int Closings { get; private set; }
@@ -46,22 +55,46 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
         Rate?.Dispose();
     }
 
+    public void Leave() => IsLeaving = true;
+
+    /// <summary>The others take it for dead, and it does not know.</summary>
+    public void DeclareDead() => IsDeclaredDead = true;
+
+    /// <summary>It has stood still for so long that others may have taken its queues. It must look before it does anything.</summary>
+    public void StoodStill()
+    {
+        _stoodStillUntil = world.Time.Now;
+        Closings++;
+    }
+
+    /// <summary>The cluster counts it in, as far as was asked at that time.</summary>
+    public void CountedInAt(long asked)
+    {
+        if (asked >= _stoodStillUntil)
+        {
+            _stoodStillUntil = null;
+        }
+    }
+
     public void OnFence(Action<bool> changed) => _fenceListeners.Add(changed);
 
     public void NoFence(Action<bool> changed) => _fenceListeners.Remove(changed);
 
     /// <summary>The fence closes. Who hears of it does so after a while; it opens only after everybody has.</summary>
-    public async Task CloseFenceAsync(TimeSpan lasts, SeededRandom random)
+    /// <param name="lasts">For how long.</param>
+    /// <param name="random">Says who hears of it when.</param>
+    /// <param name="atOnce">Whether everybody hears of the closing at once.</param>
+    public async Task CloseFenceAsync(TimeSpan lasts, SeededRandom random, bool atOnce)
     {
-        IsFenceClosed = true;
+        _isClosed = true;
         Closings++;
-        var told = Closings;
-        await TellAsync(closed: true, random);
+        var told = ++_told;
+        await TellAsync(closed: true, random, atOnce);
         await world.Time.Delay(lasts);
-        if (told == Closings)
+        if (told == _told)
         {
-            IsFenceClosed = false;
-            await TellAsync(closed: false, random);
+            _isClosed = false;
+            await TellAsync(closed: false, random, atOnce: false);
         }
     }
 
@@ -99,13 +132,14 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
         }
     }
 
-    private async Task TellAsync(bool closed, SeededRandom random)
+    private async Task TellAsync(bool closed, SeededRandom random, bool atOnce)
     {
         foreach (var listener in _fenceListeners.ToArray())
         {
-            var late = random.Chance(50) ? TimeSpan.FromMilliseconds(1) : random.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(400));
-            await world.Time.Delay(late);
-            if (IsFenceClosed == closed)
+            var latest = TimeSpan.FromMilliseconds(closed ? 400 : 800);
+            var late = random.Chance(50) ? TimeSpan.FromMilliseconds(1) : random.Between(TimeSpan.Zero, latest);
+            await world.Time.Delay(atOnce ? TimeSpan.Zero : late);
+            if (_isClosed == closed)
             {
                 listener(closed);
             }

@@ -1,4 +1,6 @@
+using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Protocol;
@@ -6,7 +8,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Simulation.World;
 
 /// <summary>
-/// All that a run has around its owners: one broker with its queues, the way to it, and the faults of the run while they last.
+/// All that a run has around its owners: two brokers with their queues, the way to them, and the faults of the run while they last.
 /// </summary>
 internal sealed partial class SimulatedWorld
 {
@@ -27,8 +29,12 @@ internal sealed partial class SimulatedWorld
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
+    private static readonly FaultKind[] PullRefusals = [FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten];
+
     private readonly SeededRandom _random;
+    private readonly List<Fault> _begun = [];
     private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
+    private readonly Fault[][] _faults;
     private int _origins;
     private CancellationTokenSource _connections = new();
 
@@ -38,10 +44,15 @@ internal sealed partial class SimulatedWorld
         Scheduler = scheduler;
         Coverage = coverage;
         _random = SeededRandom.Of(setup.Seed, "world");
-        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, "broker", index))
-            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0));
+        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
+            .Append(new MessageQueue(SystemTopics.Retry(Group), BrokerOf(Setup.Queues), 0))
+            .Concat(CopiesOf(setup));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
+        _faults = ByKind(setup.Faults);
+        Triggers = new Triggers(Queues.Count);
+        Checkpoints = new SimulatedRecords<CheckpointRecord>(this, "checkpoints", setup.HasLocalCheckpoints);
+        FailureCounts = new SimulatedRecords<FailureList>(this, "failure counts", isLocal: false);
         IsPaused = new bool[Queues.Count];
         Ledgers = [.. Queues.Select(queue => new QueueLedger(queue, this))];
     }
@@ -58,6 +69,15 @@ internal sealed partial class SimulatedWorld
 
     public IReadOnlyList<QueueLedger> Ledgers { get; }
 
+    /// <summary>Faults that wait for a state.</summary>
+    public Triggers Triggers { get; }
+
+    /// <summary>Where members write down what they have done beyond their commits.</summary>
+    public SimulatedRecords<CheckpointRecord> Checkpoints { get; }
+
+    /// <summary>Where members keep how often messages have failed.</summary>
+    public SimulatedRecords<FailureList> FailureCounts { get; }
+
     /// <summary>Whether everything is well again, and stays so.</summary>
     public bool IsHealed { get; set; }
 
@@ -69,7 +89,18 @@ internal sealed partial class SimulatedWorld
 
     public int DeadLetters { get; private set; }
 
+    /// <summary>What has struck last.</summary>
+    public Trouble Trouble { get; } = new();
+
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
+
+    /// <summary>The queues a message goes to that is sent to one; where every member gets it, each member has one of its own.</summary>
+    public IEnumerable<SimulatedQueue> CopiesOf(int queue)
+        => Queues.Where(copy => copy.Index == queue || (copy.Index > Setup.Queues && (copy.Index - Setup.Queues - 1) % Setup.Queues == queue));
+
+    /// <summary>Where a queue belongs at first, and always where every member has its own.</summary>
+    public int HomeOf(int queue)
+        => !Setup.Broadcasts ? queue % Setup.Members : queue <= Setup.Queues ? 0 : 1 + ((queue - Setup.Queues - 1) / Setup.Queues);
 
     public SimulatedQueue Find(MessageQueue queue) => _byId[queue];
 
@@ -86,7 +117,7 @@ internal sealed partial class SimulatedWorld
     /// <param name="percent">How often it strikes.</param>
     public bool Strikes(FaultKind kind, int target, int percent = 70)
     {
-        if (IsHealed || !IsActive(kind, target) || !_random.Chance(percent))
+        if (!IsActive(kind, target) || !_random.Chance(percent))
         {
             return false;
         }
@@ -95,9 +126,13 @@ internal sealed partial class SimulatedWorld
         return true;
     }
 
+    /// <summary>A fault that has waited for a state begins now.</summary>
+    public void Begin(Fault fault) => _begun.Add(fault);
+
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
     {
+        Trouble.Note(kind, target % Queues.Count, Time.Now);
         Coverage.Struck(kind);
         Scheduler.Note(kind.ToString(), "fault", target);
     }
@@ -117,7 +152,7 @@ internal sealed partial class SimulatedWorld
         var (offset, most, moves) = (request.Offset, request.MaxMessages, Ledgers[queue.Index].Moves);
         bool IsWanted(SimulatedMessage message) => request.Expression is null or "*" || request.Expression == TagOf(message.Tag);
         await SendAsync(owner, queue, cancellationToken);
-        foreach (var refusal in (FaultKind[])[FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten])
+        foreach (var refusal in PullRefusals)
         {
             if (Strikes(refusal, queue.Index))
             {
@@ -192,7 +227,8 @@ internal sealed partial class SimulatedWorld
             await LoseAsync(FaultKind.StoreWriteLost, CallTimeout, CancellationToken.None);
         }
 
-        if (Strikes(FaultKind.StoreWriteLate, queue.Index))
+        // A storage of records refuses what comes after something newer.
+        if (!Setup.Broadcasts && Strikes(FaultKind.StoreWriteLate, queue.Index))
         {
             _ = Scheduler.Start("late write", async () =>
             {
@@ -205,6 +241,11 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.StoreSlow, queue.Index))
         {
             await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout));
+        }
+
+        if (Setup.Broadcasts && (owner.IsDead || owner.IsDeclaredDead))
+        {
+            throw new CallFailedException(FaultKind.StoreRefused);
         }
 
         Apply(queue, offset, isMove, moves);
@@ -263,19 +304,9 @@ internal sealed partial class SimulatedWorld
         _origins++;
         Ledgers[queue.Index].Sent(message);
         Scheduler.Note("sent", queue.Name, message.Offset);
-    }
 
-    private bool IsActive(FaultKind kind, int target)
-    {
-        foreach (var fault in Setup.Faults)
-        {
-            if (fault.Kind == kind && fault.Target % Queues.Count == target && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        // Last: an answer may be there within the same step, and the checker must know of the message before.
+        queue.Wake();
     }
 
     private async Task<SimulatedPullAnswer> ServeAsync(
@@ -343,6 +374,12 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.BrokerAway, queue.Index, 100))
         {
             await LoseAsync(FaultKind.BrokerAway, TimeSpan.FromMilliseconds(200), cancellationToken);
+        }
+
+        if (IsSilent(queue.Id.BrokerName))
+        {
+            Struck(FaultKind.BrokerSilent, queue.Index);
+            await LoseAsync(FaultKind.BrokerSilent, CallTimeout, cancellationToken);
         }
     }
 

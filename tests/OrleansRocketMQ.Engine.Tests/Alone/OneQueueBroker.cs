@@ -1,6 +1,7 @@
 using System.Net;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Alone;
 
@@ -20,6 +21,12 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
 
     /// <summary>How long the answer takes when the group's offset is stored, which it is at once.</summary>
     public TimeSpan StoreTakes { get; set; }
+
+    /// <summary>Whether the broker refuses to store the group's offset, once the time for that is over.</summary>
+    public bool IsStoreRefused { get; set; }
+
+    /// <summary>Where the next pull is sent; null when nowhere.</summary>
+    public long? ResetTo { get; set; }
 
     /// <summary>Another member of the group has consumed up to an offset.</summary>
     public void Commit(long offset) => Committed = offset;
@@ -54,6 +61,12 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
             await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
         }
 
+        if (ResetTo is { } reset)
+        {
+            ResetTo = null;
+            return new PullResult(PullStatus.OffsetIllegal, reset, MinOffset: 0, _records.Count, SuggestedBrokerId: 0, default);
+        }
+
         var found = _records.Skip((int)request.Offset).Take(request.MaxMessages).ToArray();
         return new PullResult(
             found.Length > 0 ? PullStatus.Found : PullStatus.NoNewMessage,
@@ -78,10 +91,17 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
         return answer;
     }
 
-    public Task UpdateConsumerOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+    public async Task UpdateConsumerOffsetAsync(
+        string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
     {
+        if (IsStoreRefused)
+        {
+            await TakeAsync(StoreTakes, cancellationToken);
+            throw new BrokerResponseException(RequestCodes.UpdateConsumerOffset, ResponseCodes.SystemError, null, address);
+        }
+
         Committed = offset;
-        return TakeAsync(StoreTakes, cancellationToken);
+        await TakeAsync(StoreTakes, cancellationToken);
     }
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(

@@ -97,7 +97,8 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
     /// <summary>The offsets of what the listener got, in order.</summary>
     public List<long> Consumed { get; } = [];
 
-    public bool IsClosed { get; private set; }
+    /// <summary>Whether the fence is closed. Whoever sets it tells nobody, as the clock does.</summary>
+    public bool IsClosed { get; set; }
 
     public bool IsStopping => false;
 

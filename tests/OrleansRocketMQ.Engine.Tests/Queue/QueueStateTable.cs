@@ -68,7 +68,7 @@ internal static class QueueStateTable
         FailedTooOften  back(S0)   back(S1)   back(S2)     back(R0)    back(R1)    back(R2)    back(V2)    .         .           .
         RetryDue        .          .          .            .           .           .           .           .         .           .
         Recovered       .          .          .            .           .           .           .           .         .           .
-        Stop            stop!ZX    stop!ZX    stop(S2)!ZC  stop(R0)!Z  stop(R1)!Z  stop(R2)!Z  stop(V2)!Z  .         .           .
+        Stop            stop!ZX    stop(S1)!Z stop(S2)!ZC  stop(R0)!Z  stop(R1)!Z  stop(R2)!Z  stop(V2)!Z  .         .           .
         Ended           .          .          .            .           .           .           .           end       end(R0)     .
         """;
 
