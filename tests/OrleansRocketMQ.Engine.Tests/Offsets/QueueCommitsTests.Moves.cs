@@ -135,7 +135,7 @@ public sealed partial class QueueCommitsTests
         var commits = At(10);
         var stored = 0;
         _store.Fails = true;
-        _world.Do(() => commits.MoveAsync(4, () => true, () => stored++, CancellationToken.None, evenIfNotStored: true));
+        _world.Do(() => commits.MoveAsync(4, () => true, () => stored++, CancellationToken.None, evenIfNotStored: () => true));
         Assert.Equal((1, 10L), (stored, _store.Stored));
         _store.Fails = false;
         Commit(commits, 4);
