@@ -37,8 +37,17 @@ internal abstract class PendingPull : IPendingRequest
     protected RemotingConnection Connection => _connection!;
 
     /// <summary>Before it is put into the table.</summary>
-    public void Begin(RemotingConnection connection, int opaque, int code, long startedAt, TimeSpan timeout, bool counts)
+    /// <param name="connection">What it waits on.</param>
+    /// <param name="opaque">Its place in the table.</param>
+    /// <param name="code">What is asked.</param>
+    /// <param name="startedAt">When.</param>
+    /// <param name="timeout">For how long it may wait.</param>
+    /// <param name="counts">See <see cref="Counts"/>.</param>
+    /// <param name="mayBeCancelled">Whether a token is going to watch it; until it does, nobody may use this object again.</param>
+    public void Begin(
+        RemotingConnection connection, int opaque, int code, long startedAt, TimeSpan timeout, bool counts, bool mayBeCancelled)
     {
+        _mayBeCancelled = mayBeCancelled;
         (_connection, _opaque, _ended, IsFreeOfOthers) = (connection, opaque, false, false);
         (Code, StartedAt, Timeout, Counts) = (code, startedAt, timeout, counts);
         (Reads, Progress) = connection.Traffic;
@@ -50,7 +59,6 @@ internal abstract class PendingPull : IPendingRequest
     /// <summary>When it is in the table and before it is sent: a token ends it from now on.</summary>
     public void Watch(CancellationToken cancellationToken)
     {
-        _mayBeCancelled = cancellationToken.CanBeCanceled;
         if (!_mayBeCancelled)
         {
             return;

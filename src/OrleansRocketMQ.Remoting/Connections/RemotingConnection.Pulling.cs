@@ -19,7 +19,7 @@ public sealed partial class RemotingConnection
         _hasPulled = true;
         var opaque = Interlocked.Increment(ref _nextOpaque);
         var counts = timeout <= _options.RequestTimeout;
-        pull.Begin(this, opaque, frame.Code, _time.GetTimestamp(), timeout, counts);
+        pull.Begin(this, opaque, frame.Code, _time.GetTimestamp(), timeout, counts, cancellationToken.CanBeCanceled);
         if (counts && Interlocked.Increment(ref _waiting) == 1)
         {
             Volatile.Write(ref _waitingSince, pull.StartedAt);
