@@ -93,7 +93,9 @@ internal sealed partial record QueueState
         }
 
         var certain = this with { IsInDoubt = false };
-        return Move is { IsStored: false } ? To(certain with { IsPositioned = false }) : To(certain.MoveTo(MoveReason.Overtaken, offset, MoveStep.Stored), CompletesSeek);
+        return Move is { IsStored: false }
+            ? To(certain with { IsPositioned = false })
+            : To(certain.MoveTo(MoveReason.Overtaken, offset, MoveStep.Stored), CompletesSeek);
     }
 
     /// <summary>The last one who asks is right. A queue that waits after failures goes there without waiting.</summary>
