@@ -21,14 +21,17 @@ internal sealed class QueueGate
     /// <summary>Whether it is in doubt that the queue is this silo's.</summary>
     public bool IsFenced => _fenced;
 
-    /// <summary>Asked once per run: whether it is in doubt now, by the clock, before anybody has told.</summary>
+    /// <summary>Asked for every run: whether it is in doubt now, by the clock, before anybody has told.</summary>
     public Func<bool> IsInDoubt { get; set; } = static () => false;
 
     /// <summary>Whether the queue neither pulls nor hands anything out, for whatever reason.</summary>
     public bool IsShut => IsPaused || _fenced;
 
-    /// <summary>Whether a message could be handed out now.</summary>
-    public bool IsOpen => !IsShut && _rate?.HasToken() is not false;
+    /// <summary>
+    /// Whether a message could be handed out now. Says no whenever <see cref="Admit"/> would: whoever looks for work by this
+    /// and gets none by that would look again and again, on a thread that others need to close the gate.
+    /// </summary>
+    public bool IsOpen => !IsShut && !IsInDoubt() && _rate?.HasToken() is not false;
 
     /// <summary>How many of that many messages may be handed out now. They count as handed out.</summary>
     public int Admit(int most) => IsShut || IsInDoubt() ? 0 : _rate?.Take(most) ?? most;

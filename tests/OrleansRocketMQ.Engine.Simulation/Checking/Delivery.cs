@@ -25,14 +25,24 @@ internal interface IHandsOut
     string Name { get; }
 }
 
-/// <summary>One window of a queue at one owner.</summary>
-/// <param name="Loop">Whose it is.</param>
-/// <param name="Origin">Why it begins.</param>
-/// <param name="Start">Where it begins.</param>
-/// <param name="Progress">What came along; null when nothing did.</param>
-/// <param name="Former">The window that was handed over; null when none was.</param>
-internal sealed record WindowRecord(IHandsOut Loop, WindowOrigin Origin, long Start, QueueProgress? Progress, WindowRecord? Former)
+/// <summary>One window of a queue at one owner. No value: another one that begins at the same offset is another one.</summary>
+/// <param name="loop">Whose it is.</param>
+/// <param name="origin">Why it begins.</param>
+/// <param name="start">Where it begins.</param>
+/// <param name="progress">What came along; null when nothing did.</param>
+/// <param name="former">The window that was handed over; null when none was.</param>
+internal sealed class WindowRecord(IHandsOut loop, WindowOrigin origin, long start, QueueProgress? progress, WindowRecord? former)
 {
+    public IHandsOut Loop => loop;
+
+    public WindowOrigin Origin => origin;
+
+    public long Start => start;
+
+    public QueueProgress? Progress => progress;
+
+    public WindowRecord? Former => former;
+
     /// <summary>When it was taken along, in ticks of the run.</summary>
     public long TakenAt { get; set; } = long.MaxValue;
 }

@@ -78,20 +78,17 @@ internal sealed class SimulatedScheduler : TaskScheduler
             var running = Start("main", main);
             while (!running.IsCompleted)
             {
-                ThrowIfFailed();
                 if (!Step(mayJump: true))
                 {
                     ThrowStuck();
                 }
 
-                if (Time.Now > mostTime.Ticks || Steps > mostSteps)
-                {
-                    throw new SimulationException(NeverEnds, $"not after {TimeSpan.FromTicks(Time.Now)} and {Steps} steps");
-                }
+                ThrowIfOver(mostTime, mostSteps);
             }
 
-            while (Step(mayJump: false))
+            while (Failure is null && Step(mayJump: false))
             {
+                ThrowIfOver(mostTime, mostSteps);
             }
 
             ThrowIfFailed();
@@ -195,6 +192,15 @@ internal sealed class SimulatedScheduler : TaskScheduler
         {
             Fail(new SimulationException(Failed, $"{name} has failed: {exception}", exception));
             throw;
+        }
+    }
+
+    private void ThrowIfOver(TimeSpan mostTime, long mostSteps)
+    {
+        ThrowIfFailed();
+        if (Time.Now > mostTime.Ticks || Steps > mostSteps)
+        {
+            throw new SimulationException(NeverEnds, $"not after {TimeSpan.FromTicks(Time.Now)} and {Steps} steps");
         }
     }
 

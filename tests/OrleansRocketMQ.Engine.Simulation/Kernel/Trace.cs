@@ -4,7 +4,7 @@ using System.Text;
 namespace OrleansRocketMQ.Engine.Simulation.Kernel;
 
 /// <summary>What has happened in a run, and a number that tells two runs apart. Keeps the last events only.</summary>
-internal sealed class Trace(int kept = 4000)
+internal sealed class Trace(int kept = 0)
 {
     private const ulong Basis = 14695981039346656037;
     private const ulong Prime = 1099511628211;
@@ -42,7 +42,12 @@ internal sealed class Trace(int kept = 4000)
         Mix(Hash(who));
         Mix((ulong)first);
         Mix((ulong)second);
-        _entries[Count++ % _entries.Length] = new Entry(at, what, who, first, second);
+        if (kept > 0)
+        {
+            _entries[Count % kept] = new Entry(at, what, who, first, second);
+        }
+
+        Count++;
     }
 
     /// <summary>A step was taken that nobody needs to read of.</summary>

@@ -27,6 +27,10 @@ internal sealed class Member
 {
     public static readonly TimeSpan LockExpiry = TimeSpan.FromSeconds(3);
 
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(200);
+
+    public static readonly TimeSpan ConsumeTimeout = TimeSpan.FromSeconds(3);
+
     /// <summary>A member that stands still for longer must look whether it is still one.</summary>
     public static readonly TimeSpan LongestStandstill = TimeSpan.FromSeconds(1.2);
 
@@ -84,7 +88,7 @@ internal sealed class Member
             Runtime = runtime,
             Brokers = brokers,
             Routes = routes,
-            Fence = _fence is null ? new SimulatedFence(owner) : new FenceOfBoth(owner, _fence),
+            Fence = _fence is null ? new SimulatedFence(world, owner) : new FenceOfBoth(owner, _fence),
             Group = new SimulatedGroup(world, owner),
             Offsets = offsets,
             StartOffset = new StartOffset(offsets, brokers, options, time.GetUtcNow()),
@@ -163,14 +167,14 @@ internal sealed class Member
         MaxCachedMessagesPerQueue = setup.QueueLimit,
         ConsumeMaxSpan = setup.QueueLimit * 4,
         MaxReconsumeTimes = SimulatedWorld.MaxAttempts,
-        ConsumeTimeout = TimeSpan.FromSeconds(3),
+        ConsumeTimeout = ConsumeTimeout,
         AutoRecovery = setup.AutoRecovery,
         // A queue that does not recover by itself stands still after the second failure on end.
         MaxRetryTimes = setup.AutoRecovery ? 3 : 2,
         AutoCommit = setup.AutoCommit,
         CheckpointInterval = TimeSpan.FromMilliseconds(300),
         PersistInterval = TimeSpan.FromMilliseconds(500),
-        RetryInterval = TimeSpan.FromMilliseconds(200),
+        RetryInterval = RetryInterval,
         SuspendCurrentQueueTime = TimeSpan.FromMilliseconds(200),
         LockInterval = TimeSpan.FromMilliseconds(800),
         LockExpiry = LockExpiry,

@@ -28,6 +28,7 @@ internal sealed class MemberQueue : IHandsOut
         Pump = new QueuePump(
             queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
+        Watch = new QueueWatch(world, this);
         Pump.Runs.Restarted += OnRestarted;
         member.Add(this);
     }
@@ -49,6 +50,15 @@ internal sealed class MemberQueue : IHandsOut
     public WindowRecord Window { get; private set; }
 
     public bool IsOver { get; private set; }
+
+    /// <summary>Whether it was told to stop.</summary>
+    public bool IsStopAsked => _isStopAsked;
+
+    /// <summary>The last offset it has told; -1 when none since it began.</summary>
+    public long Told => _told;
+
+    /// <summary>Looks at what no event shows.</summary>
+    public QueueWatch Watch { get; }
 
     public TimeSpan Now => TimeSpan.FromTicks(_world.Time.Now);
 
@@ -89,6 +99,7 @@ internal sealed class MemberQueue : IHandsOut
             return;
         }
 
+        Watch.Observe(happened.Kind);
         _world.Coverage.Reached(state, happened.Kind);
         _world.Triggers.Happens(Queue.Index, state, happened);
         _world.Scheduler.Note(happened.Kind.ToString(), Name, happened.Offset, happened.Move);
@@ -151,6 +162,13 @@ internal sealed class MemberQueue : IHandsOut
     {
         if (answer.Verdict == PullVerdict.Moved)
         {
+            var isReset = from >= Queue.Min && from <= Queue.Max && answer.Next != from;
+            if (isReset && !Owner.IsDead && State.Move is not { Reason: MoveReason.Seek })
+            {
+                // Told once: whoever has heard it must not end without having stored it.
+                _demanded = answer.Next;
+            }
+
             _world.Triggers.Enters(Queue.Index, Triggers.ResetTold);
         }
 

@@ -7,11 +7,11 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 
-/// <summary>One broker, always at the same place.</summary>
+/// <summary>Brokers that are always at the same place.</summary>
 internal sealed class SimulatedRoutes : IRoutes
 {
     public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
-        => new BrokerAddress(brokerName, BrokerData.MasterId, SimulatedBrokers.Address);
+        => new BrokerAddress(brokerName, BrokerData.MasterId, brokerName);
 
     public TopicRoute? Find(string topic) => null;
 
@@ -21,7 +21,7 @@ internal sealed class SimulatedRoutes : IRoutes
 }
 
 /// <summary>The fence of a member, which the run opens and closes.</summary>
-internal sealed class SimulatedFence(Owner owner) : IFence
+internal sealed class SimulatedFence(SimulatedWorld world, Owner owner) : IFence
 {
     // Whoever is to be told is told by the run, late as in a real silo.
     public event Action<bool>? Changed
@@ -30,7 +30,8 @@ internal sealed class SimulatedFence(Owner owner) : IFence
         remove { }
     }
 
-    public bool IsClosed => owner.IsFenceClosed;
+    // As a real one does, it looks at the clock; so a step that asks for ever is found.
+    public bool IsClosed => world.Time.Now >= 0 && owner.IsFenceClosed;
 
     public Task WaitUntilOpenAsync(CancellationToken cancellationToken) => owner.WaitUntilOpenAsync(cancellationToken);
 }
@@ -42,7 +43,7 @@ internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
 
     public bool IsStopping => false;
 
-    public bool DoListenersMove => false;
+    public bool DoListenersMove => world.IsActive(FaultKind.ListenerLeaves, owner.Index);
 
     public string RetryTopic => SystemTopics.Retry(SimulatedWorld.Group);
 

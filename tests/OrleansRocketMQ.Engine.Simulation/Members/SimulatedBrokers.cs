@@ -12,10 +12,12 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// </summary>
 internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IBrokers
 {
-    public const string Address = "broker:10911";
-
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
-        => world.Time.Delay(TimeSpan.FromMilliseconds(2), CancellationToken.None);
+        => AskAsync(RequestCodes.HeartBeat, async () =>
+        {
+            await world.HeartbeatAsync(address);
+            return true;
+        });
 
     public async ValueTask<PullResult> PullAsync(
         string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
@@ -146,10 +148,10 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
 
     private static RocketMQException ErrorOf(int request, CallFailedException failed) => failed.Reason switch
     {
-        FaultKind.PullFlowControl => new BrokerResponseException(request, ResponseCodes.FlowControl, null, Address),
-        FaultKind.PullForgotten => new BrokerResponseException(request, ResponseCodes.SubscriptionNotExist, null, Address),
+        FaultKind.PullFlowControl => new BrokerResponseException(request, ResponseCodes.FlowControl, null, "broker"),
+        FaultKind.PullForgotten => new BrokerResponseException(request, ResponseCodes.SubscriptionNotExist, null, "broker"),
         FaultKind.PullRefused or FaultKind.StoreRefused or FaultKind.SendBackRefused
-            => new BrokerResponseException(request, ResponseCodes.SystemError, null, Address),
+            => new BrokerResponseException(request, ResponseCodes.SystemError, null, "broker"),
         FaultKind.BrokerAway => new RocketMQNetworkException("cut", failed),
         _ => new RocketMQTimeoutException($"no answer: {failed.Reason}", failed),
     };

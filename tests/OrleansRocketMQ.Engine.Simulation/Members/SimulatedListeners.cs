@@ -12,14 +12,19 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// </summary>
 internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
 {
+    public const string UnreachedWaits = "a worker that does not reach its listener waits";
+
+    // The first time its messages wait instead; a queue that ends ends the wait, too.
+    private const int MostUnreached = 4;
+
     private const int MostFailures = SimulatedWorld.MaxAttempts + 1;
 
     private readonly Dictionary<(int Queue, long Offset), int> _failures = [];
     private readonly SeededRandom _random = SeededRandom.Of(world.Setup.Seed, $"listeners of {owner.Name}");
 
-    public IListener OfSlot(int slot) => new Listener(this);
+    public IListener OfSlot(int slot) => new Listener(this, slot);
 
-    public IListener OfKey(string key) => new Listener(this);
+    public IListener OfKey(string key) => new Listener(this, null);
 
     public IQueueListener OfQueue(MessageQueue queue) => new QueueListener(this);
 
@@ -27,11 +32,15 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
     /// <returns>How many messages it has consumed, from the first on; or that it had them for too long.</returns>
     private async Task<(int Consumed, bool IsLate)> ConsumeAsync(Call call, List<Delivery> batch, CancellationToken listening)
     {
-        var limit = TimeSpan.FromSeconds(3);
+        var limit = Member.ConsumeTimeout;
         var queue = call.Queue.Queue.Index;
         var ended = DeliveryEnd.Returned;
         var consumed = 0;
         var isEnded = false;
+        var throws = !listening.IsCancellationRequested && world.Strikes(FaultKind.ListenerCallbackThrows, queue, 60);
+        using var broken = throws
+            ? listening.Register(static () => throw new InvalidOperationException("a listener's callback throws"))
+            : default;
         try
         {
             if (world.Strikes(FaultKind.ListenerHoldsThread, queue, 15))
@@ -44,7 +53,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 return (0, true);
             }
 
-            if (world.Strikes(FaultKind.ListenerHangs, queue, 20))
+            if (world.Strikes(FaultKind.ListenerHangs, queue, 20) || (throws && _random.Chance(30)))
             {
                 await world.Time.Delay(limit, listening);
                 return (0, true);
@@ -54,7 +63,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
             var ignores = world.Strikes(FaultKind.ListenerIgnoresToken, queue, 40);
             var takes = _random.Between(TimeSpan.FromTicks(1000), TimeSpan.FromMilliseconds(slow || ignores ? 900 : 12));
             await world.Time.Delay(takes, ignores ? CancellationToken.None : listening);
-            while (consumed < batch.Count && !batch[consumed].Entry.Message.IsPoison && !world.Strikes(FaultKind.ListenerFails, queue, 25))
+            while (consumed < batch.Count && !batch[consumed].Entry.Message.IsPoison && !Fails(queue))
             {
                 consumed++;
             }
@@ -97,6 +106,13 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         }
     }
 
+    // Without a message that fails nothing would be given back.
+    private bool Fails(int queue)
+    {
+        var isWatched = world.IsActive(FaultKind.SendBackRefused, queue) || world.IsActive(FaultKind.SendBackAnswerLost, queue);
+        return world.Strikes(FaultKind.ListenerFails, queue, 25) || (isWatched && _random.Chance(25));
+    }
+
     private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages)
     {
         owner.ThrowIfDead();
@@ -108,6 +124,19 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
 
         owner.HandedOut(messages.Count);
         return new Call(at, at.Window, messages);
+    }
+
+    /// <summary>Whether a listener is where it is called; it cannot always be asked.</summary>
+    private Task<bool> IsReadyAsync()
+    {
+        if (!world.Strikes(FaultKind.ListenerLeaves, owner.Index))
+        {
+            return Task.FromResult(true);
+        }
+
+        return _random.Chance(60)
+            ? Task.FromResult(false)
+            : Task.FromException<bool>(new InvalidOperationException("nobody knows where the listener is"));
     }
 
     private void ThrowIfUnreachable(MemberQueue queue, int percent)
@@ -133,9 +162,14 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         }
     }
 
-    private sealed class Listener(SimulatedListeners listeners) : IListener
+    /// <param name="listeners">All of them.</param>
+    /// <param name="slot">The worker it belongs to; null when it is a key's.</param>
+    private sealed class Listener(SimulatedListeners listeners, int? slot) : IListener
     {
-        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+        private int _unreached;
+        private TimeSpan _unreachedSince;
+
+        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
 
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
             => RunAsync(call, cancellationToken);
@@ -143,7 +177,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         private async Task<ListenerOutcome> RunAsync(ListenerCall call, CancellationToken cancellationToken)
         {
             var run = listeners.Begin(call.Queue, call.Messages);
-            listeners.ThrowIfUnreachable(run.Queue, 30);
+            Reach(run.Queue);
             var began = run.Queue.Now;
             var failures = new List<FailedMessage>();
             var deliveries = new List<Delivery>();
@@ -179,6 +213,31 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
             return new ListenerOutcome(index, run.Queue.Now - began, failures.Count > 0 ? failures : null) { TimedOut = late };
         }
 
+        /// <summary>A worker that never reaches its listener must not take message after message from the others.</summary>
+        private void Reach(MemberQueue queue)
+        {
+            try
+            {
+                if (slot is { } number)
+                {
+                    listeners.ThrowIfGone(number);
+                }
+
+                listeners.ThrowIfUnreachable(queue, 30);
+                _unreached = 0;
+            }
+            catch (InvalidOperationException) when (slot is not null)
+            {
+                _unreachedSince = _unreached++ == 0 ? queue.Now : _unreachedSince;
+                if (_unreached > MostUnreached + ((queue.Now - _unreachedSince) / Member.RetryInterval))
+                {
+                    queue.Ledger.Fail(UnreachedWaits, $"slot {slot} of {queue.Name} has tried {_unreached} times since {_unreachedSince}");
+                }
+
+                throw;
+            }
+        }
+
         private async Task<(int Consumed, bool IsLate)> TryAsync(
             Call run, List<Delivery> batch, List<Delivery> deliveries, CancellationToken cancellationToken)
         {
@@ -200,6 +259,14 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         }
     }
 
+    private void ThrowIfGone(int slot)
+    {
+        if (world.Strikes(FaultKind.ListenerGone, slot % world.Queues.Count, 100))
+        {
+            throw new InvalidOperationException("the listener is gone");
+        }
+    }
+
     // The answer of a listener is lost: it has consumed what nobody knows of.
     private void ThrowIfUnheard(Call call, int consumed)
     {
@@ -217,7 +284,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         private WindowRecord? _window;
         private int _batches;
 
-        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
 
         public Task QueueLeftAsync() => Task.CompletedTask;
 

@@ -32,10 +32,10 @@ internal static class Program
 
     private static int Replay(long seed, string[] arguments)
     {
-        var result = SimulationRun.Execute(Setup.Of(seed));
+        var result = SimulationRun.Execute(Setup.Of(seed), Report.Events);
         Console.WriteLine(result.Failure is null
             ? $"seed {seed} ({result.Setup.Mode}): {result.Coverage.Steps} steps, digest {result.Digest:x16}"
-            : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result), 150));
+            : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result), Report.Events));
         return result.Failure is null ? 0 : 1;
     }
 

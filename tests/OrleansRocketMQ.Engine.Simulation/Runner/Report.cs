@@ -7,6 +7,9 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Runs in words.</summary>
 internal static class Report
 {
+    /// <summary>How many of the last events of a run can be told.</summary>
+    public const int Events = 400;
+
     /// <summary>A failed run: what is broken, with which faults, and what happened last.</summary>
     public static string Of(RunResult failed, int events = 60)
     {
@@ -46,6 +49,11 @@ internal static class Report
         foreach (var row in coverage.Missing().GroupBy(cell => cell.Event))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"  {row.Key,-16} {string.Join(' ', row.Select(cell => cell.State))}");
+        }
+
+        foreach (var cell in coverage.Impossible())
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"reached, and it cannot be: {cell.Event} {cell.State}");
         }
 
         return text.ToString();

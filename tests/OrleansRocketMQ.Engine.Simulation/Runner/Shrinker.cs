@@ -7,8 +7,8 @@ internal static class Shrinker
 {
     public static RunResult Shrink(RunResult failed, Func<Setup, RunResult>? run = null)
     {
-        run ??= SimulationRun.Execute;
-        var smallest = failed;
+        run ??= setup => SimulationRun.Execute(setup, Report.Events);
+        var smallest = run(failed.Setup);
         for (var part = Math.Max(1, smallest.Setup.Faults.Count / 2); part >= 1; part /= 2)
         {
             for (var from = 0; from < smallest.Setup.Faults.Count;)

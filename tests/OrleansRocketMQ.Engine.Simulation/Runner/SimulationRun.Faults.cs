@@ -7,6 +7,8 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Faults that are events, and what operators do. Those that last while calls are made are looked up by the calls.</summary>
 internal sealed partial class SimulationRun
 {
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
+
     private async Task ActAsync(Fault fault, int queue, bool isTriggered)
     {
         switch (fault.Kind)
@@ -37,12 +39,16 @@ internal sealed partial class SimulationRun
             case FaultKind.Overtaken:
                 await FenceAsync(fault, queue, isTriggered);
                 break;
+            case FaultKind.StoreUnreadable:
+                // It is asked when a queue begins, and when its fence was closed.
+                await CloseFenceAsync(fault with { Lasts = Moment }, queue);
+                break;
             case FaultKind.LockTaken:
                 await TakeLockAsync(fault, queue);
                 break;
             case FaultKind.Poison:
                 Struck(fault);
-                _poisonNext[queue] = true;
+                _poisonNext[queue] = fault.Amount % 2 == 0 ? NextMessage.Poison : NextMessage.PoisonThatIsGone;
                 break;
             case FaultKind.OwnerKilled:
                 await KillAsync(fault);
@@ -82,6 +88,11 @@ internal sealed partial class SimulationRun
             case FaultKind.MemberLeaves:
                 await LeaveAsync(fault);
                 break;
+            case FaultKind.ListenerCallbackThrows:
+                // The queue leaves, and does not wait for ever: that fires the token.
+                await _world.Time.Delay(fault.Lasts / 2);
+                await HandOverAsync(fault, queue);
+                break;
             case FaultKind.Standstill:
                 await StandStillAsync(fault, queue);
                 break;
@@ -101,6 +112,14 @@ internal sealed partial class SimulationRun
 
     private long Somewhere(int queue, int percent)
         => _world.Queues[queue].Min + ((_world.Queues[queue].Max - _world.Queues[queue].Min) * percent / 100);
+
+    private Task CloseFenceAsync(Fault fault, int queue)
+    {
+        var owner = _places[queue].Queue!.Owner;
+        return owner.IsDead
+            ? Task.CompletedTask
+            : owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), atOnce: false);
+    }
 
     private async Task FenceAsync(Fault fault, int queue, bool isTriggered)
     {

@@ -19,6 +19,7 @@ internal sealed partial class SimulationRun
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stragglers = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
     private const int Members = Setup.Members;
     private const string RuleBroken = "no rule of the engine is broken";
     private const string QuotasReturn = "quotas come back to zero";
@@ -30,7 +31,7 @@ internal sealed partial class SimulationRun
     private readonly List<Member> _members = [];
     private readonly List<string> _dead = [];
     private readonly Place[] _places;
-    private readonly bool[] _poisonNext;
+    private readonly NextMessage[] _poisonNext;
     private int _owned;
 
     private SimulationRun(Setup setup, SimulatedScheduler scheduler, Coverage coverage)
@@ -39,15 +40,17 @@ internal sealed partial class SimulationRun
         _world = new SimulatedWorld(setup, scheduler, coverage);
         _random = SeededRandom.Of(setup.Seed, "run");
         _places = [.. _world.Queues.Select(_ => new Place())];
-        _poisonNext = new bool[_places.Length];
+        _poisonNext = new NextMessage[_places.Length];
     }
 
     private Setup Setup => _world.Setup;
 
     /// <summary>Runs it.</summary>
-    public static RunResult Execute(Setup setup)
+    /// <param name="setup">What it is like.</param>
+    /// <param name="kept">How many of the last events are kept.</param>
+    public static RunResult Execute(Setup setup, int kept = 0)
     {
-        var trace = new Trace();
+        var trace = new Trace(kept);
         var coverage = new Coverage { Runs = 1 };
         var scheduler = new SimulatedScheduler(SeededRandom.Of(setup.Seed, "steps"), trace);
         SimulationException? failure = null;
@@ -82,6 +85,7 @@ internal sealed partial class SimulationRun
             .Concat(Setup.Faults.Select(fault => _scheduler.Start($"fault {fault.Kind}", () => HappenAsync(fault))))
             .ToList();
         parts.Add(_scheduler.Start("operator", RecoverFromTimeToTimeAsync));
+        parts.Add(_scheduler.Start("watch", WatchAsync));
         parts.Add(_scheduler.Start("end of triggers", EndTriggersAsync));
         await Task.WhenAll(parts);
         _world.IsHealed = true;
@@ -99,13 +103,16 @@ internal sealed partial class SimulationRun
             var burst = random.Between(1, 12);
             for (; burst > 0 && sent < Setup.Messages; burst--, sent++)
             {
-                var isPoison = _poisonNext[queue];
-                _poisonNext[queue] = false;
+                var what = _poisonNext[queue];
+                _poisonNext[queue] = NextMessage.Usual;
                 var (key, tag, length) = (random.Next(Setup.Keys), random.Next(2), random.Next(120));
                 var gap = random.Chance(10) ? random.Between(1, 3) : 0;
                 foreach (var copy in _world.CopiesOf(queue))
                 {
-                    _world.Send(copy, gap, (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, isPoison));
+                    _world.Send(copy, gap, (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, what != NextMessage.Usual)
+                    {
+                        IsGone = what == NextMessage.PoisonThatIsGone,
+                    });
                 }
             }
 
@@ -119,6 +126,22 @@ internal sealed partial class SimulationRun
         {
             await _world.Time.Delay(_random.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4)));
             Recover();
+        }
+    }
+
+    /// <summary>What no event would show is looked at from time to time.</summary>
+    private async Task WatchAsync()
+    {
+        while (_world.Time.Now < Setup.Active.Ticks)
+        {
+            await _world.Time.Delay(WatchInterval);
+            foreach (var place in _places)
+            {
+                if (place is { IsMoving: false, Queue: { IsOver: false } queue })
+                {
+                    queue.Watch.Look();
+                }
+            }
         }
     }
 
@@ -210,6 +233,14 @@ internal sealed partial class SimulationRun
         place.Queue = new MemberQueue(_world, member, _world.Queues[queue], before);
         place.IsMoving = false;
         place.Queue.Start();
+    }
+
+    /// <summary>What the next message of a queue is like.</summary>
+    private enum NextMessage
+    {
+        Usual,
+        Poison,
+        PoisonThatIsGone,
     }
 
     /// <summary>Where a queue is.</summary>

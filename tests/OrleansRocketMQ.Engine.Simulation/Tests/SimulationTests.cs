@@ -12,16 +12,18 @@ namespace OrleansRocketMQ.Engine.Simulation.Tests;
 /// <summary>The engine under many seeds, and that a seed is all one needs to see a run again.</summary>
 public sealed class SimulationTests
 {
-    private const int Seeds = 100;
+    private const int Seeds = 250;
+    private const int EachKind = Seeds / 100;
 
     [Fact]
-    public void No_seed_breaks_a_rule_and_together_they_meet_faults_of_nearly_every_kind()
+    public void No_seed_breaks_a_rule_and_together_they_meet_faults_of_every_kind()
     {
         var (coverage, failures) = SeedRange.Run(1, Seeds);
 
         Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures.Select(failure => Report.Of(Shrinker.Shrink(failure)))));
         Assert.Equal(Seeds, coverage.Runs);
-        Assert.True(coverage.Faults.Count >= Enum.GetValues<FaultKind>().Length - 4, $"only {coverage.Faults.Count} kinds");
+        var seldom = Enum.GetValues<FaultKind>().Where(kind => coverage.Faults.GetValueOrDefault(kind) < EachKind);
+        Assert.True(!seldom.Any(), $"seldom: {string.Join(", ", seldom)}");
         Assert.True(coverage.Cells.Count >= 120, $"only {coverage.Cells.Count} cells");
     }
 

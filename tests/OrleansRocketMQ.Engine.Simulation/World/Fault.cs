@@ -54,6 +54,9 @@ internal enum FaultKind
     /// <summary>All connections to the broker are cut, and no new one comes about for a while.</summary>
     BrokerAway,
 
+    /// <summary>A broker takes requests and answers none.</summary>
+    BrokerSilent,
+
     /// <summary>The broker starts anew: connections are cut, locks are forgotten, stored offsets are older.</summary>
     BrokerRestart,
 
@@ -87,7 +90,16 @@ internal enum FaultKind
     /// <summary>Listeners cannot be reached, or their answer is lost.</summary>
     ListenerUnreachable,
 
-    /// <summary>A message fails however often it is tried.</summary>
+    /// <summary>One of a member's listeners cannot be reached, whatever it is given.</summary>
+    ListenerGone,
+
+    /// <summary>Listeners leave their silo: they take nothing, and whether they are ready cannot always be asked.</summary>
+    ListenerLeaves,
+
+    /// <summary>What listeners have registered with their token throws when that fires.</summary>
+    ListenerCallbackThrows,
+
+    /// <summary>A message fails however often it is tried; some the broker cannot take back either, only a copy of them.</summary>
     Poison,
 
     /// <summary>An owner dies; others take its queues.</summary>

@@ -10,7 +10,11 @@ namespace OrleansRocketMQ.Engine.Simulation.World;
 /// <param name="BodyLength">The length of its body.</param>
 /// <param name="Attempts">How often it has failed before.</param>
 /// <param name="IsPoison">Whether it always fails.</param>
-internal sealed record SimulatedMessage(int Origin, long Offset, int Key, int Tag, int BodyLength, int Attempts, bool IsPoison);
+internal sealed record SimulatedMessage(int Origin, long Offset, int Key, int Tag, int BodyLength, int Attempts, bool IsPoison)
+{
+    /// <summary>Whether the broker has no copy of its own any more that it could bring again.</summary>
+    public bool IsGone { get; init; }
+}
 
 /// <summary>What a broker says to a pull.</summary>
 internal enum PullVerdict
@@ -66,13 +70,12 @@ internal sealed class SimulatedQueue(int index, string name, MessageQueue id)
 
     public IReadOnlyList<SimulatedMessage> Messages => _messages;
 
-    /// <summary>Adds a message, behind a gap perhaps: brokers leave offsets out.</summary>
+    /// <summary>Adds a message, behind a gap perhaps: brokers leave offsets out. Whoever waits is to be woken then.</summary>
     public SimulatedMessage Add(int gap, Func<long, SimulatedMessage> make)
     {
         var message = make(Max + gap);
         _messages.Add(message);
         Max = message.Offset + 1;
-        Wake();
         return message;
     }
 

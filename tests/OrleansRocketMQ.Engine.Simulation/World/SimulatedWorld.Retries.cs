@@ -12,7 +12,7 @@ internal sealed partial class SimulatedWorld
     public async Task SendBackAsync(Owner owner, SimulatedQueue queue, SimulatedMessage message, bool isDead)
     {
         await SendAsync(owner, queue, CancellationToken.None);
-        if (Strikes(FaultKind.SendBackRefused, queue.Index))
+        if (message.IsGone || Strikes(FaultKind.SendBackRefused, queue.Index))
         {
             throw new CallFailedException(FaultKind.SendBackRefused);
         }
@@ -60,7 +60,7 @@ internal sealed partial class SimulatedWorld
         _ = Scheduler.Start("retry delay", async () =>
         {
             await Time.Delay(RetryDelay);
-            Send(Queues[Setup.Queues], 0, (_, offset) => message with { Offset = offset, Attempts = attempts });
+            Send(Queues[Setup.Queues], 0, (_, offset) => message with { Offset = offset, Attempts = attempts, IsGone = false });
         });
     }
 }

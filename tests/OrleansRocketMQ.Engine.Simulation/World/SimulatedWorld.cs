@@ -8,7 +8,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Simulation.World;
 
 /// <summary>
-/// All that a run has around its owners: one broker with its queues, the way to it, and the faults of the run while they last.
+/// All that a run has around its owners: two brokers with their queues, the way to them, and the faults of the run while they last.
 /// </summary>
 internal sealed partial class SimulatedWorld
 {
@@ -29,9 +29,12 @@ internal sealed partial class SimulatedWorld
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
+    private static readonly FaultKind[] PullRefusals = [FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten];
+
     private readonly SeededRandom _random;
     private readonly List<Fault> _begun = [];
     private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
+    private readonly Fault[][] _faults;
     private int _origins;
     private CancellationTokenSource _connections = new();
 
@@ -41,11 +44,12 @@ internal sealed partial class SimulatedWorld
         Scheduler = scheduler;
         Coverage = coverage;
         _random = SeededRandom.Of(setup.Seed, "world");
-        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, "broker", index))
-            .Append(new MessageQueue(SystemTopics.Retry(Group), "broker", 0))
+        var ids = Enumerable.Range(0, Setup.Queues).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
+            .Append(new MessageQueue(SystemTopics.Retry(Group), BrokerOf(Setup.Queues), 0))
             .Concat(CopiesOf(setup));
         Queues = [.. ids.Select((id, index) => new SimulatedQueue(index, index == Setup.Queues ? "retry" : $"queue {index}", id))];
         _byId = Queues.ToDictionary(queue => queue.Id);
+        _faults = ByKind(setup.Faults);
         Triggers = new Triggers(Queues.Count);
         Checkpoints = new SimulatedRecords<CheckpointRecord>(this, "checkpoints", setup.HasLocalCheckpoints);
         FailureCounts = new SimulatedRecords<FailureList>(this, "failure counts", isLocal: false);
@@ -85,6 +89,12 @@ internal sealed partial class SimulatedWorld
 
     public int DeadLetters { get; private set; }
 
+    /// <summary>What has struck last.</summary>
+    public Trouble Trouble { get; } = new();
+
+    /// <summary>Which broker has a queue.</summary>
+    public static string BrokerOf(int queue) => queue % (Setup.Queues + 1) < 2 ? "broker a" : "broker b";
+
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
 
     /// <summary>The queues a message goes to that is sent to one; where every member gets it, each member has one of its own.</summary>
@@ -110,7 +120,7 @@ internal sealed partial class SimulatedWorld
     /// <param name="percent">How often it strikes.</param>
     public bool Strikes(FaultKind kind, int target, int percent = 70)
     {
-        if (IsHealed || !IsActive(kind, target) || !_random.Chance(percent))
+        if (!IsActive(kind, target) || !_random.Chance(percent))
         {
             return false;
         }
@@ -125,6 +135,7 @@ internal sealed partial class SimulatedWorld
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
     {
+        Trouble.Note(kind, target, Time.Now);
         Coverage.Struck(kind);
         Scheduler.Note(kind.ToString(), "fault", target);
     }
@@ -144,7 +155,7 @@ internal sealed partial class SimulatedWorld
         var (offset, most, moves) = (request.Offset, request.MaxMessages, Ledgers[queue.Index].Moves);
         bool IsWanted(SimulatedMessage message) => request.Expression is null or "*" || request.Expression == TagOf(message.Tag);
         await SendAsync(owner, queue, cancellationToken);
-        foreach (var refusal in (FaultKind[])[FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten])
+        foreach (var refusal in PullRefusals)
         {
             if (Strikes(refusal, queue.Index))
             {
@@ -296,18 +307,14 @@ internal sealed partial class SimulatedWorld
         _origins++;
         Ledgers[queue.Index].Sent(message);
         Scheduler.Note("sent", queue.Name, message.Offset);
-    }
 
-    private bool IsActive(FaultKind kind, int target)
-    {
-        bool IsNow(Fault fault) => fault.Kind == kind && fault.When is null && fault.Target % Queues.Count == target
-            && fault.At.Ticks <= Time.Now && Time.Now < fault.Until.Ticks;
-        return Setup.Faults.Any(IsNow) || _begun.Exists(IsNow);
+        // Last: an answer may be there within the same step, and the checker must know of the message before.
+        queue.Wake();
     }
 
     // Other members see the same queues; here they are queues of their own, as each has offsets of its own.
     private static IEnumerable<MessageQueue> CopiesOf(Setup setup) => setup.Broadcasts
-        ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, "broker", index))
+        ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
         : [];
 
     private async Task<SimulatedPullAnswer> ServeAsync(
@@ -375,6 +382,12 @@ internal sealed partial class SimulatedWorld
         if (Strikes(FaultKind.BrokerAway, queue.Index, 100))
         {
             await LoseAsync(FaultKind.BrokerAway, TimeSpan.FromMilliseconds(200), cancellationToken);
+        }
+
+        if (IsSilent(queue.Id.BrokerName))
+        {
+            Struck(FaultKind.BrokerSilent, queue.Index);
+            await LoseAsync(FaultKind.BrokerSilent, CallTimeout, cancellationToken);
         }
     }
 

@@ -1,0 +1,37 @@
+namespace OrleansRocketMQ.Engine.Simulation.World;
+
+/// <summary>When faults struck last that a check must bear with, in ticks of the run.</summary>
+internal sealed class Trouble
+{
+    private const long Never = long.MinValue / 2;
+
+    private readonly Dictionary<int, long> _refused = [];
+    private readonly Dictionary<string, long> _away = new(StringComparer.Ordinal);
+
+    /// <summary>When a broker last did not answer what its offset store was told or asked.</summary>
+    public long StoreAway { get; private set; } = Never;
+
+    /// <summary>When a broker last did not answer anything.</summary>
+    public long BrokerAwayOf(string broker) => _away.GetValueOrDefault(broker, Never);
+
+    /// <summary>When what was told of a queue was last refused.</summary>
+    public long StoreRefused(int queue) => _refused.GetValueOrDefault(queue, Never);
+
+    public void Note(FaultKind kind, int target, long now)
+    {
+        switch (kind)
+        {
+            case FaultKind.StoreRefused:
+                _refused[target] = now;
+                break;
+            case FaultKind.BrokerAway or FaultKind.BrokerSilent or FaultKind.BrokerRestart:
+                StoreAway = now;
+                _away[SimulatedWorld.BrokerOf(target % (Setup.Queues + 1))] = now;
+                break;
+            case FaultKind.StoreSlow or FaultKind.StoreWriteLost or FaultKind.StoreAnswerLost or FaultKind.StoreWriteLate
+                or FaultKind.StoreUnreadable:
+                StoreAway = now;
+                break;
+        }
+    }
+}
