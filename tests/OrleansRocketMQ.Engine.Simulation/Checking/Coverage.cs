@@ -73,6 +73,9 @@ internal sealed class Coverage
     /// <summary>Cells of the table that can occur and were not reached.</summary>
     public IEnumerable<(string State, QueueEventKind Event)> Missing() => Select(Occurrence.Occurs, reached: false);
 
+    /// <summary>Cells of the table that cannot occur and were reached.</summary>
+    public IEnumerable<(string State, QueueEventKind Event)> Impossible() => Select(Occurrence.Never, reached: true);
+
     /// <summary>
     /// What many runs together should have reached and have not: each cell that can occur, and no other; each kind of fault
     /// often enough.
@@ -81,7 +84,7 @@ internal sealed class Coverage
     public IReadOnlyList<string> Shortcomings(long leastOfEachFault) =>
     [
         .. Missing().Select(cell => $"{cell.Event} never met a queue that is {cell.State}"),
-        .. Select(Occurrence.Never, reached: true).Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
+        .. Impossible().Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
         .. Enum.GetValues<FaultKind>().Where(kind => _faults.GetValueOrDefault(kind) < leastOfEachFault)
             .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
     ];

@@ -43,8 +43,8 @@ internal static class OccurringCells
         StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  .    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
         OffsetStored   x    .    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then
         ListenersDone  x    .    .   .    x    o    .    .    x  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then
-        AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the loop, after anything that can fail; nothing of a reset can
-        FailedTooOften o    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    .  .   | the same
+        AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    o  .   | the loop, after anything that can fail; of a reset only what the fence or the lock keeps from being stored
+        FailedTooOften o    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    o  .   | the same
         RetryDue       .    .    .   .    .    .    x    .    .  .  .  .  .  .  .  .    .  .   | the loop, for the state in which it waits
         Recovered      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         Stop           x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  .    .  .   | the owner, once

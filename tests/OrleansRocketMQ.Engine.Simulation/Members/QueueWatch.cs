@@ -87,8 +87,7 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
     private void LookAtCommits()
     {
         var now = world.Time.Now;
-        var mayCommit = !world.Setup.Broadcasts
-            && queue.State is { IsPositioned: true, Move: null, MayStore: true }
+        var mayCommit = queue.State is { IsPositioned: true, Move: null, MayStore: true }
             && !queue.Owner.IsFenceClosed
             && now - world.Trouble.StoreAway > StoreRests
             && now - world.Trouble.StoreRefused(queue.Queue.Index) > StoreRests;

@@ -84,13 +84,6 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         }
     }
 
-    // Without a message that fails nothing would be given back.
-    private bool Fails(int queue)
-    {
-        var isWatched = world.IsActive(FaultKind.SendBackRefused, queue) || world.IsActive(FaultKind.SendBackAnswerLost, queue);
-        return world.Strikes(FaultKind.ListenerFails, queue, 25) || (isWatched && _random.Chance(25));
-    }
-
     /// <summary>
     /// Where every member gets every message, none that fails comes again from the broker: it is given up, in order when it has
     /// failed for the last time.
@@ -111,6 +104,13 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 call.Queue.Ledger.SafelyElsewhere(message.QueueOffset, isHeard: false);
             }
         }
+    }
+
+    // Without a message that fails nothing would be given back.
+    private bool Fails(int queue)
+    {
+        var isWatched = world.IsActive(FaultKind.SendBackRefused, queue) || world.IsActive(FaultKind.SendBackAnswerLost, queue);
+        return world.Strikes(FaultKind.ListenerFails, queue, 25) || (isWatched && _random.Chance(25));
     }
 
     private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages)

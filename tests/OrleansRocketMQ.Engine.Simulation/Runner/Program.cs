@@ -23,7 +23,7 @@ internal static class Program
             && long.TryParse(from, CultureInfo.InvariantCulture, out var first)
             && long.TryParse(to, CultureInfo.InvariantCulture, out var last))
         {
-            return RunMany(first, last, arguments.Contains("--all") ? int.MaxValue : 1, arguments.Contains("--whole"));
+            return RunMany(first, last, arguments.Contains("--all") ? int.MaxValue : 1);
         }
 
         Console.Error.WriteLine("--seed=N or --seeds=A..B [--all]");
@@ -39,7 +39,7 @@ internal static class Program
         return result.Failure is null ? 0 : 1;
     }
 
-    private static int RunMany(long first, long last, int mostFailures, bool isWhole)
+    private static int RunMany(long first, long last, int mostFailures)
     {
         var watch = Stopwatch.StartNew();
         var (coverage, failures) = SeedRange.Run(first, last, mostFailures);
@@ -48,7 +48,7 @@ internal static class Program
         {
             var seeds = string.Join(' ', rule.Take(20).Select(failure => failure.Setup.Seed));
             Console.WriteLine($"{rule.Count()} failures of the rule '{rule.Key}', seeds {seeds}");
-            Console.WriteLine(Report.Of(isWhole ? rule.First() : Shrinker.Shrink(rule.First())));
+            Console.WriteLine(Report.Of(Shrinker.Shrink(rule.First())));
         }
 
         return failures.Count == 0 ? 0 : 1;

@@ -51,6 +51,11 @@ internal static class Report
             text.AppendLine(CultureInfo.InvariantCulture, $"  {row.Key,-16} {string.Join(' ', row.Select(cell => cell.State))}");
         }
 
+        foreach (var cell in coverage.Impossible())
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"reached, and it cannot be: {cell.Event} {cell.State}");
+        }
+
         return text.ToString();
     }
 }

@@ -82,16 +82,16 @@ internal sealed partial class SimulationRun
                 await _world.Time.Delay(fault.Lasts);
                 Subscribe(null);
                 break;
-            case FaultKind.ListenerCallbackThrows:
-                // The queue leaves, and does not wait for ever: that fires the token.
-                await _world.Time.Delay(fault.Lasts / 2);
-                await HandOverAsync(fault, queue);
-                break;
             case FaultKind.MemberJoins:
                 await JoinAsync(fault);
                 break;
             case FaultKind.MemberLeaves:
                 await LeaveAsync(fault);
+                break;
+            case FaultKind.ListenerCallbackThrows:
+                // The queue leaves, and does not wait for ever: that fires the token.
+                await _world.Time.Delay(fault.Lasts / 2);
+                await HandOverAsync(fault, queue);
                 break;
             case FaultKind.Standstill:
                 await StandStillAsync(fault, queue);

@@ -109,13 +109,10 @@ internal sealed partial class SimulationRun
                 var gap = random.Chance(10) ? random.Between(1, 3) : 0;
                 foreach (var copy in _world.CopiesOf(queue))
                 {
-                    _world.Send(
-                        copy,
-                        gap,
-                        (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, what != NextMessage.Usual)
-                        {
-                            IsGone = what == NextMessage.PoisonThatIsGone,
-                        });
+                    _world.Send(copy, gap, (origin, offset) => new SimulatedMessage(origin, offset, key, tag, length, 0, what != NextMessage.Usual)
+                    {
+                        IsGone = what == NextMessage.PoisonThatIsGone,
+                    });
                 }
             }
 
@@ -148,14 +145,8 @@ internal sealed partial class SimulationRun
         }
     }
 
-    // Queues that recover by themselves must.
     private void Recover()
     {
-        if (Setup.AutoRecovery)
-        {
-            return;
-        }
-
         foreach (var place in _places)
         {
             place.Queue?.Pump.Recover();

@@ -12,7 +12,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Tests;
 /// <summary>The engine under many seeds, and that a seed is all one needs to see a run again.</summary>
 public sealed class SimulationTests
 {
-    private const int Seeds = 500;
+    private const int Seeds = 250;
     private const int EachKind = Seeds / 100;
 
     [Fact]

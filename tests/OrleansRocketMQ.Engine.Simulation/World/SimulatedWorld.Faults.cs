@@ -1,14 +1,10 @@
 namespace OrleansRocketMQ.Engine.Simulation.World;
 
-/// <summary>Which faults last now; which broker has a queue, and brokers that take requests and answer none.</summary>
+/// <summary>Which faults last now, and brokers that take requests and answer none.</summary>
 internal sealed partial class SimulatedWorld
 {
     /// <summary>How long a request without an answer takes that is made for a broker as a whole.</summary>
     public static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(6);
-
-    /// <summary>Which broker has a queue.</summary>
-    public static string BrokerOf(int queue)
-        => (queue <= Setup.Queues ? queue : (queue - Setup.Queues - 1) % Setup.Queues) < 2 ? "broker a" : "broker b";
 
     /// <summary>Whether a broker answers nothing now.</summary>
     public bool IsSilent(string broker)
@@ -57,13 +53,5 @@ internal sealed partial class SimulatedWorld
     }
 
     private static Fault[][] ByKind(IReadOnlyList<Fault> faults)
-    {
-        var byClock = faults.Where(fault => fault.When is null).ToLookup(fault => fault.Kind);
-        return [.. Enum.GetValues<FaultKind>().Select(kind => byClock[kind].ToArray())];
-    }
-
-    // Other members see the same queues; here they are queues of their own, as each has offsets of its own.
-    private static IEnumerable<MessageQueue> CopiesOf(Setup setup) => setup.Broadcasts
-        ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
-        : [];
+        => [.. Enum.GetValues<FaultKind>().Select(kind => faults.Where(fault => fault.Kind == kind && fault.When is null).ToArray())];
 }

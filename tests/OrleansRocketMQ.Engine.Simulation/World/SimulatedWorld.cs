@@ -92,6 +92,9 @@ internal sealed partial class SimulatedWorld
     /// <summary>What has struck last.</summary>
     public Trouble Trouble { get; } = new();
 
+    /// <summary>Which broker has a queue.</summary>
+    public static string BrokerOf(int queue) => queue % (Setup.Queues + 1) < 2 ? "broker a" : "broker b";
+
     public static string TagOf(int tag) => tag == 0 ? "A" : "B";
 
     /// <summary>The queues a message goes to that is sent to one; where every member gets it, each member has one of its own.</summary>
@@ -132,7 +135,7 @@ internal sealed partial class SimulatedWorld
     /// <summary>A fault has had an effect.</summary>
     public void Struck(FaultKind kind, int target)
     {
-        Trouble.Note(kind, target % Queues.Count, Time.Now);
+        Trouble.Note(kind, target, Time.Now);
         Coverage.Struck(kind);
         Scheduler.Note(kind.ToString(), "fault", target);
     }
@@ -308,6 +311,11 @@ internal sealed partial class SimulatedWorld
         // Last: an answer may be there within the same step, and the checker must know of the message before.
         queue.Wake();
     }
+
+    // Other members see the same queues; here they are queues of their own, as each has offsets of its own.
+    private static IEnumerable<MessageQueue> CopiesOf(Setup setup) => setup.Broadcasts
+        ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
+        : [];
 
     private async Task<SimulatedPullAnswer> ServeAsync(
         SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted, CancellationToken cancellationToken)

@@ -26,7 +26,7 @@ internal sealed class Trouble
                 break;
             case FaultKind.BrokerAway or FaultKind.BrokerSilent or FaultKind.BrokerRestart:
                 StoreAway = now;
-                _away[SimulatedWorld.BrokerOf(target)] = now;
+                _away[SimulatedWorld.BrokerOf(target % (Setup.Queues + 1))] = now;
                 break;
             case FaultKind.StoreSlow or FaultKind.StoreWriteLost or FaultKind.StoreAnswerLost or FaultKind.StoreWriteLate
                 or FaultKind.StoreUnreadable:
