@@ -165,7 +165,7 @@ internal sealed class OperationsRun(List<IHost> hosts, CallCounter calls, string
 
     private int QueuesOn(IHost host) => ConsumerOf(host)?.Pumps.Count ?? 0;
 
-    private GroupConsumer? ConsumerOf(IHost host) => host.Services.GetRequiredService<ConsumerRegistry>().Find(group);
+    private ConsumerGroupRuntime? ConsumerOf(IHost host) => host.Services.GetRequiredService<ConsumerRegistry>().Find(group);
 
     private static Cost Median(List<Cost> costs) => new(
         ReportFile.Median(costs.Select(cost => cost.Milliseconds)),

@@ -24,7 +24,7 @@ public class StatisticsBenchmark
     private long _counted;
 
     [Params(1, 8, 64)]
-    public int RunLength { get; set; }
+    public int AdaptiveBatchSizer { get; set; }
 
     [Params("none", "nobody listens", "somebody listens")]
     public string Meter { get; set; } = "none";
@@ -32,7 +32,7 @@ public class StatisticsBenchmark
     [GlobalSetup]
     public void Start()
     {
-        _runs = Runs(RunLength);
+        _runs = Runs(AdaptiveBatchSizer);
         _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         _metrics = Meter == "none" ? null : new RocketMQMetrics(_services.GetRequiredService<IMeterFactory>(), new ConsumerRegistry());
         _listener = Meter == "somebody listens" ? TelemetryListeners.ToMetrics() : null;

@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Checkpoints;
 /// <param name="Committed">What was committed when it was written. A store that knows less was moved back on purpose.</param>
 /// <param name="Progress">How far the queue was.</param>
 /// <param name="Newest">The last message that was seen for sure; null when none is known.</param>
-internal sealed record CheckpointRecord(long Committed, QueueProgress Progress, SeenMessage? Newest);
+internal sealed record CheckpointRecord(long Committed, AckSnapshot Progress, SeenMessage? Newest);
 
 /// <summary>A message that came with a pull.</summary>
 /// <param name="Offset">Its place.</param>

@@ -58,7 +58,7 @@ internal sealed record QueueSnapshot
     public OrderlySnapshot? Orderly { get; init; }
 
     /// <summary>What is known of it only where it is consumed by keys.</summary>
-    public KeyedSnapshot? Keys { get; init; }
+    public KeyOrderedSnapshot? Keys { get; init; }
 }
 
 /// <summary>A message a listener works on.</summary>
@@ -86,5 +86,5 @@ internal sealed record ParkedKeySnapshot(string Key, int Messages, long FirstOff
 /// <param name="BlockedKey">One of them; empty when there is none.</param>
 /// <param name="Failures">How often that one has failed.</param>
 /// <param name="LastError">Why.</param>
-internal sealed record KeyedSnapshot(
+internal sealed record KeyOrderedSnapshot(
     int BlockedKeys = 0, int BlockedMessages = 0, string BlockedKey = "", int Failures = 0, string LastError = "");

@@ -9,10 +9,10 @@ internal interface IDispatchedQueue
     MessageQueue Queue { get; }
 
     /// <summary>What it has for listeners.</summary>
-    QueueRuns Runs { get; }
+    DispatchBuffer Runs { get; }
 
     /// <summary>The time it may be worked on, now.</summary>
-    QueueTenure Tenure { get; }
+    QueueLease Ownership { get; }
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
     CancellationToken ListenerToken { get; }

@@ -14,7 +14,7 @@ internal sealed class RunningCalls(TimeProvider time)
     /// <param name="messages">The messages.</param>
     /// <param name="share">Knows how far the listener is; null when nobody does.</param>
     /// <returns>To be disposed when the call has ended.</returns>
-    public IDisposable Begin(ArraySegment<MessageExt> messages, RunShare? share = null)
+    public IDisposable Begin(ArraySegment<MessageExt> messages, BatchClaim? share = null)
     {
         var call = new RunningCall(this, messages, share, time.GetTimestamp());
         lock (_gate)
@@ -53,7 +53,7 @@ internal sealed class RunningCalls(TimeProvider time)
         }
     }
 
-    private sealed class RunningCall(RunningCalls owner, ArraySegment<MessageExt> messages, RunShare? share, long beganAt) : IDisposable
+    private sealed class RunningCall(RunningCalls owner, ArraySegment<MessageExt> messages, BatchClaim? share, long beganAt) : IDisposable
     {
         // A call ends with its first batch that is slow, so its age is about that of the batch.
         public long BeganAt => beganAt;

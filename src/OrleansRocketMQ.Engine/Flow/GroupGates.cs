@@ -25,7 +25,7 @@ internal sealed record FlowRules(Func<MessageQueue, bool> IsPaused, IReadOnlyDic
 internal sealed class GroupGates(TimeProvider time) : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly ConcurrentDictionary<MessageQueue, QueueGate> _queues = new();
+    private readonly ConcurrentDictionary<MessageQueue, DispatchGate> _queues = new();
     private readonly Dictionary<string, TopicRate> _rates = new(StringComparer.Ordinal);
     private Func<string, double> _shareOf = static _ => 1;
     private FlowRules _cluster = FlowRules.Paused;
@@ -36,11 +36,11 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
     public event Action<Func<MessageQueue, bool>>? Opened;
 
     /// <summary>The gate of a queue that starts here.</summary>
-    public QueueGate Open(MessageQueue queue)
+    public DispatchGate Open(MessageQueue queue)
     {
         lock (_gate)
         {
-            var gate = _queues.GetOrAdd(queue, static _ => new QueueGate());
+            var gate = _queues.GetOrAdd(queue, static _ => new DispatchGate());
             Set(queue, gate);
             return gate;
         }
@@ -98,7 +98,7 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
         }
     }
 
-    private void Set(MessageQueue queue, QueueGate gate)
+    private void Set(MessageQueue queue, DispatchGate gate)
         => gate.Set(_cluster.IsPaused(queue) || _local.IsPaused(queue), RateOf(queue.Topic));
 
     private TopicRate? RateOf(string topic)

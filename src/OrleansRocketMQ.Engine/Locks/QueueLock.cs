@@ -11,8 +11,8 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
 
     private readonly Lock _gate = new();
     private readonly HashSet<string> _freedFrom = new(StringComparer.Ordinal);
-    private TaskCompletionSource<LockHold> _granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private LockHold? _hold;
+    private TaskCompletionSource<QueueLockLease> _granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private QueueLockLease? _hold;
     private long? _lastAsked;
     private TimeSpan _nextAfter;
     private long _heldOffAt;
@@ -42,11 +42,11 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
     }
 
     /// <summary>Waits until the lock is this silo's.</summary>
-    public async Task<LockHold> WaitAsync(CancellationToken cancellationToken)
+    public async Task<QueueLockLease> WaitAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            Task<LockHold> granted;
+            Task<QueueLockLease> granted;
             lock (_gate)
             {
                 if (_hold is { IsValid: true } hold)
@@ -87,7 +87,7 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
             }
 
             _hold?.End();
-            _hold = new LockHold(expiry, askedAt, runtime);
+            _hold = new QueueLockLease(expiry, askedAt, runtime);
             _granted.TrySetResult(_hold);
         }
     }

@@ -57,7 +57,7 @@ internal sealed partial class QueueCheckpoint(
     /// <param name="look">Looks how far the queue is, what is committed of it, and what came last; null when nothing is to be kept.</param>
     /// <exception cref="OffsetException">The storage did not take it.</exception>
     /// <returns>Whether there was anything to write or remove.</returns>
-    public Task<bool> WriteAsync(Func<(QueueProgress Progress, long Committed, SeenMessage? Newest)?> look) => InTurnAsync(
+    public Task<bool> WriteAsync(Func<(AckSnapshot Progress, long Committed, SeenMessage? Newest)?> look) => InTurnAsync(
         async () =>
         {
             // Looked at in turn, so that what is written is never older than what was.
@@ -178,4 +178,4 @@ internal sealed partial class QueueCheckpoint(
 /// <summary>What a checkpoint shows to be done.</summary>
 /// <param name="Progress">How far the queue was.</param>
 /// <param name="Newest">A message the broker must still have; null when none is known.</param>
-internal sealed record DoneBefore(QueueProgress Progress, SeenMessage? Newest);
+internal sealed record DoneBefore(AckSnapshot Progress, SeenMessage? Newest);

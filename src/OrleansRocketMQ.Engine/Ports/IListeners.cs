@@ -48,7 +48,7 @@ internal readonly record struct ListenerCall(
     public int Failures { get; init; }
 
     /// <summary>Lets whoever calls take back what has not begun; of use only to a listener in the same process.</summary>
-    public RunShare? Share { get; init; }
+    public BatchClaim? Share { get; init; }
 
     /// <summary>By what right the messages are given; of use only to a listener in the same process.</summary>
     public IOwnership? Ownership { get; init; }

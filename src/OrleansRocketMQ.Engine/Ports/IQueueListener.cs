@@ -16,12 +16,12 @@ internal interface IQueueListener
 
 /// <summary>Messages for a listener in order.</summary>
 /// <param name="Queue">The queue they were pulled from.</param>
-/// <param name="Tenure">The number of the tenure of the queue they belong to.</param>
+/// <param name="LeaseNumber">The number of the lease of the queue they belong to.</param>
 /// <param name="Messages">The messages, in order.</param>
 /// <param name="BatchSize">Messages per call of the listener.</param>
 /// <param name="TimeLimit">The run stops after the batch in which this time is over.</param>
 internal readonly record struct OrderlyCall(
-    MessageQueue Queue, int Tenure, ArraySegment<MessageExt> Messages, int BatchSize, TimeSpan TimeLimit)
+    MessageQueue Queue, int LeaseNumber, ArraySegment<MessageExt> Messages, int BatchSize, TimeSpan TimeLimit)
 {
     /// <summary>Whether what succeeds may be committed at once, unless the listener says otherwise.</summary>
     public bool AutoCommit { get; init; }

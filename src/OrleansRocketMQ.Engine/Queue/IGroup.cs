@@ -19,7 +19,7 @@ internal interface IGroup
     Subscription? FindSubscription(string topic);
 
     /// <summary>The gate of a queue that starts here: whether it is paused, and how fast it may go.</summary>
-    QueueGate OpenGate(MessageQueue queue);
+    DispatchGate OpenGate(MessageQueue queue);
 
     /// <summary>The queue has ended.</summary>
     void CloseGate(MessageQueue queue);

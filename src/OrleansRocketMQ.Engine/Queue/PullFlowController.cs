@@ -16,14 +16,14 @@ internal sealed class PullFlowController
 
     private readonly Lock _gate = new();
     private readonly ConsumerOptions _options;
-    private readonly QueueRuns _runs;
-    private readonly BudgetTicket[] _tickets;
+    private readonly DispatchBuffer _runs;
+    private readonly QuotaWaiter[] _tickets;
     private readonly TimeProvider _time;
     private readonly bool _limitsSpan;
     private TaskCompletionSource? _progress;
     private int _waits;
 
-    public PullFlowController(ConsumerOptions options, QueueRuns runs, QueueBudgets budgets, TimeProvider time, bool limitsSpan = true)
+    public PullFlowController(ConsumerOptions options, DispatchBuffer runs, QueueQuotas budgets, TimeProvider time, bool limitsSpan = true)
     {
         _time = time;
         _options = options;
@@ -152,7 +152,7 @@ internal sealed class PullFlowController
 
         foreach (var ticket in _tickets)
         {
-            if (!ticket.Budget.TryPass(ticket))
+            if (!ticket.Budget.TryAcquire(ticket))
             {
                 return false;
             }

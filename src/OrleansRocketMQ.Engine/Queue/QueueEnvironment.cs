@@ -40,7 +40,7 @@ internal sealed record QueueEnvironment
     public required IQueueDispatcher Dispatcher { get; init; }
 
     /// <summary>What the queues may hold together.</summary>
-    public required GroupBudgets Budgets { get; init; }
+    public required GroupQuotas Budgets { get; init; }
 
     public required GroupStatistics Statistics { get; init; }
 
@@ -81,4 +81,4 @@ internal sealed record QueueEnvironment
 /// <param name="Progress">How far it is.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it that must go one day.</param>
 /// <param name="IdleSince">When the last work on it ended there, in ticks of UTC; 0 when that is not known.</param>
-internal sealed record QueueArrival(QueueProgress Progress, bool HasCheckpoint, long IdleSince);
+internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince);

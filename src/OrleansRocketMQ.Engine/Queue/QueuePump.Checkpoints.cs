@@ -39,7 +39,7 @@ internal sealed partial class QueuePump
     }
 
     // The newest message is looked at before the window: what the window says it has seen goes at least as far.
-    private (QueueProgress Progress, long Committed, SeenMessage? Newest)? LookAtProgress()
+    private (AckSnapshot Progress, long Committed, SeenMessage? Newest)? LookAtProgress()
     {
         var newest = Volatile.Read(ref _newest);
         return State.Move is null && Committable() >= 0 && _commits.Committed is >= 0 and var committed

@@ -18,7 +18,7 @@ internal sealed partial class QueuePump
                 NoteLock();
                 await CarryOutAsync(State);
             }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested || !_tenure.IsValid)
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested || !_ownership.IsValid)
             {
                 // The next round sees which of them it is.
             }
@@ -104,7 +104,7 @@ internal sealed partial class QueuePump
     // Its end shows in the clock before its timer has fired.
     private void NoteLock()
     {
-        if (State.HasLock && !_tenure.IsValid)
+        if (State.HasLock && !_ownership.IsValid)
         {
             Raise(QueueEventKind.LockLost);
         }
@@ -112,7 +112,7 @@ internal sealed partial class QueuePump
 
     /// <summary>Waits until the state is another one, at most that long; the one wait of all states that wait for something.</summary>
     private Task<bool> WaitForNewsAsync(QueueState state, TimeSpan? most = null)
-        => _pullFlow.WaitAsync(() => !ReferenceEquals(State, state), most, _tenure.Pulling);
+        => _pullFlow.WaitAsync(() => !ReferenceEquals(State, state), most, _ownership.Pulling);
 
     /// <summary>
     /// Waits for the queue's lock. Whatever was pulled without it, or under an earlier one, is forgotten: another member
@@ -128,19 +128,19 @@ internal sealed partial class QueuePump
             },
             _stopping.Token);
         _environment.Dispatcher.Signal(this);
-        if (_tenure.Number > 0)
+        if (_ownership.Number > 0)
         {
             Statistics.Metrics?.LockLost();
         }
 
         var hold = await _lock!.WaitAsync(_stopping.Token);
-        var tenure = _tenure.Next(hold, _stopping.Token, _abandon.Token);
-        Volatile.Write(ref _tenure, tenure);
+        var ownership = _ownership.Next(hold, _stopping.Token, _abandon.Token);
+        Volatile.Write(ref _ownership, ownership);
         Raise(QueueEventKind.LockGained);
         hold.Lost.UnsafeRegister(
             _ =>
             {
-                if (ReferenceEquals(Tenure, tenure))
+                if (ReferenceEquals(Ownership, ownership))
                 {
                     Raise(QueueEventKind.LockLost);
                 }
@@ -150,7 +150,7 @@ internal sealed partial class QueuePump
 
     private async Task BeginAsync(QueueState state)
     {
-        var window = await _startPosition.FirstWindowAsync(MasterAddress(), _tenure, _holdings);
+        var window = await _startPosition.FirstWindowAsync(MasterAddress(), _ownership, _holdings);
         if (!ReferenceEquals(State, state))
         {
             // If the fence was closed meanwhile, another member may have gone on after the store was read: asked again.
@@ -172,7 +172,7 @@ internal sealed partial class QueuePump
     /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
     private async Task WaitPausedAsync(QueueState state)
     {
-        Hear(await _environment.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _tenure.Pulling));
+        Hear(await _environment.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _ownership.Pulling));
         await WaitForNewsAsync(state, Options.PersistInterval);
     }
 
@@ -184,7 +184,7 @@ internal sealed partial class QueuePump
             Options.Group, "not sure to be part of the cluster", "go on with the queue before the membership is known");
         try
         {
-            await _environment.Fence.WaitUntilOpenAsync(_tenure.Pulling);
+            await _environment.Fence.WaitUntilOpenAsync(_ownership.Pulling);
         }
         finally
         {
@@ -239,7 +239,7 @@ internal sealed partial class QueuePump
     private async Task CompareWithStoreAsync(QueueState state)
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
-        var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _tenure.Pulling);
+        var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _ownership.Pulling);
         if (known is not { } stored || stored <= here || stored == _commits.StillStored)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
@@ -263,7 +263,7 @@ internal sealed partial class QueuePump
             var isTold = false;
             Track(TellAsync());
             bool IsOver() => Volatile.Read(ref isTold) || !ReferenceEquals(State, state);
-            await _pullFlow.WaitAsync(IsOver, most: null, _tenure.Pulling);
+            await _pullFlow.WaitAsync(IsOver, most: null, _ownership.Pulling);
 
             async Task TellAsync()
             {

@@ -42,7 +42,7 @@ internal sealed partial class QueuePump
     /// <summary>Asked when it is this queue's turn to tell the store: from then on the move cannot be withdrawn.</summary>
     private bool MayStore(QueueMove move)
     {
-        if (!Tenure.IsValid || _environment.Fence.IsClosed || !State.MayStore || State.Move?.Number != move.Number)
+        if (!Ownership.IsValid || _environment.Fence.IsClosed || !State.MayStore || State.Move?.Number != move.Number)
         {
             return false;
         }
@@ -61,7 +61,7 @@ internal sealed partial class QueuePump
         if (!_environment.Dispatcher.KeepsFailedMessages)
         {
             bool IsOver() => Runs.InFlight == 0 || !ReferenceEquals(State, state);
-            await _pullFlow.WaitAsync(IsOver, most: null, _tenure.Pulling);
+            await _pullFlow.WaitAsync(IsOver, most: null, _ownership.Pulling);
         }
 
         if (!ReferenceEquals(State, state))

@@ -32,7 +32,7 @@ internal sealed partial class QueuePump
     private async Task PullNextAsync()
     {
         // It closes by the clock, before anybody has told.
-        if (NoteFence() || !await _pullFlow.WaitForRoomAsync(_isPullOver, _tenure.Pulling))
+        if (NoteFence() || !await _pullFlow.WaitForRoomAsync(_isPullOver, _ownership.Pulling))
         {
             return;
         }
@@ -49,7 +49,7 @@ internal sealed partial class QueuePump
         _retry.Succeeded();
         if (Options.PullInterval > TimeSpan.Zero)
         {
-            await _pullFlow.WaitAsync(_isPullOver, Options.PullInterval, _tenure.Pulling);
+            await _pullFlow.WaitAsync(_isPullOver, Options.PullInterval, _ownership.Pulling);
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed partial class QueuePump
         {
             MaxMessages = _pullFlow.MessagesPerPull,
             MaxBytes = _pullFlow.MaxBytesPerPull,
-            CommitOffset = _commits.Carry(Committable(), broker.IsSlave),
+            CommitOffset = _commits.Piggyback(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
             // A group that may not broadcast is refused by what its heartbeats say only.
@@ -77,7 +77,7 @@ internal sealed partial class QueuePump
             return;
         }
 
-        _commits.CarriedOver();
+        _commits.PiggybackAcked();
         Volatile.Write(ref _lastPulledAt, _time.GetUtcNow().Ticks);
         _brokerId = result.SuggestedBrokerId;
         Hear(result.MaxOffset);
@@ -153,14 +153,14 @@ internal sealed partial class QueuePump
         _emptyPulls = isFruitless && _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _emptyPulls + 1 : 0;
         if (_emptyPulls > 0)
         {
-            await _pullFlow.WaitAsync(_isPullOver, _runtime.BackOff(_emptyPulls, FirstBackOff, LongestBackOff), _tenure.Pulling);
+            await _pullFlow.WaitAsync(_isPullOver, _runtime.BackOff(_emptyPulls, FirstBackOff, LongestBackOff), _ownership.Pulling);
         }
     }
 
     /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue's state says something else by now.</summary>
     private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
     {
-        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_tenure.Pulling);
+        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_ownership.Pulling);
         Volatile.Write(ref _pull, pull);
         if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
         {
@@ -172,7 +172,7 @@ internal sealed partial class QueuePump
         {
             return await _environment.Brokers.PullAsync(broker.Address, request, Options.PullSuspendTimeout + AnswerTimeout, pull.Token);
         }
-        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_tenure.Pulling.IsCancellationRequested)
+        catch (OperationCanceledException) when (pull.IsCancellationRequested && !_ownership.Pulling.IsCancellationRequested)
         {
             return null;
         }

@@ -26,19 +26,19 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     private readonly QueueEnvironment _environment;
     private readonly EngineRuntime _runtime;
     private readonly PullFlowController _pullFlow;
-    private readonly Holdings _holdings;
+    private readonly QueueQuotaUsage _holdings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<MessageExt> _pulled = new(64);
     private readonly TaskTracker _tasks = new();
-    private readonly QueueCommits _commits;
+    private readonly OffsetCommitter _commits;
     private readonly PullRetryPolicy _retry;
     private readonly QueueLock? _lock;
     private readonly StartPositionResolver _startPosition;
     private readonly PulledRecords _records;
     private readonly BrokenRecord _broken;
     private readonly QueueEnd _end;
-    private QueueTenure _tenure;
+    private QueueLease _ownership;
     private Subscription _subscription;
     private Task _pumping = Task.CompletedTask;
     private long _maxOffset = -1;
@@ -63,7 +63,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         _subscription = environment.Group.FindSubscription(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, options.Group);
         StartedAt = _heardAt = _time.GetTimestamp();
         _handedOverAt = arrival?.IdleSince ?? 0;
-        _commits = new QueueCommits(queue, environment.Offsets, _time);
+        _commits = new OffsetCommitter(queue, environment.Offsets, _time);
         _checkpoint = environment.Checkpoints?.Open(queue);
         _checkpoint?.MayExist |= arrival is { HasCheckpoint: true };
         _startPosition = new StartPositionResolver(queue, environment, arrival?.Progress, _checkpoint);
@@ -72,18 +72,18 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         _end = new QueueEnd(queue, environment.Brokers);
         _retry = new PullRetryPolicy(queue, environment, logger);
         var budgets = environment.Budgets.Of(queue.Topic);
-        _holdings = new Holdings(budgets);
+        _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        Runs = new QueueRuns(new ProcessQueue(0), environment.Group.OpenGate(queue)) { MostBytes = environment.MostBytesPerCall };
+        Runs = new DispatchBuffer(new ProcessQueue(0), environment.Group.OpenGate(queue)) { MostBytes = environment.MostBytesPerCall };
         Runs.Gate.IsInDoubt = IsInDoubt;
         _lock = environment.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.
         var limitsSpan = _lock is null || options.PoisonHandling == PoisonHandling.Park;
         _pullFlow = new PullFlowController(options, Runs, budgets, _time, limitsSpan);
-        _tenure = _lock is null
-            ? QueueTenure.WithoutLock(_stopping.Token, _abandon.Token)
-            : QueueTenure.BeforeLock(_stopping.Token, _abandon.Token);
+        _ownership = _lock is null
+            ? QueueLease.WithoutLock(_stopping.Token, _abandon.Token)
+            : QueueLease.BeforeLock(_stopping.Token, _abandon.Token);
         var observe = environment.Observe;
         _states = new QueueStateMachine(
             QueueState.New(needsLock: _lock is not null),
@@ -98,7 +98,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     /// <summary>When it was made, by the clock's time stamp.</summary>
     public long StartedAt { get; }
 
-    public QueueRuns Runs { get; }
+    public DispatchBuffer Runs { get; }
 
     public QueueStatistics Statistics { get; }
 
@@ -109,14 +109,14 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     public QueueState State => _states.Current;
 
     /// <summary>How far the queue is; null before that is known.</summary>
-    public QueueProgress? Progress => State switch
+    public AckSnapshot? Progress => State switch
     {
         { Move: { Reason: MoveReason.Overtaken } move, IsPositioned: true } => Runs.Window.Snapshot().From(move.Offset),
-        { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new QueueProgress(move.Offset, move.Offset, []),
+        { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new AckSnapshot(move.Offset, move.Offset, []),
         { IsPositioned: true } => Runs.Window.Snapshot(),
         // What came along counts no more once the queue was moved, or the lock was lost: another member may have gone on, or gone back.
-        { Moves: 0, HasLock: true } when _tenure.Number <= 1 => _startPosition.Before,
-        { Moves: 0 } when _tenure.Number == 0 => _startPosition.Before,
+        { Moves: 0, HasLock: true } when _ownership.Number <= 1 => _startPosition.Before,
+        { Moves: 0 } when _ownership.Number == 0 => _startPosition.Before,
         _ => null,
     };
 
@@ -133,7 +133,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     public CancellationToken Stopping => _stopping.Token;
 
     /// <summary>The time the queue may be worked on, now; not valid while the queue waits for its lock.</summary>
-    public QueueTenure Tenure => Volatile.Read(ref _tenure);
+    public QueueLease Ownership => Volatile.Read(ref _ownership);
 
     /// <summary>Whether the whole group stops on this silo, not only this queue.</summary>
     public bool IsGroupStopping => _environment.Group.IsStopping;
@@ -142,7 +142,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     public bool DoListenersMove => _environment.Group.DoListenersMove;
 
     /// <summary>What listeners get: fires when their time to finish is over, or the queue's lock is lost.</summary>
-    public CancellationToken ListenerToken => Tenure.Listening;
+    public CancellationToken ListenerToken => Ownership.Listening;
 
     private ConsumerOptions Options => _environment.Options;
 
@@ -222,11 +222,11 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         HasFailed = State.IsHalted,
         Totals = Statistics.Totals(),
         Slowest = Running.Slowest(),
-        IsLocked = _lock is null ? null : Tenure.IsValid,
+        IsLocked = _lock is null ? null : Ownership.IsValid,
     });
 
     // The state knows what may be told; the lock's end and the fence's closing show in the clock before the state hears of them.
-    private long Committable() => Tenure.IsValid && !_environment.Fence.IsClosed ? State.Committable(Runs.Window.Watermark) : -1;
+    private long Committable() => Ownership.IsValid && !_environment.Fence.IsClosed ? State.Committable(Runs.Window.Watermark) : -1;
 
     private static DateTimeOffset? Moment(ref long ticks)
         => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;

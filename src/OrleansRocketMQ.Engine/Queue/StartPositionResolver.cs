@@ -10,21 +10,21 @@ namespace OrleansRocketMQ.Queues;
 /// checkpoint shows to be done already.
 /// </summary>
 internal sealed class StartPositionResolver(
-    MessageQueue queue, QueueEnvironment environment, QueueProgress? before, QueueCheckpoint? checkpoint)
+    MessageQueue queue, QueueEnvironment environment, AckSnapshot? before, QueueCheckpoint? checkpoint)
 {
     private long? _reset;
 
     /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
-    public QueueProgress? Before => before;
+    public AckSnapshot? Before => before;
 
     /// <summary>The first window of a queue that just starts.</summary>
     /// <param name="masterAddress">The queue's broker.</param>
-    /// <param name="tenure">The time it is worked on.</param>
+    /// <param name="ownership">The time it is worked on.</param>
     /// <param name="holdings">Is told what the window holds.</param>
     /// <exception cref="OffsetFetchException">The store could not be asked.</exception>
-    public async Task<ProcessQueue> FirstWindowAsync(string masterAddress, QueueTenure tenure, Holdings holdings)
+    public async Task<ProcessQueue> FirstWindowAsync(string masterAddress, QueueLease ownership, QueueQuotaUsage holdings)
     {
-        if (before is not null && !tenure.IsLocked)
+        if (before is not null && !ownership.IsLocked)
         {
             // What came along is newer than what the broker knows, or as new.
             return new ProcessQueue(before, holdings);
@@ -33,7 +33,7 @@ internal sealed class StartPositionResolver(
         long offset;
         try
         {
-            offset = await environment.StartOffset.FindAsync(masterAddress, queue, tenure.Pulling);
+            offset = await environment.StartOffset.FindAsync(masterAddress, queue, ownership.Pulling);
         }
         catch (RocketMQException exception)
         {
@@ -42,19 +42,19 @@ internal sealed class StartPositionResolver(
 
         // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
         // holds. A lower offset is one that a pull of the former owner carried and that arrived late.
-        var isFirst = tenure.Number <= 1;
+        var isFirst = ownership.Number <= 1;
         if (before is not null)
         {
             return isFirst && before.Watermark >= offset ? new ProcessQueue(before, holdings) : new ProcessQueue(offset, holdings);
         }
 
-        return isFirst && await DoneBeforeAsync(masterAddress, offset, tenure.Pulling) is { } done
+        return isFirst && await DoneBeforeAsync(masterAddress, offset, ownership.Pulling) is { } done
             ? new ProcessQueue(done, holdings)
             : new ProcessQueue(_reset ?? offset, holdings);
     }
 
     /// <summary>What an owner that crashed had done beyond its last commit; null when nothing is known.</summary>
-    private async Task<QueueProgress?> DoneBeforeAsync(string masterAddress, long offset, CancellationToken cancellationToken)
+    private async Task<AckSnapshot?> DoneBeforeAsync(string masterAddress, long offset, CancellationToken cancellationToken)
     {
         if (checkpoint is null || await checkpoint.FindAsync(offset, cancellationToken) is not { } done)
         {

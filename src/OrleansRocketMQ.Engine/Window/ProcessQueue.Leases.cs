@@ -12,7 +12,7 @@ internal sealed partial class ProcessQueue
     /// <summary>The queue begins, or goes on, with this window.</summary>
     /// <param name="gate">Whether, and how many, messages may be leased.</param>
     /// <param name="closed">Whether none may be at all, since the queue stops.</param>
-    public void Open(QueueGate gate, bool closed)
+    public void Open(DispatchGate gate, bool closed)
     {
         lock (_lock)
         {

@@ -18,10 +18,10 @@ namespace OrleansRocketMQ.Queues;
 internal sealed partial class ProcessQueue
 {
     private readonly Lock _lock = new();
-    private readonly Holdings? _holdings;
-    private readonly QueueProgress? _before;
+    private readonly QueueQuotaUsage? _holdings;
+    private readonly AckSnapshot? _before;
     private readonly Queue<ProcessQueueRange> _returned = new();
-    private QueueGate? _gate;
+    private DispatchGate? _gate;
     private WindowState _state;
     private Slot[] _ring = new Slot[64];
     private long _head;
@@ -38,7 +38,7 @@ internal sealed partial class ProcessQueue
     /// <summary>An empty window whose watermark is <paramref name="startOffset"/>.</summary>
     /// <param name="startOffset">The first offset to be added.</param>
     /// <param name="holdings">Is told what the window holds, for the budgets shared with other queues.</param>
-    public ProcessQueue(long startOffset, Holdings? holdings = null)
+    public ProcessQueue(long startOffset, QueueQuotaUsage? holdings = null)
     {
         _holdings = holdings;
         _pulledTo = startOffset;
@@ -46,7 +46,7 @@ internal sealed partial class ProcessQueue
     }
 
     /// <summary>An empty window that goes on where another one of the same queue was; what that one had done is left out.</summary>
-    public ProcessQueue(QueueProgress before, Holdings? holdings = null)
+    public ProcessQueue(AckSnapshot before, QueueQuotaUsage? holdings = null)
         : this(before.Watermark, holdings) => _before = before;
 
     /// <summary>Messages added and not done.</summary>
@@ -250,7 +250,7 @@ internal sealed partial class ProcessQueue
     }
 
     /// <summary>What is done and what is not, for the window that takes the queue over.</summary>
-    public QueueProgress Snapshot()
+    public AckSnapshot Snapshot()
     {
         lock (_lock)
         {
@@ -273,7 +273,7 @@ internal sealed partial class ProcessQueue
                 unfinished.AddRange(inherited.Unfinished.Where(offset => offset >= _pulledTo));
             }
 
-            return new QueueProgress(WatermarkLocked, seenTo, [.. unfinished]);
+            return new AckSnapshot(WatermarkLocked, seenTo, [.. unfinished]);
         }
     }
 

@@ -102,7 +102,7 @@ internal sealed partial class AdminRequests(
         return null;
     }
 
-    private GroupConsumer? Find(RocketMQClient client, string group)
+    private ConsumerGroupRuntime? Find(RocketMQClient client, string group)
         => consumers.Find(group) is { } consumer && ReferenceEquals(consumer.Client, client) ? consumer : null;
 
     private static RemotingCommand Unknown(RemotingCommand request, string group)

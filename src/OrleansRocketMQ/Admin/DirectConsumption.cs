@@ -22,7 +22,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     /// <summary>Consumes the message and tells what became of it, as <c>ConsumeMessageDirectlyResult</c>.</summary>
-    public async Task<byte[]> RunAsync(GroupConsumer consumer, MessageExt message)
+    public async Task<byte[]> RunAsync(ConsumerGroupRuntime consumer, MessageExt message)
     {
         var listener = listeners.Resolve(consumer.Group, consumer.Options.Listener!);
         var isOrderly = listener.Kind == ListenerKind.Orderly;
@@ -51,13 +51,13 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     }
 
     private static async Task<DirectResult> RunAsync(
-        GroupConsumer consumer,
+        ConsumerGroupRuntime consumer,
         IListenerRunner runner,
         MessageQueue queue,
         MessageExt message,
         CancellationToken limit)
     {
-        var run = new ListenerRun(consumer.Group, queue, 1, RunLength.Limit, new([message]), consumer.Options.ConsumeTimeout)
+        var run = new DispatchBatch(consumer.Group, queue, 1, AdaptiveBatchSizer.Limit, new([message]), consumer.Options.ConsumeTimeout)
         {
             IsDirect = true
         };
@@ -73,7 +73,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     }
 
     private async Task<DirectResult> RunOrderlyAsync(
-        GroupConsumer consumer,
+        ConsumerGroupRuntime consumer,
         GrainType type,
         MessageQueue queue,
         MessageExt message,
@@ -81,12 +81,12 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     {
         var options = consumer.Options;
         var runner = grains.GetGrain(GrainId.Create(type, consumer.GrainKeyOf(queue))).AsReference<IOrderlyRunner>();
-        var run = new OrderlyRun(
+        var run = new OrderlyBatch(
             consumer.Group,
             queue,
-            Tenure: 0,
+            LeaseNumber: 0,
             BatchSize: 1,
-            RunLength.Limit,
+            AdaptiveBatchSizer.Limit,
             new([message]),
             options.AutoCommit,
             MayDecideCommit: !options.AutoCommit,
@@ -114,7 +114,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
     private static DirectResult Refused(bool isOrderly, bool autoCommit)
         => new("CR_LATER", "The listener's silo stops; it did not get the message.", TimeSpan.Zero, isOrderly, autoCommit);
 
-    private IListenerRunner RunnerOf(GroupConsumer consumer, ResolvedListener listener, MessageExt message)
+    private IListenerRunner RunnerOf(ConsumerGroupRuntime consumer, ResolvedListener listener, MessageExt message)
     {
         var key = listener.Kind == ListenerKind.KeyOrdered
             ? consumer.Options.KeySelector is { } selector ? selector(message) : message.ShardingKey

@@ -15,7 +15,7 @@ namespace OrleansRocketMQ.Admin;
 /// What a member tells of itself when an administrator asks: settings under the names of Java's consumer, subscriptions,
 /// queues and rates. Mirrors <c>ConsumerRunningInfo</c>.
 /// </summary>
-internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, RocketMQOptions options)
+internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind kind, RocketMQOptions options)
 {
     private const double SecondsOfRates = 60;
     private const long MiB = 1024 * 1024;
@@ -66,7 +66,7 @@ internal sealed class RunningInfo(GroupConsumer consumer, ListenerKind kind, Roc
         json.WriteNumber("lastConsumeTimestamp", status.LastConsumedAt?.ToUnixTimeMilliseconds() ?? 0);
         json.WriteNumber("lastLockTimestamp", 0);
         json.WriteNumber("lastPullTimestamp", status.LastPulledAt?.ToUnixTimeMilliseconds() ?? 0);
-        json.WriteBoolean("locked", consumer.Locks is not null && pump.Tenure.IsValid);
+        json.WriteBoolean("locked", consumer.Locks is not null && pump.Ownership.IsValid);
         json.WriteNumber("transactionMsgCount", 0);
         json.WriteNumber("transactionMsgMaxOffset", 0);
         json.WriteNumber("transactionMsgMinOffset", 0);

@@ -10,12 +10,12 @@ namespace OrleansRocketMQ.Consumers;
 internal sealed class RocketMQConsumers(
     ConsumerSet consumerSet, RocketMQMetrics metrics, TimeProvider time, ILoggerFactory loggers) : IRocketMQConsumers, IDelegateHandlers
 {
-    private readonly Lazy<Dictionary<string, ConsumerControl>> _byGroup = new(() => consumerSet.All.ToDictionary(
+    private readonly Lazy<Dictionary<string, ConsumerLifecycle>> _byGroup = new(() => consumerSet.All.ToDictionary(
         options => options.Group,
-        options => new ConsumerControl(options, metrics, time, loggers.CreateLogger<ConsumerControl>()),
+        options => new ConsumerLifecycle(options, metrics, time, loggers.CreateLogger<ConsumerLifecycle>()),
         StringComparer.Ordinal));
 
-    public IReadOnlyCollection<ConsumerControl> Controls => _byGroup.Value.Values;
+    public IReadOnlyCollection<ConsumerLifecycle> Controls => _byGroup.Value.Values;
 
     public IReadOnlyList<IRocketMQConsumer> All => [.. Controls];
 
@@ -26,7 +26,7 @@ internal sealed class RocketMQConsumers(
 
     /// <summary>That of a group.</summary>
     /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
-    public ConsumerControl Control(string group, string operation)
+    public ConsumerLifecycle Control(string group, string operation)
         => _byGroup.Value.GetValueOrDefault(group) ?? throw new ConsumerStateException(group, "not configured on this silo", operation);
 
     /// <summary>The way to a group's brokers, whether it runs or not.</summary>

@@ -137,7 +137,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
     public Task UnsubscribeAsync(string topic) => controls.Control(Group, "change its subscriptions").Subscriptions.UnsubscribeAsync(topic);
 
     /// <exception cref="GroupRunsElsewhereException">It has stopped here.</exception>
-    private GroupConsumer Consumer() => consumers.Find(Group) ?? throw new GroupRunsElsewhereException(Group);
+    private ConsumerGroupRuntime Consumer() => consumers.Find(Group) ?? throw new GroupRunsElsewhereException(Group);
 
     private IEnumerable<string> Topics() => controls.Control(Group, "tell its topics").Subscriptions.List()
         .Select(subscription => subscription.Topic)
@@ -149,7 +149,7 @@ internal sealed class ConsumerGroupOnSiloGrain(
         : throw new RocketMQValidationException("Topic", scope.Topic, $"one the group subscribes to: {string.Join(", ", Topics())}");
 
     /// <summary>One call for each silo; all are asked at once.</summary>
-    private async Task<GroupReports> AskAsync(GroupConsumer consumer, AllocationView view)
+    private async Task<GroupReports> AskAsync(ConsumerGroupRuntime consumer, AllocationView view)
     {
         if (consumer.IsBroadcasting)
         {

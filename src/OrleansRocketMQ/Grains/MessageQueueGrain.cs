@@ -31,7 +31,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private readonly MessageQueue _queue;
     private readonly TimeProvider _time;
     private QueueHandOver? _handOver;
-    private GroupConsumer? _consumer;
+    private ConsumerGroupRuntime? _consumer;
     private QueuePump? _pump;
 
     public MessageQueueGrain(

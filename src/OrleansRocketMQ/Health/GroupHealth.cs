@@ -11,7 +11,7 @@ namespace OrleansRocketMQ.Health;
 /// <param name="Troubles">What is wrong with a part of it, while the rest works.</param>
 internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IReadOnlyList<string> Troubles)
 {
-    public static GroupHealth Of(GroupConsumer consumer, DateTimeOffset now)
+    public static GroupHealth Of(ConsumerGroupRuntime consumer, DateTimeOffset now)
     {
         var queues = consumer.Pumps.Values.Select(pump => pump.Level).ToDictionary(level => level.Queue);
         var own = consumer.View.QueuesOf(consumer.Client.ClientId).ToHashSet();
@@ -52,10 +52,10 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             ]);
     }
 
-    private static IEnumerable<string> Refusals(GroupConsumer consumer) => consumer.Refused is { } refused ? [refused.Message] : [];
+    private static IEnumerable<string> Refusals(ConsumerGroupRuntime consumer) => consumer.Refused is { } refused ? [refused.Message] : [];
 
     // They are consumed, so the silo is of use; and while a roll changes how queues are shared out, it must go on.
-    private static IEnumerable<string> Elsewhere(GroupConsumer consumer)
+    private static IEnumerable<string> Elsewhere(ConsumerGroupRuntime consumer)
     {
         if (consumer.Allocation?.Difference is { Length: > 0 } difference)
         {
@@ -74,26 +74,26 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         }
     }
 
-    private static IEnumerable<string> WithoutQueues(GroupConsumer consumer) => consumer.Subscriptions.All
+    private static IEnumerable<string> WithoutQueues(ConsumerGroupRuntime consumer) => consumer.Subscriptions.All
         .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic
             && consumer.Client.Routes.Find(subscription.Topic) is not { ReadQueues.Count: > 0 })
         .Select(subscription => subscription.Topic)
         .Select(topic => $"topic {topic} of group {consumer.Group} has no queues: {WhyNot(consumer, topic)}");
 
     // Deleted, or name servers have just started and brokers have not registered again.
-    private static IEnumerable<string> Gone(GroupConsumer consumer) => consumer.Subscriptions.All
+    private static IEnumerable<string> Gone(ConsumerGroupRuntime consumer) => consumer.Subscriptions.All
         .Where(subscription => consumer.Client.Routes.Find(subscription.Topic) is { ReadQueues.Count: > 0 }
             && consumer.Client.Routes.FailureOf(subscription.Topic) is TopicNotFoundException)
         .Select(subscription => $"no name server knows topic {subscription.Topic} of group {consumer.Group} any more; "
             + "its queues go on at the brokers that had it");
 
     private static string WhyNot(
-        GroupConsumer consumer,
+        ConsumerGroupRuntime consumer,
         string topic) => consumer.Client.Routes.FailureOf(topic) is { } failure and not TopicNotFoundException
         ? failure.Message
         : "no name server knows of a broker that serves it";
 
-    private static IEnumerable<string> Failing(GroupConsumer consumer, QueueLevel[] failing, int all, DateTimeOffset now)
+    private static IEnumerable<string> Failing(ConsumerGroupRuntime consumer, QueueLevel[] failing, int all, DateTimeOffset now)
     {
         foreach (var halted in failing.Where(status => status.HasFailed))
         {

@@ -58,7 +58,7 @@ internal sealed class ReadinessCheck(
     }
 
     // One that somebody has stopped is no fault.
-    private IEnumerable<ConsumerControl> NotStarted() => consumers.Controls
+    private IEnumerable<ConsumerLifecycle> NotStarted() => consumers.Controls
         .Where(control => control.State == ConsumerState.Starting || (control.Options.AutoStart && !control.HasRun));
 
     private static string Join(string[] reasons) => string.Join("; ", reasons.Distinct(StringComparer.Ordinal));

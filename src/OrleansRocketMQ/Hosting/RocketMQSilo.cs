@@ -41,7 +41,7 @@ namespace OrleansRocketMQ.Hosting;
 internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
     ConsumerRegistry registry,
-    GuestRuns guests,
+    RemoteInvocationDrain guests,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
@@ -57,7 +57,7 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly EngineRuntime _runtime = SiloRuntime.Of(time);
-    private readonly SharedBudget _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+    private readonly SharedQuota _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
     {
@@ -115,7 +115,7 @@ internal sealed class RocketMQSilo(
         steps.ThrowIfAnyFailed();
     }
 
-    private ConsumerRun CreateRun(ConsumerControl control, RocketMQClient client)
+    private ConsumerSession CreateRun(ConsumerLifecycle control, RocketMQClient client)
     {
         var consumer = Create(control.Options, client, control.Statistics);
         var allocation = new AllocationAgent(
@@ -124,8 +124,8 @@ internal sealed class RocketMQSilo(
         var rebalance = new RebalanceService(
             consumer, allocation, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<RebalanceService>());
         var agent = new GroupAgent(consumer, grains, silo.SiloAddress, time, loggers.CreateLogger<GroupAgent>());
-        return new ConsumerRun(
-            consumer, rebalance, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerRun>());
+        return new ConsumerSession(
+            consumer, rebalance, agent, control.Book, registry, options.Value, time, loggers.CreateLogger<ConsumerSession>());
     }
 
     private RocketMQClient ClientOf(string? nameServer)
@@ -160,7 +160,7 @@ internal sealed class RocketMQSilo(
         return client;
     }
 
-    private GroupConsumer Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
+    private ConsumerGroupRuntime Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
@@ -170,10 +170,11 @@ internal sealed class RocketMQSilo(
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
-        var budgets = new GroupBudgets(consumerOptions, _siloBytes);
+        var budgets = new GroupQuotas(consumerOptions, _siloBytes);
         var offsets = OffsetsOf(consumerOptions, brokers, routes, statistics);
         var locks = LocksOf(dispatcher, consumerOptions, new Lockers(client.ClientId, brokers, routes));
-        return new GroupConsumer(consumerOptions, client, subscriptions, dispatcher, statistics, budgets, offsets, time, loggers, locks)
+        return new ConsumerGroupRuntime(
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, offsets, time, loggers, locks)
         {
             Brokers = brokers,
             Routes = routes,
@@ -243,8 +244,8 @@ internal sealed class RocketMQSilo(
                 QueueRecords.Failures(StateStorage.Find(services), GrainOf(consumerOptions)),
                 _runtime,
                 loggers.CreateLogger<OrderlyDispatcher>()),
-            ListenerKind.KeyOrdered => new KeyedDispatcher(
-                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<KeyedDispatcher>()),
+            ListenerKind.KeyOrdered => new KeyOrderedDispatcher(
+                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<KeyOrderedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

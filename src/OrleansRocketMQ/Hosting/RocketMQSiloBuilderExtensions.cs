@@ -68,7 +68,7 @@ public static class RocketMQSiloBuilderExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.AddSingleton<AllocateStrategies>();
             services.AddSingleton<ConsumerRegistry>();
-            services.AddSingleton<GuestRuns>();
+            services.AddSingleton<RemoteInvocationDrain>();
             services.AddMetrics();
             services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
@@ -99,9 +99,9 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
             builder.AddPlacementDirector<OnSiloOfGroupPlacement, OnSiloOfGroupPlacementDirector>();
-            builder.AddGrainExtension<IListenerRunner, ListenerRunner>();
-            builder.AddGrainExtension<IOrderlyRunner, OrderlyRunner>();
-            builder.AddGrainExtension<IListenerDoor, ListenerDoor>();
+            builder.AddGrainExtension<IListenerRunner, ListenerInvoker>();
+            builder.AddGrainExtension<IOrderlyRunner, OrderlyListenerInvoker>();
+            builder.AddGrainExtension<IListenerDoor, ListenerReadinessProbe>();
         }
     }
 

@@ -37,11 +37,11 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
 {
     private readonly ListenerActivation _activation = new();
 
-    public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerDoor.IsOpenAsync(grain, cancellationToken);
+    public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerReadinessProbe.IsOpenAsync(grain, cancellationToken);
 
     public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
     {
-        var run = new ListenerRun(group, call.Queue, call.BatchSize, call.TimeLimit, call.Messages, call.ConsumeTimeout)
+        var run = new DispatchBatch(group, call.Queue, call.BatchSize, call.TimeLimit, call.Messages, call.ConsumeTimeout)
         {
             InOrder = call.InOrder,
             Failures = call.Failures,
@@ -53,9 +53,9 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
         return RunAsync(run, cancellationToken);
     }
 
-    private async Task<ListenerOutcome> RunAsync(ListenerRun run, CancellationToken cancellationToken)
+    private async Task<ListenerOutcome> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
-        ListenerRunResult result;
+        DispatchBatchResult result;
         try
         {
             for (var isFirst = true; ; isFirst = false)
@@ -92,14 +92,14 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
 {
     private readonly ListenerActivation _activation = new();
 
-    public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerDoor.IsOpenAsync(grain, cancellationToken);
+    public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerReadinessProbe.IsOpenAsync(grain, cancellationToken);
 
     public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
     {
-        var run = new OrderlyRun(
+        var run = new OrderlyBatch(
             group,
             call.Queue,
-            call.Tenure,
+            call.LeaseNumber,
             call.BatchSize,
             call.TimeLimit,
             call.Messages,
@@ -116,9 +116,9 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
 
     public Task QueueLeftAsync() => grain.QueueLeftAsync(silo);
 
-    private async Task<OrderlyOutcome> RunAsync(OrderlyRun run, CancellationToken cancellationToken)
+    private async Task<OrderlyOutcome> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        OrderlyRunResult result;
+        OrderlyBatchResult result;
         try
         {
             for (var isFirst = true; ; isFirst = false)

@@ -17,7 +17,7 @@ internal interface IListenerRunner : IGrainExtension
     // Far above any listener's time: the dispatcher watches over time-outs, a silo's death ends the call at once.
     [ResponseTimeout("1.00:00:00")]
     [Alias("Run")]
-    ValueTask<ListenerRunResult> RunAsync(ListenerRun run, CancellationToken cancellationToken);
+    ValueTask<DispatchBatchResult> RunAsync(DispatchBatch run, CancellationToken cancellationToken);
 }
 
 /// <summary>Messages for a listener.</summary>
@@ -30,7 +30,7 @@ internal interface IListenerRunner : IGrainExtension
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.ListenerRun")]
-internal sealed record ListenerRun(
+internal sealed record DispatchBatch(
     [property: Id(0)] string Group,
     [property: Id(1)] MessageQueue Queue,
     [property: Id(2)] int BatchSize,
@@ -48,7 +48,7 @@ internal sealed record ListenerRun(
 
     /// <summary>Lets the dispatcher take back what has not begun; does not travel, so only a listener on the same silo has it.</summary>
     [field: NonSerialized]
-    public RunShare? Share { get; init; }
+    public BatchClaim? Share { get; init; }
 
     /// <summary>
     /// By what right the messages are given; does not travel, so it is there only when the listener is on the queue's silo. A
@@ -78,14 +78,14 @@ internal sealed record ListenerRun(
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.ListenerRunResult")]
-internal sealed record ListenerRunResult(
+internal sealed record DispatchBatchResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
     [property: Id(2)] IReadOnlyList<ListenerFailure>? Failures,
     [property: Id(3)] int TimedOut = 0)
 {
     /// <summary>Nothing was given to the listener, because its silo stops; the next call finds it elsewhere.</summary>
-    public static readonly ListenerRunResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };
+    public static readonly DispatchBatchResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     [Id(4)]
@@ -96,7 +96,7 @@ internal sealed record ListenerRunResult(
     public ActivationId Activation { get; init; }
 
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
-    public static ListenerRunResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
+    public static DispatchBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
 
 /// <summary>A message a listener failed on.</summary>

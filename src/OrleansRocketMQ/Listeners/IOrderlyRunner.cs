@@ -16,7 +16,7 @@ internal interface IOrderlyRunner : IGrainExtension
     /// <summary>Consumes a run. Never fails because the listener does; the result tells how far it came.</summary>
     [ResponseTimeout("1.00:00:00")]
     [Alias("Run")]
-    ValueTask<OrderlyRunResult> RunAsync(OrderlyRun run, CancellationToken cancellationToken);
+    ValueTask<OrderlyBatchResult> RunAsync(OrderlyBatch run, CancellationToken cancellationToken);
 
     /// <summary>
     /// The grain's queue has left a silo. If the grain is still there it is let go, so that the next call places it anew,
@@ -30,7 +30,7 @@ internal interface IOrderlyRunner : IGrainExtension
 /// <summary>Messages for an orderly listener.</summary>
 /// <param name="Group">The consumer group.</param>
 /// <param name="Queue">The queue they were pulled from.</param>
-/// <param name="Tenure">The tenure of the queue they belong to.</param>
+/// <param name="LeaseNumber">The lease of the queue they belong to.</param>
 /// <param name="BatchSize">Messages per call of the listener.</param>
 /// <param name="TimeLimit">The run stops after the batch in which this time is over.</param>
 /// <param name="Messages">The messages, in order.</param>
@@ -40,10 +40,10 @@ internal interface IOrderlyRunner : IGrainExtension
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.OrderlyRun")]
-internal sealed record OrderlyRun(
+internal sealed record OrderlyBatch(
     [property: Id(0)] string Group,
     [property: Id(1)] MessageQueue Queue,
-    [property: Id(2)] int Tenure,
+    [property: Id(2)] int LeaseNumber,
     [property: Id(3)] int BatchSize,
     [property: Id(4)] TimeSpan TimeLimit,
     [property: Id(5)] ArraySegment<MessageExt> Messages,
@@ -80,7 +80,7 @@ internal sealed record OrderlyRun(
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.OrderlyRunResult")]
-internal sealed record OrderlyRunResult(
+internal sealed record OrderlyBatchResult(
     [property: Id(0)] int Succeeded,
     [property: Id(1)] int Committed,
     [property: Id(2)] StoppedBatch? Stopped,
@@ -88,7 +88,7 @@ internal sealed record OrderlyRunResult(
     [property: Id(4)] TimeSpan ListenerTime)
 {
     /// <summary>Nothing was given to the listener, because its silo stops.</summary>
-    public static readonly OrderlyRunResult Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };
+    public static readonly OrderlyBatchResult Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     [Id(20)]
@@ -99,7 +99,7 @@ internal sealed record OrderlyRunResult(
     public ActivationId Activation { get; init; }
 
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
-    public static OrderlyRunResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
+    public static OrderlyBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
 
 /// <summary>A batch that did not succeed.</summary>

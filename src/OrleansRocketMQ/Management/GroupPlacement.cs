@@ -23,7 +23,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
     /// <summary>Listeners have their time to finish; then the queues have to get there.</summary>
     private TimeSpan Patience => options.Value.ShutdownTimeout + MoveTimeout;
 
-    public async Task MoveAsync(GroupConsumer consumer, MessageQueue queue, string silo)
+    public async Task MoveAsync(ConsumerGroupRuntime consumer, MessageQueue queue, string silo)
     {
         CheckShares(consumer, "move a queue");
         var view = consumer.View;
@@ -55,10 +55,10 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
         }
     }
 
-    public Task ReleaseAsync(GroupConsumer consumer, MessageQueue queue) => SettingsOf(consumer).PinAsync(queue, silo: null);
+    public Task ReleaseAsync(ConsumerGroupRuntime consumer, MessageQueue queue) => SettingsOf(consumer).PinAsync(queue, silo: null);
 
     /// <returns>The queues that are still there.</returns>
-    public async Task<IReadOnlyList<MessageQueue>> DrainAsync(GroupConsumer consumer, string silo)
+    public async Task<IReadOnlyList<MessageQueue>> DrainAsync(ConsumerGroupRuntime consumer, string silo)
     {
         CheckShares(consumer, "drain a silo");
         CheckMember(consumer, silo);
@@ -72,16 +72,16 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
         return left;
     }
 
-    public Task RestoreAsync(GroupConsumer consumer, string silo)
+    public Task RestoreAsync(ConsumerGroupRuntime consumer, string silo)
     {
         CheckMember(consumer, silo);
         return SettingsOf(consumer).RestoreAsync(silo);
     }
 
-    private static string[] Members(GroupConsumer consumer)
+    private static string[] Members(ConsumerGroupRuntime consumer)
         => [.. consumer.View.Silos().Select(silo => silo.ToParsableString()).Order(StringComparer.Ordinal)];
 
-    private static void CheckMember(GroupConsumer consumer, string silo)
+    private static void CheckMember(ConsumerGroupRuntime consumer, string silo)
     {
         if (!Members(consumer).Contains(silo))
         {
@@ -90,7 +90,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
         }
     }
 
-    private static void CheckShares(GroupConsumer consumer, string operation)
+    private static void CheckShares(ConsumerGroupRuntime consumer, string operation)
     {
         if (consumer.IsBroadcasting)
         {
@@ -99,7 +99,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
     }
 
     /// <summary>Asks that silo and no other.</summary>
-    private async Task<IReadOnlyList<MessageQueue>> QueuesOnAsync(GroupConsumer consumer, string silo)
+    private async Task<IReadOnlyList<MessageQueue>> QueuesOnAsync(ConsumerGroupRuntime consumer, string silo)
     {
         try
         {
@@ -113,7 +113,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
         }
     }
 
-    private IGroupSettingsGrain SettingsOf(GroupConsumer consumer) => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
+    private IGroupSettingsGrain SettingsOf(ConsumerGroupRuntime consumer) => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
 
     private async Task<bool> UntilAsync(Func<Task<bool>> condition)
     {

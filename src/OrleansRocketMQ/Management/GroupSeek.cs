@@ -37,7 +37,7 @@ internal sealed partial class GroupSeek(
     /// <param name="scope">Which queues.</param>
     /// <param name="target">Where to.</param>
     public async Task<Dictionary<MessageQueue, long>> MoveAsync(
-        GroupConsumer consumer,
+        ConsumerGroupRuntime consumer,
         IEnumerable<string> all,
         ConsumerScope scope,
         SeekTarget target)
@@ -57,8 +57,8 @@ internal sealed partial class GroupSeek(
     }
 
     /// <summary>Moves queues of a group that is stopped everywhere.</summary>
-    /// <inheritdoc cref="MoveAsync(GroupConsumer, IEnumerable{string}, ConsumerScope, SeekTarget)"/>
-    public async Task<Dictionary<MessageQueue, long>> MoveAsync(ConsumerControl control, ConsumerScope scope, SeekTarget target)
+    /// <inheritdoc cref="MoveAsync(ConsumerGroupRuntime, IEnumerable{string}, ConsumerScope, SeekTarget)"/>
+    public async Task<Dictionary<MessageQueue, long>> MoveAsync(ConsumerLifecycle control, ConsumerScope scope, SeekTarget target)
     {
         var client = ClientOf(control, "seek");
         if (control.Options.MessageModel == MessageModel.Broadcasting)
@@ -90,13 +90,13 @@ internal sealed partial class GroupSeek(
 
     /// <summary>The queues of what a group subscribes to, whether it runs or not.</summary>
     /// <exception cref="ConsumerStateException">This silo is not active yet.</exception>
-    public static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control)
+    public static Task<List<MessageQueue>> QueuesAsync(ConsumerLifecycle control)
         => QueuesAsync(control, ClientOf(control, "tell its queues"), ConsumerScope.Everything);
 
-    private static RocketMQClient ClientOf(ConsumerControl control, string operation)
+    private static RocketMQClient ClientOf(ConsumerLifecycle control, string operation)
         => control.Client ?? throw new ConsumerStateException(control.Group, "on a silo that is not active yet", operation);
 
-    private static Task<List<MessageQueue>> QueuesAsync(ConsumerControl control, RocketMQClient client, ConsumerScope scope)
+    private static Task<List<MessageQueue>> QueuesAsync(ConsumerLifecycle control, RocketMQClient client, ConsumerScope scope)
     {
         var retries = SystemTopics.Retry(control.Group);
         return QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope);
@@ -152,7 +152,7 @@ internal sealed partial class GroupSeek(
     }
 
     /// <summary>What another program consumes it alone can move: it would commit its own offset over any other.</summary>
-    private static void CheckOwner(GroupConsumer consumer, MessageQueue queue)
+    private static void CheckOwner(ConsumerGroupRuntime consumer, MessageQueue queue)
     {
         if (consumer.View.OwnerOf(queue) is { } owner && consumer.View.SiloOf(queue) is null)
         {
@@ -163,7 +163,7 @@ internal sealed partial class GroupSeek(
     }
 
     /// <summary>The names of the silos that all have every queue.</summary>
-    private async Task<IReadOnlyList<string?>> MembersAsync(GroupConsumer consumer, List<MessageQueue> queues)
+    private async Task<IReadOnlyList<string?>> MembersAsync(ConsumerGroupRuntime consumer, List<MessageQueue> queues)
     {
         if (queues.Count == 0)
         {
@@ -181,7 +181,7 @@ internal sealed partial class GroupSeek(
         ];
     }
 
-    private async Task MoveAsync(GroupConsumer consumer, MessageQueue queue, long offset, string? instance)
+    private async Task MoveAsync(ConsumerGroupRuntime consumer, MessageQueue queue, long offset, string? instance)
     {
         if (consumer.View.OwnerOf(queue) is null && !consumer.IsBroadcasting && consumer.View.ClientIds.Count > 0)
         {

@@ -47,6 +47,6 @@ internal sealed class RocketMQSiloControl(ConsumerRegistry consumers) : IRocketM
     public void LimitRate(string group, string topic, double? messagesPerSecond)
         => Find(group, "limit its rate").Flow.ChangeLocal(settings => settings.LimitRate(topic, messagesPerSecond));
 
-    private GroupConsumer Find(string group, string operation)
+    private ConsumerGroupRuntime Find(string group, string operation)
         => consumers.Find(group) ?? throw new ConsumerStateException(group, "not running on this silo", operation);
 }

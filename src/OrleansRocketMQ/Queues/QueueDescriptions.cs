@@ -58,7 +58,7 @@ internal static class QueueDescriptions
         ],
     };
 
-    private static KeyedQueueStatus Describe(KeyedSnapshot keys) => new()
+    private static KeyedQueueStatus Describe(KeyOrderedSnapshot keys) => new()
     {
         BlockedKeys = keys.BlockedKeys,
         BlockedMessages = keys.BlockedMessages,

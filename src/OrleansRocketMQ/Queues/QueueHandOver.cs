@@ -4,24 +4,24 @@ using OrleansRocketMQ.Allocation;
 
 namespace OrleansRocketMQ.Queues;
 
-/// <summary>A <see cref="QueueProgress"/> as it travels between silos.</summary>
+/// <summary>A <see cref="AckSnapshot"/> as it travels between silos.</summary>
 /// <param name="Watermark">Below it everything is done.</param>
 /// <param name="SeenTo">From here on nothing is done.</param>
 /// <param name="Unfinished">Offsets between the two that are not done, ascending.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.QueueProgress")]
-internal sealed record HandedOverProgress(
+internal sealed record HandedOverAckSnapshot(
     [property: Id(0)] long Watermark,
     [property: Id(1)] long SeenTo,
     [property: Id(2)] long[] Unfinished)
 {
-    public static implicit operator HandedOverProgress(QueueProgress progress)
+    public static implicit operator HandedOverAckSnapshot(AckSnapshot progress)
         => new(progress.Watermark, progress.SeenTo, progress.Unfinished);
 
     [return: NotNullIfNotNull(nameof(stored))]
-    public static implicit operator QueueProgress?(HandedOverProgress? stored)
-        => stored is null ? null : new QueueProgress(stored.Watermark, stored.SeenTo, stored.Unfinished);
+    public static implicit operator AckSnapshot?(HandedOverAckSnapshot? stored)
+        => stored is null ? null : new AckSnapshot(stored.Watermark, stored.SeenTo, stored.Unfinished);
 }
 
 /// <summary>What a queue's grain takes along to another silo.</summary>
@@ -33,7 +33,7 @@ internal sealed record HandedOverProgress(
 [Immutable]
 [Alias("OrleansRocketMQ.QueueHandOver")]
 internal sealed record QueueHandOver(
-    [property: Id(0)] HandedOverProgress Progress,
+    [property: Id(0)] HandedOverAckSnapshot Progress,
     [property: Id(1)] string From,
     [property: Id(2)] bool FromLeaves,
     [property: Id(3)] bool HasCheckpoint)

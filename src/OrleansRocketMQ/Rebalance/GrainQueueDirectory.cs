@@ -6,7 +6,7 @@ using OrleansRocketMQ.Queues;
 namespace OrleansRocketMQ.Rebalance;
 
 /// <summary>The queues of one group as grains: the silo whose grain is active has the queue, and a grain migrates with it.</summary>
-internal sealed class GrainQueueDirectory(GroupConsumer consumer, IGrainFactory grains, SiloAddress silo) : IQueueDirectory
+internal sealed class GrainQueueDirectory(ConsumerGroupRuntime consumer, IGrainFactory grains, SiloAddress silo) : IQueueDirectory
 {
     public string Here { get; } = silo.ToParsableString();
 

@@ -7,7 +7,7 @@ namespace OrleansRocketMQ.Allocation;
 /// Asks brokers who is in a group. Every member heartbeats to every broker, so any of them knows all members; the next one is
 /// asked when one is away, is silent, or does not count this silo in: it may be the only one without the group.
 /// </summary>
-internal sealed class GroupMembers(GroupConsumer consumer, TimeProvider time)
+internal sealed class GroupMembers(ConsumerGroupRuntime consumer, TimeProvider time)
 {
     // An answer takes milliseconds. One that is slow may still be the first to answer.
     private static readonly TimeSpan FirstPatience = TimeSpan.FromMilliseconds(250);

@@ -17,7 +17,7 @@ namespace OrleansRocketMQ.Allocation;
 /// else would ever restart a queue. Mirrors <c>RebalanceService</c> and <c>RebalanceImpl</c>.
 /// </summary>
 internal sealed partial class RebalanceService(
-    GroupConsumer consumer,
+    ConsumerGroupRuntime consumer,
     AllocationAgent allocation,
     IGrainFactory grains,
     IClusterMembershipService membership,

@@ -5,7 +5,7 @@ using OrleansRocketMQ.Consumers;
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>The queues of the topics a group subscribes to; a topic that cannot be read keeps no other one from it.</summary>
-internal sealed partial class SubscribedQueues(GroupConsumer consumer, TimeProvider time, ILogger logger)
+internal sealed partial class SubscribedQueues(ConsumerGroupRuntime consumer, TimeProvider time, ILogger logger)
 {
     private readonly HashSet<string> _missingTopics = new(StringComparer.Ordinal);
     private readonly SubscriptionCheck _check = new(consumer, time, logger);

@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Allocation;
 /// back empty or fail with every pull. Asked again with every look, since a broker's setting may change.
 /// Mirrors <c>MQClientInstance.checkClientInBroker</c>.
 /// </summary>
-internal sealed partial class SubscriptionCheck(GroupConsumer consumer, TimeProvider time, ILogger logger)
+internal sealed partial class SubscriptionCheck(ConsumerGroupRuntime consumer, TimeProvider time, ILogger logger)
 {
     // Then the group's other topics go on without this one; the answer counts at a later look.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);

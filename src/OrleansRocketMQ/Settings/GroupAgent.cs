@@ -11,7 +11,7 @@ namespace OrleansRocketMQ.Management;
 /// start and every few seconds, and is told of changes in between.
 /// </summary>
 internal sealed partial class GroupAgent(
-    GroupConsumer consumer,
+    ConsumerGroupRuntime consumer,
     IGrainFactory grains,
     SiloAddress silo,
     TimeProvider time,

@@ -103,7 +103,7 @@ internal sealed record SiloReport(
     public List<QueueStatus>? Statuses { get; init; }
 
     /// <summary>What a group does on this silo.</summary>
-    public static SiloReport Of(GroupConsumer consumer, string silo)
+    public static SiloReport Of(ConsumerGroupRuntime consumer, string silo)
     {
         var topics = consumer.Statistics.ByTopic();
         return new SiloReport(

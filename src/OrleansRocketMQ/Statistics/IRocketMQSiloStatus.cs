@@ -84,7 +84,7 @@ internal sealed class RocketMQSiloStatus(ConsumerRegistry consumers) : IRocketMQ
 {
     public IReadOnlyList<SiloGroupStatus> Groups => [.. consumers.All.Select(Describe)];
 
-    private static SiloGroupStatus Describe(GroupConsumer consumer)
+    private static SiloGroupStatus Describe(ConsumerGroupRuntime consumer)
     {
         var queues = consumer.Pumps.Values.Select(pump => pump.Describe()).OrderBy(status => status.Queue).ToArray();
         var totals = consumer.Statistics.ByTopic();

@@ -43,7 +43,7 @@ internal sealed record StoredCheckpoint
     [Id(8)]
     public string? NewestId { get; init; }
 
-    public static StoredCheckpoint Of(MessageQueue queue, long committed, QueueProgress progress, SeenMessage? newest = null) => new()
+    public static StoredCheckpoint Of(MessageQueue queue, long committed, AckSnapshot progress, SeenMessage? newest = null) => new()
     {
         Topic = queue.Topic,
         Broker = queue.BrokerName,
@@ -57,5 +57,5 @@ internal sealed record StoredCheckpoint
     };
 
     public CheckpointRecord ToRecord()
-        => new(Committed, new QueueProgress(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
+        => new(Committed, new AckSnapshot(Watermark, SeenTo, Unfinished), NewestId is null ? null : new(NewestOffset, NewestId));
 }

@@ -31,7 +31,7 @@ internal interface IHandsOut
 /// <param name="start">Where it begins.</param>
 /// <param name="progress">What came along; null when nothing did.</param>
 /// <param name="former">The window that was handed over; null when none was.</param>
-internal sealed class WindowRecord(IHandsOut loop, WindowOrigin origin, long start, QueueProgress? progress, WindowRecord? former)
+internal sealed class WindowRecord(IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress, WindowRecord? former)
 {
     public IHandsOut Loop => loop;
 
@@ -39,7 +39,7 @@ internal sealed class WindowRecord(IHandsOut loop, WindowOrigin origin, long sta
 
     public long Start => start;
 
-    public QueueProgress? Progress => progress;
+    public AckSnapshot? Progress => progress;
 
     public WindowRecord? Former => former;
 

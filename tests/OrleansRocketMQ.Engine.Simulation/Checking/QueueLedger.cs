@@ -85,7 +85,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     }
 
     /// <summary>An owner begins somewhere.</summary>
-    public WindowRecord Begins(IHandsOut loop, WindowOrigin origin, long start, QueueProgress? progress = null, WindowRecord? former = null)
+    public WindowRecord Begins(IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress = null, WindowRecord? former = null)
     {
         if (_pendingMove == start && origin is (WindowOrigin.Store or WindowOrigin.Overtaken))
         {

@@ -67,13 +67,13 @@ internal sealed class Member
                 world.Setup.KeepsFailureCounts ? world.FailureCounts.For(owner) : null,
                 runtime,
                 NullLogger<OrderlyDispatcher>.Instance),
-            Mode.KeyOrdered => new KeyedDispatcher(options, listeners, retry, runtime, NullLogger<KeyedDispatcher>.Instance),
+            Mode.KeyOrdered => new KeyOrderedDispatcher(options, listeners, retry, runtime, NullLogger<KeyOrderedDispatcher>.Instance),
             _ => new ConcurrentDispatcher(options, listeners, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance),
         };
         _locks = world.Setup.NeedsLock
             ? new QueueLocks(options, new Lockers(owner.Name, brokers, routes), () => deadMembers, runtime, NullLogger<QueueLocks>.Instance)
             : null;
-        Budgets = new GroupBudgets(options, new SharedBudget(world.Setup.SharedLimit * 600L));
+        Budgets = new GroupQuotas(options, new SharedQuota(world.Setup.SharedLimit * 600L));
         _fence = Standstill is null ? null : new OwnershipFence(
             new SimulatedMembership(world, owner), new FenceTimes(TimeSpan.Zero, LongestStandstill), runtime, NullLogger.Instance);
         if (_fence is not null)
@@ -115,7 +115,7 @@ internal sealed class Member
 
     public QueueEnvironment Environment { get; }
 
-    public GroupBudgets Budgets { get; }
+    public GroupQuotas Budgets { get; }
 
     public void Start()
     {

@@ -267,8 +267,8 @@ internal sealed class MemberQueue : IHandsOut
         Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
     }
 
-    private bool IsHandedOver(QueueProgress progress)
-        => !_hasBegun && Pump.Tenure.Number <= 1 && progress.Watermark == _before?.Progress.Watermark;
+    private bool IsHandedOver(AckSnapshot progress)
+        => !_hasBegun && Pump.Ownership.Number <= 1 && progress.Watermark == _before?.Progress.Watermark;
 }
 
 /// <summary>How far a queue was when it was handed over.</summary>
@@ -276,4 +276,4 @@ internal sealed class MemberQueue : IHandsOut
 /// <param name="Window">The window that ended.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it.</param>
 /// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
-internal sealed record HandedOver(QueueProgress Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);
+internal sealed record HandedOver(AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);

@@ -59,9 +59,9 @@ internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
         return known;
     }
 
-    public QueueGate OpenGate(MessageQueue queue)
+    public DispatchGate OpenGate(MessageQueue queue)
     {
-        var gate = new QueueGate();
+        var gate = new DispatchGate();
         gate.Set(world.IsPaused[world.Find(queue).Index], owner.Rate);
         return gate;
     }

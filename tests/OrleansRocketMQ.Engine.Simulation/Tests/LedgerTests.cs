@@ -67,7 +67,7 @@ public sealed class LedgerTests
 
     [Fact]
     public void A_progress_that_calls_a_message_done_that_is_not_loses_it()
-        => Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.HandOver, 0, new QueueProgress(0, 3, [0, 2])));
+        => Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.HandOver, 0, new AckSnapshot(0, 3, [0, 2])));
 
     [Fact]
     public void A_message_in_work_is_given_to_nobody_else_by_the_same_owner()
@@ -99,7 +99,7 @@ public sealed class LedgerTests
         var former = _ledger.Begins(_first, WindowOrigin.Store, 0);
         Consume(former, 0);
         former.TakenAt = TimeSpan.FromSeconds(1).Ticks;
-        var window = _ledger.Begins(_second, WindowOrigin.HandOver, 0, new QueueProgress(0, 1, [0]), former);
+        var window = _ledger.Begins(_second, WindowOrigin.HandOver, 0, new AckSnapshot(0, 1, [0]), former);
         Fails(QueueLedger.NoDuplicate, () => HandOut(window, 0));
     }
 

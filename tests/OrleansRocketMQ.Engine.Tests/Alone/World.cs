@@ -23,23 +23,23 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
 {
     public static readonly MessageQueue Queue = new("orders", "broker-a", 0);
 
-    private readonly GroupBudgets _budgets;
+    private readonly GroupQuotas _budgets;
     private readonly SubscriptionOf _subscriptions = new();
-    private readonly QueueGate _gate = new();
+    private readonly DispatchGate _gate = new();
 
     public World(Mode mode)
     {
         var runtime = new EngineRuntime(Time, new EngineScheduler(Steps), new Random(1));
         Broker = new OneQueueBroker(Queue, Time);
         Options = new ConsumerOptions { Group = "billing", ConsumeFromWhere = ConsumeFromWhere.FirstOffset, ConsumeThreadMin = 2, ConsumeThreadMax = 4 };
-        _budgets = new GroupBudgets(Options, SiloBytes);
+        _budgets = new GroupQuotas(Options, SiloBytes);
         var targets = new RetryTargets(Broker, this, new NoParking(), ClientNamespace.None, static () => "id");
         var retry = new RetryPublisher(Options, targets, Time, NullLogger<RetryPublisher>.Instance);
         Dispatcher = mode switch
         {
             Mode.Concurrent => new ConcurrentDispatcher(Options, this, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance),
             Mode.Orderly => new OrderlyDispatcher(Options, this, retry, storage: null, runtime, NullLogger<OrderlyDispatcher>.Instance),
-            _ => new KeyedDispatcher(Options, this, retry, runtime, NullLogger<KeyedDispatcher>.Instance),
+            _ => new KeyOrderedDispatcher(Options, this, retry, runtime, NullLogger<KeyOrderedDispatcher>.Instance),
         };
         Locks = mode == Mode.Orderly
             ? new QueueLocks(Options, new Lockers("me", Broker, this), static () => [], runtime, NullLogger<QueueLocks>.Instance)
@@ -82,7 +82,7 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
 
     public OneQueueBroker Broker { get; }
 
-    public SharedBudget SiloBytes { get; } = new(long.MaxValue);
+    public SharedQuota SiloBytes { get; } = new(long.MaxValue);
 
     public IQueueDispatcher Dispatcher { get; }
 
@@ -144,7 +144,7 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
 
     public Subscription? FindSubscription(string topic) => _subscriptions.Find(topic);
 
-    public QueueGate OpenGate(MessageQueue queue) => _gate;
+    public DispatchGate OpenGate(MessageQueue queue) => _gate;
 
     public void CloseGate(MessageQueue queue)
     {

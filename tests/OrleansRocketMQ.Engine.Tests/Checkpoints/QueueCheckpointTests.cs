@@ -11,8 +11,8 @@ namespace OrleansRocketMQ.Engine.Tests.Checkpoints;
 public sealed class QueueCheckpointTests
 {
     private static readonly MessageQueue Queue = new("orders", "broker-a", 3);
-    private static readonly QueueProgress Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
-    private static readonly QueueProgress AllDone = new(Watermark: 9, SeenTo: 9, Unfinished: []);
+    private static readonly AckSnapshot Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
+    private static readonly AckSnapshot AllDone = new(Watermark: 9, SeenTo: 9, Unfinished: []);
 
     private readonly Stepped _world = new();
     private readonly LogLines _log = new();
@@ -289,7 +289,7 @@ public sealed class QueueCheckpointTests
 
     private QueueCheckpoint New() => new(_records, Queue, "billing", _world.Runtime, _log);
 
-    private bool Write(QueueCheckpoint checkpoint, QueueProgress progress, long committed, SeenMessage? newest = null)
+    private bool Write(QueueCheckpoint checkpoint, AckSnapshot progress, long committed, SeenMessage? newest = null)
         => _world.Get(() => checkpoint.WriteAsync(() => (progress, committed, newest)));
 
     private DoneBefore? Find(QueueCheckpoint checkpoint, long offset)

@@ -30,9 +30,9 @@ public sealed partial class ConcurrentDispatcherTests
         Assert.Empty(_lab.Log.Ids);
         Assert.All(_lab.Listeners.ListenerCalls, call =>
         {
-            Assert.Equal((queue.Queue, 1, RunLength.Limit), (call.Queue, call.BatchSize, call.TimeLimit));
+            Assert.Equal((queue.Queue, 1, AdaptiveBatchSizer.Limit), (call.Queue, call.BatchSize, call.TimeLimit));
             Assert.Equal(_lab.Options.ConsumeTimeout, call.ConsumeTimeout);
-            Assert.Same(queue.Tenure, call.Ownership);
+            Assert.Same(queue.Ownership, call.Ownership);
             Assert.False(call.InOrder);
         });
     }

@@ -122,10 +122,10 @@ public sealed class FailureCountsTests
         Save(counts);
         _records.FailsToWrite = true;
         counts.Forget([TestMessages.At(1), TestMessages.At(5)]);
-        Save(counts, new QueueProgress(2, 10, [2, 6]));
+        Save(counts, new AckSnapshot(2, 10, [2, 6]));
         _records.FailsToWrite = false;
         Count(counts, 6);
-        Save(counts, new QueueProgress(2, 10, [2, 6]));
+        Save(counts, new AckSnapshot(2, 10, [2, 6]));
 
         Assert.Equal([(2, 1), (6, 2)], Snapshot(counts));
         Assert.Equal([(2, 1), (6, 2)], Snapshot(Begun()));
@@ -190,7 +190,7 @@ public sealed class FailureCountsTests
         return counts;
     }
 
-    private void Save(FailureCounts counts, QueueProgress? progress = null)
+    private void Save(FailureCounts counts, AckSnapshot? progress = null)
         => _world.Do(() => counts.SaveAsync(progress is null ? null : () => progress));
 
     private void Stored(MessageFailures failures) => _world.Do(async () =>

@@ -74,13 +74,13 @@ public sealed partial class OrderlyDispatcherTests
     public void A_result_that_comes_after_the_lock_is_lost_counts_nothing_and_the_messages_come_again()
     {
         var queue = Filled(2);
-        var hold = new LockHold(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
-        queue.Tenure = queue.Tenure.Next(hold, queue.Stopping, queue.Abandoned);
+        var hold = new QueueLockLease(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
+        queue.Ownership = queue.Ownership.Next(hold, queue.Stopping, queue.Abandoned);
         var result = new TaskCompletionSource<OrderlyOutcome>();
         _lab.Listeners.ConsumeInOrder = (_, _) => result.Task;
         var dispatcher = _lab.Orderly();
         _lab.Signal(dispatcher, queue);
-        Assert.Equal(1, _lab.Listeners.OrderlyCalls[0].Tenure);
+        Assert.Equal(1, _lab.Listeners.OrderlyCalls[0].LeaseNumber);
         hold.End();
         result.SetResult(new(1, 1, null, 1, TimeSpan.FromMilliseconds(1)));
         _lab.World.Steps.Run();
@@ -91,8 +91,8 @@ public sealed partial class OrderlyDispatcherTests
         _lab.World.Wait(10);
         Assert.Single(_lab.Listeners.Calls);
 
-        var next = new LockHold(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
-        queue.Tenure = queue.Tenure.Next(next, queue.Stopping, queue.Abandoned);
+        var next = new QueueLockLease(TimeSpan.FromMinutes(1), _lab.World.Time.GetTimestamp(), _lab.World.Runtime);
+        queue.Ownership = queue.Ownership.Next(next, queue.Stopping, queue.Abandoned);
         _lab.Signal(dispatcher, queue);
         Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
         Assert.Equal(2, queue.Watermark);

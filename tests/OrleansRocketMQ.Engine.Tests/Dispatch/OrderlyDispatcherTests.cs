@@ -31,10 +31,10 @@ public sealed partial class OrderlyDispatcherTests
         Assert.Equal(TimeSpan.FromMilliseconds(5).Ticks, queue.Statistics.Totals().ListenerTicks);
         Assert.All(_lab.Listeners.OrderlyCalls, call =>
         {
-            Assert.Equal((queue.Queue, 1, RunLength.Limit, 0), (call.Queue, call.BatchSize, call.TimeLimit, call.Tenure));
+            Assert.Equal((queue.Queue, 1, AdaptiveBatchSizer.Limit, 0), (call.Queue, call.BatchSize, call.TimeLimit, call.LeaseNumber));
             Assert.True(call.AutoCommit && call.MayDecideCommit);
             Assert.Null(call.ReconsumeTimes);
-            Assert.Same(queue.Tenure, call.Ownership);
+            Assert.Same(queue.Ownership, call.Ownership);
         });
     }
 
@@ -299,7 +299,7 @@ public sealed partial class OrderlyDispatcherTests
         _dispatcher = _lab.Orderly();
         for (var run = 0; run < 20; run++)
         {
-            _dispatcher.RunLength.Learn(TimeSpan.Zero, 1);
+            _dispatcher.AdaptiveBatchSizer.Learn(TimeSpan.Zero, 1);
         }
 
         _lab.Signal(_dispatcher, queue);

@@ -16,7 +16,7 @@ public sealed class ParkedKeysTests
     {
         string?[] keys = ["a", "b", "a", "c", null, "a"];
         _window.Add([.. keys.Select((key, offset) => TestMessages.At(offset, shardingKey: key))], keys.Length);
-        _messages = BatchPieces.Singles(_window.TakeAside(keys.Length));
+        _messages = RangeSplitter.Singles(_window.TakeAside(keys.Length));
     }
 
     [Fact]
@@ -105,12 +105,12 @@ public sealed class ParkedKeysTests
         var batch = _window.LeaseAside(_messages[0]) == 1 ? _messages : [];
         var all = new ProcessQueueRange(_window, 0, batch.SelectMany(single => single.Messages).ToArray());
 
-        Assert.Empty(BatchPieces.Join(all, []));
+        Assert.Empty(RangeSplitter.Join(all, []));
         Assert.Equal([(0L, 6)], Pieces(batch));
         Assert.Equal([(0L, 2), (3L, 1), (5L, 1)], Pieces([batch[0], batch[1], batch[3], batch[5]]));
         Assert.Equal([(2L, 3)], Pieces(batch[2..5]));
 
         IEnumerable<(long Place, int Count)> Pieces(IEnumerable<ProcessQueueRange> left)
-            => BatchPieces.Join(all, left).Select(piece => (piece.Place, piece.Messages.Count));
+            => RangeSplitter.Join(all, left).Select(piece => (piece.Place, piece.Messages.Count));
     }
 }

@@ -31,7 +31,7 @@ public sealed class RunningCallsTests
     [Fact]
     public void Of_a_run_the_batch_is_told_that_the_listener_is_at()
     {
-        var share = new RunShare();
+        var share = new BatchClaim();
         using var call = _calls.Begin(new[] { TestMessages.At(3), TestMessages.At(4), TestMessages.At(5) }, share);
         Assert.Equal(3, Slowest().Offset);
         Assert.True(share.TryClaim(1));
@@ -44,7 +44,7 @@ public sealed class RunningCallsTests
     [Fact]
     public void What_a_listener_has_not_begun_is_taken_back_once_and_only_after_it_has_begun()
     {
-        var share = new RunShare();
+        var share = new BatchClaim();
         Assert.False(share.TryReclaim());
         Assert.Null(share.Left);
         Assert.True(share.TryClaim(2));

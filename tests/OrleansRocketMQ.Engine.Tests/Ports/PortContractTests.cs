@@ -39,7 +39,7 @@ public sealed class CheckpointRecordContractTests : RecordStorageContract
 
     private protected override async Task<TextRecord> ReadAsync(MessageQueue queue) => new TextRecord<CheckpointRecord>(
         await _records.ReadAsync(queue, CancellationToken.None),
-        static text => new CheckpointRecord(1, new QueueProgress(1, 2, []), new SeenMessage(1, text)),
+        static text => new CheckpointRecord(1, new AckSnapshot(1, 2, []), new SeenMessage(1, text)),
         static record => record.Newest!.Id);
 
     private protected override void SetFailing(bool fails) => (_records.FailsToRead, _records.FailsToWrite) = (fails, fails);

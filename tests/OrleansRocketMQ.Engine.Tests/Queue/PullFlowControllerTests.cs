@@ -10,8 +10,8 @@ namespace OrleansRocketMQ.Engine.Tests.Queue;
 public sealed class PullFlowControllerTests
 {
     private readonly Stepped _world = new();
-    private readonly QueueRuns _runs = new(new ProcessQueue(0));
-    private readonly QueueBudgets _budgets = new(new(100), new(100), new(100_000), new(100_000));
+    private readonly DispatchBuffer _runs = new(new ProcessQueue(0));
+    private readonly QueueQuotas _budgets = new(new(100), new(100), new(100_000), new(100_000));
     private readonly ConsumerOptions _options = new()
     {
         Group = "g", PullBatchSize = 32, PullThresholdForQueue = 100, MaxCachedMessagesPerQueue = 120, ConsumeMaxSpan = 200,
@@ -263,7 +263,7 @@ public sealed class PullFlowControllerTests
     private Task<bool> Begin(PullFlowController flow)
         => _world.Begin(() => flow.WaitForRoomAsync(static () => false, CancellationToken.None).AsTask());
 
-    private SharedBudget[] All() => [_budgets.Group, _budgets.Topic, _budgets.TopicBytes, _budgets.SiloBytes];
+    private SharedQuota[] All() => [_budgets.Group, _budgets.Topic, _budgets.TopicBytes, _budgets.SiloBytes];
 
     private void Add(int count) => _runs.Window.Add(TestMessages.Pull(Enumerable.Range(0, count).Select(offset => (long)offset)), count);
 

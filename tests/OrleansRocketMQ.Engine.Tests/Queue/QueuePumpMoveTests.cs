@@ -344,7 +344,7 @@ public sealed class QueuePumpMoveTests
         _lab.World.Wait(TimeSpan.FromSeconds(35), TimeSpan.FromSeconds(0.1));
         Assert.Equal((QueuePhase.AwaitingLock, false), (_lab.Phase, _lab.Snapshot().IsLocked));
         Assert.Equal((1, 0), (_lab.Metrics["locklost"], _lab.Pump.Runs.Window.Count));
-        Assert.False(_lab.Pump.Tenure.IsValid);
+        Assert.False(_lab.Pump.Ownership.IsValid);
         _lab.Complete(range);
         _lab.Commit();
         Assert.Null(_lab.Committed);
@@ -354,7 +354,7 @@ public sealed class QueuePumpMoveTests
         _lab.World.Wait(TimeSpan.FromSeconds(25), TimeSpan.FromSeconds(0.1));
         Assert.Equal(QueuePhase.Running, _lab.Phase);
         Assert.Equal(44, _lab.Lease(1).Messages[0].QueueOffset);
-        Assert.Equal(2, _lab.Pump.Tenure.Number);
+        Assert.Equal(2, _lab.Pump.Ownership.Number);
         _lab.Stop();
         _lab.World.Wait(6);
         Assert.Null(_lab.Brokers.HolderOf(PumpLab.Queue));

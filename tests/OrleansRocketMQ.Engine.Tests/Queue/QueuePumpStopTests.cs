@@ -115,7 +115,7 @@ public sealed class QueuePumpStopTests
     [Fact]
     public void How_far_it_is_is_known_as_soon_as_it_is_and_before_that_what_came_along()
     {
-        var before = new QueueProgress(7, 9, [7]);
+        var before = new AckSnapshot(7, 9, [7]);
         _lab.Make();
         Assert.Null(_lab.Pump.Progress);
         _lab.Make(new QueueArrival(before, HasCheckpoint: false, IdleSince: 0));

@@ -42,7 +42,7 @@ internal sealed class DispatchLab
     public ConcurrentDispatcher Concurrent() => Started(
         new ConcurrentDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<ConcurrentDispatcher>()));
 
-    public KeyedDispatcher Keyed() => Started(new KeyedDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<KeyedDispatcher>()));
+    public KeyOrderedDispatcher Keyed() => Started(new KeyOrderedDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<KeyOrderedDispatcher>()));
 
     public OrderlyDispatcher Orderly(bool withStorage = true) => Started(new OrderlyDispatcher(
         Options, Listeners, Retry, withStorage ? Failures : null, World.Runtime, Log.For<OrderlyDispatcher>()));

@@ -17,21 +17,21 @@ internal sealed class FakeQueue : IDispatchedQueue
     public FakeQueue(TimeProvider time, int number = 0, long mostBytes = long.MaxValue)
     {
         Queue = new("T", "broker-a", number);
-        Runs = new QueueRuns(new ProcessQueue(0, new Holdings(Budgets))) { MostBytes = mostBytes };
-        Tenure = QueueTenure.WithoutLock(_stopping.Token, _abandon.Token);
+        Runs = new DispatchBuffer(new ProcessQueue(0, new QueueQuotaUsage(Budgets))) { MostBytes = mostBytes };
+        Ownership = QueueLease.WithoutLock(_stopping.Token, _abandon.Token);
         Running = new(time);
         Statistics = new(time, Metrics);
     }
 
-    public QueueBudgets Budgets { get; } = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
+    public QueueQuotas Budgets { get; } = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
 
     public MessageQueue Queue { get; }
 
-    public QueueRuns Runs { get; }
+    public DispatchBuffer Runs { get; }
 
-    public QueueTenure Tenure { get; set; }
+    public QueueLease Ownership { get; set; }
 
-    public CancellationToken ListenerToken => Tenure.Listening;
+    public CancellationToken ListenerToken => Ownership.Listening;
 
     public CancellationToken Stopping => _stopping.Token;
 
@@ -77,7 +77,7 @@ internal sealed class FakeQueue : IDispatchedQueue
     public void Restart(long offset)
     {
         _next = offset;
-        Runs.Restart(new ProcessQueue(offset, new Holdings(Budgets)));
+        Runs.Restart(new ProcessQueue(offset, new QueueQuotaUsage(Budgets)));
     }
 
     public void Stop()

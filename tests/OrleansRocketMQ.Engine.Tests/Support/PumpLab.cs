@@ -36,9 +36,9 @@ internal sealed class PumpLab : IFence, IGroup, IQueueDispatcher
 
     public FakeMetrics Metrics { get; } = new();
 
-    public QueueGate Gate { get; } = new();
+    public DispatchGate Gate { get; } = new();
 
-    public SharedBudget SiloBytes { get; } = new(long.MaxValue);
+    public SharedQuota SiloBytes { get; } = new(long.MaxValue);
 
     public ConsumerOptions Options { get; } = new()
     {
@@ -92,7 +92,7 @@ internal sealed class PumpLab : IFence, IGroup, IQueueDispatcher
             Offsets = offsets,
             StartOffset = new StartOffset(offsets, Brokers, Options, World.Time.GetUtcNow()),
             Dispatcher = this,
-            Budgets = new GroupBudgets(Options, SiloBytes),
+            Budgets = new GroupQuotas(Options, SiloBytes),
             Statistics = new GroupStatistics(World.Time, _ => Metrics),
             Locks = locks ? new QueueLocks(Options, new Lockers("me", Brokers, Routes), static () => [], World.Runtime, Log.For<QueueLocks>()) : null,
             Checkpoints = checkpoints ? new GroupCheckpoints(Options, Records, World.Runtime, Log.For<GroupCheckpoints>()) : null,
@@ -186,7 +186,7 @@ internal sealed class PumpLab : IFence, IGroup, IQueueDispatcher
 
     public Subscription? FindSubscription(string topic) => Subscription;
 
-    public QueueGate OpenGate(MessageQueue queue) => Gate;
+    public DispatchGate OpenGate(MessageQueue queue) => Gate;
 
     public void CloseGate(MessageQueue queue) => IsGateClosed = true;
 

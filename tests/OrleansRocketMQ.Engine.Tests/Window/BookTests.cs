@@ -7,12 +7,12 @@ namespace OrleansRocketMQ.Engine.Tests.Window;
 /// <summary>The book of a queue's messages stays right in its corners.</summary>
 public sealed class BookTests
 {
-    private readonly QueueBudgets _budgets = new(new(1000), new(1000), new(1_000_000), new(1_000_000));
+    private readonly QueueQuotas _budgets = new(new(1000), new(1000), new(1_000_000), new(1_000_000));
 
     [Fact]
     public void A_queue_that_stops_leases_nothing_of_a_window_that_is_filled_already()
     {
-        var runs = new QueueRuns(new ProcessQueue(0));
+        var runs = new DispatchBuffer(new ProcessQueue(0));
         runs.Close();
         var window = Window(3);
 
@@ -26,7 +26,7 @@ public sealed class BookTests
     public void A_window_whose_place_another_one_has_taken_holds_what_is_leased_and_nothing_else()
     {
         var old = Window(10);
-        var runs = new QueueRuns(old);
+        var runs = new DispatchBuffer(old);
         var (first, second) = (runs.Lease(2), runs.Lease(3));
         old.Return(second.Slice(2, 1));
         Assert.Equal(6, old.Waiting);
@@ -47,7 +47,7 @@ public sealed class BookTests
     public void A_window_nobody_works_on_is_empty_as_soon_as_another_one_has_taken_its_place()
     {
         var old = Window(10);
-        var runs = new QueueRuns(old);
+        var runs = new DispatchBuffer(old);
 
         runs.Restart(new ProcessQueue(50));
 
@@ -109,7 +109,7 @@ public sealed class BookTests
         var time = new FakeTimeProvider();
         using var rate = new TopicRate(1, time, () => { });
         var window = Window(2);
-        var runs = new QueueRuns(window);
+        var runs = new DispatchBuffer(window);
         var (first, second) = (runs.Lease(1), runs.Lease(1));
         window.Return(first);
         window.Return(second);
@@ -133,7 +133,7 @@ public sealed class BookTests
         Assert.False(window.IsOpen);
 
         var old = Window(4);
-        var runs = new QueueRuns(old);
+        var runs = new DispatchBuffer(old);
         var (first, second) = (runs.Lease(1), runs.Lease(1));
         runs.Restart(new ProcessQueue(9));
         first.Complete();
@@ -169,7 +169,7 @@ public sealed class BookTests
     [Fact]
     public void What_was_never_handed_out_is_not_told_unless_the_owner_before_had_seen_beyond_it()
     {
-        var window = new ProcessQueue(new QueueProgress(0, 5, [0, 3]));
+        var window = new ProcessQueue(new AckSnapshot(0, 5, [0, 3]));
         window.Add(TestMessages.Pull(Offsets(0, 10)), 10);
         Assert.Equal(7, window.Count);
         window.Lease(1);
@@ -181,7 +181,7 @@ public sealed class BookTests
         window.Lease(3).Complete();
         Same(new(0, 10, [0, 3, 5, 6]), window.Snapshot());
 
-        static void Same(QueueProgress expected, QueueProgress found)
+        static void Same(AckSnapshot expected, AckSnapshot found)
         {
             Assert.Equal((expected.Watermark, expected.SeenTo), (found.Watermark, found.SeenTo));
             Assert.Equal(expected.Unfinished, found.Unfinished);
@@ -191,8 +191,8 @@ public sealed class BookTests
     [Fact]
     public void What_waits_stands_behind_the_gate_it_was_given()
     {
-        var gate = new QueueGate();
-        var runs = new QueueRuns(Window(2), gate);
+        var gate = new DispatchGate();
+        var runs = new DispatchBuffer(Window(2), gate);
         Assert.Same(gate, runs.Gate);
         Assert.Equal((2, true), (runs.Waiting, runs.MayLease));
 
@@ -227,7 +227,7 @@ public sealed class BookTests
 
     private ProcessQueue Window(int count)
     {
-        var window = new ProcessQueue(0, new Holdings(_budgets));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(_budgets));
         window.Add(TestMessages.Pull(Offsets(0, count)), count);
         return window;
     }

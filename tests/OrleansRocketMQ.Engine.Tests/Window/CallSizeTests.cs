@@ -58,8 +58,8 @@ public sealed class CallSizeTests
     [Fact]
     public void A_body_that_was_decompressed_is_held_beside_its_pull_and_charged_until_it_is_done()
     {
-        var budgets = new QueueBudgets(new(1000), new(1000), new(1_000_000), new(1_000_000));
-        var window = new ProcessQueue(0, new Holdings(budgets));
+        var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(budgets));
         var message = Compressed(0, MessageSysFlag.Compressed);
         Assert.True(message.BytesBesideBuffer > 0);
         window.Add([message], 1);

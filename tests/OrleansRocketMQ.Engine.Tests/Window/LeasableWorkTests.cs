@@ -27,7 +27,7 @@ public sealed class LeasableWorkTests
         using var rate = new TopicRate(1, new FakeTimeProvider(), static () => { });
         var window = new ProcessQueue(0);
         window.Add(TestMessages.Pull([0, 1, 2]), 3);
-        var runs = new QueueRuns(window);
+        var runs = new DispatchBuffer(window);
         Assert.True(runs is { Waiting: 3, MayLease: true });
 
         Close(runs.Gate, reason, rate);
@@ -37,7 +37,7 @@ public sealed class LeasableWorkTests
         Assert.False(runs.MayLease);
     }
 
-    private static void Close(QueueGate gate, Reason reason, TopicRate rate)
+    private static void Close(DispatchGate gate, Reason reason, TopicRate rate)
     {
         switch (reason)
         {

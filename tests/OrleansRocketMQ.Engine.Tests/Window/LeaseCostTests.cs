@@ -66,11 +66,11 @@ public sealed class LeaseCostTests
         }
     }
 
-    private static QueueRuns Filled(int count)
+    private static DispatchBuffer Filled(int count)
     {
-        var budgets = new QueueBudgets(new(1000), new(1000), new(1_000_000), new(1_000_000));
-        var window = new ProcessQueue(0, new Holdings(budgets));
+        var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(budgets));
         window.Add(TestMessages.Pull(Enumerable.Range(0, count).Select(offset => (long)offset)), count);
-        return new QueueRuns(window);
+        return new DispatchBuffer(window);
     }
 }

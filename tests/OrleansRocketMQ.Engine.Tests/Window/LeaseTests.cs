@@ -14,7 +14,7 @@ public sealed class LeaseTests
         SetAside,
     }
 
-    private readonly QueueBudgets _budgets = new(new(1000), new(1000), new(1_000_000), new(1_000_000));
+    private readonly QueueQuotas _budgets = new(new(1000), new(1000), new(1_000_000), new(1_000_000));
 
     public static IEnumerable<object[]> PairsOfEnds { get; } =
         from first in Enum.GetValues<End>() from second in Enum.GetValues<End>() select new object[] { first, second };
@@ -160,7 +160,7 @@ public sealed class LeaseTests
         Assert.Equal((10, 80), (_budgets.Group.Used, _budgets.TopicBytes.Used));
         Assert.True(_budgets.SiloBytes.Used > 80);
 
-        runs.Restart(new ProcessQueue(100, new Holdings(_budgets)));
+        runs.Restart(new ProcessQueue(100, new QueueQuotaUsage(_budgets)));
 
         Assert.Equal((2, 16), (_budgets.Group.Used, _budgets.TopicBytes.Used));
         Assert.Equal((0, 0, 100L), (runs.Window.Count, runs.InFlight, runs.Window.Watermark));
@@ -236,13 +236,13 @@ public sealed class LeaseTests
         }
     }
 
-    private (int Count, int InFlight, long Watermark, long Bytes, long Charged) Figures(QueueRuns runs)
+    private (int Count, int InFlight, long Watermark, long Bytes, long Charged) Figures(DispatchBuffer runs)
         => (runs.Window.Count, runs.InFlight, runs.Window.Watermark, runs.Window.Bytes, _budgets.Group.Used);
 
-    private QueueRuns Filled(int count)
+    private DispatchBuffer Filled(int count)
     {
-        var window = new ProcessQueue(0, new Holdings(_budgets));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(_budgets));
         window.Add(TestMessages.Pull(Offsets(0, count)), count);
-        return new QueueRuns(window);
+        return new DispatchBuffer(window);
     }
 }

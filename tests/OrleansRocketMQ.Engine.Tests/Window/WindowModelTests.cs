@@ -46,9 +46,9 @@ public sealed class WindowModelTests
 
     private sealed class Run
     {
-        private readonly QueueBudgets _budgets = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
-        private readonly QueueRuns _runs;
-        private readonly Holdings _holdings;
+        private readonly QueueQuotas _budgets = new(new(long.MaxValue), new(long.MaxValue), new(long.MaxValue), new(long.MaxValue));
+        private readonly DispatchBuffer _runs;
+        private readonly QueueQuotaUsage _holdings;
         private readonly List<Held> _messages = [];
         private readonly List<ProcessQueueRange> _leases = [];
         private readonly List<ProcessQueueRange> _aside = [];
@@ -58,8 +58,8 @@ public sealed class WindowModelTests
 
         public Run()
         {
-            _holdings = new Holdings(_budgets);
-            _runs = new QueueRuns(new ProcessQueue(0, _holdings));
+            _holdings = new QueueQuotaUsage(_budgets);
+            _runs = new DispatchBuffer(new ProcessQueue(0, _holdings));
         }
 
         public void Steps(IEnumerable<int> choices)

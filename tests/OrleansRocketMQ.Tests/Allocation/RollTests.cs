@@ -154,8 +154,8 @@ public sealed class RollTests
             });
     }
 
-    private static IEnumerable<GroupConsumer> Consumers(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
-        .Select(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)).OfType<GroupConsumer>();
+    private static IEnumerable<ConsumerGroupRuntime> Consumers(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
+        .Select(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)).OfType<ConsumerGroupRuntime>();
 
     private static IEnumerable<QueuePump> Pumps(TestCluster cluster, TestRocketMQ rocketmq) => Consumers(cluster, rocketmq).SelectMany(consumer => consumer.Pumps.Values);
 

@@ -25,7 +25,7 @@ public sealed class CheckpointTests
     public async Task What_a_crashed_owner_had_done_behind_an_unfinished_message_is_not_done_again()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
 
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
@@ -37,7 +37,7 @@ public sealed class CheckpointTests
     public async Task A_commit_that_came_after_the_checkpoint_holds()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 7);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 11, Unfinished: [3, 6, 9]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 11, Unfinished: [3, 6, 9]));
 
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
@@ -49,7 +49,7 @@ public sealed class CheckpointTests
     public async Task Offsets_that_were_moved_back_meanwhile_are_obeyed()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 1);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 12, Unfinished: [3]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 12, Unfinished: [3]));
 
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
@@ -61,7 +61,7 @@ public sealed class CheckpointTests
     public async Task Offsets_that_a_broker_gave_anew_after_it_lost_messages_are_not_taken_for_the_old_ones()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 20, SeenTo: 20, Unfinished: []));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 20, SeenTo: 20, Unfinished: []));
 
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
@@ -76,7 +76,7 @@ public sealed class CheckpointTests
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
         var newest = isSame ? rocketmq.Broker.Messages(TestRocketMQ.Topic)[8].MessageId : "7F000001";
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, newest));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, newest));
 
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
@@ -88,7 +88,7 @@ public sealed class CheckpointTests
     public async Task A_reset_that_comes_while_a_queue_begins_is_obeyed_though_the_look_at_its_checkpoint_was_told_of_it()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, rocketmq.Broker.Messages(TestRocketMQ.Topic)[8].MessageId));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, rocketmq.Broker.Messages(TestRocketMQ.Topic)[8].MessageId));
         var looks = 0;
         rocketmq.Faults.Inject(Fault.Delay(TimeSpan.Zero) with
         {
@@ -116,7 +116,7 @@ public sealed class CheckpointTests
     public async Task A_group_that_is_moved_back_while_it_is_down_gets_what_it_had_consumed_and_committed()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
         await using (var cluster = await ConsumeAsync(rocketmq))
         {
             await rocketmq.UntilCommittedAsync(12);
@@ -135,7 +135,7 @@ public sealed class CheckpointTests
     public async Task A_seek_waits_until_the_checkpoint_that_would_hide_its_messages_can_be_removed()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
         _storage.Fails = true;
         await using var cluster = await ConsumeAsync(rocketmq, configure: options => options.RetryInterval = TimeSpan.FromMilliseconds(50));
         await rocketmq.UntilCommittedAsync(12);
@@ -157,7 +157,7 @@ public sealed class CheckpointTests
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
         await rocketmq.Management(cluster).StopAsync();
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
 
         _storage.Fails = true;
         await Assert.ThrowsAsync<OffsetException>(() => rocketmq.Management(cluster).SeekAsync(ConsumerScope.OfTopic(TestRocketMQ.Topic), SeekTarget.Begin));
@@ -204,7 +204,7 @@ public sealed class CheckpointTests
     public async Task A_group_that_stops_in_order_leaves_nothing_behind()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
 
         await using (await ConsumeAsync(rocketmq, silos: 2))
         {
@@ -218,7 +218,7 @@ public sealed class CheckpointTests
     public async Task A_queue_that_is_moved_forgets_what_it_had_done()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2, options: TestRocketMQ.QuickRetries with { PushOffsetResets = true });
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
         await using var cluster = await ConsumeAsync(rocketmq);
         await rocketmq.UntilCommittedAsync(12);
 
@@ -285,7 +285,7 @@ public sealed class CheckpointTests
     public async Task Without_an_interval_nothing_is_written_or_read()
     {
         await using var rocketmq = await StartAsync(messages: 12, committed: 2);
-        Left(rocketmq, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
+        Left(rocketmq, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]));
 
         await using var cluster = await ConsumeAsync(rocketmq, configure: options => options.CheckpointInterval = TimeSpan.Zero);
         await rocketmq.UntilCommittedAsync(12);
@@ -364,7 +364,7 @@ public sealed class CheckpointTests
     }
 
     /// <summary>What the owner of the only queue had written down before it crashed.</summary>
-    private void Left(TestRocketMQ rocketmq, long committed, QueueProgress progress, SeenMessage? newest = null)
+    private void Left(TestRocketMQ rocketmq, long committed, AckSnapshot progress, SeenMessage? newest = null)
     {
         var queue = new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0);
         _storage.Put("checkpoint", GrainId.Create("messagequeue", QueueGrainKey.Of(rocketmq.MyGroup, queue)), StoredCheckpoint.Of(queue, committed, progress, newest));

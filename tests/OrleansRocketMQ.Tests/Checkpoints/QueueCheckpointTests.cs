@@ -13,9 +13,9 @@ namespace OrleansRocketMQ.Tests.Checkpoints;
 public sealed class QueueCheckpointTests
 {
     private static readonly MessageQueue Queue = new("orders", "broker-a", 3);
-    private static readonly QueueProgress Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
+    private static readonly AckSnapshot Progress = new(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]);
 
-    private static readonly QueueProgress AllDone = new(Watermark: 9, SeenTo: 9, Unfinished: []);
+    private static readonly AckSnapshot AllDone = new(Watermark: 9, SeenTo: 9, Unfinished: []);
 
     private readonly KeptStorage _storage = new();
     private readonly FakeTimeProvider _time = new();

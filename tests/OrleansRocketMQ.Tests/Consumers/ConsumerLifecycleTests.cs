@@ -89,7 +89,7 @@ public sealed class ConsumerLifecycleTests
         await using var rocketmq = await TestRocketMQ.StartAsync();
         await using var cluster = await rocketmq.BeginAsync(configure: options => options.AutoStart = false);
         var consumer = cluster.Consumer(rocketmq.MyGroup);
-        var options = ((ConsumerControl)consumer).Options;
+        var options = ((ConsumerLifecycle)consumer).Options;
 
         // No timer takes such an interval: the loop that stores progress fails whenever it begins.
         options.PersistInterval = TimeSpan.FromTicks(-7);

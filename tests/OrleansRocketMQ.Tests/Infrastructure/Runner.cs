@@ -21,10 +21,10 @@ internal sealed class Runner(TestRocketMQ rocketmq, TestCluster cluster, IListen
         return new(rocketmq, cluster, grain);
     }
 
-    public async Task<ListenerRunResult> RunAsync(int count, int batchSize, TimeSpan limit, TimeSpan? consumeTimeout = null)
+    public async Task<DispatchBatchResult> RunAsync(int count, int batchSize, TimeSpan limit, TimeSpan? consumeTimeout = null)
     {
         var messages = Enumerable.Range(0, count).Select(offset => TestMessages.At(offset)).ToArray();
-        return await runner.RunAsync(new ListenerRun(rocketmq.MyGroup, Queue, batchSize, limit, messages, consumeTimeout ?? TimeSpan.FromMinutes(15)), CancellationToken.None);
+        return await runner.RunAsync(new DispatchBatch(rocketmq.MyGroup, Queue, batchSize, limit, messages, consumeTimeout ?? TimeSpan.FromMinutes(15)), CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

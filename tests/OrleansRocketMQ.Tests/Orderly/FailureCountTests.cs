@@ -169,15 +169,15 @@ public sealed class FailureCountTests
             counts.Count(message);
         }
 
-        await counts.SaveAsync(() => new QueueProgress(0, 10, [1, 2, 5, 6]));
+        await counts.SaveAsync(() => new AckSnapshot(0, 10, [1, 2, 5, 6]));
         _storage.Fails = true;
         counts.Forget(messages.AsSpan(0, 1));
         counts.Forget(messages.AsSpan(2, 1));
-        await counts.SaveAsync(() => new QueueProgress(2, 10, [2, 6]));
+        await counts.SaveAsync(() => new AckSnapshot(2, 10, [2, 6]));
         _storage.Fails = false;
 
         counts.Count(messages[3]);
-        await counts.SaveAsync(() => new QueueProgress(2, 10, [2, 6]));
+        await counts.SaveAsync(() => new AckSnapshot(2, 10, [2, 6]));
 
         Assert.Equal([(2, 1), (6, 2)], counts.Snapshot.Select(failing => ((int)failing.Offset, failing.Count)));
         counts.Forget(messages);

@@ -174,14 +174,14 @@ public sealed class OrderlyListenerTests
         window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset))], 10);
         window.Lease(2);
         var batch = window.Lease(8);
-        var singles = BatchPieces.Singles(batch);
+        var singles = RangeSplitter.Singles(batch);
 
-        Assert.Equal([8], Sizes(BatchPieces.Join(batch, singles)));
-        Assert.Equal([1, 3, 1], Sizes(BatchPieces.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]])));
+        Assert.Equal([8], Sizes(RangeSplitter.Join(batch, singles)));
+        Assert.Equal([1, 3, 1], Sizes(RangeSplitter.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]])));
         Assert.Equal(
             [2L, 4, 5, 6, 9],
-            BatchPieces.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]]).SelectMany(piece => piece.Messages).Select(message => message.QueueOffset));
-        Assert.Empty(BatchPieces.Join(batch, []));
+            RangeSplitter.Join(batch, [singles[0], singles[2], singles[3], singles[4], singles[7]]).SelectMany(piece => piece.Messages).Select(message => message.QueueOffset));
+        Assert.Empty(RangeSplitter.Join(batch, []));
 
         static IEnumerable<int> Sizes(IEnumerable<ProcessQueueRange> pieces) => pieces.Select(piece => piece.Messages.Count);
     }

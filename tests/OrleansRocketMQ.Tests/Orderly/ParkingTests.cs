@@ -175,8 +175,8 @@ public sealed class ParkingTests
         Check.QuickThrowOnFailure(Prop.ForAll(steps, choices =>
         {
             var window = new ProcessQueue(0);
-            var runs = new QueueRuns(window);
-            var backlog = new OrderlyBacklog(runs, new ParkedKeys(mostKeys: 2, mostMessages: 5));
+            var runs = new DispatchBuffer(window);
+            var backlog = new OrderlyDispatchBuffer(runs, new ParkedKeys(mostKeys: 2, mostMessages: 5));
             Assert.True(backlog.BeginsAnew(out _));
             var open = new SortedSet<long>();
             var done = new List<MessageExt>();
@@ -224,7 +224,7 @@ public sealed class ParkingTests
     }
 
     /// <summary>Takes messages; all succeed, or those from some place on fail and are parked or put back.</summary>
-    private static void Work(OrderlyBacklog backlog, int choice, SortedSet<long> open, List<MessageExt> done)
+    private static void Work(OrderlyDispatchBuffer backlog, int choice, SortedSet<long> open, List<MessageExt> done)
     {
         var range = backlog.LeaseFree(1 + (choice % 7));
         if (range.IsEmpty)
@@ -250,7 +250,7 @@ public sealed class ParkingTests
         }
     }
 
-    private static void WorkParked(OrderlyBacklog backlog, int choice, SortedSet<long> open, List<MessageExt> done)
+    private static void WorkParked(OrderlyDispatchBuffer backlog, int choice, SortedSet<long> open, List<MessageExt> done)
     {
         if (backlog.Parked.First is not { } key)
         {

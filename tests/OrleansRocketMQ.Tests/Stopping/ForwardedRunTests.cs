@@ -96,7 +96,7 @@ public sealed class ForwardedRunTests : IAsyncLifetime
     private void ASiloLeaves() => _cluster.Silos.GetSiloServiceProvider(_cluster.Silos.Silos[0].SiloAddress)
         .GetRequiredService<ConsumerRegistry>().Find(_rocketmq.MyGroup)!.HasStoppingSilos = true;
 
-    private ListenerRun Run(ActivationId named) => new(_rocketmq.MyGroup, Queue, 1, _long, new([TestMessages.At(0)]), _long)
+    private DispatchBatch Run(ActivationId named) => new(_rocketmq.MyGroup, Queue, 1, _long, new([TestMessages.At(0)]), _long)
     {
         InOrder = true,
         IsOfOne = true,

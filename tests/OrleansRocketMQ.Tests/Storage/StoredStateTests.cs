@@ -27,7 +27,7 @@ public sealed class StoredStateTests
         GroupSettingsState.Of(new(
             FlowSettings.None.Pause(ConsumerScope.Everything).Pause(ConsumerScope.OfTopic("orders")).Pause(ConsumerScope.OfQueue(Queue)).LimitRate("orders", 12.5),
             PlacementSettings.None.Pin(Queue, "127.0.0.1:11111@7").Drain("10.0.0.1:11111@8"))),
-        StoredCheckpoint.Of(Queue, committed: 2, new QueueProgress(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, "7F000001ABCD")),
+        StoredCheckpoint.Of(Queue, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, "7F000001ABCD")),
         new StoredOffset { Topic = "orders", Broker = "broker-a", QueueId = 3, Offset = 42 },
         new FailureRecord { Messages = [new(7, "7F000001ABCD", 2)] },
         new DeadLetterState { Handled = { ["broker-a/0"] = [3, 5] }, Ranges = { ["broker-a/1"] = [3, 6, 8, 9] } },

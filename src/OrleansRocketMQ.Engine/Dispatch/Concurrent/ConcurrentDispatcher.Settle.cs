@@ -7,7 +7,11 @@ internal sealed partial class ConcurrentDispatcher
 {
     /// <summary>Completes what succeeded; what failed is completed when the broker has it back, and kept when not.</summary>
     private async Task SettleAsync(
-        IDispatchedQueue queue, SlotWorker worker, ProcessQueueRange range, IReadOnlyList<FailedMessage>? failures, TimeSpan listenerTime)
+        IDispatchedQueue queue,
+        DispatchWorker worker,
+        ProcessQueueRange range,
+        IReadOnlyList<FailedMessage>? failures,
+        TimeSpan listenerTime)
     {
         queue.Statistics.Count(range.Messages, failures, listenerTime);
         if (failures is null || GivesUp(range, failures))

@@ -19,10 +19,10 @@ internal sealed partial class ConcurrentDispatcher(
     ILogger<ConcurrentDispatcher> logger) : IQueueDispatcher
 {
     // Five times what a run may take: not before something is really slow.
-    private static readonly TimeSpan ReclaimAfter = 5 * RunLength.Limit;
+    private static readonly TimeSpan ReclaimAfter = 5 * AdaptiveBatchSizer.Limit;
 
-    private readonly QueueLine _line = new(options, runtime, logger);
-    private readonly RunLength _runLength = new();
+    private readonly ReadyQueue _line = new(options, runtime, logger);
+    private readonly AdaptiveBatchSizer _runLength = new();
     private int _replaced;
 
     public void Start() => _line.Start(RunSlotAsync);
@@ -33,7 +33,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
-        var worker = new SlotWorker(listeners.OfSlot(slot));
+        var worker = new DispatchWorker(listeners.OfSlot(slot));
         while (await _line.NextAsync() is { } queue)
         {
             var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
@@ -99,7 +99,7 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
-    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, SlotWorker worker)
+    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
@@ -109,7 +109,7 @@ internal sealed partial class ConcurrentDispatcher(
             return;
         }
 
-        var share = new RunShare();
+        var share = new BatchClaim();
         ListenerOutcome result;
         try
         {
@@ -154,7 +154,7 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>The listener has ended: what it had is settled, what it did not get goes back.</summary>
-    private Task TakeAsync(IDispatchedQueue queue, SlotWorker worker, ProcessQueueRange range, ListenerOutcome result)
+    private Task TakeAsync(IDispatchedQueue queue, DispatchWorker worker, ProcessQueueRange range, ListenerOutcome result)
     {
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         if (result.Consumed < range.Messages.Count)
@@ -175,7 +175,7 @@ internal sealed partial class ConcurrentDispatcher(
     /// Nobody knows how far the run is, so all of it goes back: some messages may come twice, none is lost. A grain that is
     /// stuck takes no more calls; the slot goes on with another one.
     /// </summary>
-    private async Task LeaveStuckAsync(IDispatchedQueue queue, SlotWorker worker, ProcessQueueRange range)
+    private async Task LeaveStuckAsync(IDispatchedQueue queue, DispatchWorker worker, ProcessQueueRange range)
     {
         Log.ListenerStuck(logger, options.Group, range.Messages.Count, range.Messages[0].MessageId);
         queue.Statistics.CountTimedOut(range.Messages.Count);
@@ -192,7 +192,7 @@ internal sealed partial class ConcurrentDispatcher(
     /// The first time a worker does not reach its listener the messages wait, as they may be the reason, and the worker tries
     /// others. When it fails with these, too, the reason is its own: then it waits itself, and other workers have the messages.
     /// </summary>
-    private async Task LeaveUntriedAsync(IDispatchedQueue queue, SlotWorker worker)
+    private async Task LeaveUntriedAsync(IDispatchedQueue queue, DispatchWorker worker)
     {
         var range = worker.Open;
         worker.Open = default;
@@ -245,16 +245,16 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
-    private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, RunShare share)
+    private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, BatchClaim share)
     {
-        var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, RunLength.Limit, options.ConsumeTimeout)
+        var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             Share = share,
-            Ownership = queue.Tenure,
+            Ownership = queue.Ownership,
         };
         using var running = queue.Running.Begin(range.Messages, share);
         var call = listener.ConsumeAsync(run, queue.ListenerToken);
-        var longest = RunLength.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
+        var longest = AdaptiveBatchSizer.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
         {
             try
@@ -283,7 +283,7 @@ internal sealed partial class ConcurrentDispatcher(
         return await call.WaitAsync(longest, runtime.Time, queue.ListenerToken);
     }
 
-    private static ProcessQueueRange LeftOf(ProcessQueueRange range, RunShare share)
+    private static ProcessQueueRange LeftOf(ProcessQueueRange range, BatchClaim share)
         => share.Left is { } left ? range.Slice(0, left) : range;
 
     private static partial class Log

@@ -94,7 +94,7 @@ internal sealed partial class FailureCounts(
 
     /// <summary>Writes the counts if they have changed. Never throws: what could not be written is written with the next change.</summary>
     /// <param name="look">Looks how far the queue is; what is stored of messages that are done meanwhile is forgotten.</param>
-    public async Task SaveAsync(Func<QueueProgress>? look = null)
+    public async Task SaveAsync(Func<AckSnapshot>? look = null)
     {
         if (!_isChanged)
         {
@@ -119,7 +119,7 @@ internal sealed partial class FailureCounts(
         }
     }
 
-    private async Task ReadAsync(long offset, Func<QueueProgress>? look = null)
+    private async Task ReadAsync(long offset, Func<AckSnapshot>? look = null)
     {
         if (storage is not null)
         {

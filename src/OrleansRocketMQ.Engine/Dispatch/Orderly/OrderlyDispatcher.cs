@@ -25,7 +25,7 @@ internal sealed partial class OrderlyDispatcher(
 
     private readonly ConcurrentDictionary<IDispatchedQueue, OrderlyQueue> _queues = new();
     private readonly AsyncTurns _slots = new(options.ConsumeThreadMax);
-    private readonly RunLength _runLength = new();
+    private readonly AdaptiveBatchSizer _runLength = new();
 
     public ConsumerOptions Options => options;
 
@@ -42,7 +42,7 @@ internal sealed partial class OrderlyDispatcher(
     public AsyncTurns Slots => _slots;
 
     /// <summary>How many batches go into one grain call.</summary>
-    public RunLength RunLength => _runLength;
+    public AdaptiveBatchSizer AdaptiveBatchSizer => _runLength;
 
     public bool KeepsFailedMessages => true;
 

@@ -22,9 +22,9 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
     /// <summary>Has messages consumed as soon as the group may make another call.</summary>
     /// <param name="messages">The messages; all readable, or one that is not, which counts as failed.</param>
     /// <param name="reconsumeTimes">How often each has failed; null when that is what it says itself.</param>
-    /// <param name="tenure">The tenure of the queue they belong to.</param>
+    /// <param name="ownership">The lease of the queue they belong to.</param>
     /// <returns>The listener's judgement; null when there is none, because the time is over or it could not be reached.</returns>
-    public async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
+    public async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
     {
         ReachableIn = null;
         var options = group.Options;
@@ -36,7 +36,7 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
 
         try
         {
-            await group.Slots.TakeAsync(tenure.Pulling);
+            await group.Slots.TakeAsync(ownership.Pulling);
         }
         catch (OperationCanceledException)
         {
@@ -46,9 +46,9 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         try
         {
             // It may have waited long for its turn.
-            return tenure.IsValid && !pump.Runs.Gate.IsShut ? await InvokeAsync(messages, reconsumeTimes, tenure) : null;
+            return ownership.IsValid && !pump.Runs.Gate.IsShut ? await InvokeAsync(messages, reconsumeTimes, ownership) : null;
         }
-        catch (OperationCanceledException) when (tenure.Listening.IsCancellationRequested || !tenure.IsValid)
+        catch (OperationCanceledException) when (ownership.Listening.IsCancellationRequested || !ownership.IsValid)
         {
             // The lock is lost, or the time to stop is over. Whatever the listener still does, the messages come again.
             return null;
@@ -68,11 +68,11 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         }
     }
 
-    private async Task<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueTenure tenure)
+    private async Task<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
     {
         Volatile.Write(ref _inCall, messages.Count);
         _hasCalled = true;
-        if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(tenure.Listening))
+        if ((_asksFirst || pump.DoListenersMove) && !await listener.IsReadyAsync(ownership.Listening))
         {
             (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
             return null;
@@ -80,22 +80,22 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
 
         _asksFirst = false;
         var options = group.Options;
-        var call = new OrderlyCall(pump.Queue, tenure.Number, messages, options.ConsumeBatchSize, RunLength.Limit)
+        var call = new OrderlyCall(pump.Queue, ownership.Number, messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit)
         {
             AutoCommit = options.AutoCommit,
             MayDecideCommit = options.PoisonHandling != Configuration.PoisonHandling.Park,
             ReconsumeTimes = reconsumeTimes,
-            Ownership = tenure,
+            Ownership = ownership,
         };
         using var running = pump.Running.Begin(messages);
-        var result = await listener.ConsumeAsync(call, tenure.Listening);
+        var result = await listener.ConsumeAsync(call, ownership.Listening);
         if (result.IsRefused)
         {
             (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
             return null;
         }
 
-        group.RunLength.Learn(result.ListenerTime, result.Batches);
+        group.AdaptiveBatchSizer.Learn(result.ListenerTime, result.Batches);
         return result;
     }
 

@@ -5,15 +5,15 @@ namespace OrleansRocketMQ.Dispatch.Orderly;
 /// <summary>Parked keys, and the end of leases that a failed step has left behind.</summary>
 internal sealed partial class OrderlyQueue
 {
-    private async Task ConsumeParkedAsync(ParkedKey key, ProcessQueueRange[] tried, QueueTenure tenure)
+    private async Task ConsumeParkedAsync(ParkedKey key, ProcessQueueRange[] tried, QueueLease ownership)
     {
         if (tried.Length == 0)
         {
             return;
         }
 
-        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), tenure);
-        if (result is null || !tenure.IsValid)
+        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), ownership);
+        if (result is null || !ownership.IsValid)
         {
             SetAside(tried);
             _backlog.Parked.Settle(key, 0, [], Now + Options.RetryInterval);
@@ -30,7 +30,7 @@ internal sealed partial class OrderlyQueue
 
         var due = Now;
         IReadOnlyList<ProcessQueueRange> left = tried[result.Succeeded..];
-        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
+        if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
         {
             var end = result.Succeeded + stopped.Count;
             foreach (var single in tried[result.Succeeded..end])
@@ -39,7 +39,7 @@ internal sealed partial class OrderlyQueue
                 listenerTime = TimeSpan.Zero;
             }
 
-            var failed = await FailAsync(tried[result.Succeeded..end], tenure);
+            var failed = await FailAsync(tried[result.Succeeded..end], ownership);
             due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
             left = [.. failed, .. tried[end..]];
         }
@@ -67,7 +67,7 @@ internal sealed partial class OrderlyQueue
         (_inWork, _parkedInWork) = (default, []);
         if (!range.IsEmpty)
         {
-            _backlog.PutBack(BatchPieces.Join(range, BatchPieces.Singles(range).Where(IsLeased)));
+            _backlog.PutBack(RangeSplitter.Join(range, RangeSplitter.Singles(range).Where(IsLeased)));
         }
 
         SetAside(parked.Where(IsLeased));

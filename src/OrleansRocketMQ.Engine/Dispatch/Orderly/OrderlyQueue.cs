@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Dispatch.Orderly;
 
 /// <summary>
 /// Consumes one queue in order: a loop that gives its listener one run after the other, waits after a failure, and sees
-/// to what is parked in between. Whether the queue may be worked on is its tenure's word, asked before every call and
+/// to what is parked in between. Whether the queue may be worked on is its lease's word, asked before every call and
 /// before a result counts.
 /// </summary>
 internal sealed partial class OrderlyQueue
@@ -20,7 +20,7 @@ internal sealed partial class OrderlyQueue
     private readonly IDispatchedQueue _pump;
     private readonly OrderlyInvoker _listener;
     private readonly OrderlyDispatcher _group;
-    private readonly OrderlyBacklog _backlog;
+    private readonly OrderlyDispatchBuffer _backlog;
     private readonly FailureCounts _failures;
     private readonly WakeUp _wake = new();
     private readonly Lock _gate = new();
@@ -92,7 +92,11 @@ internal sealed partial class OrderlyQueue
     {
         InFlight = _listener.InCall,
         Orderly = new OrderlySnapshot(
-            _pump.Tenure.IsValid, IsSuspended: _resumeAt > Now, _backlog.UncommittedMessages, _failures.Snapshot, _backlog.Parked.Snapshot),
+            _pump.Ownership.IsValid,
+            IsSuspended: _resumeAt > Now,
+            _backlog.UncommittedMessages,
+            _failures.Snapshot,
+            _backlog.Parked.Snapshot),
     };
 
     private async Task RunAsync()
@@ -126,8 +130,8 @@ internal sealed partial class OrderlyQueue
 
     private async Task StepAsync()
     {
-        var tenure = _pump.Tenure;
-        if (!tenure.IsValid)
+        var ownership = _pump.Ownership;
+        if (!ownership.IsValid)
         {
             await WaitAsync(longest: null);
             return;
@@ -153,12 +157,12 @@ internal sealed partial class OrderlyQueue
         var parkedIsDue = parked is not null && parked.Due <= now;
         if (!parkedIsDue || _lastWasParked)
         {
-            var range = _resumeAt <= now ? _backlog.LeaseFree(_group.RunLength.Batches * Options.ConsumeBatchSize) : default;
+            var range = _resumeAt <= now ? _backlog.LeaseFree(_group.AdaptiveBatchSizer.Batches * Options.ConsumeBatchSize) : default;
             if (!range.IsEmpty)
             {
                 _lastWasParked = false;
                 _inWork = range;
-                await ConsumeAsync(range, tenure);
+                await ConsumeAsync(range, ownership);
                 _inWork = default;
                 return;
             }
@@ -167,8 +171,8 @@ internal sealed partial class OrderlyQueue
         if (parkedIsDue)
         {
             _lastWasParked = true;
-            _parkedInWork = _backlog.LeaseParked(parked!, _group.RunLength.Batches * Options.ConsumeBatchSize);
-            await ConsumeParkedAsync(parked!, _parkedInWork, tenure);
+            _parkedInWork = _backlog.LeaseParked(parked!, _group.AdaptiveBatchSizer.Batches * Options.ConsumeBatchSize);
+            await ConsumeParkedAsync(parked!, _parkedInWork, ownership);
             _parkedInWork = [];
         }
         else if (_backlog.IsCurrent)
@@ -184,10 +188,10 @@ internal sealed partial class OrderlyQueue
         return resumes < unparks ? resumes : unparks ?? resumes;
     }
 
-    private async Task ConsumeAsync(ProcessQueueRange range, QueueTenure tenure)
+    private async Task ConsumeAsync(ProcessQueueRange range, QueueLease ownership)
     {
-        var result = await CallAsync(range.Messages, tenure);
-        if (result is null || !tenure.IsValid)
+        var result = await CallAsync(range.Messages, ownership);
+        if (result is null || !ownership.IsValid)
         {
             _backlog.PutBack(range);
             return;
@@ -205,10 +209,10 @@ internal sealed partial class OrderlyQueue
             _backlog.KeepUncommitted(range.Slice(result.Committed, result.Succeeded - result.Committed));
         }
 
-        if (result.Stopped is { } stopped && !tenure.Listening.IsCancellationRequested)
+        if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
         {
             _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count));
-            await HandleAsync(rest.Slice(0, stopped.Count), stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, tenure);
+            await HandleAsync(rest.Slice(0, stopped.Count), stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
         }
         else
         {
@@ -220,7 +224,7 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Decides about a batch that did not succeed.</summary>
-    private async Task HandleAsync(ProcessQueueRange batch, FailedBatch stopped, TimeSpan listenerTime, QueueTenure tenure)
+    private async Task HandleAsync(ProcessQueueRange batch, FailedBatch stopped, TimeSpan listenerTime, QueueLease ownership)
     {
         var pause = PauseOf(stopped);
         if (stopped.IsRollback)
@@ -232,7 +236,7 @@ internal sealed partial class OrderlyQueue
         }
 
         _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
-        var left = await FailAsync(BatchPieces.Singles(batch), tenure);
+        var left = await FailAsync(RangeSplitter.Singles(batch), ownership);
         if (left.Count == 0)
         {
             if (stopped.AutoCommit)
@@ -250,15 +254,15 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        _backlog.PutBack(BatchPieces.Join(batch, left));
+        _backlog.PutBack(RangeSplitter.Join(batch, left));
         _resumeAt = Now + pause;
     }
 
     /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
-    private async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, QueueTenure tenure)
+    private async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, QueueLease ownership)
     {
         var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
-        var result = await _listener.CallAsync(messages, reconsumeTimes, tenure);
+        var result = await _listener.CallAsync(messages, reconsumeTimes, ownership);
         if (_listener.ReachableIn is { } wait)
         {
             _resumeAt = Now + wait;
@@ -268,7 +272,7 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Counts failures; what has failed too often goes to the dead letters and is done. Gives back the rest.</summary>
-    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, QueueTenure tenure)
+    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, QueueLease ownership)
     {
         var left = new List<ProcessQueueRange>(singles.Length);
         foreach (var single in singles)
@@ -276,7 +280,7 @@ internal sealed partial class OrderlyQueue
             var message = single.Messages[0];
             var before = _failures.Of(message);
             var outcome = before >= Options.MaxReconsumeTimes
-                ? await _group.Retry.SendToDeadLettersAsync(_pump.Queue, message, before, tenure.Listening)
+                ? await _group.Retry.SendToDeadLettersAsync(_pump.Queue, message, before, ownership.Listening)
                 : PublishOutcome.NotTaken;
             if (outcome != PublishOutcome.NotTaken)
             {

@@ -1,0 +1,16 @@
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>What a slot knows of the listener it calls, and of the run it has. Not thread-safe.</summary>
+internal sealed class DispatchWorker(IListener listener)
+{
+    public IListener Listener { get; set; } = listener;
+
+    /// <summary>Whether the last call reached it.</summary>
+    public bool IsReached { get; set; } = true;
+
+    /// <summary>What of the run has neither ended nor been passed on: if the slot fails, it is for it to return.</summary>
+    public ProcessQueueRange Open { get; set; }
+}

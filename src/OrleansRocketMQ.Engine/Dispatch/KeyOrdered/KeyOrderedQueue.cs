@@ -1,0 +1,186 @@
+using OrleansRocketMQ.Queues;
+
+namespace OrleansRocketMQ.Dispatch.Keyed;
+
+/// <summary>
+/// One queue whose messages are consumed in the order of their keys: what it has pulled is sorted into lanes when somebody
+/// asks for work. The lanes are an order, no owner: messages in them are the window's until they are leased. Thread-safe.
+/// </summary>
+internal sealed class KeyOrderedQueue
+{
+    private readonly Lock _gate = new();
+    private readonly KeyQueues _lanes;
+    private ProcessQueue _window;
+    private bool _closed;
+
+    public KeyOrderedQueue(IDispatchedQueue pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
+    {
+        Pump = pump;
+        _lanes = new(keySelector, mostIdle);
+        _window = pump.Runs.Window;
+        pump.Runs.Restarted += BeginAnew;
+    }
+
+    public IDispatchedQueue Pump { get; }
+
+    private DispatchBuffer Runs => Pump.Runs;
+
+    /// <summary>Whether <see cref="Take"/> may find something.</summary>
+    public bool HasWork
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return Runs.MayLease && ((_lanes.HasReady && ReferenceEquals(_window, Runs.Window)) || Runs.Waiting > 0);
+            }
+        }
+    }
+
+    /// <summary>See <see cref="KeyQueues.Take"/>. Nothing is handed out once the queue's stop can be seen.</summary>
+    public KeyQueue? Take(int most, out MessageExt[] messages)
+    {
+        lock (_gate)
+        {
+            messages = [];
+            if (_closed)
+            {
+                return null;
+            }
+
+            TakeIn();
+            return _lanes.Take(most, out messages, Runs.MostBytes);
+        }
+    }
+
+    /// <summary>The first messages of a lane that was taken are done.</summary>
+    public void Complete(KeyQueue lane, int count)
+    {
+        lock (_gate)
+        {
+            _lanes.Complete(lane, count);
+        }
+
+        Pump.OnProgress();
+    }
+
+    /// <summary>Gives a lane back; what is left in it may be consumed.</summary>
+    public void Release(KeyQueue lane) => GiveBack(lane, blocked: false, error: null);
+
+    /// <summary>
+    /// Gives a lane back whose first message must wait; false when the queue stops and nothing will be consumed any more.
+    /// </summary>
+    public bool Block(KeyQueue lane, string? error) => GiveBack(lane, blocked: true, error);
+
+    /// <summary>Whether a lane that was taken has not been given back since; nobody else can take it then.</summary>
+    public bool IsTaken(KeyQueue lane, long turn)
+    {
+        lock (_gate)
+        {
+            return lane.State == KeyQueueState.Running && lane.Turn == turn;
+        }
+    }
+
+    /// <summary>A blocked lane has waited long enough.</summary>
+    public void Unblock(KeyQueue lane)
+    {
+        lock (_gate)
+        {
+            _lanes.Unblock(lane);
+        }
+    }
+
+    /// <summary>Hands nothing out any more.</summary>
+    public void Close()
+    {
+        Runs.Restarted -= BeginAnew;
+        lock (_gate)
+        {
+            _closed = true;
+            _lanes.Forget();
+        }
+
+        Pump.OnProgress();
+    }
+
+    /// <summary>Messages listeners work on.</summary>
+    public int InFlight
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lanes.InFlight;
+            }
+        }
+    }
+
+    public QueueSnapshot Describe(QueueSnapshot snapshot)
+    {
+        lock (_gate)
+        {
+            var first = _lanes.Blocked.FirstOrDefault();
+            return snapshot with
+            {
+                InFlight = _lanes.InFlight,
+                Keys = new KeyOrderedSnapshot(
+                    _lanes.Blocked.Count(lane => lane.Key is not null),
+                    _lanes.Blocked.Sum(lane => lane.Count),
+                    first?.Key ?? string.Empty,
+                    first?.Failures ?? 0,
+                    first?.Error ?? string.Empty),
+            };
+        }
+    }
+
+    private bool GiveBack(KeyQueue lane, bool blocked, string? error)
+    {
+        lock (_gate)
+        {
+            if (blocked)
+            {
+                _lanes.Block(lane, error);
+            }
+            else
+            {
+                _lanes.Release(lane);
+            }
+
+            if (_closed)
+            {
+                _lanes.Forget();
+            }
+        }
+
+        Pump.OnProgress();
+        return !_closed;
+    }
+
+    /// <summary>The queue has begun anew somewhere else: what it had before is nobody's any more.</summary>
+    private void BeginAnew()
+    {
+        lock (_gate)
+        {
+            Follow();
+        }
+    }
+
+    private void Follow()
+    {
+        if (Runs.Window is var window && !ReferenceEquals(window, _window))
+        {
+            _window = window;
+            _lanes.Forget();
+        }
+    }
+
+    /// <summary>Sorts what has come.</summary>
+    private void TakeIn()
+    {
+        Follow();
+        while (_window.TakeAside(int.MaxValue) is { IsEmpty: false } range)
+        {
+            _lanes.Add(range);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using OrleansRocketMQ.Flow;
+
+namespace OrleansRocketMQ.Queues;
+
+/// <summary>
+/// What a queue has for listeners: its present window, behind its gate. Also sees to it that the queue stands in the
+/// dispatcher's line at most once. Thread-safe.
+/// </summary>
+internal sealed class DispatchBuffer
+{
+    private readonly Lock _lock = new();
+    private volatile ProcessQueue _window;
+    private bool _closed;
+    private int _inLine;
+
+    public DispatchBuffer(ProcessQueue window, DispatchGate? gate = null)
+    {
+        Gate = gate ?? new DispatchGate();
+        _window = window;
+        window.Open(Gate, closed: false);
+    }
+
+    /// <summary>Another window has taken the place of the one before, whose messages count no more.</summary>
+    public event Action? Restarted;
+
+    /// <summary>Whether, and how many, messages may be handed out now.</summary>
+    public DispatchGate Gate { get; }
+
+    /// <summary>What messages that are handed out together may be in a grain call.</summary>
+    public long MostBytes { get; init; } = long.MaxValue;
+
+    /// <summary>The window new messages go to.</summary>
+    public ProcessQueue Window => _window;
+
+    /// <summary>Messages nobody works on and that may be leased now, without those that a dispatcher has set aside.</summary>
+    public int Waiting => _window.Waiting is > 0 and var waiting && Gate.IsOpen ? waiting : 0;
+
+    /// <summary>Whether a message that is set aside may be leased now.</summary>
+    public bool MayLease => _window.IsOpen && Gate.IsOpen;
+
+    /// <summary>Messages that are leased.</summary>
+    public int InFlight => _window.InFlight;
+
+    /// <summary>Claims the queue's place in the dispatcher's line; false when it stands there already.</summary>
+    public bool TryEnterLine() => Interlocked.Exchange(ref _inLine, 1) == 0;
+
+    /// <summary>Gives the place up. The caller looks once more whether messages came in meanwhile.</summary>
+    // With a full fence: what the caller reads next must not be older than the place is free.
+    public void LeaveLine() => Interlocked.Exchange(ref _inLine, 0);
+
+    /// <summary>Leases at most that many messages; empty when there are none, or none may be leased.</summary>
+    public ProcessQueueRange Lease(int most) => _window.Lease(most, MostBytes);
+
+    /// <summary>
+    /// Begins a new window. What is leased still ends in the old one; all else of that is dropped, wherever a dispatcher has it.
+    /// </summary>
+    public void Restart(ProcessQueue window)
+    {
+        lock (_lock)
+        {
+            _window.Retire();
+            window.Open(Gate, _closed);
+            _window = window;
+        }
+
+        Restarted?.Invoke();
+    }
+
+    /// <summary>Forgets the messages that were never handed out; they count as not pulled.</summary>
+    public void DropWaiting() => _window.DropWaiting();
+
+    /// <summary>Nothing is leased until the next window begins.</summary>
+    public void Hold()
+    {
+        lock (_lock)
+        {
+            _window.Hold();
+        }
+    }
+
+    /// <summary>Nothing is leased from now on.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            _window.Close();
+        }
+    }
+}

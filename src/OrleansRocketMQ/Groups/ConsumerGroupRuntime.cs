@@ -1,0 +1,394 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Allocation.Agreement;
+using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Fencing;
+using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Locks;
+using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Rebalance;
+using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Tracing;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>One consumer group on this silo: what its queues share, where they belong, and what brokers hear of the group.</summary>
+internal sealed partial class ConsumerGroupRuntime : IGroup
+{
+    private static readonly TimeSpan LongestTelling = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private readonly LeavingMembers _leaving = new();
+    private readonly ConditionalWeakTable<QueuePump, IGrainContext> _owners = [];
+    private readonly EngineRuntime _runtime;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private ConsumerGroup? _queues;
+
+    public ConsumerGroupRuntime(
+        ConsumerOptions options,
+        RocketMQClient client,
+        SubscriptionTable subscriptions,
+        IQueueDispatcher dispatcher,
+        GroupStatistics statistics,
+        GroupQuotas budgets,
+        IOffsetStore offsets,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        QueueLocks? locks = null)
+    {
+        Options = options;
+        Client = client;
+        Subscriptions = subscriptions;
+        Dispatcher = dispatcher;
+        Statistics = statistics;
+        Locks = locks;
+        Budgets = budgets;
+        Flow = new GroupFlowControl(time);
+        Flow.Gates.Opened += which => Queues.Resume(which);
+        Offsets = offsets;
+        _time = time;
+        _runtime = SiloRuntime.Of(time);
+        StartedAt = time.GetUtcNow();
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<ConsumerGroupRuntime>();
+        Missing = new MissingGroup(options.Group, client, _logger);
+    }
+
+    public string Group => Options.Group;
+
+    public DateTimeOffset StartedAt { get; }
+
+    public ConsumerOptions Options { get; }
+
+    public RocketMQClient Client { get; }
+
+    public SubscriptionTable Subscriptions { get; }
+
+    public IQueueDispatcher Dispatcher { get; }
+
+    public GroupStatistics Statistics { get; }
+
+    /// <summary>The queue locks at the brokers, when the group needs them.</summary>
+    public QueueLocks? Locks { get; }
+
+    /// <summary>What its queues may hold together.</summary>
+    public GroupQuotas Budgets { get; }
+
+    /// <summary>What is paused or slowed down.</summary>
+    public GroupFlowControl Flow { get; }
+
+    /// <summary>The brokers, as its queues ask them.</summary>
+    public required IBrokers Brokers { get; init; }
+
+    /// <summary>Where brokers are.</summary>
+    public required IRoutes Routes { get; init; }
+
+    /// <summary>Whether its queues may be worked on by this silo at all.</summary>
+    public required MembershipFence Fence { get; init; }
+
+    /// <summary>What its queues have done beyond their commits; null when that is not written down.</summary>
+    public GroupCheckpoints? Checkpoints { get; init; }
+
+    /// <summary>Where messages are noted that nobody takes; null where nothing is.</summary>
+    public IParkedMessageStore? Parked { get; init; }
+
+    /// <summary>Where the group's progress is kept.</summary>
+    public IOffsetStore Offsets { get; }
+
+    /// <summary>Whether every member of the group gets every message.</summary>
+    public bool IsBroadcasting => Options.MessageModel == MessageModel.Broadcasting;
+
+    /// <summary>The name under which this silo has grains of its own for the queues; null when the members share them.</summary>
+    public string? Instance { get; init; }
+
+    /// <summary>Tells the trace topic what is consumed; null when that is not wanted.</summary>
+    public MessageTrace? Trace { get; init; }
+
+    /// <summary>Who owns which queue, as this silo last saw it.</summary>
+    public AllocationView View { get; set; } = AllocationView.Empty;
+
+    /// <summary>By what rule all silos share out the queues.</summary>
+    public AllocationAgent? Allocation { get; set; }
+
+    /// <summary>Queues that are this silo's by its view, and run on another silo of the cluster all the same, by its name.</summary>
+    public IReadOnlyDictionary<MessageQueue, string> Elsewhere { get; set; } = FrozenDictionary<MessageQueue, string>.Empty;
+
+    /// <summary>Another active silo with this one's name, when the group has grains by name.</summary>
+    public SiloAddress? Namesake { get; set; }
+
+    /// <summary>What operators want of the queues' places; null until that is known.</summary>
+    public PlacementSettings? Placement { get; private set; }
+
+    /// <summary>Why a subscription is not consumed, when a broker refused it.</summary>
+    public SubscribeException? Refused { get; set; }
+
+    /// <summary>See <see cref="CallSize"/>.</summary>
+    public long MostBytesPerCall { get; init; } = long.MaxValue;
+
+    /// <summary>The brokers that do not know the group.</summary>
+    public MissingGroup Missing { get; }
+
+    /// <summary>The queues that run here.</summary>
+    public ConcurrentDictionary<MessageQueue, QueuePump> Pumps => Queues.Queues;
+
+    private ConsumerGroup Queues => LazyInitializer.EnsureInitialized(ref _queues, () => new ConsumerGroup(CreateEnvironment(), _loggers));
+
+    /// <summary>Whether the group has begun to stop; no queue starts any more.</summary>
+    public bool IsStopping => _stopping.IsCancellationRequested;
+
+    /// <summary>Whether this silo hands its queues over to others because it stops.</summary>
+    public bool IsLeaving { get; private set; }
+
+    /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet.</summary>
+    public IReadOnlyCollection<string> Leaving => _leaving.All;
+
+    /// <summary>Whether Orleans has silos of the cluster that stop; their grains move.</summary>
+    public bool HasStoppingSilos { get; set; }
+
+    /// <summary>Whether grains of listeners may be about to move, since silos stop or leave the group.</summary>
+    public bool DoListenersMove => HasStoppingSilos || _leaving.Any;
+
+    /// <summary>Another silo of the cluster has begun to leave, or has come back.</summary>
+    public event Action? LeavingChanged
+    {
+        add => _leaving.Changed += value;
+        remove => _leaving.Changed -= value;
+    }
+
+    /// <summary>Operators want other places for queues.</summary>
+    public event Action? PlacementChanged;
+
+    /// <summary>The group subscribes to something else, and brokers have been told.</summary>
+    public event Action? SubscriptionsChanged;
+
+    public void Start()
+    {
+        Trace?.Start();
+        Client.RegisterConsumer(Group, Describe, Subscriptions.All.Select(subscription => subscription.Topic));
+        Queues.Start();
+    }
+
+    /// <summary>The key of the grain that has a queue for this silo.</summary>
+    public string GrainKeyOf(MessageQueue queue) => QueueGrainKey.Of(Group, queue, Instance);
+
+    /// <summary>Starts a queue here, unless it runs already.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="owner">The activation of its grain.</param>
+    /// <param name="handOver">What comes along from the silo it was on.</param>
+    /// <exception cref="ConsumerStateException">The group stops.</exception>
+    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
+    {
+        var arrival = handOver is null ? null : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince);
+        return Queues.StartQueue(queue, arrival, pump => _owners.Add(pump, owner));
+    }
+
+    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
+    public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
+    {
+        await Queues.StopQueueAsync(pump, budget).ConfigureAwait(false);
+        if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
+        {
+            // The last one of a topic given up: now its brokers may be forgotten.
+            TellTopics();
+        }
+    }
+
+    /// <summary>
+    /// Stops a queue, then lets its grain go: to the silo that owns it now, taking along how far it is, or for good when a
+    /// member elsewhere does.
+    /// </summary>
+    public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
+    {
+        await StopQueueAsync(pump, budget).ConfigureAwait(false);
+        var departure = HandOverDecisions.Leave(View, pump.Queue, pump.HasCheckpointOfItsOwn);
+        if (departure.ClearsCheckpoint)
+        {
+            await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
+        }
+
+        if (departure.GoesAlong)
+        {
+            OwnerOf(pump).Migrate(requestContext: null);
+        }
+        else
+        {
+            OwnerOf(pump).Deactivate(
+                new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+        }
+    }
+
+    /// <summary>
+    /// The group subscribes to something else: brokers are told, then queues start and end, and pulls that wait at a broker
+    /// with an old selector are asked anew.
+    /// </summary>
+    public async Task ChangeSubscriptionsAsync(IEnumerable<WantedSubscription> subscriptions, CancellationToken cancellationToken)
+    {
+        var changed = Subscriptions.Replace(subscriptions);
+        TellTopics();
+        try
+        {
+            await Client.HeartbeatAsync(cancellationToken).WaitAsync(LongestTelling, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The others have heard; one that is silent holds up nobody. It hears when it answers, or with its next heartbeat.
+        }
+        finally
+        {
+            SubscriptionsChanged?.Invoke();
+            foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
+            {
+                pump.RestartPull();
+            }
+        }
+    }
+
+    /// <summary>Takes over what operators want, unless something newer is known.</summary>
+    public void Apply(PlacementSettings placement)
+    {
+        lock (_gate)
+        {
+            if (Placement is not null && placement.Version <= Placement.Version)
+            {
+                return;
+            }
+
+            Placement = placement;
+        }
+
+        PlacementChanged?.Invoke();
+    }
+
+    /// <inheritdoc cref="LeavingMembers.Note"/>
+    public void NoteLeaving(string clientId) => _leaving.Note(clientId);
+
+    /// <inheritdoc cref="LeavingMembers.NoteHere"/>
+    public void NoteHere(string clientId) => _leaving.NoteHere(clientId);
+
+    /// <inheritdoc cref="LeavingMembers.NoteListed"/>
+    public void NoteListed(IReadOnlySet<string> clientIds) => _leaving.NoteListed(clientIds);
+
+    /// <summary>
+    /// Hands all queues over to the silos that own them by the given view, in which this one does not take part any more.
+    /// </summary>
+    public async Task LeaveAsync(AllocationView without, StopDeadline deadline)
+    {
+        IsLeaving = true;
+        Queues.Close("stopping");
+        View = without;
+        await Task.WhenAll(Pumps.Values.Select(pump => HandOverAsync(pump, deadline))).ConfigureAwait(false);
+    }
+
+    /// <summary>Releases a queue, and ends when it is gone: before that the silo must not stop.</summary>
+    private async Task HandOverAsync(QueuePump pump, StopDeadline deadline)
+    {
+        using var _ = deadline.Token.UnsafeRegister(static stopped => ((QueuePump)stopped!).Abandon(), pump);
+        await ReleaseQueueAsync(pump, deadline.ForListeners).ConfigureAwait(false);
+        var left = deadline.ForGrains;
+        try
+        {
+            await OwnerOf(pump).Deactivated.WaitAsync(left, _time, deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            // The queue itself has stopped. Its grain follows, or Orleans abandons it.
+            Log.GrainStays(_logger, Group, pump.Queue, left);
+        }
+    }
+
+    /// <summary>Stops all queues, then what they shared. The brokers still count the silo as a member.</summary>
+    public async Task StopAsync(StopDeadline deadline)
+    {
+        _stopping.Cancel();
+        Queues.Close("stopping");
+        var steps = new StopSteps();
+        await steps.TakeAsync(
+            () => Task.WhenAll(Pumps.Values.Select(pump => StopQueueAsync(pump, deadline.ForListeners)))).ConfigureAwait(false);
+        await steps.TakeAsync(Dispatcher.StopAsync).ConfigureAwait(false);
+        await steps.TakeAsync(() => Trace?.StopAsync(deadline.ForGrains) ?? Task.CompletedTask).ConfigureAwait(false);
+        await steps.TakeAsync(Queues.StopAsync).ConfigureAwait(false);
+        Flow.Dispose();
+        steps.ThrowIfAnyFailed();
+    }
+
+    // Topics whose queues still run here stay known: their brokers get the last commits.
+    private void TellTopics() => Client.ConsumerChanged(
+        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(
+            Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
+
+    string IGroup.RetryTopic => Subscriptions.RetryTopic;
+
+    Subscription? IGroup.FindSubscription(string topic) => Subscriptions.Find(topic);
+
+    DispatchGate IGroup.OpenGate(MessageQueue queue) => Flow.Gates.Open(queue);
+
+    void IGroup.CloseGate(MessageQueue queue) => Flow.Gates.Close(queue);
+
+    void IGroup.NoteMissingAt(string broker) => Missing.Note(broker);
+
+    void IGroup.NoteFoundAt(string broker) => Missing.Found(broker);
+
+    /// <summary>The activation whose queue it is.</summary>
+    private IGrainContext OwnerOf(QueuePump pump) => _owners.TryGetValue(pump, out var owner)
+        ? owner
+        : throw new InvalidOperationException($"{pump.Queue} has no grain.");
+
+    private QueueEnvironment CreateEnvironment() => new()
+    {
+        Options = Options,
+        ClientId = Client.ClientId,
+        Runtime = _runtime,
+        Brokers = Brokers,
+        Routes = Routes,
+        Fence = Fence,
+        Group = this,
+        Offsets = Offsets,
+        StartOffset = new StartOffset(Offsets, Brokers, Options, StartedAt),
+        Dispatcher = Dispatcher,
+        Budgets = Budgets,
+        Statistics = Statistics,
+        Locks = Locks,
+        Checkpoints = Checkpoints,
+        Parked = Parked,
+        Names = Client.Names,
+        DecoderOptions = Client.Options.DecoderOptions,
+        MostBytesPerCall = MostBytesPerCall,
+    };
+
+    /// <summary>What heartbeats tell of the group.</summary>
+    public ConsumerData Describe() => new()
+    {
+        GroupName = Group,
+        MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,
+        ConsumeFromWhere = Options.ConsumeFromWhere switch
+        {
+            ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
+            ConsumeFromWhere.Timestamp => ConsumerDataValues.FromTimestamp,
+            _ => ConsumerDataValues.FromLastOffset,
+        },
+        SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+        UnitMode = Options.UnitMode,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
+        public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
+
+    }
+}

@@ -1,0 +1,83 @@
+namespace OrleansRocketMQ.Flow;
+
+/// <summary>
+/// What is paused and slowed down in one group on this silo: by its cluster-wide settings, and by settings of this silo
+/// alone. Thread-safe.
+/// </summary>
+internal sealed class GroupFlowControl(TimeProvider time) : IDisposable
+{
+    private readonly Lock _gate = new();
+    private FlowSettings? _cluster;
+    private FlowSettings _local = FlowSettings.None;
+    private bool _disposed;
+
+    /// <summary>The gates of the queues that run here.</summary>
+    public GroupGates Gates { get; } = new(time);
+
+    /// <summary>The settings of this silo alone.</summary>
+    public FlowSettings Local
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _local;
+            }
+        }
+    }
+
+    /// <summary>The cluster's settings; null until they are known.</summary>
+    public FlowSettings? Cluster
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _cluster;
+            }
+        }
+    }
+
+    /// <summary>Takes over the cluster's settings, unless newer ones are known.</summary>
+    public void Apply(FlowSettings cluster)
+    {
+        lock (_gate)
+        {
+            if (_disposed || (_cluster is not null && cluster.Version <= _cluster.Version))
+            {
+                return;
+            }
+
+            _cluster = cluster;
+            Tell();
+        }
+
+        Gates.TellOpened();
+    }
+
+    /// <summary>Changes the settings of this silo alone.</summary>
+    public void ChangeLocal(Func<FlowSettings, FlowSettings> change)
+    {
+        lock (_gate)
+        {
+            _local = change(_local);
+            Tell();
+        }
+
+        Gates.TellOpened();
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+        }
+
+        Gates.Dispose();
+    }
+
+    private void Tell() => Gates.Set(_cluster is null ? FlowRules.Paused : RulesOf(_cluster), RulesOf(_local));
+
+    private static FlowRules RulesOf(FlowSettings settings) => new(settings.IsPaused, settings.RateLimits);
+}

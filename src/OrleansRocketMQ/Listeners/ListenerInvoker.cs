@@ -1,0 +1,277 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Telemetry;
+using OrleansRocketMQ.Tracing;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <inheritdoc cref="IListenerRunner"/>
+internal sealed partial class ListenerInvoker(
+    IGrainContext grain,
+    ConsumerRegistry consumers,
+    RemoteInvocationDrain guests,
+    RocketMQMetrics metrics,
+    TimeProvider time,
+    ILogger<ListenerInvoker> logger) : IListenerRunner
+{
+    private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
+
+    public ValueTask<DispatchBatchResult> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
+    {
+        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
+        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
+        {
+            return new(DispatchBatchResult.RefusedUnlessNamed(grain.ActivationId));
+        }
+
+        // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
+        // runs on this silo its own token is at hand.
+        if (run.Ownership is { } ownership)
+        {
+            return BeginAsync(run, ownership.Listening);
+        }
+
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(DispatchBatchResult.Refused);
+        }
+
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
+    }
+
+    private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)
+    {
+        var progress = new RunProgress(cancellationToken);
+        var consuming = ConsumeAsync(run, progress);
+        if (!consuming.IsCompleted)
+        {
+            return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
+        }
+
+        progress.Dispose();
+        return consuming;
+    }
+
+    /// <summary>
+    /// Ends the call though the listener does not: when a batch has taken too long, or the queue's time to stop is over
+    /// and Orleans would wait for the call. The activation is given up then, so that no later call runs beside the one that
+    /// hangs.
+    /// </summary>
+    private async Task<DispatchBatchResult> EndInTimeAsync(
+        Task<DispatchBatchResult> consuming, DispatchBatch run, RunProgress progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                // One clock for the whole run: when it strikes, the batch under way may have begun later than the run.
+                var left = run.ConsumeTimeout - time.GetElapsedTime(progress.BatchBegan);
+                if (left <= TimeSpan.Zero && !consuming.IsCompleted)
+                {
+                    return GiveUp(consuming, run, progress);
+                }
+
+                try
+                {
+                    return await consuming.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
+                }
+                catch (TimeoutException)
+                {
+                    // Looks at the batch again. Listeners' own exceptions do not get here.
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!consuming.IsCompleted)
+        {
+            await Task.WhenAny(consuming, Task.Delay(GraceOf(run), CancellationToken.None));
+        }
+        finally
+        {
+            if (consuming.IsCompleted)
+            {
+                progress.Dispose();
+            }
+        }
+
+        if (!consuming.IsCompleted)
+        {
+            ListenerAbortGuard.Report(logger, run.Group, run.Messages);
+            LeaveAlone(consuming, run, progress);
+        }
+
+        // Whoever called has stopped waiting; the messages come again elsewhere.
+        throw new OperationCanceledException(cancellationToken);
+    }
+
+    /// <summary>The result of a run whose last batch takes too long: what was done before it, and that batch as failed.</summary>
+    private DispatchBatchResult GiveUp(Task<DispatchBatchResult> consuming, DispatchBatch run, RunProgress progress)
+    {
+        var batch = Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed);
+        Log.TimedOut(logger, run.Group, batch, run.Messages[progress.Consumed].MessageId, run.ConsumeTimeout);
+        var failures = progress.Failures ?? [];
+        for (var index = 0; index < batch; index++)
+        {
+            failures.Add(ListenerFailure.TimedOut(progress.Consumed + index, run.ConsumeTimeout));
+        }
+
+        metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(progress.BatchBegan), ErrorTypes.Timeout);
+        var result = new DispatchBatchResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch);
+        LeaveAlone(consuming, run, progress);
+        return result;
+    }
+
+    /// <summary>Fires the listener's token and turns to other things; nothing that comes of the call counts any more.</summary>
+    private void LeaveAlone(Task<DispatchBatchResult> consuming, DispatchBatch run, RunProgress progress)
+    {
+        progress.GiveUp();
+        // It may never end, and what never ends is never seen.
+        ProcessSpan.End(progress.Span, ErrorTypes.Timeout, "The listener did not end in time.");
+        grain.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The listener does not end."), CancellationToken.None);
+        var statistics = consumers.Find(run.Group)?.Statistics;
+        consuming.ContinueWith(
+            _ =>
+            {
+                statistics?.CountLateResult();
+                progress.Dispose();
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private async ValueTask<DispatchBatchResult> ConsumeAsync(DispatchBatch run, RunProgress progress)
+    {
+        var context = new ConsumeContext(run.Group, run.Queue);
+        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
+        progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
+        do
+        {
+            var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
+            {
+                break;
+            }
+
+            context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
+            var result = ConsumeResult.ReconsumeLater;
+            (string? error, string? errorType) = (null, null);
+            var traced = trace?.Begin(batch);
+            // Current while the listener runs, so what it calls belongs to it.
+            progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            try
+            {
+                result = await CallAsync(new MessageBatch(batch), context, progress.Token);
+            }
+            catch (Exception exception)
+            {
+                Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
+                error = exception.Message;
+                errorType = MessagingAttributes.TypeOf(exception);
+            }
+
+            if (traced is not null)
+            {
+                trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, progress.IsGivenUp));
+            }
+
+            if (progress.IsGivenUp)
+            {
+                break;
+            }
+
+            var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
+            errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
+            ProcessSpan.End(progress.Span, errorType, error);
+            for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
+            {
+                (progress.Failures ??= []).Add(
+                    new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
+            }
+
+            progress.Consumed += batch.Count;
+            metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
+        }
+        while (progress.Consumed < run.Messages.Count
+            && !(run.InOrder && progress.Failures is not null)
+            && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
+            && !progress.Token.IsCancellationRequested);
+
+        return ResultOf(progress);
+    }
+
+    private static TraceOutcome OutcomeOf(ConsumeResult result, string? error, bool isGivenUp) => (error, isGivenUp, result) switch
+    {
+        (not null, _, _) => TraceOutcome.Exception,
+        (_, true, _) => TraceOutcome.TimeOut,
+        (_, _, ConsumeResult.Success) => TraceOutcome.Success,
+        _ => TraceOutcome.Failed,
+    };
+
+    /// <summary>How long the batch took; the next one begins.</summary>
+    private TimeSpan EndBatch(RunProgress progress)
+    {
+        var began = progress.BatchBegan;
+        progress.BatchBegan = time.GetTimestamp();
+        return time.GetElapsedTime(began, progress.BatchBegan);
+    }
+
+    private DispatchBatchResult ResultOf(RunProgress progress)
+        => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
+
+    /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
+    private sealed class RunProgress(CancellationToken abandon) : IDisposable
+    {
+        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool, abandon);
+
+        /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
+        public CancellationToken Token => _cancellation.Token;
+
+        public int Consumed { get; set; }
+
+        public List<ListenerFailure>? Failures { get; set; }
+
+        public long RunBegan { get; set; }
+
+        public long BatchBegan { get; set; }
+
+        /// <summary>The activity of the batch under way, when there is one.</summary>
+        public Activity? Span { get; set; }
+
+        public bool IsGivenUp { get; private set; }
+
+        public void GiveUp()
+        {
+            IsGivenUp = true;
+            _cancellation.Cancel();
+        }
+
+        public void Dispose() => _cancellation.Dispose();
+    }
+
+    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
+        => grain.GrainInstance is IKeyOrderedListener keyOrdered
+            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
+            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
+
+    // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
+    // end. Only a silo that stops itself cannot wait for it.
+    private TimeSpan GraceOf(DispatchBatch run)
+        => run.InOrder && consumers.Find(run.Group) is { IsStopping: false, IsLeaving: false } ? GraceInOrder : ListenerAbortGuard.Grace;
+
+    private static partial class Log
+    {
+        [LoggerMessage(101, LogLevel.Warning, "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch")]
+        public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
+
+        [LoggerMessage(
+            103,
+            LogLevel.Error,
+            "The listener of group {Group} has had {Count} messages from {MessageId} on for more than {Limit}; they go back to the "
+            + "broker, and what it says later is ignored")]
+        public static partial void TimedOut(ILogger logger, string group, int count, string messageId, TimeSpan limit);
+    }
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Telemetry;
+using OrleansRocketMQ.Tracing;
+
+namespace OrleansRocketMQ.Dispatch.Orderly;
+
+/// <inheritdoc cref="IOrderlyRunner"/>
+internal sealed partial class OrderlyListenerInvoker(
+    IGrainContext grain,
+    ConsumerRegistry consumers,
+    RemoteInvocationDrain guests,
+    RocketMQMetrics metrics,
+    ILogger<OrderlyListenerInvoker> logger)
+    : IOrderlyRunner
+{
+    public ValueTask<OrderlyBatchResult> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
+    {
+        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
+        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
+        {
+            return new(OrderlyBatchResult.RefusedUnlessNamed(grain.ActivationId));
+        }
+
+        // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
+        if (run.Ownership is { } ownership)
+        {
+            return ownership.IsValid
+                ? BeginAsync(run, ownership.Listening)
+                : ValueTask.FromCanceled<OrderlyBatchResult>(new(canceled: true));
+        }
+
+        if (!guests.TryBegin())
+        {
+            grain.Deactivate(new(DeactivationReasonCode.ShuttingDown, "The listener's silo stops."), CancellationToken.None);
+            return new(OrderlyBatchResult.Refused);
+        }
+
+        return guests.EndAfter(BeginAsync(run, cancellationToken));
+    }
+
+    private ValueTask<OrderlyBatchResult> BeginAsync(OrderlyBatch run, CancellationToken cancellationToken)
+    {
+        var cancellation = new IsolatedCancellation(EngineScheduler.Pool, cancellationToken);
+        var consuming = ConsumeAsync(run, cancellation.Token);
+        if (!consuming.IsCompleted)
+        {
+            return new(EndInTimeAsync(consuming.AsTask(), run, cancellation, cancellationToken));
+        }
+
+        cancellation.Dispose();
+        return consuming;
+    }
+
+    private async Task<OrderlyBatchResult> EndInTimeAsync(
+        Task<OrderlyBatchResult> consuming, OrderlyBatch run, IsolatedCancellation cancellation, CancellationToken cancellationToken)
+    {
+        using (cancellation)
+        {
+            return await ListenerAbortGuard.EndInTimeAsync(consuming, grain, run.Group, run.Messages, logger, cancellationToken);
+        }
+    }
+
+    public Task QueueLeftAsync(SiloAddress silo)
+    {
+        if (silo.Equals(grain.Address.SiloAddress))
+        {
+            grain.Deactivate(
+                new(DeactivationReasonCode.ApplicationRequested, "The listener's queue has left this silo."), CancellationToken.None);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async ValueTask<OrderlyBatchResult> ConsumeAsync(OrderlyBatch run, CancellationToken cancellationToken)
+    {
+        var listener = (IOrderlyListener)grain.GrainInstance!;
+        var context = new ConsumeOrderlyContext(run.Group, run.Queue);
+        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
+        var start = Stopwatch.GetTimestamp();
+        var (succeeded, committed, batches) = (0, 0, 0);
+        var elapsed = TimeSpan.Zero;
+        do
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = run.Messages.Slice(succeeded, Math.Min(run.BatchSize, run.Messages.Count - succeeded));
+            context.Reset(run.ReconsumeTimes?[succeeded] ?? batch[0].ReconsumeTimes, run.AutoCommit);
+            batches++;
+            (ConsumeOrderlyResult? result, string? error, string? errorType) = (null, null, null);
+            var traced = trace?.Begin(batch);
+            // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
+            // the listener does.
+            var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            try
+            {
+                result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+            }
+            catch (Exception exception)
+            {
+                Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
+                error = exception.Message;
+                errorType = MessagingAttributes.TypeOf(exception);
+            }
+
+            if (traced is not null)
+            {
+                trace!.End(traced, IsSuccess(result), OutcomeOf(result, error));
+            }
+
+            var before = elapsed;
+            elapsed = Stopwatch.GetElapsedTime(start);
+            var autoCommit = context.AutoCommit || !run.MayDecideCommit;
+            errorType ??= ErrorTypeOf(result, autoCommit);
+            ProcessSpan.End(span, errorType, error);
+            metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
+            if (result == ConsumeOrderlyResult.Rollback && autoCommit)
+            {
+                Log.RollbackMeansSuccess(logger, run.Group, batch[0].MessageId);
+            }
+            else if (!IsSuccess(result))
+            {
+                error ??= Complaint(run, batch, result);
+                var isRollback = result == ConsumeOrderlyResult.Rollback;
+                var stopped = new StoppedBatch(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
+                return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
+            }
+
+            succeeded += batch.Count;
+            committed = autoCommit || result == ConsumeOrderlyResult.Commit ? succeeded : committed;
+        }
+        while (succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+
+        return new(succeeded, committed, Stopped: null, batches, elapsed) { Activation = grain.ActivationId };
+    }
+
+    private static bool IsSuccess(ConsumeOrderlyResult? result)
+        => result is ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit;
+
+    private static TraceOutcome OutcomeOf(ConsumeOrderlyResult? result, string? error)
+        => error is not null ? TraceOutcome.Exception : IsSuccess(result) ? TraceOutcome.Success : TraceOutcome.Failed;
+
+    private static string? ErrorTypeOf(ConsumeOrderlyResult? result, bool autoCommit) => result switch
+    {
+        ConsumeOrderlyResult.Success or ConsumeOrderlyResult.Commit => null,
+        ConsumeOrderlyResult.Rollback => autoCommit ? null : ErrorTypes.Rollback,
+        _ => ErrorTypes.SuspendCurrentQueue,
+    };
+
+    /// <summary>What is wrong with a result that is none; in Java it would leave the queue standing still for ever.</summary>
+    private string? Complaint(OrderlyBatch run, ArraySegment<MessageExt> batch, ConsumeOrderlyResult? result)
+    {
+        if (result is null or ConsumeOrderlyResult.SuspendCurrentQueue or ConsumeOrderlyResult.Rollback)
+        {
+            return null;
+        }
+
+        Log.UnknownResult(logger, run.Group, (int)result, batch[0].MessageId);
+        return $"The listener returned {(int)result}, which is no {nameof(ConsumeOrderlyResult)}.";
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            107,
+            LogLevel.Warning,
+            "The listener of group {Group} failed on message {MessageId} and the {Count} of its batch; they come again in order")]
+        public static partial void ListenerFailed(ILogger logger, string group, string messageId, int count, Exception exception);
+
+        [LoggerMessage(
+            104,
+            LogLevel.Warning,
+            "The listener of group {Group} rolls back message {MessageId} although it is committed automatically; taken for success, "
+            + "as in Java")]
+        public static partial void RollbackMeansSuccess(ILogger logger, string group, string messageId);
+
+        [LoggerMessage(
+            105,
+            LogLevel.Error,
+            "The listener of group {Group} returned {Result} for message {MessageId}, which is no result; the batch comes again")]
+        public static partial void UnknownResult(ILogger logger, string group, int result, string messageId);
+    }
+}
