@@ -43,6 +43,9 @@ internal sealed class WindowRecord(IHandsOut loop, WindowOrigin origin, long sta
 
     public WindowRecord? Former => former;
 
+    /// <summary>When it began, in ticks of the run.</summary>
+    public long BeganAt { get; init; } = long.MinValue / 2;
+
     /// <summary>When it was taken along, in ticks of the run.</summary>
     public long TakenAt { get; set; } = long.MaxValue;
 }

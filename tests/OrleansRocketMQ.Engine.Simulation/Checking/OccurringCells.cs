@@ -40,7 +40,7 @@ internal static class OccurringCells
         SeekAsked      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         SeekWithdrawn  x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same, also in the moment in which it has come true
         BrokerReset    o    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
-        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  .    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
+        StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  o    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
         OffsetStored   x    .    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then
         ListenersDone  x    .    .   .    x    o    .    .    x  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then
         AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    o  .   | the loop, after anything that can fail; of a reset only what the fence or the lock keeps from being stored

@@ -23,6 +23,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     public const string TriedAgain = "failed, tried again by the same owner";
     public const string LockLost = "the lock was lost";
     public const string DroppedByMove = "dropped by a move before it was consumed";
+    public const string InWorkWhenOvertaken = "a listener had it when it showed that another member had gone on";
     public const string NewOwner = "a new owner begins where the store says";
     public const string NotConsumed = "not consumed by the former owner";
 
@@ -103,7 +104,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
             }
         }
 
-        return new WindowRecord(loop, origin, start, progress, former);
+        return new WindowRecord(loop, origin, start, progress, former) { BeganAt = world.Time.Now };
     }
 
     /// <summary>A pull was answered, and its messages are in the window.</summary>
@@ -308,9 +309,12 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         {
             var isAnew = window.Origin == WindowOrigin.Store;
             Require(last.End != DeliveryEnd.InWork || isAnew, entry, window, "which is in work in its former window");
-            var mayCome = !entry.IsDone || last.End is DeliveryEnd.Unheard or DeliveryEnd.Returned || isAnew;
+
+            // Behind a closed fence the result of a call does not count, and where failed messages stay a move waits for no listener.
+            var wasOvertaken = window.Origin == WindowOrigin.Overtaken && last.End == DeliveryEnd.Done && last.EndedAt >= window.BeganAt;
+            var mayCome = !entry.IsDone || last.End is DeliveryEnd.Unheard or DeliveryEnd.Returned || isAnew || wasOvertaken;
             Require(mayCome, entry, window, "which it has consumed");
-            world.Coverage.Duplicate(isAnew ? LockLost : DroppedByMove);
+            world.Coverage.Duplicate(isAnew ? LockLost : wasOvertaken ? InWorkWhenOvertaken : DroppedByMove);
         }
         else
         {

@@ -86,6 +86,24 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void A_message_that_was_consumed_before_it_showed_that_another_member_went_on_does_not_come_again()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _world.Time.Advance(TimeSpan.FromSeconds(1).Ticks);
+        var window = _ledger.Begins(_first, WindowOrigin.Overtaken, 0);
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 0));
+    }
+
+    [Fact]
+    public void A_message_a_listener_had_when_it_showed_that_another_member_went_on_may_come_again()
+    {
+        var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        var window = _ledger.Begins(_first, WindowOrigin.Overtaken, 0);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        Consume(window, 0);
+    }
+
+    [Fact]
     public void A_message_that_came_back_is_tried_again()
     {
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);

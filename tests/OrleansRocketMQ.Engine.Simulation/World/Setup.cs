@@ -27,7 +27,13 @@ internal sealed record Setup
 
     private const int MostAims = 4;
 
+    /// <summary>Seeds above it have more of the faults, and of the meetings of fault and state, that come seldom by chance.</summary>
+    public const long EasierSeeds = 1_000_000;
+
     private static readonly FaultKind[] Kinds = Enum.GetValues<FaultKind>();
+
+    private static readonly FaultKind[] SeldomStriking =
+        [FaultKind.StorageHangs, FaultKind.Standstill, FaultKind.SendBackAnswerLost, FaultKind.LockLost, FaultKind.StoreWriteLate];
 
     public required long Seed { get; init; }
 
@@ -77,6 +83,8 @@ internal sealed record Setup
     /// <summary>Whether every member gets every message, and keeps offsets of its own.</summary>
     public required bool Broadcasts { get; init; }
 
+    public bool IsHarder => Seed > EasierSeeds;
+
     public bool NeedsLock => Mode == Mode.Orderly && !Broadcasts;
 
     /// <summary>Messages sent, counted once for each member that gets them.</summary>
@@ -106,7 +114,7 @@ internal sealed record Setup
             HasLocalCheckpoints = random.Chance(40),
             MayStandStill = random.Chance(25),
             KeepsFailureCounts = random.Chance(60),
-            Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"))],
+            Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"), seed > EasierSeeds)],
         };
         var aims = SeededRandom.Of(seed, "aims");
         return setup with
@@ -115,7 +123,7 @@ internal sealed record Setup
         };
     }
 
-    private static IEnumerable<Fault> FaultsOf(SeededRandom random)
+    private static IEnumerable<Fault> FaultsOf(SeededRandom random, bool isHarder)
     {
         for (var left = random.Between(5, 10); left > 0; left--)
         {
@@ -124,5 +132,16 @@ internal sealed record Setup
             var lasts = random.Between(TimeSpan.FromMilliseconds(50), most);
             yield return new Fault(random.Pick(Kinds), at, lasts, random.Next(12), random.Next(100));
         }
+
+        if (!isHarder)
+        {
+            yield break;
+        }
+
+        // These often find nothing to strike, and shall come as often as the others.
+        var when = random.Between(TimeSpan.FromMilliseconds(200), Active - TimeSpan.FromSeconds(4));
+        yield return new Fault(random.Pick(SeldomStriking), when, random.Between(Millis(500), Millis(4000)), random.Next(12), random.Next(100));
     }
+
+    private static TimeSpan Millis(int milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 }
