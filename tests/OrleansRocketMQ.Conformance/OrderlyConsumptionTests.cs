@@ -347,9 +347,12 @@ public class OrderlyConsumptionTests(RocketMQCluster rocketmq)
         foreach (var queue in _recorder.Deliveries.GroupBy(delivery => delivery.Queue))
         {
             var succeeded = queue.Where(delivery => delivery.Result == ConsumeOrderlyResult.Success).Select(delivery => delivery.Message.QueueOffset).ToArray();
-            Assert.Equal(Enumerable.Range(0, 100).Select(offset => (long)offset), succeeded.Distinct());
+            // A broker that is busy for a moment has the producer turn to another queue, so that one may have more than its part.
+            Assert.Equal(Enumerable.Range(0, succeeded.Distinct().Count()).Select(offset => (long)offset), succeeded.Distinct());
             Assert.Equal(succeeded.Order(), succeeded);
         }
+
+        Assert.Equal(Numbers(400).Order(), _recorder.Deliveries.Select(delivery => delivery.Body).Distinct().Order());
     }
 
     private Task<TestCluster> ConsumeAsync(string topic, OrderlyScript script, Action<ConsumerOptions>? configure = null)

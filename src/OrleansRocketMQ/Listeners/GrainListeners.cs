@@ -35,7 +35,10 @@ internal sealed class GrainListeners(
 /// <param name="isOne">Whether it has one activation in the cluster.</param>
 internal sealed class GrainListener(IListenerRunner grain, string group, bool isOne) : IListener
 {
-    private readonly ListenerActivation _activation = new();
+    private readonly ListenerActivation _activation = new(isOne);
+
+    private readonly Func<DispatchBatch, ActivationId, CancellationToken, ValueTask<DispatchBatchResult>> _send = (run, named, cancellation)
+        => grain.RunAsync(named.Equals(run.Activation) ? run : run with { Activation = named }, cancellation);
 
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerReadinessProbe.IsOpenAsync(grain, cancellationToken);
 
@@ -48,49 +51,28 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
             Share = call.Share,
             Ownership = call.Ownership,
             IsOfOne = isOne,
-            Activation = isOne ? _activation.Known : default,
+            Activation = _activation.Known,
         };
-        return RunAsync(run, cancellationToken);
+        return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);
     }
 
-    private async Task<ListenerOutcome> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
+    private static ListenerOutcome OutcomeOf(DispatchBatchResult result) => new(
+        result.Consumed,
+        result.ListenerTime,
+        result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage())] : null)
     {
-        DispatchBatchResult result;
-        try
-        {
-            for (var isFirst = true; ; isFirst = false)
-            {
-                result = await grain.RunAsync(run, cancellationToken).ConfigureAwait(false);
-                if (!isFirst || !result.IsRefused || result.Activation.IsDefault)
-                {
-                    break;
-                }
-
-                run = run with { Activation = result.Activation };
-            }
-        }
-        catch
-        {
-            _activation.Forget();
-            throw;
-        }
-
-        _activation.Note(isOne ? result.Activation : default);
-        return new ListenerOutcome(
-            result.Consumed,
-            result.ListenerTime,
-            result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage())] : null)
-        {
-            TimedOut = result.TimedOut,
-            IsRefused = result.IsRefused,
-        };
-    }
+        TimedOut = result.TimedOut,
+        IsRefused = result.IsRefused,
+    };
 }
 
 /// <summary>The listener grain of a queue that is consumed in order.</summary>
 internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, SiloAddress silo) : IQueueListener
 {
-    private readonly ListenerActivation _activation = new();
+    private readonly ListenerActivation _activation = new(isOne: true);
+
+    private readonly Func<OrderlyBatch, ActivationId, CancellationToken, ValueTask<OrderlyBatchResult>> _send = (run, named, cancellation)
+        => grain.RunAsync(named.Equals(run.Activation) ? run : run with { Activation = named }, cancellation);
 
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerReadinessProbe.IsOpenAsync(grain, cancellationToken);
 
@@ -111,34 +93,13 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
             IsOfOne = true,
             Activation = _activation.Known,
         };
-        return RunAsync(run, cancellationToken);
+        return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);
     }
 
     public Task QueueLeftAsync() => grain.QueueLeftAsync(silo);
 
-    private async Task<OrderlyOutcome> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
+    private static OrderlyOutcome OutcomeOf(OrderlyBatchResult result)
     {
-        OrderlyBatchResult result;
-        try
-        {
-            for (var isFirst = true; ; isFirst = false)
-            {
-                result = await grain.RunAsync(run, cancellationToken).ConfigureAwait(false);
-                if (!isFirst || !result.IsRefused || result.Activation.IsDefault)
-                {
-                    break;
-                }
-
-                run = run with { Activation = result.Activation };
-            }
-        }
-        catch
-        {
-            _activation.Forget();
-            throw;
-        }
-
-        _activation.Note(result.Activation);
         var stopped = result.Stopped is { } batch
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType)
             : null;

@@ -82,7 +82,7 @@ internal sealed record DispatchBatchResult(
     [property: Id(0)] int Consumed,
     [property: Id(1)] TimeSpan ListenerTime,
     [property: Id(2)] IReadOnlyList<ListenerFailure>? Failures,
-    [property: Id(3)] int TimedOut = 0)
+    [property: Id(3)] int TimedOut = 0) : IRunResult
 {
     /// <summary>Nothing was given to the listener, because its silo stops; the next call finds it elsewhere.</summary>
     public static readonly DispatchBatchResult Refused = new(0, TimeSpan.Zero, null) { IsRefused = true };

@@ -85,7 +85,7 @@ internal sealed record OrderlyBatchResult(
     [property: Id(1)] int Committed,
     [property: Id(2)] StoppedBatch? Stopped,
     [property: Id(3)] int Batches,
-    [property: Id(4)] TimeSpan ListenerTime)
+    [property: Id(4)] TimeSpan ListenerTime) : IRunResult
 {
     /// <summary>Nothing was given to the listener, because its silo stops.</summary>
     public static readonly OrderlyBatchResult Refused = new(0, 0, null, 0, TimeSpan.Zero) { IsRefused = true };

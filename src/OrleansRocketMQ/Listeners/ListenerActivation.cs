@@ -7,7 +7,8 @@ namespace OrleansRocketMQ.Dispatch;
 /// listener's next home when its silo stops, but breaks its promise as soon as the first home is gone; what is consumed there
 /// meanwhile would come again. Thread-safe.
 /// </summary>
-internal sealed class ListenerActivation
+/// <param name="isOne">Whether the listener has one activation in the cluster; of others nothing is known.</param>
+internal sealed class ListenerActivation(bool isOne)
 {
     // Boxed, so that of two calls, of which one has been given up, neither leaves half an id behind.
     private volatile object? _known;
@@ -15,10 +16,42 @@ internal sealed class ListenerActivation
     /// <summary>The activation; default when it is not known.</summary>
     public ActivationId Known => _known is ActivationId known ? known : default;
 
-    /// <summary>It has answered; default when it did not say who it is.</summary>
-    public void Note(ActivationId activation)
+    /// <summary>Sends a run to the activation that is known, and once more to the one that wants to be named.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="send">Sends it to an activation; default for any.</param>
+    /// <param name="outcomeOf">What its result means.</param>
+    /// <param name="cancellationToken">Fires when the result does not count any more.</param>
+    public async Task<TOutcome> SendAsync<TRun, TResult, TOutcome>(
+        TRun run,
+        Func<TRun, ActivationId, CancellationToken, ValueTask<TResult>> send,
+        Func<TResult, TOutcome> outcomeOf,
+        CancellationToken cancellationToken)
+        where TResult : IRunResult
     {
-        if (activation.IsDefault)
+        try
+        {
+            for (var (named, isFirst) = (Known, true); ; isFirst = false)
+            {
+                var result = await send(run, named, cancellationToken).ConfigureAwait(false);
+                named = result.Activation;
+                if (!isFirst || !result.IsRefused || named.IsDefault)
+                {
+                    Note(named);
+                    return outcomeOf(result);
+                }
+            }
+        }
+        catch
+        {
+            // The way to it has failed.
+            _known = null;
+            throw;
+        }
+    }
+
+    private void Note(ActivationId activation)
+    {
+        if (!isOne || activation.IsDefault)
         {
             _known = null;
         }
@@ -27,9 +60,6 @@ internal sealed class ListenerActivation
             _known = activation;
         }
     }
-
-    /// <summary>The way to it has failed.</summary>
-    public void Forget() => _known = null;
 
     /// <summary>
     /// Whether a run must be sent again to the one activation that it names. One that names none comes from where the listener's
@@ -40,4 +70,14 @@ internal sealed class ListenerActivation
     /// <param name="mayBeForwarded">Whether it comes from another silo, and silos of the group leave.</param>
     public static bool IsMeantForAnother(ActivationId named, ActivationId here, bool mayBeForwarded)
         => named.IsDefault ? mayBeForwarded : !named.Equals(here);
+}
+
+/// <summary>What the listener's side says of a run.</summary>
+internal interface IRunResult
+{
+    /// <summary>Whether nothing was given to the listener.</summary>
+    bool IsRefused { get; }
+
+    /// <summary>The activation that has consumed it, or that wants to be named before it does; default for neither.</summary>
+    ActivationId Activation { get; }
 }
