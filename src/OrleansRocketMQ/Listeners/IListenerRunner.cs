@@ -36,7 +36,7 @@ internal sealed record DispatchBatch(
     [property: Id(2)] int BatchSize,
     [property: Id(3)] TimeSpan TimeLimit,
     [property: Id(4)] ArraySegment<MessageExt> Messages,
-    [property: Id(5)] TimeSpan ConsumeTimeout)
+    [property: Id(5)] TimeSpan ConsumeTimeout) : IRun
 {
     /// <summary>Whether the run ends with the first batch that fails, because what is behind it must not overtake it.</summary>
     [Id(20)]

@@ -49,7 +49,7 @@ internal sealed record OrderlyBatch(
     [property: Id(5)] ArraySegment<MessageExt> Messages,
     [property: Id(6)] bool AutoCommit,
     [property: Id(7)] bool MayDecideCommit,
-    [property: Id(8)] int[]? ReconsumeTimes)
+    [property: Id(8)] int[]? ReconsumeTimes) : IRun
 {
     /// <summary>
     /// By what right the messages are given; does not travel, so it is there only when the listener is on the queue's silo. A

@@ -1,4 +1,6 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -60,16 +62,22 @@ internal sealed class ListenerActivation(bool isOne)
             _known = activation;
         }
     }
+}
 
-    /// <summary>
-    /// Whether a run must be sent again to the one activation that it names. One that names none comes from where the listener's
-    /// home was not known; while silos leave it may have been forwarded by one of them.
-    /// </summary>
-    /// <param name="named">The activation that the run names; default for none.</param>
-    /// <param name="here">The activation that got it.</param>
-    /// <param name="mayBeForwarded">Whether it comes from another silo, and silos of the group leave.</param>
-    public static bool IsMeantForAnother(ActivationId named, ActivationId here, bool mayBeForwarded)
-        => named.IsDefault ? mayBeForwarded : !named.Equals(here);
+/// <summary>A run as the listener's side gets it.</summary>
+internal interface IRun
+{
+    /// <summary>The consumer group.</summary>
+    string Group { get; }
+
+    /// <summary>By what right the messages are given; null when the run comes from another silo.</summary>
+    IOwnership? Ownership { get; }
+
+    /// <summary>The activation that is to have it; default for any.</summary>
+    ActivationId Activation { get; }
+
+    /// <summary>Whether the listener has one activation in the cluster, which the caller names when it is asked to.</summary>
+    bool IsOfOne { get; }
 }
 
 /// <summary>What the listener's side says of a run.</summary>
@@ -80,4 +88,15 @@ internal interface IRunResult
 
     /// <summary>The activation that has consumed it, or that wants to be named before it does; default for neither.</summary>
     ActivationId Activation { get; }
+}
+
+internal static class RunExtensions
+{
+    /// <summary>
+    /// Whether a run must be sent again to the one activation that it names. One that names none comes from where the listener's
+    /// home was not known; while silos of the group leave it may have been forwarded by one of them.
+    /// </summary>
+    public static bool IsMeantForAnother(this IRun run, ActivationId here, ConsumerRegistry consumers) => run.Activation.IsDefault
+        ? run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true }
+        : !run.Activation.Equals(here);
 }

@@ -21,8 +21,7 @@ internal sealed partial class ListenerInvoker(
 
     public ValueTask<DispatchBatchResult> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
-        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
-        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
+        if (run.IsMeantForAnother(grain.ActivationId, consumers))
         {
             return new(DispatchBatchResult.RefusedUnlessNamed(grain.ActivationId));
         }

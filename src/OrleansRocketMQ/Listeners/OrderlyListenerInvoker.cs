@@ -20,8 +20,7 @@ internal sealed partial class OrderlyListenerInvoker(
 {
     public ValueTask<OrderlyBatchResult> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        var mayBeForwarded = run.IsOfOne && run.Ownership is null && consumers.Find(run.Group) is { DoListenersMove: true };
-        if (ListenerActivation.IsMeantForAnother(run.Activation, grain.ActivationId, mayBeForwarded))
+        if (run.IsMeantForAnother(grain.ActivationId, consumers))
         {
             return new(OrderlyBatchResult.RefusedUnlessNamed(grain.ActivationId));
         }
