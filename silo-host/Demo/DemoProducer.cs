@@ -3,7 +3,6 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.SiloHost.Errors;
-using OrleansRocketMQ.SiloHost.Hosting;
 using OrleansRocketMQ.SiloHost.Terminal;
 using OrleansRocketMQ.Statistics;
 

@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Text.Json;
 using Orleans.Metadata;
 using OrleansRocketMQ.SiloHost.Errors;
-using OrleansRocketMQ.SiloHost.Hosting;
 
 namespace OrleansRocketMQ.SiloHost.Listeners;
 

@@ -6,7 +6,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansRocketMQ.Dashboard.Access;
 using OrleansRocketMQ.Dashboard.Feed;
-using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
-namespace OrleansRocketMQ;
+namespace OrleansRocketMQ.Engine;
 
 /// <summary>Rules that stay on in production. A broken one stops its queue with an error that names it.</summary>
 internal static class Invariant

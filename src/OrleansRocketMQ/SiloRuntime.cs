@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Hosting;
 

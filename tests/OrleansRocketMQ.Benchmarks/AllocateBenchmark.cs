@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Benchmarks;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using OrleansRocketMQ.Engine;
 
 namespace OrleansRocketMQ.Benchmarks;
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Testing;

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Orleans.Concurrency;
+using OrleansRocketMQ.Engine;
 
 namespace OrleansRocketMQ.Benchmarks;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Concurrency;
 using Orleans.Placement;
+using OrleansRocketMQ.Engine;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
 

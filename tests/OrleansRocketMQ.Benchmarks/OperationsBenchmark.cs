@@ -8,7 +8,6 @@ using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;

@@ -3,6 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Engine;
 using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Benchmarks;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansRocketMQ.Engine;
 
 namespace OrleansRocketMQ.Benchmarks;
 

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine;
+
 namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>Median, lowest and highest of some figures.</summary>

@@ -3,7 +3,8 @@ using System.Net;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Benchmarks;

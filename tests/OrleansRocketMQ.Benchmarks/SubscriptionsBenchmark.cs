@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Hosting;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Engine;
 
 namespace OrleansRocketMQ.Benchmarks;
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Cluster.Load;
 using OrleansRocketMQ.Cluster.Processes;
 using OrleansRocketMQ.Embedded;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;

@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Conformance;

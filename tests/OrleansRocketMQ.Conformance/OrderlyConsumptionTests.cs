@@ -1,5 +1,4 @@
 using System.Globalization;
-using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;

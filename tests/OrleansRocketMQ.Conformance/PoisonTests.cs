@@ -3,7 +3,6 @@ using System.IO.Compression;
 using System.Text;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Conformance;

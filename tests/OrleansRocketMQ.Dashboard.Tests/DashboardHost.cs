@@ -17,7 +17,6 @@ using Orleans.Hosting;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Dashboard.Tests;

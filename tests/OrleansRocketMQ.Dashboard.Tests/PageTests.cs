@@ -6,7 +6,6 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Dashboard.Actions;
 using OrleansRocketMQ.Dashboard.Feed;
-using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard.Tests;
 

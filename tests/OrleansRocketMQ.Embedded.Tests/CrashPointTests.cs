@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Support;
 
 namespace OrleansRocketMQ.Tests;

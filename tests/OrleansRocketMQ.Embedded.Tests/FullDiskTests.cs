@@ -1,5 +1,4 @@
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Support;
 
 namespace OrleansRocketMQ.Tests;

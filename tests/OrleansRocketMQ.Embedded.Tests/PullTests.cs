@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Support;
 

@@ -1,9 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Support;
 
 namespace OrleansRocketMQ.Tests;

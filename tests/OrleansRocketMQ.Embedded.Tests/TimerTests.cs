@@ -1,6 +1,5 @@
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Support;
 
 namespace OrleansRocketMQ.Tests;

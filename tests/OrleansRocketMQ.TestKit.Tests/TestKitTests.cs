@@ -7,7 +7,6 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.TestKit.Tests;
 

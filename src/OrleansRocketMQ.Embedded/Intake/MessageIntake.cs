@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using OrleansRocketMQ.Embedded.Delays;
-using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;

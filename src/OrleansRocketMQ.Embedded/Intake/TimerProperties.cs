@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 

@@ -6,7 +6,6 @@ using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pulls;
 using OrleansRocketMQ.Embedded.Serving;
-using OrleansRocketMQ.Embedded.Topics;
 
 namespace OrleansRocketMQ.Embedded.Slaves;
 

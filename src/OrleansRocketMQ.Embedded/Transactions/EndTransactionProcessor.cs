@@ -1,6 +1,5 @@
 using System.Globalization;
 using OrleansRocketMQ.Embedded.Intake;
-using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;

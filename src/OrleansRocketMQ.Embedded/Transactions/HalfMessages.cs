@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Embedded.Intake;
-using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Allocation;
+namespace OrleansRocketMQ.Engine.Allocation;
 
 /// <summary>
 /// What an operator wants of a group's queues, over the strategy's answer, by client id. Concerns the members of this

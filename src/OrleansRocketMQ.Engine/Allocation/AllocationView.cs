@@ -1,4 +1,6 @@
-namespace OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Allocation;
+
+namespace OrleansRocketMQ.Engine.Allocation;
 
 /// <summary>
 /// Who owns which queue of a group: the strategy's answer over all members the broker lists, with the members that are of

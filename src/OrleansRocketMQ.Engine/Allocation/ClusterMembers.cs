@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Allocation;
+namespace OrleansRocketMQ.Engine.Allocation;
 
 /// <summary>The members of a group that are of this cluster, by client id. Immutable.</summary>
 /// <param name="Live">Those that take part.</param>

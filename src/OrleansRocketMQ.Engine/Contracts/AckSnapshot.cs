@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>
 /// How far a queue is, exactly: what lies below the watermark is done, and of what lies above it everything that had been

@@ -1,6 +1,4 @@
-using OrleansRocketMQ.Queues;
-
-namespace OrleansRocketMQ.Checkpoints;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>What is kept of a queue's checkpoint.</summary>
 /// <param name="Committed">What was committed when it was written. A store that knows less was moved back on purpose.</param>

@@ -1,4 +1,6 @@
-namespace OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Statistics;
+
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>Counts that can be added up over queues, topics and silos; figures such as percentiles follow from the sums.</summary>
 internal sealed class ConsumeTotals

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Telemetry;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>Values of <c>error.type</c> for failures that are no exceptions; of an exception it is the class's full name.</summary>
 internal static class ErrorTypes

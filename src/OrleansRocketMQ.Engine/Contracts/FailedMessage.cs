@@ -1,10 +1,10 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>A message a listener failed on.</summary>
 /// <param name="Index">Its place in the call.</param>
 /// <param name="DelayLevel">When the listener wants it again; 0: as the broker decides; below 0: never.</param>
 /// <param name="Error">The exception's text, when one was thrown.</param>
-/// <param name="ErrorType">Why it failed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
+/// <param name="ErrorType">Why it failed, in few different words: see <see cref="ErrorTypes"/>.</param>
 internal readonly record struct FailedMessage(int Index, int DelayLevel, string? Error, string? ErrorType = null)
 {
     // As Java's client sends back what a listener has for too long: it comes again after 10 s.
@@ -15,5 +15,5 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
 
     /// <summary>A message a listener had for too long.</summary>
     public static FailedMessage TimedOut(int index, TimeSpan limit)
-        => new(index, TimeoutDelayLevel, $"not consumed within {limit}", Telemetry.ErrorTypes.Timeout);
+        => new(index, TimeoutDelayLevel, $"not consumed within {limit}", ErrorTypes.Timeout);
 }

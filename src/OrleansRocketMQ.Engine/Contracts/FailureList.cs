@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>What is kept of the messages of a queue that have failed and are not done.</summary>
 internal sealed record FailureList(IReadOnlyList<MessageFailures> Messages);

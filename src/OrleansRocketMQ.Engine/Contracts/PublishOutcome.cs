@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>Who has a failed message now.</summary>
 internal enum PublishOutcome

@@ -1,7 +1,6 @@
-using OrleansRocketMQ.Dispatch.Orderly;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Contracts;
 
 /// <summary>A queue at one moment.</summary>
 internal sealed record QueueSnapshot

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>
 /// How many batches go to a listener in one grain call. A fast listener gets long runs, because the call would cost

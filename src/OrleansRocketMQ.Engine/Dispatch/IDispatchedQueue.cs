@@ -1,7 +1,8 @@
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>A queue as a dispatcher sees it. Thread-safe.</summary>
 internal interface IDispatchedQueue

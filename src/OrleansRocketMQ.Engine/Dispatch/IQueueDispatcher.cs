@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>Brings the messages of a group's queues to its listener. One for each group and silo. Thread-safe.</summary>
 internal interface IQueueDispatcher

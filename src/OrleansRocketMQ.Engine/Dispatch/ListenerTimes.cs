@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>How long dispatchers wait for listeners.</summary>
 internal static class ListenerTimes

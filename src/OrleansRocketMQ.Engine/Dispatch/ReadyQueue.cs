@@ -1,10 +1,9 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>
 /// The queues of a group that have work, and the slots that do it: <see cref="ConsumerOptions.ConsumeThreadMin"/> of them

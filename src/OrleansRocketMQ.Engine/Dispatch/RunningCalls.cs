@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Dispatch;
 
 /// <summary>
 /// What listeners work on now in one queue, so that it can be told which has been at it for the longest time. Thread-safe.

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>
 /// Decides whether messages of one queue may go to listeners now, and how many: none while it is paused or fenced off, and

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>What somebody wants of a group's queues: which are paused, and how many messages per second topics may have.</summary>
 /// <param name="IsPaused">Whether a queue is paused.</param>

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using OrleansRocketMQ.Configuration;
 
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>The budgets of one group on this silo; the silo's own is shared by all groups. Thread-safe.</summary>
 internal sealed class GroupQuotas(ConsumerOptions options, SharedQuota siloBytes)

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>
 /// The budgets a queue takes part in: its group's messages, its topic's messages and bytes, the silo's bytes. Told per

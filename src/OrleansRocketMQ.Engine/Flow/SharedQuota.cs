@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>
 /// What several queues may hold together, in messages or in bytes. Queues that find it used up stand in line, and each

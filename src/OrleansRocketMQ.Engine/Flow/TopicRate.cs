@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Flow;
+namespace OrleansRocketMQ.Engine.Flow;
 
 /// <summary>
 /// Messages per second of one topic on this silo, as tokens that come with time and are spent per message. At most the

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Queue;
 
-namespace OrleansRocketMQ.Consumers;
+namespace OrleansRocketMQ.Engine.Group;
 
 /// <summary>The queues of one group that run on this member, and what tells stores and brokers how far they are. Thread-safe.</summary>
 internal sealed partial class ConsumerGroup

@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Locks;
+namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
 /// Takes and keeps the locks of a group's queues at one broker: all in one request where it can. One request at a time,

@@ -1,7 +1,6 @@
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
 /// The time in which a queue may be pulled and worked on here: mostly from its start to its stop; where the queue must be

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Locks;
+namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>A queue this silo wants locked at its broker for as long as the queue runs here. Thread-safe.</summary>
 internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan expiry, EngineRuntime runtime)

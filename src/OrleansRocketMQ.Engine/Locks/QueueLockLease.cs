@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Locks;
+namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
 /// One unbroken possession of a queue's lock: from the broker's yes until the lock is refused, given back, or was not

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Locks;
+namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
 /// The queue locks an orderly group holds on this silo, broker by broker, so that none waits for another that is away.

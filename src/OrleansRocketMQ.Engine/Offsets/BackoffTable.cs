@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>Leaves alone what fails, for longer and longer, each by itself. Not thread-safe.</summary>
 internal sealed class BackoffTable<TKey>(TimeSpan first, TimeSpan longest, EngineRuntime runtime)

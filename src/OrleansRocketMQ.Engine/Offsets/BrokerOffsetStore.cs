@@ -1,8 +1,8 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Offsets of a group whose members share the queues: kept by each queue's broker. Mirrors <c>RemoteBrokerOffsetStore</c>,

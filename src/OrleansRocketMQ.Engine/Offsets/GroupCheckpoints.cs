@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Checkpoints;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Writes the checkpoints of a group's queues on this silo: at each interval those of queues that have done more than

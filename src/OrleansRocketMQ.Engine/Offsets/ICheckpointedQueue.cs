@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Checkpoints;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>A queue whose progress beyond its commits is written down from time to time.</summary>
 internal interface ICheckpointedQueue

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>A queue whose progress is stored from time to time.</summary>
 internal interface IStoredQueue

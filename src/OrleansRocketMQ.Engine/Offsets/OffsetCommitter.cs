@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Tells the store how far a queue is: one offset after the other, so that an old one never overtakes a new one, which may

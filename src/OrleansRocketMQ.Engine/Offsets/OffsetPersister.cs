@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Scheduling;
 
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Stores the progress of all queues of a group from time to time: those of one broker a few at a time, different brokers

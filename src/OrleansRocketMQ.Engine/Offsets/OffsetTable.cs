@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>The offsets a store knows of. Thread-safe.</summary>
 internal sealed class OffsetTable

@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
-using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Checkpoints;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// What one queue has done beyond its commit, kept where it outlives the silo: a crash then repeats what was done since

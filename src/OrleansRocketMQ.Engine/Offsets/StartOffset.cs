@@ -1,8 +1,8 @@
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Finds where a queue is to be consumed from: the group's stored offset, or what <see cref="ConsumeFromWhere"/> says.

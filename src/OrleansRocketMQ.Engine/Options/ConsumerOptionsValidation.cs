@@ -1,8 +1,9 @@
 using System.Text;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Configuration;
+namespace OrleansRocketMQ.Engine.Options;
 
 /// <summary>
 /// Refuses settings of a consumer that cannot work, naming the field, the value and what is allowed. What a listener must be

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace OrleansRocketMQ.Configuration;
+namespace OrleansRocketMQ.Engine.Options;
 
 /// <summary>Refuses values of settings, naming the setting, the value and what is allowed.</summary>
 internal static class Setting

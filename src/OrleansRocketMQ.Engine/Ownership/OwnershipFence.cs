@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Fencing;
+namespace OrleansRocketMQ.Engine.Ownership;
 
 /// <summary>How long a fence bears what it cannot know.</summary>
 /// <param name="Membership">How old an answer about the membership may be; zero: as old as it is.</param>

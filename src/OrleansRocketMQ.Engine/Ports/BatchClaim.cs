@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>
 /// What a run's dispatcher and its listener have in common while both are on one silo: how far the listener has begun. So

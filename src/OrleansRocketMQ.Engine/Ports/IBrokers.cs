@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Clients;
 
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The brokers, as a consumer asks them. Where one is reached is the word of <see cref="IRoutes"/>. Thread-safe.</summary>
 internal interface IBrokers : IQueueBroker, IOffsetBroker, ILockBroker, IRetryBroker

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>Whether this member may still believe that its queues are its own. Thread-safe.</summary>
 internal interface IFence

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
 
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The listeners of a group. Thread-safe.</summary>
 internal interface IListeners

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The cluster's word on whether this process is one of its members. Thread-safe.</summary>
 internal interface IMembership

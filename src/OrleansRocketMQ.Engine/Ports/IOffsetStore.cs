@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>
 /// Keeps how far a group is in each queue of this silo: in memory what is to be told, elsewhere what has been. Whoever

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>Where messages are noted that no broker takes.</summary>
 internal interface IParkedMessageStore

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The listener of one queue that is consumed in order. One call at a time.</summary>
 internal interface IQueueListener

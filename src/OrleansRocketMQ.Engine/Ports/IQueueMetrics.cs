@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
 
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>What one queue tells the process's meter. Thread-safe.</summary>
 internal interface IQueueMetrics

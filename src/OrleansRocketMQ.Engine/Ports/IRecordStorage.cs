@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>
 /// Keeps one record of each queue where it outlives this process: its checkpoint, or the failures of its messages.

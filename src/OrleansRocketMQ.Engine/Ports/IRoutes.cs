@@ -1,7 +1,7 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>Where brokers are. Answers at once, from what is known. Thread-safe.</summary>
 internal interface IRoutes

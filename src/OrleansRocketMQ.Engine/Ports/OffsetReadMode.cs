@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Offsets;
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>Where an offset is read from. Mirrors <c>ReadOffsetType</c>.</summary>
 internal enum OffsetReadMode

@@ -1,4 +1,6 @@
-namespace OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Offsets;
+
+namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>Counts what an offset store does. Thread-safe.</summary>
 /// <param name="time">The clock.</param>

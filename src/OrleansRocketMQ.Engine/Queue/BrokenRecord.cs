@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// The record at which a queue stands still because it cannot be decoded. It is asked for again, as it may have been broken

@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Subscriptions;
 
-namespace OrleansRocketMQ.Ports;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>What a queue asks of its group on this member. Thread-safe.</summary>
 internal interface IGroup

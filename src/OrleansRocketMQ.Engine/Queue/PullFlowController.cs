@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Watches how full a queue's window is: lets the pump wait until there is room for a pull, and its owner until nothing is

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// What follows from a failure of a queue: how long it waits before the next attempt, longer and longer; whether its broker

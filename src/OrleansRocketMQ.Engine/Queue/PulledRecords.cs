@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Subscriptions;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>Makes messages for listeners out of what a pull brought of one queue.</summary>
 internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment environment, ILogger logger)

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>What the loop of a queue does as long as the queue's state stays the same.</summary>
 internal enum QueueTask

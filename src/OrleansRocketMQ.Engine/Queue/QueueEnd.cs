@@ -1,7 +1,7 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Where a queue goes on whose end has gone back: its topic was deleted and made anew, or its broker has lost the last

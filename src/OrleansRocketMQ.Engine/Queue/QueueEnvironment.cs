@@ -1,15 +1,16 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Scheduling;
-using OrleansRocketMQ.Statistics;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>All that the queues of one group on one member share, and ask of the world. Immutable; what it names is thread-safe.</summary>
 internal sealed record QueueEnvironment

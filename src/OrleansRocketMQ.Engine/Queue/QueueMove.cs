@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>Why a queue goes on at another offset.</summary>
 internal enum MoveReason

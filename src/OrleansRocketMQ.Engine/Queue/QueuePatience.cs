@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>How long a queue may stand still where it waits for others, before somebody should look.</summary>
 /// <param name="Listeners">For listeners.</param>

@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Offsets;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>What is written down of the queue beyond its commits.</summary>
 internal sealed partial class QueuePump

@@ -1,6 +1,7 @@
 using System.Globalization;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>What the silo's meter tells of a queue, without the rest of its status.</summary>
 internal sealed partial class QueuePump

@@ -1,7 +1,8 @@
-using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>The loop of a queue: carries out what the queue's state says, and tells the state what came of it.</summary>
 internal sealed partial class QueuePump

@@ -1,4 +1,6 @@
-namespace OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
+
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Goes on at another offset: because somebody asked for it, because the broker demands it, or because another member

@@ -1,8 +1,8 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>Pulls.</summary>
 internal sealed partial class QueuePump

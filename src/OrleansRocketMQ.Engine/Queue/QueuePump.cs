@@ -1,16 +1,16 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Scheduling;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Subscriptions;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Keeps one queue flowing: finds where to start, pulls by long polling while there is room, hands what comes to the

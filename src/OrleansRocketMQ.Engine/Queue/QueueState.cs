@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>What a queue is in.</summary>
 internal enum QueuePhase

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>Somebody wants a queue to go on at an offset, and may wait for it.</summary>
 internal sealed class SeekRequest

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Looks from time to time whether a queue moves, and tells once of one that has not for longer than its state allows.

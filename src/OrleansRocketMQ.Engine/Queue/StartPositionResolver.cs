@@ -1,9 +1,11 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
 /// Where a queue begins here: at what came along from the silo it was on; otherwise where the store says, less what a

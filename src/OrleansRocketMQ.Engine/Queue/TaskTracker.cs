@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>Background tasks with an owner that waits for them at its end. Thread-safe.</summary>
 internal sealed class TaskTracker

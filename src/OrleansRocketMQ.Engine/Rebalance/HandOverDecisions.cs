@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>What becomes of a queue that a member wants to run at its own place.</summary>
 internal enum StartAnswer

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Queue;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>
 /// Starts queues on this member and lets them go to others: each runs at one member at most, and that is the directory's

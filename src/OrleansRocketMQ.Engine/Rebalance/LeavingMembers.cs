@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>Members of this cluster that are about to leave, though neither brokers nor Orleans say so yet. Thread-safe.</summary>
 internal sealed class LeavingMembers

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>
 /// How soon the next look at the allocation may begin. A change is looked at at once, and so are a few that follow it, each

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>
 /// Releases the queues of one group that are not this member's any more, beside the looks at the allocation: a listener that

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>Starts the queues of one group that are this member's, and knows of those that run at another one instead.</summary>
 internal sealed partial class QueueStarts(string group, IQueueDirectory directory, ILogger logger)

@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Allocation;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Queue;
 
-namespace OrleansRocketMQ.Rebalance;
+namespace OrleansRocketMQ.Engine.Rebalance;
 
 /// <summary>What a look at the allocation leads to at one member. Decides, and does nothing.</summary>
 /// <param name="view">Who is to own which queue.</param>

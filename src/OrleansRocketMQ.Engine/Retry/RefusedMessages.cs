@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Retry;
 
 /// <summary>Remembers how often, and since when, brokers have refused failed messages. Thread-safe.</summary>
 /// <param name="mostRefusals">After how many it is certain that nobody takes a message,</param>

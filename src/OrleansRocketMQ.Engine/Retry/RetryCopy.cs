@@ -4,7 +4,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Retry;
 
 /// <summary>
 /// A copy of a failed message for the group's %RETRY% topic, with body and properties as they are stored.

@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Retry;
 
 /// <summary>
 /// Gives failed messages back to the broker, which brings them again after a while or files them under %DLQ%. First by

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Options;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Retry;
 
 /// <summary>
 /// Whether a broker brings back what it is asked to. With <c>retryQueueNums=0</c> brokers say yes and drop the message; with

@@ -1,8 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
-using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Retry;
 
 /// <summary>
 /// Body and properties of a message as its broker stores them, for copies that must be what the message is: a body that

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>
 /// Lets in so many at a time, in the order they came. Whoever waits goes on by its own scheduler, also when it is cancelled,

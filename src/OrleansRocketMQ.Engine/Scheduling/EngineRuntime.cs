@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Connections;
 
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>What the engine runs on. All three are given to it, so that a simulation owns every step.</summary>
 /// <param name="Time">The clock, and all timers.</param>

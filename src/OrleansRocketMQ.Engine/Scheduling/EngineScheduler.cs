@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>
 /// Where the engine's work runs. Whoever calls the engine from elsewhere, such as a grain's turn, hops to it; what then is

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>
 /// The token for one call of a listener or of a storage. What they register with it is code of their own, which may throw or

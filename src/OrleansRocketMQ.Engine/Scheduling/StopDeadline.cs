@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Consumers;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>
 /// How long a stop may take, for all it waits for together: queues that are being released already, those that are handed over

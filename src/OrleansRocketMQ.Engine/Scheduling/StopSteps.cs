@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace OrleansRocketMQ.Consumers;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>Takes every step of a stop, also those behind one that fails: what they leave running nobody would stop later.</summary>
 internal sealed class StopSteps

@@ -1,6 +1,4 @@
-using OrleansRocketMQ.Scheduling;
-
-namespace OrleansRocketMQ.Storage;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>Gives up a storage that does not answer in time.</summary>
 internal static class StorageTime

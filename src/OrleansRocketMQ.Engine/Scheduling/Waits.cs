@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>Waits that go on by the scheduler of whoever waits, whoever ends them.</summary>
 internal static class Waits

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Scheduling;
+namespace OrleansRocketMQ.Engine.Scheduling;
 
 /// <summary>
 /// Wakes the one who waits; while nobody does, one call is kept for the next wait. Whoever waits goes on by its own

@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Statistics;
+namespace OrleansRocketMQ.Engine.Statistics;
 
 /// <summary>What one group did on this silo since it started. Thread-safe.</summary>
 /// <param name="time">The clock.</param>

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace OrleansRocketMQ.Statistics;
+namespace OrleansRocketMQ.Engine.Statistics;
 
 /// <summary>
 /// Counts durations in buckets that are an eighth of a power of two wide, so that any percentile is known within

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Statistics;
+namespace OrleansRocketMQ.Engine.Statistics;
 
 /// <summary>
 /// What a queue pulled and consumed of late, for those who ask how it does: sums over the last minute, failures over the

@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Statistics;
+namespace OrleansRocketMQ.Engine.Statistics;
 
 /// <summary>
 /// What was consumed of one queue on this silo. Counted per run of messages, a handful of atomic additions each; topics and

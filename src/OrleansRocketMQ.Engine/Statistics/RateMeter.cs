@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Statistics;
+namespace OrleansRocketMQ.Engine.Statistics;
 
 /// <summary>
 /// Messages per second over the last ten full seconds: a counter for each second. Two threads that open a new second

@@ -1,7 +1,7 @@
 using System.Text;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Consumers;
+namespace OrleansRocketMQ.Engine.Subscriptions;
 
 /// <summary>A topic a group consumes, ready for the heartbeat and for filtering. Immutable.</summary>
 internal sealed class Subscription

@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Consumers;
+namespace OrleansRocketMQ.Engine.Subscriptions;
 
 /// <summary>The topics a group consumes now, its retry topic included. Thread-safe.</summary>
 internal sealed class SubscriptionTable

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Window;
 
 /// <summary>
 /// How many bytes messages are in a grain call to another silo. A call above Orleans' limit ends the connection between

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Window;
 
 /// <summary>
 /// What a queue has for listeners: its present window, behind its gate. Also sees to it that the queue stands in the

@@ -1,7 +1,6 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Window;
 
 /// <summary>Who has which message: leases, and how they end.</summary>
 internal sealed partial class ProcessQueue

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Flow;
 
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Window;
 
 /// <summary>
 /// The window of a queue between what has been pulled and what is done, and the only book of which message is where: keeps

@@ -1,4 +1,4 @@
-namespace OrleansRocketMQ.Queues;
+namespace OrleansRocketMQ.Engine.Window;
 
 /// <summary>Consecutive messages of a <see cref="ProcessQueue"/>, leased or set aside.</summary>
 /// <param name="Window">The window they belong to.</param>

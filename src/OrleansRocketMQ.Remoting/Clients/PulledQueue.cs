@@ -1,5 +1,4 @@
 using OrleansRocketMQ.Connections;
-using OrleansRocketMQ.Framing;
 
 namespace OrleansRocketMQ.Clients;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 

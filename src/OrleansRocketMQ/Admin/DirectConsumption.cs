@@ -5,7 +5,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Dispatch;
 
 namespace OrleansRocketMQ.Admin;
 

@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Json;
 using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Admin;
 

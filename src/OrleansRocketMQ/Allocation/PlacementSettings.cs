@@ -1,5 +1,6 @@
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Allocation;
 

@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Brokers;
 

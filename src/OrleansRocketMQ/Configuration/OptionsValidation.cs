@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Options;
 
 namespace OrleansRocketMQ.Configuration;
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Hosting;
 

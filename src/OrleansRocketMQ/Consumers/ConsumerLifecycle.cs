@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Subscriptions;
 using OrleansRocketMQ.Telemetry;
 

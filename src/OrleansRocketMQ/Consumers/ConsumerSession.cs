@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Subscriptions;
 

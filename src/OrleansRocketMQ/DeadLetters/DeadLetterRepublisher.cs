@@ -1,5 +1,5 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Retry;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Protocol;
 

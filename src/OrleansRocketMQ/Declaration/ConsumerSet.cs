@@ -7,6 +7,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Options;
 
 namespace OrleansRocketMQ.Hosting;
 

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine.Subscriptions;
+
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>

@@ -4,6 +4,8 @@ using Orleans.Concurrency;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;

@@ -2,8 +2,9 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.GrainDirectory;
 using Orleans.Runtime;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 

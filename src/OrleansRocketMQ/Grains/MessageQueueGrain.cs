@@ -7,7 +7,8 @@ using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Rebalance;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Rebalance;
 
 namespace OrleansRocketMQ.Queues;
 

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine.Flow;
+
 namespace OrleansRocketMQ.Flow;
 
 /// <summary>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Health;
 

@@ -1,7 +1,7 @@
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Dispatch.Orderly;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Dispatch;

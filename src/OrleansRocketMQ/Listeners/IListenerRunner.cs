@@ -1,7 +1,8 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -103,7 +104,7 @@ internal sealed record DispatchBatchResult(
 /// <param name="Index">Its place in the run.</param>
 /// <param name="DelayLevel">What the listener wants: see <see cref="ConsumeContext.DelayLevelWhenNextConsume"/>.</param>
 /// <param name="Error">The exception's text, when one was thrown.</param>
-/// <param name="ErrorType">Why it failed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
+/// <param name="ErrorType">Why it failed, in few different words: see <see cref="ErrorTypes"/>.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.FailedMessage")]

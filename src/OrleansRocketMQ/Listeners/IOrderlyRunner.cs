@@ -1,7 +1,8 @@
 using Orleans;
 using Orleans.Concurrency;
 using Orleans.Runtime;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -108,7 +109,7 @@ internal sealed record OrderlyBatchResult(
 /// <param name="Pause">How long the listener wants to wait; null: as the group's options say.</param>
 /// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
 /// <param name="Error">What went wrong; null when the listener just said so.</param>
-/// <param name="ErrorType">Why it did not succeed, in few different words: see <see cref="Telemetry.ErrorTypes"/>.</param>
+/// <param name="ErrorType">Why it did not succeed, in few different words: see <see cref="ErrorTypes"/>.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.StoppedBatch")]

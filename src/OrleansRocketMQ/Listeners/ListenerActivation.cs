@@ -1,6 +1,6 @@
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Dispatch;
 

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 

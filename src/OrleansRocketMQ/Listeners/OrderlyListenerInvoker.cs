@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 

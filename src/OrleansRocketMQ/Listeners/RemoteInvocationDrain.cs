@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Dispatch;
 

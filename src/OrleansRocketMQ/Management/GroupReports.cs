@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Management;
 

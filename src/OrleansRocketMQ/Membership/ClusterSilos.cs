@@ -1,4 +1,5 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Allocation;
 

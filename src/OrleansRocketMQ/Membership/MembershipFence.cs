@@ -3,8 +3,9 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Ownership;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Hosting;
-using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Fencing;
 

@@ -1,5 +1,5 @@
 using Orleans;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Parking;
 

@@ -1,3 +1,6 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Queues;

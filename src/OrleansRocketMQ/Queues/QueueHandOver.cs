@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Orleans;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Queues;
 

@@ -1,6 +1,8 @@
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Rebalance;

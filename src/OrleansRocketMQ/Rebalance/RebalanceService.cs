@@ -5,9 +5,10 @@ using OrleansRocketMQ.Allocation.Agreement;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Rebalance;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Rebalance;
-using OrleansRocketMQ.Scheduling;
 
 namespace OrleansRocketMQ.Allocation;
 

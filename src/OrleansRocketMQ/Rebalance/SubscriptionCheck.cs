@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Allocation;

@@ -2,6 +2,7 @@ using Orleans;
 using Orleans.Concurrency;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Management;

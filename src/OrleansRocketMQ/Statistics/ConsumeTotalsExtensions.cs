@@ -1,3 +1,6 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Statistics;
+
 namespace OrleansRocketMQ.Statistics;
 
 /// <summary>Figures of the management interface, out of the engine's counts.</summary>

@@ -1,4 +1,6 @@
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Queues;
 

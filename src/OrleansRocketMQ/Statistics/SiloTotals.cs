@@ -1,4 +1,6 @@
 using Orleans;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Statistics;
 
 namespace OrleansRocketMQ.Statistics;
 

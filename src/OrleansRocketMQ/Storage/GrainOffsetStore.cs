@@ -2,9 +2,11 @@ using System.Collections.Concurrent;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Offsets;
 

@@ -1,7 +1,6 @@
 using Orleans.Runtime;
 using Orleans.Storage;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Storage;
 

@@ -2,7 +2,8 @@ using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Dispatch.Orderly;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Storage;
 

@@ -1,5 +1,5 @@
 using Orleans;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Checkpoints;
 

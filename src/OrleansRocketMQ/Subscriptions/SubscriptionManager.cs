@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Subscriptions;

@@ -1,5 +1,5 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Telemetry;
 

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Group;
+using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Telemetry;
 
@@ -202,7 +204,7 @@ internal sealed partial class RocketMQMetrics
 
     // Only what runs here: in a cluster every queue is told by one silo.
     private IEnumerable<Measurement<long>> Observe(
-        Func<Queues.QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
+        Func<QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
         .Where(pump => pump.HasBegun)
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)

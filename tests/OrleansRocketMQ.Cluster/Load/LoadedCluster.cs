@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Statistics;
 using Xunit.Abstractions;
 using InProcessTestCluster = Orleans.TestingHost.InProcessTestCluster;

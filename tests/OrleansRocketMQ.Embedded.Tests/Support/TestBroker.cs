@@ -1,5 +1,4 @@
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Tests.Support;
 

@@ -1,6 +1,6 @@
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Engine.Tests.Queue;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Checking;
 

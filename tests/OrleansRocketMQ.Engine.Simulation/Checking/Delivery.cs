@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Checking;
 

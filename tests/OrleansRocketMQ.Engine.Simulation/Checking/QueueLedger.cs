@@ -1,6 +1,6 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Checking;
 

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine.Queue;
+
 namespace OrleansRocketMQ.Engine.Simulation.Kernel;
 
 /// <summary>

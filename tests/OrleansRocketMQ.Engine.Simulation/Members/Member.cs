@@ -1,21 +1,20 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Checkpoints;
-using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Keyed;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch.Concurrent;
+using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ownership;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Retry;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Fencing;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
-using OrleansRocketMQ.Statistics;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

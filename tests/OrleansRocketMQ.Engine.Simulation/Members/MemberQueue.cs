@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

@@ -1,8 +1,9 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;

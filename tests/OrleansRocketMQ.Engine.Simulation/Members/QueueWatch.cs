@@ -1,7 +1,8 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

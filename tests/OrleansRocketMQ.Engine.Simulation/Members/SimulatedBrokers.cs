@@ -1,9 +1,8 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

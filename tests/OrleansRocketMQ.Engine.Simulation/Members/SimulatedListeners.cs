@@ -1,8 +1,8 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

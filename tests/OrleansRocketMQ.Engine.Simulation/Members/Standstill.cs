@@ -1,6 +1,7 @@
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 

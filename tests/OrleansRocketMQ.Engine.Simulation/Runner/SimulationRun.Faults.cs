@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.Members;
 using OrleansRocketMQ.Engine.Simulation.World;

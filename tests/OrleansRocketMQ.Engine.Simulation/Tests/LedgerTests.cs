@@ -1,7 +1,7 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
-using OrleansRocketMQ.Queues;
 using Xunit;
 
 namespace OrleansRocketMQ.Engine.Simulation.Tests;

@@ -1,7 +1,7 @@
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Engine.Tests.Queue;
-using OrleansRocketMQ.Queues;
 using Xunit;
 
 namespace OrleansRocketMQ.Engine.Simulation.Tests;

@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
-using OrleansRocketMQ.Flow;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
 

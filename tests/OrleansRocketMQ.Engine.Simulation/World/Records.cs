@@ -1,5 +1,4 @@
 using System.Net;
-using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
 

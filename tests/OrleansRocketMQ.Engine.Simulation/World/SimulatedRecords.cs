@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
-using OrleansRocketMQ.Ports;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
 

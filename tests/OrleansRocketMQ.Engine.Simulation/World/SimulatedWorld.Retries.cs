@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
 

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Protocol;

@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Scheduling;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Alone;
 

@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Queue;
 using Xunit;
 
 namespace OrleansRocketMQ.Engine.Tests.Alone;

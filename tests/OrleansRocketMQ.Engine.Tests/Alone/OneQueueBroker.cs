@@ -1,6 +1,6 @@
 using System.Net;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Alone;

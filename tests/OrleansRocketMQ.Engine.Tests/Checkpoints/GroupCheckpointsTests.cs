@@ -1,5 +1,6 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Tests.Support;
 
 namespace OrleansRocketMQ.Engine.Tests.Checkpoints;

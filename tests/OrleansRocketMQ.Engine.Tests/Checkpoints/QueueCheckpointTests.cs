@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Checkpoints;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Checkpoints;
 

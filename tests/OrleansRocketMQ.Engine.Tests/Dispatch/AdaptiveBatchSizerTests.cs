@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;
 

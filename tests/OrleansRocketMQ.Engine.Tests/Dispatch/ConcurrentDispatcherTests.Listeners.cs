@@ -1,9 +1,8 @@
-using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Telemetry;
-using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;
 

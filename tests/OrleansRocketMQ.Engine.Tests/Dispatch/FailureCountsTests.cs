@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;

@@ -1,10 +1,9 @@
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Keyed;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Ports;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
 

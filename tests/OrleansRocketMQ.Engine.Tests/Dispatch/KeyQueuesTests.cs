@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Dispatch.Keyed;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;

@@ -1,10 +1,8 @@
-using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
 

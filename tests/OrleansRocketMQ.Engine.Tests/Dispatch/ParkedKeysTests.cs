@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Orderly;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;

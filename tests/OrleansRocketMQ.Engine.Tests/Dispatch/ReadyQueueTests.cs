@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch;
 using OrleansRocketMQ.Engine.Tests.Support;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;

@@ -1,5 +1,5 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Dispatch;

@@ -1,5 +1,4 @@
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Engine.Tests.Flow;
 

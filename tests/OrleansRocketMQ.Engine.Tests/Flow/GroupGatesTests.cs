@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Engine.Tests.Flow;
 

@@ -1,5 +1,5 @@
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Engine.Tests.Flow;
 

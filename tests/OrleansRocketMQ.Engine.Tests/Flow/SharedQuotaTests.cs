@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Flow;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Tests.Flow;
 

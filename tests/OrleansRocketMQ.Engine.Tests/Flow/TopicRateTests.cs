@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Engine.Tests.Flow;
 

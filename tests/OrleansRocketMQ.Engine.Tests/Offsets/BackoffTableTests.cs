@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;
 

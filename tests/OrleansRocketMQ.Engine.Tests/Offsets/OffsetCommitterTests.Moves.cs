@@ -1,6 +1,4 @@
-using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Offsets;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;
 

@@ -1,6 +1,6 @@
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;
 

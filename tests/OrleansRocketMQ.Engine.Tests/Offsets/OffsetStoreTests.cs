@@ -1,7 +1,8 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;
 

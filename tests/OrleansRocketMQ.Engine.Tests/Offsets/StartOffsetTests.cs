@@ -1,6 +1,6 @@
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;

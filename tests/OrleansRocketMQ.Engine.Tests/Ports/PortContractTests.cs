@@ -1,11 +1,9 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Alone;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Contracts;
 using OrleansRocketMQ.Tests.Offsets;
 

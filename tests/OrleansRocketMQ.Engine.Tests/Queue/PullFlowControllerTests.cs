@@ -1,7 +1,8 @@
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;

@@ -1,6 +1,6 @@
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

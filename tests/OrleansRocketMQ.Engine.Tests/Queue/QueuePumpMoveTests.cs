@@ -1,8 +1,7 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

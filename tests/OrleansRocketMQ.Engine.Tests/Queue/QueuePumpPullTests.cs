@@ -1,9 +1,11 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Group;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Engine.Tests.Support;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

@@ -1,5 +1,5 @@
-using OrleansRocketMQ.Queues;
-using static OrleansRocketMQ.Queues.QueueEventKind;
+using OrleansRocketMQ.Engine.Queue;
+using static OrleansRocketMQ.Engine.Queue.QueueEventKind;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 

@@ -1,5 +1,6 @@
 using OrleansRocketMQ.Allocation;
-using OrleansRocketMQ.Rebalance;
+using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Rebalance;
 
 namespace OrleansRocketMQ.Engine.Tests.Rebalance;
 

@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Rebalance;
+using OrleansRocketMQ.Engine.Rebalance;
 
 namespace OrleansRocketMQ.Engine.Tests.Rebalance;
 

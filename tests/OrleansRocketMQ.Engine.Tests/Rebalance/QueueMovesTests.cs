@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Rebalance;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Tests.Alone;
 using OrleansRocketMQ.Engine.Tests.Scheduling;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Rebalance;
-using OrleansRocketMQ.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Tests.Rebalance;
 

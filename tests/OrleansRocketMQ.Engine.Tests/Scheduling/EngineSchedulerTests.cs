@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Tests.Scheduling;
 

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine.Queue;
+
 namespace OrleansRocketMQ.Engine.Tests.Scheduling;
 
 /// <summary>Runs what it is given step by step on the thread that calls <see cref="Run"/>, and notes what comes from another thread.</summary>

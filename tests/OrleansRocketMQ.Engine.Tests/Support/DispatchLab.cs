@@ -1,10 +1,12 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Keyed;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Dispatch.Concurrent;
+using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Retry;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
 

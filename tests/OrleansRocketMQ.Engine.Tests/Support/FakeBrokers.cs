@@ -1,7 +1,6 @@
 using System.Net;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
 

@@ -1,8 +1,10 @@
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;

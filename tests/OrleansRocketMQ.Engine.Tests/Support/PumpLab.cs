@@ -1,13 +1,14 @@
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Locks;
-using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Subscriptions;
+using OrleansRocketMQ.Engine.Window;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
 

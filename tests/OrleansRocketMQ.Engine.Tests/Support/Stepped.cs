@@ -1,5 +1,5 @@
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Tests.Scheduling;
-using OrleansRocketMQ.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
 

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Window;

@@ -1,8 +1,7 @@
 using System.IO.Compression;
 using System.Net;
-using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Window;

@@ -1,5 +1,5 @@
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Window;

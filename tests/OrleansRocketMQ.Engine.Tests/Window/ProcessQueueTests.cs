@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Window;

@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Flow;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Engine.Tests.Window;

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Tests.Allocation;
 

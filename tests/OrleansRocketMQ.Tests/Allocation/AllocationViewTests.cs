@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
+using OrleansRocketMQ.Engine.Allocation;
 
 namespace OrleansRocketMQ.Tests.Allocation;
 

@@ -1,5 +1,4 @@
 using OrleansRocketMQ.Allocation;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Infrastructure;

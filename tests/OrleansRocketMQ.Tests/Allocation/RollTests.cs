@@ -6,8 +6,8 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Hosting;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Allocation;

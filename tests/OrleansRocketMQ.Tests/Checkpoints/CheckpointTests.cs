@@ -5,6 +5,7 @@ using Orleans.Storage;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Queues;

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime;
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Hosting;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
 

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
 

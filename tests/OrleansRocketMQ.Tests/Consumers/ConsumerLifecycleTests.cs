@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Infrastructure;
 

@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Hosting;
-using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Producing;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tracing;
 

@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;

@@ -1,8 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Tests.Fencing;
 using OrleansRocketMQ.Tests.Infrastructure;
 

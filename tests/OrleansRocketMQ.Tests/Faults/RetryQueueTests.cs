@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Health;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 

@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
-using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Fencing;

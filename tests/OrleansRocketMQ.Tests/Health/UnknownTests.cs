@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Telemetry;

@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Listeners;

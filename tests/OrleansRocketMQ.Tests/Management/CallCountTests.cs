@@ -8,9 +8,9 @@ using Orleans.Hosting;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tests.Infrastructure;
 using TestCluster = OrleansRocketMQ.Testing.TestCluster;
 

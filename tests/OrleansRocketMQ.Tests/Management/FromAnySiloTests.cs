@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Orleans.Hosting;
 using Orleans.TestingHost;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Tests.Infrastructure;
 using TestCluster = OrleansRocketMQ.Testing.TestCluster;
 

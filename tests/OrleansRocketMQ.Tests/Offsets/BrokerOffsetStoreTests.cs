@@ -1,7 +1,8 @@
 using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
-using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 

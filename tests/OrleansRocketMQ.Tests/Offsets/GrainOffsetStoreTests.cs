@@ -1,4 +1,5 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Offsets;
 using OrleansRocketMQ.Tests.Infrastructure;
 

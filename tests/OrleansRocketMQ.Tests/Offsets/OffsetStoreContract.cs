@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Tests.Offsets;
 

@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime;
-using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Tests.Infrastructure;
 

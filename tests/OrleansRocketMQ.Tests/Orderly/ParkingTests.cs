@@ -2,9 +2,9 @@ using FsCheck;
 using FsCheck.Fluent;
 using Orleans;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Orderly;

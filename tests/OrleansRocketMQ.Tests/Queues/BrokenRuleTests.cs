@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Queues;

@@ -5,7 +5,6 @@ using Orleans.GrainDirectory;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Queues;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Framing;

@@ -1,4 +1,5 @@
-using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Tests.Infrastructure;
 

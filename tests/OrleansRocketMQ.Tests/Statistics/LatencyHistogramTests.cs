@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using OrleansRocketMQ.Statistics;
+using OrleansRocketMQ.Engine.Statistics;
 
 namespace OrleansRocketMQ.Tests.Statistics;
 

@@ -4,7 +4,7 @@ using Orleans.Metadata;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Stopping;

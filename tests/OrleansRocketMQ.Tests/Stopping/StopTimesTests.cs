@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Orleans;
 using Orleans.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Tests.Infrastructure;
 

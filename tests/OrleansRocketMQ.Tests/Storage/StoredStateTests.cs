@@ -8,9 +8,9 @@ using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.DeadLetters;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Offsets;
-using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Tests.Storage;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using OrleansRocketMQ.Engine.Group;
 using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Tests.Telemetry;

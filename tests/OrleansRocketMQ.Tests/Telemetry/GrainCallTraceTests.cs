@@ -6,7 +6,6 @@ using Orleans.Hosting;
 using Orleans.TestingHost;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Producing;
-using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
 using TestCluster = OrleansRocketMQ.Testing.TestCluster;
 

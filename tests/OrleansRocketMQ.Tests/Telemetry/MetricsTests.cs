@@ -1,5 +1,6 @@
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Group;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;

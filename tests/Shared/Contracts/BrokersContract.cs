@@ -1,5 +1,5 @@
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Tests.Contracts;
 

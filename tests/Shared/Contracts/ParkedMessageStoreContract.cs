@@ -1,4 +1,4 @@
-using OrleansRocketMQ.Ports;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Tests.Contracts;
 

@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch.Concurrent;
 
 /// <summary>How a run ends.</summary>
 internal sealed partial class ConcurrentDispatcher

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Retry;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch.Concurrent;
 
 /// <summary>
 /// Gives the messages of all queues of a group on this silo to listener grains, at most
@@ -104,7 +106,7 @@ internal sealed partial class ConcurrentDispatcher(
         if (range.Messages[0].BodyError is { } unreadable)
         {
             Log.Unreadable(logger, range.Messages[0].MessageId, options.Group, unreadable);
-            var failure = new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable);
+            var failure = new FailedMessage(0, 0, unreadable.Message, ErrorTypes.Unreadable);
             await SettleAsync(queue, worker, range, [failure], TimeSpan.Zero);
             return;
         }

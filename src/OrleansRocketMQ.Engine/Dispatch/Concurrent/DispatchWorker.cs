@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch;
+namespace OrleansRocketMQ.Engine.Dispatch.Concurrent;
 
 /// <summary>What a slot knows of the listener it calls, and of the run it has. Not thread-safe.</summary>
 internal sealed class DispatchWorker(IListener listener)

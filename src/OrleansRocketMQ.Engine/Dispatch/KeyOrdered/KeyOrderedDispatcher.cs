@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Retry;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Dispatch.Keyed;
+namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 
 /// <summary>
 /// Gives the messages of each key to the key's own listener grain, wherever that lives, in order; different keys at the
@@ -213,8 +214,8 @@ internal sealed partial class KeyOrderedDispatcher(
     private async Task FailUnreadableAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, Exception unreadable)
     {
         Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
-        queue.Pump.Statistics.Count(messages, failures: 1, errorType: Telemetry.ErrorTypes.Unreadable);
-        await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, Telemetry.ErrorTypes.Unreadable));
+        queue.Pump.Statistics.Count(messages, failures: 1, errorType: ErrorTypes.Unreadable);
+        await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, ErrorTypes.Unreadable));
     }
 
     /// <summary>The way to the listener failed; nobody judged the messages, so this is no attempt.</summary>
@@ -259,7 +260,7 @@ internal sealed partial class KeyOrderedDispatcher(
     {
         var count = lane.Key is null ? messages.Length : Math.Min(options.ConsumeBatchSize, messages.Length);
         var failed = new ArraySegment<MessageExt>(messages, 0, count);
-        queue.Pump.Statistics.Count(failed, count, options.ConsumeTimeout, Telemetry.ErrorTypes.Timeout);
+        queue.Pump.Statistics.Count(failed, count, options.ConsumeTimeout, ErrorTypes.Timeout);
         queue.Pump.Statistics.CountTimedOut(count);
         return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
     }

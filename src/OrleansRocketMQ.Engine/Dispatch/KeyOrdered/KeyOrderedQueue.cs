@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Keyed;
+namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 
 /// <summary>
 /// One queue whose messages are consumed in the order of their keys: what it has pulled is sorted into lanes when somebody

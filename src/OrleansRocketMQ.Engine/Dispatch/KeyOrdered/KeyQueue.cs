@@ -1,7 +1,7 @@
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Keyed;
+namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 
 /// <summary>What a lane does.</summary>
 internal enum KeyQueueState

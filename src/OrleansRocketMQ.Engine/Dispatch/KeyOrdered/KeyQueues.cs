@@ -1,7 +1,7 @@
 using System.Text;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Keyed;
+namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 
 /// <summary>
 /// Sorts the messages of one queue into lanes, one for each key, and hands out the lanes whose first message may be

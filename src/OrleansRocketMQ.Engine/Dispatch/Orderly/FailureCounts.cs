@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
-using OrleansRocketMQ.Storage;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>
 /// Counts how often each unfinished message of an orderly queue has failed, and keeps the counts in grain storage, so

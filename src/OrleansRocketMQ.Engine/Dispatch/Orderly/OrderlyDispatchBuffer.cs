@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>
 /// What an orderly queue gives its listener next, in order: first what came back, then what is new; messages of parked

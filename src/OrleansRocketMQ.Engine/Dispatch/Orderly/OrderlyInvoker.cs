@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Ports;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>The way to the listener of one queue. One call at a time.</summary>
 internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListener listener, OrderlyDispatcher group)

@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>Parked keys, and the end of leases that a failed step has left behind.</summary>
 internal sealed partial class OrderlyQueue

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
-using OrleansRocketMQ.Ports;
-using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Scheduling;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>
 /// Consumes one queue in order: a loop that gives its listener one run after the other, waits after a failure, and sees

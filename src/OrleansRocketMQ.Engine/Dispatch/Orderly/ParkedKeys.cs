@@ -1,6 +1,7 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>
 /// Sharding keys of a queue that are set aside because one of their messages fails, each with its messages in order.

@@ -1,6 +1,6 @@
-using OrleansRocketMQ.Queues;
+using OrleansRocketMQ.Engine.Window;
 
-namespace OrleansRocketMQ.Dispatch.Orderly;
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 
 /// <summary>Takes a batch apart, message by message, and puts what is left of it together again.</summary>
 internal static class RangeSplitter
