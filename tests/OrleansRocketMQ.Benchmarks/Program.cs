@@ -19,6 +19,7 @@ return args.FirstOrDefault() switch
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     "faults-brokers" => await FaultsBrokers.RunAsync(),
     "faults" => await FaultsBenchmark.RunAsync(arguments),
+    "start" => await StartBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };
