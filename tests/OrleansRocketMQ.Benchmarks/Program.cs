@@ -20,6 +20,7 @@ return args.FirstOrDefault() switch
     "faults-brokers" => await FaultsBrokers.RunAsync(),
     "faults" => await FaultsBenchmark.RunAsync(arguments),
     "start" => await StartBenchmark.RunAsync(arguments),
+    "idle" => await IdleBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

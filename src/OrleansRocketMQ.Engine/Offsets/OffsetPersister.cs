@@ -87,12 +87,12 @@ internal sealed partial class OffsetPersister(
         var attempts = new List<Attempt>();
         foreach (var some in itsQueues.Chunk(options.PersistBatchSize))
         {
-            if (_stopping.IsCancellationRequested || attempts.Exists(attempt => attempt.IsAboutTheBroker))
+            var ended = await Task.WhenAll(some.Select(TryAsync));
+            attempts.AddRange(ended);
+            if (_stopping.IsCancellationRequested || ended.Any(attempt => attempt.IsAboutTheBroker))
             {
                 break;
             }
-
-            attempts.AddRange(await Task.WhenAll(some.Select(TryAsync)));
         }
 
         return attempts;

@@ -25,7 +25,7 @@ public sealed partial class RemotingConnection
             Volatile.Write(ref _waitingSince, pull.StartedAt);
         }
 
-        _pending[opaque] = pull;
+        Expect(opaque, pull);
         pull.Watch(cancellationToken);
         Exception failure;
         try

@@ -5,6 +5,36 @@ namespace OrleansRocketMQ.Connections;
 /// <summary>Looks from time to time for what is late, and what that says of the connection.</summary>
 public sealed partial class RemotingConnection
 {
+    // No request that waits is due before: thousands of long polls are looked at when one may be late, not at every sweep.
+    private long _nothingDueBefore = long.MaxValue;
+
+    /// <summary>Puts a request among those that wait for an answer.</summary>
+    private void Expect(int opaque, IPendingRequest pending)
+    {
+        _pending[opaque] = pending;
+
+        // Else a sweep that begins now could miss the request, and this its beginning.
+        Interlocked.MemoryBarrier();
+        LookAgainAt(DueAt(pending));
+    }
+
+    private void LookAgainAt(long due)
+    {
+        for (var known = Volatile.Read(ref _nothingDueBefore); due < known;)
+        {
+            var seen = Interlocked.CompareExchange(ref _nothingDueBefore, due, known);
+            if (seen == known)
+            {
+                return;
+            }
+
+            known = seen;
+        }
+    }
+
+    private long DueAt(IPendingRequest pending)
+        => pending.StartedAt + (long)Math.Min(pending.Timeout.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4);
+
     // On a timer: whatever got out of here would end the process.
     private void SweepSafely()
     {
@@ -20,20 +50,7 @@ public sealed partial class RemotingConnection
 
     private void Sweep()
     {
-        foreach (var (opaque, pending) in _pending)
-        {
-            if (_time.GetElapsedTime(pending.StartedAt) >= pending.Timeout
-                && TryTake(opaque, pending)
-                && pending.TrySetException(Late(pending)))
-            {
-                // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
-                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt
-                    ? older
-                    : pending;
-                _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
-            }
-        }
-
+        EndWhatIsLate();
         if (_long.IsPassing && _time.GetTimestamp() > Volatile.Read(ref _passedUntil))
         {
             Close(new RocketMQNetworkException(
@@ -59,6 +76,32 @@ public sealed partial class RemotingConnection
         else if (quietFor > _options.IdleTimeout && _pending.IsEmpty)
         {
             Close(new RocketMQNetworkException($"The connection to {RemoteAddress} was idle for {_options.IdleTimeout.TotalSeconds:0} s."));
+        }
+    }
+
+    private void EndWhatIsLate()
+    {
+        if (_time.GetTimestamp() < Volatile.Read(ref _nothingDueBefore))
+        {
+            return;
+        }
+
+        // Before looking: what is put there meanwhile is either seen or lowers this again.
+        Interlocked.Exchange(ref _nothingDueBefore, long.MaxValue);
+        foreach (var (opaque, pending) in _pending)
+        {
+            if (_time.GetElapsedTime(pending.StartedAt) < pending.Timeout)
+            {
+                LookAgainAt(DueAt(pending));
+            }
+            else if (TryTake(opaque, pending) && pending.TrySetException(Late(pending)))
+            {
+                // The oldest that got nothing back tells most of the silence; what came since then clears all of them.
+                _unanswered = _unanswered is { } older && older.Reads == pending.Reads && older.StartedAt <= pending.StartedAt
+                    ? older
+                    : pending;
+                _notTaken = _notTaken is { } before && _sender.IsStuckAt(before.Progress) ? before : pending;
+            }
         }
     }
 

@@ -144,7 +144,7 @@ public sealed partial class RemotingConnection : IAsyncDisposable
             Volatile.Write(ref _waitingSince, pending.StartedAt);
         }
 
-        _pending[request.Opaque] = pending;
+        Expect(request.Opaque, pending);
         var cancellation = cancellationToken.UnsafeRegister(
             static (state, token) => ((PendingRequest)state!).TrySetCanceled(token), pending);
         try
