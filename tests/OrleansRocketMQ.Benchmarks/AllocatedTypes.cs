@@ -19,6 +19,15 @@ internal sealed class AllocatedTypes : EventListener
         }
     }
 
+    /// <summary>Forgets what was allocated until now.</summary>
+    public void Begin()
+    {
+        lock (_gate)
+        {
+            _bytes.Clear();
+        }
+    }
+
     protected override void OnEventSourceCreated(EventSource eventSource)
     {
         if (eventSource.Name == "Microsoft-Windows-DotNETRuntime")

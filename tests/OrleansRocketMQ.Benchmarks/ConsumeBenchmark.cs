@@ -15,7 +15,8 @@ internal static class ConsumeBenchmark
     {
         var batch = arguments.Number("batch", 1);
         var mode = arguments["mode"] ?? "concurrent";
-        var goal = new Goal(arguments.Messages);
+        using var types = arguments["types"] is null ? null : new AllocatedTypes();
+        var goal = new Goal(arguments.Messages, () => types?.Begin());
         void Configure(ConsumerOptions options)
         {
             options.ConsumeBatchSize = batch;
@@ -26,7 +27,6 @@ internal static class ConsumeBenchmark
         // As an exporter would; without them nobody listens.
         using var metrics = arguments["metrics"] is null ? null : TelemetryListeners.ToMetrics();
         using var traces = arguments["traces"] is null ? null : TelemetryListeners.ToTraces();
-        using var types = arguments["types"] is null ? null : new AllocatedTypes();
         var listening = (metrics is null ? "" : ", metrics") + (traces is null ? "" : ", traces");
         using var host = mode switch
         {
@@ -45,7 +45,7 @@ internal static class ConsumeBenchmark
 }
 
 /// <summary>Counts messages; knows the moments of the first and of the last.</summary>
-internal sealed class Goal(long messages)
+internal sealed class Goal(long messages, Action begin)
 {
     private readonly TaskCompletionSource<ProcessFigures> _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _seen;
@@ -60,6 +60,7 @@ internal sealed class Goal(long messages)
         if (seen == more)
         {
             Start = ProcessFigures.Now();
+            begin();
         }
 
         // Of the last batch some may be beyond it.
