@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Engine.Tests.Dispatch;
 
 /// <summary>
 /// Memory that the engine allocates from a message that has come to its end, without pull, grain call and listener. The bounds have
-/// room, a third of it for a build that is not optimised: what counts is that nothing is allocated for each message that may be
+/// room, and a build that is not optimised takes more: what counts is that nothing is allocated for each message that may be
 /// shared.
 /// </summary>
 public sealed class DispatchCostTests
@@ -29,9 +29,9 @@ public sealed class DispatchCostTests
         Assert.InRange(BytesPerMessage(dispatcher, keys: 0), 8, 56);
     }
 
-    // Sorted from one array, handed out in another; each key of a pull has a run of its own.
+    // Each key of a pull has a run of its own.
     [Fact]
-    public void Of_a_message_with_a_key_it_is_two_places_and_a_share_of_its_run()
+    public void Of_a_message_with_a_key_it_is_its_place_and_a_share_of_its_run()
     {
         var dispatcher = new KeyOrderedDispatcher(
             _lab.Options, new QuickListeners(), _lab.Retry, _lab.World.Runtime, _lab.Log.For<KeyOrderedDispatcher>());

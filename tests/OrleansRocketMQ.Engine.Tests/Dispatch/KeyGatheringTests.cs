@@ -73,6 +73,19 @@ public sealed class KeyGatheringTests
     }
 
     [Fact]
+    public void They_go_soon_when_no_more_will_come_for_now()
+    {
+        Come("a", "b");
+        _lab.World.Wait(KeyGathering.LookEvery, TimeSpan.FromMilliseconds(1));
+        Assert.Empty(_lab.Listeners.Calls);
+
+        _queue.IsBehind = false;
+        _lab.World.Wait(KeyGathering.LookEvery, TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal(["a:32", "b:33"], _lab.Listeners.Texts.Order());
+    }
+
+    [Fact]
     public void They_do_not_wait_when_the_queue_is_not_behind()
     {
         _queue.IsBehind = false;

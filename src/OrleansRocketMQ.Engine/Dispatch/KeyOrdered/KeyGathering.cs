@@ -11,7 +11,10 @@ namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 internal sealed class KeyGathering(TimeProvider time, int most)
 {
     /// <summary>How long messages gather at most, be it that no more come.</summary>
-    public static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often it is looked whether more will come yet.</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(20);
 
     private long? _since;
     private bool _isOver;
@@ -50,12 +53,13 @@ internal sealed class KeyGathering(TimeProvider time, int most)
         return _isWatched = true;
     }
 
-    /// <summary>How long they gather yet; null when they do not any more, and nobody looks after it.</summary>
-    public TimeSpan? Left()
+    /// <summary>When to look again whether they gather; null when they do not any more, and nobody looks after it.</summary>
+    /// <param name="isBehind">Whether more will come at once.</param>
+    public TimeSpan? Left(bool isBehind)
     {
-        if (_since is { } since && Longest - time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
+        if (isBehind && _since is { } since && Longest - time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
         {
-            return left;
+            return left < LookEvery ? left : LookEvery;
         }
 
         _isOver = _since is not null;

@@ -9,9 +9,12 @@ namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 /// </summary>
 internal sealed class KeyOrderedQueue
 {
+    private const int TakenInAtOnce = 64;
+
     private readonly Lock _gate = new();
     private readonly KeyQueues _lanes;
     private readonly KeyGathering _gathering;
+    private readonly MessageExt[] _takenIn = new MessageExt[TakenInAtOnce];
     private ProcessQueue _window;
     private bool _closed;
 
@@ -71,7 +74,7 @@ internal sealed class KeyOrderedQueue
     {
         lock (_gate)
         {
-            return _gathering.Left();
+            return _gathering.Left(Pump.IsBehind);
         }
     }
 
@@ -235,9 +238,10 @@ internal sealed class KeyOrderedQueue
     private void TakeIn()
     {
         Follow();
-        while (_window.TakeAside(int.MaxValue) is { IsEmpty: false } range)
+        while (_window.TakeAside(_takenIn) is { IsEmpty: false } range)
         {
             _lanes.Add(range);
+            Array.Clear(_takenIn, 0, range.Messages.Count);
         }
     }
 }
