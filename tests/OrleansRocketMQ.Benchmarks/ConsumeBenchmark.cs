@@ -15,7 +15,8 @@ internal static class ConsumeBenchmark
     {
         var batch = arguments.Number("batch", 1);
         var mode = arguments["mode"] ?? "concurrent";
-        var goal = new Goal(arguments.Messages);
+        using var types = arguments["types"] is null ? null : new AllocatedTypes();
+        var goal = new Goal(arguments.Messages, () => types?.Begin());
         void Configure(ConsumerOptions options)
         {
             options.ConsumeBatchSize = batch;
@@ -36,14 +37,15 @@ internal static class ConsumeBenchmark
         };
         await host.StartAsync();
         var end = await goal.Reached;
-        Console.WriteLine(end.Report($"consume {mode}, batch {batch}{listening}", goal.Start, arguments.Messages, arguments.BodyLength));
+        var report = end.Report($"consume {mode}, batch {batch}{listening}", goal.Start, arguments.Messages, arguments.BodyLength);
+        Console.WriteLine(report + types?.Report(arguments.Messages));
         await host.StopAsync();
         return 0;
     }
 }
 
 /// <summary>Counts messages; knows the moments of the first and of the last.</summary>
-internal sealed class Goal(long messages)
+internal sealed class Goal(long messages, Action begin)
 {
     private readonly TaskCompletionSource<ProcessFigures> _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _seen;
@@ -58,9 +60,11 @@ internal sealed class Goal(long messages)
         if (seen == more)
         {
             Start = ProcessFigures.Now();
+            begin();
         }
 
-        if (seen == messages)
+        // Of the last batch some may be beyond it.
+        if (seen >= messages && seen - more < messages)
         {
             _reached.SetResult(ProcessFigures.Now());
         }

@@ -27,6 +27,6 @@ internal readonly record struct ProcessFigures(long Timestamp, TimeSpan Cpu, lon
         var cpuPerMillion = (Cpu - start.Cpu).TotalSeconds / messages * 1_000_000;
         var allocated = ((Allocated - start.Allocated) / (double)messages) - bodyLength;
         return FormattableString.Invariant(
-            $"{what}: {messages / elapsed.TotalSeconds:0} msg/s | {cpuPerMillion:0.0000} CPU s per million | {allocated:0} B allocated per message beyond its body | peak {PeakMegabytes()} MB | GC {GC.CollectionCount(0)}/{GC.CollectionCount(1)}/{GC.CollectionCount(2)}");
+            $"{what}: {messages / elapsed.TotalSeconds:0} msg/s | {cpuPerMillion:0.0000} CPU s per million | {allocated:0.0} B allocated per message beyond its body | peak {PeakMegabytes()} MB | GC {GC.CollectionCount(0)}/{GC.CollectionCount(1)}/{GC.CollectionCount(2)}");
     }
 }

@@ -13,6 +13,7 @@ return args.FirstOrDefault() switch
     "socket" => await SocketBenchmark.RunAsync(arguments),
     "ceiling" => await CeilingBenchmark.RunAsync(arguments),
     "allocate" => Micro.Run<AllocateBenchmark>(),
+    "allocations" => await AllocationsBenchmark.RunAsync(arguments),
     "subscriptions" => await SubscriptionsBenchmark.RunAsync(),
     "compare" => await CompareBenchmark.RunAsync(arguments),
     "failover" => await FailoverBenchmark.RunAsync(arguments),

@@ -15,9 +15,10 @@ internal static class PullBenchmark
         client.RegisterConsumer(group, () => new ConsumerData { GroupName = group, SubscriptionDataSet = [subscription] }, [arguments.Topic]);
         await client.HeartbeatAsync();
         var perQueue = arguments.Messages / route.ReadQueues.Count;
+        using var types = arguments["types"] is null ? null : new AllocatedTypes();
         var start = ProcessFigures.Now();
         var counts = await Task.WhenAll(route.ReadQueues.Select(queue => PullAllAsync(client, group, queue, perQueue)));
-        Console.WriteLine(ProcessFigures.Now().Report("pull only", start, counts.Sum(), arguments.BodyLength));
+        Console.WriteLine(ProcessFigures.Now().Report("pull only", start, counts.Sum(), arguments.BodyLength) + types?.Report(counts.Sum()));
         return 0;
     }
 

@@ -55,6 +55,17 @@ internal static class Suite
         return Process.Start(start) ?? throw new InvalidOperationException($"{command} did not start");
     }
 
+    /// <summary>Runs one of the program's commands in a process of its own and gives the last line it prints, its report.</summary>
+    public static async Task<string> ReportAsync(string command, params string[] arguments)
+    {
+        using var process = Spawn(command, redirect: true, arguments);
+        var printed = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0
+            ? printed.Trim().Split('\n')[^1]
+            : throw new InvalidOperationException($"{command} ended with {process.ExitCode}: {printed}");
+    }
+
     private static void Run(string command, params string[] arguments)
     {
         using var process = Spawn(command, redirect: false, arguments);

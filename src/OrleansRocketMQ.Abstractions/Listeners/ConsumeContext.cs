@@ -25,6 +25,13 @@ public sealed class ConsumeContext
         ReconsumeTimes = reconsumeTimes;
     }
 
+    /// <summary>Makes the context one of a queue.</summary>
+    internal void Begin(string group, MessageQueue queue)
+    {
+        Group = group;
+        Queue = queue;
+    }
+
     /// <summary>Makes the context ready for the next batch of the same queue.</summary>
     internal void Reset(int reconsumeTimes)
     {
@@ -36,11 +43,11 @@ public sealed class ConsumeContext
 
     /// <summary>The consumer group.</summary>
     [Id(0)]
-    public string Group { get; }
+    public string Group { get; private set; }
 
     /// <summary>The queue the batch was pulled from; for retried messages a queue of the %RETRY% topic.</summary>
     [Id(1)]
-    public MessageQueue Queue { get; }
+    public MessageQueue Queue { get; private set; }
 
     /// <summary>How often the first message of the batch has failed before.</summary>
     [Id(2)]

@@ -16,6 +16,11 @@ internal sealed class AdaptiveBatchSizer
     private const int MostBatches = 64;
     private const double Weight = 1.0 / 8;
 
+    // A collection of garbage or a busy machine hits single runs and says nothing of the listener; one that has become slow says
+    // so again with the next run.
+    private const double MostGrowth = 4;
+    private static readonly double LeastLimit = Target.Ticks / (double)MostBatches;
+
     // Nothing is known at first: begin with one batch.
     private double _ticksPerBatch = Target.Ticks;
 
@@ -26,6 +31,7 @@ internal sealed class AdaptiveBatchSizer
     public void Learn(TimeSpan elapsed, int batches)
     {
         var known = Volatile.Read(ref _ticksPerBatch);
-        Volatile.Write(ref _ticksPerBatch, known + (Weight * (((double)elapsed.Ticks / batches) - known)));
+        var taken = Math.Min((double)elapsed.Ticks / batches, Math.Max(MostGrowth * known, LeastLimit));
+        Volatile.Write(ref _ticksPerBatch, known + (Weight * (taken - known)));
     }
 }

@@ -32,6 +32,9 @@ internal interface IDispatchedQueue
     /// <summary>Whether it must be asked where listeners are before they are given messages.</summary>
     bool DoListenersMove { get; }
 
+    /// <summary>Whether more will come at once: the broker has more for it than it may hold, and it has room to pull.</summary>
+    bool IsBehind => false;
+
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     void Track(Task task);
 

@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using System.Threading.Tasks.Sources;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Scheduling;
@@ -11,11 +11,13 @@ namespace OrleansRocketMQ.Engine.Dispatch;
 /// </summary>
 internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime, ILogger logger)
 {
-    private readonly Channel<IDispatchedQueue> _line = Channel.CreateUnbounded<IDispatchedQueue>(
-        new() { AllowSynchronousContinuations = false });
     private readonly Lock _gate = new();
+    private readonly Queue<IDispatchedQueue> _line = new();
+    private readonly Queue<FreeSlot> _free = new();
+    private readonly Stack<FreeSlot> _spare = new();
     private readonly List<Task> _slots = [];
     private Func<int, Task>? _runSlot;
+    private bool _ended;
 
     /// <summary>Opens the slots that are always kept ready.</summary>
     /// <param name="runSlot">What a slot does, given its number, until <see cref="NextAsync"/> tells it to end.</param>
@@ -34,44 +36,77 @@ internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime,
     /// <summary>Puts a queue that has messages in line, unless it stands there already.</summary>
     public void Signal(IDispatchedQueue queue)
     {
-        // A slot that waits gets the queue handed over directly; where it stays in line, all slots are busy.
-        if (!queue.Runs.TryEnterLine() || !_line.Writer.TryWrite(queue) || _line.Reader.Count == 0)
+        if (!queue.Runs.TryEnterLine())
         {
             return;
         }
 
+        FreeSlot? slot;
         lock (_gate)
         {
-            if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
+            if (_ended)
             {
-                OpenSlot();
+                return;
+            }
+
+            if (!_free.TryDequeue(out slot))
+            {
+                _line.Enqueue(queue);
+                if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
+                {
+                    OpenSlot();
+                }
             }
         }
+
+        slot?.Serve(queue);
     }
 
-    /// <summary>The first queue of the line, once there is one; null when the slot is to end.</summary>
-    public async ValueTask<IDispatchedQueue?> NextAsync()
+    /// <summary>The first queue of the line, once there is one; null when the slot is to end. To be awaited once.</summary>
+    public ValueTask<IDispatchedQueue?> NextAsync()
     {
-        try
+        lock (_gate)
         {
-            return await _line.Reader.ReadAsync();
-        }
-        catch (ChannelClosedException)
-        {
-            return null;
+            if (_line.TryDequeue(out var queue))
+            {
+                return new(queue);
+            }
+
+            if (_ended)
+            {
+                return new((IDispatchedQueue?)null);
+            }
+
+            if (!_spare.TryPop(out var slot))
+            {
+                slot = new FreeSlot(this);
+            }
+
+            _free.Enqueue(slot);
+            return slot.WaitAsync();
         }
     }
 
     /// <summary>Closes the slots once they have ended what they do.</summary>
     public Task StopAsync()
     {
-        _line.Writer.TryComplete();
+        FreeSlot[] free;
+        Task slots;
         lock (_gate)
         {
-            var slots = Task.WhenAll(_slots);
+            _ended = true;
+            free = [.. _free];
+            _free.Clear();
+            slots = Task.WhenAll(_slots);
             _slots.Clear();
-            return slots;
         }
+
+        foreach (var slot in free)
+        {
+            slot.Serve(null);
+        }
+
+        return slots;
     }
 
     private void OpenSlot()
@@ -79,5 +114,38 @@ internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime,
         var slot = _slots.Count;
         _slots.Add(runtime.Scheduler.StartLoop(
             $"slot {slot} of group {options.Group}", () => _runSlot!(slot), runtime.Time, logger, CancellationToken.None));
+    }
+
+    private void Spare(FreeSlot slot)
+    {
+        lock (_gate)
+        {
+            _spare.Push(slot);
+        }
+    }
+
+    /// <summary>A slot that waits for a queue; the object is used for another wait when that one has been told.</summary>
+    private sealed class FreeSlot(ReadyQueue line) : IValueTaskSource<IDispatchedQueue?>
+    {
+        // Who tells of a queue does not serve it.
+        private ManualResetValueTaskSourceCore<IDispatchedQueue?> _core = new() { RunContinuationsAsynchronously = true };
+
+        public ValueTask<IDispatchedQueue?> WaitAsync() => new(this, _core.Version);
+
+        public void Serve(IDispatchedQueue? queue) => _core.SetResult(queue);
+
+        IDispatchedQueue? IValueTaskSource<IDispatchedQueue?>.GetResult(short token)
+        {
+            var queue = _core.GetResult(token);
+            _core.Reset();
+            line.Spare(this);
+            return queue;
+        }
+
+        ValueTaskSourceStatus IValueTaskSource<IDispatchedQueue?>.GetStatus(short token) => _core.GetStatus(token);
+
+        void IValueTaskSource<IDispatchedQueue?>.OnCompleted(
+            Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+            => _core.OnCompleted(continuation, state, token, flags);
     }
 }

@@ -6,47 +6,36 @@ namespace OrleansRocketMQ.Engine.Ports;
 /// </summary>
 internal sealed class BatchClaim
 {
-    private readonly Lock _gate = new();
-    private int? _claimed;
-    private int _begun;
-    private bool _reclaimed;
+    // One number, so that it is read and changed as a whole: begun (31 bits), claimed (31 bits), reclaimed, seen.
+    private const long Seen = 1;
+    private const long Reclaimed = 2;
+    private const int ClaimedAt = 2;
+    private const int BegunAt = 33;
+
+    private long _state;
 
     /// <summary>How many messages, from the first on, were left to the listener; null when nothing was taken back.</summary>
-    public int? Left
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _reclaimed ? _claimed : null;
-            }
-        }
-    }
+    public int? Left => Volatile.Read(ref _state) is var state && (state & Reclaimed) != 0 ? ClaimedOf(state) : null;
 
     /// <summary>The first message of the batch the listener is at.</summary>
-    public int Begun
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _begun;
-            }
-        }
-    }
+    public int Begun => (int)(Volatile.Read(ref _state) >> BegunAt);
 
     /// <summary>The listener's side: begins the messages below an index; false when they were taken back.</summary>
     public bool TryClaim(int end)
     {
-        lock (_gate)
+        while (true)
         {
-            if (!_reclaimed)
+            var state = Volatile.Read(ref _state);
+            if ((state & Reclaimed) != 0)
             {
-                _begun = _claimed ?? 0;
-                _claimed = end;
+                return false;
             }
 
-            return !_reclaimed;
+            var claimed = ((long)ClaimedOf(state) << BegunAt) | ((long)end << ClaimedAt) | Seen;
+            if (Interlocked.CompareExchange(ref _state, claimed, state) == state)
+            {
+                return true;
+            }
         }
     }
 
@@ -56,9 +45,20 @@ internal sealed class BatchClaim
     /// </summary>
     public bool TryReclaim()
     {
-        lock (_gate)
+        while (true)
         {
-            return _reclaimed = _claimed is not null;
+            var state = Volatile.Read(ref _state);
+            if ((state & Seen) == 0)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _state, state | Reclaimed, state) == state)
+            {
+                return true;
+            }
         }
     }
+
+    private static int ClaimedOf(long state) => (int)(state >> ClaimedAt) & int.MaxValue;
 }

@@ -74,14 +74,9 @@ internal sealed class PullFlowController
     {
         try
         {
-            if (!MayPull())
+            if (!MayPull() && !await WaitUntilMayPullAsync(somethingElse, cancellationToken))
             {
-                var mayPull = false;
-                await WaitAsync(() => somethingElse() || (mayPull = MayPull()), isOver: null, cancellationToken);
-                if (!mayPull)
-                {
-                    return false;
-                }
+                return false;
             }
 
             LeaveLines(pulls: true);
@@ -131,6 +126,13 @@ internal sealed class PullFlowController
         {
             return false;
         }
+    }
+
+    private async Task<bool> WaitUntilMayPullAsync(Func<bool> somethingElse, CancellationToken cancellationToken)
+    {
+        var mayPull = false;
+        await WaitAsync(() => somethingElse() || (mayPull = MayPull()), isOver: null, cancellationToken);
+        return mayPull;
     }
 
     private bool MayPull()

@@ -37,6 +37,10 @@ internal sealed partial class QueuePump
     /// <summary>Messages not yet consumed, as far as the last pull told; null when the broker has not told, or does not answer.</summary>
     public long? Lag => MaxOffset is >= 0 and var end && HasBegun ? Math.Max(0, end - Runs.Window.Watermark) : null;
 
+    // What the window has no room for comes later anyway.
+    public bool IsBehind => _pullFlow.Waits == 0
+        && MaxOffset - Volatile.Read(ref _nextOffset) > Math.Max(Options.PullThresholdForQueue, Options.PullBatchSize);
+
     /// <summary>Whether the broker has not answered for longer than any answer may take.</summary>
     public bool IsUnheard => (_askFailed || Silence is not null) && _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > LongestWait;
 

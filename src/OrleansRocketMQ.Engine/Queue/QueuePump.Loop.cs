@@ -17,7 +17,15 @@ internal sealed partial class QueuePump
             {
                 NotePause();
                 NoteLock();
-                await CarryOutAsync(State);
+                var state = State;
+                if (state.Task == QueueTask.Pull)
+                {
+                    await PullNextAsync();
+                }
+                else
+                {
+                    await CarryOutAsync(state);
+                }
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested || !_ownership.IsValid)
             {
@@ -44,7 +52,6 @@ internal sealed partial class QueuePump
     {
         QueueTask.WaitForLock => TakeLockAsync(),
         QueueTask.FindOffset => BeginAsync(state),
-        QueueTask.Pull => PullNextAsync(),
         QueueTask.WaitForResume => WaitPausedAsync(state),
         QueueTask.WaitForFence => WaitForFenceAsync(),
         QueueTask.CompareWithStore => CompareWithStoreAsync(state),

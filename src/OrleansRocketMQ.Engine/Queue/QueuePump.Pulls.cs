@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Locks;
 using OrleansRocketMQ.Engine.Subscriptions;
 using OrleansRocketMQ.Protocol;
 
@@ -13,6 +15,7 @@ internal sealed partial class QueuePump
 
     private readonly Func<bool> _isPullOver;
     private CancellationTokenSource? _pull;
+    private QueueLease? _pullLease;
     private long _brokerId;
     private int _emptyPulls;
 
@@ -29,7 +32,8 @@ internal sealed partial class QueuePump
         }
     }
 
-    private async Task PullNextAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask PullNextAsync()
     {
         // It closes by the clock, before anybody has told.
         if (NoteFence() || !await _pullFlow.WaitForRoomAsync(_isPullOver, _ownership.Pulling))
@@ -53,7 +57,8 @@ internal sealed partial class QueuePump
         }
     }
 
-    private async Task PullAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask PullAsync()
     {
         var subscription = PresentSubscription();
         var broker = _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
@@ -158,10 +163,10 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue's state says something else by now.</summary>
-    private async Task<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
     {
-        using var pull = CancellationTokenSource.CreateLinkedTokenSource(_ownership.Pulling);
-        Volatile.Write(ref _pull, pull);
+        var pull = PullCancellation();
         if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
         {
             return null;
@@ -180,6 +185,21 @@ internal sealed partial class QueuePump
         {
             Volatile.Write(ref _askedAt, 0);
         }
+    }
+
+    /// <summary>What gives up a pull; the same one for all pulls of a lease, until it has been used.</summary>
+    private CancellationTokenSource PullCancellation()
+    {
+        if (_pull is { IsCancellationRequested: false } present && ReferenceEquals(_pullLease, _ownership))
+        {
+            return present;
+        }
+
+        _pull?.Dispose();
+        _pullLease = _ownership;
+        var next = CancellationTokenSource.CreateLinkedTokenSource(_ownership.Pulling);
+        Volatile.Write(ref _pull, next);
+        return next;
     }
 
     // A topic given up keeps its last one until the queue stops.

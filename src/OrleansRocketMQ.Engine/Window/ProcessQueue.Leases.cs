@@ -87,20 +87,11 @@ internal sealed partial class ProcessQueue
     /// Gives the next messages, as <see cref="Lease"/> does, to a dispatcher that has an order of its own. They are leased
     /// when their turn has come, and only then the gate is asked.
     /// </summary>
-    public ProcessQueueRange TakeAside(int most, long mostBytes = long.MaxValue)
-    {
-        lock (_lock)
-        {
-            if (_state != WindowState.Open || _next == _tail)
-            {
-                return default;
-            }
+    public ProcessQueueRange TakeAside(int most, long mostBytes = long.MaxValue) => TakeAside(most, mostBytes, room: null);
 
-            var range = HandOut(Fitting(most, mostBytes), SlotState.SetAside);
-            CountLeasable();
-            return range;
-        }
-    }
+    /// <summary>See <see cref="TakeAside(int, long)"/>.</summary>
+    /// <param name="room">Where the messages are put; as many as have room there.</param>
+    public ProcessQueueRange TakeAside(MessageExt[] room) => TakeAside(room.Length, long.MaxValue, room);
 
     /// <summary>Leases messages that were set aside, from the first on; as many as the gate lets pass.</summary>
     /// <returns>How many; none when the window's time is over.</returns>
@@ -269,6 +260,21 @@ internal sealed partial class ProcessQueue
         }
     }
 
+    private ProcessQueueRange TakeAside(int most, long mostBytes, MessageExt[]? room)
+    {
+        lock (_lock)
+        {
+            if (_state != WindowState.Open || _next == _tail)
+            {
+                return default;
+            }
+
+            var range = HandOut(Fitting(most, mostBytes), SlotState.SetAside, room);
+            CountLeasable();
+            return range;
+        }
+    }
+
     private int Admit(int most) => _gate?.Admit(most) ?? most;
 
     private ProcessQueueRange LeaseReturned(ProcessQueueRange range, int count)
@@ -311,14 +317,14 @@ internal sealed partial class ProcessQueue
         return count;
     }
 
-    private ProcessQueueRange HandOut(int count, SlotState state)
+    private ProcessQueueRange HandOut(int count, SlotState state, MessageExt[]? room = null)
     {
         if (count == 0)
         {
             return default;
         }
 
-        var messages = new MessageExt[count];
+        var messages = new ArraySegment<MessageExt>(room ?? new MessageExt[count], 0, count);
         for (var index = 0; index < count; index++)
         {
             ref var slot = ref At(_next + index);

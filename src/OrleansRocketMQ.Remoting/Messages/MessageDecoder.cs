@@ -119,9 +119,10 @@ public static class MessageDecoder
     {
         private readonly MessageDecoderOptions _options;
         private readonly byte[] _bytes;
+        private readonly string _brokerName;
 
         // A pull brings one topic, so what its messages share is made once.
-        private MessageOrigin _origin;
+        private MessageOrigin? _origin;
         private Range _topic;
         private long _bytesLeft;
         private bool _hasDecompressed;
@@ -131,7 +132,7 @@ public static class MessageDecoder
             _bytesLeft = decompressedBytes;
             _bytes = bytes;
             _options = options;
-            _origin = new MessageOrigin(string.Empty, brokerName);
+            _brokerName = brokerName;
         }
 
         /// <summary>False: it is left out, as its body does not fit in what is left.</summary>
@@ -151,11 +152,11 @@ public static class MessageDecoder
                 throw Bad("message size", length, $"at least {position + 4} with these host addresses");
             }
 
-            var (bodyStart, bodyLength) = Take(record, ref position, lengthBytes: 4, "body length");
+            var (bodyStart, _) = Take(record, ref position, lengthBytes: 4, "body length");
             var (topicStart, topicLength) = Take(record, ref position, magic == StoredMessage.MagicV1 ? 1 : 2, "topic length");
-            var (propertiesStart, propertiesLength) = Take(record, ref position, lengthBytes: 2, "properties length");
-            var places = new RecordPlaces(start, length, start + bodyStart, bodyLength, start + propertiesStart, propertiesLength);
-            var message = new MessageExt(_bytes, places, OriginOf(new Range(start + topicStart, start + topicStart + topicLength)));
+            Take(record, ref position, lengthBytes: 2, "properties length");
+            var origin = OriginOf(new Range(start + topicStart, start + topicStart + topicLength));
+            var message = new MessageExt(origin, start, start + bodyStart);
             if (sysFlag == 0 && !_options.CheckCrc)
             {
                 // The usual message is stored as it was sent.
@@ -227,10 +228,10 @@ public static class MessageDecoder
 
         private MessageOrigin OriginOf(Range topic)
         {
-            if (!_bytes.AsSpan(topic).SequenceEqual(_bytes.AsSpan(_topic)))
+            if (_origin is null || !_bytes.AsSpan(topic).SequenceEqual(_bytes.AsSpan(_topic)))
             {
                 _topic = topic;
-                _origin = _origin with { Topic = _options.Namespace.Unwrap(Encoding.UTF8.GetString(_bytes.AsSpan(topic))) };
+                _origin = new MessageOrigin(_bytes, _options.Namespace.Unwrap(Encoding.UTF8.GetString(_bytes.AsSpan(topic))), _brokerName);
             }
 
             return _origin;

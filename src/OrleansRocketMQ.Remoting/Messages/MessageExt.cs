@@ -10,22 +10,24 @@ namespace OrleansRocketMQ;
 /// </summary>
 public sealed class MessageExt
 {
-    // A view: what stands at a fixed place of the record is read there when asked for, and what few messages have is kept
-    // apart. At some hundred thousand messages a second every field would show in the memory allocated.
-    private readonly byte[] _bytes;
-    private readonly RecordPlaces _places;
+    // A view: what the record says is read there when asked for, what the messages of a pull have in common is shared, and
+    // what few messages have is kept apart. At some hundred thousand messages a second every field would show in the memory
+    // allocated.
     private readonly MessageOrigin _origin;
+    private readonly int _recordStart;
+    private readonly int _bodyStart;
     private Extras? _extras;
 
-    internal MessageExt(byte[] bytes, in RecordPlaces places, MessageOrigin origin)
+    /// <summary>A message in its record, whose layout has been found good.</summary>
+    internal MessageExt(MessageOrigin origin, int recordStart, int bodyStart)
     {
-        _bytes = bytes;
-        _places = places;
         _origin = origin;
+        _recordStart = recordStart;
+        _bodyStart = bodyStart;
     }
 
     private MessageExt(MessageExt other, MessageOrigin origin, Extras? extras)
-        : this(other._bytes, other._places, origin) => _extras = extras;
+        : this(origin, other._recordStart, other._bodyStart) => _extras = extras;
 
     /// <summary>The topic the listener subscribed to; for a message that came back through %RETRY%, the one it was first sent to.</summary>
     public string Topic => _origin.Topic;
@@ -43,7 +45,7 @@ public sealed class MessageExt
     public long CommitLogOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.CommitLogOffsetPosition);
 
     /// <summary>What the message carries, decompressed. A slice of the received bytes: copy it to keep it for long.</summary>
-    public ReadOnlyMemory<byte> Body => _extras?.Body ?? _bytes.AsMemory(_places.BodyStart, _places.BodyLength);
+    public ReadOnlyMemory<byte> Body => _extras?.Body ?? _origin.Bytes.AsMemory(_bodyStart, BodyLength);
 
     /// <summary>Why the body could not be read, or null. Such a message is not given to listeners; it goes the way of retry.</summary>
     public MessageFormatException? BodyError => _extras?.BodyError;
@@ -61,7 +63,7 @@ public sealed class MessageExt
     public int BodyCrc => StoredMessage.Int32At(RecordSpan, StoredMessage.BodyCrcPosition);
 
     /// <summary>The bytes the message takes in the broker's store.</summary>
-    public int StoreSize => _places.RecordLength;
+    public int StoreSize => StoredMessage.Int32At(RecordSpan, 0);
 
     /// <summary>When the producer made the message, milliseconds since 1970 UTC.</summary>
     public long BornTimestamp => StoredMessage.Int64At(RecordSpan, StoredMessage.BornTimestampPosition);
@@ -123,19 +125,22 @@ public sealed class MessageExt
     }
 
     /// <summary>The message as the broker stores it; for one of an inner batch, the whole batch.</summary>
-    public ReadOnlyMemory<byte> Record => _bytes.AsMemory(_places.RecordStart, _places.RecordLength);
+    public ReadOnlyMemory<byte> Record => _origin.Bytes.AsMemory(_recordStart, StoreSize);
 
     /// <summary>The bytes the message is a view of: all that came with it, as long as any of it is kept.</summary>
-    internal byte[] Buffer => _bytes;
+    internal byte[] Buffer => _origin.Bytes;
 
     /// <summary>Bytes the message keeps beside its <see cref="Buffer"/>.</summary>
     internal int BytesBesideBuffer => _extras?.Body?.Length ?? 0;
 
-    private ReadOnlySpan<byte> RecordSpan => _bytes.AsSpan(_places.RecordStart, _places.RecordLength);
-
     internal ReadOnlySpan<byte> StoredProperties => _extras?.InnerProperties is { } inner
         ? inner.Span
-        : _bytes.AsSpan(_places.PropertiesStart, _places.PropertiesLength);
+        : StoredMessage.PropertiesBehind(RecordSpan, _bodyStart - _recordStart + BodyLength);
+
+    // Its end is not looked for: where fields of the record are has been checked.
+    private ReadOnlySpan<byte> RecordSpan => _origin.Bytes.AsSpan(_recordStart);
+
+    private int BodyLength => StoredMessage.Int32At(_origin.Bytes, _bodyStart - sizeof(int));
 
     /// <summary>One property, or null.</summary>
     public string? GetProperty(string name)
@@ -214,8 +219,7 @@ public sealed class MessageExt
 }
 
 /// <summary>What the messages of one pull share.</summary>
-internal sealed record MessageOrigin(string Topic, string BrokerName);
-
-/// <summary>Where in its bytes a message's record, body and properties are.</summary>
-internal readonly record struct RecordPlaces(
-    int RecordStart, int RecordLength, int BodyStart, int BodyLength, int PropertiesStart, int PropertiesLength);
+/// <param name="Bytes">All that came, in which they are.</param>
+/// <param name="Topic">The topic they were sent to.</param>
+/// <param name="BrokerName">The broker set they came from.</param>
+internal sealed record MessageOrigin(byte[] Bytes, string Topic, string BrokerName);

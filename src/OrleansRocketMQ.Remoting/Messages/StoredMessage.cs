@@ -140,6 +140,17 @@ public sealed class StoredMessage
     internal static ReadOnlySpan<byte> StoreHostField(ReadOnlySpan<byte> record, int sysFlag)
         => record.Slice(StoreTimestampPosition(sysFlag) + 8, LengthOf(sysFlag, MessageSysFlag.StoreHostV6));
 
+    /// <summary>The property table of a record whose layout is good.</summary>
+    /// <param name="record">The record.</param>
+    /// <param name="bodyEnd">The place behind its body.</param>
+    internal static ReadOnlySpan<byte> PropertiesBehind(ReadOnlySpan<byte> record, int bodyEnd)
+    {
+        var topicEnd = Int32At(record, MagicPosition) == MagicV1
+            ? bodyEnd + 1 + record[bodyEnd]
+            : bodyEnd + 2 + BinaryPrimitives.ReadInt16BigEndian(record[bodyEnd..]);
+        return record.Slice(topicEnd + 2, BinaryPrimitives.ReadInt16BigEndian(record[topicEnd..]));
+    }
+
     internal static int Int32At(ReadOnlySpan<byte> record, int position) => BinaryPrimitives.ReadInt32BigEndian(record[position..]);
 
     internal static long Int64At(ReadOnlySpan<byte> record, int position) => BinaryPrimitives.ReadInt64BigEndian(record[position..]);

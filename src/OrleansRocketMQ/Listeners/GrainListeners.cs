@@ -37,8 +37,10 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
 {
     private readonly ListenerActivation _activation = new(isOne);
 
+    // A stateless worker is on this silo, where the ownership tells of a stop; Orleans would carry no token there, and charge for it.
     private readonly Func<DispatchBatch, ActivationId, CancellationToken, ValueTask<DispatchBatchResult>> _send = (run, named, cancellation)
-        => grain.RunAsync(named.Equals(run.Activation) ? run : run with { Activation = named }, cancellation);
+        => grain.RunAsync(
+            named.Equals(run.Activation) ? run : run with { Activation = named }, isOne ? cancellation : CancellationToken.None);
 
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => ListenerReadinessProbe.IsOpenAsync(grain, cancellationToken);
 

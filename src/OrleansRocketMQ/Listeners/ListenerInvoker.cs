@@ -20,6 +20,8 @@ internal sealed partial class ListenerInvoker(
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
+    private RunProgress? _spare;
+
     public ValueTask<DispatchBatchResult> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
         if (run.IsMeantForAnother(grain.ActivationId, consumers))
@@ -45,15 +47,25 @@ internal sealed partial class ListenerInvoker(
 
     private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
-        var progress = new RunProgress(cancellationToken);
+        var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress();
+        progress.Begin(cancellationToken);
         var consuming = ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
         {
             return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
         }
 
-        progress.Dispose();
+        End(progress);
         return consuming;
+    }
+
+    /// <summary>A run has ended that was not given up: what it needed may be the next one's.</summary>
+    private void End(RunProgress progress)
+    {
+        if (progress.TryEnd())
+        {
+            Volatile.Write(ref _spare, progress);
+        }
     }
 
     /// <summary>
@@ -91,9 +103,9 @@ internal sealed partial class ListenerInvoker(
         }
         finally
         {
-            if (consuming.IsCompleted)
+            if (consuming.IsCompleted && !progress.IsGivenUp)
             {
-                progress.Dispose();
+                End(progress);
             }
         }
 
@@ -145,7 +157,7 @@ internal sealed partial class ListenerInvoker(
 
     private async ValueTask<DispatchBatchResult> ConsumeAsync(DispatchBatch run, RunProgress progress)
     {
-        var context = new ConsumeContext(run.Group, run.Queue);
+        var context = progress.ContextOf(run);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         do
@@ -222,10 +234,11 @@ internal sealed partial class ListenerInvoker(
     private DispatchBatchResult ResultOf(RunProgress progress)
         => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
 
-    /// <summary>How far a run is. Touched only in the turns of its grain.</summary>
-    private sealed class RunProgress(CancellationToken abandon) : IDisposable
+    /// <summary>How far a run is; when it has ended, the next one is. Touched only in the turns of its grain.</summary>
+    private sealed class RunProgress : IDisposable
     {
-        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool, abandon);
+        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool);
+        private ConsumeContext? _context;
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
         public CancellationToken Token => _cancellation.Token;
@@ -242,6 +255,25 @@ internal sealed partial class ListenerInvoker(
         public Activity? Span { get; set; }
 
         public bool IsGivenUp { get; private set; }
+
+        /// <summary>A run begins.</summary>
+        /// <param name="abandon">Fires when nobody waits for it any more.</param>
+        public void Begin(CancellationToken abandon)
+        {
+            (Consumed, Failures, Span) = (0, null, null);
+            _cancellation.Begin(abandon);
+        }
+
+        /// <summary>What the listener is told of a run, and tells of it.</summary>
+        public ConsumeContext ContextOf(DispatchBatch run)
+        {
+            _context ??= new ConsumeContext(run.Group, run.Queue);
+            _context.Begin(run.Group, run.Queue);
+            return _context;
+        }
+
+        /// <summary>The run has ended. False when the listener's token has fired, so that it is nobody else's.</summary>
+        public bool TryEnd() => _cancellation.TryEnd();
 
         public void GiveUp()
         {

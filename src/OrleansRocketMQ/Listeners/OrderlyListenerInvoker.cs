@@ -19,6 +19,8 @@ internal sealed partial class OrderlyListenerInvoker(
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
+    private IsolatedCancellation? _spare;
+
     public ValueTask<OrderlyBatchResult> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
         if (run.IsMeantForAnother(grain.ActivationId, consumers))
@@ -45,23 +47,44 @@ internal sealed partial class OrderlyListenerInvoker(
 
     private ValueTask<OrderlyBatchResult> BeginAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        var cancellation = new IsolatedCancellation(EngineScheduler.Pool, cancellationToken);
+        var cancellation = Interlocked.Exchange(ref _spare, null) ?? new IsolatedCancellation(EngineScheduler.Pool);
+        cancellation.Begin(cancellationToken);
         var consuming = ConsumeAsync(run, cancellation.Token);
         if (!consuming.IsCompleted)
         {
             return new(EndInTimeAsync(consuming.AsTask(), run, cancellation, cancellationToken));
         }
 
-        cancellation.Dispose();
+        End(cancellation);
         return consuming;
+    }
+
+    /// <summary>A call has ended: its token may be the next one's.</summary>
+    private void End(IsolatedCancellation cancellation)
+    {
+        if (cancellation.TryEnd())
+        {
+            Volatile.Write(ref _spare, cancellation);
+        }
     }
 
     private async Task<OrderlyBatchResult> EndInTimeAsync(
         Task<OrderlyBatchResult> consuming, OrderlyBatch run, IsolatedCancellation cancellation, CancellationToken cancellationToken)
     {
-        using (cancellation)
+        try
         {
             return await ListenerAbortGuard.EndInTimeAsync(consuming, grain, run.Group, run.Messages, logger, cancellationToken);
+        }
+        finally
+        {
+            if (consuming.IsCompleted)
+            {
+                End(cancellation);
+            }
+            else
+            {
+                cancellation.Dispose();
+            }
         }
     }
 

@@ -38,6 +38,23 @@ public sealed class AdaptiveBatchSizerTests
     }
 
     [Fact]
+    public void One_run_that_something_else_held_up_says_little_and_a_listener_that_became_slow_is_known_for_it_soon()
+    {
+        var length = new AdaptiveBatchSizer();
+        Teach(length, TimeSpan.FromMicroseconds(1));
+
+        length.Learn(TimeSpan.FromMilliseconds(200), 64);
+        Assert.InRange(length.Batches, 40, 64);
+
+        for (var run = 0; run < 24; run++)
+        {
+            length.Learn(TimeSpan.FromMilliseconds(10), 1);
+        }
+
+        Assert.Equal(1, length.Batches);
+    }
+
+    [Fact]
     public void A_run_is_cut_off_long_after_it_should_have_ended()
         => Assert.True(AdaptiveBatchSizer.Limit > AdaptiveBatchSizer.Target * 4 && AdaptiveBatchSizer.Target > TimeSpan.Zero);
 

@@ -49,6 +49,8 @@ internal sealed class FakeQueue : IDispatchedQueue
 
     public bool DoListenersMove { get; set; }
 
+    public bool IsBehind { get; set; }
+
     public List<Task> Tracked { get; } = [];
 
     public int Progress { get; private set; }

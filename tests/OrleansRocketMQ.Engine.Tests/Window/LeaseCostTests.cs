@@ -66,6 +66,21 @@ public sealed class LeaseCostTests
         }
     }
 
+    [Fact]
+    public void To_set_messages_aside_in_room_that_is_there_allocates_nothing_and_takes_what_fits()
+    {
+        var window = Filled(2 * Messages + 1).Window;
+        var room = new MessageExt[Messages];
+        Assert.Equal(Messages, window.TakeAside(room).Messages.Count);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var range = window.TakeAside(room);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal((Messages, Messages), (range.Messages.Count, (int)range.Messages[0].QueueOffset));
+        Assert.Equal(2 * Messages, Assert.Single(window.TakeAside(room).Messages).QueueOffset);
+    }
+
     private static DispatchBuffer Filled(int count)
     {
         var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));

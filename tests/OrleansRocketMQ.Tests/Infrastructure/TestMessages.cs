@@ -29,7 +29,7 @@ internal static class TestMessages
     });
 
     /// <summary>What one pull brings: messages that are views of the same bytes.</summary>
-    public static List<MessageExt> Pull(IEnumerable<long> offsets, int bodyLength = 8)
+    public static List<MessageExt> Pull(IEnumerable<long> offsets, int bodyLength = 8, Func<long, string?>? shardingKey = null)
     {
         var bytes = offsets.SelectMany(offset => new StoredMessage
         {
@@ -38,6 +38,7 @@ internal static class TestMessages
             QueueOffset = offset,
             BornHost = Host,
             StoreHost = Host,
+            Properties = Encode([new(MessageProperties.ShardingKey, shardingKey?.Invoke(offset))]),
         }.Encode()).ToArray();
         return [.. MessageDecoder.DecodeAll(bytes, "broker-a")];
     }

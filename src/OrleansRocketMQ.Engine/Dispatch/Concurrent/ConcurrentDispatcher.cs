@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
@@ -35,7 +36,7 @@ internal sealed partial class ConcurrentDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
-        var worker = new DispatchWorker(listeners.OfSlot(slot));
+        using var worker = new DispatchWorker(listeners.OfSlot(slot), runtime.Time);
         while (await _line.NextAsync() is { } queue)
         {
             var range = queue.Runs.Lease(_runLength.Batches * options.ConsumeBatchSize);
@@ -101,7 +102,8 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Has a run consumed. On every way the lease of each of its messages ends once, or goes on in the background.</summary>
-    private async Task HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask HandleAsync(IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker)
     {
         if (range.Messages[0].BodyError is { } unreadable)
         {
@@ -117,7 +119,7 @@ internal sealed partial class ConcurrentDispatcher(
         {
             result = queue.DoListenersMove && !await worker.Listener.IsReadyAsync(queue.ListenerToken)
                 ? ListenerOutcome.Refused
-                : await RunAsync(queue, range, worker.Listener, share);
+                : await RunAsync(queue, range, worker, share);
             range = worker.Open = LeftOf(range, share);
             worker.IsReached = true;
         }
@@ -247,42 +249,36 @@ internal sealed partial class ConcurrentDispatcher(
     }
 
     /// <summary>Calls the listener. When one batch of a run takes long, those behind it do not wait for it: they go back in line.</summary>
-    private async Task<ListenerOutcome> RunAsync(IDispatchedQueue queue, ProcessQueueRange range, IListener listener, BatchClaim share)
+    /// <exception cref="TimeoutException">It has not ended in its time.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ListenerOutcome> RunAsync(
+        IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker, BatchClaim share)
     {
         var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             Share = share,
             Ownership = queue.Ownership,
         };
+        var token = queue.ListenerToken;
         using var running = queue.Running.Begin(range.Messages, share);
-        var call = listener.ConsumeAsync(run, queue.ListenerToken);
+        var call = worker.Listener.ConsumeAsync(run, token);
         var longest = AdaptiveBatchSizer.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
         {
-            try
+            if (await worker.Wait.WaitAsync(call, patience, token))
             {
-                return await call.WaitAsync(patience, runtime.Time, queue.ListenerToken);
+                return await call;
             }
-            catch (TimeoutException)
+
+            if (share.TryReclaim())
             {
-                if (call.IsCompleted)
-                {
-                    // It ended in the very moment in which patience did.
-                    return await call;
-                }
-
-                if (!share.TryReclaim())
-                {
-                    continue;
-                }
-
                 var left = share.Left!.Value;
                 Return(queue, range.Slice(left, range.Messages.Count - left));
                 break;
             }
         }
 
-        return await call.WaitAsync(longest, runtime.Time, queue.ListenerToken);
+        return await worker.Wait.WaitAsync(call, longest, token) ? await call : throw new TimeoutException();
     }
 
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, BatchClaim share)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
@@ -22,6 +23,8 @@ internal sealed partial class KeyOrderedDispatcher(
     EngineRuntime runtime,
     ILogger<KeyOrderedDispatcher> logger) : IQueueDispatcher
 {
+    private const int WorthACall = 8;
+
     // The runner ends a call that takes too long; see the concurrent dispatcher.
     private readonly TimeSpan _longestCall = AdaptiveBatchSizer.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
     private readonly ConcurrentDictionary<IDispatchedQueue, KeyOrderedQueue> _queues = new();
@@ -32,6 +35,9 @@ internal sealed partial class KeyOrderedDispatcher(
     private int _idleLanes = KeyQueues.MostIdle;
 
     public bool KeepsFailedMessages => true;
+
+    // A call costs about what a fast listener takes for some messages.
+    private int Enough => _runLength.Batches >= WorthACall ? Math.Max(WorthACall, options.ConsumeBatchSize) : 1;
 
     public void Start() => _line.Start(RunSlotAsync);
 
@@ -44,19 +50,19 @@ internal sealed partial class KeyOrderedDispatcher(
 
     public int InFlightOf(IDispatchedQueue queue) => _queues.TryGetValue(queue, out var keyed) ? keyed.InFlight : 0;
 
-    private KeyOrderedQueue QueueOf(IDispatchedQueue pump)
-    {
-        if (_queues.TryGetValue(pump, out var known))
-        {
-            return known;
-        }
+    private KeyOrderedQueue QueueOf(IDispatchedQueue pump) => _queues.TryGetValue(pump, out var known) ? known : Open(pump);
 
+    private KeyOrderedQueue Open(IDispatchedQueue pump)
+    {
         lock (_gate)
         {
-            if (!_queues.TryGetValue(pump, out known))
+            if (!_queues.TryGetValue(pump, out var known))
             {
                 var queue = known = _queues[pump] = new KeyOrderedQueue(
-                    pump, options.KeySelector is null ? null : KeyOf, () => Volatile.Read(ref _idleLanes));
+                    pump,
+                    options.KeySelector is null ? null : KeyOf,
+                    () => Volatile.Read(ref _idleLanes),
+                    new KeyGathering(runtime.Time, Math.Min(options.PullThresholdForQueue, options.MaxCachedMessagesPerQueue) / 2));
                 _idleLanes = KeyQueues.IdleOf(_queues.Count);
 
                 // At once when the queue has begun to stop already.
@@ -89,17 +95,14 @@ internal sealed partial class KeyOrderedDispatcher(
 
     private async Task RunSlotAsync(int slot)
     {
+        using var wait = new CallWait(runtime.Time);
         var slotListener = listeners.OfSlot(slot);
         while (await _line.NextAsync() is { } pump)
         {
             var queue = QueueOf(pump);
-            var lane = queue.Take(_runLength.Batches * options.ConsumeBatchSize, out var messages);
+            var lane = queue.Take(_runLength.Batches * options.ConsumeBatchSize, Enough, out var messages);
             pump.Runs.LeaveLine();
-            if (queue.HasWork)
-            {
-                _line.Signal(pump);
-            }
-
+            Continue(queue, queue.HasWork(Enough));
             if (lane is null)
             {
                 continue;
@@ -108,7 +111,7 @@ internal sealed partial class KeyOrderedDispatcher(
             var turn = lane.Turn;
             try
             {
-                if (await HandleAsync(queue, lane, messages, slotListener))
+                if (await HandleAsync(queue, lane, messages, slotListener, wait))
                 {
                     slotListener = listeners.OfSlot(options.ConsumeThreadMax + Interlocked.Increment(ref _replaced) - 1);
                 }
@@ -142,7 +145,9 @@ internal sealed partial class KeyOrderedDispatcher(
 
     /// <summary>Has the first messages of a lane consumed.</summary>
     /// <returns>Whether the slot's own grain is stuck, so that the slot needs another one.</returns>
-    private async Task<bool> HandleAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, IListener slotListener)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> HandleAsync(
+        KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, IListener slotListener, CallWait wait)
     {
         if (lane.Stuck is { IsCompleted: false })
         {
@@ -158,8 +163,8 @@ internal sealed partial class KeyOrderedDispatcher(
         }
 
         var token = queue.Pump.ListenerToken;
-        var call = Task.FromResult(ListenerOutcome.Refused);
-        ListenerOutcome result;
+        Task<ListenerOutcome>? stuck = null;
+        ListenerOutcome result = default;
         try
         {
             var listener = lane.Key is { } key ? lane.Listener ??= listeners.OfKey(key) : slotListener;
@@ -172,22 +177,30 @@ internal sealed partial class KeyOrderedDispatcher(
 
             lane.AsksFirst = false;
             using var running = queue.Pump.Running.Begin(messages);
-            call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
-            result = await (call.IsCompleted ? call : call.WaitAsync(_longestCall, runtime.Time, token));
+            var call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
+            if (await wait.WaitAsync(call, _longestCall, token))
+            {
+                result = await call;
+            }
+            else
+            {
+                stuck = call;
+            }
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
             // The queue's time to stop is over. Whatever the listener still does, the messages come again elsewhere, after it.
             return false;
         }
-        catch (TimeoutException) when (!call.IsCompleted)
-        {
-            return await EndStuckAsync(queue, lane, messages, call);
-        }
         catch (Exception exception) when (exception is not InvariantBrokenException)
         {
             BlockUnreachable(queue, lane, messages.Length, exception);
             return false;
+        }
+
+        if (stuck is not null)
+        {
+            return await EndStuckAsync(queue, lane, messages, stuck);
         }
 
         if (result.IsRefused)
@@ -199,31 +212,6 @@ internal sealed partial class KeyOrderedDispatcher(
 
         await TakeAsync(queue, lane, messages, result);
         return false;
-    }
-
-    /// <inheritdoc cref="HandleAsync"/>
-    private async Task<bool> EndStuckAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, Task call)
-    {
-        var isSlots = lane.Key is null;
-        lane.Stuck = isSlots ? null : call;
-        Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
-        await FailStuckAsync(queue, lane, messages);
-        return isSlots;
-    }
-
-    private async Task FailUnreadableAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, Exception unreadable)
-    {
-        Log.Unreadable(logger, messages[0].MessageId, options.Group, unreadable);
-        queue.Pump.Statistics.Count(messages, failures: 1, errorType: ErrorTypes.Unreadable);
-        await FailAsync(queue, lane, messages, new FailedMessage(0, 0, unreadable.Message, ErrorTypes.Unreadable));
-    }
-
-    /// <summary>The way to the listener failed; nobody judged the messages, so this is no attempt.</summary>
-    private void BlockUnreachable(KeyOrderedQueue queue, KeyQueue lane, int count, Exception exception)
-    {
-        queue.Pump.Fail(exception);
-        Log.ListenerUnreachable(logger, options.Group, lane.Key, count, options.RetryInterval, exception);
-        BlockFor(queue, lane, options.RetryInterval, exception.Message);
     }
 
     private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
@@ -241,113 +229,52 @@ internal sealed partial class KeyOrderedDispatcher(
         queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
         var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
-        queue.Complete(lane, succeeded);
         if (succeeded == result.Consumed)
         {
-            Release(queue, lane);
+            Continue(queue, queue.End(lane, succeeded, Enough));
         }
         else
         {
+            queue.Complete(lane, succeeded);
             await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]);
         }
-    }
-
-    /// <summary>
-    /// Nobody knows how far the listener is: of a key its first batch counts as not consumed in time, without a key all do. Some
-    /// may come twice, none is lost. As long as it holds its grain, each time that a batch might have taken is one more failure.
-    /// </summary>
-    private Task FailStuckAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
-    {
-        var count = lane.Key is null ? messages.Length : Math.Min(options.ConsumeBatchSize, messages.Length);
-        var failed = new ArraySegment<MessageExt>(messages, 0, count);
-        queue.Pump.Statistics.Count(failed, count, options.ConsumeTimeout, ErrorTypes.Timeout);
-        queue.Pump.Statistics.CountTimedOut(count);
-        return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
-    }
-
-    /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
-    private async Task FailAsync(
-        KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
-    {
-        if (lane.Key is null)
-        {
-            await SendBackAsync(queue, lane, failed, failure);
-            return;
-        }
-
-        // Of a batch nobody knows which message is to blame. The first one comes again alone, then the next, so in the end
-        // only the bad one has failed too often.
-        var attempts = failed[0].ReconsumeTimes + lane.Failures;
-        if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == FailedMessage.ToDeadLetters)
-        {
-            var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, failed[0], queue.Pump.ListenerToken);
-            if (outcome != PublishOutcome.NotTaken)
-            {
-                Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
-                queue.Pump.Statistics.CountPublished(outcome, asDead: true);
-                queue.Complete(lane, 1);
-                Release(queue, lane);
-                return;
-            }
-        }
-        else
-        {
-            lane.Failures++;
-            queue.Pump.Statistics.Metrics?.Retried(failed.Count);
-        }
-
-        var wait = runtime.BackOff(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
-        BlockFor(queue, lane, wait > leastWait ? wait : leastWait, failure.Error ?? "The listener wants it again.");
-    }
-
-    private async Task SendBackAsync(KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure)
-    {
-        for (var index = 0; index < failed.Count; index++)
-        {
-            var outcome = await retry.SendBackAsync(queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken);
-            if (outcome == PublishOutcome.NotTaken)
-            {
-                BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);
-                return;
-            }
-
-            queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed[index], failure.DelayLevel));
-            queue.Complete(lane, 1);
-        }
-
-        Release(queue, lane);
     }
 
     private void Release(KeyOrderedQueue queue, KeyQueue lane)
     {
         queue.Release(lane);
-        if (queue.HasWork)
+        Continue(queue, queue.HasWork(Enough));
+    }
+
+    private void Continue(KeyOrderedQueue queue, bool hasWork)
+    {
+        if (hasWork)
         {
             _line.Signal(queue.Pump);
         }
-    }
-
-    private void BlockFor(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait, string? error)
-    {
-        if (queue.Block(lane, error))
+        else if (queue.TryWatchGathering())
         {
-            queue.Pump.Track(UnblockAfterAsync(queue, lane, wait));
+            queue.Pump.Track(WatchGatheringAsync(queue));
         }
     }
 
-    private async Task UnblockAfterAsync(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait)
+    /// <summary>Messages that gather are consumed when their time is over, whether more have come or not.</summary>
+    private async Task WatchGatheringAsync(KeyOrderedQueue queue)
     {
         try
         {
-            await Task.Delay(wait, runtime.Time, queue.Pump.Stopping);
+            while (queue.GatheringLeft() is { } left)
+            {
+                // Timers count whole milliseconds.
+                await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), runtime.Time, queue.Pump.Stopping);
+            }
         }
         catch (OperationCanceledException)
         {
-            // The queue stops; the lane has been emptied.
+            // The queue stops; the lanes have been emptied.
             return;
         }
 
-        queue.Unblock(lane);
         _line.Signal(queue.Pump);
     }
 

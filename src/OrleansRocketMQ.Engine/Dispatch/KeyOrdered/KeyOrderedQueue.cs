@@ -9,14 +9,19 @@ namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 /// </summary>
 internal sealed class KeyOrderedQueue
 {
+    private const int TakenInAtOnce = 64;
+
     private readonly Lock _gate = new();
     private readonly KeyQueues _lanes;
+    private readonly KeyGathering _gathering;
+    private readonly MessageExt[] _takenIn = new MessageExt[TakenInAtOnce];
     private ProcessQueue _window;
     private bool _closed;
 
-    public KeyOrderedQueue(IDispatchedQueue pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle)
+    public KeyOrderedQueue(IDispatchedQueue pump, Func<MessageExt, string?>? keySelector, Func<int> mostIdle, KeyGathering gathering)
     {
         Pump = pump;
+        _gathering = gathering;
         _lanes = new(keySelector, mostIdle);
         _window = pump.Runs.Window;
         pump.Runs.Restarted += BeginAnew;
@@ -27,19 +32,20 @@ internal sealed class KeyOrderedQueue
     private DispatchBuffer Runs => Pump.Runs;
 
     /// <summary>Whether <see cref="Take"/> may find something.</summary>
-    public bool HasWork
+    /// <param name="enough">How many messages of a key are worth a call.</param>
+    public bool HasWork(int enough)
     {
-        get
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                return Runs.MayLease && ((_lanes.HasReady && ReferenceEquals(_window, Runs.Window)) || Runs.Waiting > 0);
-            }
+            return HasWorkLocked(enough);
         }
     }
 
     /// <summary>See <see cref="KeyQueues.Take"/>. Nothing is handed out once the queue's stop can be seen.</summary>
-    public KeyQueue? Take(int most, out MessageExt[] messages)
+    /// <param name="most">Messages to take at most.</param>
+    /// <param name="enough">How many messages of a key are worth a call.</param>
+    /// <param name="messages">Those that are leased.</param>
+    public KeyQueue? Take(int most, int enough, out MessageExt[] messages)
     {
         lock (_gate)
         {
@@ -50,8 +56,42 @@ internal sealed class KeyOrderedQueue
             }
 
             TakeIn();
-            return _lanes.Take(most, out messages, Runs.MostBytes);
+            return Gathers(enough) ? null : _lanes.Take(most, out messages, Runs.MostBytes);
         }
+    }
+
+    /// <summary>Whether messages gather and nobody looks after the end of that; then the caller has to.</summary>
+    public bool TryWatchGathering()
+    {
+        lock (_gate)
+        {
+            return _gathering.TryWatch();
+        }
+    }
+
+    /// <summary>See <see cref="KeyGathering.Left"/>.</summary>
+    public TimeSpan? GatheringLeft()
+    {
+        lock (_gate)
+        {
+            return _gathering.Left(Pump.IsBehind);
+        }
+    }
+
+    /// <summary>The first messages of a lane that was taken are done, and the lane is given back.</summary>
+    /// <returns>See <see cref="HasWork"/>.</returns>
+    public bool End(KeyQueue lane, int done, int enough)
+    {
+        bool hasWork;
+        lock (_gate)
+        {
+            _lanes.Complete(lane, done);
+            GiveBackLocked(lane, blocked: false, error: null);
+            hasWork = HasWorkLocked(enough);
+        }
+
+        Pump.OnProgress();
+        return hasWork;
     }
 
     /// <summary>The first messages of a lane that was taken are done.</summary>
@@ -138,24 +178,43 @@ internal sealed class KeyOrderedQueue
     {
         lock (_gate)
         {
-            if (blocked)
-            {
-                _lanes.Block(lane, error);
-            }
-            else
-            {
-                _lanes.Release(lane);
-            }
-
-            if (_closed)
-            {
-                _lanes.Forget();
-            }
+            GiveBackLocked(lane, blocked, error);
         }
 
         Pump.OnProgress();
         return !_closed;
     }
+
+    private void GiveBackLocked(KeyQueue lane, bool blocked, string? error)
+    {
+        if (blocked)
+        {
+            _lanes.Block(lane, error);
+        }
+        else
+        {
+            _lanes.Release(lane);
+        }
+
+        if (_closed)
+        {
+            _lanes.Forget();
+        }
+    }
+
+    private bool HasWorkLocked(int enough)
+    {
+        if (_closed || !Runs.MayLease)
+        {
+            return false;
+        }
+
+        TakeIn();
+        return _lanes.HasReady && !Gathers(enough);
+    }
+
+    private bool Gathers(int enough)
+        => enough > 1 && _gathering.Holds(_lanes.Next, _window.Count - _lanes.InFlight, enough, Pump.IsBehind);
 
     /// <summary>The queue has begun anew somewhere else: what it had before is nobody's any more.</summary>
     private void BeginAnew()
@@ -179,9 +238,10 @@ internal sealed class KeyOrderedQueue
     private void TakeIn()
     {
         Follow();
-        while (_window.TakeAside(int.MaxValue) is { IsEmpty: false } range)
+        while (_window.TakeAside(_takenIn) is { IsEmpty: false } range)
         {
             _lanes.Add(range);
+            Array.Clear(_takenIn, 0, range.Messages.Count);
         }
     }
 }

@@ -45,6 +45,9 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
     /// <summary>Whether a lane can be taken.</summary>
     public bool HasReady => _ready.Count > 0;
 
+    /// <summary>Messages of the lane that is taken next, 0 when there is none; one that failed does not wait for more.</summary>
+    public int Next => _ready.TryPeek(out var lane) ? lane.Failures > 0 ? int.MaxValue : lane.Count : 0;
+
     /// <summary>Messages listeners have.</summary>
     public int InFlight { get; private set; }
 

@@ -1,0 +1,147 @@
+using System.Threading.Tasks.Sources;
+
+namespace OrleansRocketMQ.Engine.Dispatch;
+
+/// <summary>
+/// Waits for a listener's call, at most for some time. A wait takes no memory and mostly sets no timer: one that is set for an
+/// earlier end than that of the wait under way goes on to the later one when it fires. For one wait at a time; whoever waits
+/// goes on by its own scheduler.
+/// </summary>
+internal sealed class CallWait : IValueTaskSource<bool>, IDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Action _onEnded;
+    private readonly ITimer _timer;
+    private ManualResetValueTaskSourceCore<bool> _core;
+    private CancellationTokenRegistration _cancelled;
+    private Task? _call;
+    private bool _isWaiting;
+    private long _due;
+    private long? _timerDue;
+
+    public CallWait(TimeProvider time)
+    {
+        _time = time;
+        _onEnded = OnEnded;
+        _timer = time.CreateTimer(
+            static wait => ((CallWait)wait!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Waits until the call has ended. May be asked for the same call again.</summary>
+    /// <returns>Whether it has; false when the time was over first. To be awaited once.</returns>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    public ValueTask<bool> WaitAsync(Task call, TimeSpan longest, CancellationToken cancellationToken)
+    {
+        if (call.IsCompleted)
+        {
+            return new(true);
+        }
+
+        bool isNew;
+        lock (_gate)
+        {
+            _core.Reset();
+            isNew = !ReferenceEquals(_call, call);
+            _call = call;
+            _isWaiting = true;
+            _due = _time.GetTimestamp() + TicksOf(longest);
+            if (_timerDue is not { } set || _due < set)
+            {
+                SetTimer(longest);
+            }
+        }
+
+        if (isNew)
+        {
+            call.GetAwaiter().UnsafeOnCompleted(_onEnded);
+        }
+        else if (call.IsCompleted)
+        {
+            // It told so between the two waits, when nobody heard it.
+            OnEnded();
+        }
+
+        _cancelled = cancellationToken.UnsafeRegister(static (wait, token) => ((CallWait)wait!).OnCancelled(token), this);
+        return new(this, _core.Version);
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    bool IValueTaskSource<bool>.GetResult(short token)
+    {
+        // Nothing of this wait may reach the next one.
+        _cancelled.Dispose();
+        _cancelled = default;
+        return _core.GetResult(token);
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        => _core.OnCompleted(continuation, state, token, flags);
+
+    private void OnEnded()
+    {
+        lock (_gate)
+        {
+            // A call that nobody waited for any more may end late, during the wait for another one.
+            if (!_isWaiting || !_call!.IsCompleted)
+            {
+                return;
+            }
+
+            _isWaiting = false;
+        }
+
+        _core.SetResult(true);
+    }
+
+    private void OnCancelled(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (!_isWaiting)
+            {
+                return;
+            }
+
+            _isWaiting = false;
+        }
+
+        _core.SetException(new OperationCanceledException(cancellationToken));
+    }
+
+    private void OnTimer()
+    {
+        lock (_gate)
+        {
+            _timerDue = null;
+            if (!_isWaiting)
+            {
+                return;
+            }
+
+            var now = _time.GetTimestamp();
+            if (now < _due)
+            {
+                SetTimer(_time.GetElapsedTime(now, _due));
+                return;
+            }
+
+            _isWaiting = false;
+        }
+
+        _core.SetResult(false);
+    }
+
+    // Timers count whole milliseconds, and would fire a little too early.
+    private void SetTimer(TimeSpan left)
+    {
+        _timerDue = _due;
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+    }
+
+    private long TicksOf(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
+}
