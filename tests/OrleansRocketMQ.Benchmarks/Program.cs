@@ -19,6 +19,8 @@ return args.FirstOrDefault() switch
     "latency" => await LatencyBenchmark.RunAsync(arguments),
     "faults-brokers" => await FaultsBrokers.RunAsync(),
     "faults" => await FaultsBenchmark.RunAsync(arguments),
+    "heap-load" => await HeapBenchmark.LoadAsync(arguments),
+    "heap" => await HeapBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

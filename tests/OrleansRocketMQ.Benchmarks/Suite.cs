@@ -55,7 +55,7 @@ internal static class Suite
         return Process.Start(start) ?? throw new InvalidOperationException($"{command} did not start");
     }
 
-    private static void Run(string command, params string[] arguments)
+    public static void Run(string command, params string[] arguments)
     {
         using var process = Spawn(command, redirect: false, arguments);
         process.WaitForExit();

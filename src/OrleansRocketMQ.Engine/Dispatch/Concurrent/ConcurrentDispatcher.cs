@@ -276,13 +276,24 @@ internal sealed partial class ConcurrentDispatcher(
                     continue;
                 }
 
-                var left = share.Left!.Value;
-                Return(queue, range.Slice(left, range.Messages.Count - left));
+                ReturnBehind(queue, range, share.Left!.Value);
                 break;
             }
         }
 
         return await call.WaitAsync(longest, runtime.Time, queue.ListenerToken);
+    }
+
+    /// <summary>
+    /// Has others consume what a listener has not begun and will not look at. It may keep the others for long, and these must not
+    /// stay in memory with them when they are done.
+    /// </summary>
+    private void ReturnBehind(IDispatchedQueue queue, ProcessQueueRange range, int left)
+    {
+        var behind = range.Slice(left, range.Messages.Count - left);
+        var alone = behind.Alone();
+        behind.Messages.AsSpan().Clear();
+        Return(queue, alone);
     }
 
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, BatchClaim share)

@@ -213,8 +213,9 @@ internal sealed partial class OrderlyQueue
 
         if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
         {
-            _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count));
-            await HandleAsync(rest.Slice(0, stopped.Count), stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
+            _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count).Alone());
+            var batch = rest.Slice(0, stopped.Count).Alone();
+            await HandleAsync(batch, stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
         }
         else
         {
