@@ -97,6 +97,22 @@ public sealed class HeldMemoryTests
         AssertKept(queue, done, failed);
     }
 
+    /// <summary>It waits for as long as somebody has paused the queue.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_listener_had_no_time_for_keeps_its_own_pull_and_no_other(bool inOrder)
+    {
+        var queue = Taught(inOrder ? _lab.Orderly() : _lab.Concurrent());
+        var (done, left) = (Pull(queue), Pull(queue));
+        Pause(queue);
+
+        _lab.Signal(_dispatcher, queue);
+
+        Assert.Equal((long)PerPull, queue.Budgets.Group.Used);
+        AssertKept(queue, done, left);
+    }
+
     [Fact]
     public void A_key_that_waits_keeps_its_own_pull_and_no_other()
     {
@@ -124,6 +140,21 @@ public sealed class HeldMemoryTests
         return good == call.Messages.Count
             ? new(good, good, null, good, TimeSpan.Zero)
             : new(good, good, new(1, IsRollback: false, Pause: null, AutoCommit: true, "bad", ErrorTypes.SuspendCurrentQueue), good + 1, TimeSpan.Zero);
+    }
+
+    /// <summary>The next call ends early, and the queue is paused meanwhile.</summary>
+    private void Pause(FakeQueue queue)
+    {
+        _lab.Listeners.Consume = (_, _, _) =>
+        {
+            queue.Runs.Gate.Set(paused: true, rate: null);
+            return Task.FromResult(new ListenerOutcome(PerPull, TimeSpan.Zero, null));
+        };
+        _lab.Listeners.ConsumeInOrder = (_, _) =>
+        {
+            queue.Runs.Gate.Set(paused: true, rate: null);
+            return Task.FromResult(new OrderlyOutcome(PerPull, PerPull, null, PerPull, TimeSpan.Zero));
+        };
     }
 
     private void Succeed() => _lab.Listeners.ConsumeInOrder = static (call, _) => FakeListeners.Succeed(call);

@@ -162,7 +162,7 @@ internal sealed partial class ConcurrentDispatcher(
         if (result.Consumed < range.Messages.Count)
         {
             worker.Open = range.Slice(0, result.Consumed);
-            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
+            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed).Alone());
         }
 
         if (result.TimedOut > 0)
