@@ -16,7 +16,7 @@ namespace OrleansRocketMQ.Benchmarks;
 /// Whether memory that is counted is memory that is held: a silo whose listeners leave one message of a pull undone, and set
 /// others aside, reads ahead until <c>MaxCachedBytes</c> is used up. Then its live heap is looked at, after a full collection.
 /// <c>--parked 500 --every 32 --keyedqueues 32 --orderlyqueues 8 --body 7900 --out FILE</c>; a larger <c>--every</c> leaves
-/// pulls between those with a message that stays.
+/// pulls between those with a message that stays; <c>--compress</c> has bodies come compressed.
 /// </summary>
 internal static class HeapBenchmark
 {
@@ -77,8 +77,19 @@ internal static class HeapBenchmark
         await using var client = Cluster.Connect(arguments.NameServer);
         var route = await Cluster.CreateTopicAsync(client, arguments.Topic, arguments.Queues);
         await using var producer = new Producer(
-            client, new ProducerOptions { Group = "heap", SendTimeout = TimeSpan.FromSeconds(30), RetryTimes = 10 }, NullLoggerFactory.Instance);
+            client,
+            new ProducerOptions
+            {
+                Group = "heap",
+                SendTimeout = TimeSpan.FromSeconds(30),
+                RetryTimes = 10,
+                CompressBodyFrom = arguments["compress"] is null ? int.MaxValue : 1,
+            },
+            NullLoggerFactory.Instance);
+
+        // As text is, when it is to be compressed: to a fraction.
         var body = new byte[arguments.BodyLength];
+        Random.Shared.NextBytes(arguments["compress"] is null ? body : body.AsSpan(0, body.Length / 8));
         await Parallel.ForEachAsync(route.WriteQueues, async (queue, token) =>
         {
             // One after the other, so that each pull has the message that stays.
@@ -94,7 +105,7 @@ internal static class HeapBenchmark
     private static void Load(BrokerProcess broker, string topic, int queues, long stuckPerQueue, HeapSetting setting) => Suite.Run(
         "heap-load",
         $"--nameserver={broker.NameServer} --topic={topic} --queues={queues} --body={setting.Body} --every={setting.Every}",
-        $"--messages={stuckPerQueue * setting.Every}");
+        $"--messages={stuckPerQueue * setting.Every}{(setting.IsCompressed ? " --compress" : string.Empty)}");
 
     private static IHost Build(string nameServer, HeapSetting setting)
     {
@@ -186,7 +197,7 @@ internal static class HeapBenchmark
         public const int Looks = 5;
     }
 
-    private sealed record HeapSetting(int Parked, int Every, int KeyedQueues, int OrderlyQueues, int Body)
+    private sealed record HeapSetting(int Parked, int Every, int KeyedQueues, int OrderlyQueues, int Body, bool IsCompressed)
     {
         /// <summary>20 pulls of each queue.</summary>
         public long Limit => 20L * (KeyedQueues + OrderlyQueues) * BytesPerPull;
@@ -196,10 +207,11 @@ internal static class HeapBenchmark
             arguments.Number("every", PullBatch),
             arguments.Number("keyedqueues", 32),
             arguments.Number("orderlyqueues", 8),
-            arguments.Number("body", 7900));
+            arguments.Number("body", 7900),
+            arguments["compress"] is not null);
 
         public override string ToString()
-            => FormattableString.Invariant($"Embedded broker in a process of its own. Messages of {Body} bytes, {PullBatch} a pull; of {Every} messages of a queue one stays: it fails again and again. {OrderlyQueues} queues in order, which set {Parked} messages aside, then {KeyedQueues} in key order, read until `MaxCachedBytes` (20 x {KeyedQueues + OrderlyQueues} x 256 KiB) is used up.");
+            => FormattableString.Invariant($"Embedded broker in a process of its own. Messages of {Body} bytes{(IsCompressed ? ", compressed" : string.Empty)}, {PullBatch} a pull; of {Every} messages of a queue one stays: it fails again and again. {OrderlyQueues} queues in order, which set {Parked} messages aside, then {KeyedQueues} in key order, read until `MaxCachedBytes` (20 x {KeyedQueues + OrderlyQueues} x 256 KiB) is used up.");
     }
 }
 
