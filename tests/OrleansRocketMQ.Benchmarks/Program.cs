@@ -22,6 +22,8 @@ return args.FirstOrDefault() switch
     "faults" => await FaultsBenchmark.RunAsync(arguments),
     "start" => await StartBenchmark.RunAsync(arguments),
     "idle" => await IdleBenchmark.RunAsync(arguments),
+    "heap-load" => await HeapBenchmark.LoadAsync(arguments),
+    "heap" => await HeapBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

@@ -66,7 +66,7 @@ internal static class Suite
             : throw new InvalidOperationException($"{command} ended with {process.ExitCode}: {printed}");
     }
 
-    private static void Run(string command, params string[] arguments)
+    public static void Run(string command, params string[] arguments)
     {
         using var process = Spawn(command, redirect: false, arguments);
         process.WaitForExit();

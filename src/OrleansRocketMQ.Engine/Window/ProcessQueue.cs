@@ -190,7 +190,8 @@ internal sealed partial class ProcessQueue
             var added = 0;
             var bytes = 0L;
             var held = 0L;
-            PullBuffer? buffer = null;
+            PullBuffer? pull = null;
+            PullBuffer? batch = null;
             foreach (var message in messages)
             {
                 if (message.QueueOffset <= _lastOffset || _before?.IsDone(message.QueueOffset) is true)
@@ -203,15 +204,13 @@ internal sealed partial class ProcessQueue
                     Grow();
                 }
 
-                // The messages of a pull are views of the same bytes, which stay until the last of them is done.
-                if (buffer is null || !ReferenceEquals(buffer.Bytes, message.Buffer))
-                {
-                    buffer = new PullBuffer(message.Buffer);
-                    held += buffer.Length;
-                }
-
+                // The messages of a pull are views of the same bytes, which stay until the last of them is done. So do those of a
+                // batch that was decompressed.
+                pull = PullBuffer.Of(message.Buffer, pull, within: null, ref held);
+                held += message.BytesBesideBuffer(out var decompressed);
+                batch = decompressed is null ? null : PullBuffer.Of(decompressed, batch, pull, ref held);
+                var buffer = batch ?? pull;
                 buffer.Messages++;
-                held += message.BytesBesideBuffer;
                 At(_tail++) = new Slot(message, buffer, SlotState.Waiting);
                 _lastOffset = message.QueueOffset;
                 bytes += message.Body.Length;
@@ -295,10 +294,10 @@ internal sealed partial class ProcessQueue
     {
         ref var place = ref At(slot);
         var message = place.Message!;
-        var held = (long)message.BytesBesideBuffer;
-        if (--place.Buffer!.Messages == 0)
+        var held = (long)message.BytesBesideBuffer(out _);
+        for (var buffer = place.Buffer; buffer is not null && --buffer.Messages == 0; buffer = buffer.Within)
         {
-            held += place.Buffer.Length;
+            held += buffer.Length;
         }
 
         place = default;
@@ -352,15 +351,31 @@ internal sealed partial class ProcessQueue
     [StructLayout(LayoutKind.Auto)]
     private record struct Slot(MessageExt? Message, PullBuffer? Buffer, SlotState State);
 
-    /// <summary>What the messages of one pull share.</summary>
-    private sealed class PullBuffer(byte[] bytes)
+    /// <summary>The bytes that the messages of one pull share, or those of one batch within it.</summary>
+    private sealed class PullBuffer(byte[] bytes, PullBuffer? within)
     {
-        public byte[] Bytes => bytes;
-
         public int Length => bytes.Length;
 
-        /// <summary>How many of them are not done.</summary>
+        /// <summary>The pull of a batch, which stays as long as the batch does.</summary>
+        public PullBuffer? Within => within;
+
+        /// <summary>How many of them are not done; batches count as one.</summary>
         public int Messages { get; set; }
+
+        /// <summary>The last one, when it is that of these bytes, or else a new one, which is held from now on.</summary>
+        public static PullBuffer Of(byte[] bytes, PullBuffer? last, PullBuffer? within, ref long held)
+        {
+            if (last?.Holds(bytes) is true)
+            {
+                return last;
+            }
+
+            within?.Messages += 1;
+            held += bytes.Length;
+            return new PullBuffer(bytes, within);
+        }
+
+        private bool Holds(byte[] other) => ReferenceEquals(bytes, other);
     }
 
     /// <summary>What some messages were of the queue's quotas.</summary>

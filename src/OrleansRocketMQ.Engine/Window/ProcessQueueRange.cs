@@ -11,6 +11,13 @@ internal readonly record struct ProcessQueueRange(ProcessQueue Window, long Plac
     /// <summary>A part of the range.</summary>
     public ProcessQueueRange Slice(int start, int count) => new(Window, Place + start, Messages.Slice(start, count));
 
+    /// <summary>
+    /// The same messages in an array of their own. What stays for long must not keep those in memory that were handed out with
+    /// it: they are done, and are not charged any more.
+    /// </summary>
+    public ProcessQueueRange Alone()
+        => IsEmpty || Messages.Count == Messages.Array!.Length ? this : this with { Messages = Messages.ToArray() };
+
     /// <summary>Ends the leases: the messages are done.</summary>
     public void Complete() => Window.Complete(this);
 }

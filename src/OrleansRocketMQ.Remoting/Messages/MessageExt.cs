@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace OrleansRocketMQ;
@@ -130,8 +131,28 @@ public sealed class MessageExt
     /// <summary>The bytes the message is a view of: all that came with it, as long as any of it is kept.</summary>
     internal byte[] Buffer => _origin.Bytes;
 
-    /// <summary>Bytes the message keeps beside its <see cref="Buffer"/>.</summary>
-    internal int BytesBesideBuffer => _extras?.Body?.Length ?? 0;
+    /// <summary>What the message keeps beside its <see cref="Buffer"/>, since its body was decompressed.</summary>
+    /// <param name="shared">
+    /// The array the body is in, which the messages of a batch share and which stays as long as any of them; null when there is
+    /// none.
+    /// </param>
+    /// <returns>Bytes of this message alone, beside those of <paramref name="shared"/>.</returns>
+    internal int BytesBesideBuffer(out byte[]? shared)
+    {
+        shared = null;
+        if (_extras?.Body is not { } body)
+        {
+            return 0;
+        }
+
+        if (!MemoryMarshal.TryGetArray(body, out var segment))
+        {
+            return body.Length;
+        }
+
+        shared = segment.Array == _bytes ? null : segment.Array;
+        return 0;
+    }
 
     internal ReadOnlySpan<byte> StoredProperties => _extras?.InnerProperties is { } inner
         ? inner.Span

@@ -36,19 +36,7 @@ internal sealed class GrainOffsetStore(
             return answer;
         }
 
-        var state = new GrainState<StoredOffset>();
-        await Metrics.LoadAsync(async () =>
-        {
-            try
-            {
-                await ReadAsync(queue, state, cancellationToken).ConfigureAwait(false);
-                return state;
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-            {
-                throw new OffsetException(queue, $"the grain storage could not be read: {exception.Message}", exception);
-            }
-        }).ConfigureAwait(false);
+        var state = await Metrics.LoadAsync(() => ReadStateAsync(queue, cancellationToken)).ConfigureAwait(false);
         _states[queue] = state;
         if (state is not { RecordExists: true, State: { } stored })
         {
@@ -68,7 +56,12 @@ internal sealed class GrainOffsetStore(
             return true;
         }
 
-        var state = _states.GetOrAdd(queue, static _ => new());
+        if (!_states.TryGetValue(queue, out var state))
+        {
+            // It was forgotten since it was read, as another member's word may have come; a write without its version fails.
+            state = _states.GetOrAdd(queue, await ReadStateAsync(queue, CancellationToken.None).ConfigureAwait(false));
+        }
+
         state.State = new StoredOffset { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId, Offset = offset };
         try
         {
@@ -82,7 +75,7 @@ internal sealed class GrainOffsetStore(
         catch (InconsistentStateException exception)
         {
             // Somebody else has written, such as a former process of the same name. Its word is read before the next attempt.
-            await ReadAnewAsync(queue, state).ConfigureAwait(false);
+            _states.TryUpdate(queue, await ReadStateAsync(queue, CancellationToken.None).ConfigureAwait(false), state);
             throw new OffsetException(queue, $"the grain storage has another version: {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is not RocketMQException)
@@ -102,23 +95,20 @@ internal sealed class GrainOffsetStore(
 
     public IReadOnlyDictionary<MessageQueue, long> CloneTable(string topic) => _table.Clone(topic);
 
-    private Task ReadAsync(MessageQueue queue, GrainState<StoredOffset> state, CancellationToken cancellationToken)
-        => StorageTime.LimitAsync(
-            token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token),
-            StorageTimeout,
-            SiloRuntime.Of(time),
-            cancellationToken);
-
     /// <summary>Into a state of its own: a storage that answers after it was given up must not change what is in use.</summary>
-    private async Task ReadAnewAsync(MessageQueue queue, GrainState<StoredOffset> old)
+    private async Task<GrainState<StoredOffset>> ReadStateAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
+        var state = new GrainState<StoredOffset>();
         try
         {
-            var state = new GrainState<StoredOffset>();
-            await ReadAsync(queue, state, CancellationToken.None).ConfigureAwait(false);
-            _states.TryUpdate(queue, state, old);
+            await StorageTime.LimitAsync(
+                token => storage.ReadStateAsync(StateName, GrainOf(queue), state, token),
+                StorageTimeout,
+                SiloRuntime.Of(time),
+                cancellationToken).ConfigureAwait(false);
+            return state;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             throw new OffsetException(queue, $"the grain storage could not be read: {exception.Message}", exception);
         }

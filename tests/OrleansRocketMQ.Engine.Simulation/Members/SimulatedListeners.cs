@@ -95,7 +95,8 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
             return;
         }
 
-        foreach (var message in failed)
+        // Those that were taken back meanwhile are not the call's any more.
+        foreach (var message in failed.Where(static message => message is not null))
         {
             var place = (call.Queue.Queue.Index, message.QueueOffset);
             _failures[place] = _failures.GetValueOrDefault(place) + times;

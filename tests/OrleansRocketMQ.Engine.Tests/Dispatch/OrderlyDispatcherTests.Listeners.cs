@@ -195,6 +195,36 @@ public sealed partial class OrderlyDispatcherTests
     }
 
     [Fact]
+    public void A_queue_that_stops_does_not_wait_for_the_attempt_after_a_step_that_failed()
+    {
+        _lab.Options.RetryInterval = TimeSpan.FromMinutes(5);
+        var queue = Filled(3);
+        queue.Metrics.Fault = static () => new InvalidOperationException("unexpected");
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        var stopping = _lab.World.Begin(dispatcher.StopAsync);
+        Assert.False(stopping.IsCompleted);
+
+        queue.Stop();
+        _lab.World.Steps.Run();
+
+        Assert.True(stopping.IsCompletedSuccessfully);
+        Assert.Null(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
+    }
+
+    [Fact]
+    public void The_time_of_a_listener_that_fails_counts_too()
+    {
+        var queue = Filled(1);
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+        _lab.World.Wait(1.1);
+
+        Assert.Equal(2, _lab.Listeners.Calls.Count);
+        Assert.Equal((TimeSpan.FromMilliseconds(2).Ticks, 2L), (queue.Statistics.Totals().ListenerTicks, queue.Statistics.Totals().Failed));
+    }
+
+    [Fact]
     public void A_parked_step_that_fails_where_nothing_should_leaves_its_messages_parked()
     {
         _lab.Options.PoisonHandling = PoisonHandling.Park;

@@ -130,6 +130,21 @@ public sealed class QueuePumpPullTests
     }
 
     [Fact]
+    public void A_broker_that_cannot_be_told_of_the_group_is_not_asked_sooner_for_that()
+    {
+        _lab.Brokers.Faults["pull"] = static () => FakeBrokers.Refusal(ResponseCodes.SubscriptionNotExist);
+        _lab.Brokers.Faults["heartbeat"] = static () => new BrokerNotAvailableException("away");
+        _lab.Start();
+        Assert.Equal((1, 1), (_lab.Brokers.CountOf("pull"), _lab.Brokers.CountOf("heartbeat")));
+
+        _lab.World.Wait(0.9);
+        Assert.Equal(1, _lab.Brokers.CountOf("pull"));
+        _lab.World.Wait(0.2);
+
+        Assert.Equal((2, 2), (_lab.Brokers.CountOf("pull"), _lab.Brokers.CountOf("heartbeat")));
+    }
+
+    [Fact]
     public void A_store_that_cannot_be_asked_where_the_queue_begins_is_asked_again_and_nothing_is_guessed()
     {
         _lab.Brokers.Store(PumpLab.Queue, 3);

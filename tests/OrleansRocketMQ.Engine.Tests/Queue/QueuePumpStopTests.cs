@@ -86,12 +86,84 @@ public sealed class QueuePumpStopTests
         Assert.Equal(1, _lab.Log.Count(381));
     }
 
+    /// <summary>Finding F12: what it throws would end the process, where a timer runs it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_listener_has_registered_with_its_token_may_throw_and_the_queue_ends_all_the_same(bool givenUp)
+    {
+        _lab.Start();
+        var range = _lab.Lease(5);
+        var heard = 0;
+        _lab.Pump.ListenerToken.Register(() => heard++);
+        _lab.Pump.ListenerToken.Register(static () => throw new InvalidOperationException("of a listener"));
+        var stopping = _lab.Stop(seconds: 5);
+        if (givenUp)
+        {
+            _lab.Pump.Abandon();
+            Assert.Equal(0, heard);
+            _lab.Run();
+        }
+        else
+        {
+            _lab.World.Wait(5.1);
+        }
+
+        Assert.Equal((1, true, 5), (heard, stopping.IsCompletedSuccessfully, _lab.Pump.Abandoned));
+        range.Complete();
+        Assert.Equal(0, _lab.SiloBytes.Used);
+    }
+
     [Fact]
-    public void A_store_that_does_not_take_the_last_offset_does_not_keep_the_queue()
+    public void The_time_to_stop_begins_before_what_is_on_its_way_back_to_its_broker_is_waited_for()
+    {
+        _lab.Start();
+        _lab.Lease(5);
+        var sending = new TaskCompletionSource();
+        _lab.Pump.Track(sending.Task);
+        var token = _lab.Pump.ListenerToken;
+        var stopping = _lab.Stop(seconds: 5);
+        _lab.World.Wait(4.9);
+        Assert.False(token.IsCancellationRequested);
+
+        _lab.World.Wait(0.2);
+        Assert.True(token.IsCancellationRequested);
+        sending.SetResult();
+        _lab.Run();
+
+        Assert.True(stopping.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void How_far_another_member_was_at_the_start_says_nothing_once_the_lock_was_lost()
+    {
+        _lab.Options.LockInterval = TimeSpan.FromSeconds(20);
+        _lab.Options.LockExpiry = TimeSpan.FromSeconds(30);
+        _lab.Brokers.Faults["query"] = static () => new BrokerNotAvailableException("away");
+        _lab.Start(new QueueArrival(new(7, 9, [7]), HasCheckpoint: false, IdleSince: 0), locks: true);
+        Assert.Equal(7, _lab.Pump.Progress?.Watermark);
+
+        // Whoever has it now may have been moved back.
+        _lab.Brokers.Faults["lock"] = static () => new BrokerNotAvailableException("away");
+        _lab.World.Wait(TimeSpan.FromSeconds(35), TimeSpan.FromSeconds(0.1));
+        Assert.Equal(QueuePhase.AwaitingLock, _lab.Phase);
+        Assert.Null(_lab.Pump.Progress);
+        _lab.Brokers.Faults.Remove("lock");
+        _lab.World.Wait(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(0.1));
+        Assert.Equal(2, _lab.Pump.Ownership.Number);
+
+        Assert.Null(_lab.Pump.Progress);
+    }
+
+    /// <summary>A storage of somebody else's may throw anything (finding M13).</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_store_that_does_not_take_the_last_offset_does_not_keep_the_queue(bool isUnexpected)
     {
         _lab.Start();
         _lab.Consume(3);
-        _lab.Brokers.Faults["update"] = static () => new BrokerNotAvailableException("away");
+        _lab.Brokers.Faults["update"] = () => isUnexpected ? new InvalidOperationException("odd") : new BrokerNotAvailableException("away");
 
         Assert.True(_lab.Stop().IsCompletedSuccessfully);
 

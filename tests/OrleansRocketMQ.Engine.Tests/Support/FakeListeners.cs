@@ -53,6 +53,13 @@ internal sealed class FakeListeners : IListeners
         return new OrderlyListener(this);
     }
 
+    /// <summary>Forgets what was given, which would stay in memory otherwise.</summary>
+    public void Forget()
+    {
+        ListenerCalls.Clear();
+        OrderlyCalls.Clear();
+    }
+
     private Listener New(string name)
     {
         Made.Add(name);

@@ -59,6 +59,9 @@ internal sealed class FakeQueue : IDispatchedQueue
 
     public long Watermark => Runs.Window.Watermark;
 
+    /// <summary>The offset of the next message that comes.</summary>
+    public long Next => _next;
+
     public void Track(Task task) => Tracked.Add(task);
 
     public void OnProgress() => Progress++;

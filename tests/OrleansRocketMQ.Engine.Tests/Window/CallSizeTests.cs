@@ -1,4 +1,4 @@
-using System.IO.Compression;
+using System.Buffers;
 using System.Net;
 using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Window;
@@ -60,36 +60,87 @@ public sealed class CallSizeTests
         var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));
         var window = new ProcessQueue(0, new QueueQuotaUsage(budgets));
         var message = Compressed(0, MessageSysFlag.Compressed);
-        Assert.True(message.BytesBesideBuffer > 0);
         window.Add([message], 1);
-        Assert.Equal(message.Buffer.Length + message.BytesBesideBuffer, budgets.SiloBytes.Used);
+        Assert.Equal(message.Buffer.Length + 4000, budgets.SiloBytes.Used);
 
+        window.Lease(1).Complete();
+        Assert.Equal(0, budgets.SiloBytes.Used);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_batch_is_charged_once_until_its_last_message_is_done_be_it_decompressed_or_a_part_of_its_pull(bool compressed)
+    {
+        var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(budgets));
+        var inner = MessageBatchCodec.Encode(Enumerable.Range(0, 3).Select(_ => new Message("T", new byte[1000])));
+        var batch = Decode(0, MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap, compressed, inner);
+        Assert.Equal(3, batch.Count);
+        var held = batch[0].Buffer.Length + (compressed ? inner.Length : 0);
+        window.Add([.. batch, TestMessages.At(3)], 4);
+        var other = TestMessages.At(3).Buffer.Length;
+        Assert.Equal((held + other, 3008L), ((int)budgets.SiloBytes.Used, window.Bytes));
+
+        // The last of the batch stays: all of it is in memory.
+        window.Lease(2).Complete();
+        var last = window.Lease(1);
+        window.Lease(1).Complete();
+        Assert.Equal((held, 1000L), ((int)budgets.SiloBytes.Used, window.Bytes));
+
+        last.Complete();
+        Assert.Equal(0, budgets.SiloBytes.Used);
+    }
+
+    [Fact]
+    public void A_body_in_memory_of_its_decompressors_own_is_charged_with_its_message()
+    {
+        var budgets = new QueueQuotas(new(1000), new(1000), new(1_000_000), new(1_000_000));
+        var window = new ProcessQueue(0, new QueueQuotaUsage(budgets));
+        using var memory = new OwnMemory(300);
+        var messages = Enumerable.Range(0, 2).Select(offset => TestMessages.At(offset).WithBody(memory.Memory)).ToList();
+        window.Add(messages, 2);
+        Assert.Equal((2 * messages[0].Buffer.Length) + 600, budgets.SiloBytes.Used);
+
+        window.Lease(1).Complete();
+        Assert.Equal(messages[1].Buffer.Length + 300, budgets.SiloBytes.Used);
         window.Lease(1).Complete();
         Assert.Equal(0, budgets.SiloBytes.Used);
     }
 
     private const int Lz4 = MessageSysFlag.Compressed | (1 << 8);
 
-    private static MessageExt Compressed(long offset, int flags)
-    {
-        using var packed = new MemoryStream();
-        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+    // A body of another compression that nobody here can read stays as it is.
+    private static MessageExt Compressed(long offset, int flags) => flags == MessageSysFlag.Compressed
+        ? Assert.Single(Decode(offset, 0, compressed: true, new byte[4000]))
+        : Assert.Single(Decode(offset, flags, compressed: false, new byte[400]));
+
+    private static IReadOnlyList<MessageExt> Decode(long offset, int flags, bool compressed, byte[] body) => MessageDecoder.DecodeAll(
+        new StoredMessage
         {
-            zlib.Write(new byte[4000]);
+            Topic = "T",
+            Body = compressed ? ZlibDecompressor.Compress(body) : body,
+            SysFlag = flags | (compressed ? MessageSysFlag.Compressed : 0),
+            QueueOffset = offset,
+            BornHost = new IPEndPoint(IPAddress.Loopback, 1),
+            StoreHost = new IPEndPoint(IPAddress.Loopback, 10911),
+        }.Encode(),
+        "broker-a");
+
+    private sealed class OwnMemory(int length) : MemoryManager<byte>
+    {
+        private readonly byte[] _bytes = new byte[length];
+
+        public override Span<byte> GetSpan() => _bytes;
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin()
+        {
         }
 
-        // A body of another compression that nobody here can read stays as it is.
-        var body = flags == MessageSysFlag.Compressed ? packed.ToArray() : new byte[400];
-        return Assert.Single(MessageDecoder.DecodeAll(
-            new StoredMessage
-            {
-                Topic = "T",
-                Body = body,
-                SysFlag = flags,
-                QueueOffset = offset,
-                BornHost = new IPEndPoint(IPAddress.Loopback, 1),
-                StoreHost = new IPEndPoint(IPAddress.Loopback, 10911),
-            }.Encode(),
-            "broker-a"));
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 }

@@ -36,6 +36,7 @@ public sealed class GrainOffsetStoreTests : OffsetStoreContract
     public async Task After_somebody_else_has_written_the_next_attempt_succeeds()
     {
         var (first, second) = (Create(), Create());
+        await second.ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None);
         first.Update(Queue, 10, increaseOnly: true);
         await first.PersistAsync(Queue);
         second.Update(Queue, 20, increaseOnly: true);
@@ -44,6 +45,20 @@ public sealed class GrainOffsetStoreTests : OffsetStoreContract
         await second.PersistAsync(Queue);
 
         Assert.Equal(20, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_queue_whose_version_is_not_known_is_not_stored_while_that_cannot_be_read()
+    {
+        var store = Create();
+        store.Update(Queue, 10, increaseOnly: true);
+        _storage.FailsToRead = true;
+
+        await Assert.ThrowsAsync<OffsetException>(() => store.PersistAsync(Queue));
+        Assert.Equal(0, _storage.Writes);
+
+        _storage.FailsToRead = false;
+        Assert.True(await store.PersistAsync(Queue));
     }
 
     [Fact]
@@ -83,6 +98,7 @@ public sealed class GrainOffsetStoreTests : OffsetStoreContract
     public async Task When_the_other_version_cannot_be_read_either_that_is_an_offset_error_too(bool hangs)
     {
         var (first, second) = (Create(), Create());
+        await second.ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None);
         first.Update(Queue, 10, increaseOnly: true);
         await first.PersistAsync(Queue);
         second.Update(Queue, 20, increaseOnly: true);

@@ -71,6 +71,21 @@ public abstract class OffsetStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_queue_that_was_removed_is_stored_again_at_the_first_attempt()
+    {
+        var store = Create();
+        store.Update(Queue, 9, increaseOnly: true);
+        await store.PersistAsync(Queue);
+
+        // As when another member has gone on with it meanwhile.
+        store.Remove(Queue);
+        store.Update(Queue, 12, increaseOnly: true);
+        Assert.True(await store.PersistAsync(Queue));
+
+        Assert.Equal(12, await Create().ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None));
+    }
+
+    [Fact]
     public void The_table_of_a_topic_is_a_copy()
     {
         var store = Create();

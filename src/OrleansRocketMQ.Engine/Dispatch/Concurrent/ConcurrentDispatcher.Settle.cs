@@ -40,7 +40,7 @@ internal sealed partial class ConcurrentDispatcher
             {
                 // A broker that does not answer would hold the slot, which serves others too, once for each of them.
                 worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 0)));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure.DelayLevel, attempts: 0)));
                 continue;
             }
 
@@ -55,7 +55,7 @@ internal sealed partial class ConcurrentDispatcher
             {
                 isTaken = false;
                 worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed, failure.DelayLevel, attempts: 1)));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure.DelayLevel, attempts: 1)));
             }
         }
 

@@ -164,7 +164,7 @@ internal sealed partial class ConcurrentDispatcher(
         if (result.Consumed < range.Messages.Count)
         {
             worker.Open = range.Slice(0, result.Consumed);
-            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed));
+            Return(queue, range.Slice(result.Consumed, range.Messages.Count - result.Consumed).Alone());
         }
 
         if (result.TimedOut > 0)
@@ -272,13 +272,24 @@ internal sealed partial class ConcurrentDispatcher(
 
             if (share.TryReclaim())
             {
-                var left = share.Left!.Value;
-                Return(queue, range.Slice(left, range.Messages.Count - left));
+                ReturnBehind(queue, range, share.Left!.Value);
                 break;
             }
         }
 
         return await worker.Wait.WaitAsync(call, longest, token) ? await call : throw new TimeoutException();
+    }
+
+    /// <summary>
+    /// Has others consume what a listener has not begun and will not look at. It may keep the others for long, and these must not
+    /// stay in memory with them when they are done.
+    /// </summary>
+    private void ReturnBehind(IDispatchedQueue queue, ProcessQueueRange range, int left)
+    {
+        var behind = range.Slice(left, range.Messages.Count - left);
+        var alone = behind.Alone();
+        behind.Messages.AsSpan().Clear();
+        Return(queue, alone);
     }
 
     private static ProcessQueueRange LeftOf(ProcessQueueRange range, BatchClaim share)

@@ -120,7 +120,7 @@ internal sealed partial class OrderlyQueue
                 Log.StepFailed(_group.Logger, Options.Group, _pump.Queue, exception);
                 _pump.Fail(exception);
                 EndLeases();
-                await Task.Delay(Options.RetryInterval, _group.Runtime.Time, CancellationToken.None);
+                await PauseAsync();
             }
         }
 
@@ -128,6 +128,18 @@ internal sealed partial class OrderlyQueue
         _pump.OnProgress();
         await _listener.LeaveAsync();
         _group.Forget(_pump);
+    }
+
+    private async Task PauseAsync()
+    {
+        try
+        {
+            await Task.Delay(Options.RetryInterval, _group.Runtime.Time, _pump.Stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The queue stops.
+        }
     }
 
     private async Task StepAsync()
@@ -213,12 +225,13 @@ internal sealed partial class OrderlyQueue
 
         if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
         {
-            _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count));
-            await HandleAsync(rest.Slice(0, stopped.Count), stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
+            _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count).Alone());
+            var batch = rest.Slice(0, stopped.Count).Alone();
+            await HandleAsync(batch, stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
         }
         else
         {
-            _backlog.PutBack(rest);
+            _backlog.PutBack(rest.Alone());
         }
 
         await _failures.SaveAsync(_pump.Runs.Window.Snapshot);

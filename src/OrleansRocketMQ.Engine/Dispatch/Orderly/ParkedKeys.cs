@@ -42,7 +42,7 @@ internal sealed class ParkedKeys(int mostKeys, int mostMessages)
                 return false;
             }
 
-            _byKey[key].Messages.Add(message);
+            _byKey[key].Messages.Add(message.Alone());
             _messages++;
             return true;
         }
@@ -72,7 +72,7 @@ internal sealed class ParkedKeys(int mostKeys, int mostMessages)
                     _byKey[key] = parked = new ParkedKey(key) { Due = due };
                 }
 
-                parked.Messages.Add(message);
+                parked.Messages.Add(message.Alone());
                 _messages++;
             }
 

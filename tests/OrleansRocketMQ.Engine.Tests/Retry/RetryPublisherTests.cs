@@ -1,0 +1,58 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Tests.Support;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Engine.Tests.Retry;
+
+/// <summary>Where a failed message goes, and what a copy of it says when its broker does not take the message itself.</summary>
+public sealed class RetryPublisherTests
+{
+    private static readonly MessageQueue Queue = new("T", "broker-a", 0);
+
+    private readonly DispatchLab _lab = new();
+
+    public RetryPublisherTests() => _lab.Options.MaxReconsumeTimes = 16;
+
+    [Theory]
+    [InlineData(0, 2, 3, 5)]
+    [InlineData(7, 2, 3, 7)]
+    public void A_copy_comes_again_later_with_each_failure_or_when_the_listener_wants_it(int level, int failed, int times, int delay)
+    {
+        Assert.Equal(PublishOutcome.Taken, SendBack(level, failed));
+
+        var copy = Assert.Single(_lab.Brokers.Copies);
+        Assert.Equal((SystemTopics.Retry("g"), times, 16), (copy.Topic, copy.ReconsumeTimes, copy.MaxReconsumeTimes));
+        Assert.Contains($"{MessageProperties.DelayTimeLevel}\u0001{delay}\u0002", copy.Properties, StringComparison.Ordinal);
+        Assert.Empty(_lab.Brokers.SentBack);
+    }
+
+    /// <summary>Brokers know no level for a copy that is to die: they go by how often it has failed.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(20)]
+    public void The_copy_of_one_that_is_to_die_says_that_it_has_failed_too_often(int failed)
+    {
+        Assert.Equal(PublishOutcome.Taken, SendBack(FailedMessage.ToDeadLetters, failed));
+
+        Assert.Equal(Math.Max(16, failed) + 1, Assert.Single(_lab.Brokers.Copies).ReconsumeTimes);
+    }
+
+    [Fact]
+    public void One_that_its_broker_takes_goes_there_and_no_copy_does()
+    {
+        _lab.Brokers.Faults.Clear();
+
+        Assert.Equal(PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.SendBackAsync(Queue, TestMessages.At(3), 4, CancellationToken.None)));
+
+        var sent = Assert.Single(_lab.Brokers.SentBack);
+        Assert.Equal(("g", 3L, 4, 16), (sent.Group, sent.Message.QueueOffset, sent.DelayLevel, sent.MaxReconsumeTimes));
+        Assert.Empty(_lab.Brokers.Copies);
+    }
+
+    private PublishOutcome SendBack(int level, int failed)
+    {
+        _lab.Brokers.Faults["sendback"] = static () => new BrokerNotAvailableException("away");
+        return _lab.World.Get(() => _lab.Retry.SendBackAsync(Queue, TestMessages.At(3, reconsumeTimes: failed), level, CancellationToken.None));
+    }
+}
