@@ -167,7 +167,9 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
         // that pull has long arrived.
         var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
-        offsets.Update(queue, watermark, increaseOnly: true);
+
+        // Not what else is noted: somebody may have asked the store, which had the offset of before a move that it did not take.
+        offsets.Update(queue, Math.Max(watermark, Committed), increaseOnly: false);
         _tellAgain = !await offsets.PersistAsync(queue) || mayBeOvertaken;
         _hasUnstoredMove = false;
         Note(watermark);
@@ -233,7 +235,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
                 return;
             }
 
-            offsets.Update(queue, Committed, increaseOnly: true);
+            offsets.Update(queue, Committed, increaseOnly: false);
             await offsets.PersistAsync(queue);
         }
     }

@@ -9,6 +9,7 @@ namespace OrleansRocketMQ.Engine.Queue;
 internal sealed partial class QueuePump
 {
     private int _toldMove;
+    private int _clearedForMove;
 
     /// <summary>
     /// The store gets the offset, be it lower. One that does not take what the broker demands gets it later: asking on for an
@@ -27,10 +28,18 @@ internal sealed partial class QueuePump
             TellOf(move);
         }
 
-        // Gone before the store knows: what was done says nothing about what is to be done again. Where somebody wants the
-        // messages and may be told that he cannot have them yet, a record that stays would hide them after a crash.
-        await ClearCheckpointAsync(orLeaveIt: move.Reason == MoveReason.Reset);
+        await ClearCheckpointForAsync(move);
         await TellStoreAsync(move, _stopping.Token);
+    }
+
+    /// <summary>
+    /// Gone before the store knows: what was done says nothing about what is to be done again. Where somebody wants the messages
+    /// and may be told that he cannot have them yet, a record that stays would hide them after a crash.
+    /// </summary>
+    private async Task ClearCheckpointForAsync(QueueMove move)
+    {
+        await ClearCheckpointAsync(orLeaveIt: move.Reason == MoveReason.Reset);
+        _clearedForMove = move.Number;
     }
 
     private Task TellStoreAsync(QueueMove move, CancellationToken cancellationToken) => _commits.MoveAsync(

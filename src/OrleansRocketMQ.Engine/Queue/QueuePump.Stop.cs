@@ -54,6 +54,11 @@ internal sealed partial class QueuePump
             if (State.Move is { Reason: MoveReason.Reset, IsStored: false } reset)
             {
                 // The broker will not say so again.
+                if (_clearedForMove != reset.Number && State.MayStore)
+                {
+                    await ClearCheckpointForAsync(reset);
+                }
+
                 await TellStoreAsync(reset, CancellationToken.None);
             }
 

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Engine.Tests.Offsets;
 
@@ -21,6 +22,19 @@ public sealed partial class OffsetCommitterTests
 
         Assert.Equal([10L, 10L], _store.Told);
         Assert.Equal(3, _store.Stored);
+    }
+
+    [Fact]
+    public void What_the_store_has_of_before_a_move_that_it_did_not_take_is_not_told_again_whoever_asked_it_meanwhile()
+    {
+        var commits = At(10);
+        _store.Fails = true;
+        _world.Do(() => commits.MoveAsync(3, () => true, () => { }, CancellationToken.None, evenIfNotStored: () => true));
+        _store.Fails = false;
+        _world.Do(() => _store.ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None).AsTask());
+        Commit(commits, 4);
+
+        Assert.Equal([10L, 4L], _store.Told);
     }
 
     [Fact]

@@ -150,6 +150,21 @@ public sealed class QueuePumpMoveTests
 
     /// <summary>Finding F3.</summary>
     [Fact]
+    public void A_reset_that_is_told_while_the_queue_stops_is_not_hidden_by_what_was_written_down_before_it()
+    {
+        _lab.Start(checkpoints: true);
+        _lab.Commit();
+        var (first, second) = (_lab.Lease(1), _lab.Lease(1));
+        _lab.Complete(second);
+        _lab.World.Do(_lab.Pump.WriteCheckpointAsync);
+        ResetOnce(1, told: () => _lab.Pump.StopAsync(TimeSpan.FromSeconds(5)));
+        _lab.Complete(first);
+        _lab.World.Wait(1);
+
+        Assert.Equal((1L, 0, QueuePhase.Stopped), (_lab.Committed, _lab.Records.Count, _lab.Phase));
+    }
+
+    [Fact]
     public void A_reset_goes_on_after_the_fence_was_closed_in_the_middle_of_it()
     {
         _lab.Start();
@@ -359,7 +374,7 @@ public sealed class QueuePumpMoveTests
         Assert.Null(_lab.Brokers.HolderOf(PumpLab.Queue));
     }
 
-    private void ResetOnce(long offset)
+    private void ResetOnce(long offset, Action? told = null)
     {
         var isTold = false;
         _lab.Brokers.Answer = request =>
@@ -370,6 +385,7 @@ public sealed class QueuePumpMoveTests
             }
 
             isTold = true;
+            told?.Invoke();
             return new PullResult(PullStatus.OffsetIllegal, offset, 0, 101, 0, default);
         };
         _lab.Pump.RestartPull();
