@@ -150,7 +150,7 @@ public sealed class MessageExt
             return body.Length;
         }
 
-        shared = segment.Array == _bytes ? null : segment.Array;
+        shared = segment.Array == _origin.Bytes ? null : segment.Array;
         return 0;
     }
 
