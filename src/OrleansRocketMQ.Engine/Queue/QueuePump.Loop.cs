@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
 
@@ -244,7 +243,7 @@ internal sealed partial class QueuePump
     private async Task CompareWithStoreAsync(QueueState state)
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
-        var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _ownership.Pulling);
+        var known = await _commits.AskAsync(_ownership.Pulling);
         if (known is not { } stored || stored <= here || _commits.HasUnstoredMove)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
