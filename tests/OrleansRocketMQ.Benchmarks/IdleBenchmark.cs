@@ -76,7 +76,7 @@ internal static class IdleBenchmark
         var topics = await CreateTopicsAsync(arguments, queues);
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.AddSingleton(new Goal(long.MaxValue));
+        builder.Services.AddSingleton(new Goal(long.MaxValue, static () => { }));
         builder.UseOrleans(silo => silo.UseLocalhostClustering().AddRocketMQ(rocketmq => rocketmq
             .UseNameServer(arguments.NameServer)
             .AddConsumer<CountingListener>(Group, consumer =>

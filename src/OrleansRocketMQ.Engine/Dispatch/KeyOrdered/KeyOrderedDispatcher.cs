@@ -170,8 +170,7 @@ internal sealed partial class KeyOrderedDispatcher(
             var listener = lane.Key is { } key ? lane.Listener ??= listeners.OfKey(key) : slotListener;
             if ((lane.AsksFirst || queue.Pump.DoListenersMove) && !await listener.IsReadyAsync(token))
             {
-                lane.AsksFirst = true;
-                BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
+                AskFirst(queue, lane);
                 return false;
             }
 
@@ -205,13 +204,19 @@ internal sealed partial class KeyOrderedDispatcher(
 
         if (result.IsRefused)
         {
-            lane.AsksFirst = true;
-            BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
+            AskFirst(queue, lane);
             return false;
         }
 
         await TakeAsync(queue, lane, messages, result);
         return false;
+    }
+
+    /// <summary>The lane's listener is on its way to another silo: it is asked before it is called again.</summary>
+    private void AskFirst(KeyOrderedQueue queue, KeyQueue lane)
+    {
+        lane.AsksFirst = true;
+        BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
     }
 
     private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)

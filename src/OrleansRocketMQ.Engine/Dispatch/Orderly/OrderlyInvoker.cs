@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Locks;
@@ -25,7 +26,8 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
     /// <param name="reconsumeTimes">How often each has failed; null when that is what it says itself.</param>
     /// <param name="ownership">The lease of the queue they belong to.</param>
     /// <returns>The listener's judgement; null when there is none, because the time is over or it could not be reached.</returns>
-    public async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
     {
         ReachableIn = null;
         var options = group.Options;
@@ -69,7 +71,8 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         }
     }
 
-    private async Task<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<OrderlyOutcome?> InvokeAsync(ArraySegment<MessageExt> messages, int[]? reconsumeTimes, QueueLease ownership)
     {
         Volatile.Write(ref _inCall, messages.Count);
         _hasCalled = true;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
@@ -142,7 +143,8 @@ internal sealed partial class OrderlyQueue
         }
     }
 
-    private async Task StepAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask StepAsync()
     {
         var ownership = _pump.Ownership;
         if (!ownership.IsValid)
@@ -202,7 +204,8 @@ internal sealed partial class OrderlyQueue
         return resumes < unparks ? resumes : unparks ?? resumes;
     }
 
-    private async Task ConsumeAsync(ProcessQueueRange range, QueueLease ownership)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ConsumeAsync(ProcessQueueRange range, QueueLease ownership)
     {
         var result = await CallAsync(range.Messages, ownership);
         if (result is null || !ownership.IsValid)
@@ -274,7 +277,8 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
-    private async Task<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, QueueLease ownership)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, QueueLease ownership)
     {
         var reconsumeTimes = _failures.Any ? messages.Select(_failures.Of).ToArray() : null;
         var result = await _listener.CallAsync(messages, reconsumeTimes, ownership);
