@@ -17,8 +17,17 @@ internal sealed class ScriptedKeyedListener : Grain, IKeyOrderedListener
     public static async Task<TestCluster> ConsumeAsync(
         string nameServer, string group, string topic, KeyedScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
     {
+        var cluster = await BeginAsync(nameServer, group, topic, script, configure, silos, setUp);
+        await cluster.UntilReadyAsync(group);
+        return cluster;
+    }
+
+    /// <summary>As <see cref="ConsumeAsync"/>, but returns before the group is ready: it may never be.</summary>
+    public static Task<TestCluster> BeginAsync(
+        string nameServer, string group, string topic, KeyedScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
+    {
         Scripts[group] = script;
-        var cluster = await TestCluster.StartAsync(
+        return TestCluster.StartAsync(
             nameServer,
             rocketmq =>
             {
@@ -35,8 +44,6 @@ internal sealed class ScriptedKeyedListener : Grain, IKeyOrderedListener
                 });
             },
             silos);
-        await cluster.UntilReadyAsync(group);
-        return cluster;
     }
 
     public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Locks;
 
@@ -28,6 +29,7 @@ internal sealed partial class BrokerLocks(
     private readonly WakeUp _wake = new();
     private readonly AsyncTurns _turn = new();
     private readonly ConcurrentQueue<MessageQueue> _toUnlock = new();
+    private readonly HashSet<string> _deniedTopics = new(StringComparer.Ordinal);
     private Task _keeping = Task.CompletedTask;
     private Task _freeing = Task.CompletedTask;
 
@@ -85,6 +87,13 @@ internal sealed partial class BrokerLocks(
         {
             await lockers.Brokers.UnlockAsync(Address(), options.Group, lockers.ClientId, queues, CancellationToken.None);
         }
+        catch (BrokerResponseException refused) when (IsDenied(refused) && queues.DistinctBy(queue => queue.Topic).Count() > 1)
+        {
+            foreach (var topic in queues.GroupBy(queue => queue.Topic, StringComparer.Ordinal))
+            {
+                await UnlockAsync([.. topic]);
+            }
+        }
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
             Log.UnlockFailed(logger, options.Group, brokerName, queues.Count, exception.Message);
@@ -130,11 +139,14 @@ internal sealed partial class BrokerLocks(
         await _turn.TakeAsync(_stopping.Token);
         try
         {
-            var wanted = Due();
-            if (wanted.Count > 0)
+            // A topic that the account may not read is asked for by itself: its broker would refuse all others with it.
+            var denied = Due().ToLookup(queueLock => _deniedTopics.Contains(queueLock.Queue.Topic));
+            if (denied[false].Any())
             {
-                await AskAsync(wanted);
+                await AskAsync([.. denied[false]]);
             }
+
+            await AskByTopicAsync(denied[true]);
         }
         finally
         {
@@ -151,8 +163,19 @@ internal sealed partial class BrokerLocks(
         return due.Exists(queueLock => queueLock.IsHeld) ? all.FindAll(queueLock => queueLock.IsHeld || due.Contains(queueLock)) : due;
     }
 
+    private static bool IsDenied(BrokerResponseException refused) => refused.ResponseCode == ResponseCodes.NoPermission;
+
+    private async Task AskByTopicAsync(IEnumerable<QueueLock> wanted)
+    {
+        foreach (var topic in wanted.GroupBy(queueLock => queueLock.Queue.Topic, StringComparer.Ordinal))
+        {
+            await AskAsync([.. topic]);
+        }
+    }
+
     private async Task AskAsync(List<QueueLock> wanted)
     {
+        var topics = wanted.Select(queueLock => queueLock.Queue.Topic).ToHashSet(StringComparer.Ordinal);
         var askedAt = runtime.Time.GetTimestamp();
         HashSet<MessageQueue> held;
         try
@@ -160,11 +183,21 @@ internal sealed partial class BrokerLocks(
             held = [.. await lockers.Brokers.LockAsync(
                 Address(), options.Group, lockers.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token)];
         }
+        catch (BrokerResponseException refused) when (IsDenied(refused) && topics.Count > 1)
+        {
+            await AskByTopicAsync(wanted);
+            return;
+        }
         catch (RocketMQException exception)
         {
+            if (exception is BrokerResponseException refused && IsDenied(refused))
+            {
+                _deniedTopics.UnionWith(topics);
+            }
+
             foreach (var queueLock in wanted)
             {
-                queueLock.Fail(askedAt);
+                queueLock.Fail(askedAt, exception);
             }
 
             if (wanted.Min(queueLock => queueLock.Failures) % FailuresBetweenWarnings == 1)
@@ -175,6 +208,12 @@ internal sealed partial class BrokerLocks(
             return;
         }
 
+        _deniedTopics.ExceptWith(topics);
+        NoteAnswer(wanted, held, askedAt);
+    }
+
+    private void NoteAnswer(List<QueueLock> wanted, HashSet<MessageQueue> held, long askedAt)
+    {
         var refused = new List<QueueLock>();
         foreach (var queueLock in wanted)
         {

@@ -24,6 +24,9 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
 
     public bool IsHeld => Volatile.Read(ref _hold) is { IsValid: true };
 
+    /// <summary>Why the broker could not be asked the last time; null when it could.</summary>
+    public Exception? Failure { get; private set; }
+
     /// <summary>How often in a row the lock could not be had.</summary>
     public int Failures => Volatile.Read(ref _failures);
 
@@ -77,6 +80,7 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
             }
 
             _failures = 0;
+            Failure = null;
             _freedFrom.Clear();
             _heldOff = TimeSpan.Zero;
             Next(askedAt, interval);
@@ -101,17 +105,17 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
             var was = IsHeld;
             _hold?.End();
             _hold = null;
-            FailLocked(askedAt);
+            FailLocked(askedAt, null);
             return was;
         }
     }
 
     /// <summary>The broker could not be asked. What is held stays held until it expires.</summary>
-    public void Fail(long askedAt)
+    public void Fail(long askedAt, Exception failure)
     {
         lock (_gate)
         {
-            FailLocked(askedAt);
+            FailLocked(askedAt, failure);
         }
     }
 
@@ -161,8 +165,9 @@ internal sealed class QueueLock(MessageQueue queue, TimeSpan interval, TimeSpan 
         }
     }
 
-    private void FailLocked(long askedAt)
+    private void FailLocked(long askedAt, Exception? failure)
     {
+        Failure = failure;
         _failures++;
         Next(askedAt, runtime.BackOff(_failures, FirstRetry, MostRetry));
     }

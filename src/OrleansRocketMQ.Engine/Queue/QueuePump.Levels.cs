@@ -55,7 +55,7 @@ internal sealed partial class QueuePump
 
     private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
 
-    private string Error => (Runs.Gate.Broken ?? _retry.LastError)?.Message
+    private string Error => (Runs.Gate.Broken ?? _retry.LastError ?? _lock?.Failure)?.Message
         ?? (Silence is { } silence
             ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.")
             : string.Empty);

@@ -179,7 +179,15 @@ internal sealed partial class QueuePump
     /// <summary>No pull tells how far the broker is; so that the lag is known all the same, it is asked from time to time.</summary>
     private async Task WaitPausedAsync(QueueState state)
     {
-        Hear(await _environment.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _ownership.Pulling));
+        try
+        {
+            Hear(await _environment.Brokers.GetMaxOffsetAsync(MasterAddress(), Queue, _ownership.Pulling));
+        }
+        catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.NoPermission)
+        {
+            // To read is one right, to ask where a queue ends is another. Then the lag grows old, and nothing else.
+        }
+
         await WaitForNewsAsync(state, Options.PersistInterval);
     }
 

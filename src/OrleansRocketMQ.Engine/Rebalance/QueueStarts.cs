@@ -18,8 +18,13 @@ internal sealed partial class QueueStarts(string group, IQueueDirectory director
     /// <returns>Whether all of them run here now.</returns>
     public async Task<bool> StartAsync(IEnumerable<MessageQueue> missing, CancellationToken cancellationToken)
     {
-        var starts = await Task.WhenAll(missing.Select(StartAsync));
-        if (cancellationToken.IsCancellationRequested)
+        QueueStart[] starts;
+        try
+        {
+            // A member that stops has no time to wait for others that do not answer; from then on it takes no queue.
+            starts = await Task.WhenAll(missing.Select(StartAsync)).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
         {
             return false;
         }

@@ -12,6 +12,15 @@ internal sealed class RefusedMessages(int mostRefusals, TimeSpan longest, TimePr
     // Entries of queues that went elsewhere meanwhile stay; so many refused at once means something else is wrong.
     private const int Most = 10_000;
 
+    // What brokers say of themselves with SYSTEM_ERROR, the code they also have for a message whose stored copy is gone: how their
+    // store answers a send-back, and the same in the words of a send.
+    private static readonly string[] AboutTheBroker =
+    [
+        "SERVICE_NOT_AVAILABLE", "OS_PAGE_CACHE_BUSY", "CREATE_MAPPED_FILE_FAILED", "IN_SYNC_REPLICAS_NOT_ENOUGH",
+        "PUT_TO_REMOTE_BROKER_FAIL", "WHEEL_TIMER_FLOW_CONTROL", "FLUSH_DISK_TIMEOUT", "FLUSH_SLAVE_TIMEOUT", "SLAVE_NOT_AVAILABLE",
+        "create mapped file failed", "in-sync replicas not enough", "no master available", "timer message is under flow control",
+    ];
+
     private readonly ConcurrentDictionary<(MessageQueue Queue, long Offset), Refusals> _refused = new();
 
     /// <summary>
@@ -20,6 +29,8 @@ internal sealed class RefusedMessages(int mostRefusals, TimeSpan longest, TimePr
     /// </summary>
     public static bool IsAboutTheMessage(Exception exception) => exception switch
     {
+        BrokerResponseException { ResponseCode: ResponseCodes.SystemError } failed => !Array.Exists(
+            AboutTheBroker, words => failed.Remark?.Contains(words, StringComparison.Ordinal) == true),
         BrokerResponseException response => response.ResponseCode
             is not (ResponseCodes.SystemBusy or ResponseCodes.FlushDiskTimeout or ResponseCodes.FlushSlaveTimeout
                 or ResponseCodes.SlaveNotAvailable or ResponseCodes.ServiceNotAvailable or ResponseCodes.FlowControl

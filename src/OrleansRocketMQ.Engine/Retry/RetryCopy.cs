@@ -11,9 +11,6 @@ namespace OrleansRocketMQ.Engine.Retry;
 /// </summary>
 internal static class RetryCopy
 {
-    /// <summary>The group under which Java's client sends what it could not hand back.</summary>
-    public const string ProducerGroup = "CLIENT_INNER_PRODUCER";
-
     /// <summary>What brokers take of properties, less what they add themselves on the way to the dead letters.</summary>
     public const int MostPropertyBytes = short.MaxValue - 1024;
 
@@ -64,7 +61,9 @@ internal static class RetryCopy
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
         return new SendMessageRequest
         {
-            ProducerGroup = ProducerGroup,
+            // Brokers with authorization ask whether the account may read as this group before they take a copy. Java's clients
+            // name one of their own, and are refused.
+            ProducerGroup = options.Group,
             Topic = SystemTopics.Retry(options.Group),
             BrokerName = string.Empty,
             QueueId = -1,

@@ -41,7 +41,8 @@ public sealed partial class BrokerClient
         var response = await AskAsync(address, request, PatientTimeout, cancellationToken).ConfigureAwait(false);
         return response.Code switch
         {
-            ResponseCodes.Success => response.GetInt64("offset"),
+            // A number below zero is how Java's clients, and servers made after them, say that there is none.
+            ResponseCodes.Success => response.GetInt64("offset") is >= 0 and var offset ? offset : null,
             ResponseCodes.QueryNotFound => null,
             _ => throw Refused(address, request, response),
         };

@@ -100,10 +100,17 @@ internal sealed record UnreadLetters(string Where, RocketMQException Reason)
     public override string ToString() => $"{Where}: {Reason.Message}";
 
     /// <summary>One error for all of them.</summary>
-    public static RocketMQException ErrorOf(IReadOnlyList<UnreadLetters> unread, string group) => unread.Count == 1
-        ? unread[0].Reason
-        : new(
+    public static RocketMQException ErrorOf(IReadOnlyList<UnreadLetters> unread, string group) => unread switch
+    {
+        [{ Reason: BrokerResponseException { ResponseCode: ResponseCodes.NoPermission } refused }] => new(
+            RocketMQErrorCode.MessagePull,
+            $"Dead letters of group '{group}' may not be read: the account needs Sub and Get for topic "
+                + $"'{SystemTopics.DeadLetter(group)}' on broker '{unread[0].Where}'. {refused.Message}",
+            refused),
+        [var only] => only.Reason,
+        _ => new(
             RocketMQErrorCode.MessagePull,
             $"Dead letters of group '{group}' could not be read at {unread.Count} places. {string.Join(" ", unread)}",
-            unread[0].Reason);
+            unread[0].Reason),
+    };
 }

@@ -8,6 +8,9 @@ namespace OrleansRocketMQ.DeadLetters;
 /// <summary>Makes a dead letter the message again that it was before it failed for the first time.</summary>
 internal static class DeadLetterRepublisher
 {
+    /// <summary>The group under which Java's clients send by themselves.</summary>
+    private const string Sender = "CLIENT_INNER_PRODUCER";
+
     // What brokers and consumers added on the way to the dead letters; sent along it would be taken for new.
     private static readonly HashSet<string> AddedOnTheWay = new(StringComparer.Ordinal)
     {
@@ -55,7 +58,7 @@ internal static class DeadLetterRepublisher
         var body = StoredParts.BodyOf(letter, out var compression);
         var again = new SendMessageRequest
         {
-            ProducerGroup = RetryCopy.ProducerGroup,
+            ProducerGroup = Sender,
             Topic = topic,
             BrokerName = string.Empty,
             QueueId = -1,

@@ -24,7 +24,9 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         var withoutGroup = consumer.Missing.Reasons.ToArray();
         if (!isMember)
         {
-            var why = withoutGroup.Length > 0 ? $": {string.Join("; ", withoutGroup)}" : string.Empty;
+            var why = withoutGroup.Length > 0 ? $": {string.Join("; ", withoutGroup)}"
+                : consumer.Allocation?.Failure is { } reason ? $": {reason}"
+                : string.Empty;
             missing.Add($"group {consumer.Group} has no part of its queues yet{why}");
         }
 

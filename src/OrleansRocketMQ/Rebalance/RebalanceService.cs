@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
@@ -43,6 +44,7 @@ internal sealed partial class RebalanceService(
     private Task _reconciling = Task.CompletedTask;
     private Task _watching = Task.CompletedTask;
     private int _unlisted;
+    private int _failures;
 
     private string Group => consumer.Group;
 
@@ -172,10 +174,11 @@ internal sealed partial class RebalanceService(
                 await WaitAsync(_urgent, _pace.Next()).ConfigureAwait(false);
                 _pace.Note();
                 settled = await ReconcileAsync(_stopping.Token).ConfigureAwait(false);
+                (_failures, allocation.Failure) = (0, null);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
             {
-                Log.ReconcileFailed(logger, Group, exception);
+                NoteFailure(exception);
             }
             catch (OperationCanceledException)
             {
@@ -183,6 +186,16 @@ internal sealed partial class RebalanceService(
             }
 
             await WaitAsync(_wake, settled ? options.RebalanceInterval : SoonAgain).ConfigureAwait(false);
+        }
+    }
+
+    private void NoteFailure(Exception exception)
+    {
+        allocation.Failure = exception.InnerException is { } reason ? $"{exception.Message} {reason.Message}" : exception.Message;
+        if (BitOperations.IsPow2(++_failures))
+        {
+            // Less and less often: it is looked again every second, for as long as it lasts.
+            Log.ReconcileFailed(logger, Group, _failures, exception);
         }
     }
 
@@ -321,8 +334,11 @@ internal sealed partial class RebalanceService(
         [LoggerMessage(151, LogLevel.Information, "Group {Group}: {Own} of {All} queues are this silo's, {Members} members")]
         public static partial void Allocated(ILogger logger, string group, int own, int all, int members);
 
-        [LoggerMessage(152, LogLevel.Warning, "Group {Group}: the allocation could not be checked, it is tried again")]
-        public static partial void ReconcileFailed(ILogger logger, string group, Exception exception);
+        [LoggerMessage(
+            152,
+            LogLevel.Warning,
+            "Group {Group}: the allocation could not be checked {Failures} times on end, it is tried again")]
+        public static partial void ReconcileFailed(ILogger logger, string group, int failures, Exception exception);
 
         [LoggerMessage(
             160,

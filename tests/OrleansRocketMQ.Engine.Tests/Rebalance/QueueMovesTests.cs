@@ -108,6 +108,21 @@ public sealed class QueueMovesTests
     }
 
     [Fact]
+    public async Task A_member_that_stops_does_not_wait_for_others_that_do_not_answer()
+    {
+        var starts = new QueueStarts("billing", _directory, _log);
+        using var stopping = new CancellationTokenSource();
+        _directory.Answer = new TaskCompletionSource<string?>();
+
+        var taking = starts.StartAsync(Queues, stopping.Token);
+        Assert.False(taking.IsCompleted);
+        await stopping.CancelAsync();
+
+        Assert.False(await taking);
+        _directory.Answer.SetResult("there");
+    }
+
+    [Fact]
     public void A_release_under_way_is_not_begun_again_and_one_that_has_failed_is()
     {
         var woken = 0;
@@ -149,6 +164,9 @@ public sealed class QueueMovesTests
 
         public Exception? Error { get; set; }
 
+        /// <summary>What the owner of a queue says, when it is not to be known at once.</summary>
+        public TaskCompletionSource<string?>? Answer { get; set; }
+
         public TaskCompletionSource Release { get; set; } = new();
 
         public int Releases { get; private set; }
@@ -156,7 +174,9 @@ public sealed class QueueMovesTests
         public string Here => "here";
 
         public Task<string?> StartAsync(MessageQueue queue)
-            => Error is { } error ? Task.FromException<string?>(error) : Task.FromResult(Owners.GetValueOrDefault(queue, Here));
+            => Answer is { } answer ? answer.Task
+                : Error is { } error ? Task.FromException<string?>(error)
+                : Task.FromResult(Owners.GetValueOrDefault(queue, Here));
 
         public Task ReleaseAsync(QueuePump pump, TimeSpan budget)
         {

@@ -92,6 +92,8 @@ public sealed class BrokerClientTests : IAsyncLifetime
         _answer = request => RemotingCommand.Response(request, ResponseCodes.QueryNotFound);
         Assert.Null(await _brokers.QueryConsumerOffsetAsync(_peer.Address, "g", Queue, setZeroIfNotFound: false).InTime());
         Assert.Equal("false", _peer.Received.Last()["setZeroIfNotFound"]);
+        _answer = request => RemotingCommand.Response(request, ResponseCodes.Success).Set("offset", -1);
+        Assert.Null(await _brokers.QueryConsumerOffsetAsync(_peer.Address, "g", Queue).InTime());
         _answer = request => RemotingCommand.Response(request, ResponseCodes.SubscriptionGroupNotExist);
         await Assert.ThrowsAsync<BrokerResponseException>(() => _brokers.QueryConsumerOffsetAsync(_peer.Address, "g", Queue).InTime());
     }

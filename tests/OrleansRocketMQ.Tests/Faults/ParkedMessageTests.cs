@@ -211,6 +211,17 @@ public sealed class ParkedMessageTests
         Assert.False(RefusedMessages.IsAboutTheMessage(new OperationCanceledException()));
     }
 
+    // How 5.3.3 answers a send-back, and a copy, that its store cannot take just now: with the code of a message that is gone.
+    [Theory]
+    [InlineData("SERVICE_NOT_AVAILABLE")]
+    [InlineData("OS_PAGE_CACHE_BUSY")]
+    [InlineData("CREATE_MAPPED_FILE_FAILED")]
+    [InlineData("create mapped file failed, server is busy or broken.")]
+    [InlineData("in-sync replicas not enough")]
+    [InlineData("no master available along with 10.0.0.1")]
+    public void A_broker_that_speaks_of_its_own_trouble_says_nothing_about_the_message(string remark)
+        => Assert.False(RefusedMessages.IsAboutTheMessage(new BrokerResponseException(RequestCodes.ConsumerSendMessageBack, ResponseCodes.SystemError, remark, "b:1")));
+
     [Fact]
     public void A_message_is_given_up_after_so_many_refusals_and_so_much_time_and_not_before_both()
     {

@@ -36,6 +36,9 @@ internal sealed partial class AllocationAgent(
     /// <summary>What is amiss, in words; empty when all silos are set alike.</summary>
     public string Difference { get; private set; } = string.Empty;
 
+    /// <summary>Why it could not be found out which queues are this silo's; null when it could.</summary>
+    public string? Failure { get; set; }
+
     /// <summary>The queues are to be shared out in another way.</summary>
     public event Action? Changed;
 
