@@ -15,7 +15,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     private readonly AsyncTurns _turn = new();
     private long _committed = -1;
     private long _carried;
-    private long _stillStored = -1;
+    private volatile bool _hasUnstoredMove;
     private bool _tellAgain;
     private bool _left;
     private long _lookedAt = time.GetTimestamp();
@@ -25,9 +25,10 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     public long Committed => Volatile.Read(ref _committed);
 
     /// <summary>
-    /// What the store has of before a move that it did not take: no word of another member; -1 when it takes what it is told.
+    /// Whether the queue has moved, and the store has not taken that yet. What the store has is then of before the move, whoever told
+    /// it: this queue, be it by a request whose answer was lost, or another member, which cannot know of the move.
     /// </summary>
-    public long StillStored => Volatile.Read(ref _stillStored);
+    public bool HasUnstoredMove => _hasUnstoredMove;
 
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Piggyback(long watermark, bool toSlave)
@@ -44,7 +45,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         if (Interlocked.Exchange(ref _carried, 0) is > 0 and var carried)
         {
             offsets.Update(queue, carried, increaseOnly: true);
-            Volatile.Write(ref _stillStored, -1);
+            _hasUnstoredMove = false;
             Note(carried);
         }
     }
@@ -104,7 +105,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
                 return;
             }
 
-            var (isStored, before) = (true, Committed);
+            var isStored = true;
             offsets.Update(queue, offset, increaseOnly: false);
             try
             {
@@ -124,7 +125,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
             }
 
             Volatile.Write(ref _committed, offset);
-            Volatile.Write(ref _stillStored, isStored ? -1 : before);
+            _hasUnstoredMove = !isStored;
 
             // A pull that was given up may bring the broker what it carried after this.
             _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0 || !isStored;
@@ -150,7 +151,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
             // What was noted to be told is forgotten, too: a store that has nothing by now would be told of it once more.
             offsets.Remove(queue);
             Volatile.Write(ref _committed, -1);
-            Volatile.Write(ref _stillStored, -1);
+            _hasUnstoredMove = false;
         },
         cancellationToken);
 
@@ -170,7 +171,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         // Not what else is noted: somebody may have asked the store, which had the offset of before a move that it did not take.
         offsets.Update(queue, Math.Max(watermark, Committed), increaseOnly: false);
         _tellAgain = !await offsets.PersistAsync(queue) || mayBeOvertaken;
-        Volatile.Write(ref _stillStored, -1);
+        _hasUnstoredMove = false;
         Note(watermark);
         return true;
     }

@@ -241,7 +241,7 @@ internal sealed partial class QueuePump
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
         var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _ownership.Pulling);
-        if (known is not { } stored || stored <= here || stored == _commits.StillStored)
+        if (known is not { } stored || stored <= here || _commits.HasUnstoredMove)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);
             return;

@@ -175,7 +175,7 @@ internal sealed class MemberQueue : IHandsOut
 
         if (answer.Next > from && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
         {
-            Ledger.Pulled(from, answer.Next, answer.Messages);
+            Ledger.Pulled(from, answer.Next, answer.Messages, Window.Progress);
         }
     }
 
