@@ -27,14 +27,17 @@ internal sealed class DispatchGate
     /// <summary>Whether the queue neither pulls nor hands anything out, for whatever reason.</summary>
     public bool IsShut => IsPaused || _fenced;
 
+    /// <summary>Whether nothing may be handed out now, by what was told and by the clock.</summary>
+    public bool IsClosed => IsShut || IsInDoubt();
+
     /// <summary>
     /// Whether a message could be handed out now. Says no whenever <see cref="Admit"/> would: whoever looks for work by this
     /// and gets none by that would look again and again, on a thread that others need to close the gate.
     /// </summary>
-    public bool IsOpen => !IsShut && !IsInDoubt() && _rate?.HasToken() is not false;
+    public bool IsOpen => !IsClosed && _rate?.HasToken() is not false;
 
     /// <summary>How many of that many messages may be handed out now. They count as handed out.</summary>
-    public int Admit(int most) => IsShut || IsInDoubt() ? 0 : _rate?.Take(most) ?? most;
+    public int Admit(int most) => IsClosed ? 0 : _rate?.Take(most) ?? most;
 
     /// <summary>A rule of the engine is broken: the queue stands still until it starts anew.</summary>
     public void Break(string rule) => _broken ??= new InvariantBrokenException(rule);

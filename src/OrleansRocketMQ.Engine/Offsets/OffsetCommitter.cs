@@ -142,6 +142,27 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         },
         cancellationToken);
 
+    /// <summary>Asks the store what it has, while nobody tells it anything. What is noted to be told stays.</summary>
+    /// <inheritdoc cref="CommitAsync"/>
+    public async Task<long?> AskAsync(CancellationToken cancellationToken)
+    {
+        long? known = null;
+        await InTurnAsync(
+            async () =>
+            {
+                try
+                {
+                    known = await offsets.ReadAsync(queue, OffsetReadMode.Store, cancellationToken);
+                }
+                finally
+                {
+                    Recall();
+                }
+            },
+            cancellationToken);
+        return known;
+    }
+
     /// <summary>Forgets what was told: another member may have told something else meanwhile.</summary>
     public Task ForgetAsync(Action apply, CancellationToken cancellationToken) => InTurnAsync(
         () =>
@@ -168,11 +189,14 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         // that pull has long arrived.
         var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
 
-        // Not what else is noted: somebody may have asked the store, which had the offset of before a move that it did not take.
-        offsets.Update(queue, Math.Max(watermark, Committed), increaseOnly: false);
-        _tellAgain = !await offsets.PersistAsync(queue) || mayBeOvertaken;
+        // Exactly that: what the store was seen to have, and notes itself, is not this queue's when the queue has moved.
+        var offset = Math.Max(watermark, Committed);
+        offsets.Update(queue, offset, increaseOnly: false);
+        var isStored = await offsets.PersistAsync(queue);
+        // Nor may this one undo what a pull has told since it was decided.
+        _tellAgain = !isStored || mayBeOvertaken || Committed > offset;
         _hasUnstoredMove = false;
-        Note(watermark);
+        Note(offset);
         return true;
     }
 

@@ -1,4 +1,3 @@
-using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
 
@@ -197,9 +196,8 @@ internal sealed partial class QueuePump
     }
 
     /// <summary>
-    /// Asked by whoever hands messages out, within its lock. The state hears of it a moment later, so that the queue goes on by
-    /// itself even when nobody else notices that the fence was closed. The gate shuts at once: a worker that is told of messages
-    /// it does not get would ask for them again and again without a pause.
+    /// Asked by whoever hands messages out, within its lock, and by whoever looks whether there are any. The state hears of it a
+    /// moment later, so that the queue goes on by itself even when nobody else notices that the fence was closed.
     /// </summary>
     private bool IsInDoubt()
     {
@@ -208,8 +206,6 @@ internal sealed partial class QueuePump
             return false;
         }
 
-        // Before the state is told: should it know already, and be about to open the gate, it is told again.
-        Runs.Gate.Fence(closed: true);
         if (Interlocked.Exchange(ref _tellsDoubt, 1) == 0)
         {
             _runtime.Scheduler.Post(static pump => ((QueuePump)pump!).TellDoubt(), this);
@@ -240,7 +236,7 @@ internal sealed partial class QueuePump
     private async Task CompareWithStoreAsync(QueueState state)
     {
         var here = state.Move is { IsStored: true } move ? move.Offset : Runs.Window.Watermark;
-        var known = await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _ownership.Pulling);
+        var known = await _commits.AskAsync(_ownership.Pulling);
         if (known is not { } stored || stored <= here || _commits.HasUnstoredMove)
         {
             Raise(QueueEventKind.Verified, onlyIn: state);

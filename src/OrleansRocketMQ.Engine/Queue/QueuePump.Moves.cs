@@ -80,20 +80,21 @@ internal sealed partial class QueuePump
             return;
         }
 
+        // The turn may come late, and the next window must know of all that has ended until then.
         if (move.Reason == MoveReason.Overtaken)
         {
-            // The window of before a seek or a reset says nothing of what is to be done since.
-            var window = state.IsPositioned
-                ? new ProcessQueue(Runs.Window.Snapshot().From(move.Offset), _holdings)
-                : new ProcessQueue(move.Offset, _holdings);
-            await _commits.ForgetAsync(() => BeginAt(window, move), _stopping.Token);
+            await _commits.ForgetAsync(() => BeginAt(AfterOvertaken(move.Offset), move), _stopping.Token);
         }
         else
         {
-            var window = new ProcessQueue(move.Offset, _holdings);
-            await _commits.InTurnAsync(() => BeginAt(window, move), _stopping.Token);
+            await _commits.InTurnAsync(() => BeginAt(new ProcessQueue(move.Offset, _holdings), move), _stopping.Token);
         }
     }
+
+    /// <summary>The window of before a seek or a reset says nothing of what is to be done since.</summary>
+    private ProcessQueue AfterOvertaken(long offset) => State.IsPositioned
+        ? new ProcessQueue(Runs.Window.Snapshot().From(offset), _holdings)
+        : new ProcessQueue(offset, _holdings);
 
     private void BeginAt(ProcessQueue window, QueueMove move)
     {

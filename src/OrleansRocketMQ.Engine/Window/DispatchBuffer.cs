@@ -9,6 +9,8 @@ namespace OrleansRocketMQ.Engine.Window;
 internal sealed class DispatchBuffer
 {
     private readonly Lock _lock = new();
+    // Former windows of which listeners still have messages; null when there are none, as usually.
+    private volatile List<ProcessQueue>? _former;
     private volatile ProcessQueue _window;
     private bool _closed;
     private int _inLine;
@@ -38,8 +40,8 @@ internal sealed class DispatchBuffer
     /// <summary>Whether a message that is set aside may be leased now.</summary>
     public bool MayLease => _window.IsOpen && Gate.IsOpen;
 
-    /// <summary>Messages that are leased.</summary>
-    public int InFlight => _window.InFlight;
+    /// <summary>Messages that are leased, those of former windows too: listeners have them all the same.</summary>
+    public int InFlight => _window.InFlight + (_former is null ? 0 : InFlightOfFormer());
 
     /// <summary>Claims the queue's place in the dispatcher's line; false when it stands there already.</summary>
     public bool TryEnterLine() => Interlocked.Exchange(ref _inLine, 1) == 0;
@@ -59,6 +61,8 @@ internal sealed class DispatchBuffer
         lock (_lock)
         {
             _window.Retire();
+            (_former ??= []).Add(_window);
+            ForgetThrough();
             window.Open(Gate, _closed);
             _window = window;
         }
@@ -85,6 +89,24 @@ internal sealed class DispatchBuffer
         {
             _closed = true;
             _window.Close();
+        }
+    }
+
+    private int InFlightOfFormer()
+    {
+        lock (_lock)
+        {
+            ForgetThrough();
+            return _former?.Sum(static window => window.InFlight) ?? 0;
+        }
+    }
+
+    // Nothing is leased of a former window any more: one that is through stays so.
+    private void ForgetThrough()
+    {
+        if (_former?.RemoveAll(static window => window.InFlight == 0) > 0 && _former.Count == 0)
+        {
+            _former = null;
         }
     }
 }

@@ -99,6 +99,12 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
     /// <summary>The offsets of what the listener got, in order.</summary>
     public List<long> Consumed { get; } = [];
 
+    /// <summary>How long the listener has what it gets.</summary>
+    public TimeSpan ListenerTakes { get; set; }
+
+    /// <summary>Calls the listener is at.</summary>
+    public int InWork { get; private set; }
+
     /// <summary>Whether the fence is closed. Whoever sets it tells nobody, as the clock does.</summary>
     public bool IsClosed { get; set; }
 
@@ -171,15 +177,30 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
     public Task QueueLeftAsync() => Task.CompletedTask;
 
     public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
-    {
-        Consumed.AddRange(call.Messages.Select(message => message.QueueOffset));
-        return Task.FromResult(new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), null));
-    }
+        => ConsumeAsync(call.Messages, new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), null), cancellationToken);
 
-    public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
+    public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken) => ConsumeAsync(
+        call.Messages,
+        new OrderlyOutcome(call.Messages.Count, call.Messages.Count, null, call.Messages.Count, TimeSpan.FromMilliseconds(1)),
+        cancellationToken);
+
+    private async Task<T> ConsumeAsync<T>(ArraySegment<MessageExt> messages, T outcome, CancellationToken cancellationToken)
     {
-        Consumed.AddRange(call.Messages.Select(message => message.QueueOffset));
-        return Task.FromResult(new OrderlyOutcome(call.Messages.Count, call.Messages.Count, null, call.Messages.Count, TimeSpan.FromMilliseconds(1)));
+        Consumed.AddRange(messages.Select(message => message.QueueOffset));
+        if (ListenerTakes > TimeSpan.Zero)
+        {
+            InWork++;
+            try
+            {
+                await Task.Delay(ListenerTakes, Time, cancellationToken);
+            }
+            finally
+            {
+                InWork--;
+            }
+        }
+
+        return outcome;
     }
 
     private async Task WaitAsync(CancellationToken cancellationToken)

@@ -37,6 +37,32 @@ public sealed partial class OrderlyDispatcherTests
     }
 
     [Fact]
+    public void A_run_that_has_waited_for_its_turn_is_not_given_to_a_listener_behind_a_fence_that_has_closed_by_the_clock()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        var queues = new[] { Filled(1, 0), Filled(1, 1) };
+        var held = new TaskCompletionSource();
+        _lab.Listeners.ConsumeInOrder = async (call, _) =>
+        {
+            await held.Task;
+            return await FakeListeners.Succeed(call);
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queues);
+        Assert.Equal(1, queues[1].Runs.InFlight);
+        var isInDoubt = true;
+        queues[1].Runs.Gate.IsInDoubt = () => isInDoubt;
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+        Assert.Equal((1, 0), (_lab.Listeners.Calls.Count, queues[1].Runs.InFlight));
+
+        isInDoubt = false;
+        _lab.Signal(dispatcher, queues);
+        Assert.Equal([1L, 1L], queues.Select(queue => queue.Watermark));
+    }
+
+    [Fact]
     public void One_call_of_a_queue_runs_at_a_time_and_of_all_queues_no_more_than_may()
     {
         _lab.Options.ConsumeThreadMax = 2;

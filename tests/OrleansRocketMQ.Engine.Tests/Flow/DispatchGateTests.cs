@@ -38,7 +38,7 @@ public sealed class DispatchGateTests
         _gate.IsInDoubt = () => isInDoubt;
 
         Assert.Equal(0, _gate.Admit(7));
-        Assert.False(_gate.IsShut);
+        Assert.Equal((false, false), (_gate.IsShut, _gate.IsOpen));
         isInDoubt = false;
         Assert.Equal(7, _gate.Admit(7));
     }

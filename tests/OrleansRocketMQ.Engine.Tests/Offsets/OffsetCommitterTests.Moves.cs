@@ -158,6 +158,48 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
+    public void What_the_store_still_has_of_before_a_move_is_never_told_as_what_is_consumed_since()
+    {
+        var commits = At(10);
+        _store.Fails = true;
+        _world.Do(() => commits.MoveAsync(4, () => true, () => { }, CancellationToken.None, evenIfNotStored: () => true));
+        _store.Fails = false;
+        Assert.True(commits.HasUnstoredMove);
+
+        // Whoever asks the store makes it note what it has.
+        _world.Do(async () => Assert.Equal(10, await _store.ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None)));
+        Commit(commits, 5);
+
+        Assert.Equal(5, _store.Told[^1]);
+        Assert.Equal((5L, 5L, false), (commits.Committed, _store.Stored, commits.HasUnstoredMove));
+    }
+
+    [Fact]
+    public void A_queue_that_begins_before_what_the_store_has_tells_where_it_is()
+    {
+        var commits = new OffsetCommitter(Queue, _store, _world.Time);
+        _store.Stored = 20;
+        _world.Do(async () => Assert.Equal(20, await _store.ReadAsync(Queue, OffsetReadMode.Store, CancellationToken.None)));
+
+        Commit(commits, 5);
+
+        Assert.Equal((5L, 5L), (commits.Committed, _store.Stored));
+    }
+
+    [Fact]
+    public void Asking_the_store_changes_nothing_of_what_is_told()
+    {
+        var commits = At(10);
+        _store.Stored = 30;
+        _world.Do(async () => Assert.Equal(30, await commits.AskAsync(CancellationToken.None)));
+        Assert.Equal((10L, 10L), (commits.Committed, _store.Noted));
+
+        commits = new OffsetCommitter(Queue, _store, _world.Time);
+        _world.Do(async () => Assert.Equal(30, await commits.AskAsync(CancellationToken.None)));
+        Assert.Null(_store.Noted);
+    }
+
+    [Fact]
     public void What_was_told_is_forgotten_when_another_member_may_have_told_something_else()
     {
         var commits = At(10);

@@ -163,11 +163,13 @@ public sealed class LeaseTests
         runs.Restart(new ProcessQueue(100, new QueueQuotaUsage(_budgets)));
 
         Assert.Equal((2, 16), (_budgets.Group.Used, _budgets.TopicBytes.Used));
-        Assert.Equal((0, 0, 100L), (runs.Window.Count, runs.InFlight, runs.Window.Watermark));
+        Assert.Equal((0, 2, 100L), (runs.Window.Count, runs.InFlight, runs.Window.Watermark));
         Assert.Equal(0, aside.Window.LeaseAside(aside));
         aside.Window.CompleteAside(aside);
         leased.Slice(0, 1).Complete();
+        Assert.Equal(1, runs.InFlight);
         leased.Window.Return(leased.Slice(1, 1));
+        Assert.Equal(0, runs.InFlight);
         Assert.Equal((0, 0, 0, 0), (_budgets.Group.Used, _budgets.Topic.Used, _budgets.TopicBytes.Used, _budgets.SiloBytes.Used));
         Assert.Throws<InvariantBrokenException>(() => leased.Complete());
         Assert.True(runs.Lease(1).IsEmpty);

@@ -47,7 +47,7 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         try
         {
             // It may have waited long for its turn.
-            return ownership.IsValid && !pump.Runs.Gate.IsShut ? await InvokeAsync(messages, reconsumeTimes, ownership) : null;
+            return ownership.IsValid && !pump.Runs.Gate.IsClosed ? await InvokeAsync(messages, reconsumeTimes, ownership) : null;
         }
         catch (OperationCanceledException) when (ownership.Listening.IsCancellationRequested || !ownership.IsValid)
         {
