@@ -108,7 +108,11 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     }
 
     /// <summary>A pull was answered, and its messages are in the window.</summary>
-    public void Pulled(long from, long next, IReadOnlyList<SimulatedMessage> messages)
+    /// <param name="from">Where it asked.</param>
+    /// <param name="next">Where the next one asks.</param>
+    /// <param name="messages">The messages.</param>
+    /// <param name="progress">What came along with the window: what a subscription has left out before is not asked for again.</param>
+    public void Pulled(long from, long next, IReadOnlyList<SimulatedMessage> messages, AckSnapshot? progress = null)
     {
         var found = 0;
         for (var place = queue.PlaceOf(from); place < _entries.Count && _entries[place].Offset < next; place++)
@@ -120,7 +124,8 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
             }
 
             entry.PulledAt = world.Time.Now;
-            entry.IsRequired = found < messages.Count && messages[found].Offset == entry.Offset && IsWanted(entry);
+            var mayBeRequired = entry.IsRequired || progress?.IsDone(entry.Offset) is not true;
+            entry.IsRequired = mayBeRequired && found < messages.Count && messages[found].Offset == entry.Offset && IsWanted(entry);
         }
     }
 

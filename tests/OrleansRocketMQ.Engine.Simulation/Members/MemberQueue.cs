@@ -173,9 +173,10 @@ internal sealed class MemberQueue : IHandsOut
             _world.Triggers.Enters(Queue.Index, Triggers.ResetTold);
         }
 
-        if (answer.Next > from && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
+        // What a member pulls that the others have declared dead binds nobody: its queue has gone on elsewhere.
+        if (answer.Next > from && !Owner.IsDeclaredDead && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
         {
-            Ledger.Pulled(from, answer.Next, answer.Messages);
+            Ledger.Pulled(from, answer.Next, answer.Messages, Window.Progress);
         }
     }
 

@@ -10,7 +10,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// The listeners of a group as one member reaches them: they take their time, fail, hang, ignore their token, or cannot be
 /// reached; and the checker hears of all that they are given.
 /// </summary>
-internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
+internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
 {
     public const string UnreachedWaits = "a worker that does not reach its listener waits";
 
@@ -45,6 +45,11 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         {
             if (world.Strikes(FaultKind.ListenerHoldsThread, queue, 15))
             {
+                if (world.Setup.Mode != Mode.Orderly)
+                {
+                    world.Attempts.Unknown(queue);
+                }
+
                 await world.Time.Delay(limit, CancellationToken.None);
                 batch.ForEach(delivery => call.Queue.Ledger.Ended(delivery, DeliveryEnd.Returned));
                 GiveUp(call, call.Messages, MostFailures);
@@ -114,7 +119,10 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         return world.Strikes(FaultKind.ListenerFails, queue, 25) || (isWatched && _random.Chance(25));
     }
 
-    private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages)
+    /// <param name="queue">The queue.</param>
+    /// <param name="messages">The messages.</param>
+    /// <param name="told">How often each has failed, as the listener is told.</param>
+    private Call Begin(MessageQueue queue, ArraySegment<MessageExt> messages, Func<int, int> told)
     {
         owner.ThrowIfDead();
         var at = find(queue)!;
@@ -124,6 +132,11 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
         }
 
         owner.HandedOut(messages.Count);
+        for (var index = 0; index < messages.Count; index++)
+        {
+            world.Attempts.Told(at.Queue, at.Window, world.Find(messages[index]).Message, messages[index].ReconsumeTimes, told(index));
+        }
+
         return new Call(at, at.Window, messages);
     }
 
@@ -177,7 +190,8 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
 
         private async Task<ListenerOutcome> RunAsync(ListenerCall call, CancellationToken cancellationToken)
         {
-            var run = listeners.Begin(call.Queue, call.Messages);
+            var run = listeners.Begin(
+                call.Queue, call.Messages, index => call.Messages[index].ReconsumeTimes + (index == 0 ? call.Failures : 0));
             Reach(run.Queue);
             var began = run.Queue.Now;
             var failures = new List<FailedMessage>();
@@ -194,6 +208,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 var batch = run.HandOut(index, end);
                 deliveries.AddRange(batch);
                 var (consumed, isLate) = await TryAsync(run, batch, deliveries, cancellationToken);
+                listeners.Consumed(run, index, index + consumed);
                 for (var failed = index + consumed; failed < end; failed++)
                 {
                     failures.Add(isLate
@@ -210,6 +225,8 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                 }
             }
 
+            // In order, only the first that failed is to blame.
+            listeners.Failed(run, failures.Select(failure => failure.Index), cancellationToken.IsCancellationRequested ? 0 : 1);
             listeners.ThrowIfUnheard(run, failures.Count == 0 ? index : 0);
             return new ListenerOutcome(index, run.Queue.Now - began, failures.Count > 0 ? failures : null) { TimedOut = late };
         }
@@ -294,7 +311,8 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
 
         private async Task<OrderlyOutcome> RunAsync(OrderlyCall call, CancellationToken cancellationToken)
         {
-            var run = listeners.Begin(call.Queue, call.Messages);
+            var run = listeners.Begin(
+                call.Queue, call.Messages, index => call.ReconsumeTimes?[index] ?? call.Messages[index].ReconsumeTimes);
             if (_window != run.Window)
             {
                 _uncommitted.Clear();
@@ -315,6 +333,8 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                     // Of an ordered batch all or nothing counts.
                     batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
                     listeners.GiveUp(run, call.Messages[index..end], 1);
+                    var isHeard = !cancellationToken.IsCancellationRequested && call.Ownership is not { IsValid: false };
+                    listeners.Failed(run, Enumerable.Range(index, batch.Count), isHeard ? batch.Count : 0);
                     stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
                     break;
                 }
@@ -324,6 +344,7 @@ internal sealed class SimulatedListeners(SimulatedWorld world, Owner owner, Func
                     break;
                 }
 
+                listeners.Consumed(run, index, end);
                 (index, committed, stopped) = Decide(call, run, batch, (index, end, committed));
                 if (run.Queue.Now - began > call.TimeLimit)
                 {

@@ -23,6 +23,7 @@ internal sealed partial class SimulationRun
                 if (!Setup.Broadcasts)
                 {
                     _world.Queues[queue].Restart(_random, _world.Time.Now);
+                    _world.Attempts.Forget(queue);
                 }
 
                 break;
@@ -101,12 +102,22 @@ internal sealed partial class SimulationRun
                 Struck(fault);
                 _places[queue].Queue?.Pump.Recover();
                 break;
+            case FaultKind.ResetWhileDown:
+                await ResetWhileDownAsync(fault, queue);
+                break;
             case FaultKind.StorageForgets:
                 Struck(fault);
                 _world.Checkpoints.Forget(_world.Queues[queue].Id);
                 _world.FailureCounts.Forget(_world.Queues[queue].Id);
                 break;
         }
+    }
+
+    /// <summary>Another member consumes a few messages from where the store says.</summary>
+    private void OtherMember(int queue, int messages)
+    {
+        _world.Ledgers[queue].OtherMember(messages);
+        _world.Attempts.Forget(queue);
     }
 
     private void Struck(Fault fault) => _world.Struck(fault.Kind, fault.Target);
@@ -137,7 +148,7 @@ internal sealed partial class SimulationRun
             await _world.Time.Delay(fault.Lasts / 2);
             if (owner.IsFenceClosed && _places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
             {
-                _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 20));
+                OtherMember(queue, 1 + (fault.Amount % 20));
             }
         }
 
@@ -159,7 +170,7 @@ internal sealed partial class SimulationRun
         await _world.Time.Delay(fault.Lasts / 2);
         if (at.LockHolder == "other member")
         {
-            _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 10));
+            OtherMember(queue, 1 + (fault.Amount % 10));
         }
 
         await _world.Time.Delay(fault.Lasts / 2);

@@ -26,15 +26,19 @@ internal sealed partial class SimulationRun
             if (!member.Owner.IsDead)
             {
                 await TakeOverAsync(member, lasts - DeclaredDeadAfter);
+                return;
             }
 
+            // What is left of it must come to its end all the same.
+            await _world.Time.Delay(lasts - DeclaredDeadAfter);
+            Thaw(member, lasts);
             return;
         }
 
         await _world.Time.Delay(lasts / 2);
         if (lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts && _places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
         {
-            _world.Ledgers[queue].OtherMember(1 + (fault.Amount % 20));
+            OtherMember(queue, 1 + (fault.Amount % 20));
         }
 
         await _world.Time.Delay(lasts / 2);

@@ -32,6 +32,7 @@ internal sealed partial class SimulationRun
     private readonly List<string> _dead = [];
     private readonly Place[] _places;
     private readonly NextMessage[] _poisonNext;
+    private readonly long[] _quietUntil;
     private int _owned;
 
     private SimulationRun(Setup setup, SimulatedScheduler scheduler, Coverage coverage)
@@ -41,6 +42,7 @@ internal sealed partial class SimulationRun
         _random = SeededRandom.Of(setup.Seed, "run");
         _places = [.. _world.Queues.Select(_ => new Place())];
         _poisonNext = new NextMessage[_places.Length];
+        _quietUntil = new long[_places.Length];
     }
 
     private Setup Setup => _world.Setup;
@@ -99,6 +101,11 @@ internal sealed partial class SimulationRun
         var between = Setup.Active / Setup.Messages;
         for (var sent = 0; sent < Setup.Messages; sent++)
         {
+            while (_world.Time.Now < _quietUntil[queue])
+            {
+                await _world.Time.Delay(between);
+            }
+
             // In bursts, so that windows fill and run empty.
             var burst = random.Between(1, 12);
             for (; burst > 0 && sent < Setup.Messages; burst--, sent++)
@@ -145,8 +152,14 @@ internal sealed partial class SimulationRun
         }
     }
 
+    /// <summary>An operator helps queues that do not recover by themselves, and no others: he would hide that they do not.</summary>
     private void Recover()
     {
+        if (Setup.AutoRecovery)
+        {
+            return;
+        }
+
         foreach (var place in _places)
         {
             place.Queue?.Pump.Recover();

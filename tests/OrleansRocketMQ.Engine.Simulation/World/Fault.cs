@@ -161,6 +161,12 @@ internal enum FaultKind
 
     /// <summary>A member hands its queues to the others and ends.</summary>
     MemberLeaves,
+
+    /// <summary>
+    /// All is consumed and committed; then an owner dies, and an operator resets the offset at the broker before another has the
+    /// queue. Nobody is told.
+    /// </summary>
+    ResetWhileDown,
 }
 
 /// <summary>One fault, as a value: a run with fewer of them is otherwise the same run.</summary>

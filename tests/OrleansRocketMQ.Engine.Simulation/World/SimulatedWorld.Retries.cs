@@ -1,12 +1,16 @@
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Simulation.Checking;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
 
 /// <summary>What becomes of messages that have failed.</summary>
 internal sealed partial class SimulatedWorld
 {
+    /// <summary>How often messages have failed.</summary>
+    public AttemptBook Attempts => field ??= new AttemptBook(this);
+
     /// <summary>Gives a message back, which comes again or is filed as dead.</summary>
     public async Task SendBackAsync(Owner owner, SimulatedQueue queue, SimulatedMessage message, bool isDead)
     {
@@ -16,7 +20,7 @@ internal sealed partial class SimulatedWorld
             throw new CallFailedException(FaultKind.SendBackRefused);
         }
 
-        BringAgain(message, message.Attempts + 1, isDead);
+        BringAgain(queue.Index, message, message.Attempts + 1, isDead);
         Ledgers[queue.Index].SafelyElsewhere(message.Offset, isHeard: false);
         if (Strikes(FaultKind.SendBackAnswerLost, queue.Index))
         {
@@ -39,7 +43,13 @@ internal sealed partial class SimulatedWorld
             throw new CallFailedException(FaultKind.SendBackRefused);
         }
 
-        BringAgain(failed[0].Message, copy.ReconsumeTimes, isDead: copy.ReconsumeTimes > copy.MaxReconsumeTimes);
+        var isDead = copy.ReconsumeTimes > copy.MaxReconsumeTimes;
+        if (!isDead)
+        {
+            Attempts.ComesAgain(failed, copy.ReconsumeTimes);
+        }
+
+        BringAgain(failed[0].Queue, failed[0].Message, copy.ReconsumeTimes, isDead);
         foreach (var (queue, message) in failed)
         {
             Ledgers[queue].SafelyElsewhere(message.Offset, isHeard: false);
@@ -48,10 +58,12 @@ internal sealed partial class SimulatedWorld
         await ReceiveAsync(owner, CancellationToken.None);
     }
 
-    private void BringAgain(SimulatedMessage message, int attempts, bool isDead)
+    private void BringAgain(int queue, SimulatedMessage message, int attempts, bool isDead)
     {
         if (isDead)
         {
+            Attempts.GivenUp(queue, message);
+            Attempts.Done(queue, message.Offset);
             DeadLetters++;
             return;
         }

@@ -11,6 +11,9 @@ internal sealed class Trouble
     /// <summary>When a broker last did not answer what its offset store was told or asked.</summary>
     public long StoreAway { get; private set; } = Never;
 
+    /// <summary>Whether the storage of records has done all it was asked, at once, and no member has stood still.</summary>
+    public bool IsStorageSound { get; private set; } = true;
+
     /// <summary>When a broker last did not answer anything.</summary>
     public long BrokerAwayOf(string broker) => _away.GetValueOrDefault(broker, Never);
 
@@ -31,6 +34,10 @@ internal sealed class Trouble
             case FaultKind.StoreSlow or FaultKind.StoreWriteLost or FaultKind.StoreAnswerLost or FaultKind.StoreWriteLate
                 or FaultKind.StoreUnreadable:
                 StoreAway = now;
+                break;
+            case FaultKind.StorageSlow or FaultKind.StorageRefused or FaultKind.StorageHangs or FaultKind.StorageAnswerLost
+                or FaultKind.StorageForgets or FaultKind.Standstill:
+                IsStorageSound = false;
                 break;
         }
     }
