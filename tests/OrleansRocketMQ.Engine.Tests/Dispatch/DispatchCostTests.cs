@@ -36,7 +36,7 @@ public sealed class DispatchCostTests
         var dispatcher = new KeyOrderedDispatcher(
             _lab.Options, new QuickListeners(), _lab.Retry, _lab.World.Runtime, _lab.Log.For<KeyOrderedDispatcher>());
 
-        Assert.InRange(BytesPerMessage(dispatcher, keys: 8), 16, 180);
+        Assert.InRange(BytesPerMessage(dispatcher, keys: 8), 16, 260);
     }
 
     private double BytesPerMessage(IQueueDispatcher dispatcher, int keys)

@@ -265,7 +265,7 @@ internal sealed partial class ConcurrentDispatcher(
         var longest = AdaptiveBatchSizer.Limit + options.ConsumeTimeout + ListenerTimes.Grace;
         for (var patience = ReclaimAfter; range.Messages.Count > options.ConsumeBatchSize && patience < longest; patience *= 2)
         {
-            if (await worker.Wait.WaitAsync(call, patience, token))
+            if (await worker.Wait.WaitAsync(call, patience, token) || call.IsCompleted)
             {
                 return await call;
             }

@@ -6,13 +6,11 @@ namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 internal sealed partial class KeyOrderedDispatcher
 {
     /// <inheritdoc cref="HandleAsync"/>
-    private async Task<bool> EndStuckAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, Task call)
+    private async Task<bool> EndStuckAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
     {
-        var isSlots = lane.Key is null;
-        lane.Stuck = isSlots ? null : call;
         Log.ListenerStuck(logger, options.Group, lane.Key, messages.Length, messages[0].MessageId);
         await FailStuckAsync(queue, lane, messages);
-        return isSlots;
+        return lane.Key is null;
     }
 
     private async Task FailUnreadableAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, Exception unreadable)

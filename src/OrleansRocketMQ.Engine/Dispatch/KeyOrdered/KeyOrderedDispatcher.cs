@@ -163,8 +163,7 @@ internal sealed partial class KeyOrderedDispatcher(
         }
 
         var token = queue.Pump.ListenerToken;
-        Task<ListenerOutcome>? stuck = null;
-        ListenerOutcome result = default;
+        ListenerOutcome? outcome;
         try
         {
             var listener = lane.Key is { } key ? lane.Listener ??= listeners.OfKey(key) : slotListener;
@@ -175,16 +174,7 @@ internal sealed partial class KeyOrderedDispatcher(
             }
 
             lane.AsksFirst = false;
-            using var running = queue.Pump.Running.Begin(messages);
-            var call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
-            if (await wait.WaitAsync(call, _longestCall, token))
-            {
-                result = await call;
-            }
-            else
-            {
-                stuck = call;
-            }
+            outcome = await CallAsync(queue, lane, messages, listener, wait);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
@@ -197,9 +187,9 @@ internal sealed partial class KeyOrderedDispatcher(
             return false;
         }
 
-        if (stuck is not null)
+        if (outcome is not { } result)
         {
-            return await EndStuckAsync(queue, lane, messages, stuck);
+            return await EndStuckAsync(queue, lane, messages);
         }
 
         if (result.IsRefused)
@@ -217,6 +207,23 @@ internal sealed partial class KeyOrderedDispatcher(
     {
         lane.AsksFirst = true;
         BlockFor(queue, lane, ListenerTimes.AskAgainAfter, error: null);
+    }
+
+    /// <summary>Calls a listener. Null when it has not ended in its time; the lane of a key knows the call from then on.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ListenerOutcome?> CallAsync(
+        KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, IListener listener, CallWait wait)
+    {
+        var token = queue.Pump.ListenerToken;
+        using var running = queue.Pump.Running.Begin(messages);
+        var call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
+        if (await wait.WaitAsync(call, _longestCall, token))
+        {
+            return await call;
+        }
+
+        lane.Stuck = lane.Key is null ? null : call;
+        return null;
     }
 
     private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
