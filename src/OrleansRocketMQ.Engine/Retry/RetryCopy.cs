@@ -18,6 +18,7 @@ internal static class RetryCopy
     public const int MostPropertyBytes = short.MaxValue - 1024;
 
     private const int FirstRetryDelayLevel = 3;
+    private const int MostOfReason = 1024;
 
     // What the copy says anew. Of the prepared transaction it must say nothing.
     private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
@@ -28,6 +29,7 @@ internal static class RetryCopy
         MessageProperties.MaxReconsumeTimes,
         MessageProperties.TransactionPrepared,
         MessageProperties.DelayTimeLevel,
+        MessageProperties.DeadLetterReason,
     };
 
     // Left out last when there is too much: without them nobody finds the message again.
@@ -44,6 +46,7 @@ internal static class RetryCopy
     /// <param name="delayLevel">When it comes again; 0: later with each failure.</param>
     /// <param name="newId">Makes the id of one that has none.</param>
     /// <param name="leftOut">Names of the properties for which there was no room.</param>
+    /// <param name="reason">Why it is to be a dead letter; null where there is nothing to tell.</param>
     public static SendMessageRequest Of(
         MessageExt message,
         ConsumerOptions options,
@@ -51,7 +54,8 @@ internal static class RetryCopy
         int reconsumeTimes,
         int delayLevel,
         Func<string> newId,
-        out IReadOnlyList<string> leftOut)
+        out IReadOnlyList<string> leftOut,
+        string? reason = null)
     {
         var own = new List<string>
         {
@@ -60,6 +64,11 @@ internal static class RetryCopy
             StoredParts.Property(
                 MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
+        if (reason is not null)
+        {
+            own.Add(StoredParts.Property(MessageProperties.DeadLetterReason, Storable(reason)));
+        }
+
         AddMissing(own, message, MessageProperties.UniqueKey, newId);
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
         return new SendMessageRequest
@@ -106,6 +115,14 @@ internal static class RetryCopy
         {
             own.Add(StoredParts.Property(name, value()));
         }
+    }
+
+    // No separator of properties, no line's end, and no half of a character.
+    private static string Storable(string reason)
+    {
+        var text = string.Concat(reason.Select(sign => char.IsControl(sign) ? ' ' : sign));
+        return text.Length <= MostOfReason ? text
+            : text[..(char.IsHighSurrogate(text[MostOfReason - 1]) ? MostOfReason - 1 : MostOfReason)];
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
