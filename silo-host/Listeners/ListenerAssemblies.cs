@@ -95,7 +95,7 @@ internal static class ListenerAssemblies
     }
 
     private static bool IsListener(Type type) => type is { IsClass: true, IsAbstract: false }
-        && typeof(IMessageListener).IsAssignableFrom(type)
+        && typeof(IRocketMQListener).IsAssignableFrom(type)
         && typeof(IGrainBase).IsAssignableFrom(type);
 
     // .NET's own reader ends the process over a file that does not say what it is for.

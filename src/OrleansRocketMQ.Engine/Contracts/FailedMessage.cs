@@ -5,7 +5,8 @@ namespace OrleansRocketMQ.Engine.Contracts;
 /// <param name="DelayLevel">When the listener wants it again; 0: as the broker decides; below 0: never.</param>
 /// <param name="Error">The exception's text, when one was thrown.</param>
 /// <param name="ErrorType">Why it failed, in few different words: see <see cref="ErrorTypes"/>.</param>
-internal readonly record struct FailedMessage(int Index, int DelayLevel, string? Error, string? ErrorType = null)
+/// <param name="Reason">Why it is to be a dead letter at once, to be told with it; null where there is nothing to tell.</param>
+internal readonly record struct FailedMessage(int Index, int DelayLevel, string? Error, string? ErrorType = null, string? Reason = null)
 {
     // As Java's client sends back what a listener has for too long: it comes again after 10 s.
     private const int TimeoutDelayLevel = 3;

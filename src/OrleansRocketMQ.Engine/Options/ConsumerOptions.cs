@@ -61,6 +61,21 @@ public sealed class ConsumerOptions
     /// <summary>The listener when it is a delegate.</summary>
     internal IDelegateListener? Handler { get; set; }
 
+    /// <summary>What code says of the types the listener gets; what it is made of is the word of who calls the listener.</summary>
+    internal object? Typed { get; set; }
+
+    /// <summary>
+    /// How the group consumes when its listeners are plain handlers (<c>consumer.Handle&lt;T, THandler&gt;(topic)</c>). Default
+    /// <see cref="HandlerMode.Concurrent"/>.
+    /// </summary>
+    public HandlerMode HandlerMode { get; set; }
+
+    /// <summary>
+    /// What becomes of messages that typed listeners and handlers cannot be given. Default
+    /// <see cref="UnreadableHandling.DeadLetter"/>.
+    /// </summary>
+    public UnreadableHandling UnreadableHandling { get; set; }
+
     /// <summary>Where to begin when the broker has no offset of the group. Default <see cref="ConsumeFromWhere.LastOffset"/>.</summary>
     public ConsumeFromWhere ConsumeFromWhere { get; set; }
 

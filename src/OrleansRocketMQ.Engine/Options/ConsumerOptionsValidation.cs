@@ -155,6 +155,8 @@ internal static class ConsumerOptionsValidation
         Setting.Between(options.LockExpiry, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(60), section);
         Setting.Between(options.LockInterval, TimeSpan.FromMilliseconds(10), options.LockExpiry - TimeSpan.FromMilliseconds(1), section);
         Setting.Defined(options.PoisonHandling, section);
+        Setting.Defined(options.HandlerMode, section);
+        Setting.Defined(options.UnreadableHandling, section);
         Setting.Between(options.MaxParkedKeys, 1, 10_000, section);
         Setting.Between(options.MaxParkedMessages, 1, 65535, section);
         if (options is { PoisonHandling: PoisonHandling.Park, AutoCommit: false })

@@ -58,4 +58,6 @@ internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch?
 /// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
 /// <param name="Error">What went wrong; null when the listener just said so.</param>
 /// <param name="ErrorType">Why it did not succeed, in few different words.</param>
-internal sealed record FailedBatch(int Count, bool IsRollback, TimeSpan? Pause, bool AutoCommit, string? Error, string? ErrorType = null);
+/// <param name="Reason">Why its messages are to be dead letters at once; null where they are to come again.</param>
+internal sealed record FailedBatch(
+    int Count, bool IsRollback, TimeSpan? Pause, bool AutoCommit, string? Error, string? ErrorType = null, string? Reason = null);

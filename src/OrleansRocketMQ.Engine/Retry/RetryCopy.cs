@@ -15,6 +15,7 @@ internal static class RetryCopy
     public const int MostPropertyBytes = short.MaxValue - 1024;
 
     private const int FirstRetryDelayLevel = 3;
+    private const int MostOfReason = 1024;
 
     // What the copy says anew. Of the prepared transaction it must say nothing.
     private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
@@ -25,6 +26,7 @@ internal static class RetryCopy
         MessageProperties.MaxReconsumeTimes,
         MessageProperties.TransactionPrepared,
         MessageProperties.DelayTimeLevel,
+        MessageProperties.DeadLetterReason,
     };
 
     // Left out last when there is too much: without them nobody finds the message again.
@@ -41,6 +43,7 @@ internal static class RetryCopy
     /// <param name="delayLevel">When it comes again; 0: later with each failure.</param>
     /// <param name="newId">Makes the id of one that has none.</param>
     /// <param name="leftOut">Names of the properties for which there was no room.</param>
+    /// <param name="reason">Why it is to be a dead letter; null where there is nothing to tell.</param>
     public static SendMessageRequest Of(
         MessageExt message,
         ConsumerOptions options,
@@ -48,7 +51,8 @@ internal static class RetryCopy
         int reconsumeTimes,
         int delayLevel,
         Func<string> newId,
-        out IReadOnlyList<string> leftOut)
+        out IReadOnlyList<string> leftOut,
+        string? reason = null)
     {
         var own = new List<string>
         {
@@ -57,6 +61,11 @@ internal static class RetryCopy
             StoredParts.Property(
                 MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
+        if (reason is not null)
+        {
+            own.Add(StoredParts.Property(MessageProperties.DeadLetterReason, Storable(reason)));
+        }
+
         AddMissing(own, message, MessageProperties.UniqueKey, newId);
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
         return new SendMessageRequest
@@ -105,6 +114,14 @@ internal static class RetryCopy
         {
             own.Add(StoredParts.Property(name, value()));
         }
+    }
+
+    // No separator of properties, no line's end, and no half of a character.
+    private static string Storable(string reason)
+    {
+        var text = string.Concat(reason.Select(sign => char.IsControl(sign) ? ' ' : sign));
+        return text.Length <= MostOfReason ? text
+            : text[..(char.IsHighSurrogate(text[MostOfReason - 1]) ? MostOfReason - 1 : MostOfReason)];
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -31,10 +31,17 @@ internal sealed partial class RetryPublisher(
     /// <param name="attempts">How many were made already.</param>
     /// <param name="stopping">Ends the attempts.</param>
     /// <param name="abandon">Gives one up that is under way.</param>
+    /// <param name="reason">Why it is to be a dead letter; see <see cref="SendBackAsync"/>.</param>
     /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
     /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
     public async Task<PublishOutcome> SendBackAgainAsync(
-        MessageQueue queue, MessageExt message, int delayLevel, int attempts, CancellationToken stopping, CancellationToken abandon)
+        MessageQueue queue,
+        MessageExt message,
+        int delayLevel,
+        int attempts,
+        CancellationToken stopping,
+        CancellationToken abandon,
+        string? reason = null)
     {
         for (var attempt = attempts + 1; attempt <= options.MaxRetryTimes; attempt++)
         {
@@ -43,7 +50,7 @@ internal sealed partial class RetryPublisher(
                 await Task.Delay(options.RetryInterval, time, stopping);
             }
 
-            var outcome = await SendBackAsync(queue, message, delayLevel, abandon);
+            var outcome = await SendBackAsync(queue, message, delayLevel, abandon, reason);
             if (outcome != PublishOutcome.NotTaken)
             {
                 return outcome;
@@ -77,13 +84,21 @@ internal sealed partial class RetryPublisher(
     /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
     public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
 
-    /// <summary>Has the broker bring a message again, or file it. Never throws: without a yes the message stays where it is.</summary>
+    /// <summary>
+    /// Has the broker bring a message again, or file it. One that is to be a dead letter for a reason goes as a copy first: a
+    /// broker that files what it has itself cannot be told the reason. Never throws: without a yes the message stays where it is.
+    /// </summary>
     public async Task<PublishOutcome> SendBackAsync(
-        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken)
+        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken, string? reason = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
+        }
+
+        if (await TellAsync(message, reason, cancellationToken))
+        {
+            return Taken(queue, message);
         }
 
         var refused = await TryAsync(() => RequestAsync(message, delayLevel, cancellationToken));
@@ -110,16 +125,17 @@ internal sealed partial class RetryPublisher(
     /// <param name="message">The message.</param>
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="cancellationToken">Gives up early.</param>
+    /// <param name="reason">Why, to be told with it; null where there is nothing to tell.</param>
     /// <returns>Who has it. Never throws.</returns>
     public async Task<PublishOutcome> SendToDeadLettersAsync(
-        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken)
+        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken, string? reason = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
         }
 
-        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken);
+        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken, reason);
         if (noCopy is null)
         {
             return Taken(queue, message);
@@ -137,12 +153,19 @@ internal sealed partial class RetryPublisher(
     /// <param name="queue">The queue the message was pulled from.</param>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Gives up early.</param>
+    /// <param name="reason">Why, to be told with it; see <see cref="SendBackAsync"/>.</param>
     /// <returns>Who has it. Never throws.</returns>
-    public async Task<PublishOutcome> FileAsDeadAsync(MessageQueue queue, MessageExt message, CancellationToken cancellationToken)
+    public async Task<PublishOutcome> FileAsDeadAsync(
+        MessageQueue queue, MessageExt message, CancellationToken cancellationToken, string? reason = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
+        }
+
+        if (await TellAsync(message, reason, cancellationToken))
+        {
+            return Taken(queue, message);
         }
 
         var refused = await TryRequestDeathAsync(message, cancellationToken);
@@ -213,7 +236,14 @@ internal sealed partial class RetryPublisher(
         return refused;
     }
 
-    private async Task<Exception?> TryCopyAsync(MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken)
+    /// <summary>Whether a copy that tells why it is a dead letter was taken. Without a reason there is none to send.</summary>
+    private async Task<bool> TellAsync(MessageExt message, string? reason, CancellationToken cancellationToken)
+        => reason is not null
+            && await TryCopyAsync(
+                message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken, reason) is null;
+
+    private async Task<Exception?> TryCopyAsync(
+        MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken, string? reason = null)
     {
         if (message.BodyError is { } unreadable)
         {
@@ -228,8 +258,8 @@ internal sealed partial class RetryPublisher(
 
         var failure = await TryAsync(async () =>
         {
-            var copy = RetryCopy.Of(
-                message, options, targets.Names.Wrap(message.Topic), reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut);
+            var topic = targets.Names.Wrap(message.Topic);
+            var copy = RetryCopy.Of(message, options, topic, reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut, reason);
             await targets.Brokers.SendCopyAsync(copy, cancellationToken);
             if (leftOut.Count > 0)
             {

@@ -33,6 +33,12 @@ public static class MessageProperties
     public const string CheckImmunityTime = "CHECK_IMMUNITY_TIME_IN_SECONDS";
 #pragma warning restore CS1591
 
+    /// <summary>
+    /// Why a message is a dead letter, where its group knows: at most 1024 characters. A property of this library, which other
+    /// clients do not have.
+    /// </summary>
+    public const string DeadLetterReason = "DEAD_LETTER_REASON";
+
     /// <summary>What stands between two keys of one message.</summary>
     public const char KeySeparator = ' ';
 

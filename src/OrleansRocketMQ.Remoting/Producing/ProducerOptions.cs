@@ -29,6 +29,9 @@ public sealed record ProducerOptions
     /// <summary>Whether a message that was stored, but less safely than set up, is sent again to another broker. Default false.</summary>
     public bool RetryWhenNotStoredOk { get; init; }
 
+    /// <summary>Writes the bodies of messages that are sent as values. Default <see cref="JsonMessageSerializer.Default"/>.</summary>
+    public IMessageSerializer Serializer { get; init; } = JsonMessageSerializer.Default;
+
     /// <summary>
     /// Whether messages carry the trace they were sent in (<c>traceparent</c> and what else the process's propagator has) in
     /// their properties, and sends are activities of their own when somebody listens to them; see

@@ -120,8 +120,8 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
             ? consumer.Options.KeySelector is { } selector ? selector(message) : message.ShardingKey
             : null;
         return string.IsNullOrEmpty(key)
-            ? new ListenerGrains(grains, listener.GrainType, silo.SiloAddress).Get(SlotOfAdministrators)
-            : grains.GetGrain(GrainId.Create(listener.GrainType, key)).AsReference<IListenerRunner>();
+            ? new ListenerGrains(grains, listener, consumer.Group, silo.SiloAddress).Get(SlotOfAdministrators)
+            : grains.GetGrain(GrainId.Create(listener.GrainType, listener.KeyOf(consumer.Group, key))).AsReference<IListenerRunner>();
     }
 
     private readonly record struct DirectResult(string Word, string? Remark, TimeSpan Took, bool IsOrderly, bool AutoCommit)

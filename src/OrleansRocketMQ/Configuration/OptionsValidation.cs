@@ -34,13 +34,13 @@ internal static class OptionsValidation
         if (options.Listener is null && options.AutoStart)
         {
             throw new RocketMQConfigurationException(
-                $"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IMessageListener)}");
+                $"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IRocketMQListener)}");
         }
 
-        if (options.Listener is not null && !typeof(IMessageListener).IsAssignableFrom(options.Listener))
+        if (options.Listener is not null && !typeof(IRocketMQListener).IsAssignableFrom(options.Listener))
         {
             throw new RocketMQConfigurationException(
-                $"{section}:Listener", options.Listener, $"a type that implements {nameof(IMessageListener)}");
+                $"{section}:Listener", options.Listener, $"a type that implements {nameof(IRocketMQListener)}");
         }
 
         options.Handler?.Check(options);

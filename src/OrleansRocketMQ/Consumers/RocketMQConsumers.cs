@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Telemetry;
@@ -37,6 +38,9 @@ internal sealed class RocketMQConsumers(
         => (_byGroup.Value.GetValueOrDefault(group)
             ?? throw new ConsumerStateException(group, "not configured on any silo of the cluster", operation)).Client
             ?? throw new ConsumerStateException(group, "on a silo that is not active yet", operation);
+
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    public ConsumerOptions OptionsOf(string group) => Control(group, "consume").Options;
 
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
     public DelegateHandler HandlerOf(string group) => _byGroup.Value.GetValueOrDefault(group)?.Options.Handler as DelegateHandler

@@ -63,6 +63,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             if (consumer.Listener is not null)
             {
                 _listeners.Resolve(consumer.Group, consumer.Listener);
+                TypedListeners.RoutesOf(consumer, _listeners.ClassOf(consumer.Group, consumer.Listener));
             }
 
             _strategies.Resolve(consumer);
@@ -109,6 +110,10 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
         foreach (var consumer in byGroup.Values)
         {
             _environment.Apply(consumer);
+            if (consumer.Listener is { } listener && HandlerListeners.KindOf(listener) is not null)
+            {
+                consumer.Listener = HandlerListeners.Of(consumer.HandlerMode);
+            }
         }
 
         return [.. byGroup.Values];

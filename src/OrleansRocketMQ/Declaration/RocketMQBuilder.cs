@@ -93,6 +93,18 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         return this;
     }
 
+    /// <summary>
+    /// Sets who reads the bodies of messages for typed listeners and handlers, for all groups that name no serializer of their
+    /// own. Default JSON: <see cref="JsonMessageSerializer.Default"/>.
+    /// </summary>
+    /// <param name="serializer">Must be thread-safe.</param>
+    public RocketMQBuilder UseSerializer(IMessageSerializer serializer)
+    {
+        ArgumentNullException.ThrowIfNull(serializer);
+        Services.AddSingleton(serializer);
+        return this;
+    }
+
     /// <inheritdoc/>
     void IDecompressorRegistry.Register(IMessageDecompressor decompressor) => AddDecompressor(decompressor);
 
@@ -101,7 +113,7 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
     /// <param name="group">The consumer group.</param>
     /// <param name="configure">Subscribes it to topics and sets its options.</param>
     public RocketMQBuilder AddConsumer<TListener>(string group, Action<ConsumerBuilder> configure)
-        where TListener : IMessageListener
+        where TListener : IRocketMQListener
     {
         ArgumentNullException.ThrowIfNull(configure);
         Services.AddSingleton(new ConsumerDeclaration(group, consumer =>
@@ -114,7 +126,8 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
 
     /// <summary>
     /// Adds a consumer group whose listener is a delegate
-    /// (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>),
+    /// (<see cref="ConsumerBuilder.Handle(Func{MessageExt, CancellationToken, Task})"/>)
+    /// or plain handlers (<see cref="ConsumerBuilder.Handle{T, THandler}(string, MessageMatch?)"/>),
     /// or is registered before it is started.
     /// </summary>
     /// <param name="group">The consumer group.</param>
@@ -128,7 +141,7 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
 }
 
 /// <summary>Says in code what one group consumes, and how.</summary>
-public sealed class ConsumerBuilder
+public sealed partial class ConsumerBuilder
 {
     private readonly DeclaredSelectors _declared = new("code");
 
@@ -153,6 +166,7 @@ public sealed class ConsumerBuilder
     public ConsumerBuilder Subscribe(string topic, MessageSelector selector)
     {
         _declared.Add(Options.Group, topic, selector);
+        _selected.Add(topic);
         Options.Subscriptions[topic] = selector;
         return this;
     }

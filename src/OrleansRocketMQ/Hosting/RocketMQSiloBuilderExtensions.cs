@@ -72,6 +72,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddMetrics();
             services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
+            services.AddSingleton<TypedListeners>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();

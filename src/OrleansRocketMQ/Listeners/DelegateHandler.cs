@@ -42,9 +42,13 @@ internal sealed record DelegateHandler(
     }
 }
 
-/// <summary>The delegates that are listeners on this silo.</summary>
+/// <summary>The delegates that are listeners on this silo, and what its groups are set to.</summary>
 internal interface IDelegateHandlers
 {
+    /// <summary>The options of a group.</summary>
+    /// <exception cref="ConsumerStateException">The group is not configured on this silo.</exception>
+    ConsumerOptions OptionsOf(string group);
+
     /// <summary>That of a group.</summary>
     /// <exception cref="ConsumerStateException">It has none on this silo.</exception>
     DelegateHandler HandlerOf(string group);

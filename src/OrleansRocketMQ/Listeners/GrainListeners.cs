@@ -15,12 +15,15 @@ namespace OrleansRocketMQ.Dispatch;
 internal sealed class GrainListeners(
     IGrainFactory grains, ResolvedListener listener, string group, SiloAddress silo, string? instance) : IListeners
 {
-    private readonly ListenerGrains _slots = new(grains, listener.GrainType, silo);
+    private readonly ListenerGrains _slots = new(grains, listener, group, silo);
 
     public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne);
 
     public IListener OfKey(string key)
-        => new GrainListener(grains.GetGrain(GrainId.Create(listener.GrainType, key)).AsReference<IListenerRunner>(), group, isOne: true);
+    {
+        var grain = grains.GetGrain(GrainId.Create(listener.GrainType, listener.KeyOf(group, key)));
+        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true);
+    }
 
     public IQueueListener OfQueue(MessageQueue queue)
     {
@@ -103,7 +106,7 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
     private static OrderlyOutcome OutcomeOf(OrderlyBatchResult result)
     {
         var stopped = result.Stopped is { } batch
-            ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType)
+            ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType, batch.Reason)
             : null;
         return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime)
         {

@@ -105,6 +105,7 @@ internal sealed record DispatchBatchResult(
 /// <param name="DelayLevel">What the listener wants: see <see cref="ConsumeContext.DelayLevelWhenNextConsume"/>.</param>
 /// <param name="Error">The exception's text, when one was thrown.</param>
 /// <param name="ErrorType">Why it failed, in few different words: see <see cref="ErrorTypes"/>.</param>
+/// <param name="Reason">Why it is to be a dead letter at once, to be told with it.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.FailedMessage")]
@@ -112,10 +113,11 @@ internal readonly record struct ListenerFailure(
     [property: Id(0)] int Index,
     [property: Id(1)] int DelayLevel,
     [property: Id(2)] string? Error,
-    [property: Id(3)] string? ErrorType = null)
+    [property: Id(3)] string? ErrorType = null,
+    [property: Id(4)] string? Reason = null)
 {
     /// <summary>As the engine knows it.</summary>
-    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType);
+    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType, Reason);
 
     /// <summary>A message a listener had for too long.</summary>
     public static ListenerFailure TimedOut(int index, TimeSpan limit)

@@ -110,6 +110,7 @@ internal sealed record OrderlyBatchResult(
 /// <param name="AutoCommit">Whether the batch was to be committed at once.</param>
 /// <param name="Error">What went wrong; null when the listener just said so.</param>
 /// <param name="ErrorType">Why it did not succeed, in few different words: see <see cref="ErrorTypes"/>.</param>
+/// <param name="Reason">Why its messages are to be dead letters at once.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.StoppedBatch")]
@@ -119,4 +120,5 @@ internal sealed record StoppedBatch(
     [property: Id(2)] TimeSpan? Pause,
     [property: Id(3)] bool AutoCommit,
     [property: Id(4)] string? Error,
-    [property: Id(5)] string? ErrorType = null);
+    [property: Id(5)] string? ErrorType = null,
+    [property: Id(6)] string? Reason = null);

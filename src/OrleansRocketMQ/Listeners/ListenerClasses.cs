@@ -20,16 +20,21 @@ internal enum ListenerKind
 /// <param name="GrainType">The class.</param>
 /// <param name="Kind">How it consumes.</param>
 /// <param name="IsOne">Whether a grain of it has one activation in the cluster, not several on each silo.</param>
-internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind, bool IsOne);
+/// <param name="IsShared">Whether other groups have the class, too, without meaning to share its grains.</param>
+internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind, bool IsOne, bool IsShared = false)
+{
+    /// <summary>The key of a grain for a group.</summary>
+    public string KeyOf(string group, string key) => IsShared ? $"{group}/{key}" : key;
+}
 
 /// <summary>Finds the grain class of a configured listener.</summary>
 internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, GrainTypeResolver grainTypes)
 {
-    private static readonly (Type Interface, ListenerKind Kind)[] s_kinds =
+    private static readonly (Type Interface, Type Typed, ListenerKind Kind)[] s_kinds =
     [
-        (typeof(IConcurrentListener), ListenerKind.Concurrent),
-        (typeof(IOrderlyListener), ListenerKind.Orderly),
-        (typeof(IKeyOrderedListener), ListenerKind.KeyOrdered),
+        (typeof(IConcurrentListener), typeof(IConcurrentListener<>), ListenerKind.Concurrent),
+        (typeof(IOrderlyListener), typeof(IOrderlyListener<>), ListenerKind.Orderly),
+        (typeof(IKeyOrderedListener), typeof(IKeyOrderedListener<>), ListenerKind.KeyOrdered),
     ];
 
     // With these a grain may work on two calls at once.
@@ -42,7 +47,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
         type => type is { IsClass: true, IsAbstract: false }
             && type != typeof(DelegateListener)
-            && typeof(IMessageListener).IsAssignableFrom(type)
+            && HandlerListeners.KindOf(type) is null
+            && typeof(IRocketMQListener).IsAssignableFrom(type)
             && typeof(IGrainBase).IsAssignableFrom(type));
 
     /// <summary>The grain class of a listener given as class or as interface.</summary>
@@ -56,15 +62,30 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
             return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent, IsOne: false);
         }
 
+        if (HandlerListeners.KindOf(listener) is { } mode)
+        {
+            return new(grainTypes.GetGrainType(listener), mode, IsOne: mode != ListenerKind.Concurrent, IsShared: true);
+        }
+
         var found = ClassOf(group, listener);
-        if (typeof(IKeyOrderedListener).IsAssignableFrom(found)
+        if (!typeof(IMessageListener).IsAssignableFrom(found))
+        {
+            throw Wrong(group, found, $"a class that implements {nameof(IMessageListener)}, too: Orleans knows a grain by its interface");
+        }
+
+        if (IsOf(found, ListenerKind.KeyOrdered)
             && s_overlapping.FirstOrDefault(attribute => found.IsDefined(attribute, inherit: true)) is { } overlapping)
         {
             var attribute = overlapping.Name.Replace("Attribute", string.Empty, StringComparison.Ordinal);
             throw Wrong(group, found, $"a class without [{attribute}]: a key's calls would overlap");
         }
 
-        var kinds = s_kinds.Where(kind => kind.Interface.IsAssignableFrom(found)).ToArray();
+        var kinds = s_kinds.Where(kind => IsOf(found, kind.Kind)).ToArray();
+        if (kinds is [{ } only] && only.Interface.IsAssignableFrom(found) && TypedInterfaces.TypesOf(found).Length > 0)
+        {
+            throw Wrong(group, found, $"a class that gets messages as they came, or values: {only.Interface.Name} with a type or without");
+        }
+
         if (kinds is [{ Kind: ListenerKind.Orderly }] && found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
         {
             throw Wrong(group, found, $"a class without [StatelessWorker]: an {nameof(IOrderlyListener)} has one grain for each queue");
@@ -86,7 +107,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         }
 
         var found = ClassOf(group, listener);
-        if (typeof(IKeyOrderedListener).IsAssignableFrom(found))
+        if (IsOf(found, ListenerKind.KeyOrdered))
         {
             throw Wrong(
                 group,
@@ -101,18 +122,30 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
                 group,
                 found,
                 "a class with "
-                    + (typeof(IOrderlyListener).IsAssignableFrom(found)
+                    + (IsOf(found, ListenerKind.Orderly)
                         ? "[PreferLocalPlacement], "
                         : "[StatelessWorker] or [PreferLocalPlacement], ")
                     + "because the group is broadcasting: each silo's messages are for listeners on it");
         }
     }
 
-    private Type ClassOf(string group, Type listener)
+    /// <summary>The class of a listener given as class or as interface.</summary>
+    /// <exception cref="RocketMQConfigurationException">No class, or more than one, implements the interface.</exception>
+    public Type ClassOf(string group, Type listener)
     {
+        if (listener == typeof(DelegateListener) || HandlerListeners.KindOf(listener) is not null)
+        {
+            return listener;
+        }
+
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         return classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
     }
+
+    private static bool IsOf(Type found, ListenerKind kind) => HandlerListeners.KindOf(found) is { } mode
+        ? mode == kind
+        : s_kinds.Any(known => known.Kind == kind
+            && (known.Interface.IsAssignableFrom(found) || TypedInterfaces.TypesOf(found, known.Typed).Any()));
 
     private static RocketMQConfigurationException NotFound(string group, Type listener, Type[] classes) => Wrong(
         group,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
@@ -15,6 +16,7 @@ internal sealed partial class ListenerInvoker(
     ConsumerRegistry consumers,
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
+    TypedListeners typed,
     TimeProvider time,
     ILogger<ListenerInvoker> logger) : IListenerRunner
 {
@@ -122,7 +124,7 @@ internal sealed partial class ListenerInvoker(
     /// <summary>The result of a run whose last batch takes too long: what was done before it, and that batch as failed.</summary>
     private DispatchBatchResult GiveUp(Task<DispatchBatchResult> consuming, DispatchBatch run, RunProgress progress)
     {
-        var batch = Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed);
+        var batch = progress.Batch;
         Log.TimedOut(logger, run.Group, batch, run.Messages[progress.Consumed].MessageId, run.ConsumeTimeout);
         var failures = progress.Failures ?? [];
         for (var index = 0; index < batch; index++)
@@ -159,13 +161,23 @@ internal sealed partial class ListenerInvoker(
     {
         var context = progress.ContextOf(run);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
+        var values = ValuesOf(run.Group);
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         do
         {
             var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            var read = values?.Next(batch);
+            batch = read is null ? batch : batch.Slice(0, read.Count);
             if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
             {
                 break;
+            }
+
+            progress.Batch = batch.Count;
+            if (read?.Unreadable is { } reason)
+            {
+                TakeUnreadable(run, progress, batch[0], reason, values!.Handling);
+                continue;
             }
 
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
@@ -176,7 +188,9 @@ internal sealed partial class ListenerInvoker(
             progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
             try
             {
-                result = await CallAsync(new MessageBatch(batch), context, progress.Token);
+                result = await (read is null
+                    ? CallAsync(new MessageBatch(batch), context, progress.Token)
+                    : read.ConsumeAsync(grain.GrainInstance!, context, progress.Token));
             }
             catch (Exception exception)
             {
@@ -185,11 +199,7 @@ internal sealed partial class ListenerInvoker(
                 errorType = MessagingAttributes.TypeOf(exception);
             }
 
-            if (traced is not null)
-            {
-                trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, progress.IsGivenUp));
-            }
-
+            EndTrace(trace, traced, result, error, progress.IsGivenUp);
             if (progress.IsGivenUp)
             {
                 break;
@@ -198,21 +208,31 @@ internal sealed partial class ListenerInvoker(
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
             errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
             ProcessSpan.End(progress.Span, errorType, error);
-            for (var index = (int)Math.Clamp(succeeded, 0, batch.Count); index < batch.Count; index++)
-            {
-                (progress.Failures ??= []).Add(
-                    new ListenerFailure(progress.Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
-            }
-
-            progress.Consumed += batch.Count;
+            progress.Take(batch.Count, succeeded, context.DelayLevelWhenNextConsume, error, errorType);
             metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
         }
-        while (progress.Consumed < run.Messages.Count
-            && !(run.InOrder && progress.Failures is not null)
-            && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
-            && !progress.Token.IsCancellationRequested);
+        while (GoesOn(run, progress));
 
         return ResultOf(progress);
+    }
+
+    /// <summary>What makes values of the messages; null for a listener that gets them as they came.</summary>
+    private TypedConsumer? ValuesOf(string group)
+        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener ? null : typed.Of(group, grain.GrainInstance!);
+
+    /// <summary>A message the listener cannot be given is a batch of its own, and no call.</summary>
+    private void TakeUnreadable(DispatchBatch run, RunProgress progress, MessageExt message, string reason, UnreadableHandling handling)
+    {
+        typed.NoteUnreadable(run.Group, message, reason, handling);
+        if (handling != UnreadableHandling.Skip)
+        {
+            var isDead = handling == UnreadableHandling.DeadLetter;
+            (progress.Failures ??= []).Add(new ListenerFailure(
+                progress.Consumed, isDead ? ConsumeContext.ToDeadLetters : 0, reason, ErrorTypes.Unreadable, isDead ? reason : null));
+        }
+
+        progress.Consumed++;
+        EndBatch(progress);
     }
 
     private static TraceOutcome OutcomeOf(ConsumeResult result, string? error, bool isGivenUp) => (error, isGivenUp, result) switch
@@ -222,6 +242,19 @@ internal sealed partial class ListenerInvoker(
         (_, _, ConsumeResult.Success) => TraceOutcome.Success,
         _ => TraceOutcome.Failed,
     };
+
+    private static void EndTrace(MessageTrace? trace, TracedCall? traced, ConsumeResult result, string? error, bool isGivenUp)
+    {
+        if (traced is not null)
+        {
+            trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, isGivenUp));
+        }
+    }
+
+    private bool GoesOn(DispatchBatch run, RunProgress progress) => progress.Consumed < run.Messages.Count
+        && !(run.InOrder && progress.Failures is not null)
+        && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
+        && !progress.Token.IsCancellationRequested;
 
     /// <summary>How long the batch took; the next one begins.</summary>
     private TimeSpan EndBatch(RunProgress progress)
@@ -244,6 +277,9 @@ internal sealed partial class ListenerInvoker(
         public CancellationToken Token => _cancellation.Token;
 
         public int Consumed { get; set; }
+
+        /// <summary>How many messages the batch under way has.</summary>
+        public int Batch { get; set; }
 
         public List<ListenerFailure>? Failures { get; set; }
 
@@ -274,6 +310,17 @@ internal sealed partial class ListenerInvoker(
 
         /// <summary>The run has ended. False when the listener's token has fired, so that it is nobody else's.</summary>
         public bool TryEnd() => _cancellation.TryEnd();
+
+        /// <summary>The batch is done: its first messages succeeded, the others failed.</summary>
+        public void Take(int batch, long succeeded, int delayLevel, string? error, string? errorType)
+        {
+            for (var index = (int)Math.Clamp(succeeded, 0, batch); index < batch; index++)
+            {
+                (Failures ??= []).Add(new ListenerFailure(Consumed + index, delayLevel, error, errorType));
+            }
+
+            Consumed += batch;
+        }
 
         public void GiveUp()
         {

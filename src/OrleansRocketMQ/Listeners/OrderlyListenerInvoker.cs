@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
@@ -16,6 +17,7 @@ internal sealed partial class OrderlyListenerInvoker(
     ConsumerRegistry consumers,
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
+    TypedListeners typed,
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
@@ -101,18 +103,29 @@ internal sealed partial class OrderlyListenerInvoker(
 
     private async ValueTask<OrderlyBatchResult> ConsumeAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        var listener = (IOrderlyListener)grain.GrainInstance!;
+        var listener = grain.GrainInstance as IOrderlyListener;
+        var values = listener is null ? typed.Of(run.Group, grain.GrainInstance!) : null;
         var context = new ConsumeOrderlyContext(run.Group, run.Queue);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);
+        StoppedBatch? stopped = null;
         var elapsed = TimeSpan.Zero;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
             var batch = run.Messages.Slice(succeeded, Math.Min(run.BatchSize, run.Messages.Count - succeeded));
+            var read = values?.Next(batch);
+            batch = read is null ? batch : batch.Slice(0, read.Count);
             context.Reset(run.ReconsumeTimes?[succeeded] ?? batch[0].ReconsumeTimes, run.AutoCommit);
             batches++;
+            if (read?.Unreadable is { } reason)
+            {
+                stopped = TakeUnreadable(run, batch[0], reason, values!.Handling);
+                (succeeded, committed) = After(stopped, run.AutoCommit || !run.MayDecideCommit, batch.Count, succeeded, committed);
+                continue;
+            }
+
             (ConsumeOrderlyResult? result, string? error, string? errorType) = (null, null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
@@ -120,7 +133,9 @@ internal sealed partial class OrderlyListenerInvoker(
             var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
             try
             {
-                result = await listener.ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+                result = await (read is null
+                    ? listener!.ConsumeAsync(new MessageBatch(batch), context, cancellationToken)
+                    : read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken));
             }
             catch (Exception exception)
             {
@@ -129,35 +144,67 @@ internal sealed partial class OrderlyListenerInvoker(
                 errorType = MessagingAttributes.TypeOf(exception);
             }
 
-            if (traced is not null)
-            {
-                trace!.End(traced, IsSuccess(result), OutcomeOf(result, error));
-            }
-
+            EndTrace(trace, traced, result, error);
             var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
             errorType ??= ErrorTypeOf(result, autoCommit);
             ProcessSpan.End(span, errorType, error);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
-            if (result == ConsumeOrderlyResult.Rollback && autoCommit)
-            {
-                Log.RollbackMeansSuccess(logger, run.Group, batch[0].MessageId);
-            }
-            else if (!IsSuccess(result))
-            {
-                error ??= Complaint(run, batch, result);
-                var isRollback = result == ConsumeOrderlyResult.Rollback;
-                var stopped = new StoppedBatch(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
-                return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
-            }
-
-            succeeded += batch.Count;
-            committed = autoCommit || result == ConsumeOrderlyResult.Commit ? succeeded : committed;
+            stopped = StopOf(run, batch, context, result, autoCommit, error, errorType);
+            (succeeded, committed) = After(
+                stopped, autoCommit || result == ConsumeOrderlyResult.Commit, batch.Count, succeeded, committed);
         }
-        while (succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (stopped is null && succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
 
-        return new(succeeded, committed, Stopped: null, batches, elapsed) { Activation = grain.ActivationId };
+        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
+    }
+
+    /// <summary>How far the run is after a batch.</summary>
+    private static (int Succeeded, int Committed) After(StoppedBatch? stopped, bool commits, int batch, int succeeded, int committed)
+        => stopped is not null ? (succeeded, committed) : (succeeded + batch, commits ? succeeded + batch : committed);
+
+    private static void EndTrace(MessageTrace? trace, TracedCall? traced, ConsumeOrderlyResult? result, string? error)
+    {
+        if (traced is not null)
+        {
+            trace!.End(traced, IsSuccess(result), OutcomeOf(result, error));
+        }
+    }
+
+    /// <summary>What ends the run because of a batch that did not succeed; null when it did.</summary>
+    private StoppedBatch? StopOf(
+        OrderlyBatch run,
+        ArraySegment<MessageExt> batch,
+        ConsumeOrderlyContext context,
+        ConsumeOrderlyResult? result,
+        bool autoCommit,
+        string? error,
+        string? errorType)
+    {
+        var isRollback = result == ConsumeOrderlyResult.Rollback;
+        if (isRollback && autoCommit)
+        {
+            Log.RollbackMeansSuccess(logger, run.Group, batch[0].MessageId);
+            return null;
+        }
+
+        return IsSuccess(result) ? null : new(
+            batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error ?? Complaint(run, batch, result), errorType);
+    }
+
+    /// <summary>What ends the run because of a message that the listener cannot be given; null when it is skipped.</summary>
+    private StoppedBatch? TakeUnreadable(OrderlyBatch run, MessageExt message, string reason, UnreadableHandling handling)
+    {
+        typed.NoteUnreadable(run.Group, message, reason, handling);
+        return handling == UnreadableHandling.Skip ? null : new(
+            1,
+            IsRollback: false,
+            Pause: null,
+            run.AutoCommit || !run.MayDecideCommit,
+            reason,
+            ErrorTypes.Unreadable,
+            handling == UnreadableHandling.DeadLetter ? reason : null);
     }
 
     private static bool IsSuccess(ConsumeOrderlyResult? result)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Group;
 using OrleansRocketMQ.Engine.Queue;
@@ -19,6 +20,8 @@ internal sealed partial class RocketMQMetrics
     public const string Retries = "orleans_rocketmq.consumer.retries";
     public const string DeadLetters = "orleans_rocketmq.consumer.dead_letters";
     public const string ParkedMessages = "orleans_rocketmq.consumer.parked_messages";
+    public const string UnreadableMessages = "orleans_rocketmq.consumer.unreadable_messages";
+    public const string Handling = "orleans_rocketmq.handling";
     public const string PullDuration = "orleans_rocketmq.consumer.pull.duration";
     public const string Rebalances = "orleans_rocketmq.consumer.rebalances";
     public const string CommitFailures = "orleans_rocketmq.consumer.commit.failures";
@@ -50,6 +53,7 @@ internal sealed partial class RocketMQMetrics
     private readonly ILogger? _logger;
     private readonly ConcurrentDictionary<(string Group, string Topic), KeyValuePair<string, object?>[]> _processTags = new();
     private readonly Histogram<double> _processDuration;
+    private readonly Counter<long> _unreadable;
     private int _told;
 
     public RocketMQMetrics(IMeterFactory meters, ConsumerRegistry consumers, ILogger<RocketMQMetrics>? logger = null)
@@ -67,6 +71,8 @@ internal sealed partial class RocketMQMetrics
             Retries, "{message}", "Failed messages that come again: sent back to the broker, or kept where order demands it.");
         DeadLetterCounter = meter.CreateCounter<long>(DeadLetters, "{message}", "Messages that went to the dead letters.");
         ParkedCounter = meter.CreateCounter<long>(ParkedMessages, "{message}", "Messages that were parked because no broker takes them.");
+        _unreadable = meter.CreateCounter<long>(
+            UnreadableMessages, "{message}", "Messages that typed listeners could not be given: no value of their type.");
         PullHistogram = meter.CreateHistogram(
             PullDuration,
             "s",
@@ -148,6 +154,15 @@ internal sealed partial class RocketMQMetrics
             (group, topic),
             static key => [.. TagsOf(key.Group, key.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)]);
         Record(_processDuration, took.TotalSeconds, errorType is null ? tags : [.. tags, new(MessagingAttributes.ErrorType, errorType)]);
+    }
+
+    /// <summary>A message is no value of the type its listener gets.</summary>
+    public void Unreadable(string group, string topic, UnreadableHandling handling)
+    {
+        if (_unreadable.Enabled)
+        {
+            Add(_unreadable, 1, [.. TagsOf(group, topic), new(Handling, handling.ToString())]);
+        }
     }
 
     /// <summary>The allocation of the group's queues has changed.</summary>

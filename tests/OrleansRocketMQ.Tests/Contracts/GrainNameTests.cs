@@ -16,7 +16,8 @@ public sealed class GrainNameTests
     private static readonly string[] Grains =
     [
         "allocationagreement", "consumergroupmanagement", "consumergrouponsilo", "consumerswitch", "deadletter",
-        "delegatelistener", "groupsettings", "messagequeue", "parkedmessage", "subscriptionkeeper",
+        "delegatelistener", "groupsettings", "handlerlistener", "keyorderedhandlerlistener", "messagequeue",
+        "orderlyhandlerlistener", "parkedmessage", "subscriptionkeeper",
     ];
 
     private static readonly string[] Interfaces =

@@ -27,6 +27,7 @@ public sealed partial class ObservabilityDocumentTests
         queue.Parked();
         queue.TakenOver(TimeSpan.FromSeconds(1));
         services.GetRequiredService<RocketMQMetrics>().Rebalanced(rocketmq.MyGroup);
+        services.GetRequiredService<RocketMQMetrics>().Unreadable(rocketmq.MyGroup, TestRocketMQ.Topic, OrleansRocketMQ.Configuration.UnreadableHandling.Skip);
 
         var real = probe.Instruments.Select(instrument => new Row(
             instrument.Name,

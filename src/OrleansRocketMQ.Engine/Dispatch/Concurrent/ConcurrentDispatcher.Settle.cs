@@ -40,11 +40,12 @@ internal sealed partial class ConcurrentDispatcher
             {
                 // A broker that does not answer would hold the slot, which serves others too, once for each of them.
                 worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure.DelayLevel, attempts: 0)));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts: 0)));
                 continue;
             }
 
-            var outcome = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken);
+            var outcome = await retry.SendBackAsync(
+                queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken, failure.Reason);
             if (outcome != PublishOutcome.NotTaken)
             {
                 queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
@@ -55,7 +56,7 @@ internal sealed partial class ConcurrentDispatcher
             {
                 isTaken = false;
                 worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure.DelayLevel, attempts: 1)));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts: 1)));
             }
         }
 
@@ -72,14 +73,14 @@ internal sealed partial class ConcurrentDispatcher
         => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
 
     /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
-    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, int delayLevel, int attempts)
+    private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, FailedMessage failure, int attempts)
     {
         PublishOutcome outcome;
         try
         {
             outcome = await retry.SendBackAgainAsync(
-                queue.Queue, failed.Messages[0], delayLevel, attempts, queue.Stopping, queue.ListenerToken);
-            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], delayLevel));
+                queue.Queue, failed.Messages[0], failure.DelayLevel, attempts, queue.Stopping, queue.ListenerToken, failure.Reason);
+            queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
         }
         catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)
         {

@@ -56,7 +56,7 @@ internal sealed partial class KeyOrderedDispatcher
         var attempts = failed[0].ReconsumeTimes + lane.Failures;
         if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == FailedMessage.ToDeadLetters)
         {
-            var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, failed[0], queue.Pump.ListenerToken);
+            var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, failed[0], queue.Pump.ListenerToken, failure.Reason);
             if (outcome != PublishOutcome.NotTaken)
             {
                 Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
@@ -80,7 +80,8 @@ internal sealed partial class KeyOrderedDispatcher
     {
         for (var index = 0; index < failed.Count; index++)
         {
-            var outcome = await retry.SendBackAsync(queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken);
+            var outcome = await retry.SendBackAsync(
+                queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken, failure.Reason);
             if (outcome == PublishOutcome.NotTaken)
             {
                 BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);

@@ -40,7 +40,7 @@ internal sealed partial class OrderlyQueue
                 listenerTime = TimeSpan.Zero;
             }
 
-            var failed = await FailAsync(tried[result.Succeeded..end], ownership);
+            var failed = await FailAsync(tried[result.Succeeded..end], stopped.Reason, ownership);
             due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
             left = [.. failed, .. tried[end..]];
         }

@@ -254,7 +254,7 @@ internal sealed partial class OrderlyQueue
         }
 
         _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
-        var left = await FailAsync(RangeSplitter.Singles(batch), ownership);
+        var left = await FailAsync(RangeSplitter.Singles(batch), stopped.Reason, ownership);
         if (left.Count == 0)
         {
             if (stopped.AutoCommit)
@@ -290,16 +290,20 @@ internal sealed partial class OrderlyQueue
         return result;
     }
 
-    /// <summary>Counts failures; what has failed too often goes to the dead letters and is done. Gives back the rest.</summary>
-    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, QueueLease ownership)
+    /// <summary>
+    /// Counts failures; what has failed too often, or is to die for a reason, goes to the dead letters and is done. Gives back
+    /// the rest.
+    /// </summary>
+    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, string? reason, QueueLease ownership)
     {
         var left = new List<ProcessQueueRange>(singles.Length);
         foreach (var single in singles)
         {
             var message = single.Messages[0];
             var before = _failures.Of(message);
-            var outcome = before >= Options.MaxReconsumeTimes
-                ? await _group.Retry.SendToDeadLettersAsync(_pump.Queue, message, before, ownership.Listening)
+            var outcome = before >= Options.MaxReconsumeTimes || reason is not null
+                ? await _group.Retry.SendToDeadLettersAsync(
+                    _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, reason)
                 : PublishOutcome.NotTaken;
             if (outcome != PublishOutcome.NotTaken)
             {
