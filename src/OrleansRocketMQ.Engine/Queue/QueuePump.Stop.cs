@@ -53,7 +53,8 @@ internal sealed partial class QueuePump
         {
             if (State.Move is { Reason: MoveReason.Reset, IsStored: false } reset)
             {
-                // The broker will not say so again.
+                // The broker will not say so again. What is written down would hide from the next owner what is to come again.
+                await ClearCheckpointAsync(orLeaveIt: true);
                 await TellStoreAsync(reset, CancellationToken.None);
             }
 
