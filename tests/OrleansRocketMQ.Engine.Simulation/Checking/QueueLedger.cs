@@ -16,6 +16,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     public const string OnlyWhenAllowed = "nothing is handed out while something speaks against it";
     public const string CommitsRise = "commits never fall but by a move";
     public const string NoResetLost = "what a broker demands once is stored before the queue ends";
+    public const string ListenersAwaited = "a queue that ends in its time has waited for its listeners";
     public const string CommitAllowed = "nothing is committed without the lock or behind a closed fence";
 
     // Why a message comes again.
@@ -107,12 +108,11 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         return new WindowRecord(loop, origin, start, progress, former) { BeganAt = world.Time.Now };
     }
 
-    /// <summary>A pull was answered, and its messages are in the window.</summary>
-    /// <param name="from">Where it asked.</param>
-    /// <param name="next">Where the next one asks.</param>
-    /// <param name="messages">The messages.</param>
-    /// <param name="progress">What came along with the window: what a subscription has left out before is not asked for again.</param>
-    public void Pulled(long from, long next, IReadOnlyList<SimulatedMessage> messages, AckSnapshot? progress = null)
+    /// <summary>
+    /// A pull was answered, and its messages are in the window, without those that came along as done: what the subscription left
+    /// out where the queue comes from stays left out.
+    /// </summary>
+    public void Pulled(WindowRecord window, long from, long next, IReadOnlyList<SimulatedMessage> messages)
     {
         var found = 0;
         for (var place = queue.PlaceOf(from); place < _entries.Count && _entries[place].Offset < next; place++)
@@ -123,9 +123,13 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
                 found++;
             }
 
+            if (window.Progress?.IsDone(entry.Offset) is true)
+            {
+                continue;
+            }
+
             entry.PulledAt = world.Time.Now;
-            var mayBeRequired = entry.IsRequired || progress?.IsDone(entry.Offset) is not true;
-            entry.IsRequired = mayBeRequired && found < messages.Count && messages[found].Offset == entry.Offset && IsWanted(entry);
+            entry.IsRequired = found < messages.Count && messages[found].Offset == entry.Offset && IsWanted(entry);
         }
     }
 
@@ -224,6 +228,15 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         {
             last.End = DeliveryEnd.Done;
             last.EndedAt = world.Time.Now;
+        }
+    }
+
+    /// <summary>A queue has ended at an owner, which has given up nothing that was in work.</summary>
+    public void Left(IHandsOut loop)
+    {
+        if (_entries.Find(entry => entry.Last is { End: DeliveryEnd.InWork } last && ReferenceEquals(last.Window.Loop, loop)) is { } inWork)
+        {
+            Fail(ListenersAwaited, $"{loop.Name} has ended, and a listener has {inWork.Offset}");
         }
     }
 

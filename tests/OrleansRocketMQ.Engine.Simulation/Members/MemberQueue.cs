@@ -176,7 +176,7 @@ internal sealed class MemberQueue : IHandsOut
         // What a member pulls that the others have declared dead binds nobody: its queue has gone on elsewhere.
         if (answer.Next > from && !Owner.IsDeclaredDead && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
         {
-            Ledger.Pulled(from, answer.Next, answer.Messages, Window.Progress);
+            Ledger.Pulled(Window, from, answer.Next, answer.Messages);
         }
     }
 
@@ -211,6 +211,12 @@ internal sealed class MemberQueue : IHandsOut
         _isStopAsked = true;
         await Pump.StopAsync(budget);
         Window.TakenAt = _world.Time.Now;
+        if (Pump.Abandoned == 0 && !Owner.IsDead && !Owner.IsDeclaredDead && State.HasLock && Pump.Ownership.Number <= 1)
+        {
+            // Where a lock was lost nobody waits: what listeners still do counts no more.
+            Ledger.Left(this);
+        }
+
         Owner.NoFence(OnFence);
         IsOver = true;
         if (Pump.HasCheckpointOfItsOwn)

@@ -138,6 +138,33 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void A_queue_that_ends_while_its_listener_has_a_message_has_not_waited_for_it()
+    {
+        var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.Left(_second);
+        Fails(QueueLedger.ListenersAwaited, () => _ledger.Left(_first));
+
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.Left(_first);
+    }
+
+    [Fact]
+    public void What_the_subscription_left_out_for_the_former_owner_stays_left_out_and_what_it_did_not_must_come()
+    {
+        var former = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        _ledger.Pulled(former, 0, 5, [_queue.Messages[0], _queue.Messages[2], _queue.Messages[4]]);
+        Consume(former, 0);
+        former.TakenAt = TimeSpan.FromSeconds(1).Ticks;
+        var window = _ledger.Begins(_second, WindowOrigin.HandOver, 2, new AckSnapshot(2, 4, [2]), former);
+
+        _ledger.Pulled(window, 2, 5, [.. _queue.Messages.Skip(2)]);
+
+        Consume(window, 2);
+        _ledger.Commits(_second, 4);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 5));
+    }
+
+    [Fact]
     public void A_message_never_consumed_is_missing_at_the_end()
     {
         _queue.Store(5, isMove: false);
