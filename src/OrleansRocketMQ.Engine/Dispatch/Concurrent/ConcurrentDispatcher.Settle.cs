@@ -44,11 +44,10 @@ internal sealed partial class ConcurrentDispatcher
                 continue;
             }
 
-            var outcome = await retry.SendBackAsync(
-                queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken, failure.Reason);
-            if (outcome != PublishOutcome.NotTaken)
+            var taken = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken, failure.Reason);
+            if (taken != PublishOutcome.NotTaken)
             {
-                queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
+                queue.Statistics.CountPublished(taken, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
                 worker.Open = behind;
                 failed.Complete();
             }
