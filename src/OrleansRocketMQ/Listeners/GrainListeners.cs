@@ -1,3 +1,4 @@
+using System.Text;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Dispatch.Orderly;
@@ -21,7 +22,8 @@ internal sealed class GrainListeners(
 
     public IListener OfKey(string key)
     {
-        var grain = grains.GetGrain(GrainId.Create(listener.GrainType, listener.KeyOf(group, key)));
+        // By its bytes: Orleans refuses a text of blanks as a key, and whoever sends may have written one.
+        var grain = grains.GetGrain(GrainId.Create(listener.GrainType, new IdSpan(Encoding.UTF8.GetBytes(listener.KeyOf(group, key)))));
         return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true);
     }
 

@@ -250,6 +250,56 @@ public sealed class QueuePumpStopTests
         Assert.False(_lab.Pump.HasCheckpoint);
     }
 
+    [Theory]
+    [InlineData(5, 7, 9)]
+    [InlineData(7, 7, 9)]
+    [InlineData(8, 8, 9)]
+    [InlineData(12, 12, 13)]
+    public void What_came_along_holds_under_the_first_lock_unless_another_member_has_told_more_meanwhile(
+        long stored, long first, long second)
+    {
+        _lab.Brokers.Offsets[PumpLab.Queue] = stored;
+        _lab.Start(new QueueArrival(new(7, 9, [7]), HasCheckpoint: false, IdleSince: 0), locks: true);
+
+        Assert.Equal([first, second], _lab.Lease(2).Messages.Select(message => message.QueueOffset));
+    }
+
+    [Fact]
+    public void What_came_along_holds_no_more_under_the_second_lock()
+    {
+        _lab.Options.LockInterval = TimeSpan.FromSeconds(20);
+        _lab.Options.LockExpiry = TimeSpan.FromSeconds(30);
+        _lab.Start(new QueueArrival(new(7, 9, [7]), HasCheckpoint: false, IdleSince: 0), locks: true);
+        _lab.Brokers.Faults["lock"] = static () => new BrokerNotAvailableException("away");
+        _lab.World.Wait(TimeSpan.FromSeconds(35), TimeSpan.FromSeconds(0.1));
+        _lab.Brokers.Faults.Remove("lock");
+
+        // Another member had it meanwhile, and was moved back.
+        _lab.Brokers.Offsets[PumpLab.Queue] = 3;
+        _lab.World.Wait(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(0.1));
+
+        Assert.Equal([3L, 4L], _lab.Lease(2).Messages.Select(message => message.QueueOffset));
+    }
+
+    /// <summary>Nobody has told that the fence closed; the clock shows it.</summary>
+    [Fact]
+    public void Nothing_is_told_and_no_seek_is_stored_while_the_clock_says_that_the_fence_is_closed()
+    {
+        _lab.Start();
+        _lab.Consume(3);
+        _lab.CloseByTheClock(closed: true);
+
+        _lab.Commit();
+        var seek = _lab.Seek(20);
+        Assert.False(seek.Done.IsCompleted);
+        Assert.Null(_lab.Committed);
+
+        _lab.Fence(closed: false);
+        _lab.World.Wait(1);
+        Assert.Equal(20, _lab.Committed);
+        Assert.True(seek.Done.IsCompletedSuccessfully);
+    }
+
     [Fact]
     public void A_crashed_owners_checkpoint_spares_what_was_done_and_the_message_it_saw_last_must_be_there()
     {
