@@ -227,7 +227,12 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         }
 
         Recall();
-        if (known is null || known < Committed)
+        if (Volatile.Read(ref _carried) > Committed)
+        {
+            // A pull tells more than this would, which must not come after it. Whether the store took it shows with the next look.
+            _lookAgain = true;
+        }
+        else if (known is null || known < Committed)
         {
             _tellAgain = !await offsets.PersistAsync(queue);
         }

@@ -272,6 +272,12 @@ internal sealed class MemberQueue : IHandsOut
             Ledger.MoveHolds(progress.Watermark);
         }
 
+        if (origin == WindowOrigin.Store && _demanded == progress.Watermark)
+        {
+            // A pull of its beginning was told; it begins there, where the store already is.
+            _demanded = null;
+        }
+
         Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
     }
 

@@ -32,7 +32,9 @@ internal sealed partial class SimulationRun
     {
         var index = fault.Target % _members.Count;
         var leaving = _members[index];
-        if (Setup.Broadcasts || !IsThere(leaving) || _members.Count(IsThere) < 3)
+
+        // One that stands still hears of no wish of its operator.
+        if (Setup.Broadcasts || !IsThere(leaving) || leaving.Standstill is { IsFrozen: true } || _members.Count(IsThere) < 3)
         {
             return;
         }

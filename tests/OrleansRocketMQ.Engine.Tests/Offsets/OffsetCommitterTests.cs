@@ -155,6 +155,22 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
+    public void A_look_tells_nothing_while_a_pull_carries_more_and_looks_again_when_that_has_arrived()
+    {
+        var commits = At(10);
+        _store.Stored = 3;
+        commits.LookAgain();
+        commits.Piggyback(12, toSlave: false);
+
+        Commit(commits, 10);
+        Assert.Equal([10L], _store.Told);
+
+        commits.PiggybackAcked();
+        Commit(commits, 12);
+        Assert.Equal([10L, 12L], _store.Told);
+    }
+
+    [Fact]
     public void What_a_slave_takes_when_the_store_has_less_is_told_again()
     {
         var commits = At(10);
