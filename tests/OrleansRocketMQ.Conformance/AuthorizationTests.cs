@@ -18,7 +18,7 @@ public sealed class AuthorizationTests : IAsyncLifetime
 {
     private readonly string _group = RocketMQCluster.NewName("group");
     private readonly ConcurrentQueue<string> _came = new();
-    private readonly LineLog _log = new();
+    private readonly WarningLog _log = new();
     private AuthorizedCluster _rocketmq = null!;
     private string _topic = null!;
 
@@ -285,31 +285,5 @@ public sealed class AuthorizationTests : IAsyncLifetime
                 consumer => consumer.Configure(Quick),
                 setUp: SetUp),
         };
-    }
-
-    private sealed class LineLog : ILoggerProvider, ILogger
-    {
-        private readonly ConcurrentQueue<string> _lines = new();
-
-        public IReadOnlyCollection<string> Lines => [.. _lines];
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-            {
-                _lines.Enqueue($"{formatter(state, exception)} {exception?.Message}");
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace OrleansRocketMQ.Tests.Infrastructure;
+namespace OrleansRocketMQ.Testing;
 
 /// <summary>Keeps warnings and worse as text.</summary>
 internal sealed class WarningLog : ILoggerProvider, ILogger
