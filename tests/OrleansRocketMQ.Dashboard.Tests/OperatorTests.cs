@@ -161,7 +161,7 @@ public sealed class OperatorTests
         await page.Locator("#dead-drop").ClickAsync();
         await page.Locator("#dialog-ok").ClickAsync();
         await Expect(page.Locator("#dead-none")).ToHaveTextAsync("There are no dead letters.", Patient);
-        await Expect(rows).ToHaveCountAsync(0);
+        await Expect(rows).ToHaveCountAsync(0, new() { Timeout = 30_000 });
         Assert.Empty((await letters.ListAsync()).Letters);
         Assert.Equal(before + 1, host.Handled.Count);
         Assert.Empty(browser.Troubles);
@@ -203,6 +203,7 @@ public sealed class OperatorTests
         await Expect(rows).ToHaveCountAsync(1, new() { Timeout = 30_000 });
         await page.Locator("#parked-drop").ClickAsync();
         await page.Locator("#dialog-ok").ClickAsync();
+        await Expect(rows).ToHaveCountAsync(0, new() { Timeout = 30_000 });
         await Expect(page.Locator("#parked-none")).ToHaveTextAsync("There are no parked messages.", Patient);
 
         Assert.Equal(0, (await host.Parked.ListAsync()).Total);

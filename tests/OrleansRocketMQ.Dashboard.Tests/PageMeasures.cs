@@ -61,7 +61,7 @@ internal static class PageMeasures
 
     public static async Task<double[]> TicksAsync(IPage page, int count)
     {
-        await page.WaitForFunctionAsync("count => ticks.length >= count", count, new() { Timeout = 30_000 });
+        await page.WaitForFunctionAsync("count => ticks.length >= count", count, new() { Timeout = 120_000 });
         return await page.EvaluateAsync<double[]>("ticks");
     }
 
