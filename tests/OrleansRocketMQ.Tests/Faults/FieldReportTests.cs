@@ -41,6 +41,40 @@ public sealed class FieldReportTests
         await rocketmq.Recorder.UntilAsync(9);
     }
 
+    [Fact]
+    public async Task A_broker_that_is_taken_out_of_service_leaves_nothing_behind_and_is_consumed_again_when_it_comes_back()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        var second = await rocketmq.Embedded.AddBrokerAsync("broker-b");
+        second.CreateTopic(TestRocketMQ.Topic, 2);
+        await using var cluster = await rocketmq.ConsumeAsync();
+        await rocketmq.SendAsync(20);
+        await rocketmq.UntilAllCameAsync(20);
+        await Eventually.TrueAsync(() => Committed(rocketmq, rocketmq.Broker) + Committed(rocketmq, second) == 20, "all committed");
+
+        await second.StopAsync(unregister: true);
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup).SelectMany(status => status.Queues).All(queue => queue.Queue.BrokerName == rocketmq.Broker.Name),
+            () => $"no queue of it is left; there are {string.Join(", ", cluster.StatusOf(rocketmq.MyGroup).SelectMany(status => status.Queues).Select(queue => queue.Queue))}");
+        await rocketmq.SendAsync(10, first: 20);
+        await rocketmq.UntilAllCameAsync(30);
+        Assert.All(cluster.StatusOf(rocketmq.MyGroup).SelectMany(status => status.Queues), queue => Assert.Equal(string.Empty, queue.LastError));
+
+        await second.StartAsync();
+        await rocketmq.SendAsync(20, first: 30);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                // Until the producer has learnt of it, all go to the other one.
+                await rocketmq.Client.Routes.RefreshAsync(TestRocketMQ.Topic);
+                await rocketmq.SendAsync(1, first: rocketmq.Recorder.Bodies.Distinct().Count() + 1000);
+                return rocketmq.Recorder.Deliveries.Any(delivery => delivery.Queue.BrokerName == second.Name && int.Parse(delivery.Body, null) >= 30);
+            },
+            "its new messages come");
+        var all = rocketmq.Recorder.Deliveries;
+        Assert.Equal(all.Count, all.DistinctBy(delivery => (delivery.Queue, delivery.Message.QueueOffset)).Count());
+    }
+
     [Theory]
     [InlineData("traceparent\u000100-zz-1-1\u0002")]
     [InlineData("traceparent\u000100-00000000000000000000000000000000-0000000000000000-01\u0002tracestate\u0001,,,=\u0002")]
@@ -222,4 +256,7 @@ public sealed class FieldReportTests
     {
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
     }
+
+    private static long Committed(TestRocketMQ rocketmq, EmbeddedBroker broker)
+        => Enumerable.Range(0, broker.QueueCount(TestRocketMQ.Topic)).Sum(queue => broker.CommittedOffset(rocketmq.MyGroup, TestRocketMQ.Topic, queue) ?? 0);
 }
