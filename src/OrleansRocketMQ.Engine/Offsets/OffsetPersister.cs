@@ -87,9 +87,14 @@ internal sealed partial class OffsetPersister(
         var attempts = new List<Attempt>();
         foreach (var some in itsQueues.Chunk(options.PersistBatchSize))
         {
+            if (_stopping.IsCancellationRequested)
+            {
+                break;
+            }
+
             var ended = await Task.WhenAll(some.Select(TryAsync));
             attempts.AddRange(ended);
-            if (_stopping.IsCancellationRequested || ended.Any(attempt => attempt.IsAboutTheBroker))
+            if (ended.Any(attempt => attempt.IsAboutTheBroker))
             {
                 break;
             }
