@@ -85,7 +85,7 @@ public sealed class FieldReportTests
         using var probe = new ActivityProbe();
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         await using var cluster = await rocketmq.ConsumeAsync(rocketmq.Recorder.Then((messages, _) => IsFirst(messages) ? ConsumeResult.ReconsumeLater : ConsumeResult.Success));
-        await SendAsync(rocketmq, "odd", request => request with { Properties = properties + $"x\u0001{new string('v', 5000)}\u0002" });
+        await rocketmq.SendAsync("odd", request => request with { Properties = properties + $"x\u0001{new string('v', 5000)}\u0002" });
 
         await rocketmq.UntilCommittedAsync(1);
         await rocketmq.Recorder.UntilAsync(2);
@@ -154,7 +154,7 @@ public sealed class FieldReportTests
                 context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
                 return Interlocked.Increment(ref calls) > 1 ? ConsumeResult.Success : ConsumeResult.ReconsumeLater;
             }));
-        await SendAsync(rocketmq, "late", request => request with { Properties = properties });
+        await rocketmq.SendAsync("late", request => request with { Properties = properties });
         await rocketmq.Recorder.UntilAsync(1);
         var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
         await Eventually.TrueAsync(async () => (await letters.ListAsync()).Letters.Count == 1, "the letter");
@@ -205,7 +205,7 @@ public sealed class FieldReportTests
             Mode.KeyOrdered, messages => IsFirst(messages) ? throw new InvalidOperationException("the first time") : Task.CompletedTask, silos: 2);
         for (var number = 0; number < 5; number++)
         {
-            await SendAsync(rocketmq, $"{number}", request => request with { Properties = $"{MessageProperties.ShardingKey}\u0001{key}\u0002" });
+            await rocketmq.SendAsync($"{number}", request => request with { Properties = $"{MessageProperties.ShardingKey}\u0001{key}\u0002" });
         }
 
         await rocketmq.UntilCommittedAsync(5);
@@ -231,18 +231,6 @@ public sealed class FieldReportTests
         await rocketmq.Recorder.UntilAsync(3);
         Assert.Equal(["paid", "paid", "paid"], rocketmq.Recorder.Bodies);
     }
-
-    private static Task<SendMessageResponse> SendAsync(TestRocketMQ rocketmq, string body, Func<SendMessageRequest, SendMessageRequest> change) => rocketmq.Client.Brokers.SendAsync(
-        rocketmq.Broker.Address,
-        change(new()
-        {
-            ProducerGroup = "test_producer",
-            Topic = TestRocketMQ.Topic,
-            BrokerName = rocketmq.Broker.Name,
-            QueueId = 0,
-            Body = Encoding.UTF8.GetBytes(body),
-            BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
-        }));
 
     private bool IsFirst(MessageBatch messages)
     {

@@ -27,7 +27,7 @@ public sealed class OddMessageTests
             context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
             return isHealed ? ConsumeResult.Success : ConsumeResult.ReconsumeLater;
         }));
-        await SendAsync(rocketmq, "odd", request => request with { BornTimestamp = born });
+        await rocketmq.SendAsync("odd", request => request with { BornTimestamp = born });
         await rocketmq.UntilCommittedAsync(1);
         isHealed = true;
 
@@ -49,7 +49,7 @@ public sealed class OddMessageTests
             When = target => SystemTopics.IsRetry(target.Request["b"]!),
         });
         await using var cluster = await rocketmq.ConsumeAsync(rocketmq.Recorder.Then((_, _) => ConsumeResult.ReconsumeLater), options => options.ParkAfter = TimeSpan.FromSeconds(1));
-        await SendAsync(rocketmq, "odd", request => request with { BornTimestamp = born });
+        await rocketmq.SendAsync("odd", request => request with { BornTimestamp = born });
 
         await rocketmq.UntilCommittedAsync(1);
         Assert.Single((await cluster.Silos.Client.GetGrain<IParkedMessageGrain>(rocketmq.MyGroup).ListAsync()).Messages);
@@ -67,7 +67,7 @@ public sealed class OddMessageTests
         await using var cluster = await rocketmq.ConsumeAsync();
         var topic = SystemTopics.DeadLetter(rocketmq.MyGroup);
         rocketmq.Broker.CreateTopic(topic, 1);
-        await SendAsync(rocketmq, "stray", request => request with { Topic = topic, Properties = properties });
+        await rocketmq.SendAsync("stray", request => request with { Topic = topic, Properties = properties });
         var letters = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(rocketmq.MyGroup);
         await Eventually.TrueAsync(async () => (await letters.ListAsync()).Letters.Count == 1, "the letter");
 
@@ -91,8 +91,8 @@ public sealed class OddMessageTests
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         await using var cluster = await rocketmq.ConsumeAsync();
-        await SendAsync(rocketmq, "odd", request => request with { SysFlag = flag });
-        await SendAsync(rocketmq, "plain", request => request);
+        await rocketmq.SendAsync("odd", request => request with { SysFlag = flag });
+        await rocketmq.SendAsync("plain", request => request);
 
         await rocketmq.UntilCommittedAsync(2);
         Assert.Equal(["odd", "plain"], rocketmq.Recorder.Bodies.Order());
@@ -103,8 +103,8 @@ public sealed class OddMessageTests
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         await using var cluster = await rocketmq.ConsumeAsync(configure: options => options.MaxReconsumeTimes = 0);
-        await SendAsync(rocketmq, "odd", request => request with { SysFlag = MessageSysFlag.Compressed | MessageSysFlag.CompressionMask });
-        await SendAsync(rocketmq, "plain", request => request);
+        await rocketmq.SendAsync("odd", request => request with { SysFlag = MessageSysFlag.Compressed | MessageSysFlag.CompressionMask });
+        await rocketmq.SendAsync("plain", request => request);
 
         await rocketmq.UntilCommittedAsync(2);
         Assert.Equal(["plain"], rocketmq.Recorder.Bodies);
@@ -134,16 +134,4 @@ public sealed class OddMessageTests
         Assert.Equal(tags.Order(), calls.Keys.Order());
         Assert.All(rocketmq.Recorder.Deliveries, delivery => Assert.Equal(keys, delivery.Message.Keys));
     }
-
-    private static Task<SendMessageResponse> SendAsync(TestRocketMQ rocketmq, string body, Func<SendMessageRequest, SendMessageRequest> change) => rocketmq.Client.Brokers.SendAsync(
-        rocketmq.Broker.Address,
-        change(new()
-        {
-            ProducerGroup = "test_producer",
-            Topic = TestRocketMQ.Topic,
-            BrokerName = rocketmq.Broker.Name,
-            QueueId = 0,
-            Body = Encoding.UTF8.GetBytes(body),
-            BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
-        }));
 }

@@ -127,6 +127,19 @@ internal sealed class TestRocketMQ : IAsyncDisposable
     /// <summary>The text of every message sent by <see cref="SendAsync"/>.</summary>
     public static IEnumerable<string> Numbers(int count) => Enumerable.Range(0, count).Select(number => $"{number}").Order();
 
+    /// <summary>Sends a request as no producer of ours makes it.</summary>
+    public Task<SendMessageResponse> SendAsync(string body, Func<SendMessageRequest, SendMessageRequest> change) => Client.Brokers.SendAsync(
+        Broker.Address,
+        change(new()
+        {
+            ProducerGroup = "test_producer",
+            Topic = Topic,
+            BrokerName = Broker.Name,
+            QueueId = 0,
+            Body = Encoding.UTF8.GetBytes(body),
+            BornTimestamp = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+        }));
+
     public static string Text(MessageExt message) => Encoding.UTF8.GetString(message.Body.Span);
 
     /// <summary>What the broker holds as the group's progress, over all queues.</summary>
