@@ -169,6 +169,7 @@ internal sealed partial class QueuePump
         var pull = PullCancellation();
         if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
         {
+            _commits.PiggybackDropped();
             return null;
         }
 
@@ -180,6 +181,11 @@ internal sealed partial class QueuePump
         catch (OperationCanceledException) when (pull.IsCancellationRequested && !_ownership.Pulling.IsCancellationRequested)
         {
             return null;
+        }
+        catch (BrokerResponseException)
+        {
+            _commits.PiggybackDropped();
+            throw;
         }
         finally
         {
