@@ -209,12 +209,19 @@ internal sealed class MemberQueue : IHandsOut
     public async Task<HandedOver?> StopAsync(TimeSpan budget)
     {
         _isStopAsked = true;
+        var asked = _world.Time.Now;
         await Pump.StopAsync(budget);
         Window.TakenAt = _world.Time.Now;
         if (Pump.Abandoned == 0 && !Owner.IsDead && !Owner.IsDeclaredDead && State.HasLock && Pump.Ownership.Number <= 1)
         {
             // Where a lock was lost nobody waits: what listeners still do counts no more.
             Ledger.Left(this);
+        }
+
+        // Where the store did not say what it had, nobody could wait for what was under way there.
+        if (!Owner.IsDead && !Owner.IsFenceClosed && HoldsLock && _world.Trouble.StoreAway < asked - SimulatedWorld.CallTimeout.Ticks)
+        {
+            _world.Arrivals[Queue.Index].Left(Window, _told);
         }
 
         Owner.NoFence(OnFence);
