@@ -5,12 +5,15 @@ namespace OrleansRocketMQ.Producing;
 /// <summary>Makes messages ready and sends them, inside an activity of their own when somebody wants those.</summary>
 public sealed partial class Producer
 {
-    private Task<SendResult> StartAsync(in SendCall call, CancellationToken cancellationToken)
+    private Task<SendResult> StartAsync(in Outgoing call, CancellationToken cancellationToken)
+        => Options.Filters.Count > 0 && call.Count > 0 ? SendFilteredAsync(call, cancellationToken) : SendAsync(call, cancellationToken);
+
+    private Task<SendResult> SendAsync(in Outgoing call, CancellationToken cancellationToken)
         => Options.PropagateTraceContext && SendSpan.AreWanted && call.Count > 0
             ? SendInSpanAsync(call, cancellationToken)
             : RouteAsync(call, Prepare(call), cancellationToken);
 
-    private async Task<SendResult> SendInSpanAsync(SendCall call, CancellationToken cancellationToken)
+    private async Task<SendResult> SendInSpanAsync(Outgoing call, CancellationToken cancellationToken)
     {
         using var activity = SendSpan.Start(call.First, call.Count);
         try
@@ -26,7 +29,7 @@ public sealed partial class Producer
         }
     }
 
-    private OutgoingMessage Prepare(in SendCall call)
+    private OutgoingMessage Prepare(in Outgoing call)
     {
         var activity = Options.PropagateTraceContext ? Activity.Current : null;
         return call.Single is null && call.Batch is not null
@@ -35,7 +38,7 @@ public sealed partial class Producer
     }
 
     /// <summary>What a caller wants sent, and whereto: a message or a batch, to a queue, one that is selected, or any.</summary>
-    private readonly record struct SendCall(
+    private readonly record struct Outgoing(
         Message? Single,
         IReadOnlyList<Message>? Batch,
         MessageQueue? Queue = null,
@@ -48,5 +51,10 @@ public sealed partial class Producer
 
         /// <summary>The message, or the first of the batch.</summary>
         public Message First => Single ?? Batch![0];
+
+        /// <summary>As a filter wants it.</summary>
+        public Outgoing With(IReadOnlyList<Message> messages) => Single is not null && messages.Count == 1
+            ? this with { Single = messages[0] }
+            : this with { Single = null, Batch = messages };
     }
 }

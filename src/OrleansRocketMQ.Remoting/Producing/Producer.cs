@@ -156,7 +156,7 @@ public sealed partial class Producer : IAsyncDisposable
         }
     }
 
-    private Task<SendResult> RouteAsync(in SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
+    private Task<SendResult> RouteAsync(in Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
     {
         { Queue: { } queue } => queue.Topic == outgoing.Message.Topic
             ? SendOnceAsync(outgoing, queue, cancellationToken)
@@ -165,7 +165,7 @@ public sealed partial class Producer : IAsyncDisposable
         _ => SendWithRetriesAsync(outgoing, cancellationToken),
     };
 
-    private async Task<SendResult> SendSelectedAsync(SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken)
+    private async Task<SendResult> SendSelectedAsync(Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken)
     {
         var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
         var queue = call.Selector!.Select(queues, call.First, call.Argument);

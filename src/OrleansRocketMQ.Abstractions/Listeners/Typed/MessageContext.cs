@@ -24,4 +24,7 @@ public sealed class MessageContext
 
     /// <summary>How often the message has failed before.</summary>
     public int ReconsumeTimes { get; }
+
+    /// <summary>The scope of the call, where filters have made one.</summary>
+    internal IServiceProvider? Services { get; init; }
 }
