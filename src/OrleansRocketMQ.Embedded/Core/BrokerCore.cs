@@ -82,7 +82,7 @@ internal sealed partial class BrokerCore : IDisposable
         _producers = new(time);
         Locks = new(options.LockExpiry, time);
         Hold = new(Store, time);
-        _intake = new(Store, _levels, options.MaxMessageSize, storeHost);
+        _intake = new(Store, _levels, options.TimerMessages, options.MaxMessageSize, storeHost);
         _halfMessages = new(_intake, Store);
         _clients = new(Consumers, _producers, Groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);

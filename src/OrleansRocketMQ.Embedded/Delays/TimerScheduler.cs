@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
@@ -157,9 +158,10 @@ internal sealed partial class TimerScheduler : IDisposable
     }
 
     /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
-    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    private OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
         var message = DelayScheduler.Due(record);
+        message.Properties["TIMER_DEQUEUE_MS"] = _store.Now.ToString(CultureInfo.InvariantCulture);
         message.Properties.Remove(MessageProperties.RealTopic);
         message.Properties.Remove(MessageProperties.RealQueueId);
         return message;

@@ -66,6 +66,11 @@ public sealed record EmbeddedRocketMQOptions
     /// </summary>
     public string MessageDelayLevels { get; init; } = DefaultMessageDelayLevels;
 
+    /// <summary>
+    /// Whether messages may come at a time of their own (<c>timerWheelEnable</c>); if not, such messages are refused. Default true.
+    /// </summary>
+    public bool TimerMessages { get; init; } = true;
+
     /// <summary>A client that sends no heartbeat for this long is forgotten and its connection closed. Default 120 s.</summary>
     public TimeSpan ClientExpiry { get; init; } = TimeSpan.FromSeconds(120);
 

@@ -14,6 +14,9 @@ public sealed class MessageExt
     // A view: what the record says is read there when asked for, what the messages of a pull have in common is shared, and
     // what few messages have is kept apart. At some hundred thousand messages a second every field would show in the memory
     // allocated.
+    // Of brokers unless set otherwise (timerPrecisionMs): TIMER_OUT_MS names the beginning of a slot, at whose end they deliver.
+    private const long TimerPrecision = 1000;
+
     private readonly MessageOrigin _origin;
     private readonly int _recordStart;
     private readonly int _bodyStart;
@@ -71,6 +74,15 @@ public sealed class MessageExt
 
     /// <summary>When the broker stored the message, milliseconds since 1970 UTC.</summary>
     public long StoreTimestamp => StoredMessage.Int64At(RecordSpan, StoredMessage.StoreTimestampPosition(SysFlag));
+
+    /// <summary>
+    /// When the message was to come, milliseconds since 1970 UTC, for one that was sent with a time
+    /// (<see cref="Message.DeliverAt"/>, <see cref="Message.DeliverAfter"/>) and that a broker held back to it; otherwise null.
+    /// Where the sender gave no time but a delay, the end of the second in which the broker let it go.
+    /// </summary>
+    public long? DeliverTimestamp
+        => TimeIn(MessageProperties.TimerDeliverMilliseconds)
+            ?? (TimeIn(MessageProperties.TimerOutMilliseconds) is { } slot ? slot + TimerPrecision : null);
 
     /// <summary>How often the group has failed on the message before.</summary>
     public int ReconsumeTimes => StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
@@ -213,6 +225,9 @@ public sealed class MessageExt
     /// <summary>One of the messages inside this one's body: what it does not carry itself, it has from this one.</summary>
     internal MessageExt WithInner(int index, in BatchItem item)
         => With(new Extras { InnerIndex = index, InnerFlag = item.Flag, InnerProperties = item.StoredProperties, Body = item.Body });
+
+    private long? TimeIn(string property)
+        => long.TryParse(GetProperty(property), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var time) ? time : null;
 
     private MessageExt With(Extras extras) => new(this, _origin, extras);
 

@@ -15,6 +15,7 @@ public sealed partial class Producer : IAsyncDisposable
     private readonly bool _ownsClient;
     private readonly ILogger _logger;
     private readonly PublishQueues _queues;
+    private readonly BrokerTimers _timers;
     private int _disposed;
 
     /// <summary>Creates a producer on a client that others may use, too.</summary>
@@ -54,6 +55,7 @@ public sealed partial class Producer : IAsyncDisposable
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
+        _timers = new BrokerTimers(client, _logger);
         client.RegisterProducer(options.Group);
         AnswerTransactionChecks();
     }
@@ -126,7 +128,10 @@ public sealed partial class Producer : IAsyncDisposable
             new(Single: null, messages, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Sends a message without asking whether it was stored.</summary>
+    /// <summary>
+    /// Sends a message without asking whether it was stored. One that is to come at a time is asked for, and fails as any
+    /// other send: a broker that knows no times, or not this one, would lose it.
+    /// </summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
@@ -169,7 +174,7 @@ public sealed partial class Producer : IAsyncDisposable
     {
         var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
         var queue = call.Selector!.Select(queues, call.First, call.Argument);
-        if (!call.IsOneWay)
+        if (!call.IsOneWay || outgoing.IsTimed)
         {
             return await SendOnceAsync(outgoing, queue, cancellationToken).ConfigureAwait(false);
         }
@@ -245,9 +250,17 @@ public sealed partial class Producer : IAsyncDisposable
     {
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
         SendMessageResponse response;
+        int? delayLevel = null;
         try
         {
-            response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+            if (outgoing.IsTimed)
+            {
+                (response, delayLevel) = await SendTimedAsync(outgoing, queue, address, timeout, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+            }
         }
         catch (RocketMQException exception)
         {
@@ -269,6 +282,7 @@ public sealed partial class Producer : IAsyncDisposable
             Queue = queue with { QueueId = response.QueueId },
             QueueOffset = response.QueueOffset,
             TransactionId = response.TransactionId,
+            DelayLevel = delayLevel,
         };
         return string.IsNullOrEmpty(response.RegionId) ? result : result with { RegionId = response.RegionId };
     }
