@@ -56,8 +56,8 @@ public sealed class TimerMessageTests(RocketMQCluster rocketmq)
         var slot = long.Parse(message.GetProperty(MessageProperties.TimerOutMilliseconds)!, CultureInfo.InvariantCulture);
         Assert.Equal((due - 1) / 1000 * 1000, slot);
         Assert.True(long.Parse(message.GetProperty("TIMER_DEQUEUE_MS")!, CultureInfo.InvariantCulture) >= slot);
-        Assert.Null(message.GetProperty(MessageProperties.RealTopic));
-        Assert.Null(message.GetProperty(MessageProperties.RealQueueId));
+        Assert.NotNull(message.GetProperty("TIMER_ENQUEUE_MS"));
+        Assert.Equal((topic, "0"), (message.GetProperty(MessageProperties.RealTopic), message.GetProperty(MessageProperties.RealQueueId)));
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public class TimerTests
         Assert.Equal(("timed", "blue"), (message.Text(), message.Tags));
         Assert.Equal(value, message.GetProperty(property));
         Assert.NotNull(message.GetProperty("TIMER_OUT_MS"));
-        Assert.Null(message.GetProperty("REAL_TOPIC"));
+        Assert.Equal("orders", message.GetProperty("REAL_TOPIC"));
         Assert.InRange(message.DeliverTimestamp!.Value, message.StoreTimestamp - 1000, message.StoreTimestamp);
         Assert.Equal(0, test.Broker.DelayedMessages("orders"));
     }

@@ -157,13 +157,12 @@ internal sealed partial class TimerScheduler : IDisposable
         }
     }
 
-    /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
+    /// <summary>The message for its own topic. The names of where it was to come stay, as in RocketMQ.</summary>
     private OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
         var message = DelayScheduler.Due(record);
+        message.Properties["TIMER_ENQUEUE_MS"] = RecordLayout.Decode(record).StoreTimestamp.ToString(CultureInfo.InvariantCulture);
         message.Properties["TIMER_DEQUEUE_MS"] = _store.Now.ToString(CultureInfo.InvariantCulture);
-        message.Properties.Remove(MessageProperties.RealTopic);
-        message.Properties.Remove(MessageProperties.RealQueueId);
         return message;
     }
 
