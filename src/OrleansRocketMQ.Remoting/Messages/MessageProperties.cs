@@ -31,6 +31,8 @@ public static class MessageProperties
     public const string DlqOriginMessageId = "DLQ_ORIGIN_MESSAGE_ID";
     public const string TransactionId = "__transactionId__";
     public const string CheckImmunityTime = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+    public const string PopCheckpoint = "POP_CK";
+    public const string FirstPopTime = "1ST_POP_TIME";
 #pragma warning restore CS1591
 
     /// <summary>
