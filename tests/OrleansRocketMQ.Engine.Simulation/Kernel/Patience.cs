@@ -8,7 +8,8 @@ internal static class Patience
     public static async Task<bool> EndsWithinAsync(this Task task, TimeSpan most, TimeProvider time)
     {
         var either = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var over = time.CreateTimer(static ends => ((TaskCompletionSource)ends!).TrySetResult(), either, most, Timeout.InfiniteTimeSpan);
+        using var over = time.CreateTimer(
+            static ends => ((TaskCompletionSource)ends!).TrySetResult(), either, most, Timeout.InfiniteTimeSpan);
         _ = TellAsync(task, either);
         await either.Task;
         if (task.IsCompleted)

@@ -9,7 +9,10 @@ using OrleansRocketMQ.Engine.Statistics;
 
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 
-/// <summary>The group as one member sees it, for the engine's rebalance: its own table of the cluster, which may be late, and a broker's list.</summary>
+/// <summary>
+/// The group as one member sees it, for the engine's rebalance: its own table of the cluster, which may be late, and a
+/// broker's list.
+/// </summary>
 internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvider time) : IRebalancedGroup, IClusterMember
 {
     private readonly LeavingMembers _leaving = new();
@@ -29,7 +32,8 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
 
     public IAllocateStrategy OwnStrategy => world.Setup.Strategy;
 
-    public IReadOnlyDictionary<MessageQueue, QueuePump> Running => member.Running.ToDictionary(queue => queue.Queue.Id, queue => queue.Pump);
+    public IReadOnlyDictionary<MessageQueue, QueuePump> Running
+        => member.Running.ToDictionary(queue => queue.Queue.Id, queue => queue.Pump);
 
     public AllocationView View { get; set; } = AllocationView.Empty;
 

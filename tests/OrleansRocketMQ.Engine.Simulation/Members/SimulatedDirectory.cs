@@ -99,8 +99,9 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
         await TravelAsync(caller.Owner, place);
         while (true)
         {
-            var activation = place.Activation ??= new Activation(FindOwner(caller, id)
-                ?? throw new RebalanceException($"{caller.Owner.Name} sees nobody who may have {id}."));
+            var activation = place.Activation ??= new Activation(OwnerSeenBy(caller, id) is { } owner && IsThere(owner)
+                ? owner
+                : throw new RebalanceException($"{caller.Owner.Name} sees nobody who may have {id}."));
             if (activation.IsLeaving)
             {
                 await WaitAsync(activation.Gone);
@@ -193,10 +194,21 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
         await EndAsync(activation);
         var before = activation.Queue?.Leave(from.Group.Wanted, from.Group.IsClosed);
         await world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(20)));
-        to ??= FindOwner(from, world.Queues[place.Index].Id);
+        to ??= OwnerSeenBy(from, world.Queues[place.Index].Id);
         var (fault, isOurs) = (place.NextMove, place.Activation == activation);
         place.NextMove = null;
-        if (!isOurs || from.Owner.IsDead || from.Owner.IsDeclaredDead || to is null || !IsThere(to))
+        if (!isOurs || !IsThere(from))
+        {
+            Remove(place, activation);
+            return;
+        }
+
+        if (before is not null)
+        {
+            CheckTaker(activation.Queue!, from, to);
+        }
+
+        if (to is null || !IsThere(to))
         {
             Remove(place, activation);
             return;
@@ -207,6 +219,15 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
         if (before is not null && fault != FaultKind.HandOverBroken)
         {
             await to.RunAsync(() => Arrive(place, next, before, from, isTaken: fault != FaultKind.HandOverFails));
+        }
+    }
+
+    /// <summary>A planned move repeats nothing: only a taker that is dead, or leaves itself, may lose what comes along.</summary>
+    private static void CheckTaker(MemberQueue queue, Member from, Member? to)
+    {
+        if (to is null || (to == from && from.Group.IsClosed))
+        {
+            queue.Ledger.Fail(TakesAlong, $"{queue.Name} moves, and {from.Owner.Name} knows nobody else who takes it");
         }
     }
 
@@ -276,8 +297,8 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
     }
 
     // In a group whose members all have every queue each keeps to itself.
-    private Member? FindOwner(Member asks, MessageQueue id)
-        => asks.Group.View.OwnerHere(id) is { } owner && _members.TryGetValue(owner, out var member) && IsThere(member) ? member : null;
+    private Member? OwnerSeenBy(Member asks, MessageQueue id)
+        => asks.Group.View.OwnerHere(id) is { } owner ? _members.GetValueOrDefault(owner) : null;
 
     private static bool IsThere(Member member) => !member.Owner.IsDead && !member.Owner.IsDeclaredDead;
 

@@ -40,7 +40,8 @@ internal sealed partial class SimulationRun
         }
 
         await _world.Time.Delay(lasts / 2);
-        if (lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts && Places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
+        var mayBeOvertaken = lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts;
+        if (mayBeOvertaken && Places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
         {
             OtherMember(queue, 1 + (fault.Amount % 20));
         }
