@@ -79,6 +79,12 @@ internal sealed partial class SimulatedWorld
     /// <summary>Where members keep how often messages have failed.</summary>
     public SimulatedRecords<FailureList> FailureCounts { get; }
 
+    /// <summary>Who has which queue.</summary>
+    public QueueOwners Owners { get; } = new();
+
+    /// <summary>Who is a member.</summary>
+    public SimulatedCluster Cluster => field ??= new SimulatedCluster(this);
+
     /// <summary>Whether everything is well again, and stays so.</summary>
     public bool IsHealed { get; set; }
 
