@@ -73,6 +73,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
             services.AddSingleton<TypedListeners>();
+            services.AddSingleton<CallRenewals>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();

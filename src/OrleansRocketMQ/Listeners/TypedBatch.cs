@@ -59,14 +59,14 @@ internal sealed class HandlerBatch<T>(Message<T> message, Func<Message<T>, Messa
     public override async ValueTask<ConsumeResult> ConsumeAsync(
         object listener, ConsumeContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes), cancellationToken);
+        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes) { Call = (context, message.Raw) }, cancellationToken);
         return ConsumeResult.Success;
     }
 
     public override async ValueTask<ConsumeOrderlyResult> ConsumeAsync(
         object listener, ConsumeOrderlyContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes), cancellationToken);
+        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes) { Call = (context, message.Raw) }, cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
     }
 }
