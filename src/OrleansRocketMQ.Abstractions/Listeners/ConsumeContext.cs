@@ -90,9 +90,6 @@ public sealed class ConsumeContext : IMessageOutcomes
     /// <exception cref="ArgumentException">The reason is empty.</exception>
     public void Reject(MessageExt message, string reason) => Say(message, MessageOutcome.Reject(reason));
 
-    /// <inheritdoc cref="Reject(MessageExt, string)"/>
-    public void Reject<T>(Message<T> message, string reason) => Reject(message.Raw, reason);
-
     /// <summary>
     /// The message comes again after that time, whatever the call's result is for the others; it counts as one more failure of
     /// it. A key is held exactly that long, and its messages behind this one in the batch come again with it. In no order the
@@ -103,9 +100,6 @@ public sealed class ConsumeContext : IMessageOutcomes
     /// <param name="time">The time, from the end of the call.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
     public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
-
-    /// <inheritdoc cref="RetryAfter(MessageExt, TimeSpan)"/>
-    public void RetryAfter<T>(Message<T> message, TimeSpan time) => RetryAfter(message.Raw, time);
 
     /// <summary>
     /// For long work: from now on the call has the group's <c>ConsumeTimeout</c> once more. Does nothing when the time was over

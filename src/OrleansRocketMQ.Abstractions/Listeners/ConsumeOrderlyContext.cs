@@ -78,9 +78,6 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
     /// <exception cref="ArgumentException">The reason is empty.</exception>
     public void Reject(MessageExt message, string reason) => Say(message, MessageOutcome.Reject(reason));
 
-    /// <inheritdoc cref="Reject(MessageExt, string)"/>
-    public void Reject<T>(Message<T> message, string reason) => Reject(message.Raw, reason);
-
     /// <summary>
     /// The message comes again after exactly that time, with those behind it in the batch; it counts as one more failure of it.
     /// Until then the queue is held, or the key, where failing keys are parked. What is before it is done when the call succeeds.
@@ -91,10 +88,7 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
     /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
     public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
 
-    /// <inheritdoc cref="RetryAfter(MessageExt, TimeSpan)"/>
-    public void RetryAfter<T>(Message<T> message, TimeSpan time) => RetryAfter(message.Raw, time);
-
-    /// <summary>For long work. In the order of the queue no call takes too long, so there is nothing to renew, and it does nothing.</summary>
+    /// <summary>For long work. In the order of the queue no call takes too long, so there is nothing to renew: it does nothing.</summary>
     public void Renew()
     {
     }

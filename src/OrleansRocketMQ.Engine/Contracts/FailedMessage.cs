@@ -20,7 +20,7 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
     /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>Whether the listener has said of this very message that it is to be a dead letter: those behind it are not to blame.</summary>
+    /// <summary>Whether it is to be a dead letter by the listener's word about just this message: others are not to blame.</summary>
     public bool IsRejected => DelayLevel == ToDeadLetters && Reason is not null;
 
     /// <summary>A message a listener had for too long.</summary>

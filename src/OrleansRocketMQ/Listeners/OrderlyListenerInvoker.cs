@@ -109,8 +109,7 @@ internal sealed partial class OrderlyListenerInvoker(
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);
-        StoppedBatch? stopped = null;
-        List<RejectedByListener>? rejected = null;
+        (StoppedBatch? stopped, List<RejectedByListener>? rejected) = (null, null);
         var elapsed = TimeSpan.Zero;
         do
         {
@@ -154,18 +153,16 @@ internal sealed partial class OrderlyListenerInvoker(
             ProcessSpan.End(span, errorType, error);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
             stopped = StopOf(run, batch, context, result, autoCommit, error, errorType);
-            var done = stopped is null ? batch.Count : 0;
-            if (context.HasOutcomes && stopped is not { IsRollback: true })
-            {
-                (done, stopped, rejected) = OrderlyOutcomes.Apply(batch, context, stopped, autoCommit, succeeded);
-            }
-
+            (var done, stopped, rejected) = OrderlyOutcomes.Apply(batch, context, stopped, autoCommit, succeeded);
             (succeeded, committed) = After(done, autoCommit || result == ConsumeOrderlyResult.Commit, succeeded, committed);
         }
-        while (stopped is null && rejected is null && succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (stopped is null && rejected is null && HasMore(run, succeeded, elapsed) && !cancellationToken.IsCancellationRequested);
 
         return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId, Rejected = rejected };
     }
+
+    private static bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
+        => succeeded < run.Messages.Count && elapsed < run.TimeLimit;
 
     /// <summary>How far the run is after a batch of which the first messages are done.</summary>
     private static (int Succeeded, int Committed) After(int done, bool commits, int succeeded, int committed)

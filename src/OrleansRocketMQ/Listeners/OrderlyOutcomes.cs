@@ -18,6 +18,11 @@ internal static class OrderlyOutcomes
     public static (int Done, StoppedBatch? Stopped, List<RejectedByListener>? Rejected) Apply(
         ArraySegment<MessageExt> batch, ConsumeOrderlyContext context, StoppedBatch? stopped, bool autoCommit, int first)
     {
+        if (!context.HasOutcomes || stopped is { IsRollback: true })
+        {
+            return (stopped is null ? batch.Count : 0, stopped, null);
+        }
+
         var done = 0;
         while (done < batch.Count && (context.OutcomeOf(batch[done]) is { } said ? said.Rejected is not null : stopped is null))
         {

@@ -1,7 +1,8 @@
 namespace OrleansRocketMQ;
 
 /// <summary>
-/// Where a message comes from that a handler has, and what the handler wants to happen with it. Belongs to the one call it is given to: do not keep it. Thread-safe.
+/// Where a message comes from that a handler has, and what the handler wants to happen with it. Belongs to the one call it is
+/// given to: do not keep it. Thread-safe.
 /// </summary>
 public sealed class MessageContext
 {
