@@ -78,6 +78,7 @@ public static class RocketMQSiloBuilderExtensions
                 provider.GetServices<ConsumeFilterClass>(),
                 provider.GetRequiredService<ConsumerSet>().All,
                 provider.GetRequiredService<IServiceScopeFactory>()));
+            services.AddSingleton<CallRenewals>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();

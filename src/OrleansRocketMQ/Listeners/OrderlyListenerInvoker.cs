@@ -112,7 +112,7 @@ internal sealed partial class OrderlyListenerInvoker(
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);
-        StoppedBatch? stopped = null;
+        (StoppedBatch? stopped, List<RejectedByListener>? rejected) = (null, null);
         var elapsed = TimeSpan.Zero;
         do
         {
@@ -125,7 +125,8 @@ internal sealed partial class OrderlyListenerInvoker(
             if (read?.Unreadable is { } reason)
             {
                 stopped = TakeUnreadable(run, batch[0], reason, values!.Handling);
-                (succeeded, committed) = After(stopped, run.AutoCommit || !run.MayDecideCommit, batch.Count, succeeded, committed);
+                (succeeded, committed) = After(
+                    stopped is null ? 1 : 0, run.AutoCommit || !run.MayDecideCommit, succeeded, committed);
                 continue;
             }
 
@@ -155,17 +156,20 @@ internal sealed partial class OrderlyListenerInvoker(
             ProcessSpan.End(span, errorType, error);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
             stopped = StopOf(run, batch, context, result, autoCommit, error, errorType);
-            (succeeded, committed) = After(
-                stopped, autoCommit || result == ConsumeOrderlyResult.Commit, batch.Count, succeeded, committed);
+            (var done, stopped, rejected) = OrderlyOutcomes.Apply(batch, context, stopped, autoCommit, succeeded);
+            (succeeded, committed) = After(done, autoCommit || result == ConsumeOrderlyResult.Commit, succeeded, committed);
         }
-        while (stopped is null && succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (stopped is null && rejected is null && HasMore(run, succeeded, elapsed) && !cancellationToken.IsCancellationRequested);
 
-        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
+        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId, Rejected = rejected };
     }
 
-    /// <summary>How far the run is after a batch.</summary>
-    private static (int Succeeded, int Committed) After(StoppedBatch? stopped, bool commits, int batch, int succeeded, int committed)
-        => stopped is not null ? (succeeded, committed) : (succeeded + batch, commits ? succeeded + batch : committed);
+    private static bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
+        => succeeded < run.Messages.Count && elapsed < run.TimeLimit;
+
+    /// <summary>How far the run is after a batch of which the first messages are done.</summary>
+    private static (int Succeeded, int Committed) After(int done, bool commits, int succeeded, int committed)
+        => (succeeded + done, done > 0 && commits ? succeeded + done : committed);
 
     private static void EndTrace(MessageTrace? trace, TracedCall? traced, ConsumeOrderlyResult? result, string? error)
     {

@@ -69,14 +69,16 @@ internal sealed class HandlerBatch<T>(Message<T> message, Func<Message<T>, Messa
     public override async ValueTask<ConsumeResult> ConsumeAsync(
         object listener, ConsumeContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services }, cancellationToken);
+        await call(
+            message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services, Call = (context, message.Raw) }, cancellationToken);
         return ConsumeResult.Success;
     }
 
     public override async ValueTask<ConsumeOrderlyResult> ConsumeAsync(
         object listener, ConsumeOrderlyContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services }, cancellationToken);
+        await call(
+            message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services, Call = (context, message.Raw) }, cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
     }
 }
