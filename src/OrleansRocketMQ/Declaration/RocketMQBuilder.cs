@@ -10,7 +10,7 @@ using OrleansRocketMQ.Storage;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>Says in code what a silo consumes.</summary>
-public sealed class RocketMQBuilder : IDecompressorRegistry
+public sealed class RocketMQBuilder : IDecompressorRegistry, IMessageSerializerRegistry
 {
     internal RocketMQBuilder(IServiceCollection services) => Services = services;
 
@@ -104,6 +104,9 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         Services.AddSingleton(serializer);
         return this;
     }
+
+    /// <inheritdoc/>
+    void IMessageSerializerRegistry.UseSerializer(IMessageSerializer serializer) => UseSerializer(serializer);
 
     /// <inheritdoc/>
     void IDecompressorRegistry.Register(IMessageDecompressor decompressor) => AddDecompressor(decompressor);
