@@ -12,7 +12,7 @@ using OrleansRocketMQ.Storage;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>Says in code what a silo consumes.</summary>
-public sealed class RocketMQBuilder : IDecompressorRegistry
+public sealed class RocketMQBuilder : IDecompressorRegistry, IMessageSerializerRegistry
 {
     internal RocketMQBuilder(IServiceCollection services) => Services = services;
 
@@ -122,6 +122,9 @@ public sealed class RocketMQBuilder : IDecompressorRegistry
         Services.AddSingleton<ConsumeFilterClass>(new ConsumeFilterClass<TFilter>(perMessage));
         return this;
     }
+
+    /// <inheritdoc/>
+    void IMessageSerializerRegistry.UseSerializer(IMessageSerializer serializer) => UseSerializer(serializer);
 
     /// <inheritdoc/>
     void IDecompressorRegistry.Register(IMessageDecompressor decompressor) => AddDecompressor(decompressor);
