@@ -11,7 +11,8 @@ namespace OrleansRocketMQ.Embedded.Intake;
 /// The one way into the store: checks sizes, and puts a message with a delay level where it waits. Mirrors
 /// <c>HookUtils</c> and <c>DefaultMessageStore.putMessage</c>.
 /// </summary>
-internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int maxMessageSize, Func<IPEndPoint> storeHost)
+internal sealed class MessageIntake(
+    MessageStore store, DelayLevels delays, int maxMessageSize, Func<IPEndPoint> storeHost, bool takesTimers = true)
 {
     private const int LongestTopic = 255;
 
@@ -35,7 +36,7 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
             return false;
         }
 
-        message.Complaint = TimerProperties.Apply(message, store.Now);
+        message.Complaint = TimerProperties.Apply(message, store.Now, takesTimers);
         if (message.Complaint is not null)
         {
             return false;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Intake;
 
@@ -29,6 +30,9 @@ internal sealed class OutgoingMessage
 
     /// <summary>Why the message was refused, if there is more to say than that it is too large.</summary>
     public string? Complaint { get; set; }
+
+    /// <summary>The code that a <see cref="Complaint"/> is answered with.</summary>
+    public int ComplaintCode { get; set; } = ResponseCodes.MessageIllegal;
 
     /// <summary>The level to wait at before the topic gets the message; a delivered one keeps its property but has 0 here.</summary>
     public int DelayLevel { get; set; }

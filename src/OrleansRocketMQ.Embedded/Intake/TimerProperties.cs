@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Intake;
 
@@ -25,7 +26,7 @@ internal static class TimerProperties
 
     /// <summary>Puts a message with such a property where it waits.</summary>
     /// <returns>Why it is refused; null when it is not.</returns>
-    public static string? Apply(OutgoingMessage message, long now)
+    public static string? Apply(OutgoingMessage message, long now, bool takesTimers)
     {
         var properties = message.Properties;
         if (message.DelayLevel > 0)
@@ -40,6 +41,12 @@ internal static class TimerProperties
         if (message.Topic is ReservedTopics.HalfTopic or ReservedTopics.Timer || properties.ContainsKey(Slot))
         {
             return null;
+        }
+
+        if (!takesTimers && new[] { DelaySeconds, DelayMilliseconds, DeliverAt }.Any(properties.ContainsKey))
+        {
+            message.ComplaintCode = ResponseCodes.SystemError;
+            return "accurate timer message is not enabled, timerWheelEnable is false";
         }
 
         if (!TryGetTime(properties, now, out var due))

@@ -130,7 +130,7 @@ internal sealed partial class SendProcessor(
             && !(message.ReconsumeTimes > 0 && message.DelayLevel > 0);
         return (isHalf ? halfMessages.TryPut(message, out var placement) : intake.TryPut(message, out placement))
             ? Stored(request, queueId, placement.QueueOffset, intake.OffsetId(placement.LogOffset), properties)
-            : Respond(request, ResponseCodes.MessageIllegal, message.Complaint ?? intake.TooLargeRemark);
+            : Respond(request, message.ComplaintCode, message.Complaint ?? intake.TooLargeRemark);
     }
 
     private RemotingCommand PutBatch(ClientPeer peer, RemotingCommand request, SendRequest send, int queueId)
