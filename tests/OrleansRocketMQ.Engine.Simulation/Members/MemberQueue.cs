@@ -224,7 +224,6 @@ internal sealed class MemberQueue : IHandsOut
 
     private async Task EndAsync(TimeSpan budget)
     {
-        _isStopAsked = true;
         var asked = _world.Time.Now;
         await Pump.StopAsync(budget);
         Window.TakenAt = _world.Time.Now;
