@@ -107,7 +107,7 @@ internal sealed partial class QueuePump
             // As in Java: how long a pull waited for nothing says nothing.
             var took = _time.GetElapsedTime(asked);
             Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
         }
 
         _pulled.Clear();
@@ -180,6 +180,11 @@ internal sealed partial class QueuePump
         catch (OperationCanceledException) when (pull.IsCancellationRequested && !_ownership.Pulling.IsCancellationRequested)
         {
             return null;
+        }
+        catch (RocketMQException exception)
+        {
+            Statistics.Metrics?.PullFailed(_time.GetElapsedTime(Volatile.Read(ref _askedAt)), broker.Address, exception);
+            throw;
         }
         finally
         {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -15,6 +16,7 @@ public sealed partial class Producer : IAsyncDisposable
     private readonly bool _ownsClient;
     private readonly ILogger _logger;
     private readonly PublishQueues _queues;
+    private readonly SendMetrics _metrics;
     private int _disposed;
 
     /// <summary>Creates a producer on a client that others may use, too.</summary>
@@ -53,6 +55,7 @@ public sealed partial class Producer : IAsyncDisposable
         _client = client;
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
+        _metrics = new SendMetrics((instrument, exception) => Log.MeterListenerFailed(_logger, instrument.Name, exception));
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
         client.RegisterProducer(options.Group);
         AnswerTransactionChecks();
@@ -309,5 +312,11 @@ public sealed partial class Producer : IAsyncDisposable
     {
         [LoggerMessage(31, LogLevel.Warning, "Sending message {MessageId} to {Queue} failed: {Reason}")]
         public static partial void AttemptFailed(ILogger logger, string messageId, MessageQueue queue, string reason);
+
+        [LoggerMessage(
+            32,
+            LogLevel.Error,
+            "A listener of the meter failed at {Instrument}. Sends go on; more failures of the kind are not told")]
+        public static partial void MeterListenerFailed(ILogger logger, string instrument, Exception exception);
     }
 }
