@@ -107,7 +107,7 @@ internal sealed partial class QueuePump
             // As in Java: how long a pull waited for nothing says nothing.
             var took = _time.GetElapsedTime(asked);
             Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
         }
 
         _pulled.Clear();
@@ -182,9 +182,15 @@ internal sealed partial class QueuePump
         {
             return null;
         }
-        catch (BrokerResponseException)
+        catch (RocketMQException exception)
         {
-            _commits.PiggybackDropped();
+            if (exception is BrokerResponseException)
+            {
+                // Refused: what it carries comes no more.
+                _commits.PiggybackDropped();
+            }
+
+            Statistics.Metrics?.PullFailed(_time.GetElapsedTime(Volatile.Read(ref _askedAt)), broker.Address, exception);
             throw;
         }
         finally

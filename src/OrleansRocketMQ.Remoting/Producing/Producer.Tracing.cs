@@ -1,33 +1,46 @@
 using System.Diagnostics;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
-/// <summary>Makes messages ready and sends them, inside an activity of their own when somebody wants those.</summary>
+/// <summary>Makes messages ready and sends them, inside an activity of their own and measured when somebody wants that.</summary>
 public sealed partial class Producer
 {
     private Task<SendResult> StartAsync(in Outgoing call, CancellationToken cancellationToken)
         => Options.Filters.Count > 0 && call.Count > 0 ? SendFilteredAsync(call, cancellationToken) : SendAsync(call, cancellationToken);
 
     private Task<SendResult> SendAsync(in Outgoing call, CancellationToken cancellationToken)
-        => Options.PropagateTraceContext && SendSpan.AreWanted && call.Count > 0
-            ? SendInSpanAsync(call, cancellationToken)
+        => call.Count > 0 && (IsTraced || SendMetrics.AreWanted)
+            ? SendObservedAsync(call, cancellationToken)
             : RouteAsync(call, Prepare(call), cancellationToken);
 
-    private async Task<SendResult> SendInSpanAsync(Outgoing call, CancellationToken cancellationToken)
+    private bool IsTraced => Options.PropagateTraceContext && SendSpan.AreWanted;
+
+    private async Task<SendResult> SendObservedAsync(Outgoing call, CancellationToken cancellationToken)
     {
-        using var activity = SendSpan.Start(call.First, call.Count);
+        var time = _client.Remoting.TimeProvider;
+        using var activity = IsTraced
+            ? SendSpan.Start(call.First, call.Count, _client.Options, time.GetUtcNow().ToUnixTimeMilliseconds())
+            : null;
+        var began = time.GetTimestamp();
         try
         {
             var result = await RouteAsync(call, Prepare(call), cancellationToken).ConfigureAwait(false);
-            SendSpan.Succeed(activity, result);
+            SendSpan.Succeed(activity, result, ServerOf(result.Queue));
+            _metrics.Note(call.First.Topic, call.Count, time.GetElapsedTime(began), ServerOf(result.Queue), error: null);
             return result;
         }
         catch (Exception exception)
         {
             SendSpan.Fail(activity, exception);
+            _metrics.Note(call.First.Topic, call.Count, time.GetElapsedTime(began), ServerOf(call.Queue), exception);
             throw;
         }
     }
+
+    private string? ServerOf(MessageQueue? queue)
+        => queue is null ? null : _client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address;
 
     private OutgoingMessage Prepare(in Outgoing call)
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -16,6 +17,7 @@ public sealed partial class Producer : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly PublishQueues _queues;
     private readonly BrokerTimers _timers;
+    private readonly SendMetrics _metrics;
     private int _disposed;
 
     /// <summary>Creates a producer on a client that others may use, too.</summary>
@@ -54,6 +56,7 @@ public sealed partial class Producer : IAsyncDisposable
         _client = client;
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
+        _metrics = new SendMetrics((instrument, exception) => Log.MeterListenerFailed(_logger, instrument.Name, exception));
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
         _timers = new BrokerTimers(client, _logger);
         client.RegisterProducer(options.Group);
@@ -323,5 +326,11 @@ public sealed partial class Producer : IAsyncDisposable
     {
         [LoggerMessage(31, LogLevel.Warning, "Sending message {MessageId} to {Queue} failed: {Reason}")]
         public static partial void AttemptFailed(ILogger logger, string messageId, MessageQueue queue, string reason);
+
+        [LoggerMessage(
+            32,
+            LogLevel.Error,
+            "A listener of the meter failed at {Instrument}. Sends go on; more failures of the kind are not told")]
+        public static partial void MeterListenerFailed(ILogger logger, string instrument, Exception exception);
     }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using OrleansRocketMQ.Filters;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -30,4 +32,8 @@ internal sealed partial class ListenerInvoker
             cancellationToken);
         return call.Result!.Value;
     }
+
+    private Activity? StartSpan(DispatchBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
+        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
+        : null;
 }

@@ -189,7 +189,7 @@ internal sealed partial class ListenerInvoker(
             (string? error, string? errorType) = (null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
-            progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
                 result = await (pipeline is null

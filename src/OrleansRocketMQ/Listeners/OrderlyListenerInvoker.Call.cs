@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using OrleansRocketMQ.Filters;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Dispatch.Orderly;
 
@@ -29,4 +31,8 @@ internal sealed partial class OrderlyListenerInvoker
             cancellationToken);
         return call.OrderlyResult!.Value;
     }
+
+    private Activity? StartSpan(OrderlyBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
+        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
+        : null;
 }

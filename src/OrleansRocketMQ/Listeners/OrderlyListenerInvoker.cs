@@ -134,7 +134,7 @@ internal sealed partial class OrderlyListenerInvoker(
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
-            var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            var span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
                 result = await (pipeline is null
