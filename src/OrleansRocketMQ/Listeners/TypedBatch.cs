@@ -69,16 +69,17 @@ internal sealed class HandlerBatch<T>(Message<T> message, Func<Message<T>, Messa
     public override async ValueTask<ConsumeResult> ConsumeAsync(
         object listener, ConsumeContext context, CancellationToken cancellationToken)
     {
-        await call(
-            message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services, Call = (context, message.Raw) }, cancellationToken);
+        await call(message, ContextOf(context.Group, context.Queue, context.ReconsumeTimes, context), cancellationToken);
         return ConsumeResult.Success;
     }
 
     public override async ValueTask<ConsumeOrderlyResult> ConsumeAsync(
         object listener, ConsumeOrderlyContext context, CancellationToken cancellationToken)
     {
-        await call(
-            message, new(context.Group, context.Queue, context.ReconsumeTimes) { Services = Services, Call = (context, message.Raw) }, cancellationToken);
+        await call(message, ContextOf(context.Group, context.Queue, context.ReconsumeTimes, context), cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
     }
+
+    private MessageContext ContextOf(string group, MessageQueue queue, int reconsumeTimes, IMessageOutcomes outcomes)
+        => new(group, queue, reconsumeTimes) { Services = Services, Call = (outcomes, message.Raw) };
 }
