@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
@@ -34,6 +35,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     {
         var limit = Member.ConsumeTimeout;
         var queue = call.Queue.Queue.Index;
+        var began = call.Queue.Now;
         var ended = DeliveryEnd.Returned;
         var consumed = 0;
         var isEnded = false;
@@ -82,12 +84,19 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             for (var index = 0; index < batch.Count && !isEnded; index++)
             {
                 var end = index >= consumed || owner.IsDead ? DeliveryEnd.Returned
-                    : listening.IsCancellationRequested ? DeliveryEnd.Unheard
+                    : IsUnheard(call, began, listening) ? DeliveryEnd.Unheard
                     : ended;
                 call.Queue.Ledger.Ended(batch[index], end);
             }
         }
     }
+
+    /// <summary>
+    /// Whether nobody waits for a listener any more: it was told so, or its owner has stood still meanwhile, so that the time in
+    /// which even a listener that holds its thread is waited for is over at the moment in which both go on.
+    /// </summary>
+    private static bool IsUnheard(Call call, TimeSpan began, CancellationToken listening)
+        => listening.IsCancellationRequested || call.Queue.Now - began >= Member.ConsumeTimeout + ListenerTimes.Grace;
 
     /// <summary>
     /// Where every member gets every message, none that fails comes again from the broker: it is given up, in order when it has
@@ -259,6 +268,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
         private async Task<(int Consumed, bool IsLate)> TryAsync(
             Call run, List<Delivery> batch, List<Delivery> deliveries, CancellationToken cancellationToken)
         {
+            var began = run.Queue.Now;
             try
             {
                 return await listeners.ConsumeAsync(run, batch, cancellationToken);
@@ -266,7 +276,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             finally
             {
                 // Nobody waits for the outcome any more, of the batches before neither.
-                if (cancellationToken.IsCancellationRequested)
+                if (IsUnheard(run, began, cancellationToken))
                 {
                     foreach (var delivery in deliveries.Where(delivery => delivery.End == DeliveryEnd.Done))
                     {

@@ -50,6 +50,11 @@ internal static class Meetings
             fitting.Add(ResumedWhileOvertaken);
         }
 
+        if (setup is { AutoRecovery: false, Broadcasts: false })
+        {
+            fitting.Add(StoppedWhileFailing);
+        }
+
         return fitting.Count == 0 ? [] : random.Pick(fitting)(at, queue, random);
     }
 
@@ -88,12 +93,21 @@ internal static class Meetings
         new(FaultKind.BrokerReset, at - Millis(10), Millis(1), queue, 1 + (3 * random.Next(33)), "fenc"),
     ];
 
-    /// <summary>A queue is resumed that waits for listeners, as another member has gone on with it.</summary>
+    /// <summary>A queue is resumed and paused that waits for listeners, as another member has gone on with it.</summary>
     private static Fault[] ResumedWhileOvertaken(TimeSpan at, int queue, SeededRandom random) =>
     [
         new(FaultKind.ListenerSlow, at - Millis(1200), Millis(3000), queue, 0),
         new(FaultKind.Overtaken, at, random.Between(Millis(60), Millis(250)), queue, 19),
         new(FaultKind.Resume, at - random.Between(Millis(1), Millis(100)), Millis(1), queue, 1, "V2"),
+        new(FaultKind.Pause, at, Millis(300), queue, 1, "V2"),
+    ];
+
+    /// <summary>A queue leaves while the store takes nothing of a seek, has not for some time, and nobody will say that it goes on.</summary>
+    private static Fault[] StoppedWhileFailing(TimeSpan at, int queue, SeededRandom random) =>
+    [
+        new(FaultKind.StoreWriteLost, at - Millis(2100), Millis(6000), queue, 0),
+        new(FaultKind.SeekBack, at - Millis(2000), Millis(1), queue, random.Next(100)),
+        new(FaultKind.HandOver, at, Millis(1), queue, random.Next(100), "S1"),
     ];
 
     /// <summary>A broker forgets the group while another one takes requests and answers none.</summary>

@@ -20,6 +20,7 @@ public sealed class StopDuringReleasesTests
     [Theory]
     [InlineData(Mode.Concurrent)]
     [InlineData(Mode.Orderly)]
+    [InlineData(Mode.KeyOrdered)]
     public async Task A_stop_that_finds_releases_under_way_ends_within_its_time_and_what_could_be_finished_is(Mode mode)
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 8);
