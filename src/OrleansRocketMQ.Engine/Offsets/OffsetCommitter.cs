@@ -22,7 +22,9 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     private long _committed = -1;
     private volatile bool _hasUnstoredMove;
     private bool _tellAgain;
+    private volatile bool _isLeaving;
     private bool _left;
+    private long _telling = -1;
     private long _lookedAt = time.GetTimestamp();
     private volatile bool _lookAgain;
 
@@ -37,8 +39,10 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Piggyback(long watermark, bool toSlave)
-        // As Java: no offset travels with a pull from a slave; it is told apart if no master is there.
-        => _underWay.Carry(offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0, !_hasUnstoredMove);
+        // As Java: no offset travels with a pull from a slave; it is told apart if no master is there. Nor one that a commit is
+        // telling: of two that are the same nobody could say which has come.
+        => _underWay.Carry(
+            offsets.IsAtBroker && !toSlave && watermark > Math.Max(Committed, Volatile.Read(ref _telling)) ? watermark : 0, IsNews(watermark));
 
     /// <summary>The pull was answered, so the broker knows what it carried.</summary>
     public void PiggybackAcked()
@@ -57,7 +61,8 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
     /// <summary>Tells the watermark if it is news. When nothing was for a while, looks whether the broker still knows it.</summary>
     /// <exception cref="RocketMQException">The store did not take it; it is told again next time.</exception>
-    public Task CommitAsync(Func<long> watermark) => InTurnAsync(
+    // A queue that leaves tells the last offset itself, and takes its time for it: a round of commits does not wait for that.
+    public Task CommitAsync(Func<long> watermark) => _isLeaving ? Task.CompletedTask : InTurnAsync(
         async () =>
         {
             if (watermark() >= 0)
@@ -77,21 +82,25 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     /// under way, such as the offset of a pull that was given up, would overtake it: that is waited for first, if not for long.
     /// </summary>
     /// <inheritdoc cref="CommitAsync"/>
-    public Task LeaveAsync(Func<long> watermark) => InTurnAsync(
-        async () =>
-        {
-            try
+    public Task LeaveAsync(Func<long> watermark)
+    {
+        _isLeaving = true;
+        return InTurnAsync(
+            async () =>
             {
-                await WaitForUnderWayAsync(watermark);
-                await TellAsync(watermark(), evenIfKnown: true);
-                await CheckNotOvertakenAsync(watermark);
-            }
-            finally
-            {
-                _left = true;
-            }
-        },
-        CancellationToken.None);
+                try
+                {
+                    await WaitForUnderWayAsync(watermark);
+                    await TellAsync(watermark(), evenIfKnown: true);
+                    await CheckNotOvertakenAsync(watermark);
+                }
+                finally
+                {
+                    _left = true;
+                }
+            },
+            CancellationToken.None);
+    }
 
     /// <summary>Moves the queue to an offset, which may be lower.</summary>
     /// <param name="offset">Where the queue goes on.</param>
@@ -187,7 +196,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         // Exactly that: what the store was seen to have, and notes itself, is not this queue's when the queue has moved.
         var offset = Math.Max(watermark, Committed);
         offsets.Update(queue, offset, increaseOnly: false);
-        _underWay.Told();
+        _underWay.Telling();
         var isStored = await PersistAsync(offset);
         // Nor may this one undo what a pull has told since it was decided.
         _tellAgain = !isStored || Committed > offset;
@@ -198,15 +207,22 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
     private async Task<bool> PersistAsync(long offset, bool isMove = false)
     {
+        Volatile.Write(ref _telling, offset);
         try
         {
-            return await offsets.PersistAsync(queue);
+            var isStored = await offsets.PersistAsync(queue);
+            _underWay.Told();
+            return isStored;
         }
         catch (Exception exception) when (offsets.IsAtBroker && exception is RocketMQNetworkException or RocketMQTimeoutException)
         {
             // It may come there all the same, after the next one.
-            _underWay.Unanswered(offset, isNews: !isMove && !_hasUnstoredMove);
+            _underWay.Unanswered(offset, !isMove && IsNews(offset));
             throw;
+        }
+        finally
+        {
+            Volatile.Write(ref _telling, -1);
         }
     }
 
@@ -274,10 +290,10 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         using var tooLate = new CancellationTokenSource(LongestWait, time);
         try
         {
-            for (var pause = FirstPause; MayBeOvertaken(watermark); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+            for (var pause = FirstPause; IsToWait(watermark); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
             {
                 await ReadAsync(tooLate.Token);
-                if (MayBeOvertaken(watermark))
+                if (IsToWait(watermark))
                 {
                     await Task.Delay(pause, time, tooLate.Token);
                 }
@@ -303,8 +319,14 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         }
     }
 
+    /// <summary>Whether the store is known to have less, so that it shows when an offset has come there.</summary>
+    private bool IsNews(long offset) => Committed is >= 0 and var known && offset > known && !_hasUnstoredMove;
+
     private bool MayBeOvertaken(Func<long> watermark)
         => !_left && watermark() is >= 0 and var last && _underWay.AnyBut(Math.Max(last, Committed));
+
+    private bool IsToWait(Func<long> watermark)
+        => !_left && watermark() is >= 0 and var last && _underWay.AnyToWaitFor(Math.Max(last, Committed));
 
     /// <summary>Asks the store what it has, which shows what has come there, and notes nothing of it to be told.</summary>
     private async Task<long?> ReadAsync(CancellationToken cancellationToken)

@@ -2,8 +2,8 @@ namespace OrleansRocketMQ.Engine.Offsets;
 
 /// <summary>
 /// Offsets on their way to the store of which nobody knows yet whether they have come there: what a pull carries, until it is
-/// answered, and a commit that had no answer. The store takes each when it comes, also after a higher one. What is sent is news,
-/// so as long as nothing else is told a store that has as much shows that it has come. Thread-safe.
+/// answered, and a commit that had no answer. The store takes each when it comes, also after a higher one. What the store has
+/// shows that one has come; <see cref="Evidence"/> says what it takes. Thread-safe.
 /// </summary>
 internal sealed class OffsetsUnderWay(TimeProvider time)
 {
@@ -35,6 +35,15 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
             {
                 return _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
             }
+        }
+    }
+
+    /// <summary>Whether one of them would change a store that has an offset, and it would show when it has come.</summary>
+    public bool AnyToWaitFor(long offset)
+    {
+        lock (_gate)
+        {
+            return _sent.Exists(sent => sent.Offset != offset && sent.Evidence != Evidence.None);
         }
     }
 
@@ -72,7 +81,13 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
     {
         lock (_gate)
         {
-            return TakeBack()?.Offset;
+            if (TakeBack() is not { } pull)
+            {
+                return null;
+            }
+
+            AllStored();
+            return pull.Offset;
         }
     }
 
@@ -102,16 +117,25 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         lock (_gate)
         {
             _pull = null;
-            Tell();
+            HideAll();
         }
     }
 
     /// <summary>Something else is told: what the store has then may be that.</summary>
+    public void Telling()
+    {
+        lock (_gate)
+        {
+            HideAll();
+        }
+    }
+
+    /// <summary>The store has taken something else.</summary>
     public void Told()
     {
         lock (_gate)
         {
-            Tell();
+            AllStored();
         }
     }
 
@@ -119,25 +143,33 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
     /// <param name="known">What it had.</param>
     /// <param name="committed">What it was told last.</param>
     /// <param name="asked">When it was asked.</param>
-    /// <returns>The highest that has come before anything else was told, and whether one has come after that.</returns>
+    /// <returns>The offset that has come before anything else was told, and whether one has come after that.</returns>
     public (long? Arrived, bool HasOvertaken) See(long? known, long committed, long asked)
     {
         lock (_gate)
         {
-            var highest = _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
-            var arrived = _sent.FindAll(sent => !sent.IsToldOver && sent.Offset == highest && known >= highest);
-            var hasOvertaken = _sent.Exists(sent => sent.IsToldOver && known == sent.Offset && known != committed);
-            _sent.RemoveAll(sent => arrived.Contains(sent)
-                || (hasOvertaken && sent.Offset == known)
-                || time.GetElapsedTime(sent.At, asked) >= Longest);
-            return (arrived.Count > 0 ? arrived.Max(static sent => sent.Offset) : null, hasOvertaken);
+            _sent.RemoveAll(sent => time.GetElapsedTime(sent.At, asked) >= Longest);
+            var shown = _sent.Find(sent => sent.Evidence == Evidence.AsMuch && known >= sent.Offset)
+                ?? _sent.Find(sent => sent.Evidence == Evidence.Exactly && known == sent.Offset && known != committed);
+            if (shown is null)
+            {
+                return (null, false);
+            }
+
+            // One of them is shown. Another of the same offset may still be on its way.
+            _sent.Remove(shown);
+            _sent.FindAll(sent => sent.Offset == shown.Offset).ForEach(static sent => sent.Evidence = Evidence.None);
+            return shown.Evidence == Evidence.AsMuch ? (shown.Offset, false) : (null, true);
         }
     }
 
     private Sent Add(long offset, bool isPull, bool isNews)
     {
-        Tell();
-        var sent = new Sent(offset, time.GetTimestamp(), isPull) { IsToldOver = !isNews };
+        HideAll();
+
+        // A store that has as much may have it from another one.
+        var isAlone = !_sent.Exists(other => other.Offset >= offset);
+        var sent = new Sent(offset, time.GetTimestamp(), isPull) { Evidence = isNews && isAlone ? Evidence.AsMuch : Evidence.None };
         _sent.Add(sent);
         return sent;
     }
@@ -149,7 +181,22 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         return pull is not null && _sent.Remove(pull) ? pull : null;
     }
 
-    private void Tell() => _sent.ForEach(static sent => sent.IsToldOver = true);
+    private void HideAll() => _sent.ForEach(static sent => sent.Evidence = Evidence.None);
+
+    private void AllStored() => _sent.ForEach(static sent => sent.Evidence = Evidence.Exactly);
+
+    /// <summary>What shows that an offset has come to the store.</summary>
+    private enum Evidence
+    {
+        /// <summary>Nothing: the store may have had it before, or has it from another one.</summary>
+        None,
+
+        /// <summary>That it has as much: it had less, and nothing else was told since.</summary>
+        AsMuch,
+
+        /// <summary>That it has exactly that: it has taken something else since.</summary>
+        Exactly,
+    }
 
     /// <param name="offset">What is on its way.</param>
     /// <param name="at">When it was sent, by the clock's time stamp.</param>
@@ -162,7 +209,6 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
 
         public bool IsPull => isPull;
 
-        /// <summary>Whether something else was told since.</summary>
-        public bool IsToldOver { get; set; }
+        public Evidence Evidence { get; set; }
     }
 }

@@ -178,7 +178,11 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
         }
 
         // All members are of one cluster; a member that takes another one for a stranger would lose what it has done.
-        queue.Ledger.Fail(TakesAlong, $"{queue.Name} ends for good, and {member.Group.View.OwnerOf(queue.Queue.Id)} is to have it");
+        // One that leaves before any look of its own has shown it the queue knows nobody to give it to.
+        if (member.Group.View.OwnerOf(queue.Queue.Id) is { } next)
+        {
+            queue.Ledger.Fail(TakesAlong, $"{queue.Name} ends for good, and {next} is to have it");
+        }
     }
 
     // It answers nobody from now on.

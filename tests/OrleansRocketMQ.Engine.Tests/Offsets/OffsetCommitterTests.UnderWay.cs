@@ -36,6 +36,65 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
+    public void A_store_that_may_have_had_the_offset_before_does_not_show_that_a_pull_has_come()
+    {
+        // Begun at what the store had, and that is what the first pull carries.
+        var commits = new OffsetCommitter(Queue, _store, _world.Time);
+        _store.Stored = 12;
+        commits.Piggyback(12, toSlave: false);
+
+        Assert.Equal(0, commits.Piggyback(20, toSlave: false));
+        Commit(commits, 20);
+        Assert.Equal(0, commits.Piggyback(30, toSlave: false));
+    }
+
+    [Fact]
+    public void A_pull_does_not_carry_what_a_commit_is_telling()
+    {
+        var commits = At(10);
+        var answer = _store.Answer = new TaskCompletionSource();
+        var committing = _world.Begin(() => commits.CommitAsync(() => 12));
+
+        Assert.Equal(0, commits.Piggyback(12, toSlave: false));
+        Assert.Equal(13, commits.Piggyback(13, toSlave: false));
+        _world.Do(() =>
+        {
+            answer.SetResult();
+            return committing;
+        });
+        Assert.Equal(12, commits.Committed);
+    }
+
+    [Fact]
+    public void Of_two_offsets_that_are_the_same_a_store_that_has_it_shows_one()
+    {
+        var commits = At(10);
+        commits.Piggyback(12, toSlave: false);
+        _store.LosesAnswers = true;
+        Assert.NotNull(_world.Begin(() => commits.CommitAsync(() => 12)).Exception);
+        _store.LosesAnswers = false;
+        _store.Stored = 12;
+        Commit(commits, 14);
+        Commit(commits, 14);
+
+        // One of them comes after the commit.
+        _store.Stored = 12;
+        Commit(commits, 14);
+        Assert.Equal(14, _store.Stored);
+    }
+
+    [Fact]
+    public void A_round_of_commits_does_not_wait_for_a_queue_that_takes_its_time_to_leave()
+    {
+        var commits = At(10);
+        commits.Piggyback(12, toSlave: false);
+        var leaving = _world.Begin(() => commits.LeaveAsync(() => 20));
+        Assert.False(leaving.IsCompleted);
+
+        Assert.True(commits.CommitAsync(() => 20).IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public void A_stop_without_anything_under_way_costs_no_look()
     {
         var commits = At(10);
