@@ -16,7 +16,7 @@ internal static class Meetings
     {
         var random = SeededRandom.Of(setup.Seed, "meetings");
         return Enumerable.Empty<Fault>()
-            .Concat(random.Chance(35) ? Cell(setup, random) : [])
+            .Concat(random.Chance(50) ? Cell(setup, random) : [])
             .Concat(random.Chance(10) ? AnotherBrokerSilent(random) : [])
             .Concat(random.Chance(25) && !setup.Broadcasts ? ResetWhileDown(random) : [])
             .Concat(random.Chance(20) ? Seldom(random.Pick(SeldomStriking), random) : [])
@@ -47,12 +47,12 @@ internal static class Meetings
 
         if (setup.Mode == Mode.Concurrent && !setup.Broadcasts)
         {
-            fitting.Add(ResumedWhileOvertaken);
+            fitting.AddRange([ResumedWhileOvertaken, WithdrawnWhileOvertaken]);
         }
 
         if (setup is { AutoRecovery: false, Broadcasts: false })
         {
-            fitting.Add(StoppedWhileFailing);
+            fitting.AddRange([StoppedWhileFailing, FencedWhileFailing]);
         }
 
         return fitting.Count == 0 ? [] : random.Pick(fitting)(at, queue, random);
@@ -100,6 +100,21 @@ internal static class Meetings
         new(FaultKind.Overtaken, at, random.Between(Millis(60), Millis(250)), queue, 19),
         new(FaultKind.Resume, at - random.Between(Millis(1), Millis(100)), Millis(1), queue, 1, "V2"),
         new(FaultKind.Pause, at, Millis(300), queue, 1, "V2"),
+    ];
+
+    /// <summary>Somebody gives up a seek while the queue waits for listeners, as another member has gone on with it.</summary>
+    private static Fault[] WithdrawnWhileOvertaken(TimeSpan at, int queue, SeededRandom random) =>
+    [
+        new(FaultKind.ListenerSlow, at - Millis(1200), Millis(3000), queue, 0),
+        new(FaultKind.Overtaken, at, random.Between(Millis(60), Millis(250)), queue, 19),
+        new(FaultKind.SeekWithdrawn, at - Millis(1200), Millis(1), queue, random.Next(100), "V2"),
+    ];
+
+    /// <summary>The fence closes while an attempt is under way that fails once more than a queue may fail.</summary>
+    private static Fault[] FencedWhileFailing(TimeSpan at, int queue, SeededRandom random) =>
+    [
+        new(FaultKind.BrokerSilent, at - Millis(2500), Millis(6000), queue, 0),
+        new(FaultKind.FenceClosed, at, random.Between(Millis(1000), Millis(3000)), queue, random.Next(100), "back"),
     ];
 
     /// <summary>A queue leaves while the store takes nothing of a seek, has not for some time, and nobody will say that it goes on.</summary>
