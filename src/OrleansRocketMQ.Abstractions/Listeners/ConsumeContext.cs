@@ -78,7 +78,7 @@ public sealed class ConsumeContext : IMessageOutcomes
     [Id(4)]
     public int DelayLevelWhenNextConsume { get; set; }
 
-    /// <summary>Room for whatever the listener and its call filters want to tell each other about the batch.</summary>
+    /// <summary>Room for what the listener and its filters (<see cref="IConsumeFilter"/>) want to tell each other of the batch.</summary>
     public IDictionary<string, string> Properties => _properties ??= new(StringComparer.Ordinal);
 
     /// <summary>

@@ -66,7 +66,7 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
     [Id(4)]
     public TimeSpan? SuspendCurrentQueueTime { get; set; }
 
-    /// <summary>Room for whatever the listener and its call filters want to tell each other about the batch.</summary>
+    /// <summary>Room for what the listener and its filters (<see cref="IConsumeFilter"/>) want to tell each other of the batch.</summary>
     public IDictionary<string, string> Properties => _properties ??= new(StringComparer.Ordinal);
 
     /// <summary>

@@ -5,6 +5,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -17,6 +18,7 @@ internal sealed partial class ListenerInvoker(
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
     TypedListeners typed,
+    ConsumeFilters filters,
     TimeProvider time,
     ILogger<ListenerInvoker> logger) : IListenerRunner
 {
@@ -165,10 +167,12 @@ internal sealed partial class ListenerInvoker(
         var context = progress.ContextOf(run);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var values = ValuesOf(run.Group);
+        var pipeline = filters.Of(run.Group);
+        var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         do
         {
-            var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            var batch = run.Messages.Slice(progress.Consumed, Math.Min(batchSize, run.Messages.Count - progress.Consumed));
             var read = values?.Next(batch);
             batch = read is null ? batch : batch.Slice(0, read.Count);
             if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
@@ -189,12 +193,12 @@ internal sealed partial class ListenerInvoker(
             string? errorType = null;
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
-            progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (read is null
-                    ? CallAsync(new MessageBatch(batch), context, progress.Token)
-                    : read.ConsumeAsync(grain.GrainInstance!, context, progress.Token));
+                result = await (pipeline is null
+                    ? CallAsync(read, batch, context, progress.Token)
+                    : CallFilteredAsync(pipeline, read, batch, context, progress.Token));
             }
             catch (Exception exception)
             {
@@ -277,10 +281,6 @@ internal sealed partial class ListenerInvoker(
 
     private string? Silo => grain.Address.SiloAddress?.ToParsableString();
 
-    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
-        => grain.GrainInstance is IKeyOrderedListener keyOrdered
-            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
-            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
 
     // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
     // end. Only a silo that stops itself cannot wait for it.

@@ -6,6 +6,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -18,6 +19,7 @@ internal sealed partial class OrderlyListenerInvoker(
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
     TypedListeners typed,
+    ConsumeFilters filters,
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
@@ -103,8 +105,9 @@ internal sealed partial class OrderlyListenerInvoker(
 
     private async ValueTask<OrderlyBatchResult> ConsumeAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        var listener = grain.GrainInstance as IOrderlyListener;
-        var values = listener is null ? typed.Of(run.Group, grain.GrainInstance!) : null;
+        var values = grain.GrainInstance is IOrderlyListener ? null : typed.Of(run.Group, grain.GrainInstance!);
+        var pipeline = filters.Of(run.Group);
+        var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         var context = new ConsumeOrderlyContext(run.Group, run.Queue);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
@@ -114,7 +117,7 @@ internal sealed partial class OrderlyListenerInvoker(
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var batch = run.Messages.Slice(succeeded, Math.Min(run.BatchSize, run.Messages.Count - succeeded));
+            var batch = run.Messages.Slice(succeeded, Math.Min(batchSize, run.Messages.Count - succeeded));
             var read = values?.Next(batch);
             batch = read is null ? batch : batch.Slice(0, read.Count);
             context.Reset(run.ReconsumeTimes?[succeeded] ?? batch[0].ReconsumeTimes, run.AutoCommit);
@@ -131,12 +134,12 @@ internal sealed partial class OrderlyListenerInvoker(
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
-            var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            var span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (read is null
-                    ? listener!.ConsumeAsync(new MessageBatch(batch), context, cancellationToken)
-                    : read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken));
+                result = await (pipeline is null
+                    ? CallAsync(read, batch, context, cancellationToken)
+                    : CallFilteredAsync(pipeline, read, batch, context, cancellationToken));
             }
             catch (Exception exception)
             {

@@ -29,6 +29,9 @@ public sealed class MessageContext
     /// <summary>How often the message has failed before.</summary>
     public int ReconsumeTimes { get; }
 
+    /// <summary>The scope of the call, where filters have made one.</summary>
+    internal IServiceProvider? Services { get; init; }
+
     /// <summary>What was said of the message; null when nothing was.</summary>
     public MessageOutcome? Outcome => (MessageOutcome?)_outcome;
 
