@@ -84,7 +84,9 @@ internal sealed partial class DashboardEndpoints(
     public Task<IResult> LettersAsync(HttpContext context) => AnswerAsync(context, async group =>
     {
         var letters = grains.GetGrain<IDeadLetterGrain>(group);
-        var page = await letters.ListAsync(limit: 50).WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        var search = context.Request.Query["text"].ToString() is { Length: > 0 } text ? new DeadLetterSearch { Text = text } : null;
+        var reading = search is null ? letters.ListAsync(limit: 50) : letters.SearchAsync(search, limit: 50);
+        var page = await reading.WaitAsync(context.RequestAborted).ConfigureAwait(false);
         var resend = await letters.GetResendAsync().WaitAsync(context.RequestAborted).ConfigureAwait(false);
         return DashboardResults.Json(new LettersView(page.Letters, page.Unread, resend), DashboardJson.Default.LettersView);
     });

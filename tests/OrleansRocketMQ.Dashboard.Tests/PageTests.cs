@@ -79,6 +79,13 @@ public sealed class PageTests
             },
             "the dead letter is listed");
         Assert.Equal("k1", letter.GetProperty("keys").GetString());
+        Assert.Equal("reconsume_later", letter.GetProperty("cause").GetProperty("errorType").GetString());
+        foreach (var (search, found) in new[] { ("RECONSUME", 1), ("nothing like it", 0) })
+        {
+            var page = await host.Http.GetFromJsonAsync<JsonElement>($"api/groups/{DashboardHost.Group}/dead-letters?text={Uri.EscapeDataString(search)}");
+            Assert.Equal(found, page.GetProperty("letters").GetArrayLength());
+        }
+
         var body = await host.Http.GetFromJsonAsync<JsonElement>($"api/groups/{DashboardHost.Group}/dead-letters/{letter.GetProperty("messageId").GetString()}");
         Assert.Equal(format, body.GetProperty("format").GetString());
         Assert.Equal(text ?? string.Empty, body.GetProperty("text").GetString());

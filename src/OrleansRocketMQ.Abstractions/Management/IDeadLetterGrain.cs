@@ -23,6 +23,17 @@ public interface IDeadLetterGrain : IGrainWithStringKey
     [Alias("List")]
     Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32);
 
+    /// <summary>
+    /// Lists those that fit, in the order they were filed. All letters are read for that, as RocketMQ has no index of reasons.
+    /// </summary>
+    /// <param name="search">Which ones.</param>
+    /// <param name="from">As for <see cref="ListAsync"/>.</param>
+    /// <param name="limit">As for <see cref="ListAsync"/>.</param>
+    /// <exception cref="RocketMQValidationException">The limit is out of range.</exception>
+    [ResponseTimeout("00:05:00")]
+    [Alias("Search")]
+    Task<DeadLetterPage> SearchAsync(DeadLetterSearch search, DeadLetterPosition? from = null, int limit = 32);
+
     /// <summary>Reads one with its body; null when there is none with that id. Nothing changes.</summary>
     /// <param name="messageId">The id of the message as its producer gave it, or <see cref="DeadLetter.OffsetMessageId"/>.</param>
     [ResponseTimeout("00:05:00")]
@@ -169,6 +180,89 @@ public sealed record DeadLetter
     /// <summary>Why its body cannot be read; null when it can.</summary>
     [Id(11)]
     public string? BodyError { get; init; }
+
+    /// <summary>
+    /// Why it is here; null when that is not known: it was filed by another client, a version before 0.3, or the broker itself.
+    /// </summary>
+    [Id(12)]
+    public DeadLetterCause? Cause { get; init; }
+}
+
+/// <summary>Why a message is a dead letter, as its group told when it filed it. Immutable.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterCause")]
+public sealed record DeadLetterCause
+{
+    /// <summary>What the listener said, or the exception's message, at most 1,024 characters; empty when there is none.</summary>
+    [Id(0)]
+    public string Reason { get; init; } = string.Empty;
+
+    /// <summary>
+    /// The exception's full name, or a word such as <c>timeout</c>, <c>rejected</c> or <c>reconsume_later</c>; empty when not known.
+    /// </summary>
+    [Id(1)]
+    public string ErrorType { get; init; } = string.Empty;
+
+    /// <summary>Where the exception was thrown, shortened, in one line; empty when there was none.</summary>
+    [Id(2)]
+    public string Stack { get; init; } = string.Empty;
+
+    /// <summary>How often it was tried; 0 when not known.</summary>
+    [Id(3)]
+    public int Attempts { get; init; }
+
+    /// <summary>The group that has given it up.</summary>
+    [Id(4)]
+    public string Group { get; init; } = string.Empty;
+
+    /// <summary>
+    /// The silo whose listener failed on it last, as <see cref="SiloConsumerStatus.Silo"/> names it; empty when not known.
+    /// </summary>
+    [Id(5)]
+    public string Silo { get; init; } = string.Empty;
+
+    /// <summary>When it failed first; null when not known, as for one that the broker brought again.</summary>
+    [Id(6)]
+    public DateTimeOffset? FirstFailed { get; init; }
+
+    /// <summary>When it failed last; null when not known.</summary>
+    [Id(7)]
+    public DateTimeOffset? LastFailed { get; init; }
+}
+
+/// <summary>Which dead letters are wanted: those that fit all that is set. Case does not matter. Immutable.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DeadLetterSearch")]
+public sealed record DeadLetterSearch
+{
+    /// <summary>What the reason holds; null for any.</summary>
+    [Id(0)]
+    public string? Reason { get; init; }
+
+    /// <summary>What the error type holds, such as the class of an exception without its namespace; null for any.</summary>
+    [Id(1)]
+    public string? ErrorType { get; init; }
+
+    /// <summary>What the reason, error type, stack, silo, id, topic, keys or tag holds; null for any.</summary>
+    [Id(2)]
+    public string? Text { get; init; }
+
+    /// <summary>Whether a letter fits.</summary>
+    public bool Fits(DeadLetter letter)
+    {
+        ArgumentNullException.ThrowIfNull(letter);
+        var cause = letter.Cause;
+        return Holds(Reason, cause?.Reason)
+            && Holds(ErrorType, cause?.ErrorType)
+            && (Text is null || Holds(Text, cause?.Reason) || Holds(Text, cause?.ErrorType) || Holds(Text, cause?.Stack)
+                || Holds(Text, cause?.Silo) || Holds(Text, letter.MessageId) || Holds(Text, letter.Topic) || Holds(Text, letter.Keys)
+                || Holds(Text, letter.Tags));
+    }
+
+    private static bool Holds(string? wanted, string? text)
+        => wanted is null || text?.Contains(wanted, StringComparison.OrdinalIgnoreCase) is true;
 }
 
 /// <summary>How far sending all dead letters again is.</summary>

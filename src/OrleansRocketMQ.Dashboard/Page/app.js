@@ -405,13 +405,14 @@ function render() {
 
 async function loadLetters() {
   const group = state.group;
-  const page = await get(`api/groups/${encodeURIComponent(group)}/dead-letters`);
+  const search = $('dead-search').value.trim();
+  const page = await get(`api/groups/${encodeURIComponent(group)}/dead-letters${search ? `?text=${encodeURIComponent(search)}` : ''}`);
   if (group === state.group) renderLetters(page.letters ?? [], page);
 }
 
 function renderLetters(letters, page = {}) {
   keyed($('dead'), letters, letter => letter.offsetMessageId, () => {
-    const tr = row([['Message', 'name'], ['Topic'], ['Keys'], ['Attempts', 'n'], ['Filed'], ['Bytes', 'n'], ['Actions', 'do']]);
+    const tr = row([['Message', 'name'], ['Topic'], ['Keys'], ['Why'], ['Attempts', 'n'], ['Filed'], ['Bytes', 'n'], ['Actions', 'do']]);
     const peek = button('Look', '', () => press(peek, () => peekLetter(tr._item.offsetMessageId)));
     const resend = button('Send again', 'act', () => press(resend, async () => {
       await act('resend', { messageId: tr._item.offsetMessageId });
@@ -424,18 +425,23 @@ function renderLetters(letters, page = {}) {
     tr.lastChild.append(peek, resend, drop);
     return tr;
   }, (tr, letter) => {
-    cells(tr, [letter.messageId, letter.topic, letter.keys ?? '–', count(letter.reconsumeTimes), new Date(letter.filed).toLocaleString(), count(letter.bodyLength)]);
+    cells(tr, [letter.messageId, letter.topic, letter.keys ?? '–', whyOf(letter.cause), count(letter.cause?.attempts || letter.reconsumeTimes), new Date(letter.filed).toLocaleString(), count(letter.bodyLength)]);
     attribute(tr.lastChild.children[0], 'aria-label', `Look at message ${letter.messageId}`);
     attribute(tr.lastChild.children[1], 'aria-label', `Send message ${letter.messageId} again`);
     attribute(tr.lastChild.children[2], 'aria-label', `Drop message ${letter.messageId}`);
   });
   show($('dead-table'), letters.length > 0);
   show($('dead-none'), letters.length === 0);
-  text($('dead-none'), 'There are no dead letters.');
+  text($('dead-none'), $('dead-search').value.trim() ? 'No dead letter fits.' : 'There are no dead letters.');
   text($('dead-load'), 'Refresh list');
   const troubles = [...page.unread ?? [], ...resendTroubles(page.resend ?? {})];
   show($('dead-troubles'), troubles.length > 0);
   $('dead-troubles').replaceChildren(...troubles.map(trouble => make('li', '', trouble)));
+}
+
+// The class of the exception without its namespace, and what it said.
+function whyOf(cause) {
+  return [cause?.errorType?.split('.').at(-1), cause?.reason].filter(Boolean).join(': ') || '–';
 }
 
 function resendTroubles(resend) {
@@ -580,6 +586,7 @@ $('filter').addEventListener('input', () => { state.page = 0; render(); });
 $('show').addEventListener('change', () => { state.page = 0; render(); });
 $('previous').addEventListener('click', () => { state.page--; render(); });
 $('next').addEventListener('click', () => { state.page++; render(); });
+$('dead-search').addEventListener('keydown', event => { if (event.key === 'Enter') press($('dead-load'), loadLetters); });
 $('dead-load').addEventListener('click', event => press(event.currentTarget, loadLetters));
 $('dead-resend').addEventListener('click', () => ask('Send all dead letters again', 'Each goes to its original topic, at this speed.',
   [{ name: 'speed', label: 'Messages per second', type: 'number', set: { min: 1, step: 'any', value: 10, required: true } }], 'Send again',

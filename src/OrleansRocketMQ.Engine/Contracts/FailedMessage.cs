@@ -20,6 +20,19 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
     /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Where the exception was thrown; null when there was none.</summary>
+    public string? Stack { get; init; }
+
+    /// <summary>The member whose listener failed on it; null when that is not known.</summary>
+    public string? Member { get; init; }
+
+    /// <summary>Why it is a dead letter, when it is one.</summary>
+    /// <param name="attempts">How often it was tried.</param>
+    /// <param name="now">When.</param>
+    /// <param name="first">When it failed first; null when that is not known.</param>
+    public FailureCause ToCause(int attempts, DateTimeOffset now, DateTimeOffset? first)
+        => new(Reason ?? Error, ErrorType, attempts, now) { Stack = Stack, Member = Member, FirstFailed = attempts == 1 ? now : first };
+
     /// <summary>Whether it is to be a dead letter by the listener's word about just this message: others are not to blame.</summary>
     public bool IsRejected => DelayLevel == ToDeadLetters && Reason is not null;
 

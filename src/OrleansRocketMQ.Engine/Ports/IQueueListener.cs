@@ -58,18 +58,21 @@ internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch?
     /// <summary>How many of the first messages are to be dead letters.</summary>
     public int RejectedAmong(int count) => Rejected.Count == 0 ? 0 : Rejected.Count(rejected => rejected.Index < count);
 
-    /// <summary>Why a message is to be a dead letter at once; null when it is not.</summary>
-    public string? ReasonOf(int index)
+    /// <summary>The member on which the listener is; null when that is not known.</summary>
+    public string? Member { get; init; }
+
+    /// <summary>Why a message that is not done has failed.</summary>
+    public FailedMessage FailureOf(int index)
     {
         foreach (var rejected in Rejected)
         {
             if (rejected.Index == index)
             {
-                return rejected.Reason;
+                return new(index, FailedMessage.ToDeadLetters, rejected.Reason, ErrorTypes.Rejected, rejected.Reason) { Member = Member };
             }
         }
 
-        return Stopped?.Reason;
+        return new(index, 0, Stopped?.Error, Stopped?.ErrorType, Stopped?.Reason) { Stack = Stopped?.Stack, Member = Member };
     }
 }
 
@@ -86,4 +89,7 @@ internal sealed record FailedBatch(
 {
     /// <summary>How long exactly its messages are to wait, whatever <see cref="Pause"/> says; null where nobody has said.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Where the exception was thrown; null when there was none.</summary>
+    public string? Stack { get; init; }
 }

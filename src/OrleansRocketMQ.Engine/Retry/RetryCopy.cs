@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Retry;
@@ -16,9 +17,10 @@ internal static class RetryCopy
 
     private const int FirstRetryDelayLevel = 3;
     private const int MostOfReason = 1024;
+    private const int MostOfStack = 2048;
 
     // What the copy says anew. Of the prepared transaction it must say nothing.
-    private static readonly HashSet<string> Replaced = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Replaced = new(MessageProperties.OfDeadLetters, StringComparer.Ordinal)
     {
         MessageProperties.OriginMessageId,
         MessageProperties.RetryTopic,
@@ -26,7 +28,6 @@ internal static class RetryCopy
         MessageProperties.MaxReconsumeTimes,
         MessageProperties.TransactionPrepared,
         MessageProperties.DelayTimeLevel,
-        MessageProperties.DeadLetterReason,
     };
 
     // Left out last when there is too much: without them nobody finds the message again.
@@ -43,7 +44,8 @@ internal static class RetryCopy
     /// <param name="delayLevel">When it comes again; 0: later with each failure.</param>
     /// <param name="newId">Makes the id of one that has none.</param>
     /// <param name="leftOut">Names of the properties for which there was no room.</param>
-    /// <param name="reason">Why it is to be a dead letter; null where there is nothing to tell.</param>
+    /// <param name="cause">Why it is to be a dead letter; null when it is not.</param>
+    /// <param name="member">This member.</param>
     public static SendMessageRequest Of(
         MessageExt message,
         ConsumerOptions options,
@@ -52,7 +54,8 @@ internal static class RetryCopy
         int delayLevel,
         Func<string> newId,
         out IReadOnlyList<string> leftOut,
-        string? reason = null)
+        FailureCause? cause = null,
+        string? member = null)
     {
         var own = new List<string>
         {
@@ -61,13 +64,15 @@ internal static class RetryCopy
             StoredParts.Property(
                 MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
-        if (reason is not null)
+        if (cause is not null)
         {
-            own.Add(StoredParts.Property(MessageProperties.DeadLetterReason, Storable(reason)));
+            AddCause(own, cause, options.Group, cause.Member ?? member);
         }
 
         AddMissing(own, message, MessageProperties.UniqueKey, newId);
         AddMissing(own, message, MessageProperties.WaitStoreMessageOk, static () => "true");
+        var pieces = StoredParts.PropertiesOf(message, without: Replaced);
+        AddStack(own, cause?.Stack, room: MostPropertyBytes - pieces.Sum(StoredParts.LengthOf));
         return new SendMessageRequest
         {
             // Brokers with authorization ask whether the account may read as this group before they take a copy. Java's clients
@@ -78,7 +83,7 @@ internal static class RetryCopy
             QueueId = -1,
             Body = StoredParts.BodyOf(message, out var compression),
             BornTimestamp = message.BornTimestamp,
-            Properties = Fitting(StoredParts.PropertiesOf(message, without: Replaced), string.Concat(own), out leftOut),
+            Properties = Fitting(pieces, string.Concat(own), out leftOut),
             SysFlag = compression,
             Flag = message.Flag,
             ReconsumeTimes = reconsumeTimes + 1,
@@ -116,13 +121,42 @@ internal static class RetryCopy
         }
     }
 
-    // No separator of properties, no line's end, and no half of a character.
-    private static string Storable(string reason)
+    private static void AddCause(List<string> own, FailureCause cause, string group, string? member)
     {
-        var text = string.Concat(reason.Select(sign => char.IsControl(sign) ? ' ' : sign));
-        return text.Length <= MostOfReason ? text
-            : text[..(char.IsHighSurrogate(text[MostOfReason - 1]) ? MostOfReason - 1 : MostOfReason)];
+        Add(MessageProperties.DeadLetterReason, cause.Reason);
+        Add(MessageProperties.DeadLetterErrorType, cause.ErrorType);
+        Add(MessageProperties.DeadLetterAttempts, Text(cause.Attempts));
+        Add(MessageProperties.DeadLetterGroup, group);
+        Add(MessageProperties.DeadLetterSilo, member);
+        Add(MessageProperties.DeadLetterFirstFailed, cause.FirstFailed is { } first ? Text(first.ToUnixTimeMilliseconds()) : null);
+        Add(MessageProperties.DeadLetterLastFailed, Text(cause.LastFailed.ToUnixTimeMilliseconds()));
+
+        void Add(string name, string? value)
+        {
+            if (!string.IsNullOrEmpty(value))
+            {
+                own.Add(StoredParts.Property(name, Storable(value, MostOfReason)));
+            }
+        }
     }
 
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    // What the message brought is worth more than where it failed.
+    private static void AddStack(List<string> own, string? stack, int room)
+    {
+        if (stack is not null
+            && StoredParts.Property(MessageProperties.DeadLetterStack, Storable(stack, MostOfStack)) is var property
+            && own.Append(property).Sum(Encoding.UTF8.GetByteCount) <= room)
+        {
+            own.Add(property);
+        }
+    }
+
+    // No separator of properties, no line's end, and no half of a character.
+    private static string Storable(string value, int most)
+    {
+        var text = string.Concat(value.Select(sign => char.IsControl(sign) ? ' ' : sign));
+        return text.Length <= most ? text : text[..(char.IsHighSurrogate(text[most - 1]) ? most - 1 : most)];
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

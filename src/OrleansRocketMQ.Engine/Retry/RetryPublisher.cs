@@ -31,7 +31,7 @@ internal sealed partial class RetryPublisher(
     /// <param name="attempts">How many were made already.</param>
     /// <param name="stopping">Ends the attempts.</param>
     /// <param name="abandon">Gives one up that is under way.</param>
-    /// <param name="reason">Why it is to be a dead letter; see <see cref="SendBackAsync"/>.</param>
+    /// <param name="cause">Why it is to be a dead letter; see <see cref="SendBackAsync"/>.</param>
     /// <exception cref="MessageConsumeException">Nobody took it. It must stay in its queue and be given to the listener again.</exception>
     /// <exception cref="OperationCanceledException">The queue stops; the message comes again wherever it goes.</exception>
     public async Task<PublishOutcome> SendBackAgainAsync(
@@ -41,7 +41,7 @@ internal sealed partial class RetryPublisher(
         int attempts,
         CancellationToken stopping,
         CancellationToken abandon,
-        string? reason = null)
+        FailureCause? cause = null)
     {
         for (var attempt = attempts + 1; attempt <= options.MaxRetryTimes; attempt++)
         {
@@ -50,7 +50,7 @@ internal sealed partial class RetryPublisher(
                 await Task.Delay(options.RetryInterval, time, stopping);
             }
 
-            var outcome = await SendBackAsync(queue, message, delayLevel, abandon, reason);
+            var outcome = await SendBackAsync(queue, message, delayLevel, abandon, cause);
             if (outcome != PublishOutcome.NotTaken)
             {
                 return outcome;
@@ -81,22 +81,26 @@ internal sealed partial class RetryPublisher(
         return true;
     }
 
+    /// <summary>Why a message is a dead letter; null when it comes again.</summary>
+    public FailureCause? CauseOf(MessageExt message, FailedMessage failure)
+        => IsLast(message, failure.DelayLevel) ? failure.ToCause(message.ReconsumeTimes + 1, time.GetUtcNow(), first: null) : null;
+
     /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
     public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
 
     /// <summary>
-    /// Has the broker bring a message again, or file it. One that is to be a dead letter for a reason goes as a copy first: a
-    /// broker that files what it has itself cannot be told the reason. Never throws: without a yes the message stays where it is.
+    /// Has the broker bring a message again, or file it. One that is to be a dead letter with its cause goes as a copy first: a
+    /// broker that files what it has itself cannot be told why. Never throws: without a yes the message stays where it is.
     /// </summary>
     public async Task<PublishOutcome> SendBackAsync(
-        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken, string? reason = null)
+        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken, FailureCause? cause = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
         }
 
-        if (await TellAsync(message, reason, cancellationToken))
+        if (await TellAsync(message, cause, cancellationToken))
         {
             return Taken(queue, message);
         }
@@ -125,17 +129,17 @@ internal sealed partial class RetryPublisher(
     /// <param name="message">The message.</param>
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <param name="reason">Why, to be told with it; null where there is nothing to tell.</param>
+    /// <param name="cause">Why, to be told with it; null where there is nothing to tell.</param>
     /// <returns>Who has it. Never throws.</returns>
     public async Task<PublishOutcome> SendToDeadLettersAsync(
-        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken, string? reason = null)
+        MessageQueue queue, MessageExt message, int reconsumeTimes, CancellationToken cancellationToken, FailureCause? cause = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
         }
 
-        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken, reason);
+        var noCopy = await TryCopyAsync(message, reconsumeTimes, delayLevel: 0, cancellationToken, cause);
         if (noCopy is null)
         {
             return Taken(queue, message);
@@ -153,17 +157,17 @@ internal sealed partial class RetryPublisher(
     /// <param name="queue">The queue the message was pulled from.</param>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    /// <param name="reason">Why, to be told with it; see <see cref="SendBackAsync"/>.</param>
+    /// <param name="cause">Why, to be told with it; see <see cref="SendBackAsync"/>.</param>
     /// <returns>Who has it. Never throws.</returns>
     public async Task<PublishOutcome> FileAsDeadAsync(
-        MessageQueue queue, MessageExt message, CancellationToken cancellationToken, string? reason = null)
+        MessageQueue queue, MessageExt message, CancellationToken cancellationToken, FailureCause? cause = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
         }
 
-        if (await TellAsync(message, reason, cancellationToken))
+        if (await TellAsync(message, cause, cancellationToken))
         {
             return Taken(queue, message);
         }
@@ -236,14 +240,14 @@ internal sealed partial class RetryPublisher(
         return refused;
     }
 
-    /// <summary>Whether a copy that tells why it is a dead letter was taken. Without a reason there is none to send.</summary>
-    private async Task<bool> TellAsync(MessageExt message, string? reason, CancellationToken cancellationToken)
-        => reason is not null
+    /// <summary>Whether a copy that tells why it is a dead letter was taken. Without a cause there is none to send.</summary>
+    private async Task<bool> TellAsync(MessageExt message, FailureCause? cause, CancellationToken cancellationToken)
+        => cause is not null
             && await TryCopyAsync(
-                message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken, reason) is null;
+                message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken, cause) is null;
 
     private async Task<Exception?> TryCopyAsync(
-        MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken, string? reason = null)
+        MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken, FailureCause? cause = null)
     {
         if (message.BodyError is { } unreadable)
         {
@@ -259,7 +263,8 @@ internal sealed partial class RetryPublisher(
         var failure = await TryAsync(async () =>
         {
             var topic = targets.Names.Wrap(message.Topic);
-            var copy = RetryCopy.Of(message, options, topic, reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut, reason);
+            var copy = RetryCopy.Of(
+                message, options, topic, reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut, cause, targets.Member);
             await targets.Brokers.SendCopyAsync(copy, cancellationToken);
             if (leftOut.Count > 0)
             {
@@ -336,4 +341,8 @@ internal sealed partial class RetryPublisher(
 /// <param name="Names">The names of topics on the wire.</param>
 /// <param name="NewMessageId">Makes the id of a copy whose message has none.</param>
 internal sealed record RetryTargets(
-    IRetryBroker Brokers, IRoutes Routes, IParkedMessageStore Parked, ClientNamespace Names, Func<string> NewMessageId);
+    IRetryBroker Brokers, IRoutes Routes, IParkedMessageStore Parked, ClientNamespace Names, Func<string> NewMessageId)
+{
+    /// <summary>This member, to be told with dead letters; null where nobody asks.</summary>
+    public string? Member { get; init; }
+}

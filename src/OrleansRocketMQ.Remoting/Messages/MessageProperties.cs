@@ -45,6 +45,39 @@ public static class MessageProperties
     /// </summary>
     public const string DeadLetterReason = "DEAD_LETTER_REASON";
 
+    /// <summary>
+    /// The full name of the exception on which a dead letter failed last, or a word such as <c>timeout</c> or <c>rejected</c>. This
+    /// and the other properties of its kind are this library's, as <see cref="DeadLetterReason"/> is.
+    /// </summary>
+    public const string DeadLetterErrorType = "DEAD_LETTER_ERROR_TYPE";
+
+    /// <summary>
+    /// Where that exception was thrown: its stack in one line, at most 2,048 characters; absent where the properties have no room.
+    /// </summary>
+    public const string DeadLetterStack = "DEAD_LETTER_STACK";
+
+    /// <summary>How often the group has tried a dead letter.</summary>
+    public const string DeadLetterAttempts = "DEAD_LETTER_ATTEMPTS";
+
+    /// <summary>The group that has given a dead letter up.</summary>
+    public const string DeadLetterGroup = "DEAD_LETTER_GROUP";
+
+    /// <summary>The silo whose listener failed on it last.</summary>
+    public const string DeadLetterSilo = "DEAD_LETTER_SILO";
+
+    /// <summary>When a dead letter failed first, in milliseconds since 1970; absent when that is not known.</summary>
+    public const string DeadLetterFirstFailed = "DEAD_LETTER_FIRST_FAILED";
+
+    /// <summary>When it failed last, in milliseconds since 1970.</summary>
+    public const string DeadLetterLastFailed = "DEAD_LETTER_LAST_FAILED";
+
+    /// <summary>All that say why a message is a dead letter.</summary>
+    internal static readonly string[] OfDeadLetters =
+    [
+        DeadLetterReason, DeadLetterErrorType, DeadLetterStack, DeadLetterAttempts, DeadLetterGroup, DeadLetterSilo,
+        DeadLetterFirstFailed, DeadLetterLastFailed,
+    ];
+
     /// <summary>What stands between two keys of one message.</summary>
     public const char KeySeparator = ' ';
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
@@ -88,7 +89,33 @@ internal sealed class DeadLetterReader(RocketMQClient client, string group)
         Filed = StoredTime.Of(message.StoreTimestamp),
         BodyLength = message.Body.Length,
         BodyError = message.BodyError?.Message,
+        Cause = CauseOf(message),
     };
+
+    private static DeadLetterCause? CauseOf(MessageExt message)
+    {
+        if (Array.TrueForAll(MessageProperties.OfDeadLetters, name => message.GetProperty(name) is null))
+        {
+            return null;
+        }
+
+        return new()
+        {
+            Reason = Text(MessageProperties.DeadLetterReason),
+            ErrorType = Text(MessageProperties.DeadLetterErrorType),
+            Stack = Text(MessageProperties.DeadLetterStack),
+            Attempts = (int)(Number(MessageProperties.DeadLetterAttempts) ?? 0),
+            Group = Text(MessageProperties.DeadLetterGroup),
+            Silo = Text(MessageProperties.DeadLetterSilo),
+            FirstFailed = Time(MessageProperties.DeadLetterFirstFailed),
+            LastFailed = Time(MessageProperties.DeadLetterLastFailed),
+        };
+
+        string Text(string name) => message.GetProperty(name) ?? string.Empty;
+        long? Number(string name)
+            => long.TryParse(message.GetProperty(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        DateTimeOffset? Time(string name) => Number(name) is { } number ? StoredTime.Of(number) : null;
+    }
 
     public static string OriginalTopic(MessageExt message) => message.GetProperty(MessageProperties.RetryTopic)
         ?? message.GetProperty(MessageProperties.DlqOriginTopic)

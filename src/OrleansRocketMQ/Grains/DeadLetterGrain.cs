@@ -56,7 +56,9 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
 
     private DeadLetterAckStore Acks => field ??= new DeadLetterAckStore(Reader, _state);
 
-    public async Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32)
+    public Task<DeadLetterPage> ListAsync(DeadLetterPosition? from = null, int limit = 32) => SearchAsync(new(), from, limit);
+
+    public async Task<DeadLetterPage> SearchAsync(DeadLetterSearch search, DeadLetterPosition? from = null, int limit = 32)
     {
         if (limit is < 1 or > 1000)
         {
@@ -74,7 +76,10 @@ internal sealed partial class DeadLetterGrain : Grain, IDeadLetterGrain
                 break;
             }
 
-            letters.Add(DeadLetterReader.Describe(letter, queue));
+            if (DeadLetterReader.Describe(letter, queue) is var described && search.Fits(described))
+            {
+                letters.Add(described);
+            }
         }
 
         // Whoever only counts must not take letters that cannot be read for none.

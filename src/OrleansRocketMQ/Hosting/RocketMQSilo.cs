@@ -171,7 +171,10 @@ internal sealed class RocketMQSilo(
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
         var (brokers, routes) = (new ClientBrokers(client), new ClientRoutes(client.Routes));
-        var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next);
+        var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next)
+        {
+            Member = silo.SiloAddress.ToParsableString(),
+        };
         var retry = new RetryPublisher(consumerOptions, targets, time, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);

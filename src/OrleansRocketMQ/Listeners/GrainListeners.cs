@@ -71,7 +71,7 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
     private static ListenerOutcome OutcomeOf(DispatchBatchResult result) => new(
         result.Consumed,
         result.ListenerTime,
-        result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage())] : null)
+        result.Failures is { } failures ? [.. failures.Select(failure => failure.ToFailedMessage(result.Silo))] : null)
     {
         TimedOut = result.TimedOut,
         IsRefused = result.IsRefused,
@@ -116,11 +116,13 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType, batch.Reason)
             {
                 RetryAfter = batch.RetryAfter,
+                Stack = batch.Stack,
             }
             : null;
         return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime)
         {
             IsRefused = result.IsRefused,
+            Member = result.Silo,
             Rejected = result.Rejected is { } rejected
                 ? [.. rejected.Select(message => new Engine.Contracts.RejectedMessage(message.Index, message.Reason))]
                 : [],

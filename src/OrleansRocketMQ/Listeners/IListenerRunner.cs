@@ -121,6 +121,10 @@ internal sealed record DispatchBatchResult(
     [Id(5)]
     public ActivationId Activation { get; init; }
 
+    /// <summary>The silo of the listener, when any message failed.</summary>
+    [Id(6)]
+    public string? Silo { get; init; }
+
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
     public static DispatchBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
@@ -145,8 +149,14 @@ internal readonly record struct ListenerFailure(
     [Id(5)]
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Where the exception was thrown, shortened; null when there was none.</summary>
+    [Id(6)]
+    public string? Stack { get; init; }
+
     /// <summary>As the engine knows it.</summary>
-    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType, Reason) { RetryAfter = RetryAfter };
+    /// <param name="silo">The silo of the listener.</param>
+    public FailedMessage ToFailedMessage(string? silo)
+        => new(Index, DelayLevel, Error, ErrorType, Reason) { RetryAfter = RetryAfter, Stack = Stack, Member = silo };
 
     /// <summary>What the listener has said of a message.</summary>
     public static ListenerFailure Of(int index, MessageOutcome said) => said.RetryAfter is { } time

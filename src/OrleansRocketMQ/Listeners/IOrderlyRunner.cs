@@ -103,6 +103,10 @@ internal sealed record OrderlyBatchResult(
     [Id(22)]
     public IReadOnlyList<RejectedByListener>? Rejected { get; init; }
 
+    /// <summary>The silo of the listener, when any message failed.</summary>
+    [Id(23)]
+    public string? Silo { get; init; }
+
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
     public static OrderlyBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
@@ -130,6 +134,10 @@ internal sealed record StoppedBatch(
     /// <summary>How long exactly its messages are to wait; null where the listener has not said.</summary>
     [Id(7)]
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Where the exception was thrown, shortened; null when there was none.</summary>
+    [Id(8)]
+    public string? Stack { get; init; }
 }
 
 /// <summary>A message that is to be a dead letter by the listener's own word.</summary>

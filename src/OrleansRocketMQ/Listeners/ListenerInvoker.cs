@@ -135,7 +135,10 @@ internal sealed partial class ListenerInvoker(
         }
 
         metrics.Processed(run.Group, run.Queue.Topic, time.GetElapsedTime(progress.BatchBegan), ErrorTypes.Timeout);
-        var result = new DispatchBatchResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch);
+        var result = new DispatchBatchResult(progress.Consumed + batch, time.GetElapsedTime(progress.RunBegan), failures, batch)
+        {
+            Silo = Silo,
+        };
         LeaveAlone(consuming, run, progress);
         return result;
     }
@@ -186,7 +189,8 @@ internal sealed partial class ListenerInvoker(
 
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
-            (string? error, string? errorType) = (null, null);
+            Exception? thrown = null;
+            string? errorType = null;
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
             progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
@@ -199,11 +203,11 @@ internal sealed partial class ListenerInvoker(
             catch (Exception exception)
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
-                error = exception.Message;
+                thrown = exception;
                 errorType = MessagingAttributes.TypeOf(exception);
             }
 
-            EndTrace(trace, traced, result, error, progress.IsGivenUp);
+            EndTrace(trace, traced, result, thrown?.Message, progress.IsGivenUp);
             if (progress.IsGivenUp)
             {
                 break;
@@ -211,8 +215,8 @@ internal sealed partial class ListenerInvoker(
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
             errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
-            errorType = progress.Take(batch, context, succeeded, error, errorType) ?? errorType;
-            ProcessSpan.End(progress.Span, errorType, error);
+            errorType = progress.Take(batch, context, succeeded, thrown, errorType) ?? errorType;
+            ProcessSpan.End(progress.Span, errorType, thrown?.Message);
             metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
         }
         while (GoesOn(run, progress));
@@ -269,7 +273,13 @@ internal sealed partial class ListenerInvoker(
     }
 
     private DispatchBatchResult ResultOf(RunProgress progress)
-        => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
+        => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures)
+        {
+            Activation = grain.ActivationId,
+            Silo = progress.Failures is null ? null : Silo,
+        };
+
+    private string? Silo => grain.Address.SiloAddress?.ToParsableString();
 
 
     // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to

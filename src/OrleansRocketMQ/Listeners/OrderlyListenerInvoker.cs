@@ -130,7 +130,7 @@ internal sealed partial class OrderlyListenerInvoker(
                 continue;
             }
 
-            (ConsumeOrderlyResult? result, string? error, string? errorType) = (null, null, null);
+            (ConsumeOrderlyResult? result, Exception? thrown, string? errorType) = (null, null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
@@ -144,25 +144,32 @@ internal sealed partial class OrderlyListenerInvoker(
             catch (Exception exception)
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
-                error = exception.Message;
+                thrown = exception;
                 errorType = MessagingAttributes.TypeOf(exception);
             }
 
-            EndTrace(trace, traced, result, error);
+            EndTrace(trace, traced, result, thrown?.Message);
             var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
             errorType ??= ErrorTypeOf(result, autoCommit);
-            ProcessSpan.End(span, errorType, error);
+            ProcessSpan.End(span, errorType, thrown?.Message);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
-            stopped = StopOf(run, batch, context, result, autoCommit, error, errorType);
+            stopped = StopOf(run, batch, context, result, autoCommit, thrown, errorType);
             (var done, stopped, rejected) = OrderlyOutcomes.Apply(batch, context, stopped, autoCommit, succeeded);
             (succeeded, committed) = After(done, autoCommit || result == ConsumeOrderlyResult.Commit, succeeded, committed);
         }
         while (stopped is null && rejected is null && HasMore(run, succeeded, elapsed) && !cancellationToken.IsCancellationRequested);
 
-        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId, Rejected = rejected };
+        return ResultOf(new(succeeded, committed, stopped, batches, elapsed), rejected);
     }
+
+    private OrderlyBatchResult ResultOf(OrderlyBatchResult result, List<RejectedByListener>? rejected) => result with
+    {
+        Activation = grain.ActivationId,
+        Rejected = rejected,
+        Silo = result.Stopped is null && rejected is null ? null : grain.Address.SiloAddress?.ToParsableString(),
+    };
 
     private static bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
         => succeeded < run.Messages.Count && elapsed < run.TimeLimit;
@@ -186,7 +193,7 @@ internal sealed partial class OrderlyListenerInvoker(
         ConsumeOrderlyContext context,
         ConsumeOrderlyResult? result,
         bool autoCommit,
-        string? error,
+        Exception? thrown,
         string? errorType)
     {
         var isRollback = result == ConsumeOrderlyResult.Rollback;
@@ -197,7 +204,15 @@ internal sealed partial class OrderlyListenerInvoker(
         }
 
         return IsSuccess(result) ? null : new(
-            batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error ?? Complaint(run, batch, result), errorType);
+            batch.Count,
+            isRollback,
+            context.SuspendCurrentQueueTime,
+            autoCommit,
+            thrown?.Message ?? Complaint(run, batch, result),
+            errorType)
+        {
+            Stack = thrown is null ? null : ShortStack.Of(thrown),
+        };
     }
 
     /// <summary>What ends the run because of a message that the listener cannot be given; null when it is skipped.</summary>

@@ -19,4 +19,9 @@ internal sealed class FailureRecord
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.MessageFailures")]
-internal sealed record StoredFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count);
+internal sealed record StoredFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count)
+{
+    /// <summary>When it failed first; null when that is not known, as in records of versions before 0.3.</summary>
+    [Id(3)]
+    public DateTimeOffset? First { get; init; }
+}

@@ -25,8 +25,19 @@ internal static class QueueRecords
             grainOf,
             static (_, list) => new FailureRecord
             {
-                Messages = [.. list.Messages.Select(failures => new StoredFailures(failures.Offset, failures.MessageId, failures.Count))],
+                Messages =
+                [
+                    .. list.Messages.Select(failures => new StoredFailures(failures.Offset, failures.MessageId, failures.Count)
+                    {
+                        First = failures.First,
+                    }),
+                ],
             },
             static stored => new FailureList(
-                [.. stored.Messages.Select(failures => new MessageFailures(failures.Offset, failures.MessageId, failures.Count))]));
+            [
+                .. stored.Messages.Select(failures => new MessageFailures(failures.Offset, failures.MessageId, failures.Count)
+                {
+                    First = failures.First,
+                }),
+            ]));
 }

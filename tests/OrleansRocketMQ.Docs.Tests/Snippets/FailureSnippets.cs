@@ -42,6 +42,16 @@ internal sealed class ImportHandler : IMessageHandler<OrderPlaced>
     private static Task ImportAsync(string row, CancellationToken cancellationToken) => throw new NotSupportedException($"{row} {cancellationToken}");
 }
 
+internal static class DeadLetterSnippets
+{
+    public static async Task<DeadLetterPage> SearchAsync(IGrainFactory grains)
+    {
+        var letters = grains.GetGrain<IDeadLetterGrain>("billing");
+        var page = await letters.SearchAsync(new DeadLetterSearch { ErrorType = nameof(TimeoutException), Reason = "warehouse" });
+        return page;
+    }
+}
+
 internal sealed class Stock
 {
     private readonly HashSet<string> _ids = [];

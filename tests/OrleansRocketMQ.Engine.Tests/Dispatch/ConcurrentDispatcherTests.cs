@@ -90,7 +90,12 @@ public sealed partial class ConcurrentDispatcherTests
         held.SetResult();
         _lab.World.Steps.Run();
 
-        Assert.Equal([(1L, 5), (2L, -1)], _lab.Brokers.SentBack.Select(sent => (sent.Message.QueueOffset, sent.DelayLevel)));
+        Assert.Equal([(1L, 5)], _lab.Brokers.SentBack.Select(sent => (sent.Message.QueueOffset, sent.DelayLevel)));
+
+        // A letter goes as a copy, which says why it is one.
+        var letter = Assert.Single(_lab.Brokers.Copies);
+        Assert.Contains("DEAD_LETTER_REASON\u0001worse\u0002", letter.Properties, StringComparison.Ordinal);
+        Assert.Contains("DEAD_LETTER_ATTEMPTS\u00011\u0002", letter.Properties, StringComparison.Ordinal);
         Assert.Equal((4L, 0, 0), (queue.Watermark, queue.Runs.InFlight, queue.Runs.Window.Count));
         Assert.Equal((2, 2, 1, 1), (queue.Metrics["succeeded"], queue.Metrics["failed"], queue.Metrics["retried"], queue.Metrics["dead"]));
         Assert.Equal(2, queue.Statistics.Totals().SentBack);

@@ -36,26 +36,18 @@ internal sealed partial class ConcurrentDispatcher
             done = failure.Index + 1;
             var failed = range.Slice(failure.Index, 1);
             var behind = range.Slice(done, range.Messages.Count - done);
-            if (!isTaken)
-            {
-                // A broker that does not answer would hold the slot, which serves others too, once for each of them.
-                worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts: 0)));
-                continue;
-            }
 
-            var taken = await retry.SendBackAsync(queue.Queue, failed.Messages[0], failure.DelayLevel, queue.ListenerToken, failure.Reason);
-            if (taken != PublishOutcome.NotTaken)
+            // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
+            var attempts = isTaken ? 1 : 0;
+            isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
+            worker.Open = behind;
+            if (isTaken)
             {
-                queue.Statistics.CountPublished(taken, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
-                worker.Open = behind;
                 failed.Complete();
             }
             else
             {
-                isTaken = false;
-                worker.Open = behind;
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts: 1)));
+                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts)));
             }
         }
 
@@ -68,6 +60,20 @@ internal sealed partial class ConcurrentDispatcher
         queue.OnProgress();
     }
 
+    /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
+    private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
+    {
+        var cause = retry.CauseOf(message, failure);
+        var taken = await retry.SendBackAsync(queue.Queue, message, failure.DelayLevel, queue.ListenerToken, cause);
+        if (taken == PublishOutcome.NotTaken)
+        {
+            return false;
+        }
+
+        queue.Statistics.CountPublished(taken, asDead: retry.IsLast(message, failure.DelayLevel));
+        return true;
+    }
+
     private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
         => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
 
@@ -78,7 +84,13 @@ internal sealed partial class ConcurrentDispatcher
         try
         {
             outcome = await retry.SendBackAgainAsync(
-                queue.Queue, failed.Messages[0], failure.DelayLevel, attempts, queue.Stopping, queue.ListenerToken, failure.Reason);
+                queue.Queue,
+                failed.Messages[0],
+                failure.DelayLevel,
+                attempts,
+                queue.Stopping,
+                queue.ListenerToken,
+                retry.CauseOf(failed.Messages[0], failure));
             queue.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed.Messages[0], failure.DelayLevel));
         }
         catch (OperationCanceledException) when (queue.Stopping.IsCancellationRequested)

@@ -103,7 +103,11 @@ internal sealed partial class KeyOrderedDispatcher
         }
         else
         {
-            lane.Failures++;
+            if (lane.Failures++ == 0)
+            {
+                lane.FirstFailed = failed[0].ReconsumeTimes == 0 ? runtime.Time.GetUtcNow() : null;
+            }
+
             queue.Pump.Statistics.Metrics?.Retried(failed.Count);
         }
 
@@ -116,7 +120,8 @@ internal sealed partial class KeyOrderedDispatcher
     private async Task<bool> FileAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt message, FailedMessage failure)
     {
         var attempts = message.ReconsumeTimes + lane.Failures + 1;
-        var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, message, queue.Pump.ListenerToken, failure.Reason);
+        var cause = failure.ToCause(attempts, runtime.Time.GetUtcNow(), lane.Failures > 0 ? lane.FirstFailed : null);
+        var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, message, queue.Pump.ListenerToken, cause);
         if (outcome == PublishOutcome.NotTaken)
         {
             return false;
@@ -132,7 +137,7 @@ internal sealed partial class KeyOrderedDispatcher
     private async Task<bool> SendBackAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt message, FailedMessage failure)
     {
         var outcome = await retry.SendBackAsync(
-            queue.Pump.Queue, message, failure.DelayLevel, queue.Pump.ListenerToken, failure.Reason);
+            queue.Pump.Queue, message, failure.DelayLevel, queue.Pump.ListenerToken, retry.CauseOf(message, failure));
         if (outcome == PublishOutcome.NotTaken)
         {
             BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);

@@ -52,6 +52,9 @@ internal sealed class KeyQueue
     /// <summary>How often the first message has failed here.</summary>
     public int Failures { get; set; }
 
+    /// <summary>When it failed first, of what <see cref="Failures"/> counts; null when it had failed before it came here.</summary>
+    public DateTimeOffset? FirstFailed { get; set; }
+
     /// <summary>Why it failed last.</summary>
     public string? Error { get; set; }
 

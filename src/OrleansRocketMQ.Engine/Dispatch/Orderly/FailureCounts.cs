@@ -41,13 +41,20 @@ internal sealed partial class FailureCounts(
             ? message.ReconsumeTimes + known.Count
             : message.ReconsumeTimes;
 
+    /// <summary>When a message failed first; null when it has not, or nobody knows.</summary>
+    public DateTimeOffset? FirstOf(MessageExt message)
+        => Any && _byOffset.TryGetValue(message.QueueOffset, out var known) && known.MessageId == message.MessageId ? known.First : null;
+
     /// <summary>A message has failed once more.</summary>
     public void Count(MessageExt message)
     {
         lock (_gate)
         {
             var before = Of(message) - message.ReconsumeTimes;
-            _byOffset[message.QueueOffset] = new(message.QueueOffset, message.MessageId, before + 1);
+            _byOffset[message.QueueOffset] = new(message.QueueOffset, message.MessageId, before + 1)
+            {
+                First = Of(message) == 0 ? runtime.Time.GetUtcNow() : FirstOf(message),
+            };
             Any = true;
             _isChanged = true;
         }

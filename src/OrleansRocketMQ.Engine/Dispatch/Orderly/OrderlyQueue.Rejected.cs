@@ -19,7 +19,7 @@ internal sealed partial class OrderlyQueue
     {
         foreach (var rejected in result.Rejected.TakeWhile(rejected => rejected.Index < result.Succeeded))
         {
-            if (!await FileAsync(at(rejected.Index), rejected.Reason, ownership))
+            if (!await FileAsync(at(rejected.Index), result.FailureOf(rejected.Index), ownership))
             {
                 return result with
                 {
@@ -34,12 +34,13 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Files a message under dead letters; whether somebody has it, so that it is done.</summary>
-    private async Task<bool> FileAsync(ProcessQueueRange single, string? reason, QueueLease ownership)
+    private async Task<bool> FileAsync(ProcessQueueRange single, FailedMessage failure, QueueLease ownership)
     {
         var message = single.Messages[0];
         var before = _failures.Of(message);
+        var cause = failure.ToCause(before + 1, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
         var outcome = await _group.Retry.SendToDeadLettersAsync(
-            _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, reason);
+            _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, cause);
         if (outcome == PublishOutcome.NotTaken)
         {
             return false;

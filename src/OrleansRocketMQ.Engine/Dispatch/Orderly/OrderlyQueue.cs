@@ -302,8 +302,9 @@ internal sealed partial class OrderlyQueue
         foreach (var (index, single) in singles.Index())
         {
             var message = single.Messages[0];
-            var reason = result.ReasonOf(result.Succeeded + index);
-            if ((_failures.Of(message) >= Options.MaxReconsumeTimes || reason is not null) && await FileAsync(single, reason, ownership))
+            var failure = result.FailureOf(result.Succeeded + index);
+            var isLast = _failures.Of(message) >= Options.MaxReconsumeTimes || failure.Reason is not null;
+            if (isLast && await FileAsync(single, failure, ownership))
             {
                 continue;
             }
