@@ -27,7 +27,7 @@ internal sealed class MemberQueue : IHandsOut
         Queue = queue;
         Name = $"{member.Owner.Name} {queue.Name}";
         Pump = new QueuePump(
-            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0), NullLogger.Instance);
+            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0, before.HasUnstoredReset), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
         Watch = new QueueWatch(world, this);
         Pump.Runs.Restarted += OnRestarted;
@@ -236,7 +236,7 @@ internal sealed class MemberQueue : IHandsOut
             Ledger.Fail(QueueLedger.NoResetLost, $"{Name} has ended, and nobody knows of the reset to {demanded}");
         }
 
-        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded) : null;
+        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint, Pump.HasUnstoredReset, _demanded) : null;
     }
 
     private void OnFence(bool closed)
@@ -296,5 +296,6 @@ internal sealed class MemberQueue : IHandsOut
 /// <param name="Progress">How far.</param>
 /// <param name="Window">The window that ended.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it.</param>
+/// <param name="HasUnstoredReset">Whether the store has not taken a reset that it comes from.</param>
 /// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
-internal sealed record HandedOver(AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);
+internal sealed record HandedOver(AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, bool HasUnstoredReset, long? Demanded);
