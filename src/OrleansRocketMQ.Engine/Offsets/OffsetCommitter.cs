@@ -37,6 +37,13 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     /// </summary>
     public bool HasUnstoredMove => _hasUnstoredMove;
 
+    /// <summary>The queue begins where the broker demanded it of another member, whose store did not take that.</summary>
+    public void BeginUnstored(long offset)
+    {
+        Volatile.Write(ref _committed, offset);
+        (_hasUnstoredMove, _tellAgain) = (true, true);
+    }
+
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Piggyback(long watermark, bool toSlave)
         // As Java: no offset travels with a pull from a slave; it is told apart if no master is there. Nor one that a commit is

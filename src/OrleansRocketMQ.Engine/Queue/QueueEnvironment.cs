@@ -82,4 +82,7 @@ internal sealed record QueueEnvironment
 /// <param name="Progress">How far it is.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it that must go one day.</param>
 /// <param name="IdleSince">When the last work on it ended there, in ticks of UTC; 0 when that is not known.</param>
-internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince);
+/// <param name="HasUnstoredReset">
+/// Whether it is there because the broker demands it, and the store has not taken that: what the store has is of before.
+/// </param>
+internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false);

@@ -127,6 +127,12 @@ internal sealed partial class QueuePump
     /// </summary>
     private async Task TakeLockAsync()
     {
+        if (_commits.HasUnstoredMove)
+        {
+            // The broker has said so once, and only this member knows: the queue goes on there, whoever has it meanwhile.
+            Raise(QueueEvent.BrokerReset(_commits.Committed));
+        }
+
         await _commits.ForgetAsync(
             () =>
             {
@@ -165,6 +171,11 @@ internal sealed partial class QueuePump
         }
 
         var offset = window.Watermark;
+        if (_startPosition.Arrival is { HasUnstoredReset: true } arrival && _ownership.Number <= 1 && arrival.Progress.Watermark == offset)
+        {
+            _commits.BeginUnstored(offset);
+        }
+
         Runs.Restart(window);
         Volatile.Write(ref _nextOffset, offset);
         Raise(QueueEventKind.Positioned, onlyIn: state);

@@ -66,7 +66,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         _commits = new OffsetCommitter(queue, environment.Offsets, _time);
         _checkpoint = environment.Checkpoints?.Open(queue);
         _checkpoint?.MayExist |= arrival is { HasCheckpoint: true };
-        _startPosition = new StartPositionResolver(queue, environment, arrival?.Progress, _checkpoint);
+        _startPosition = new StartPositionResolver(
+            queue, environment, arrival, _checkpoint, reset => Raise(QueueEvent.BrokerReset(reset)));
         _records = new PulledRecords(queue, environment, logger);
         _broken = new BrokenRecord(queue, environment, logger);
         _end = new QueueEnd(queue, environment.Brokers);
@@ -115,9 +116,17 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         { Move: { } move } when move.IsStored || move.Reason == MoveReason.Reset => new AckSnapshot(move.Offset, move.Offset, []),
         { IsPositioned: true } => Runs.Window.Snapshot(),
         // What came along counts no more once the queue was moved, or the lock was lost: another member may have gone on, or gone back.
-        { Moves: 0, HasLock: true } when _ownership.Number <= 1 => _startPosition.Before,
-        { Moves: 0 } when _ownership.Number == 0 => _startPosition.Before,
+        { Moves: 0, HasLock: true } when _ownership.Number <= 1 => _startPosition.Arrival?.Progress,
+        { Moves: 0 } when _ownership.Number == 0 => _startPosition.Arrival?.Progress,
         _ => null,
+    };
+
+    /// <summary>Whether the store has not taken a reset by the broker, so that what it has says nothing of <see cref="Progress"/>.</summary>
+    public bool HasUnstoredReset => State switch
+    {
+        { Move: { Reason: MoveReason.Reset, IsStored: false } } => true,
+        { Moves: 0, IsPositioned: false } => _startPosition.Arrival is { HasUnstoredReset: true },
+        _ => _commits.HasUnstoredMove,
     };
 
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>

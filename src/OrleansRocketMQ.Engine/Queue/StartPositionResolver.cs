@@ -11,13 +11,16 @@ namespace OrleansRocketMQ.Engine.Queue;
 /// Where a queue begins here: at what came along from the silo it was on; otherwise where the store says, less what a
 /// checkpoint shows to be done already.
 /// </summary>
+/// <param name="queue">The queue.</param>
+/// <param name="environment">What it shares with others.</param>
+/// <param name="arrival">What came along from the silo it was on; null when nothing did.</param>
+/// <param name="checkpoint">What is written down of it; null where nothing is.</param>
+/// <param name="reset">Is told where the broker demands that the queue begins: it says so once.</param>
 internal sealed class StartPositionResolver(
-    MessageQueue queue, QueueEnvironment environment, AckSnapshot? before, QueueCheckpoint? checkpoint)
+    MessageQueue queue, QueueEnvironment environment, QueueArrival? arrival, QueueCheckpoint? checkpoint, Action<long> reset)
 {
-    private long? _reset;
-
-    /// <summary>How far the queue was on the silo it comes from; null when it is not known.</summary>
-    public AckSnapshot? Before => before;
+    /// <summary>What came along from the silo the queue was on; null when nothing did.</summary>
+    public QueueArrival? Arrival => arrival;
 
     /// <summary>The first window of a queue that just starts.</summary>
     /// <param name="masterAddress">The queue's broker.</param>
@@ -26,6 +29,7 @@ internal sealed class StartPositionResolver(
     /// <exception cref="OffsetFetchException">The store could not be asked.</exception>
     public async Task<ProcessQueue> FirstWindowAsync(string masterAddress, QueueLease ownership, QueueQuotaUsage holdings)
     {
+        var before = arrival?.Progress;
         if (before is not null && !ownership.IsLocked)
         {
             // What came along is newer than what the broker knows, or as new.
@@ -43,16 +47,17 @@ internal sealed class StartPositionResolver(
         }
 
         // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
-        // holds. A lower offset is one that a pull of the former owner carried and that arrived late.
+        // holds. A lower offset is one that a pull of the former owner carried and that arrived late; and where the store has not
+        // taken a reset, what it has says nothing.
         var isFirst = ownership.Number <= 1;
         if (before is not null)
         {
-            return isFirst && before.Watermark >= offset ? new ProcessQueue(before, holdings) : new ProcessQueue(offset, holdings);
+            return isFirst && (before.Watermark >= offset || arrival!.HasUnstoredReset) ? new ProcessQueue(before, holdings) : new ProcessQueue(offset, holdings);
         }
 
         return isFirst && await DoneBeforeAsync(masterAddress, offset, ownership.Pulling) is { } done
             ? new ProcessQueue(done, holdings)
-            : new ProcessQueue(_reset ?? offset, holdings);
+            : new ProcessQueue(offset, holdings);
     }
 
     /// <summary>What an owner that crashed had done beyond its last commit; null when nothing is known.</summary>
@@ -89,7 +94,7 @@ internal sealed class StartPositionResolver(
         if (result.IsResetOf(seen.Offset))
         {
             // Told to this pull, it is told to no other.
-            _reset = result.NextBeginOffset;
+            reset(result.NextBeginOffset);
         }
 
         var messages = new List<MessageExt>();

@@ -124,6 +124,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
             {
                 Placement = _consumer.Placement,
                 IdleSince = _pump.IdleSince,
+                HasUnstoredReset = _pump.HasUnstoredReset,
             });
         }
     }

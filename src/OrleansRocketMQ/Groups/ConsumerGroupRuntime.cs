@@ -199,7 +199,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
     {
-        var arrival = handOver is null ? null : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince);
+        var arrival = handOver is null
+            ? null
+            : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince, handOver.HasUnstoredReset);
         return Queues.StartQueue(queue, arrival, pump => _owners.Add(pump, owner));
     }
 

@@ -46,4 +46,8 @@ internal sealed record QueueHandOver(
     /// <summary>When the last work on the queue ended there, in ticks of UTC; 0 from silos that do not tell.</summary>
     [Id(20)]
     public long IdleSince { get; init; }
+
+    /// <summary>Whether the store has not taken a reset by the broker: what it has is of before. False from silos that do not tell.</summary>
+    [Id(30)]
+    public bool HasUnstoredReset { get; init; }
 }

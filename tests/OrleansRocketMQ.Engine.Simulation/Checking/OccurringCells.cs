@@ -39,7 +39,7 @@ internal static class OccurringCells
         Resumed        x    x    .   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same
         SeekAsked      x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | an operator, at any time
         SeekWithdrawn  x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same, also in the moment in which it has come true
-        BrokerReset    o    .    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull; the state may be another by then
+        BrokerReset    o    o    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull, be it one that looks for a checkpoint's message; the state may be another by then
         StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  o    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
         OffsetStored   x    o    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then, also no move at all when a second seek came and was withdrawn
         ListenersDone  x    o    .   .    x    o    .    .    x  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then

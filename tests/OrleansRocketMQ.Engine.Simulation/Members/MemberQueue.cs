@@ -27,7 +27,7 @@ internal sealed class MemberQueue : IHandsOut
         Queue = queue;
         Name = $"{member.Owner.Name} {queue.Name}";
         Pump = new QueuePump(
-            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0), NullLogger.Instance);
+            queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0, before.HasUnstoredReset), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
         Watch = new QueueWatch(world, this);
         Pump.Runs.Restarted += OnRestarted;
@@ -219,7 +219,7 @@ internal sealed class MemberQueue : IHandsOut
     /// <param name="fromLeaves">Whether its member leaves.</param>
     /// <returns>What goes along; null when it is not known how far the queue is.</returns>
     public HandedOver? Leave(WantedPlaces? wanted, bool fromLeaves) => Pump.Progress is { } progress
-        ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded, wanted, fromLeaves)
+        ? new HandedOver(progress, Window, Pump.HasCheckpoint, Pump.HasUnstoredReset, _demanded, wanted, fromLeaves)
         : null;
 
     private async Task EndAsync(TimeSpan budget)
@@ -304,8 +304,15 @@ internal sealed class MemberQueue : IHandsOut
 /// <param name="Progress">How far.</param>
 /// <param name="Window">The window that ended.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it.</param>
+/// <param name="HasUnstoredReset">Whether the store has not taken a reset that it comes from.</param>
 /// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
 /// <param name="Wanted">Where its member knew operators to want queues.</param>
 /// <param name="FromLeaves">Whether its member leaves.</param>
 internal sealed record HandedOver(
-    AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded, WantedPlaces? Wanted, bool FromLeaves);
+    AckSnapshot Progress,
+    WindowRecord Window,
+    bool HasCheckpoint,
+    bool HasUnstoredReset,
+    long? Demanded,
+    WantedPlaces? Wanted,
+    bool FromLeaves);

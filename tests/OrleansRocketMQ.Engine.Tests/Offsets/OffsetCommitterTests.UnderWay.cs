@@ -150,6 +150,29 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
+    public void A_look_that_shows_less_tells_nothing_when_the_fence_has_closed_meanwhile()
+    {
+        var commits = At(10);
+        var watermark = 10L;
+        _store.Stored = 3;
+        _store.OnRead = () => watermark = -1;
+        commits.LookAgain();
+        _world.Do(() => commits.CommitAsync(() => watermark));
+        Assert.Equal([10L], _store.Told);
+
+        (watermark, _store.OnRead, _store.Overtaken) = (10, null, 3);
+        commits.Piggyback(12, toSlave: false);
+        var leaving = _world.Begin(() => commits.LeaveAsync(() => watermark));
+        _world.Wait(2.9);
+        _store.OnRead = () => watermark = _store.Told.Count > 1 ? -1 : watermark;
+        _world.Wait(0.5);
+
+        Assert.True(leaving.IsCompletedSuccessfully);
+        Assert.Equal([10L, 10L], _store.Told);
+        Assert.Equal(3, _store.Stored);
+    }
+
+    [Fact]
     public void While_a_pull_that_was_given_up_may_still_arrive_no_other_carries_an_offset_and_commits_tell_them()
     {
         var commits = At(10);

@@ -287,6 +287,9 @@ public sealed partial class OffsetCommitterTests
 
         public int Reads { get; private set; }
 
+        /// <summary>What happens while it is asked.</summary>
+        public Action? OnRead { get; set; }
+
         public TaskCompletionSource? Answer { get; set; }
 
         /// <summary>What arrives after the next that is told.</summary>
@@ -300,6 +303,7 @@ public sealed partial class OffsetCommitterTests
         {
             Assert.Equal(OffsetReadMode.Store, mode);
             Reads++;
+            OnRead?.Invoke();
             if (FailsToRead)
             {
                 throw new BrokerNotAvailableException("away");
