@@ -26,10 +26,11 @@ public sealed class ConsumeContext
     }
 
     /// <summary>Makes the context one of a queue.</summary>
-    internal void Begin(string group, MessageQueue queue)
+    internal void Begin(string group, MessageQueue queue, QueueReading reading)
     {
         Group = group;
         Queue = queue;
+        Reading = reading;
     }
 
     /// <summary>Makes the context ready for the next batch of the same queue.</summary>
@@ -78,4 +79,8 @@ public sealed class ConsumeContext
 
     /// <summary>The number of <see cref="Queue"/>.</summary>
     public int QueueId => Queue.QueueId;
+
+    /// <summary>Which reading of <see cref="Queue"/> the batch belongs to: operators' seeks begin others.</summary>
+    [Id(20)]
+    public QueueReading Reading { get; internal set; }
 }

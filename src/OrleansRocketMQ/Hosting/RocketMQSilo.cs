@@ -237,7 +237,7 @@ internal sealed class RocketMQSilo(
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
-            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
+            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions), ReadingsOf(consumerOptions.Group));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
@@ -254,6 +254,9 @@ internal sealed class RocketMQSilo(
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }
+
+    private Func<MessageQueue, QueueReading> ReadingsOf(string group)
+        => queue => registry.Find(group)?.Flow.Cluster?.ReadingOf(queue) ?? default;
 
     private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, Lockers lockers)
         => dispatcher is OrderlyDispatcher && consumerOptions.MessageModel == MessageModel.Clustering

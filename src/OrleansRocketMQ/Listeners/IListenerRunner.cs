@@ -69,6 +69,10 @@ internal sealed record DispatchBatch(
     /// <summary>Whether the listener has one activation in the cluster, which the caller names when it is asked to.</summary>
     [Id(24)]
     public bool IsOfOne { get; init; }
+
+    /// <summary>Which reading of the queue the messages belong to.</summary>
+    [Id(30)]
+    public QueueReading Reading { get; init; }
 }
 
 /// <summary>What became of a run.</summary>

@@ -304,7 +304,7 @@ internal sealed partial class ListenerInvoker(
         public ConsumeContext ContextOf(DispatchBatch run)
         {
             _context ??= new ConsumeContext(run.Group, run.Queue);
-            _context.Begin(run.Group, run.Queue);
+            _context.Begin(run.Group, run.Queue, run.Reading);
             return _context;
         }
 

@@ -105,7 +105,7 @@ internal sealed partial class OrderlyListenerInvoker(
     {
         var listener = grain.GrainInstance as IOrderlyListener;
         var values = listener is null ? typed.Of(run.Group, grain.GrainInstance!) : null;
-        var context = new ConsumeOrderlyContext(run.Group, run.Queue);
+        var context = new ConsumeOrderlyContext(run.Group, run.Queue) { Reading = run.Reading };
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);

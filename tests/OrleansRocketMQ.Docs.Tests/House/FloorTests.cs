@@ -24,7 +24,7 @@ public sealed class FloorTests
         ["Group"]);
 
     private static readonly FloorPlan SiloFloors = new(
-        ["Configuration", "Tracing", "."],
+        ["Configuration", "Tracing", "Effects", "."],
         ["Brokers", "Membership", "DeadLetters", "Parking"],
         ["Allocation"],
         ["Allocation/Agreement", "Queues"],
