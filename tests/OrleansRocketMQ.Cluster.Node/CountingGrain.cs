@@ -18,7 +18,7 @@ internal sealed class Counts
     public int Wrong { get; set; }
 }
 
-/// <summary>Tells each delivery, and has its effect once. Its state is in files that outlive the process.</summary>
+/// <summary>Tells each delivery, has its effect once, and says so by a message. Its state is in files that outlive the process.</summary>
 internal sealed class CountingGrain(
     DeliveryLines lines, [PersistentState("counts", "RocketMQ")] IPersistentState<MessageDrivenState<Counts>> state)
     : KeyOrderedStateGrain<Counts>(state), IKeyOrderedListener
@@ -39,6 +39,7 @@ internal sealed class CountingGrain(
         var number = int.Parse(Encoding.UTF8.GetString(message.Body.Span), CultureInfo.InvariantCulture);
         State.Wrong += number == State.Applied ? 0 : 1;
         State.Applied++;
+        Send(new Message("effects", message.Body) { ShardingKey = message.ShardingKey });
         return ValueTask.CompletedTask;
     }
 }

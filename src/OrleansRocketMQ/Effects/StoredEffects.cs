@@ -3,20 +3,42 @@ using Orleans.Runtime;
 namespace OrleansRocketMQ.Effects;
 
 /// <summary>
-/// A state that follows from messages, in memory and in its storage. Memory never runs ahead: what fails before it is stored,
-/// or whose write nobody knows the end of, is read again. For one call at a time, as a grain gives it.
+/// A state that follows from messages, in memory and in its storage, and what is to be sent because of it. Memory never runs
+/// ahead: what fails before it is stored, or whose write nobody knows the end of, is read again. For one call at a time, as a
+/// grain gives it.
 /// </summary>
 /// <param name="storage">Where it is stored.</param>
+/// <param name="outbox">Where messages go; asked for when there are any.</param>
 /// <param name="giveUp">Called when the storage cannot be read either, so that this activation must not be asked any more.</param>
-internal sealed class StoredEffects<TState>(IPersistentState<MessageDrivenState<TState>> storage, Action giveUp)
+internal sealed class StoredEffects<TState>(
+    IPersistentState<MessageDrivenState<TState>> storage, Func<IOutbox> outbox, Action giveUp)
     where TState : class, new()
 {
+    /// <summary>So many messages may wait for a broker; until some have gone the grain consumes nothing.</summary>
+    public const int MostUnsent = 1000;
+
+    private IOutbox? _outbox;
+
     // False: what is in memory is not what is stored, and could not be read again yet.
     private bool _isKnown = true;
 
+    // Whether the sweeper knows of this grain, and since when nothing was recorded here.
+    private bool _isAnnounced;
+    private bool _hasRecorded;
+
+    // Whether this activation has the version that is stored from a write of its own, so that no older one can write any more.
+    private bool _hasWritten;
+
     public TState Value => storage.State.Value;
 
-    /// <summary>Applies those of a call's messages that are new, and stores what came of it in one write; none, when none is new.</summary>
+    private IOutbox Out => _outbox ??= outbox();
+
+    private List<RecordedMessage> Unsent => storage.State.Outbox;
+
+    /// <summary>
+    /// Applies those of a call's messages that are new, stores what came of it in one write, and sends what is to be sent. No
+    /// write, when none is new.
+    /// </summary>
     /// <param name="count">How many messages there are.</param>
     /// <param name="messageAt">One of them.</param>
     /// <param name="queue">Where they come from.</param>
@@ -32,6 +54,7 @@ internal sealed class StoredEffects<TState>(IPersistentState<MessageDrivenState<
         CancellationToken cancellationToken)
     {
         await KnowAsync();
+        await MakeRoomAsync();
         try
         {
             var isChanged = false;
@@ -54,9 +77,11 @@ internal sealed class StoredEffects<TState>(IPersistentState<MessageDrivenState<
             await ForgetAsync();
             throw;
         }
+
+        await SendAsync();
     }
 
-    /// <summary>Stores what has been changed in memory by other calls than messages.</summary>
+    /// <summary>Stores what has been changed in memory by other calls than messages, and sends what is to be sent.</summary>
     public async Task WriteAsync(CancellationToken cancellationToken)
     {
         try
@@ -68,12 +93,91 @@ internal sealed class StoredEffects<TState>(IPersistentState<MessageDrivenState<
             await ForgetAsync();
             throw;
         }
+
+        await SendAsync();
     }
 
-    private Task StoreAsync(CancellationToken cancellationToken)
+    /// <summary>Records a message: it is stored with the state, and sent afterwards.</summary>
+    public void Record(RecordedMessage message)
+    {
+        Unsent.Add(message);
+        _hasRecorded = true;
+    }
+
+    /// <inheritdoc cref="IHasOutbox.DrainAsync"/>
+    public async Task<bool> DrainAsync()
+    {
+        await KnowAsync();
+        var isQuiet = !_hasRecorded;
+        _hasRecorded = false;
+        await SendAsync();
+        if (Unsent.Count > 0 || !isQuiet)
+        {
+            return false;
+        }
+
+        if (!_hasWritten)
+        {
+            // An activation before this one, whose silo was taken for dead, may be about to store what nobody would know of.
+            await WriteAsync(CancellationToken.None);
+        }
+
+        _isAnnounced = false;
+        return true;
+    }
+
+    private async Task StoreAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return storage.WriteStateAsync(cancellationToken);
+        if (Unsent.Count > 0 && !_isAnnounced)
+        {
+            await Out.AnnounceAsync();
+            _isAnnounced = true;
+        }
+
+        await storage.WriteStateAsync(cancellationToken);
+        _hasWritten = true;
+    }
+
+    /// <summary>Sends what is stored, in order, up to the first that no broker takes. What has gone is removed.</summary>
+    private async Task SendAsync()
+    {
+        var sent = 0;
+        while (sent < Unsent.Count && await Out.TrySendAsync(Unsent[sent]))
+        {
+            sent++;
+        }
+
+        if (sent == 0)
+        {
+            return;
+        }
+
+        Unsent.RemoveRange(0, sent);
+        try
+        {
+            await storage.WriteStateAsync();
+            _hasWritten = true;
+        }
+        catch (Exception)
+        {
+            // They are sent once more, under the same ids.
+            await ForgetAsync();
+        }
+    }
+
+    private async Task MakeRoomAsync()
+    {
+        if (Unsent.Count >= MostUnsent)
+        {
+            await SendAsync();
+        }
+
+        if (Unsent.Count >= MostUnsent)
+        {
+            throw new RocketMQException(
+                RocketMQErrorCode.State, $"{Unsent.Count} messages of the grain wait to be sent to '{Unsent[0].Topic}'; it consumes nothing until they are.");
+        }
     }
 
     private async Task KnowAsync()
@@ -87,7 +191,7 @@ internal sealed class StoredEffects<TState>(IPersistentState<MessageDrivenState<
 
     private async Task ForgetAsync()
     {
-        _isKnown = false;
+        (_isKnown, _hasWritten) = (false, false);
         try
         {
             await KnowAsync();

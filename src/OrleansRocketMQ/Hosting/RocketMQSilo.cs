@@ -28,6 +28,7 @@ using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Outboxes;
 using OrleansRocketMQ.Parking;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
@@ -56,6 +57,8 @@ internal sealed class RocketMQSilo(
     AdminRequests admin,
     MembershipFence fence,
     IEnumerable<IMessageDecompressor> decompressors,
+    SiloOutboxes outboxes,
+    OutboxSweeper sweeper,
     IServiceProvider services,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
@@ -92,6 +95,7 @@ internal sealed class RocketMQSilo(
             control.Open(sync, client, () => CreateRun(control, client));
         }
 
+        sweeper.Start();
         return Task.CompletedTask;
     }
 
@@ -100,6 +104,7 @@ internal sealed class RocketMQSilo(
     {
         var deadline = new StopDeadline(options.Value.ShutdownTimeout, time, hostWaitsNoLonger);
         var steps = new StopSteps();
+        await steps.TakeAsync(sweeper.StopAsync);
         await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline))));
 
         // Listeners here may still work for queues of others.
@@ -111,6 +116,7 @@ internal sealed class RocketMQSilo(
     {
         var steps = new StopSteps();
         await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync())));
+        await steps.TakeAsync(outboxes.StopAsync);
         foreach (var client in _clients.Values)
         {
             await steps.TakeAsync(() => client.DisposeAsync().AsTask());

@@ -33,7 +33,7 @@ public sealed class FloorTests
         ["Listeners", "Settings", "Subscriptions"],
         ["Declaration"],
         ["Consumers"],
-        ["Management", "Connectivity", "Health", "Admin"],
+        ["Management", "Connectivity", "Health", "Admin", "Outboxes"],
         ["Grains"],
         ["Hosting"]);
 

@@ -20,6 +20,27 @@ public sealed class CustomerState
     public decimal Spent { get; set; }
 }
 
+[GenerateSerializer]
+public sealed class CheckoutState
+{
+    [Id(0)]
+    public int Open { get; set; }
+}
+
+public sealed record PaymentDue(string OrderId, decimal Amount);
+
+[RocketMQListener("checkout", "orders")]
+public sealed class Checkout([PersistentState("checkout")] IPersistentState<MessageDrivenState<CheckoutState>> state)
+    : KeyOrderedStateGrain<CheckoutState, OrderPlaced>(state)
+{
+    protected override ValueTask ApplyAsync(Message<OrderPlaced> message, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        State.Open++;
+        Send("payments", new PaymentDue(message.Value.Id, message.Value.Amount), shardingKey: message.Value.Id);
+        return ValueTask.CompletedTask;
+    }
+}
+
 public interface ICustomer : IGrainWithStringKey
 {
     Task<decimal> GetSpentAsync();

@@ -118,7 +118,7 @@ public sealed class StoredEffectsTests
     {
         var state = new JsonState<MessageDrivenState<Numbers>>(_storage, "numbers");
         state.ReadStateAsync().GetAwaiter().GetResult();
-        return new(state, () => _givenUp++);
+        return new(state, () => throw new NotSupportedException(), () => _givenUp++);
     }
 
     private Task ApplyAsync(params long[] offsets) => ApplyAsync(offsets, fails: -1);
