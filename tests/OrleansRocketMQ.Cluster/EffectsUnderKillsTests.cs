@@ -10,7 +10,7 @@ public sealed class EffectsUnderKillsTests(ITestOutputHelper output)
 {
     private const string Group = "effects";
     private const int Keys = 20;
-    private const int Silos = 3;
+    private const int Silos = 2;
 
     [Fact]
     public async Task Each_message_has_its_effect_and_is_told_of_once_though_silos_are_killed_and_deliveries_repeat()

@@ -16,7 +16,9 @@ public abstract class KeyOrderedStateGrain<TState>(IPersistentState<MessageDrive
     : MessageStateGrain<TState>(storage), IKeyOrderedListener
     where TState : class, new()
 {
-    /// <summary>Applies a message that the state does not have the effect of yet to <see cref="MessageStateGrain{TState}.State"/>.</summary>
+    /// <summary>
+    /// Applies a message that the state does not have the effect of yet to <see cref="MessageStateGrain{TState}.State"/>.
+    /// </summary>
     /// <param name="message">The message.</param>
     /// <param name="context">Where it comes from.</param>
     /// <param name="cancellationToken">Fires when the batch takes too long, or the consumer stops and its time to finish is over.</param>

@@ -16,7 +16,9 @@ public abstract class OrderlyStateGrain<TState>(IPersistentState<MessageDrivenSt
     : MessageStateGrain<TState>(storage), IOrderlyListener, IKeepsEffectsByQueue
     where TState : class, new()
 {
-    /// <summary>Applies a message that the state does not have the effect of yet to <see cref="MessageStateGrain{TState}.State"/>.</summary>
+    /// <summary>
+    /// Applies a message that the state does not have the effect of yet to <see cref="MessageStateGrain{TState}.State"/>.
+    /// </summary>
     /// <param name="message">The message.</param>
     /// <param name="context">Where it comes from.</param>
     /// <param name="cancellationToken">Fires when the consumer stops and its time to finish is over, or the lock is lost.</param>

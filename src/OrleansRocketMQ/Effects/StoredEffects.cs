@@ -176,7 +176,8 @@ internal sealed class StoredEffects<TState>(
         if (Unsent.Count >= MostUnsent)
         {
             throw new RocketMQException(
-                RocketMQErrorCode.State, $"{Unsent.Count} messages of the grain wait to be sent to '{Unsent[0].Topic}'; it consumes nothing until they are.");
+                RocketMQErrorCode.State,
+                $"{Unsent.Count} messages of the grain wait to be sent, the first to '{Unsent[0].Topic}'; till then it consumes nothing.");
         }
     }
 

@@ -99,7 +99,7 @@ internal sealed partial class OutboxIndexGrain(
             if (_writing is { } other)
             {
                 // Whoever fails tells his own caller.
-                await other.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+                await Task.WhenAny(other);
                 continue;
             }
 

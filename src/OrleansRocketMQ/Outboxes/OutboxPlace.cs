@@ -22,7 +22,8 @@ internal readonly record struct OutboxPlace(string Group, string Storage)
     public static bool Has(Type grain) => StateOf(grain) is not null;
 
     /// <summary>The storage of a class, which the attribute on its constructor's parameter names.</summary>
-    public static string StorageOf(Type grain) => StateOf(grain)?.GetCustomAttribute<PersistentStateAttribute>()?.StorageName ?? DefaultStorage;
+    public static string StorageOf(Type grain)
+        => StateOf(grain)?.GetCustomAttribute<PersistentStateAttribute>()?.StorageName ?? DefaultStorage;
 
     private static ParameterInfo? StateOf(Type grain) => grain
         .GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)

@@ -11,7 +11,9 @@ namespace OrleansRocketMQ.Outboxes;
 internal sealed partial class OutboxSweeper(
     SiloOutboxes outboxes, IGrainFactory grains, TimeProvider time, ILogger<OutboxSweeper> logger)
 {
-    /// <summary>How long a message at most lies recorded before somebody tries to send it, once its grain's silo is known to be dead.</summary>
+    /// <summary>
+    /// How long a message at most lies recorded before somebody tries to send it, once its grain's silo is known to be dead.
+    /// </summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
@@ -27,16 +29,16 @@ internal sealed partial class OutboxSweeper(
 
     public async Task StopAsync()
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _sweeping.ConfigureAwait(false);
+        await _stopping.CancelAsync();
+        await _sweeping;
     }
 
     private async Task SweepAsync(OutboxPlace[] places)
     {
         while (!_stopping.IsCancellationRequested)
         {
-            await Task.WhenAll(places.Select(SweepAsync)).ConfigureAwait(false);
-            await Task.Delay(Interval, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(places.Select(SweepAsync));
+            await Task.Delay(Interval, time, _stopping.Token);
         }
     }
 
@@ -44,7 +46,7 @@ internal sealed partial class OutboxSweeper(
     {
         try
         {
-            await grains.GetGrain<IOutboxIndexGrain>(place.Key).SweepAsync().WaitAsync(_stopping.Token).ConfigureAwait(false);
+            await grains.GetGrain<IOutboxIndexGrain>(place.Key).SweepAsync().WaitAsync(_stopping.Token);
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
@@ -60,7 +62,9 @@ internal sealed partial class OutboxSweeper(
     private static partial class Log
     {
         [LoggerMessage(
-            302, LogLevel.Warning, "Group {Group}: what its grains have recorded to send could not be looked after; it is tried again: {Reason}")]
+            302,
+            LogLevel.Warning,
+            "Group {Group}: what its grains have recorded to send could not be looked after; it is tried again: {Reason}")]
         public static partial void NotSwept(ILogger logger, string group, string reason);
     }
 }

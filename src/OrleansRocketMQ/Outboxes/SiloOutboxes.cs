@@ -40,7 +40,7 @@ internal sealed partial class SiloOutboxes(
     {
         foreach (var producer in _producers.Values)
         {
-            await producer.Value.DisposeAsync().ConfigureAwait(false);
+            await producer.Value.DisposeAsync();
         }
     }
 
