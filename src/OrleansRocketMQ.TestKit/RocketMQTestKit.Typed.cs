@@ -26,8 +26,8 @@ public sealed partial class RocketMQTestKit
         => Producer.SendAsync(topic, value, tag, key, shardingKey, cancellationToken);
 
     /// <summary>
-    /// Waits until somebody, such as the listener under test, has sent values to a topic. Copies of a message that was sent more than
-    /// once under the same id count once; messages whose body is no such value are passed over.
+    /// Waits until somebody, such as the listener under test, has sent values to a topic. Copies of a message that was sent more
+    /// than once under the same id count once; messages whose body is no such value are passed over.
     /// </summary>
     /// <typeparam name="T">The values' type, read as JSON.</typeparam>
     /// <param name="topic">The topic.</param>
@@ -38,7 +38,11 @@ public sealed partial class RocketMQTestKit
     /// <returns>All that there are, in the order of each queue.</returns>
     /// <exception cref="TimeoutException">There were too few in time; the message says how many.</exception>
     public async Task<IReadOnlyList<Message<T>>> UntilSentAsync<T>(
-        string topic, int count = 1, Func<T, bool>? predicate = null, TimeSpan? deadline = null, CancellationToken cancellationToken = default)
+        string topic,
+        int count = 1,
+        Func<T, bool>? predicate = null,
+        TimeSpan? deadline = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(topic);
         IReadOnlyList<Message<T>> sent = [];

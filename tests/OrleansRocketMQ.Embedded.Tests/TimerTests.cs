@@ -28,7 +28,8 @@ public class TimerTests
         Assert.Equal(("timed", "blue"), (message.Text(), message.Tags));
         Assert.Equal(value, message.GetProperty(property));
         Assert.NotNull(message.GetProperty("TIMER_OUT_MS"));
-        Assert.Null(message.GetProperty("REAL_TOPIC"));
+        Assert.Equal("orders", message.GetProperty("REAL_TOPIC"));
+        Assert.InRange(message.DeliverTimestamp!.Value, message.StoreTimestamp - 1000, message.StoreTimestamp);
         Assert.Equal(0, test.Broker.DelayedMessages("orders"));
     }
 
@@ -105,6 +106,51 @@ public class TimerTests
         Assert.Empty(test.Broker.Messages("orders"));
         test.Time.Advance(TimeSpan.FromSeconds(2));
         Assert.Single(test.Broker.Messages("orders"));
+    }
+
+    [Fact]
+    public async Task A_commit_of_a_time_too_far_away_is_refused_with_the_reason()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await test.ConnectAsync();
+        var half = (await client.SendAsync(
+            "orders", "x", sysFlag: MessageSysFlag.TransactionPrepared,
+            properties: [("TRAN_MSG", "true"), ("PGROUP", "test_producer"), ("UNIQ_KEY", "K"), ("TIMER_DELAY_SEC", "259201")])).Succeeded();
+        var refused = (await TransactionTests.EndAsync(client, half, MessageSysFlag.TransactionCommit)).FailedWith(ResponseCodes.MessageIllegal);
+        Assert.StartsWith("timer message illegal", refused.Remark, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_broker_without_timers_refuses_them_as_a_real_one_does_and_takes_all_else()
+    {
+        await using var test = await TestBroker.StartAsync(options => options with { TimerWheelEnable = false });
+        var client = await test.ConnectAsync();
+        var refused = (await client.SendAsync("orders", "x", properties: [("TIMER_DELIVER_MS", "5")])).FailedWith(ResponseCodes.SystemError);
+        Assert.Equal("accurate timer message is not enabled, timerWheelEnable is false", refused.Remark);
+        (await client.SendAsync("orders", "now")).Succeeded();
+        (await client.SendAsync("orders", "level", properties: [("DELAY", "1"), ("TIMER_DELAY_SEC", "60")])).Succeeded();
+        Assert.Equal(["now"], test.Broker.Messages("orders").Select(message => message.Text()));
+    }
+
+    [Fact]
+    public async Task Timed_messages_wait_on_over_an_orderly_restart_and_one_due_meanwhile_comes_at_once()
+    {
+        using var folder = new TempFolder();
+        var time = new FakeTimeProvider();
+        await using (var test = await StartAsync(folder, time))
+        {
+            var client = await test.ConnectAsync();
+            await client.SendAsync("orders", "late", properties: [("TIMER_DELAY_SEC", "30")]);
+            await client.SendAsync("orders", "meanwhile", properties: [("TIMER_DELAY_SEC", "5")]);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(10));
+        await using var again = await StartAsync(folder, time);
+        Assert.Equal(["meanwhile"], again.Broker.Messages("orders").Select(message => message.Text()));
+        time.Advance(TimeSpan.FromSeconds(19));
+        Assert.Single(again.Broker.Messages("orders"));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(["meanwhile", "late"], again.Broker.Messages("orders").Select(message => message.Text()));
     }
 
     [Fact]

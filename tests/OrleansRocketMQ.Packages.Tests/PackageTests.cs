@@ -16,6 +16,8 @@ public sealed partial class PackageTests(PackedLibraries packed)
         ["OrleansRocketMQ.Dashboard"] = ["Microsoft.AspNetCore.App", "OrleansRocketMQ"],
         ["OrleansRocketMQ.Embedded"] = ["OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Engine"] = ["OrleansRocketMQ.Remoting"],
+        ["OrleansRocketMQ.MessagePack"] = ["MessagePack", "OrleansRocketMQ.Remoting"],
+        ["OrleansRocketMQ.Protobuf"] = ["Google.Protobuf", "OrleansRocketMQ.Remoting"],
         ["OrleansRocketMQ.Remoting"] = ["Microsoft.Extensions.Logging.Abstractions", "System.IO.Hashing"],
         ["OrleansRocketMQ.TestKit"] = ["Microsoft.Orleans.TestingHost", "OrleansRocketMQ", "OrleansRocketMQ.Embedded"],
     };
@@ -76,6 +78,8 @@ public sealed partial class PackageTests(PackedLibraries packed)
     [InlineData("OrleansRocketMQ.Embedded")]
     [InlineData("OrleansRocketMQ.Compression")]
     [InlineData("OrleansRocketMQ.Engine")]
+    [InlineData("OrleansRocketMQ.MessagePack")]
+    [InlineData("OrleansRocketMQ.Protobuf")]
     public void A_package_without_Orleans_needs_none_by_a_detour_either(string project)
     {
         var needed = new Queue<string>([project]);

@@ -39,7 +39,7 @@ public sealed record SeekTarget
 
     /// <summary>
     /// Whether messages that come again because of the seek have their effects again on grains that keep
-    /// <see cref="ProcessedOffsets"/>. Default false: what was applied stays applied, and is not applied again. Listeners that
+    /// <c>ProcessedOffsets</c>. Default false: what was applied stays applied, and is not applied again. Listeners that
     /// keep none get every message in either case.
     /// </summary>
     [Id(3)]

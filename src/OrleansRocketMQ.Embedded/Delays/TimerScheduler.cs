@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Sends;
@@ -156,12 +157,12 @@ internal sealed partial class TimerScheduler : IDisposable
         }
     }
 
-    /// <summary>The message for its own topic. The names of where it was to come do not stay, as in RocketMQ.</summary>
-    private static OutgoingMessage Due(ReadOnlyMemory<byte> record)
+    /// <summary>The message for its own topic. The names of where it was to come stay, as in RocketMQ.</summary>
+    private OutgoingMessage Due(ReadOnlyMemory<byte> record)
     {
         var message = DelayScheduler.Due(record);
-        message.Properties.Remove(MessageProperties.RealTopic);
-        message.Properties.Remove(MessageProperties.RealQueueId);
+        message.Properties["TIMER_ENQUEUE_MS"] = RecordLayout.Decode(record).StoreTimestamp.ToString(CultureInfo.InvariantCulture);
+        message.Properties["TIMER_DEQUEUE_MS"] = _store.Now.ToString(CultureInfo.InvariantCulture);
         return message;
     }
 

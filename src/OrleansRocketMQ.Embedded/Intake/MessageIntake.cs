@@ -11,15 +11,17 @@ namespace OrleansRocketMQ.Embedded.Intake;
 /// The one way into the store: checks sizes, and puts a message with a delay level where it waits. Mirrors
 /// <c>HookUtils</c> and <c>DefaultMessageStore.putMessage</c>.
 /// </summary>
-internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int maxMessageSize, Func<IPEndPoint> storeHost)
+internal sealed class MessageIntake(
+    MessageStore store, DelayLevels delays, bool timers, int maxMessageSize, Func<IPEndPoint> storeHost)
 {
     private const int LongestTopic = 255;
 
     private readonly MessageDecoderOptions _decoding = new() { Decompressors = MessageDecompressors.Default };
 
-    public string TooLargeRemark
-        => "the message is illegal, maybe msg body or properties length not matched. "
-            + $"msg body length limit {maxMessageSize}B, msg properties length limit 32KB.";
+    public Refusal TooLarge => new(
+        ResponseCodes.MessageIllegal,
+        "the message is illegal, maybe msg body or properties length not matched. "
+            + $"msg body length limit {maxMessageSize}B, msg properties length limit 32KB.");
 
     /// <summary>Stores a message.</summary>
     /// <returns>
@@ -35,8 +37,8 @@ internal sealed class MessageIntake(MessageStore store, DelayLevels delays, int 
             return false;
         }
 
-        message.Complaint = TimerProperties.Apply(message, store.Now);
-        if (message.Complaint is not null)
+        message.Refusal = TimerProperties.Apply(message, store.Now, timers);
+        if (message.Refusal is not null)
         {
             return false;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Intake;
 
@@ -28,7 +29,7 @@ internal sealed class OutgoingMessage
     public long PreparedTransactionOffset { get; init; }
 
     /// <summary>Why the message was refused, if there is more to say than that it is too large.</summary>
-    public string? Complaint { get; set; }
+    public Refusal? Refusal { get; set; }
 
     /// <summary>The level to wait at before the topic gets the message; a delivered one keeps its property but has 0 here.</summary>
     public int DelayLevel { get; set; }
@@ -61,3 +62,6 @@ internal sealed class OutgoingMessage
         ReconsumeTimes = reconsumeTimes,
     };
 }
+
+/// <summary>How a message is refused.</summary>
+internal sealed record Refusal(int Code, string Remark);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Intake;
 
@@ -13,19 +14,22 @@ internal static class TimerProperties
 {
     public static readonly TopicQueue Queue = new(ReservedTopics.Timer, 0);
 
-    private const string DelaySeconds = "TIMER_DELAY_SEC";
-    private const string DelayMilliseconds = "TIMER_DELAY_MS";
-    private const string DeliverAt = "TIMER_DELIVER_MS";
+    private const string DelaySeconds = MessageProperties.TimerDelaySeconds;
+    private const string DelayMilliseconds = MessageProperties.TimerDelayMilliseconds;
+    private const string DeliverAt = MessageProperties.TimerDeliverMilliseconds;
+    private const string Slot = MessageProperties.TimerOutMilliseconds;
     private const string DeleteKey = "TIMER_DEL_UNIQKEY";
-    private const string Slot = "TIMER_OUT_MS";
 
     // Of RocketMQ: timerPrecisionMs and timerMaxDelaySec.
     private const long Precision = 1000;
     private const long LongestDelay = 3 * 24 * 3600 * 1000L;
 
     /// <summary>Puts a message with such a property where it waits.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="now">The broker's time.</param>
+    /// <param name="enabled">Whether the broker holds messages to a time at all.</param>
     /// <returns>Why it is refused; null when it is not.</returns>
-    public static string? Apply(OutgoingMessage message, long now)
+    public static Refusal? Apply(OutgoingMessage message, long now, bool enabled)
     {
         var properties = message.Properties;
         if (message.DelayLevel > 0)
@@ -42,6 +46,11 @@ internal static class TimerProperties
             return null;
         }
 
+        if (!enabled && HasTime(properties))
+        {
+            return new(ResponseCodes.SystemError, "accurate timer message is not enabled, timerWheelEnable is false");
+        }
+
         if (!TryGetTime(properties, now, out var due))
         {
             return Illegal;
@@ -51,7 +60,7 @@ internal static class TimerProperties
         {
             if (properties.ContainsKey(DeleteKey))
             {
-                return "timer message illegal, an embedded broker cannot delete messages that wait";
+                return new(ResponseCodes.MessageIllegal, "timer message illegal, an embedded broker cannot delete messages that wait");
             }
 
             properties[Slot] = ((due - 1) / Precision * Precision).ToString(CultureInfo.InvariantCulture);
@@ -71,9 +80,13 @@ internal static class TimerProperties
             ? time + Precision
             : null;
 
-    private static string Illegal
-        => $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; "
-            + "or if set del msg, the delay time should be bigger than the current time";
+    private static Refusal Illegal => new(
+        ResponseCodes.MessageIllegal,
+        $"timer message illegal, the delay time should not be bigger than the max delay {LongestDelay}ms; "
+            + "or if set del msg, the delay time should be bigger than the current time");
+
+    private static bool HasTime(Dictionary<string, string> properties)
+        => properties.ContainsKey(DelaySeconds) || properties.ContainsKey(DelayMilliseconds) || properties.ContainsKey(DeliverAt);
 
     // No property at all means now.
     private static bool TryGetTime(Dictionary<string, string> properties, long now, out long time)

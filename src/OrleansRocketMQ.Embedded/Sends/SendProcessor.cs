@@ -130,7 +130,7 @@ internal sealed partial class SendProcessor(
             && !(message.ReconsumeTimes > 0 && message.DelayLevel > 0);
         return (isHalf ? halfMessages.TryPut(message, out var placement) : intake.TryPut(message, out placement))
             ? Stored(request, queueId, placement.QueueOffset, intake.OffsetId(placement.LogOffset), properties)
-            : Respond(request, ResponseCodes.MessageIllegal, message.Complaint ?? intake.TooLargeRemark);
+            : Refuse(request, message.Refusal ?? intake.TooLarge);
     }
 
     private RemotingCommand PutBatch(ClientPeer peer, RemotingCommand request, SendRequest send, int queueId)
@@ -155,7 +155,7 @@ internal sealed partial class SendProcessor(
         };
         if (!intake.TryPutBatch(batch, out var placements) || placements.Length == 0)
         {
-            return Respond(request, ResponseCodes.MessageIllegal, intake.TooLargeRemark);
+            return Refuse(request, intake.TooLarge);
         }
 
         var ids = string.Join(',', placements.Select(placement => intake.OffsetId(placement.LogOffset)));
@@ -198,6 +198,8 @@ internal sealed partial class SendProcessor(
             .Set("transactionId", properties.GetValueOrDefault(MessageProperties.UniqueKey))
             .Set("msgId", ids)
             .Set("queueOffset", queueOffset);
+
+    private static RemotingCommand Refuse(RemotingCommand request, Refusal refusal) => Respond(request, refusal.Code, refusal.Remark);
 
     private static RemotingCommand Respond(RemotingCommand request, int code, string? remark = null)
         => RemotingCommand.Response(request, code, remark)

@@ -30,9 +30,14 @@ internal sealed class EndTransactionProcessor(HalfMessages halfMessages, Message
             return RemotingCommand.Response(request, ResponseCodes.SystemError, complaint);
         }
 
-        if (verdict == MessageSysFlag.TransactionCommit && !intake.TryPut(Committed(half, body), out _))
+        if (verdict == MessageSysFlag.TransactionCommit)
         {
-            return RemotingCommand.Response(request, ResponseCodes.MessageIllegal, intake.TooLargeRemark);
+            var committed = Committed(half, body);
+            if (!intake.TryPut(committed, out _))
+            {
+                var refusal = committed.Refusal ?? intake.TooLarge;
+                return RemotingCommand.Response(request, refusal.Code, refusal.Remark);
+            }
         }
 
         halfMessages.Remove(half);

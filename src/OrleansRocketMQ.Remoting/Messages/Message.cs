@@ -55,7 +55,8 @@ public sealed class Message
 
     /// <summary>
     /// How long the broker holds the message back, 1 to 18 for 1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h
-    /// in the broker's default setting. 0: not at all.
+    /// in the broker's default setting. 0: not at all. A level takes the place of <see cref="DeliverAt"/> and
+    /// <see cref="DeliverAfter"/>, as at brokers.
     /// </summary>
     /// <exception cref="RocketMQValidationException">The level is negative.</exception>
     public int DelayLevel
@@ -69,7 +70,58 @@ public sealed class Message
                 throw new RocketMQValidationException(nameof(DelayLevel), value, "0 or a delay level of the broker, 1 to 18 by default");
             }
 
+            if (value > 0)
+            {
+                ClearTimes();
+            }
+
             this[MessageProperties.DelayTimeLevel] = value == 0 ? null : value.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>
+    /// When consumers are to get the message, by the broker's clock: at the next whole second in its default setting
+    /// (<c>timerPrecisionMs</c>), at once when the time is past. At most three days ahead (<c>timerMaxDelaySec</c>): more is
+    /// refused with MESSAGE_ILLEGAL. Brokers that hold no messages to a time (before 5.0, or with
+    /// <c>timerWheelEnable=false</c>) get the nearest <see cref="DelayLevel"/> from the producer. Setting it takes the place of
+    /// <see cref="DeliverAfter"/> and <see cref="DelayLevel"/>. Null: not held back. Mirrors <c>setDeliverTimeMs</c>.
+    /// </summary>
+    public DateTimeOffset? DeliverAt
+    {
+        get => Number(MessageProperties.TimerDeliverMilliseconds) is { } time ? DateTimeOffset.FromUnixTimeMilliseconds(time) : null;
+        set
+        {
+            this[MessageProperties.TimerDeliverMilliseconds] = null;
+            if (value is { } time)
+            {
+                SetTime(MessageProperties.TimerDeliverMilliseconds, time - DateTimeOffset.UnixEpoch);
+            }
+        }
+    }
+
+    /// <summary>
+    /// How long after its arrival at the broker consumers are to get the message; else like <see cref="DeliverAt"/>, whose
+    /// place it takes. Mirrors <c>setDelayTimeMs</c> and <c>setDelayTimeSec</c>.
+    /// </summary>
+    /// <exception cref="RocketMQValidationException">The time is negative.</exception>
+    public TimeSpan? DeliverAfter
+    {
+        get => Number(MessageProperties.TimerDelaySeconds) is { } seconds ? TimeSpan.FromSeconds(seconds)
+            : Number(MessageProperties.TimerDelayMilliseconds) is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds)
+            : null;
+        set
+        {
+            if (value < TimeSpan.Zero)
+            {
+                throw new RocketMQValidationException(nameof(DeliverAfter), value, "zero or more");
+            }
+
+            this[MessageProperties.TimerDelaySeconds] = null;
+            this[MessageProperties.TimerDelayMilliseconds] = null;
+            if (value is { } delay)
+            {
+                SetTime(MessageProperties.TimerDelayMilliseconds, delay);
+            }
         }
     }
 
@@ -88,5 +140,24 @@ public sealed class Message
                 _properties[name] = value;
             }
         }
+    }
+
+    private long? Number(string property)
+        => long.TryParse(this[property], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private void SetTime(string property, TimeSpan time)
+    {
+        ClearTimes();
+        DelayLevel = 0;
+        // Of a message that came with a time of its own: with it the broker would not hold this one back.
+        this[MessageProperties.TimerOutMilliseconds] = null;
+        this[property] = ((long)Math.Ceiling(time.TotalMilliseconds)).ToString(CultureInfo.InvariantCulture);
+    }
+
+    private void ClearTimes()
+    {
+        this[MessageProperties.TimerDelaySeconds] = null;
+        this[MessageProperties.TimerDelayMilliseconds] = null;
+        this[MessageProperties.TimerDeliverMilliseconds] = null;
     }
 }

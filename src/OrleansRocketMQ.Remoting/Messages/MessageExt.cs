@@ -14,6 +14,9 @@ public sealed class MessageExt
     // A view: what the record says is read there when asked for, what the messages of a pull have in common is shared, and
     // what few messages have is kept apart. At some hundred thousand messages a second every field would show in the memory
     // allocated.
+    // Of brokers unless set otherwise (timerPrecisionMs): TIMER_OUT_MS names the beginning of a slot, at whose end they deliver.
+    private const long TimerPrecision = 1000;
+
     private readonly MessageOrigin _origin;
     private readonly int _recordStart;
     private readonly int _bodyStart;
@@ -72,8 +75,18 @@ public sealed class MessageExt
     /// <summary>When the broker stored the message, milliseconds since 1970 UTC.</summary>
     public long StoreTimestamp => StoredMessage.Int64At(RecordSpan, StoredMessage.StoreTimestampPosition(SysFlag));
 
+    /// <summary>
+    /// When the message was to come, milliseconds since 1970 UTC, for one that was sent with a time
+    /// (<see cref="Message.DeliverAt"/>, <see cref="Message.DeliverAfter"/>) and that a broker held back to it; otherwise null.
+    /// Where the sender gave no time but a delay, the end of the second in which the broker let it go.
+    /// </summary>
+    public long? DeliverTimestamp
+        => TimeIn(MessageProperties.TimerDeliverMilliseconds)
+            ?? (TimeIn(MessageProperties.TimerOutMilliseconds) is { } slot ? slot + TimerPrecision : null);
+
     /// <summary>How often the group has failed on the message before.</summary>
-    public int ReconsumeTimes => StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
+    public int ReconsumeTimes => _extras?.Pop?.ReconsumeTimes
+        ?? StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
 
     /// <summary>The commit-log offset of the half message, for a message of a transaction.</summary>
     public long PreparedTransactionOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag) + 4);
@@ -111,6 +124,9 @@ public sealed class MessageExt
     /// <summary>Where the message stands in its transaction.</summary>
     public TransactionState TransactionState => (TransactionState)((SysFlag & MessageSysFlag.TransactionMask) >> 2);
 
+    /// <summary>What to acknowledge the message with; null when it was not popped. As text it is property <c>POP_CK</c>.</summary>
+    public ReceiptHandle? ReceiptHandle => _extras?.Pop?.Handle;
+
     /// <summary>Whether the message was taken out of a batch that the broker stores as one.</summary>
     public bool IsInnerBatch => (SysFlag & MessageSysFlag.InnerBatch) != 0;
 
@@ -121,7 +137,7 @@ public sealed class MessageExt
         {
             // Two threads may decode at once; both get equal tables and one of them stays.
             var extras = _extras ??= new Extras();
-            return extras.Properties ??= MessageProperties.Decode(StoredProperties);
+            return extras.Properties ??= DecodeProperties();
         }
     }
 
@@ -172,6 +188,11 @@ public sealed class MessageExt
             return decoded.GetValueOrDefault(name);
         }
 
+        if (_extras?.Pop is not null && name is MessageProperties.PopCheckpoint or MessageProperties.FirstPopTime)
+        {
+            return Properties.GetValueOrDefault(name);
+        }
+
         Span<byte> utf8 = stackalloc byte[256];
         if (!Encoding.UTF8.TryGetBytes(name, utf8, out var length))
         {
@@ -214,6 +235,25 @@ public sealed class MessageExt
     internal MessageExt WithInner(int index, in BatchItem item)
         => With(new Extras { InnerIndex = index, InnerFlag = item.Flag, InnerProperties = item.StoredProperties, Body = item.Body });
 
+    private long? TimeIn(string property)
+        => long.TryParse(GetProperty(property), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var time) ? time : null;
+
+    /// <summary>The same message as it was popped from a topic: itself, or a retry topic that belongs to it.</summary>
+    internal MessageExt WithPop(string topic, PopMark pop)
+        => new(this, _origin with { Topic = topic }, (_extras ?? Extras.None) with { Pop = pop, Properties = null });
+
+    private Dictionary<string, string> DecodeProperties()
+    {
+        var properties = MessageProperties.Decode(StoredProperties);
+        if (_extras?.Pop is { } pop)
+        {
+            properties[MessageProperties.PopCheckpoint] = pop.Handle.ToString();
+            properties.TryAdd(MessageProperties.FirstPopTime, pop.Handle.PopTime.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return properties;
+    }
+
     private MessageExt With(Extras extras) => new(this, _origin, extras);
 
     /// <inheritdoc/>
@@ -236,8 +276,15 @@ public sealed class MessageExt
         public int? InnerFlag { get; init; }
 
         public int InnerIndex { get; init; }
+
+        public PopMark? Pop { get; init; }
     }
 }
+
+/// <summary>That a message was popped.</summary>
+/// <param name="Handle">What to acknowledge it with.</param>
+/// <param name="ReconsumeTimes">How often it has been popped in order before; null: the record says it.</param>
+internal sealed record PopMark(ReceiptHandle Handle, int? ReconsumeTimes);
 
 /// <summary>What the messages of one pull share.</summary>
 /// <param name="Bytes">All that came, in which they are.</param>

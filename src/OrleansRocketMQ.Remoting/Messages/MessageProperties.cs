@@ -31,6 +31,12 @@ public static class MessageProperties
     public const string DlqOriginMessageId = "DLQ_ORIGIN_MESSAGE_ID";
     public const string TransactionId = "__transactionId__";
     public const string CheckImmunityTime = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+    public const string TimerDelaySeconds = "TIMER_DELAY_SEC";
+    public const string TimerDelayMilliseconds = "TIMER_DELAY_MS";
+    public const string TimerDeliverMilliseconds = "TIMER_DELIVER_MS";
+    public const string TimerOutMilliseconds = "TIMER_OUT_MS";
+    public const string PopCheckpoint = "POP_CK";
+    public const string FirstPopTime = "1ST_POP_TIME";
 #pragma warning restore CS1591
 
     /// <summary>

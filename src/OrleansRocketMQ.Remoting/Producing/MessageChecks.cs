@@ -17,7 +17,20 @@ internal static class MessageChecks
         ArgumentNullException.ThrowIfNull(message);
         CheckTopic(message.Topic);
         CheckSize("Body", message.Body.Length, maxMessageSize);
+        if (IsHalf(message) && IsTimed(message))
+        {
+            // Its broker would refuse it when it is committed, where nobody is there to be told.
+            throw new RocketMQValidationException(
+                "Time of a message of a transaction", TimeOf(message), "none: transactions cannot be held back to a time");
+        }
     }
+
+    /// <summary>Whether the message is the first half of a transaction.</summary>
+    public static bool IsHalf(Message message)
+        => message[MessageProperties.TransactionPrepared] is { } prepared && bool.TryParse(prepared, out var half) && half;
+
+    /// <summary>Whether brokers are to hold the message back to a time.</summary>
+    public static bool IsTimed(Message message) => message.DelayLevel == 0 && TimeOf(message) is not null;
 
     public static void CheckSize(string field, int length, int maxMessageSize)
     {
@@ -51,6 +64,12 @@ internal static class MessageChecks
                     "DelayLevel of a message in the batch", message.DelayLevel, "0: batches cannot be delayed");
             }
 
+            if (IsTimed(message))
+            {
+                throw new RocketMQValidationException(
+                    "Time of a message in the batch", TimeOf(message), "none: batches cannot be held back to a time");
+            }
+
             if (SystemTopics.IsRetry(message.Topic))
             {
                 throw new RocketMQValidationException("Topic of a batch", message.Topic, "no %RETRY% topic");
@@ -63,6 +82,11 @@ internal static class MessageChecks
             }
         }
     }
+
+    private static string? TimeOf(Message message)
+        => message[MessageProperties.TimerDelaySeconds]
+            ?? message[MessageProperties.TimerDelayMilliseconds]
+            ?? message[MessageProperties.TimerDeliverMilliseconds];
 
     // A message that does not say so is made to wait when it is sent.
     private static bool Waits(Message message)

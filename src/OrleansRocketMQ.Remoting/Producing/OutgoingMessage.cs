@@ -30,9 +30,7 @@ internal sealed class OutgoingMessage
     {
         MessageChecks.Check(message, options.MaxMessageSize);
         GiveId(message);
-        var sysFlag = message[MessageProperties.TransactionPrepared] is { } prepared && bool.TryParse(prepared, out var half) && half
-            ? MessageSysFlag.TransactionPrepared
-            : 0;
+        var sysFlag = MessageChecks.IsHalf(message) ? MessageSysFlag.TransactionPrepared : 0;
         var body = message.Body;
         if (body.Length >= options.CompressBodyFrom)
         {
@@ -105,6 +103,24 @@ internal sealed class OutgoingMessage
                 Batch = true,
             },
             string.Join(',', messages.Select(message => message[MessageProperties.UniqueKey])));
+    }
+
+    /// <summary>Whether the broker is to hold it back to a time.</summary>
+    public bool IsTimed => !_template.Batch && MessageChecks.IsTimed(Message);
+
+    /// <summary>The same message, held back by a delay level instead of to a time; 0: not at all.</summary>
+    public OutgoingMessage AtLevel(int level)
+    {
+        var properties = MessageProperties.Decode(System.Text.Encoding.UTF8.GetBytes(_template.Properties));
+        properties.Remove(MessageProperties.TimerDelaySeconds);
+        properties.Remove(MessageProperties.TimerDelayMilliseconds);
+        properties.Remove(MessageProperties.TimerDeliverMilliseconds);
+        if (level > 0)
+        {
+            properties[MessageProperties.DelayTimeLevel] = level.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return new(Message, _template with { Properties = Properties(properties) }, MessageId);
     }
 
     public SendMessageRequest To(MessageQueue queue) => _template with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };

@@ -6,7 +6,7 @@ public sealed partial class Producer
 {
     /// <summary>
     /// Sends a half message: stored, but not to be seen by consumers until <see cref="EndTransactionAsync"/>. Not delayed,
-    /// whatever its delay level. Mirrors the first half of <c>sendMessageInTransaction</c>.
+    /// whatever its delay level; one with a time is refused. Mirrors the first half of <c>sendMessageInTransaction</c>.
     /// </summary>
     /// <inheritdoc cref="SendAsync(Message,CancellationToken)"/>
     public Task<SendResult> SendHalfAsync(Message message, CancellationToken cancellationToken = default)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -15,6 +16,8 @@ public sealed partial class Producer : IAsyncDisposable
     private readonly bool _ownsClient;
     private readonly ILogger _logger;
     private readonly PublishQueues _queues;
+    private readonly BrokerTimers _timers;
+    private readonly SendMetrics _metrics;
     private int _disposed;
 
     /// <summary>Creates a producer on a client that others may use, too.</summary>
@@ -53,7 +56,9 @@ public sealed partial class Producer : IAsyncDisposable
         _client = client;
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
+        _metrics = new SendMetrics((instrument, exception) => Log.MeterListenerFailed(_logger, instrument.Name, exception));
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
+        _timers = new BrokerTimers(client, _logger);
         client.RegisterProducer(options.Group);
         AnswerTransactionChecks();
     }
@@ -126,7 +131,10 @@ public sealed partial class Producer : IAsyncDisposable
             new(Single: null, messages, Selector: selector, Argument: argument), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Sends a message without asking whether it was stored.</summary>
+    /// <summary>
+    /// Sends a message without asking whether it was stored. One that is to come at a time is asked for, and fails as any
+    /// other send: a broker that knows no times, or not this one, would lose it.
+    /// </summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
@@ -156,7 +164,7 @@ public sealed partial class Producer : IAsyncDisposable
         }
     }
 
-    private Task<SendResult> RouteAsync(in SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
+    private Task<SendResult> RouteAsync(in Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
     {
         { Queue: { } queue } => queue.Topic == outgoing.Message.Topic
             ? SendOnceAsync(outgoing, queue, cancellationToken)
@@ -165,11 +173,11 @@ public sealed partial class Producer : IAsyncDisposable
         _ => SendWithRetriesAsync(outgoing, cancellationToken),
     };
 
-    private async Task<SendResult> SendSelectedAsync(SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken)
+    private async Task<SendResult> SendSelectedAsync(Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken)
     {
         var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
         var queue = call.Selector!.Select(queues, call.First, call.Argument);
-        if (!call.IsOneWay)
+        if (!call.IsOneWay || outgoing.IsTimed)
         {
             return await SendOnceAsync(outgoing, queue, cancellationToken).ConfigureAwait(false);
         }
@@ -245,9 +253,17 @@ public sealed partial class Producer : IAsyncDisposable
     {
         var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
         SendMessageResponse response;
+        int? delayLevel = null;
         try
         {
-            response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+            if (outgoing.IsTimed)
+            {
+                (response, delayLevel) = await SendTimedAsync(outgoing, queue, address, timeout, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
+            }
         }
         catch (RocketMQException exception)
         {
@@ -269,6 +285,7 @@ public sealed partial class Producer : IAsyncDisposable
             Queue = queue with { QueueId = response.QueueId },
             QueueOffset = response.QueueOffset,
             TransactionId = response.TransactionId,
+            DelayLevel = delayLevel,
         };
         return string.IsNullOrEmpty(response.RegionId) ? result : result with { RegionId = response.RegionId };
     }
@@ -309,5 +326,11 @@ public sealed partial class Producer : IAsyncDisposable
     {
         [LoggerMessage(31, LogLevel.Warning, "Sending message {MessageId} to {Queue} failed: {Reason}")]
         public static partial void AttemptFailed(ILogger logger, string messageId, MessageQueue queue, string reason);
+
+        [LoggerMessage(
+            32,
+            LogLevel.Error,
+            "A listener of the meter failed at {Instrument}. Sends go on; more failures of the kind are not told")]
+        public static partial void MeterListenerFailed(ILogger logger, string instrument, Exception exception);
     }
 }

@@ -37,6 +37,12 @@ public sealed record SendResult
     /// <summary>The transaction's id, for a half message; otherwise what the broker told, or null.</summary>
     public string? TransactionId { get; init; }
 
+    /// <summary>
+    /// The delay level the broker holds the message back by, where it was to come at a time and the broker knows levels only; 0
+    /// when that time was past. Otherwise null.
+    /// </summary>
+    public int? DelayLevel { get; init; }
+
     /// <summary>The broker's region.</summary>
     public string RegionId { get; init; } = "DefaultRegion";
 }

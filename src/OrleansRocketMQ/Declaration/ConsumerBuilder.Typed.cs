@@ -4,7 +4,7 @@ using OrleansRocketMQ.Dispatch;
 namespace OrleansRocketMQ.Hosting;
 
 /// <summary>What a group gets as values.</summary>
-public sealed partial class ConsumerBuilder
+public sealed partial class ConsumerBuilder : IMessageSerializerRegistry
 {
 #pragma warning disable RS0026 // No call fits two of them: their type arguments and delegates tell them apart.
     // Topics whose selector the user has chosen; what is said of types does not change it.
@@ -60,6 +60,9 @@ public sealed partial class ConsumerBuilder
     }
 
 #pragma warning restore RS0026
+
+    /// <inheritdoc/>
+    void IMessageSerializerRegistry.UseSerializer(IMessageSerializer serializer) => UseSerializer(serializer);
 
     private TypedDeclaration Types => (TypedDeclaration)(Options.Typed ??= new TypedDeclaration());
 

@@ -1,4 +1,5 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Effects;
 
 namespace OrleansRocketMQ;
 
@@ -30,14 +31,18 @@ public abstract class KeyOrderedStateGrain<TState>(IPersistentState<MessageDrive
         MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        MessageKeys.Check(messages[0], context);
-        await ApplyAsync(
-            messages,
-            context.Queue,
-            context.Reading,
-            message => ApplyAsync(message, context, cancellationToken),
-            cancellationToken);
+        if (!MessageKeys.AreMissing(messages, context))
+        {
+            await ApplyAsync(messages, context.Queue, context.Reading, ApplyOneAsync, cancellationToken);
+        }
+
         return ConsumeResult.Success;
+
+        async ValueTask ApplyOneAsync(MessageExt message)
+        {
+            await ApplyAsync(message, context, cancellationToken);
+            Outcomes.Check(context.OutcomeOf(message));
+        }
     }
 }
 
@@ -73,22 +78,36 @@ public abstract class KeyOrderedStateGrain<TState, T>(IPersistentState<MessageDr
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        MessageKeys.Check(messages[0].Raw, context);
-        await ApplyAsync(messages, context.Queue, context.Reading, apply, cancellationToken);
+        if (!MessageKeys.AreMissing(messages.Select(message => message.Raw), context))
+        {
+            await ApplyAsync(messages, context.Queue, context.Reading, ApplyOneAsync, cancellationToken);
+        }
+
         return ConsumeResult.Success;
+
+        async ValueTask ApplyOneAsync(Message<TOther> message)
+        {
+            await apply(message);
+            Outcomes.Check(context.OutcomeOf(message.Raw));
+        }
     }
 }
 
 internal static class MessageKeys
 {
-    /// <exception cref="RocketMQValidationException">The message has no key; it goes to the dead letters.</exception>
-    public static void Check(MessageExt message, ConsumeContext context)
+    /// <summary>Whether messages have no key. They come to no grain with ones that have, and become dead letters.</summary>
+    public static bool AreMissing(IEnumerable<MessageExt> messages, ConsumeContext context)
     {
-        if (string.IsNullOrEmpty(message.ShardingKey))
+        if (!messages.All(message => string.IsNullOrEmpty(message.ShardingKey)))
         {
-            context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
-            throw new RocketMQValidationException(
-                "ShardingKey", message.ShardingKey, $"the key of the grain whose state message {message.MessageId} is to change");
+            return false;
         }
+
+        foreach (var message in messages)
+        {
+            context.Reject(message, "The message has no sharding key: it belongs to no grain whose state it could change.");
+        }
+
+        return true;
     }
 }

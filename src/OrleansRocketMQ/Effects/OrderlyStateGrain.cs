@@ -1,4 +1,5 @@
 using Orleans.Runtime;
+using OrleansRocketMQ.Effects;
 
 namespace OrleansRocketMQ;
 
@@ -30,13 +31,14 @@ public abstract class OrderlyStateGrain<TState>(IPersistentState<MessageDrivenSt
         MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        await ApplyAsync(
-            messages,
-            context.Queue,
-            context.Reading,
-            message => ApplyAsync(message, context, cancellationToken),
-            cancellationToken);
+        await ApplyAsync(messages, context.Queue, context.Reading, ApplyOneAsync, cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
+
+        async ValueTask ApplyOneAsync(MessageExt message)
+        {
+            await ApplyAsync(message, context, cancellationToken);
+            Outcomes.Check(context.OutcomeOf(message));
+        }
     }
 }
 
@@ -72,8 +74,14 @@ public abstract class OrderlyStateGrain<TState, T>(IPersistentState<MessageDrive
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        await ApplyAsync(messages, context.Queue, context.Reading, apply, cancellationToken);
+        await ApplyAsync(messages, context.Queue, context.Reading, ApplyOneAsync, cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
+
+        async ValueTask ApplyOneAsync(Message<TOther> message)
+        {
+            await apply(message);
+            Outcomes.Check(context.OutcomeOf(message.Raw));
+        }
     }
 }
 

@@ -48,6 +48,7 @@ internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
     ConsumerRegistry registry,
     RemoteInvocationDrain guests,
+    CallRenewals renewals,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
@@ -243,7 +244,13 @@ internal sealed class RocketMQSilo(
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
-            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions), ReadingsOf(consumerOptions.Group));
+            grains,
+            listener,
+            consumerOptions.Group,
+            silo.SiloAddress,
+            InstanceOf(consumerOptions),
+            renewals,
+            ReadingsOf(consumerOptions.Group));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(

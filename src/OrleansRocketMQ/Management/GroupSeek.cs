@@ -49,7 +49,7 @@ internal sealed partial class GroupSeek(
         }
 
         var offsets = await SeekOffsets.FindAsync(consumer.Client, queues, target).ConfigureAwait(false);
-        await BeginAsync(consumer.Group, scope, target, offsets.Count).ConfigureAwait(false);
+        await BeginAsync(consumer.Group, scope, target, offsets.Count);
         var names = consumer.IsBroadcasting ? await MembersAsync(consumer, queues).ConfigureAwait(false) : [consumer.Instance];
         await Task.WhenAll(offsets.SelectMany(pair => names
             .Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
@@ -77,7 +77,7 @@ internal sealed partial class GroupSeek(
         }
 
         var offsets = await SeekOffsets.FindAsync(client, queues, target).ConfigureAwait(false);
-        await BeginAsync(control.Group, scope, target, offsets.Count).ConfigureAwait(false);
+        await BeginAsync(control.Group, scope, target, offsets.Count);
         await Task.WhenAll(offsets.Select(async pair =>
         {
             // Before the offset: what was done before says nothing about what is to be done then. Nobody runs the queue who

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Producing;
+
 namespace OrleansRocketMQ.Docs.Snippets;
 
 /// <summary>docs/concepts.md and docs/operations.md</summary>
@@ -11,6 +13,13 @@ internal static class ConceptSnippets
         await group.SeekAsync(ConsumerScope.OfTopic("orders"), SeekTarget.AtTime(DateTimeOffset.UtcNow.AddHours(-1)));
         await group.ResumeAsync(ConsumerScope.OfTopic("orders"));
         return status.Lag;
+    }
+
+    public static async Task RemindAsync(Producer producer, byte[] body)
+    {
+        var reminder = new Message("reminders", body);
+        reminder.DeliverAfter = TimeSpan.FromMinutes(45);
+        await producer.SendAsync(reminder);
     }
 
     public static async Task<ConsumerGroupStatus> AskAsync(IClusterClient client)

@@ -29,12 +29,27 @@ internal static class TypedSnippets
         rocketmq.UseSerializer(new JsonMessageSerializer(OrderJson.Default));
     }
 
+    public static ProducerOptions DeclareFormats(RocketMQBuilder rocketmq)
+    {
+        rocketmq.UseMessagePack();
+        rocketmq.AddConsumer("invoices", consumer => consumer
+            .UseProtobuf()
+            .Handle<Invoice>("invoices", (message, context, cancellationToken) => FileAsync(message.Value, cancellationToken)));
+        var shop = new ProducerOptions { Group = "shop", Serializer = MessagePackMessageSerializer.Default };
+        return shop;
+    }
+
+    private static Task FileAsync(Invoice invoice, CancellationToken cancellationToken) => Task.FromException(new NotSupportedException($"{invoice} {cancellationToken}"));
+
     private static Task RefundAsync(OrderCancelled order, CancellationToken cancellationToken) => Task.FromException(new NotSupportedException($"{order} {cancellationToken}"));
 }
 
 public sealed record OrderPlaced(string Id, decimal Amount);
 
 public sealed record OrderCancelled(string Id);
+
+// In place of what protoc would make.
+public sealed record Invoice(string Id);
 
 [JsonSerializable(typeof(OrderPlaced))]
 internal sealed partial class OrderJson : JsonSerializerContext;

@@ -111,6 +111,26 @@ public sealed class EffectsOnceTests
     }
 
     [Fact]
+    public async Task A_message_that_is_put_off_has_its_effect_once_when_it_comes_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        var attempts = 0;
+        TillScript.Of(rocketmq.MyGroup).Saying = (message, context) =>
+        {
+            if (message.Value.Number == 3 && Interlocked.Increment(ref attempts) < 3)
+            {
+                context.RetryAfter(message, TimeSpan.FromMilliseconds(50));
+            }
+        };
+        await using var cluster = await ConsumeAsync(rocketmq, Mode.KeyOrdered);
+
+        await rocketmq.PayAsync("north", 6);
+
+        await rocketmq.UntilCommittedAsync(6);
+        Assert.Equal(Enumerable.Range(0, 6), _storage.Payments());
+    }
+
+    [Fact]
     public async Task A_topic_that_was_deleted_and_made_anew_loses_nothing()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -30,6 +30,9 @@ internal sealed class TillScript
     /// <summary>Called with each payment before it has its effect.</summary>
     public Action<Payment> Applying { get; set; } = _ => { };
 
+    /// <summary>Called with each payment after it has had its effect.</summary>
+    public Action<Message<Payment>, ConsumeContext> Saying { get; set; } = (_, _) => { };
+
     public ConcurrentQueue<int> Delivered { get; } = new();
 
     public static TillScript Of(string group) => ByGroup.GetOrAdd(group, _ => new());
@@ -65,6 +68,7 @@ internal sealed class Till([PersistentState("till")] IPersistentState<MessageDri
     {
         State.Payments.Add(message.Value.Number);
         TillScript.Of(context.Group).Applying(message.Value);
+        TillScript.Of(context.Group).Saying(message, context);
         return ValueTask.CompletedTask;
     }
 }

@@ -258,6 +258,7 @@ internal sealed partial class ConcurrentDispatcher(
         {
             Share = share,
             Ownership = queue.Ownership,
+            Renewable = worker.Wait.Renewal.Begin(),
         };
         var token = queue.ListenerToken;
         using var running = queue.Running.Begin(range.Messages, share);
@@ -277,7 +278,7 @@ internal sealed partial class ConcurrentDispatcher(
             }
         }
 
-        return await worker.Wait.WaitAsync(call, longest, token) ? await call : throw new TimeoutException();
+        return await worker.Wait.WaitWhileRenewedAsync(call, longest, token) ? await call : throw new TimeoutException();
     }
 
     /// <summary>

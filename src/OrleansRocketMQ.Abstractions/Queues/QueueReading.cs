@@ -8,7 +8,7 @@ namespace OrleansRocketMQ;
 /// </summary>
 /// <param name="Seek">The number of the last seek that moved the queue; grows with each, 0 when there was none.</param>
 /// <param name="Effects">
-/// The number of the last seek that said that effects are to run again (<see cref="SeekTarget.EffectsAgain"/>); 0 when none did.
+/// The number of the last seek that said that effects are to run again (<c>SeekTarget.EffectsAgain</c>); 0 when none did.
 /// </param>
 [GenerateSerializer]
 [Immutable]

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using OrleansRocketMQ.Filters;
+using OrleansRocketMQ.Telemetry;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>The calls of the listener themselves.</summary>
+internal sealed partial class ListenerInvoker
+{
+    private ValueTask<ConsumeResult> CallAsync(
+        TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeContext context, CancellationToken cancellationToken)
+        => read is not null ? read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken)
+            : grain.GrainInstance is IKeyOrderedListener keyOrdered
+                ? keyOrdered.ConsumeAsync(new MessageBatch(batch), context, cancellationToken)
+                : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+
+    private async ValueTask<ConsumeResult> CallFilteredAsync(
+        ConsumePipeline pipeline,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeContext context,
+        CancellationToken cancellationToken)
+    {
+        var call = new ConsumeCall(new MessageBatch(batch), context) { Values = read is null ? null : read.ValueAt };
+        await pipeline.RunAsync(
+            call,
+            async services =>
+            {
+                read?.Services = services;
+                call.Result = await CallAsync(read, batch, context, cancellationToken);
+            },
+            cancellationToken);
+        return call.Result!.Value;
+    }
+
+    private Activity? StartSpan(DispatchBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
+        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
+        : null;
+}
