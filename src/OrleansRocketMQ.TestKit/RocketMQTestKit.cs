@@ -35,7 +35,7 @@ namespace OrleansRocketMQ.TestKit;
 /// await kit.UntilConsumedAsync("billing");
 /// </code>
 /// </example>
-public sealed class RocketMQTestKit : IAsyncDisposable
+public sealed partial class RocketMQTestKit : IAsyncDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
 

@@ -10,7 +10,7 @@ using OrleansRocketMQ.Cluster.Node;
 using OrleansRocketMQ.Configuration;
 
 var (nameServer, group, topic) = (args[0], args[1], args[2]);
-// What follows is words: keyed, hold, and name=value: state, checkpoint, work (milliseconds a message takes).
+// What follows is words: keyed, effects, hold, and name=value: state, checkpoint, work (milliseconds a message takes).
 var words = args[6..];
 string? ValueOf(string name) => words.FirstOrDefault(word => word.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
 var (siloPort, gatewayPort, primary) = (int.Parse(args[3]), int.Parse(args[4]), IPEndPoint.Parse(args[5]));
@@ -30,7 +30,10 @@ builder.UseOrleans(silo => silo
             .Subscribe(topic)
             .Configure(options =>
             {
-                options.Listener = words.Contains("keyed") ? typeof(KeyLineListener) : typeof(LineListener);
+                options.Listener = words.Contains("effects") ? typeof(CountingGrain)
+                    : words.Contains("keyed") ? typeof(KeyLineListener)
+                    : typeof(LineListener);
+                options.ConsumeBatchSize = words.Contains("effects") ? 8 : 1;
                 options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
                 options.CheckpointInterval = ValueOf("checkpoint") is { } interval ? TimeSpan.Parse(interval, CultureInfo.InvariantCulture) : options.CheckpointInterval;
             }))));

@@ -86,6 +86,21 @@ public sealed partial class SampleTests
     }
 
     [Fact]
+    public async Task Orders_are_paid_once_though_the_shop_is_killed()
+    {
+        var ports = FreePorts.Take(4);
+        var lines = await RunToEndAsync(
+            "Checkout",
+            $"--Orleans:Endpoints:SiloPort={ports[0]}",
+            $"--Orleans:Endpoints:GatewayPort={ports[1]}",
+            $"--Shop:SiloPort={ports[2]}",
+            $"--Shop:GatewayPort={ports[3]}");
+
+        Assert.Equal(2, lines.Count(line => line == "  the shop was killed and is started again"));
+        Assert.Equal("120 of 120 orders paid, 6 of 6 customers charged once for each of theirs, in order", lines[^1]);
+    }
+
+    [Fact]
     public void Every_sample_says_in_its_first_lines_what_it_shows_and_how_it_is_run()
     {
         var repository = typeof(SampleTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "repository").Value!;

@@ -32,10 +32,11 @@ public sealed class ConsumeContext : IMessageOutcomes
     }
 
     /// <summary>Makes the context one of a queue.</summary>
-    internal void Begin(string group, MessageQueue queue, IRenewable? call = null)
+    internal void Begin(string group, MessageQueue queue, QueueReading reading, IRenewable? call = null)
     {
         Group = group;
         Queue = queue;
+        Reading = reading;
         _call = call;
     }
 
@@ -124,4 +125,8 @@ public sealed class ConsumeContext : IMessageOutcomes
 
     /// <summary>The number of <see cref="Queue"/>.</summary>
     public int QueueId => Queue.QueueId;
+
+    /// <summary>Which reading of <see cref="Queue"/> the batch belongs to: operators' seeks begin others.</summary>
+    [Id(20)]
+    public QueueReading Reading { get; internal set; }
 }

@@ -110,4 +110,8 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
 
     /// <summary>The number of <see cref="Queue"/>.</summary>
     public int QueueId => Queue.QueueId;
+
+    /// <summary>Which reading of <see cref="Queue"/> the batch belongs to: operators' seeks begin others.</summary>
+    [Id(20)]
+    public QueueReading Reading { get; internal set; }
 }

@@ -2,7 +2,7 @@ using Orleans;
 
 namespace OrleansRocketMQ;
 
-/// <summary>What is paused and slowed down in a group at run time. Immutable.</summary>
+/// <summary>What is paused and slowed down in a group at run time, and how operators have moved it. Immutable.</summary>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.FlowSettings")]
@@ -25,6 +25,42 @@ public sealed record FlowSettings
     /// <summary>Grows with each change.</summary>
     [Id(2)]
     public long Version { get; init; }
+
+    /// <summary>The last seeks: one for each part of the group that was moved.</summary>
+    [Id(3)]
+    public IReadOnlyList<SeekMark> Seeks { get; init; } = [];
+
+    /// <summary>Which reading of a queue goes on since the last seek.</summary>
+    public QueueReading ReadingOf(MessageQueue queue)
+    {
+        var reading = default(QueueReading);
+        foreach (var mark in Seeks)
+        {
+            if (mark.Scope.Contains(queue))
+            {
+                reading = new(Math.Max(reading.Seek, mark.Reading.Seek), Math.Max(reading.Effects, mark.Reading.Effects));
+            }
+        }
+
+        return reading;
+    }
+
+    /// <summary>The same with a part of the group moved.</summary>
+    /// <param name="scope">The part.</param>
+    /// <param name="effectsAgain">Whether effects are to run again there.</param>
+    /// <param name="number">The number of the seek: above those of all before it.</param>
+    public FlowSettings Moved(ConsumerScope scope, bool effectsAgain, long number)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        var before = Seeks.FirstOrDefault(mark => mark.Scope == scope)?.Reading ?? default;
+        var mark = new SeekMark(scope, new(number, effectsAgain ? number : before.Effects));
+        return this with
+        {
+            // What has been said of all of it need not be kept for its parts, unless only they have effects again.
+            Seeks = [.. Seeks.Where(known => known.Scope != scope && !(scope == ConsumerScope.Everything && effectsAgain)), mark],
+            Version = Math.Max(Version + 1, number),
+        };
+    }
 
     /// <summary>Whether a queue is paused.</summary>
     public bool IsPaused(MessageQueue queue) => Paused.Any(scope => scope.Contains(queue));
@@ -59,3 +95,11 @@ public sealed record FlowSettings
         return this with { RateLimits = limits, Version = Version + 1 };
     }
 }
+
+/// <summary>A seek of an operator. Immutable.</summary>
+/// <param name="Scope">What was moved.</param>
+/// <param name="Reading">The reading that began.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.SeekMark")]
+public sealed record SeekMark([property: Id(0)] ConsumerScope Scope, [property: Id(1)] QueueReading Reading);

@@ -37,6 +37,14 @@ public sealed record SeekTarget
     [Id(2)]
     public bool IsEnd { get; }
 
+    /// <summary>
+    /// Whether messages that come again because of the seek have their effects again on grains that keep
+    /// <c>ProcessedOffsets</c>. Default false: what was applied stays applied, and is not applied again. Listeners that
+    /// keep none get every message in either case.
+    /// </summary>
+    [Id(3)]
+    public bool EffectsAgain { get; init; }
+
     /// <summary>The message with that offset comes next. For one queue only.</summary>
     /// <param name="offset">The offset, not below 0; that behind the last message is allowed too.</param>
     /// <exception cref="RocketMQValidationException">It is below 0.</exception>
@@ -47,7 +55,9 @@ public sealed record SeekTarget
     public static SeekTarget AtTime(DateTimeOffset time) => new(time: time);
 
     /// <inheritdoc/>
-    public override string ToString() => this switch
+    public override string ToString() => EffectsAgain ? $"{Place}, effects again" : Place;
+
+    private string Place => this switch
     {
         { Offset: { } offset } => string.Create(CultureInfo.InvariantCulture, $"offset {offset}"),
         { Time: { } time } => string.Create(CultureInfo.InvariantCulture, $"{time:O}"),

@@ -7,6 +7,7 @@ using Orleans.Runtime;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Effects;
 using OrleansRocketMQ.Engine.Options;
 
 namespace OrleansRocketMQ.Hosting;
@@ -64,6 +65,7 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             {
                 _listeners.Resolve(consumer.Group, consumer.Listener);
                 TypedListeners.RoutesOf(consumer, _listeners.ClassOf(consumer.Group, consumer.Listener));
+                CheckOrderOfEffects(consumer, _listeners.ClassOf(consumer.Group, consumer.Listener));
             }
 
             _strategies.Resolve(consumer);
@@ -71,6 +73,18 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             {
                 CheckCanBroadcast(consumer);
             }
+        }
+    }
+
+    /// <summary>What is parked comes behind what came later, and would be taken for known.</summary>
+    private static void CheckOrderOfEffects(ConsumerOptions consumer, Type listener)
+    {
+        if (consumer.PoisonHandling == PoisonHandling.Park && typeof(IKeepsEffectsByQueue).IsAssignableFrom(listener))
+        {
+            throw new RocketMQConfigurationException(
+                $"{RocketMQOptions.SectionName}:Consumers:{consumer.Group}:{nameof(consumer.PoisonHandling)}",
+                consumer.PoisonHandling,
+                $"{PoisonHandling.Block}, as {listener.FullName} knows a message by its place in the queue");
         }
     }
 

@@ -81,6 +81,10 @@ internal sealed partial class GroupSettingsGrain(
         return ChangeAsync(Flow.LimitRate(topic, messagesPerSecond), $"limit {topic} to {limit} messages a second");
     }
 
+    public Task<FlowSettings> MarkSeekAsync(ConsumerScope scope, bool effectsAgain) => ChangeAsync(
+        Flow.Moved(scope, effectsAgain, Newer(Flow.Version + 1)),
+        $"{scope} is read from another place, {(effectsAgain ? "effects run again" : "effects do not run again")}");
+
     public Task<GroupSettings> PinAsync(MessageQueue queue, string? silo) => silo is null
         ? ChangeAsync(Placement.Unpin(queue), $"{queue} is where the strategy wants it")
         : ChangeAsync(Placement.Pin(queue, silo), $"{queue} is pinned to silo {silo}");

@@ -28,6 +28,7 @@ using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Offsets;
+using OrleansRocketMQ.Outboxes;
 using OrleansRocketMQ.Parking;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
@@ -57,6 +58,8 @@ internal sealed class RocketMQSilo(
     AdminRequests admin,
     MembershipFence fence,
     IEnumerable<IMessageDecompressor> decompressors,
+    SiloOutboxes outboxes,
+    OutboxSweeper sweeper,
     IServiceProvider services,
     TimeProvider time,
     ILoggerFactory loggers) : ILifecycleParticipant<ISiloLifecycle>
@@ -93,6 +96,7 @@ internal sealed class RocketMQSilo(
             control.Open(sync, client, () => CreateRun(control, client));
         }
 
+        sweeper.Start();
         return Task.CompletedTask;
     }
 
@@ -101,6 +105,7 @@ internal sealed class RocketMQSilo(
     {
         var deadline = new StopDeadline(options.Value.ShutdownTimeout, time, hostWaitsNoLonger);
         var steps = new StopSteps();
+        await steps.TakeAsync(sweeper.StopAsync);
         await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline))));
 
         // Listeners here may still work for queues of others.
@@ -112,6 +117,7 @@ internal sealed class RocketMQSilo(
     {
         var steps = new StopSteps();
         await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.LeaveAsync())));
+        await steps.TakeAsync(outboxes.StopAsync);
         foreach (var client in _clients.Values)
         {
             await steps.TakeAsync(() => client.DisposeAsync().AsTask());
@@ -241,7 +247,13 @@ internal sealed class RocketMQSilo(
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
-            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions), renewals);
+            grains,
+            listener,
+            consumerOptions.Group,
+            silo.SiloAddress,
+            InstanceOf(consumerOptions),
+            renewals,
+            ReadingsOf(consumerOptions.Group));
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
@@ -258,6 +270,9 @@ internal sealed class RocketMQSilo(
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }
+
+    private Func<MessageQueue, QueueReading> ReadingsOf(string group)
+        => queue => registry.Find(group)?.Flow.Cluster?.ReadingOf(queue) ?? default;
 
     private QueueLocks? LocksOf(IQueueDispatcher dispatcher, ConsumerOptions consumerOptions, Lockers lockers)
         => dispatcher is OrderlyDispatcher && consumerOptions.MessageModel == MessageModel.Clustering

@@ -12,10 +12,12 @@ using OrleansRocketMQ.Connectivity;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
+using OrleansRocketMQ.Effects;
 using OrleansRocketMQ.Fencing;
 using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Outboxes;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Statistics;
 using OrleansRocketMQ.Storage;
@@ -94,6 +96,9 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<GroupPlacement>();
             services.AddSingleton<GroupSwitch>();
             services.AddSingleton<GroupSilos>();
+            services.AddSingleton<SiloOutboxes>();
+            services.AddSingleton<IOutboxes>(provider => provider.GetRequiredService<SiloOutboxes>());
+            services.AddSingleton<OutboxSweeper>();
             services.AddSingleton<RocketMQSilo>();
             services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<RocketMQSilo>());
             services.AddSingleton<IRocketMQSiloStatus, RocketMQSiloStatus>();
@@ -109,6 +114,7 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddGrainExtension<IListenerRunner, ListenerInvoker>();
             builder.AddGrainExtension<IOrderlyRunner, OrderlyListenerInvoker>();
             builder.AddGrainExtension<IListenerDoor, ListenerReadinessProbe>();
+            builder.AddGrainExtension<IOutboxDrain, OutboxDrain>();
         }
     }
 

@@ -14,24 +14,31 @@ namespace OrleansRocketMQ.Dispatch;
 /// <param name="silo">This silo.</param>
 /// <param name="instance">The name under which this silo has grains of its own for the queues; null when the members share them.</param>
 /// <param name="renewals">Where listeners of other silos ask for more time.</param>
+/// <param name="readings">Which reading of a queue goes on.</param>
 internal sealed class GrainListeners(
-    IGrainFactory grains, ResolvedListener listener, string group, SiloAddress silo, string? instance, CallRenewals renewals) : IListeners
+    IGrainFactory grains,
+    ResolvedListener listener,
+    string group,
+    SiloAddress silo,
+    string? instance,
+    CallRenewals renewals,
+    Func<MessageQueue, QueueReading> readings) : IListeners
 {
     private readonly ListenerGrains _slots = new(grains, listener, group, silo);
 
-    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne, renewals);
+    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne, renewals, readings);
 
     public IListener OfKey(string key)
     {
         // By its bytes: Orleans refuses a text of blanks as a key, and whoever sends may have written one.
         var grain = grains.GetGrain(GrainId.Create(listener.GrainType, new IdSpan(Encoding.UTF8.GetBytes(listener.KeyOf(group, key)))));
-        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true, renewals);
+        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true, renewals, readings);
     }
 
     public IQueueListener OfQueue(MessageQueue queue)
     {
         var grain = grains.GetGrain(GrainId.Create(listener.GrainType, QueueGrainKey.Of(group, queue, instance)));
-        return new GrainQueueListener(grain.AsReference<IOrderlyRunner>(), group, silo);
+        return new GrainQueueListener(grain.AsReference<IOrderlyRunner>(), group, silo, readings);
     }
 }
 
@@ -40,7 +47,9 @@ internal sealed class GrainListeners(
 /// <param name="group">The group it listens for.</param>
 /// <param name="isOne">Whether it has one activation in the cluster.</param>
 /// <param name="renewals">Where it asks for more time when it is on another silo.</param>
-internal sealed class GrainListener(IListenerRunner grain, string group, bool isOne, CallRenewals renewals) : IListener
+/// <param name="readings">Which reading of a queue goes on.</param>
+internal sealed class GrainListener(
+    IListenerRunner grain, string group, bool isOne, CallRenewals renewals, Func<MessageQueue, QueueReading> readings) : IListener
 {
     private readonly ListenerActivation _activation = new(isOne);
 
@@ -60,6 +69,7 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
             Share = call.Share,
             Ownership = call.Ownership,
             IsOfOne = isOne,
+            Reading = readings(call.Queue),
             Activation = _activation.Known,
             Renewable = call.Renewable,
             Renewals = isOne && call.Renewable is { } made ? renewals.AddressOf(made.Slot) : null,
@@ -79,7 +89,8 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
 }
 
 /// <summary>The listener grain of a queue that is consumed in order.</summary>
-internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, SiloAddress silo) : IQueueListener
+internal sealed class GrainQueueListener(
+    IOrderlyRunner grain, string group, SiloAddress silo, Func<MessageQueue, QueueReading> readings) : IQueueListener
 {
     private readonly ListenerActivation _activation = new(isOne: true);
 
@@ -103,6 +114,7 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
         {
             Ownership = call.Ownership,
             IsOfOne = true,
+            Reading = readings(call.Queue),
             Activation = _activation.Known,
         };
         return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);

@@ -94,6 +94,10 @@ internal sealed record DispatchBatch(
             Renewals?.RenewAsync(Call.Slot, Call.Number).Ignore();
         }
     }
+
+    /// <summary>Which reading of the queue the messages belong to.</summary>
+    [Id(30)]
+    public QueueReading Reading { get; init; }
 }
 
 /// <summary>What became of a run.</summary>

@@ -70,6 +70,10 @@ internal sealed record OrderlyBatch(
     /// <summary>Whether the caller names the activation when it is asked to.</summary>
     [Id(22)]
     public bool IsOfOne { get; init; }
+
+    /// <summary>Which reading of the queue the messages belong to.</summary>
+    [Id(30)]
+    public QueueReading Reading { get; init; }
 }
 
 /// <summary>What became of a run.</summary>

@@ -108,7 +108,7 @@ internal sealed partial class OrderlyListenerInvoker(
         var values = grain.GrainInstance is IOrderlyListener ? null : typed.Of(run.Group, grain.GrainInstance!);
         var pipeline = filters.Of(run.Group);
         var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
-        var context = new ConsumeOrderlyContext(run.Group, run.Queue);
+        var context = new ConsumeOrderlyContext(run.Group, run.Queue) { Reading = run.Reading };
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);

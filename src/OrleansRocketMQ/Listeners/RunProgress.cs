@@ -55,7 +55,7 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     public ConsumeContext ContextOf(DispatchBatch run)
     {
         _context ??= new ConsumeContext(run.Group, run.Queue);
-        _context.Begin(run.Group, run.Queue, this);
+        _context.Begin(run.Group, run.Queue, run.Reading, this);
         return _context;
     }
 

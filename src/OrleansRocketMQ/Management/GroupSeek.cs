@@ -49,7 +49,7 @@ internal sealed partial class GroupSeek(
         }
 
         var offsets = await SeekOffsets.FindAsync(consumer.Client, queues, target).ConfigureAwait(false);
-        Log.Seeks(logger, consumer.Group, scope, target, offsets.Count);
+        await BeginAsync(consumer.Group, scope, target, offsets.Count);
         var names = consumer.IsBroadcasting ? await MembersAsync(consumer, queues).ConfigureAwait(false) : [consumer.Instance];
         await Task.WhenAll(offsets.SelectMany(pair => names
             .Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
@@ -77,7 +77,7 @@ internal sealed partial class GroupSeek(
         }
 
         var offsets = await SeekOffsets.FindAsync(client, queues, target).ConfigureAwait(false);
-        Log.Seeks(logger, control.Group, scope, target, offsets.Count);
+        await BeginAsync(control.Group, scope, target, offsets.Count);
         await Task.WhenAll(offsets.Select(async pair =>
         {
             // Before the offset: what was done before says nothing about what is to be done then. Nobody runs the queue who
@@ -100,6 +100,16 @@ internal sealed partial class GroupSeek(
     {
         var retries = SystemTopics.Retry(control.Group);
         return QueuesAsync(client, control.Subscriptions.List().Select(subscription => subscription.Topic).Append(retries), retries, scope);
+    }
+
+    /// <summary>
+    /// Lets grains that hold effects know, before the first message comes again, that a new reading begins. What is given to them
+    /// until the queue has moved counts as part of it.
+    /// </summary>
+    private Task<FlowSettings> BeginAsync(string group, ConsumerScope scope, SeekTarget target, int queues)
+    {
+        Log.Seeks(logger, group, scope, target, queues);
+        return grains.GetGrain<IGroupSettingsGrain>(group).MarkSeekAsync(scope, target.EffectsAgain);
     }
 
     private Task ClearCheckpointAsync(string group, MessageQueue queue)

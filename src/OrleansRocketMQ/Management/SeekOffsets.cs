@@ -26,7 +26,7 @@ internal static class SeekOffsets
         }
 
         var first = await client.Brokers.GetMinOffsetAsync(master, queue).ConfigureAwait(false);
-        if (target == SeekTarget.Begin)
+        if (target is { Offset: null, Time: null })
         {
             return first;
         }

@@ -29,18 +29,36 @@ internal sealed class GroupSettingsState
     [Id(5)]
     public long PlacementVersion { get; set; }
 
+    [Id(6)]
+    public StoredSeek[] Seeks { get; set; } = [];
+
     public static GroupSettingsState Of(GroupSettings settings) => new()
     {
-        Paused = [.. settings.Flow.Paused.Select(scope => new StoredScope { Topic = scope.Topic, Queue = StoredQueue.Of(scope.Queue) })],
+        Paused = [.. settings.Flow.Paused.Select(StoredScope.Of)],
         RateLimits = new(settings.Flow.RateLimits, StringComparer.Ordinal),
         FlowVersion = settings.Flow.Version,
         Pins = [.. settings.Placement.Pins.Select(pin => new StoredPin { Queue = StoredQueue.Of(pin.Queue), Silo = pin.Silo })],
         Drained = [.. settings.Placement.Drained],
         PlacementVersion = settings.Placement.Version,
+        Seeks =
+        [
+            .. settings.Flow.Seeks.Select(mark => new StoredSeek
+            {
+                Scope = StoredScope.Of(mark.Scope),
+                Seek = mark.Reading.Seek,
+                Effects = mark.Reading.Effects,
+            }),
+        ],
     };
 
     public GroupSettings ToSettings() => new(
-        new FlowSettings { Paused = [.. Paused.Select(scope => scope.ToScope())], RateLimits = RateLimits, Version = FlowVersion },
+        new FlowSettings
+        {
+            Paused = [.. Paused.Select(scope => scope.ToScope())],
+            RateLimits = RateLimits,
+            Version = FlowVersion,
+            Seeks = [.. Seeks.Select(seek => new SeekMark(seek.Scope!.ToScope(), new(seek.Seek, seek.Effects)))],
+        },
         new PlacementSettings
         {
             Pins = [.. Pins.Select(pin => new QueuePin(pin.Queue!.ToQueue(), pin.Silo))],
@@ -60,6 +78,8 @@ internal sealed class StoredScope
     [Id(1)]
     public StoredQueue? Queue { get; set; }
 
+    public static StoredScope Of(ConsumerScope scope) => new() { Topic = scope.Topic, Queue = StoredQueue.Of(scope.Queue) };
+
     public ConsumerScope ToScope() => Queue is not null ? ConsumerScope.OfQueue(Queue.ToQueue())
         : Topic is not null ? ConsumerScope.OfTopic(Topic)
         : ConsumerScope.Everything;
@@ -75,6 +95,21 @@ internal sealed class StoredPin
 
     [Id(1)]
     public string Silo { get; set; } = string.Empty;
+}
+
+/// <summary>A seek of an operator.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredSeek")]
+internal sealed class StoredSeek
+{
+    [Id(0)]
+    public StoredScope? Scope { get; set; }
+
+    [Id(1)]
+    public long Seek { get; set; }
+
+    [Id(2)]
+    public long Effects { get; set; }
 }
 
 /// <summary>A queue.</summary>

@@ -47,6 +47,10 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     [Alias("LimitRate")]
     Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond);
 
+    /// <summary>A part of the group is about to be moved: a new reading of its queues begins.</summary>
+    [Alias("MarkSeek")]
+    Task<FlowSettings> MarkSeekAsync(ConsumerScope scope, bool effectsAgain);
+
     /// <summary>Wants a queue on a silo, or, of null, where the strategy wants it.</summary>
     [Alias("Pin")]
     Task<GroupSettings> PinAsync(MessageQueue queue, string? silo);

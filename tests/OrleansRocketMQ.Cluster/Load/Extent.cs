@@ -11,6 +11,9 @@ internal static class Extent
     /// <summary>How many silos are killed, one after the other.</summary>
     public static int Kills => IsFull ? 10 : 2;
 
+    /// <summary>How many silos are killed while grains have effects.</summary>
+    public static int KillsOfEffects => IsFull ? 100 : 2;
+
     /// <summary>How long the name server is away.</summary>
     public static TimeSpan WithoutNameServer => TimeSpan.FromSeconds(IsFull ? 60 : 4);
 

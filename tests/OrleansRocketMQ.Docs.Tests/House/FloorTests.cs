@@ -24,7 +24,7 @@ public sealed class FloorTests
         ["Group"]);
 
     private static readonly FloorPlan SiloFloors = new(
-        ["Configuration", "Tracing", "."],
+        ["Configuration", "Tracing", "Effects", "."],
         ["Brokers", "Membership", "DeadLetters", "Parking"],
         ["Allocation"],
         ["Allocation/Agreement", "Queues"],
@@ -33,7 +33,7 @@ public sealed class FloorTests
         ["Listeners", "Settings", "Subscriptions"],
         ["Declaration"],
         ["Consumers"],
-        ["Management", "Connectivity", "Health", "Admin"],
+        ["Management", "Connectivity", "Health", "Admin", "Outboxes"],
         ["Grains"],
         ["Hosting"]);
 

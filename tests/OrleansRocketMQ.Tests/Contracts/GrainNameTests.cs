@@ -17,7 +17,7 @@ public sealed class GrainNameTests
     [
         "allocationagreement", "consumergroupmanagement", "consumergrouponsilo", "consumerswitch", "deadletter",
         "delegatelistener", "groupsettings", "handlerlistener", "keyorderedhandlerlistener", "messagequeue",
-        "orderlyhandlerlistener", "parkedmessage", "subscriptionkeeper",
+        "orderlyhandlerlistener", "outboxindex", "parkedmessage", "subscriptionkeeper",
     ];
 
     private static readonly string[] Interfaces =
@@ -25,7 +25,8 @@ public sealed class GrainNameTests
         "OrleansRocketMQ.IAllocationAgreementGrain", "OrleansRocketMQ.ICallRenewals", "OrleansRocketMQ.IConsumerGroupOnSiloGrain",
         "OrleansRocketMQ.IConsumerSwitchGrain", "OrleansRocketMQ.IGroupAgent", "OrleansRocketMQ.IGroupSettingsGrain",
         "OrleansRocketMQ.IListenerDoor", "OrleansRocketMQ.IListenerRunner", "OrleansRocketMQ.IMessageQueueGrain",
-        "OrleansRocketMQ.IOrderlyRunner", "OrleansRocketMQ.IParkingGrain", "OrleansRocketMQ.ISubscriptionFollower",
+        "OrleansRocketMQ.IOrderlyRunner", "OrleansRocketMQ.IOutboxDrain", "OrleansRocketMQ.IOutboxIndexGrain",
+        "OrleansRocketMQ.IParkingGrain", "OrleansRocketMQ.ISubscriptionFollower",
         "OrleansRocketMQ.ISubscriptionKeeperGrain",
     ];
 

@@ -25,7 +25,8 @@ public sealed class StoredStateTests
     private static Dictionary<string, object> All { get; } = new object[]
     {
         GroupSettingsState.Of(new(
-            FlowSettings.None.Pause(ConsumerScope.Everything).Pause(ConsumerScope.OfTopic("orders")).Pause(ConsumerScope.OfQueue(Queue)).LimitRate("orders", 12.5),
+            FlowSettings.None.Pause(ConsumerScope.Everything).Pause(ConsumerScope.OfTopic("orders")).Pause(ConsumerScope.OfQueue(Queue)).LimitRate("orders", 12.5)
+                .Moved(ConsumerScope.OfTopic("orders"), effectsAgain: true, number: 7),
             PlacementSettings.None.Pin(Queue, "127.0.0.1:11111@7").Drain("10.0.0.1:11111@8"))),
         StoredCheckpoint.Of(Queue, committed: 2, new AckSnapshot(Watermark: 3, SeenTo: 9, Unfinished: [3, 6]), new SeenMessage(8, "7F000001ABCD")),
         new StoredOffset { Topic = "orders", Broker = "broker-a", QueueId = 3, Offset = 42 },

@@ -1,0 +1,114 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Tests.Effects;
+
+/// <summary>Grains that send because of messages, in silos.</summary>
+public sealed class OutboxTests
+{
+    private readonly JsonStorage _storage = new();
+
+    [Fact]
+    public async Task A_grain_sends_once_and_in_order_what_its_messages_make_it_send()
+    {
+        await using var rocketmq = await StartAsync();
+        await using var cluster = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage);
+
+        await rocketmq.PayAsync("north", 10);
+
+        await UntilSentAsync(rocketmq, 10);
+        await rocketmq.UntilCommittedAsync(10);
+        var receipts = await ReceiptsAsync(rocketmq);
+        Assert.Equal(Enumerable.Range(0, 10), receipts.Select(Number));
+        Assert.All(receipts, receipt => Assert.Equal(("receipt", "north"), (receipt.Tags, receipt.ShardingKey)));
+        Assert.Empty(Unsent);
+    }
+
+    [Fact]
+    public async Task What_no_broker_takes_is_sent_when_one_does_though_nobody_calls_the_grain_again()
+    {
+        await using var rocketmq = await StartAsync();
+        await rocketmq.PayAsync("north", 3);
+        var fault = Refuse(rocketmq);
+        await using var cluster = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage);
+        await rocketmq.UntilCommittedAsync(3);
+        Assert.Equal(3, Unsent.Count());
+
+        fault.Dispose();
+
+        await UntilSentAsync(rocketmq, 3);
+        Assert.Equal([0, 1, 2], (await ReceiptsAsync(rocketmq)).Select(Number));
+    }
+
+    [Fact]
+    public async Task What_was_recorded_before_all_silos_stopped_is_sent_when_one_starts()
+    {
+        await using var rocketmq = await StartAsync();
+        await rocketmq.PayAsync("north", 3);
+        string[] ids;
+        using (Refuse(rocketmq))
+        {
+            await using var cluster = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage);
+            await rocketmq.UntilCommittedAsync(3);
+            ids = [.. Unsent];
+        }
+
+        await using var again = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage);
+
+        await UntilSentAsync(rocketmq, 3);
+        Assert.Equal(ids, (await ReceiptsAsync(rocketmq)).Select(receipt => receipt.MessageId));
+    }
+
+    [Fact]
+    public async Task What_a_killed_silo_has_recorded_is_sent_by_another()
+    {
+        await using var rocketmq = await StartAsync();
+        for (var till = 0; till < 20; till++)
+        {
+            await rocketmq.PayAsync($"till-{till}", 1);
+        }
+
+        var fault = Refuse(rocketmq);
+        await using var cluster = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage, silos: 2);
+        await Eventually.TrueAsync(() => Unsent.Count() == 20, () => $"20 recorded; there are {Unsent.Count()}");
+        var ids = Unsent.Order().ToArray();
+
+        await cluster.Silos.KillSiloAsync(cluster.Silos.Silos[1]);
+        fault.Dispose();
+
+        await UntilSentAsync(rocketmq, 20);
+        Assert.Equal(ids, (await ReceiptsAsync(rocketmq)).Select(receipt => receipt.MessageId).Distinct().Order());
+    }
+
+    private IEnumerable<string> Unsent => _storage.All<MessageDrivenState<TillState>>("till").Values
+        .SelectMany(till => till.Outbox).Select(message => message.Properties[MessageProperties.UniqueKey]);
+
+    private static async Task<TestRocketMQ> StartAsync()
+    {
+        var rocketmq = await TestRocketMQ.StartAsync();
+        rocketmq.Embedded.CreateTopic(Cashier.Receipts, 1);
+        return rocketmq;
+    }
+
+    private static IDisposable Refuse(TestRocketMQ rocketmq)
+        => rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.SendMessageV2 });
+
+    private static Task UntilSentAsync(TestRocketMQ rocketmq, int count) => Eventually.TrueAsync(
+        () => rocketmq.Broker.MaxOffset(Cashier.Receipts, 0) >= count,
+        () => $"{count} receipts; there are {rocketmq.Broker.MaxOffset(Cashier.Receipts, 0)}");
+
+    private static async Task<IReadOnlyList<MessageExt>> ReceiptsAsync(TestRocketMQ rocketmq)
+    {
+        var queue = new MessageQueue(Cashier.Receipts, rocketmq.Broker.Name, 0);
+        var pulled = await rocketmq.Client.Brokers.PullAsync(
+            rocketmq.Broker.Address,
+            new PullRequest("reader", queue, Offset: 0) { Expression = MessageSelector.AllTags, SuspendTimeout = TimeSpan.Zero });
+        var receipts = new List<MessageExt>();
+        pulled.Decode(receipts, rocketmq.Broker.Name);
+        return receipts;
+    }
+
+    private static int Number(MessageExt message) => System.Text.Json.JsonDocument.Parse(message.Body).RootElement.EnumerateObject().Single().Value.GetInt32();
+}
