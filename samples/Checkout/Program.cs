@@ -28,13 +28,15 @@ var builder = Host.CreateApplicationBuilder(args);
 builder.Logging.SetMinimumLevel(LogLevel.Critical);
 var run = Guid.NewGuid().ToString("N")[..8]; // Other customers in each run.
 var bank = new Bank(run);
+var calls = new CallCounter();
+builder.Services.AddSingleton(calls);
 
 // 1. A broker: the one that is named, or one in this process.
 var nameServer = builder.Configuration["RocketMQ:NameServer"];
 await using var embedded = nameServer is null ? await EmbeddedRocketMQ.StartAsync() : null;
 nameServer ??= embedded!.NameServerAddress;
 
-// 2. The bank, in this process: a plain handler, in the order of each customer's payments.
+// 2. The bank, in this process: a plain handler behind a filter, in the order of each customer's payments.
 builder.UseOrleans(silo => silo
     .UseLocalhostClustering(
         builder.Configuration.GetValue("Orleans:Endpoints:SiloPort", 11111),
@@ -43,6 +45,7 @@ builder.UseOrleans(silo => silo
         .UseNameServer(nameServer)
         .Configure(options => options.PollNameServerInterval = TimeSpan.FromSeconds(1)) // Sees new topics soon.
         .AddConsumer(Bank.Group, consumer => consumer
+            .AddFilter<CallCounter>()
             .Handle<PaymentDue>(Customer.Payments, (message, context, cancellationToken) => bank.ChargeAsync(message))
             .Configure(options => (options.HandlerMode, options.ConsumeFromWhere) = (HandlerMode.KeyOrdered, ConsumeFromWhere.FirstOffset)))));
 using var host = builder.Build();
@@ -82,7 +85,7 @@ Console.WriteLine("  the shop was killed and is started again");
 // 5. Every order was paid.
 ended &= await UntilPaidAsync(all);
 var right = orders.Count(customer => bank.IsRight(customer.Key, customer.Value));
-Console.WriteLine($"  payments that came again under the same id: {bank.Again}");
+Console.WriteLine($"  {calls.Calls} payments came, {bank.Again} of them again under the same id");
 Console.WriteLine($"{bank.Count} of {all} orders paid, {right} of {Customers} customers charged once for each of theirs, in order");
 shop.Dispose();
 await host.StopAsync();

@@ -76,7 +76,8 @@ public sealed class OperatorTests
         await Expect(topic.Locator("td").Nth(2)).ToHaveTextAsync("0", Patient);
         var before = host.Handled.Count;
         await topic.GetByText("Seek…").ClickAsync();
-        await Expect(page.Locator("#dialog select")).ToHaveValueAsync("begin");
+        await Expect(page.Locator("#dialog select[name=target]")).ToHaveValueAsync("begin");
+        await Expect(page.Locator("#dialog select[name=effects]")).ToHaveValueAsync(string.Empty);
         await page.Locator("#dialog-ok").ClickAsync();
         await Expect(page.Locator("#notice")).ToContainTextAsync("queues go on at", new() { Timeout = 30_000 });
         await Eventually.TrueAsync(() => host.Handled.Skip(before).Select(message => message.Body).Distinct().Count() == 8, "all come again");

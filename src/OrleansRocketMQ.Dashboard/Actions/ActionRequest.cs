@@ -23,6 +23,9 @@ internal sealed record ActionRequest
 
     public DateTimeOffset? Time { get; init; }
 
+    /// <summary>Of a seek: whether grains that keep effects have those of messages that come again once more.</summary>
+    public bool EffectsAgain { get; init; }
+
     public string? MessageId { get; init; }
 
     /// <summary>Of a parked message; null: all of them.</summary>
@@ -65,7 +68,9 @@ internal sealed record ActionRequest
         ? MessageSelector.BySql(Required(Expression, nameof(Expression)))
         : MessageSelector.ByTag(Expression);
 
-    internal SeekTarget RequiredTarget => Target switch
+    internal SeekTarget RequiredTarget => RequiredPlace with { EffectsAgain = EffectsAgain };
+
+    private SeekTarget RequiredPlace => Target switch
     {
         "begin" => SeekTarget.Begin,
         "end" => SeekTarget.End,

@@ -172,8 +172,9 @@ function askSeek(name, scope, ofQueue) {
   if (ofQueue) options.push(['offset', 'an offset']);
   const fields = [{ name: 'target', label: 'Go on at', options }, { name: 'time', label: 'Time (only for a point in time)', type: 'datetime-local', set: { step: 1 } }];
   if (ofQueue) fields.push({ name: 'offset', label: 'Offset (only for an offset)', type: 'number', set: { min: 0, step: 1 } });
+  fields.push({ name: 'effects', label: 'Effects of messages that come again', options: [['', 'are not applied again'], ['again', 'are applied again']] });
   ask(`Seek: ${name}`, 'What was pulled and not begun is dropped; consumption goes on there. Messages may come again or be left out.', fields, 'Seek', values => {
-    const request = { ...scope, target: values.target };
+    const request = { ...scope, target: values.target, effectsAgain: values.effects === 'again' };
     if (values.target === 'time') {
       if (!values.time) throw new Error('A point in time is needed.');
       request.time = new Date(values.time).toISOString();
