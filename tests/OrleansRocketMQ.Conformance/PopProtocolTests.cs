@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Conformance;
 /// POP as brokers from 5.0 on speak it, request by request. What must not come again is shown by what does: both are due at once.
 /// </summary>
 [Collection(RocketMQCollection.Name)]
-public class PopProtocolTests(RocketMQCluster rocketmq)
+public sealed class PopProtocolTests(RocketMQCluster rocketmq)
 {
     // Time enough for what is to be done meanwhile. Brokers take two to three seconds more, and some more when their clocks tick badly.
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(4);
@@ -17,6 +17,7 @@ public class PopProtocolTests(RocketMQCluster rocketmq)
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
 
     private readonly string _group = RocketMQCluster.NewName("group");
+    private IReadOnlyList<MessageExt> _last = [];
 
     private BrokerClient Brokers => rocketmq.Client.Brokers;
 
@@ -90,27 +91,6 @@ public class PopProtocolTests(RocketMQCluster rocketmq)
         await Brokers.BatchAckAsync(rocketmq.MasterOf(queue), _group, topic, [.. again.Select(message => message.ReceiptHandle!.Value)]);
     }
 
-    [Fact]
-    public async Task Every_queue_of_a_broker_is_popped_at_once()
-    {
-        var topic = await rocketmq.CreateTopicAsync(queues: 4);
-        var bodies = Enumerable.Range(0, 24).Select(number => $"{number}").ToList();
-        await rocketmq.SendAsync(topic, bodies);
-        var messages = new List<MessageExt>();
-        foreach (var broker in (await rocketmq.Client.Routes.GetAsync(topic)).ReadQueues.Select(queue => queue.BrokerName).Distinct().ToList())
-        {
-            var any = new MessageQueue(topic, broker, PopRequest.AnyQueue);
-            while (await PopAsync(any, Long) is { Count: > 0 } popped)
-            {
-                messages.AddRange(popped);
-                await Brokers.BatchAckAsync(rocketmq.MasterOf(any), _group, topic, [.. popped.Select(message => message.ReceiptHandle!.Value)]);
-            }
-        }
-
-        Assert.Equal(bodies.Order(), messages.Select(Text).Order());
-        Assert.Equal(4, messages.Select(message => (message.BrokerName, message.QueueId)).Distinct().Count());
-    }
-
     [Theory]
     [InlineData("blue || red", SubscriptionData.TagType)]
     [InlineData("color = 'blue' OR color = 'red'", SubscriptionData.Sql92Type)]
@@ -165,13 +145,13 @@ public class PopProtocolTests(RocketMQCluster rocketmq)
         var (topic, queue) = await StartAsync();
         Assert.Equal(PopStatus.NotFound, (await Brokers.PopAsync(rocketmq.MasterOf(queue), Request(queue, Long))).Status);
 
-        var asking = Brokers.WaitForMessagesAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(30) });
+        var asking = Brokers.WaitForMessagesAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(10) });
         await rocketmq.SendAsync(topic, ["a"]);
         Assert.Equal(PopStatus.Found, await asking);
-        var waiting = Brokers.PopAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(30), MaxMessages = 1 });
+        var waiting = Brokers.PopAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(10), MaxMessages = 1 });
         Assert.Equal("a", Text(Assert.Single((await waiting).Decode())));
 
-        var next = Brokers.PopAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(30) });
+        var next = Brokers.PopAsync(rocketmq.MasterOf(queue), Request(queue, Long) with { PollTime = TimeSpan.FromSeconds(10) });
         await rocketmq.SendAsync(topic, ["b"]);
         Assert.Equal("b", Text(Assert.Single((await next).Decode())));
         Assert.Equal(PopStatus.NotFound, await Brokers.WaitForMessagesAsync(rocketmq.MasterOf(queue), Request(queue, Long)));
@@ -200,48 +180,6 @@ public class PopProtocolTests(RocketMQCluster rocketmq)
         Assert.True(await AckAsync(topic, message));
         Assert.True(await AckAsync(topic, message));
     }
-
-    [Fact]
-    public async Task Members_that_ask_are_told_their_queues_and_whether_to_pull_or_pop_them()
-    {
-        var topic = await rocketmq.CreateTopicAsync(queues: 4);
-        var queues = (await rocketmq.Client.Routes.GetAsync(topic)).ReadQueues;
-        var clientId = rocketmq.Client.ClientId;
-        var heartbeat = new HeartbeatData
-        {
-            ClientId = clientId,
-            ConsumerDataSet = [new() { GroupName = _group, SubscriptionDataSet = [SubscriptionData.From(topic, MessageSelector.All, 1)] }],
-        };
-        foreach (var master in await rocketmq.MastersOfAsync(topic))
-        {
-            await Brokers.HeartbeatAsync(master, heartbeat);
-            foreach (var strategy in new[] { "AVG", "AVG_BY_CIRCLE" })
-            {
-                var pulled = await AssignedAsync(master, assigned => assigned.Count == queues.Count, strategy);
-                Assert.Equal(queues.Order(), pulled.Select(queue => queue.Queue).Order());
-                Assert.All(pulled, queue => Assert.Equal(MessageRequestMode.Pull, queue.Mode));
-                Assert.Empty((await Brokers.QueryAssignmentAsync(master, topic, _group, "somebody else", strategy))!);
-            }
-
-            Assert.Null(await Brokers.QueryAssignmentAsync(master, topic, _group, clientId, "OTHER"));
-            Assert.Null(await Brokers.QueryAssignmentAsync(master, topic, RocketMQCluster.NewName("group"), clientId));
-
-            await Brokers.SetMessageRequestModeAsync(master, topic, _group, MessageRequestMode.Pop, popShareQueueNum: 1);
-            var popped = await AssignedAsync(master, assigned => assigned.All(queue => queue.Mode == MessageRequestMode.Pop));
-            Assert.Equal(
-                queues.Select(queue => queue with { QueueId = PopRequest.AnyQueue }).Distinct().Order(), popped.Select(queue => queue.Queue).Order());
-            await Brokers.SetMessageRequestModeAsync(master, topic, _group, MessageRequestMode.Pull);
-            Assert.Equal(queues.Count, (await AssignedAsync(master, assigned => assigned.All(queue => queue.Mode == MessageRequestMode.Pull))).Count);
-            await Brokers.UnregisterAsync(master, clientId, producerGroup: null, _group);
-        }
-
-        async Task<IReadOnlyList<QueueAssignment>> AssignedAsync(string master, Func<IReadOnlyList<QueueAssignment>, bool> isIt, string strategy = "AVG")
-            => await Eventually.GetAsync(
-                async () => await Brokers.QueryAssignmentAsync(master, topic, _group, clientId, strategy) is { } assigned && isIt(assigned) ? assigned : null,
-                "the assignment");
-    }
-
-    private IReadOnlyList<MessageExt> _last = [];
 
     private static string Text(MessageExt message) => Encoding.UTF8.GetString(message.Body.Span);
 
