@@ -21,4 +21,7 @@ public sealed class MembershipOnTwoBrokersTests(TwoBrokerCluster rocketmq) : Mem
 public sealed class OrderlyConsumptionOnTwoBrokersTests(TwoBrokerCluster rocketmq) : OrderlyConsumptionTests(rocketmq);
 
 [Collection(TwoBrokerCollection.Name)]
+public sealed class PopSharingOnTwoBrokersTests(TwoBrokerCluster rocketmq) : PopSharingTests(rocketmq);
+
+[Collection(TwoBrokerCollection.Name)]
 public sealed class SeekOnTwoBrokersTests(TwoBrokerCluster rocketmq) : SeekTests(rocketmq);

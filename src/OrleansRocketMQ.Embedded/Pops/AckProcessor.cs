@@ -16,6 +16,9 @@ internal sealed class AckProcessor(
 {
     private const string Faq = "See https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
+    // How far before the clock a message may come by changes that follow each other closer than it ticks, in milliseconds.
+    private const long MostAhead = 1000;
+
     public void AddTo(RequestTable table)
     {
         table.Add(RequestCodes.AckMessage, Ack);
@@ -140,8 +143,10 @@ internal sealed class AckProcessor(
                 return null;
             }
 
-            // Within one millisecond it would be known by the name of the other one.
-            var key = new CheckpointKey(queue.Group, queue.Topic, queue.QueueId, offset, store.Now);
+            // Within one millisecond it would be known by the name of the other one, or of one before, whose handle must not count.
+            var now = store.Now;
+            var popTime = handle.PopTime >= now && handle.PopTime < now + MostAhead ? handle.PopTime + 1 : now;
+            var key = new CheckpointKey(queue.Group, queue.Topic, queue.QueueId, offset, popTime);
             while (book.Checkpoints.Contains(key))
             {
                 key = key with { PopTime = key.PopTime + 1 };

@@ -89,6 +89,11 @@ internal sealed class OrderedQueues(MessageStore store, OffsetTable offsets, Pop
         List<GroupQueue> free;
         lock (book.Gate)
         {
+            if (_freeTimes.Count == 0)
+            {
+                return;
+            }
+
             var now = store.Now;
             free = [.. _freeTimes.Where(pair => pair.Value <= now).Select(pair => pair.Key)];
             free.ForEach(queue => _freeTimes.Remove(queue));
