@@ -146,6 +146,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <summary>See <see cref="CallSize"/>.</summary>
     public long MostBytesPerCall { get; init; } = long.MaxValue;
 
+    /// <summary>See <see cref="QueueEnvironment.AreLeased"/>.</summary>
+    public bool AreLeased { get; init; }
+
     /// <summary>The brokers that do not know the group.</summary>
     public MissingGroup Missing { get; }
 
@@ -374,6 +377,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         Names = Client.Names,
         DecoderOptions = Client.Options.DecoderOptions,
         MostBytesPerCall = MostBytesPerCall,
+        AreLeased = AreLeased,
     };
 
     /// <summary>What heartbeats tell of the group.</summary>
@@ -395,6 +399,5 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     {
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
-
     }
 }

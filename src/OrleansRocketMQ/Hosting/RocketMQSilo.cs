@@ -187,6 +187,7 @@ internal sealed class RocketMQSilo(
             Parked = parked,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
+            AreLeased = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!).IsLeased,
             Instance = InstanceOf(consumerOptions),
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };

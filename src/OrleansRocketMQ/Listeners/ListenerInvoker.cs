@@ -51,7 +51,7 @@ internal sealed partial class ListenerInvoker(
     {
         var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress();
         progress.Begin(cancellationToken);
-        var consuming = ConsumeAsync(run, progress);
+        var consuming = grain.GrainInstance is ILeasedListener ? ConsumeLeasedAsync(run, progress) : ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
         {
             return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
@@ -157,6 +157,24 @@ internal sealed partial class ListenerInvoker(
             TaskScheduler.Default);
     }
 
+    /// <summary>Messages that are leased stay until the last call for them has really ended, whoever waits for it.</summary>
+    private async ValueTask<DispatchBatchResult> ConsumeLeasedAsync(DispatchBatch run, RunProgress progress)
+    {
+        if (!progress.Leased.TryBegin(run.Messages))
+        {
+            return DispatchBatchResult.Refused;
+        }
+
+        try
+        {
+            return await ConsumeAsync(run, progress);
+        }
+        finally
+        {
+            progress.Leased.End();
+        }
+    }
+
     private async ValueTask<DispatchBatchResult> ConsumeAsync(DispatchBatch run, RunProgress progress)
     {
         var context = progress.ContextOf(run);
@@ -189,7 +207,7 @@ internal sealed partial class ListenerInvoker(
             try
             {
                 result = await (read is null
-                    ? CallAsync(new MessageBatch(batch), context, progress.Token)
+                    ? CallAsync(batch, context, progress)
                     : read.ConsumeAsync(grain.GrainInstance!, context, progress.Token));
             }
             catch (Exception exception)
@@ -218,7 +236,7 @@ internal sealed partial class ListenerInvoker(
 
     /// <summary>What makes values of the messages; null for a listener that gets them as they came.</summary>
     private TypedConsumer? ValuesOf(string group)
-        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener ? null : typed.Of(group, grain.GrainInstance!);
+        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener or ILeasedListener ? null : typed.Of(group, grain.GrainInstance!);
 
     /// <summary>A message the listener cannot be given is a batch of its own, and no call.</summary>
     private void TakeUnreadable(DispatchBatch run, RunProgress progress, MessageExt message, string reason, UnreadableHandling handling)
@@ -272,6 +290,7 @@ internal sealed partial class ListenerInvoker(
     {
         private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool);
         private ConsumeContext? _context;
+        private LeasedRun? _leased;
 
         /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
         public CancellationToken Token => _cancellation.Token;
@@ -282,6 +301,9 @@ internal sealed partial class ListenerInvoker(
         public int Batch { get; set; }
 
         public List<ListenerFailure>? Failures { get; set; }
+
+        /// <summary>What a run of leased messages holds.</summary>
+        public LeasedRun Leased => _leased ??= new();
 
         public long RunBegan { get; set; }
 
@@ -331,10 +353,13 @@ internal sealed partial class ListenerInvoker(
         public void Dispose() => _cancellation.Dispose();
     }
 
-    private ValueTask<ConsumeResult> CallAsync(MessageBatch batch, ConsumeContext context, CancellationToken cancellationToken)
-        => grain.GrainInstance is IKeyOrderedListener keyOrdered
-            ? keyOrdered.ConsumeAsync(batch, context, cancellationToken)
-            : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(batch, context, cancellationToken);
+    private ValueTask<ConsumeResult> CallAsync(ArraySegment<MessageExt> batch, ConsumeContext context, RunProgress progress)
+        => grain.GrainInstance switch
+        {
+            IConcurrentListener concurrent => concurrent.ConsumeAsync(new MessageBatch(batch), context, progress.Token),
+            ILeasedListener leased => progress.Leased.ConsumeAsync(leased, batch, context, progress.Token),
+            var keyOrdered => ((IKeyOrderedListener)keyOrdered!).ConsumeAsync(new MessageBatch(batch), context, progress.Token),
+        };
 
     // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
     // end. Only a silo that stops itself cannot wait for it.
