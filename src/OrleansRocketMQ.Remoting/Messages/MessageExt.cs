@@ -278,7 +278,8 @@ public sealed class MessageExt
 
         public Extras Owned() => this with { Body = Copy(Body), InnerProperties = Copy(InnerProperties) };
 
-        private static ReadOnlyMemory<byte>? Copy(ReadOnlyMemory<byte>? bytes) => bytes is { } some ? some.ToArray() : default(ReadOnlyMemory<byte>?);
+        private static ReadOnlyMemory<byte>? Copy(ReadOnlyMemory<byte>? bytes)
+            => bytes is { } some ? some.ToArray() : default(ReadOnlyMemory<byte>?);
     }
 }
 

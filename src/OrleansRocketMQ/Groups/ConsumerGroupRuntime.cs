@@ -146,9 +146,6 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <summary>See <see cref="CallSize"/>.</summary>
     public long MostBytesPerCall { get; init; } = long.MaxValue;
 
-    /// <summary>See <see cref="QueueEnvironment.AreLeased"/>.</summary>
-    public bool AreLeased { get; init; }
-
     /// <summary>The brokers that do not know the group.</summary>
     public MissingGroup Missing { get; }
 
@@ -377,7 +374,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         Names = Client.Names,
         DecoderOptions = Client.Options.DecoderOptions,
         MostBytesPerCall = MostBytesPerCall,
-        AreLeased = AreLeased,
+        AreLeased = Dispatcher.AreLeased,
     };
 
     /// <summary>What heartbeats tell of the group.</summary>

@@ -187,7 +187,6 @@ internal sealed class RocketMQSilo(
             Parked = parked,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
-            AreLeased = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!).IsLeased,
             Instance = InstanceOf(consumerOptions),
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };
@@ -242,7 +241,10 @@ internal sealed class RocketMQSilo(
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>())
+            {
+                AreLeased = listener.IsLeased,
+            },
             ListenerKind.Orderly => new OrderlyDispatcher(
                 consumerOptions,
                 listeners,

@@ -236,7 +236,9 @@ internal sealed partial class ListenerInvoker(
 
     /// <summary>What makes values of the messages; null for a listener that gets them as they came.</summary>
     private TypedConsumer? ValuesOf(string group)
-        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener or ILeasedListener ? null : typed.Of(group, grain.GrainInstance!);
+        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener or ILeasedListener
+            ? null
+            : typed.Of(group, grain.GrainInstance!);
 
     /// <summary>A message the listener cannot be given is a batch of its own, and no call.</summary>
     private void TakeUnreadable(DispatchBatch run, RunProgress progress, MessageExt message, string reason, UnreadableHandling handling)
