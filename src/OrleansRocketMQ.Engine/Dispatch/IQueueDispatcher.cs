@@ -5,6 +5,9 @@ namespace OrleansRocketMQ.Engine.Dispatch;
 /// <summary>Brings the messages of a group's queues to its listener. One for each group and silo. Thread-safe.</summary>
 internal interface IQueueDispatcher
 {
+    /// <summary>Whether messages are given to listeners for the time of a call only, so that their bytes may be of a pool.</summary>
+    bool AreLeased => false;
+
     void Start();
 
     /// <summary>A queue has messages nobody works on.</summary>

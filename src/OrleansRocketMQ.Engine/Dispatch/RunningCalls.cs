@@ -58,16 +58,17 @@ internal sealed class RunningCalls(TimeProvider time)
                     first = call;
                 }
             }
-        }
 
-        if (first.Messages.Count == 0)
-        {
-            return null;
-        }
+            if (first.Messages.Count == 0)
+            {
+                return null;
+            }
 
-        // A call ends with its first batch that is slow, so its age is about that of the batch.
-        var message = first.Messages[first.Share?.Begun ?? 0];
-        return new RunningMessage(message.MessageId, message.QueueOffset, time.GetElapsedTime(first.BeganAt));
+            // A call ends with its first batch that is slow, so its age is about that of the batch. While it is here, its messages
+            // are not done and can be read, be they leased or not.
+            var message = first.Messages[first.Share?.Begun ?? 0];
+            return new RunningMessage(message.MessageId, message.QueueOffset, time.GetElapsedTime(first.BeganAt));
+        }
     }
 
     private void End(int place)

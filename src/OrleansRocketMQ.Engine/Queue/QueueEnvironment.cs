@@ -60,6 +60,9 @@ internal sealed record QueueEnvironment
     /// <summary>How messages are decoded.</summary>
     public MessageDecoderOptions DecoderOptions { get; init; } = MessageDecoderOptions.Default;
 
+    /// <summary>Whether messages are given to listeners for the time of a call only, so that their bytes may be of a pool.</summary>
+    public bool AreLeased { get; init; }
+
     /// <summary>See <see cref="CallSize"/>.</summary>
     public long MostBytesPerCall { get; init; } = long.MaxValue;
 

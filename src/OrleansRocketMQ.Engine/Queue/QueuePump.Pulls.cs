@@ -74,6 +74,7 @@ internal sealed partial class QueuePump
             Expression = _environment.IsBroadcasting ? null : subscription.SentWithPulls,
             SubVersion = subscription.Data.SubVersion,
             ExpressionType = subscription.Data.ExpressionType ?? SubscriptionData.TagType,
+            Pooled = _environment.AreLeased,
         };
         NotePull();
         var asked = _time.GetTimestamp();
@@ -111,6 +112,7 @@ internal sealed partial class QueuePump
         }
 
         _pulled.Clear();
+        PooledBody.Of(result.Records)?.Release();
         await BackOffAfterEmptyPullAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset);
     }
 

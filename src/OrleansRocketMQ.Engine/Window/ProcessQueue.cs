@@ -206,9 +206,9 @@ internal sealed partial class ProcessQueue
 
                 // The messages of a pull are views of the same bytes, which stay until the last of them is done. So do those of a
                 // batch that was decompressed.
-                pull = PullBuffer.Of(message.Buffer, pull, within: null, ref held);
+                pull = PullBuffer.Of(message.Buffer, pull, within: null, message.Pooled, ref held);
                 held += message.BytesBesideBuffer(out var decompressed);
-                batch = decompressed is null ? null : PullBuffer.Of(decompressed, batch, pull, ref held);
+                batch = decompressed is null ? null : PullBuffer.Of(decompressed, batch, pull, pooled: null, ref held);
                 var buffer = batch ?? pull;
                 buffer.Messages++;
                 At(_tail++) = new Slot(message, buffer, SlotState.Waiting);
@@ -295,13 +295,15 @@ internal sealed partial class ProcessQueue
         ref var place = ref At(slot);
         var message = place.Message!;
         var held = (long)message.BytesBesideBuffer(out _);
+        var bytes = message.Body.Length;
         for (var buffer = place.Buffer; buffer is not null && --buffer.Messages == 0; buffer = buffer.Within)
         {
             held += buffer.Length;
+            buffer.GiveBack();
         }
 
         place = default;
-        return new Amount(1, message.Body.Length, held);
+        return new Amount(1, bytes, held);
     }
 
     private void GiveBack(in Amount ended)
@@ -352,7 +354,10 @@ internal sealed partial class ProcessQueue
     private record struct Slot(MessageExt? Message, PullBuffer? Buffer, SlotState State);
 
     /// <summary>The bytes that the messages of one pull share, or those of one batch within it.</summary>
-    private sealed class PullBuffer(byte[] bytes, PullBuffer? within)
+    /// <param name="bytes">The bytes.</param>
+    /// <param name="within">The pull of a batch.</param>
+    /// <param name="pooled">Whose they are, where they go back to a pool.</param>
+    private sealed class PullBuffer(byte[] bytes, PullBuffer? within, PooledBody? pooled)
     {
         public int Length => bytes.Length;
 
@@ -363,7 +368,7 @@ internal sealed partial class ProcessQueue
         public int Messages { get; set; }
 
         /// <summary>The last one, when it is that of these bytes, or else a new one, which is held from now on.</summary>
-        public static PullBuffer Of(byte[] bytes, PullBuffer? last, PullBuffer? within, ref long held)
+        public static PullBuffer Of(byte[] bytes, PullBuffer? last, PullBuffer? within, PooledBody? pooled, ref long held)
         {
             if (last?.Holds(bytes) is true)
             {
@@ -372,8 +377,12 @@ internal sealed partial class ProcessQueue
 
             within?.Messages += 1;
             held += bytes.Length;
-            return new PullBuffer(bytes, within);
+            Invariant.Holds(pooled?.TryHold() != false, "a pull is held while it is added");
+            return new PullBuffer(bytes, within, pooled);
         }
+
+        /// <summary>The last of its messages is done.</summary>
+        public void GiveBack() => pooled?.Release();
 
         private bool Holds(byte[] other) => ReferenceEquals(bytes, other);
     }

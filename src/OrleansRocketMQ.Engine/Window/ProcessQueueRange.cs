@@ -18,6 +18,15 @@ internal readonly record struct ProcessQueueRange(ProcessQueue Window, long Plac
     public ProcessQueueRange Alone()
         => IsEmpty || Messages.Count == Messages.Array!.Length ? this : this with { Messages = Messages.ToArray() };
 
+    /// <summary>
+    /// The same messages in memory of their own, if they are leased: what sends or keeps them may be at it for longer than the
+    /// window has them.
+    /// </summary>
+    public ProcessQueueRange Owned()
+        => Messages.All(static message => message.Pooled is null)
+            ? this
+            : this with { Messages = Messages.Select(static message => message.Owned()).ToArray() };
+
     /// <summary>Ends the leases: the messages are done.</summary>
     public void Complete() => Window.Complete(this);
 }

@@ -76,6 +76,8 @@ internal sealed class PullCall(PulledQueue queue) : PendingPull, IValueTaskSourc
         return true;
     }
 
+    public override bool TakesPooled => _request.Pooled;
+
     public override bool Understands(in PullAnswerHeader header) => PullAnswer.StatusOf(header.Code) is not null;
 
     public override void SetAnswer(in PullAnswerHeader header, ReadOnlyMemory<byte> body) => SetResult(PullAnswer.Read(in header, body));

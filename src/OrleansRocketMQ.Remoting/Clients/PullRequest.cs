@@ -40,6 +40,11 @@ public readonly record struct PullRequest(string ConsumerGroup, MessageQueue Que
     /// <summary>Whether it comes from a lite pull consumer; such a request has a code of its own.</summary>
     public bool LitePull { get; init; }
 
+    /// <summary>
+    /// Whether the answer may lie in an array of a pool, see <see cref="PooledBody"/>: then who gets it holds it.
+    /// </summary>
+    internal bool Pooled { get; init; }
+
     /// <summary>The bits that follow from the rest.</summary>
     public PullSysFlag SysFlag
         => (CommitOffset > 0 && !ToSlave ? PullSysFlag.CommitOffset : PullSysFlag.None)

@@ -90,6 +90,9 @@ internal abstract class PendingPull : IPendingRequest
     /// <summary>Whether an answer with such a header may be given to <see cref="SetAnswer"/>; it may be a later pull's by now.</summary>
     public abstract bool Understands(in PullAnswerHeader header);
 
+    /// <summary>Whether the answer's body may be of a pool.</summary>
+    public abstract bool TakesPooled { get; }
+
     /// <summary>The answer to it.</summary>
     public abstract void SetAnswer(in PullAnswerHeader header, ReadOnlyMemory<byte> body);
 

@@ -77,7 +77,10 @@ public sealed partial class RemotingConnection
         buffer = buffer.Slice(body.End);
         if (TryTake(header.Opaque, pull))
         {
-            pull.SetAnswer(in header, FrameReader.OwnBody(in body));
+            var bytes = pull.TakesPooled && !body.IsEmpty
+                ? PooledBody.Copy(in body, _options.BodyPool).Memory
+                : FrameReader.OwnBody(in body);
+            pull.SetAnswer(in header, bytes);
         }
 
         return true;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Security;
@@ -57,6 +58,9 @@ public sealed record RemotingOptions
 
     /// <summary>Finds the addresses a host's name stands for, each time a connection is opened.</summary>
     internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
+
+    /// <summary>Where answers lie that their receiver gives back.</summary>
+    internal ArrayPool<byte> BodyPool { get; init; } = ArrayPool<byte>.Shared;
 
     /// <summary>Checks the settings.</summary>
     /// <exception cref="RocketMQConfigurationException">One is out of range; the error names it.</exception>

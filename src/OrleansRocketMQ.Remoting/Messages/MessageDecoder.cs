@@ -76,7 +76,10 @@ public static class MessageDecoder
         ArgumentNullException.ThrowIfNull(into);
         // Messages keep the array they came in; what is not in one, is put into one here.
         var bytes = MemoryMarshal.TryGetArray(records, out var segment) ? segment : new ArraySegment<byte>(records.ToArray());
-        var decoding = new Decoding(bytes.Array!, brokerName, options ?? MessageDecoderOptions.Default, decompressedBytes);
+        var decoding = new Decoding(bytes.Array!, brokerName, options ?? MessageDecoderOptions.Default, decompressedBytes)
+        {
+            Pooled = PooledBody.Of(records),
+        };
         var position = bytes.Offset;
         var end = bytes.Offset + bytes.Count;
         while (position < end)
@@ -134,6 +137,9 @@ public static class MessageDecoder
             _options = options;
             _brokerName = brokerName;
         }
+
+        /// <summary>What the bytes are of, where they go back to a pool.</summary>
+        public PooledBody? Pooled { get; init; }
 
         /// <summary>False: it is left out, as its body does not fit in what is left.</summary>
         public bool TryDecodeRecord(int start, int length, ICollection<MessageExt> into)
@@ -231,7 +237,11 @@ public static class MessageDecoder
             if (_origin is null || !_bytes.AsSpan(topic).SequenceEqual(_bytes.AsSpan(_topic)))
             {
                 _topic = topic;
-                _origin = new MessageOrigin(_bytes, _options.Namespace.Unwrap(Encoding.UTF8.GetString(_bytes.AsSpan(topic))), _brokerName);
+                _origin = new MessageOrigin(
+                    Pooled is null ? _bytes : [],
+                    _options.Namespace.Unwrap(Encoding.UTF8.GetString(_bytes.AsSpan(topic))),
+                    _brokerName,
+                    Pooled);
             }
 
             return _origin;

@@ -30,6 +30,9 @@ public sealed class MessageExt
         _bodyStart = bodyStart;
     }
 
+    private MessageExt(MessageOrigin origin, Extras? extras, int bodyStart)
+        : this(origin, recordStart: 0, bodyStart) => _extras = extras;
+
     private MessageExt(MessageExt other, MessageOrigin origin, Extras? extras)
         : this(origin, other._recordStart, other._bodyStart) => _extras = extras;
 
@@ -146,6 +149,27 @@ public sealed class MessageExt
 
     /// <summary>The bytes the message is a view of: all that came with it, as long as any of it is kept.</summary>
     internal byte[] Buffer => _origin.Bytes;
+
+    /// <summary>The same, where it goes back to a pool one day; null when it is the message's own.</summary>
+    internal PooledBody? Pooled => _origin.Pooled;
+
+    /// <summary>The body, as bytes that tell when they have gone back to their pool.</summary>
+    internal ReadOnlyMemory<byte> GuardedBody
+        => _origin.Pooled is { } pooled && MemoryMarshal.TryGetArray(Body, out var body) && body.Array == pooled.Bytes
+            ? pooled.Memory.Slice(body.Offset, body.Count)
+            : Body;
+
+    /// <summary>The message in memory of its own, if it is not already.</summary>
+    internal MessageExt Owned()
+    {
+        if (_origin.Pooled is null)
+        {
+            return this;
+        }
+
+        var origin = new MessageOrigin(Record.ToArray(), Topic, BrokerName);
+        return new(origin, _extras?.Owned(), _bodyStart - _recordStart);
+    }
 
     /// <summary>What the message keeps beside its <see cref="Buffer"/>, since its body was decompressed.</summary>
     /// <param name="shared">
@@ -278,6 +302,11 @@ public sealed class MessageExt
         public int InnerIndex { get; init; }
 
         public PopMark? Pop { get; init; }
+
+        public Extras Owned() => this with { Body = Copy(Body), InnerProperties = Copy(InnerProperties) };
+
+        private static ReadOnlyMemory<byte>? Copy(ReadOnlyMemory<byte>? bytes)
+            => bytes is { } some ? some.ToArray() : default(ReadOnlyMemory<byte>?);
     }
 }
 
@@ -287,7 +316,13 @@ public sealed class MessageExt
 internal sealed record PopMark(ReceiptHandle Handle, int? ReconsumeTimes);
 
 /// <summary>What the messages of one pull share.</summary>
-/// <param name="Bytes">All that came, in which they are.</param>
+/// <param name="Own">All that came, in which they are; empty when it is in <see cref="Pooled"/>.</param>
 /// <param name="Topic">The topic they were sent to.</param>
 /// <param name="BrokerName">The broker set they came from.</param>
-internal sealed record MessageOrigin(byte[] Bytes, string Topic, string BrokerName);
+/// <param name="Pooled">All that came, where it goes back to a pool; else null.</param>
+internal sealed record MessageOrigin(byte[] Own, string Topic, string BrokerName, PooledBody? Pooled = null)
+{
+    /// <summary>All that came.</summary>
+    /// <exception cref="ObjectDisposedException">It has gone back to its pool.</exception>
+    public byte[] Bytes => Pooled is null ? Own : Pooled.Bytes;
+}

@@ -26,7 +26,7 @@ internal sealed partial class BrokerTimers(RocketMQClient client, ILogger logger
             return false;
         }
 
-        if ((client.BrokerVersion(address) ?? await AskVersionAsync(address, cancellationToken).ConfigureAwait(false))
+        if ((client.BrokerVersion(address) ?? await AskVersionAsync(address, cancellationToken))
             >= ProtocolVersion.TimerMessages)
         {
             return true;
@@ -49,10 +49,12 @@ internal sealed partial class BrokerTimers(RocketMQClient client, ILogger logger
         return true;
     }
 
-    // Without groups: it changes nothing.
     private async Task<int> AskVersionAsync(string address, CancellationToken cancellationToken)
-        => (await client.Brokers.HeartbeatAsync(address, new HeartbeatData { ClientId = client.ClientId }, cancellationToken)
-            .ConfigureAwait(false)).BrokerVersion;
+    {
+        // Without groups: it changes nothing.
+        var nothing = new HeartbeatData { ClientId = client.ClientId };
+        return (await client.Brokers.HeartbeatAsync(address, nothing, cancellationToken)).BrokerVersion;
+    }
 
     private void NoteMissing(string address, string reason)
     {

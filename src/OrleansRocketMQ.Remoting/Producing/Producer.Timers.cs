@@ -8,12 +8,12 @@ public sealed partial class Producer
     private async Task<(SendMessageResponse Response, int? DelayLevel)> SendTimedAsync(
         OutgoingMessage outgoing, MessageQueue queue, string address, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (await _timers.AreAtAsync(address, cancellationToken).ConfigureAwait(false))
+        if (await _timers.AreAtAsync(address, cancellationToken))
         {
             try
             {
                 return (
-                    await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false),
+                    await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken),
                     null);
             }
             catch (BrokerResponseException refusal) when (_timers.AreMissing(address, refusal))
@@ -24,6 +24,6 @@ public sealed partial class Producer
 
         var level = NearestDelayLevel.Of(outgoing.Message, _client.Remoting.TimeProvider.GetUtcNow());
         var delayed = outgoing.AtLevel(level).To(queue);
-        return (await _client.Brokers.SendAsync(address, delayed, timeout, cancellationToken).ConfigureAwait(false), level);
+        return (await _client.Brokers.SendAsync(address, delayed, timeout, cancellationToken), level);
     }
 }

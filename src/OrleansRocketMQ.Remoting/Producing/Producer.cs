@@ -258,7 +258,7 @@ public sealed partial class Producer : IAsyncDisposable
         {
             if (outgoing.IsTimed)
             {
-                (response, delayLevel) = await SendTimedAsync(outgoing, queue, address, timeout, cancellationToken).ConfigureAwait(false);
+                (response, delayLevel) = await SendTimedAsync(outgoing, queue, address, timeout, cancellationToken);
             }
             else
             {

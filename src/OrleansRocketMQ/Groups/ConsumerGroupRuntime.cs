@@ -376,6 +376,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         Names = Client.Names,
         DecoderOptions = Client.Options.DecoderOptions,
         MostBytesPerCall = MostBytesPerCall,
+        AreLeased = Dispatcher.AreLeased,
     };
 
     /// <summary>What heartbeats tell of the group.</summary>
@@ -397,6 +398,5 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     {
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
         public static partial void GrainStays(ILogger logger, string group, MessageQueue queue, TimeSpan timeout);
-
     }
 }

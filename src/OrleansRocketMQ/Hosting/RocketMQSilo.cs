@@ -257,7 +257,10 @@ internal sealed class RocketMQSilo(
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>()),
+                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>())
+            {
+                AreLeased = listener.IsLeased,
+            },
             ListenerKind.Orderly => new OrderlyDispatcher(
                 consumerOptions,
                 listeners,

@@ -23,6 +23,9 @@ internal enum ListenerKind
 /// <param name="IsShared">Whether other groups have the class, too, without meaning to share its grains.</param>
 internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKind Kind, bool IsOne, bool IsShared = false)
 {
+    /// <summary>Whether it reads messages only until its call has ended.</summary>
+    public bool IsLeased { get; init; }
+
     /// <summary>The key of a grain for a group.</summary>
     public string KeyOf(string group, string key) => IsShared ? $"{group}/{key}" : key;
 }
@@ -30,9 +33,10 @@ internal readonly record struct ResolvedListener(GrainType GrainType, ListenerKi
 /// <summary>Finds the grain class of a configured listener.</summary>
 internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, GrainTypeResolver grainTypes)
 {
-    private static readonly (Type Interface, Type Typed, ListenerKind Kind)[] s_kinds =
+    private static readonly (Type Interface, Type? Typed, ListenerKind Kind)[] s_kinds =
     [
         (typeof(IConcurrentListener), typeof(IConcurrentListener<>), ListenerKind.Concurrent),
+        (typeof(ILeasedListener), null, ListenerKind.Concurrent),
         (typeof(IOrderlyListener), typeof(IOrderlyListener<>), ListenerKind.Orderly),
         (typeof(IKeyOrderedListener), typeof(IKeyOrderedListener<>), ListenerKind.KeyOrdered),
     ];
@@ -80,7 +84,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
             throw Wrong(group, found, $"a class without [{attribute}]: a key's calls would overlap");
         }
 
-        var kinds = s_kinds.Where(kind => IsOf(found, kind.Kind)).ToArray();
+        var kinds = s_kinds.Where(kind => IsOf(found, kind)).ToArray();
         if (kinds is [{ } only] && only.Interface.IsAssignableFrom(found) && TypedInterfaces.TypesOf(found).Length > 0)
         {
             throw Wrong(group, found, $"a class that gets messages as they came, or values: {only.Interface.Name} with a type or without");
@@ -91,8 +95,15 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
             throw Wrong(group, found, $"a class without [StatelessWorker]: an {nameof(IOrderlyListener)} has one grain for each queue");
         }
 
+        var isLeased = typeof(ILeasedListener).IsAssignableFrom(found);
+        var isOne = !found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true);
+        if (isLeased && isOne)
+        {
+            throw Wrong(group, found, $"a class with [StatelessWorker]: an {nameof(ILeasedListener)} runs where the bytes are");
+        }
+
         return kinds.Length == 1
-            ? new(grainTypes.GetGrainType(found), kinds[0].Kind, IsOne: !found.IsDefined(typeof(StatelessWorkerAttribute), inherit: true))
+            ? new(grainTypes.GetGrainType(found), kinds[0].Kind, isOne) { IsLeased = isLeased }
             : throw Wrong(
                 group, found, $"a class that implements exactly one of {string.Join(", ", s_kinds.Select(kind => kind.Interface.Name))}");
     }
@@ -144,8 +155,10 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
 
     private static bool IsOf(Type found, ListenerKind kind) => HandlerListeners.KindOf(found) is { } mode
         ? mode == kind
-        : s_kinds.Any(known => known.Kind == kind
-            && (known.Interface.IsAssignableFrom(found) || TypedInterfaces.TypesOf(found, known.Typed).Any()));
+        : s_kinds.Any(known => known.Kind == kind && IsOf(found, known));
+
+    private static bool IsOf(Type found, (Type Interface, Type? Typed, ListenerKind Kind) known)
+        => known.Interface.IsAssignableFrom(found) || (known.Typed is { } typed && TypedInterfaces.TypesOf(found, typed).Any());
 
     private static RocketMQConfigurationException NotFound(string group, Type listener, Type[] classes) => Wrong(
         group,

@@ -8,18 +8,20 @@ namespace OrleansRocketMQ.Dispatch;
 internal sealed partial class ListenerInvoker
 {
     private ValueTask<ConsumeResult> CallAsync(
-        TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeContext context, CancellationToken cancellationToken)
-        => read is not null ? read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken)
-            : grain.GrainInstance is IKeyOrderedListener keyOrdered
-                ? keyOrdered.ConsumeAsync(new MessageBatch(batch), context, cancellationToken)
-                : ((IConcurrentListener)grain.GrainInstance!).ConsumeAsync(new MessageBatch(batch), context, cancellationToken);
+        TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeContext context, RunProgress progress)
+        => read is not null ? read.ConsumeAsync(grain.GrainInstance!, context, progress.Token) : grain.GrainInstance switch
+        {
+            IConcurrentListener concurrent => concurrent.ConsumeAsync(new MessageBatch(batch), context, progress.Token),
+            ILeasedListener leased => progress.Leased.ConsumeAsync(leased, batch, context, progress.Token),
+            var keyOrdered => ((IKeyOrderedListener)keyOrdered!).ConsumeAsync(new MessageBatch(batch), context, progress.Token),
+        };
 
     private async ValueTask<ConsumeResult> CallFilteredAsync(
         ConsumePipeline pipeline,
         TypedBatch? read,
         ArraySegment<MessageExt> batch,
         ConsumeContext context,
-        CancellationToken cancellationToken)
+        RunProgress progress)
     {
         var call = new ConsumeCall(new MessageBatch(batch), context) { Values = read is null ? null : read.ValueAt };
         await pipeline.RunAsync(
@@ -27,9 +29,9 @@ internal sealed partial class ListenerInvoker
             async services =>
             {
                 read?.Services = services;
-                call.Result = await CallAsync(read, batch, context, cancellationToken);
+                call.Result = await CallAsync(read, batch, context, progress);
             },
-            cancellationToken);
+            progress.Token);
         return call.Result!.Value;
     }
 

@@ -53,7 +53,7 @@ internal sealed partial class ListenerInvoker(
     {
         var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress(time);
         progress.Begin(run, cancellationToken);
-        var consuming = ConsumeAsync(run, progress);
+        var consuming = grain.GrainInstance is ILeasedListener ? ConsumeLeasedAsync(run, progress) : ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
         {
             return new(EndInTimeAsync(consuming.AsTask(), run, progress, cancellationToken));
@@ -162,6 +162,24 @@ internal sealed partial class ListenerInvoker(
             TaskScheduler.Default);
     }
 
+    /// <summary>Messages that are leased stay until the last call for them has really ended, whoever waits for it.</summary>
+    private async ValueTask<DispatchBatchResult> ConsumeLeasedAsync(DispatchBatch run, RunProgress progress)
+    {
+        if (!progress.Leased.TryBegin(run.Messages))
+        {
+            return DispatchBatchResult.Refused;
+        }
+
+        try
+        {
+            return await ConsumeAsync(run, progress);
+        }
+        finally
+        {
+            progress.Leased.End();
+        }
+    }
+
     private async ValueTask<DispatchBatchResult> ConsumeAsync(DispatchBatch run, RunProgress progress)
     {
         var context = progress.ContextOf(run);
@@ -197,8 +215,8 @@ internal sealed partial class ListenerInvoker(
             try
             {
                 result = await (pipeline is null
-                    ? CallAsync(read, batch, context, progress.Token)
-                    : CallFilteredAsync(pipeline, read, batch, context, progress.Token));
+                    ? CallAsync(read, batch, context, progress)
+                    : CallFilteredAsync(pipeline, read, batch, context, progress));
             }
             catch (Exception exception)
             {
@@ -226,7 +244,9 @@ internal sealed partial class ListenerInvoker(
 
     /// <summary>What makes values of the messages; null for a listener that gets them as they came.</summary>
     private TypedConsumer? ValuesOf(string group)
-        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener ? null : typed.Of(group, grain.GrainInstance!);
+        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener or ILeasedListener
+            ? null
+            : typed.Of(group, grain.GrainInstance!);
 
     /// <summary>A message the listener cannot be given is a batch of its own, and no call.</summary>
     private void TakeUnreadable(DispatchBatch run, RunProgress progress, MessageExt message, string reason, UnreadableHandling handling)

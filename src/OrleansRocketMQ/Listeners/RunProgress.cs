@@ -15,6 +15,7 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
 
     private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool);
     private ConsumeContext? _context;
+    private LeasedRun? _leased;
     private DispatchBatch? _run;
     private long _renewedAt;
     private long _toldAt;
@@ -28,6 +29,9 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     public int Batch { get; set; }
 
     public List<ListenerFailure>? Failures { get; set; }
+
+    /// <summary>What a run of leased messages holds.</summary>
+    public LeasedRun Leased => _leased ??= new();
 
     public long RunBegan { get; set; }
 

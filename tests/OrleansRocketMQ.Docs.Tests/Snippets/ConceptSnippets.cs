@@ -1,3 +1,4 @@
+using Orleans.Concurrency;
 using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Docs.Snippets;
@@ -28,4 +29,23 @@ internal static class ConceptSnippets
         var status = await group.GetStatusAsync();
         return status;
     }
+}
+
+[StatelessWorker]
+public sealed class ViewCounter : Grain, ILeasedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(LeasedBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            Views.Count(message.Body.Span);
+        }
+
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
+internal static class Views
+{
+    public static void Count(ReadOnlySpan<byte> view) => throw new NotSupportedException($"{view.Length}");
 }

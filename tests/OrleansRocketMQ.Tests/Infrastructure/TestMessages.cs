@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 
 namespace OrleansRocketMQ.Tests.Infrastructure;
@@ -31,7 +32,18 @@ internal static class TestMessages
     /// <summary>What one pull brings: messages that are views of the same bytes.</summary>
     public static List<MessageExt> Pull(IEnumerable<long> offsets, int bodyLength = 8, Func<long, string?>? shardingKey = null)
     {
-        var bytes = offsets.SelectMany(offset => new StoredMessage
+        return [.. MessageDecoder.DecodeAll(Bytes(offsets, bodyLength, shardingKey), "broker-a")];
+    }
+
+    /// <summary>What a pull brings in an array of a pool.</summary>
+    public static List<MessageExt> PooledPull(IEnumerable<long> offsets, ArrayPool<byte> pool, out PooledBody body)
+    {
+        body = PooledBody.Copy(new ReadOnlySequence<byte>(Bytes(offsets)), pool);
+        return [.. MessageDecoder.DecodeAll(body.Memory, "broker-a")];
+    }
+
+    private static byte[] Bytes(IEnumerable<long> offsets, int bodyLength = 8, Func<long, string?>? shardingKey = null)
+        => [.. offsets.SelectMany(offset => new StoredMessage
         {
             Topic = "T",
             Body = new byte[bodyLength],
@@ -39,9 +51,7 @@ internal static class TestMessages
             BornHost = Host,
             StoreHost = Host,
             Properties = Encode([new(MessageProperties.ShardingKey, shardingKey?.Invoke(offset))]),
-        }.Encode()).ToArray();
-        return [.. MessageDecoder.DecodeAll(bytes, "broker-a")];
-    }
+        }.Encode())];
 
     private static string Encode(KeyValuePair<string, string?>[] properties)
         => MessageProperties.Encode(properties.Where(property => property.Value is not null).Select(property => new KeyValuePair<string, string>(property.Key, property.Value!)));

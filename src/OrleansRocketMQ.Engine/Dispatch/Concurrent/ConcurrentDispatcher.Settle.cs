@@ -34,7 +34,7 @@ internal sealed partial class ConcurrentDispatcher
             }
 
             done = failure.Index + 1;
-            var failed = range.Slice(failure.Index, 1);
+            var failed = range.Slice(failure.Index, 1).Owned();
             var behind = range.Slice(done, range.Messages.Count - done);
 
             // A broker that does not answer would hold the slot, which serves others too, once for each message behind.

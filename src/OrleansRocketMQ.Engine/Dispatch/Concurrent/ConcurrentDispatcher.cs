@@ -28,6 +28,8 @@ internal sealed partial class ConcurrentDispatcher(
     private readonly AdaptiveBatchSizer _runLength = new();
     private int _replaced;
 
+    public bool AreLeased { get; init; }
+
     public void Start() => _line.Start(RunSlotAsync);
 
     public void Signal(IDispatchedQueue queue) => _line.Signal(queue);
