@@ -26,6 +26,12 @@ public sealed record FlowSettings
     [Id(2)]
     public long Version { get; init; }
 
+    /// <summary>
+    /// Circuit breakers that are not closed. They pause by themselves, apart from <see cref="Paused"/>: neither ends the other.
+    /// </summary>
+    [Id(10)]
+    public IReadOnlyList<BreakerStatus> Breakers { get; init; } = [];
+
     /// <summary>Whether a queue is paused.</summary>
     public bool IsPaused(MessageQueue queue) => Paused.Any(scope => scope.Contains(queue));
 

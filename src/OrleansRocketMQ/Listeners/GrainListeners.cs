@@ -116,6 +116,7 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType, batch.Reason)
             {
                 RetryAfter = batch.RetryAfter,
+                StopsQueue = batch.StopsQueue,
                 Stack = batch.Stack,
             }
             : null;
