@@ -30,6 +30,12 @@ public sealed record FlowSettings
     [Id(3)]
     public IReadOnlyList<SeekMark> Seeks { get; init; } = [];
 
+    /// <summary>
+    /// Circuit breakers that are not closed. They pause by themselves, apart from <see cref="Paused"/>: neither ends the other.
+    /// </summary>
+    [Id(10)]
+    public IReadOnlyList<BreakerStatus> Breakers { get; init; } = [];
+
     /// <summary>Which reading of a queue goes on since the last seek.</summary>
     public QueueReading ReadingOf(MessageQueue queue)
     {

@@ -14,6 +14,7 @@ internal static class GroupViews
         Lag = status.Lag,
         Version = status.Flow.Version,
         IsPaused = status.Flow.Paused.Contains(ConsumerScope.Everything),
+        Breakers = [.. status.Flow.Breakers.Select(breaker => $"{breaker}")],
         Figures = FiguresView.Of(status.Figures),
         DeadLetters = deadLetters,
         History = history,

@@ -20,6 +20,9 @@ internal sealed record GroupView
 
     public bool IsPaused { get; init; }
 
+    /// <summary>Circuit breakers that are not closed, in words.</summary>
+    public IReadOnlyList<string> Breakers { get; init; } = [];
+
     public FiguresView Figures { get; init; } = new();
 
     public DeadLettersView DeadLetters { get; init; } = new();

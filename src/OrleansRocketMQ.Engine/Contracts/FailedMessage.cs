@@ -20,6 +20,9 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
     /// </summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Whether its queue is to stand still, with the message in it, until somebody says otherwise.</summary>
+    public bool StopsQueue { get; init; }
+
     /// <summary>Where the exception was thrown; null when there was none.</summary>
     public string? Stack { get; init; }
 

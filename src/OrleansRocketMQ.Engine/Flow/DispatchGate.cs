@@ -11,9 +11,15 @@ internal sealed class DispatchGate
     private volatile bool _fenced;
     private volatile TopicRate? _rate;
     private volatile InvariantBrokenException? _broken;
+    private volatile string? _stopped;
 
-    /// <summary>Whether somebody has paused the queue, or it stands still since a rule of the engine was broken.</summary>
-    public bool IsPaused => _paused || _broken is not null;
+    /// <summary>
+    /// Whether somebody has paused the queue, or it stands still by an error rule or since a rule of the engine was broken.
+    /// </summary>
+    public bool IsPaused => _paused || _stopped is not null || _broken is not null;
+
+    /// <summary>Why an error rule has stopped the queue; null when none has.</summary>
+    public string? Stopped => _stopped;
 
     /// <summary>The rule that was broken; null while all hold.</summary>
     public InvariantBrokenException? Broken => _broken;
@@ -41,6 +47,12 @@ internal sealed class DispatchGate
 
     /// <summary>A rule of the engine is broken: the queue stands still until it starts anew.</summary>
     public void Break(string rule) => _broken ??= new InvariantBrokenException(rule);
+
+    /// <summary>An error rule wants the queue to stand still until somebody says otherwise.</summary>
+    public void Stop(string reason) => _stopped ??= reason;
+
+    /// <summary>Somebody says otherwise.</summary>
+    public void EndStop() => _stopped = null;
 
     public void Fence(bool closed) => _fenced = closed;
 

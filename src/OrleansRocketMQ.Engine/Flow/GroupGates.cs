@@ -7,6 +7,9 @@ namespace OrleansRocketMQ.Engine.Flow;
 /// <param name="RateLimits">Messages per second by topic.</param>
 internal sealed record FlowRules(Func<MessageQueue, bool> IsPaused, IReadOnlyDictionary<string, double> RateLimits)
 {
+    /// <summary>Messages per second of a topic while a circuit breaker tries it; null for a topic that none tries.</summary>
+    public Func<string, double?>? TrialLimitOf { get; init; }
+
     private static readonly Dictionary<string, double> NoLimits = [];
 
     /// <summary>Everything goes.</summary>
@@ -106,8 +109,18 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
         var limit = double.PositiveInfinity;
         if (_cluster.RateLimits.TryGetValue(topic, out var forAll))
         {
+            limit = forAll;
+        }
+
+        if (_cluster.TrialLimitOf?.Invoke(topic) is { } trial)
+        {
+            limit = Math.Min(limit, trial);
+        }
+
+        if (double.IsFinite(limit))
+        {
             // A share of nothing would never let a queue begin that has just come; its member learns its share in a moment.
-            limit = forAll * Math.Max(_shareOf(topic), 0.001);
+            limit *= Math.Max(_shareOf(topic), 0.001);
         }
 
         if (_local.RateLimits.TryGetValue(topic, out var here))

@@ -68,6 +68,44 @@ public sealed class ConsumerOptions
     internal object? Filters { get; set; }
 
     /// <summary>
+    /// What becomes of messages a listener throws on, by exception; the first rule that fits decides. Those of configuration come
+    /// behind those of code (<c>consumer.OnError&lt;TException&gt;(...)</c>). Default none.
+    /// </summary>
+    public IList<ErrorRule> ErrorRules { get; } = [];
+
+    /// <summary>
+    /// Whether consuming pauses by itself, on all silos, when too many messages fail: <see cref="BreakerFailureShare"/>. After a
+    /// time some messages are let through, and it goes on when they succeed. It never ends a pause of an operator. Where every
+    /// member gets every message there is none. Default <see cref="CircuitBreakerScope.None"/>.
+    /// </summary>
+    public CircuitBreakerScope CircuitBreaker { get; set; }
+
+    /// <summary>Whether there is any circuit breaker.</summary>
+    internal bool HasBreakers => CircuitBreaker != CircuitBreakerScope.None && MessageModel != MessageModel.Broadcasting;
+
+    /// <summary>The share of failures at which the circuit breaker opens, 0.01 to 1. Default 0.5.</summary>
+    public double BreakerFailureShare { get; set; } = 0.5;
+
+    /// <summary>Over which time that share is taken, 1 s to 1 h. Default 30 s.</summary>
+    public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>With fewer messages in that time it stays closed, 1 to 1000000. Default 20.</summary>
+    public int BreakerLeastMessages { get; set; } = 20;
+
+    /// <summary>How long it stays open the first time, 1 s to 1 day; doubles with each trial that fails. Default 30 s.</summary>
+    public TimeSpan BreakerOpenTime { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// The longest of these times, 1 s to 1 day; one below <see cref="BreakerOpenTime"/> counts as that. Default 10 minutes.
+    /// </summary>
+    public TimeSpan BreakerMaxOpenTime { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// How many messages are tried before it closes, 1 to 10000; not more a second of each topic are let through. Default 10.
+    /// </summary>
+    public int BreakerTrialMessages { get; set; } = 10;
+
+    /// <summary>
     /// How the group consumes when its listeners are plain handlers (<c>consumer.Handle&lt;T, THandler&gt;(topic)</c>). Default
     /// <see cref="HandlerMode.Concurrent"/>.
     /// </summary>

@@ -48,6 +48,22 @@ internal static class ConsumerOptionsValidation
         CheckSubscriptions(options, section);
         CheckCountsAndTimes(options, section);
         CheckOrderly(options, section);
+        CheckBreaker(options, section);
+        foreach (var (index, rule) in options.ErrorRules.Index())
+        {
+            rule.Check($"{section}:{nameof(ConsumerOptions.ErrorRules)}:{index}");
+        }
+    }
+
+    private static void CheckBreaker(ConsumerOptions options, string section)
+    {
+        Setting.Defined(options.CircuitBreaker, section);
+        Setting.Between(options.BreakerFailureShare, 0.01, 1, section);
+        Setting.Between(options.BreakerWindow, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), section);
+        Setting.Between(options.BreakerLeastMessages, 1, 1_000_000, section);
+        Setting.Between(options.BreakerOpenTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), section);
+        Setting.Between(options.BreakerMaxOpenTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), section);
+        Setting.Between(options.BreakerTrialMessages, 1, 10_000, section);
     }
 
     /// <summary>

@@ -90,6 +90,9 @@ internal sealed record FailedBatch(
     /// <summary>How long exactly its messages are to wait, whatever <see cref="Pause"/> says; null where nobody has said.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Whether the queue is to stand still, with the batch in it, until somebody says otherwise.</summary>
+    public bool StopsQueue { get; init; }
+
     /// <summary>Where the exception was thrown; null when there was none.</summary>
     public string? Stack { get; init; }
 }

@@ -55,7 +55,9 @@ internal sealed partial class QueuePump
 
     private TimeSpan LongestWait => Options.PullSuspendTimeout + LongestOverdue;
 
-    private string Error => (Runs.Gate.Broken ?? _retry.LastError ?? _lock?.Failure)?.Message
+    private bool HasFailed => State.IsHalted || Runs.Gate.Stopped is not null;
+
+    private string Error => Runs.Gate.Broken?.Message ?? Runs.Gate.Stopped ?? (_retry.LastError ?? _lock?.Failure)?.Message
         ?? (Silence is { } silence
             ? string.Create(CultureInfo.InvariantCulture, $"The broker has not answered a pull for {silence.TotalSeconds:0} s.")
             : string.Empty);
@@ -93,7 +95,7 @@ internal sealed partial class QueuePump
     public long InFlight => _environment.Dispatcher.InFlightOf(this);
 
     /// <summary>What a health check asks: neither figures nor what the dispatcher knows are put together for it.</summary>
-    public QueueLevel Level => new(Queue, HasBegun, Error, State.IsHalted, Moment(ref _lastPulledAt));
+    public QueueLevel Level => new(Queue, HasBegun, Error, HasFailed, Moment(ref _lastPulledAt));
 
     /// <summary>The queue is about to pull. Tells how long it stood still between two silos; their clocks may differ a little.</summary>
     private void NotePull()

@@ -188,8 +188,20 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
 
     public void Fail(Exception exception) => _retry.LastError = exception;
 
-    /// <summary>Lets a queue go on that stopped because of failures; see <see cref="ConsumerOptions.AutoRecovery"/>.</summary>
-    public void Recover() => Raise(QueueEventKind.Recovered);
+    /// <summary>
+    /// Lets a queue go on that stopped because of failures: see <see cref="ConsumerOptions.AutoRecovery"/> and
+    /// <see cref="ErrorAction.Stop"/>.
+    /// </summary>
+    public void Recover()
+    {
+        if (Runs.Gate.Stopped is not null)
+        {
+            Runs.Gate.EndStop();
+            OnFlow();
+        }
+
+        Raise(QueueEventKind.Recovered);
+    }
 
     /// <summary>
     /// The queue goes on at the given offset: its pull is broken off, what no listener has got yet is dropped, what one
@@ -228,7 +240,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         LastConsumedAt = Moment(ref _lastConsumedAt),
         LastError = Error,
         IsPaused = Runs.Gate.IsPaused,
-        HasFailed = State.IsHalted,
+        HasFailed = HasFailed,
         Totals = Statistics.Totals(),
         Slowest = Running.Slowest(),
         IsLocked = _lock is null ? null : Ownership.IsValid,

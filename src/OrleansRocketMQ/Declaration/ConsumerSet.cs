@@ -18,7 +18,7 @@ namespace OrleansRocketMQ.Hosting;
 /// </summary>
 internal sealed partial class ConsumerSet : IConfigurationValidator
 {
-    private static readonly string[] Sections = ["Topics", nameof(ConsumerOptions.QueuesByMember)];
+    private static readonly string[] Sections = ["Topics", nameof(ConsumerOptions.QueuesByMember), nameof(ConsumerOptions.ErrorRules)];
 
     private readonly ListenerClasses _listeners;
     private readonly AllocateStrategies _strategies;
@@ -195,6 +195,13 @@ internal sealed partial class ConsumerSet : IConfigurationValidator
             foreach (var topic in child.GetSection("Topics").GetChildren())
             {
                 Subscribe(consumer, topic.Key, SelectorOf(topic.Path, topic["Tags"] ?? topic.Value, topic["Sql"]));
+            }
+
+            foreach (var item in child.GetSection(nameof(ConsumerOptions.ErrorRules)).GetChildren())
+            {
+                var rule = new ErrorRule();
+                SettingsBinder.Bind(item, rule, isElsewhere: static _ => false);
+                consumer.ErrorRules.Add(rule);
             }
 
             foreach (var member in child.GetSection(nameof(ConsumerOptions.QueuesByMember)).GetChildren())

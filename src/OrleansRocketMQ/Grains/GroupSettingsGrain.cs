@@ -28,6 +28,8 @@ internal sealed partial class GroupSettingsGrain(
 
     private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
 
+    private readonly GroupBreakers _breakers = new();
+
     private GroupSettings? _settings;
 
     private string Group => this.GetPrimaryKeyString();
@@ -109,6 +111,16 @@ internal sealed partial class GroupSettingsGrain(
             reports.Add(await agent.DescribeAsync());
         });
         return reports;
+    }
+
+    public async Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings)
+    {
+        if (_breakers.Take(outcomes, settings, Flow.Breakers, time.GetUtcNow()) is { } open)
+        {
+            await ChangeAsync(
+                Flow with { Breakers = open, Version = Flow.Version + 1 },
+                open.Count == 0 ? "all circuit breakers are closed" : string.Join("; ", open));
+        }
     }
 
     private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what)

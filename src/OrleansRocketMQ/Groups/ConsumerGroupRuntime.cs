@@ -64,7 +64,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         Statistics = statistics;
         Locks = locks;
         Budgets = budgets;
-        Flow = new GroupFlowControl(time);
+        Flow = new GroupFlowControl(time, options.HasBreakers);
         Flow.Gates.Opened += which => Queues.Resume(which);
         Offsets = offsets;
         _time = time;

@@ -6,7 +6,9 @@ namespace OrleansRocketMQ.Flow;
 /// What is paused and slowed down in one group on this silo: by its cluster-wide settings, and by settings of this silo
 /// alone. Thread-safe.
 /// </summary>
-internal sealed class GroupFlowControl(TimeProvider time) : IDisposable
+/// <param name="time">The clock.</param>
+/// <param name="hasBreakers">Whether the group has circuit breakers; what is remembered of them does not count else.</param>
+internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = false) : IDisposable
 {
     private readonly Lock _gate = new();
     private FlowSettings? _cluster;
@@ -79,7 +81,18 @@ internal sealed class GroupFlowControl(TimeProvider time) : IDisposable
         Gates.Dispose();
     }
 
-    private void Tell() => Gates.Set(_cluster is null ? FlowRules.Paused : RulesOf(_cluster), RulesOf(_local));
+    /// <summary>The group's circuit breakers that are not closed.</summary>
+    public IReadOnlyList<BreakerStatus> Breakers => hasBreakers && Cluster is { } cluster ? cluster.Breakers : [];
+
+    private void Tell() => Gates.Set(
+        _cluster is null ? FlowRules.Paused : hasBreakers ? WithBreakers(_cluster) : RulesOf(_cluster), RulesOf(_local));
+
+    private static FlowRules WithBreakers(FlowSettings settings) => new(
+        queue => settings.IsPaused(queue) || settings.Breakers.Any(breaker => !breaker.IsTrial && breaker.Contains(queue.Topic)),
+        settings.RateLimits)
+    {
+        TrialLimitOf = topic => settings.Breakers.FirstOrDefault(breaker => breaker.IsTrial && breaker.Contains(topic))?.TrialRate,
+    };
 
     private static FlowRules RulesOf(FlowSettings settings) => new(settings.IsPaused, settings.RateLimits);
 }

@@ -47,6 +47,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
                 .. Refusals(consumer),
                 .. isMember ? withoutGroup : [],
                 .. Elsewhere(consumer),
+                .. consumer.Flow.Breakers.Select(breaker => $"group {consumer.Group}: {breaker}"),
                 .. WithoutQueues(consumer),
                 .. Gone(consumer),
                 .. Failing(consumer, failing, queues.Count, now),

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Serialization;
@@ -81,6 +82,10 @@ public static class RocketMQSiloBuilderExtensions
                 provider.GetRequiredService<ConsumerSet>().All,
                 provider.GetRequiredService<IServiceScopeFactory>()));
             services.AddSingleton<CallRenewals>();
+            services.AddSingleton(provider => new ErrorPolicies(
+                provider.GetRequiredService<ConsumerSet>().All,
+                SiloRuntime.Of(provider.GetRequiredService<TimeProvider>()),
+                provider.GetRequiredService<ILogger<ErrorPolicies>>()));
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();

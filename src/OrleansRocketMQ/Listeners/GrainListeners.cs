@@ -128,6 +128,7 @@ internal sealed class GrainQueueListener(
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType, batch.Reason)
             {
                 RetryAfter = batch.RetryAfter,
+                StopsQueue = batch.StopsQueue,
                 Stack = batch.Stack,
             }
             : null;

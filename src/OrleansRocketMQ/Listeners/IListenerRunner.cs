@@ -157,10 +157,20 @@ internal readonly record struct ListenerFailure(
     [Id(6)]
     public string? Stack { get; init; }
 
+    /// <summary>Whether its queue is to stand still.</summary>
+    [Id(7)]
+    public bool StopsQueue { get; init; }
+
     /// <summary>As the engine knows it.</summary>
     /// <param name="silo">The silo of the listener.</param>
     public FailedMessage ToFailedMessage(string? silo)
-        => new(Index, DelayLevel, Error, ErrorType, Reason) { RetryAfter = RetryAfter, Stack = Stack, Member = silo };
+        => new(Index, DelayLevel, Error, ErrorType, Reason)
+        {
+            RetryAfter = RetryAfter,
+            StopsQueue = StopsQueue,
+            Stack = Stack,
+            Member = silo,
+        };
 
     /// <summary>What the listener has said of a message.</summary>
     public static ListenerFailure Of(int index, MessageOutcome said) => said.RetryAfter is { } time

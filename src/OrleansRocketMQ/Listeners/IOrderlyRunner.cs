@@ -139,6 +139,10 @@ internal sealed record StoppedBatch(
     [Id(7)]
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Whether the queue is to stand still.</summary>
+    [Id(9)]
+    public bool StopsQueue { get; init; }
+
     /// <summary>Where the exception was thrown, shortened; null when there was none.</summary>
     [Id(8)]
     public string? Stack { get; init; }

@@ -8,6 +8,44 @@ namespace OrleansRocketMQ.Dispatch;
 internal sealed partial class ListenerInvoker
 {
     private ValueTask<ConsumeResult> CallAsync(
+        ErrorPolicy? policy,
+        ConsumePipeline? pipeline,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeContext context,
+        RunProgress progress)
+        => policy is null
+            ? CallOnceAsync(pipeline, read, batch, context, progress)
+            : CallByRulesAsync(policy, pipeline, read, batch, context, progress);
+
+    /// <summary>Filters see each of the calls that a rule makes.</summary>
+    private ValueTask<ConsumeResult> CallByRulesAsync(
+        ErrorPolicy policy,
+        ConsumePipeline? pipeline,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeContext context,
+        RunProgress progress)
+    {
+        var reconsumeTimes = context.ReconsumeTimes;
+        return policy.CallAsync(
+            () => CallOnceAsync(pipeline, read, batch, context, progress),
+            batch[0].Topic,
+            () =>
+            {
+                context.Reset(reconsumeTimes);
+                progress.Renew();
+            },
+            progress.Token);
+    }
+
+    private ValueTask<ConsumeResult> CallOnceAsync(
+        ConsumePipeline? pipeline, TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeContext context, RunProgress progress)
+        => pipeline is null
+            ? CallAsync(read, batch, context, progress)
+            : CallFilteredAsync(pipeline, read, batch, context, progress);
+
+    private ValueTask<ConsumeResult> CallAsync(
         TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeContext context, RunProgress progress)
         => read is not null ? read.ConsumeAsync(grain.GrainInstance!, context, progress.Token) : grain.GrainInstance switch
         {

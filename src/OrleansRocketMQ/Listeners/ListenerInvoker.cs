@@ -19,6 +19,7 @@ internal sealed partial class ListenerInvoker(
     RocketMQMetrics metrics,
     TypedListeners typed,
     ConsumeFilters filters,
+    ErrorPolicies policies,
     TimeProvider time,
     ILogger<ListenerInvoker> logger) : IListenerRunner
 {
@@ -185,7 +186,7 @@ internal sealed partial class ListenerInvoker(
         var context = progress.ContextOf(run);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var values = ValuesOf(run.Group);
-        var pipeline = filters.Of(run.Group);
+        var (policy, pipeline) = (policies.Of(run.Group), filters.Of(run.Group));
         var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         do
@@ -207,22 +208,18 @@ internal sealed partial class ListenerInvoker(
 
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             var result = ConsumeResult.ReconsumeLater;
-            Exception? thrown = null;
-            string? errorType = null;
+            ThrownError? thrown = null;
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
             progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (pipeline is null
-                    ? CallAsync(read, batch, context, progress)
-                    : CallFilteredAsync(pipeline, read, batch, context, progress));
+                result = await CallAsync(policy, pipeline, read, batch, context, progress);
             }
             catch (Exception exception)
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
-                thrown = exception;
-                errorType = MessagingAttributes.TypeOf(exception);
+                thrown = new(exception, MessagingAttributes.TypeOf(exception), policy?.RuleOf(exception, batch[0].Topic));
             }
 
             EndTrace(trace, traced, result, thrown?.Message, progress.IsGivenUp);
@@ -232,7 +229,7 @@ internal sealed partial class ListenerInvoker(
             }
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
-            errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
+            var errorType = thrown?.Type ?? (succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null);
             errorType = progress.Take(batch, context, succeeded, thrown, errorType) ?? errorType;
             ProcessSpan.End(progress.Span, errorType, thrown?.Message);
             metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);

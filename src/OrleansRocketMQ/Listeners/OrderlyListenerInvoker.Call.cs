@@ -8,6 +8,46 @@ namespace OrleansRocketMQ.Dispatch.Orderly;
 internal sealed partial class OrderlyListenerInvoker
 {
     private ValueTask<ConsumeOrderlyResult> CallAsync(
+        ErrorPolicy? policy,
+        ConsumePipeline? pipeline,
+        OrderlyBatch run,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeOrderlyContext context,
+        CancellationToken cancellationToken)
+        => policy is null
+            ? CallOnceAsync(pipeline, read, batch, context, cancellationToken)
+            : CallByRulesAsync(policy, pipeline, run, read, batch, context, cancellationToken);
+
+    /// <summary>Filters see each of the calls that a rule makes.</summary>
+    private ValueTask<ConsumeOrderlyResult> CallByRulesAsync(
+        ErrorPolicy policy,
+        ConsumePipeline? pipeline,
+        OrderlyBatch run,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeOrderlyContext context,
+        CancellationToken cancellationToken)
+    {
+        var reconsumeTimes = context.ReconsumeTimes;
+        return policy.CallAsync(
+            () => CallOnceAsync(pipeline, read, batch, context, cancellationToken),
+            batch[0].Topic,
+            () => context.Reset(reconsumeTimes, run.AutoCommit),
+            cancellationToken);
+    }
+
+    private ValueTask<ConsumeOrderlyResult> CallOnceAsync(
+        ConsumePipeline? pipeline,
+        TypedBatch? read,
+        ArraySegment<MessageExt> batch,
+        ConsumeOrderlyContext context,
+        CancellationToken cancellationToken)
+        => pipeline is null
+            ? CallAsync(read, batch, context, cancellationToken)
+            : CallFilteredAsync(pipeline, read, batch, context, cancellationToken);
+
+    private ValueTask<ConsumeOrderlyResult> CallAsync(
         TypedBatch? read, ArraySegment<MessageExt> batch, ConsumeOrderlyContext context, CancellationToken cancellationToken)
         => read is not null
             ? read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken)

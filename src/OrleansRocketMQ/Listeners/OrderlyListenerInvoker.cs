@@ -20,6 +20,7 @@ internal sealed partial class OrderlyListenerInvoker(
     RocketMQMetrics metrics,
     TypedListeners typed,
     ConsumeFilters filters,
+    ErrorPolicies policies,
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
@@ -106,7 +107,7 @@ internal sealed partial class OrderlyListenerInvoker(
     private async ValueTask<OrderlyBatchResult> ConsumeAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
         var values = grain.GrainInstance is IOrderlyListener ? null : typed.Of(run.Group, grain.GrainInstance!);
-        var pipeline = filters.Of(run.Group);
+        var (policy, pipeline) = (policies.Of(run.Group), filters.Of(run.Group));
         var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         var context = new ConsumeOrderlyContext(run.Group, run.Queue) { Reading = run.Reading };
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
@@ -130,29 +131,26 @@ internal sealed partial class OrderlyListenerInvoker(
                 continue;
             }
 
-            (ConsumeOrderlyResult? result, Exception? thrown, string? errorType) = (null, null, null);
+            (ConsumeOrderlyResult? result, ThrownError? thrown) = (null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
             var span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (pipeline is null
-                    ? CallAsync(read, batch, context, cancellationToken)
-                    : CallFilteredAsync(pipeline, read, batch, context, cancellationToken));
+                result = await CallAsync(policy, pipeline, run, read, batch, context, cancellationToken);
             }
             catch (Exception exception)
             {
                 Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
-                thrown = exception;
-                errorType = MessagingAttributes.TypeOf(exception);
+                thrown = new(exception, MessagingAttributes.TypeOf(exception), policy?.RuleOf(exception, batch[0].Topic));
             }
 
             EndTrace(trace, traced, result, thrown?.Message);
             var before = elapsed;
             elapsed = Stopwatch.GetElapsedTime(start);
             var autoCommit = context.AutoCommit || !run.MayDecideCommit;
-            errorType ??= ErrorTypeOf(result, autoCommit);
+            var errorType = thrown?.Type ?? ErrorTypeOf(result, autoCommit);
             ProcessSpan.End(span, errorType, thrown?.Message);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
             stopped = StopOf(run, batch, context, result, autoCommit, thrown, errorType);
@@ -193,7 +191,7 @@ internal sealed partial class OrderlyListenerInvoker(
         ConsumeOrderlyContext context,
         ConsumeOrderlyResult? result,
         bool autoCommit,
-        Exception? thrown,
+        ThrownError? thrown,
         string? errorType)
     {
         var isRollback = result == ConsumeOrderlyResult.Rollback;
@@ -203,16 +201,14 @@ internal sealed partial class OrderlyListenerInvoker(
             return null;
         }
 
-        return IsSuccess(result) ? null : new(
-            batch.Count,
-            isRollback,
-            context.SuspendCurrentQueueTime,
-            autoCommit,
-            thrown?.Message ?? Complaint(run, batch, result),
-            errorType)
+        if (IsSuccess(result))
         {
-            Stack = thrown is null ? null : ShortStack.Of(thrown),
-        };
+            return null;
+        }
+
+        var error = thrown?.Message ?? Complaint(run, batch, result);
+        var stopped = new StoppedBatch(batch.Count, isRollback, context.SuspendCurrentQueueTime, autoCommit, error, errorType);
+        return thrown?.On(stopped) ?? stopped;
     }
 
     /// <summary>What ends the run because of a message that the listener cannot be given; null when it is skipped.</summary>

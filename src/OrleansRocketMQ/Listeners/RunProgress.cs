@@ -88,10 +88,9 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     /// for these.
     /// </summary>
     /// <returns>Why the first of them failed; null when none did, or nobody knows.</returns>
-    public string? Take(ArraySegment<MessageExt> batch, ConsumeContext context, long succeeded, Exception? thrown, string? errorType)
+    public string? Take(ArraySegment<MessageExt> batch, ConsumeContext context, long succeeded, ThrownError? thrown, string? errorType)
     {
         var before = Failures?.Count ?? 0;
-        var stack = thrown is null ? null : ShortStack.Of(thrown);
         var failed = (int)Math.Clamp(succeeded, 0, batch.Count);
         for (var index = context.HasOutcomes ? 0 : failed; index < batch.Count; index++)
         {
@@ -102,7 +101,7 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
             else if (index >= failed)
             {
                 var level = context.DelayLevelWhenNextConsume;
-                (Failures ??= []).Add(new(Consumed + index, level, thrown?.Message, errorType) { Stack = stack });
+                (Failures ??= []).Add(thrown?.On(Consumed + index, level) ?? new(Consumed + index, level, null, errorType));
             }
         }
 

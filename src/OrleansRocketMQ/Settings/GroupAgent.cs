@@ -26,6 +26,7 @@ internal sealed partial class GroupAgent(
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _silo = silo.ToParsableString();
+    private readonly BreakerAgent _breakers = new(consumer, grains, time, logger);
     private IGroupAgent? _reference;
     private Task _following = Task.CompletedTask;
 
@@ -35,12 +36,13 @@ internal sealed partial class GroupAgent(
     {
         _reference = grains.CreateObjectReference<IGroupAgent>(this);
         _following = BackgroundLoop.Run($"settings of group {consumer.Group}", _ => FollowAsync(), time, logger, _stopping.Token);
+        _breakers.Start();
     }
 
     public async Task StopAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _following.ConfigureAwait(false);
+        await Task.WhenAll(_following, _breakers.StopAsync()).ConfigureAwait(false);
         try
         {
             await Grain.LeaveAsync(_silo).WaitAsync(SoonAgain, time).ConfigureAwait(false);

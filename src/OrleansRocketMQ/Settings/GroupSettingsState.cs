@@ -32,6 +32,9 @@ internal sealed class GroupSettingsState
     [Id(6)]
     public StoredSeek[] Seeks { get; set; } = [];
 
+    [Id(10)]
+    public StoredBreaker[] Breakers { get; set; } = [];
+
     public static GroupSettingsState Of(GroupSettings settings) => new()
     {
         Paused = [.. settings.Flow.Paused.Select(StoredScope.Of)],
@@ -49,6 +52,7 @@ internal sealed class GroupSettingsState
                 Effects = mark.Reading.Effects,
             }),
         ],
+        Breakers = [.. settings.Flow.Breakers.Select(StoredBreaker.Of)],
     };
 
     public GroupSettings ToSettings() => new(
@@ -58,6 +62,7 @@ internal sealed class GroupSettingsState
             RateLimits = RateLimits,
             Version = FlowVersion,
             Seeks = [.. Seeks.Select(seek => new SeekMark(seek.Scope!.ToScope(), new(seek.Seek, seek.Effects)))],
+            Breakers = [.. Breakers.Select(breaker => breaker.ToStatus())],
         },
         new PlacementSettings
         {
@@ -131,4 +136,58 @@ internal sealed class StoredQueue
         => queue is null ? null : new() { Topic = queue.Topic, Broker = queue.BrokerName, QueueId = queue.QueueId };
 
     public MessageQueue ToQueue() => new(Topic, Broker, QueueId);
+}
+
+/// <summary>A circuit breaker that is not closed.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredBreaker")]
+internal sealed class StoredBreaker
+{
+    [Id(0)]
+    public string? Topic { get; set; }
+
+    [Id(1)]
+    public bool IsTrial { get; set; }
+
+    [Id(2)]
+    public long Since { get; set; }
+
+    [Id(3)]
+    public long Until { get; set; }
+
+    [Id(4)]
+    public int Openings { get; set; }
+
+    [Id(5)]
+    public long Failed { get; set; }
+
+    [Id(6)]
+    public long Messages { get; set; }
+
+    [Id(7)]
+    public double TrialRate { get; set; }
+
+    public static StoredBreaker Of(BreakerStatus status) => new()
+    {
+        Topic = status.Topic,
+        IsTrial = status.IsTrial,
+        Since = status.Since.ToUnixTimeMilliseconds(),
+        Until = status.Until.ToUnixTimeMilliseconds(),
+        Openings = status.Openings,
+        Failed = status.Failed,
+        Messages = status.Messages,
+        TrialRate = status.TrialRate,
+    };
+
+    public BreakerStatus ToStatus() => new()
+    {
+        Topic = Topic,
+        IsTrial = IsTrial,
+        Since = DateTimeOffset.FromUnixTimeMilliseconds(Since),
+        Until = DateTimeOffset.FromUnixTimeMilliseconds(Until),
+        Openings = Openings,
+        Failed = Failed,
+        Messages = Messages,
+        TrialRate = TrialRate,
+    };
 }

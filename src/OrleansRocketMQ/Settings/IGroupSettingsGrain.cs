@@ -69,6 +69,44 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     [AlwaysInterleave]
     [Alias("Describe")]
     Task<List<SiloReport>> DescribeAsync();
+
+    /// <summary>A silo tells how messages fared since it last told, and when circuit breakers open.</summary>
+    [Alias("ReportOutcomes")]
+    Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings);
+}
+
+/// <summary>How messages of a topic fared.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="Succeeded">Messages that succeeded.</param>
+/// <param name="Failed">Messages that failed.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.TopicOutcomes")]
+internal sealed record TopicOutcomes([property: Id(0)] string Topic, [property: Id(1)] long Succeeded, [property: Id(2)] long Failed);
+
+/// <summary>When circuit breakers of a group open; see <c>ConsumerOptions.CircuitBreaker</c>.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.BreakerSettings")]
+internal sealed record BreakerSettings(
+    [property: Id(0)] bool IsByTopic,
+    [property: Id(1)] double FailureShare,
+    [property: Id(2)] TimeSpan Window,
+    [property: Id(3)] int LeastMessages,
+    [property: Id(4)] TimeSpan OpenTime,
+    [property: Id(5)] TimeSpan MaxOpenTime,
+    [property: Id(6)] int TrialMessages)
+{
+    public static BreakerSettings Of(Configuration.ConsumerOptions options) => new(
+        options.CircuitBreaker == Configuration.CircuitBreakerScope.Topic,
+        options.BreakerFailureShare,
+        options.BreakerWindow,
+        options.BreakerLeastMessages,
+        options.BreakerOpenTime,
+        options.BreakerMaxOpenTime,
+        options.BreakerTrialMessages);
+
+    public Engine.Flow.BreakerRules ToRules() => new(FailureShare, Window, LeastMessages, OpenTime, MaxOpenTime, TrialMessages);
 }
 
 /// <summary>A group on one silo, as its settings grain reaches it.</summary>

@@ -26,6 +26,7 @@ internal sealed partial class RocketMQMetrics
     public const string PullDuration = "orleans_rocketmq.consumer.pull.duration";
     public const string Rebalances = "orleans_rocketmq.consumer.rebalances";
     public const string CommitFailures = "orleans_rocketmq.consumer.commit.failures";
+    public const string CircuitBreaker = "orleans_rocketmq.consumer.circuit_breaker";
     public const string LockLosses = "orleans_rocketmq.consumer.lock.losses";
     public const string HandOverPause = "orleans_rocketmq.queue.hand_over.pause";
     public const string Lag = "orleans_rocketmq.queue.lag";
@@ -93,6 +94,7 @@ internal sealed partial class RocketMQMetrics
             PauseBuckets);
         meter.CreateObservableCounter(
             CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
+        CreateBreakerGauge(meter);
         meter.CreateObservableGauge(
             Lag,
             () => Observe(static pump => pump.Lag),
@@ -191,6 +193,17 @@ internal sealed partial class RocketMQMetrics
 
     private IEnumerable<Measurement<long>> ObserveCommitFailures() => _consumers.All.Select(consumer => new Measurement<long>(
         consumer.Statistics.CommitFailures,
+        new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
+        new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
+
+    private void CreateBreakerGauge(Meter meter) => meter.CreateObservableGauge(
+        CircuitBreaker,
+        ObserveBreakers,
+        "{state}",
+        "The circuit breaker of a group: 0 closed, 1 trying some messages, 2 open; of several the worst.");
+
+    private IEnumerable<Measurement<long>> ObserveBreakers() => _consumers.All.Select(consumer => new Measurement<long>(
+        consumer.Flow.Breakers is not { Count: > 0 } breakers ? 0 : breakers.All(breaker => breaker.IsTrial) ? 1 : 2,
         new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
 

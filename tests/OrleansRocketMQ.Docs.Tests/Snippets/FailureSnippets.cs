@@ -1,4 +1,7 @@
+using System.Net;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Docs.Snippets.Typed;
+using OrleansRocketMQ.Hosting;
 
 namespace OrleansRocketMQ.Docs.Snippets.Failures;
 
@@ -40,6 +43,33 @@ internal sealed class ImportHandler : IMessageHandler<OrderPlaced>
         => throw new NotSupportedException($"{message} {cancellationToken}");
 
     private static Task ImportAsync(string row, CancellationToken cancellationToken) => throw new NotSupportedException($"{row} {cancellationToken}");
+}
+
+internal static class RuleSnippets
+{
+    public static void Declare(RocketMQBuilder rocketmq)
+    {
+        rocketmq.AddConsumer<StockListener>("billing", consumer => consumer
+            .OnError<TimeoutException>(rule => rule
+                .RetryHere(3, backoff: TimeSpan.FromMilliseconds(200), maxBackoff: TimeSpan.FromSeconds(2), jitter: 0.5)
+                .Then.RetryLater(TimeSpan.FromMinutes(5)))
+            .OnError<FormatException>(rule => rule.DeadLetter())
+            .OnError<HttpRequestException>(rule => rule.When(exception => exception.StatusCode == HttpStatusCode.Unauthorized).Stop())
+            .OnError<Exception>(rule => rule.OfTopic("audit").RetryLater(TimeSpan.FromHours(1))));
+    }
+}
+
+internal static class BreakerSnippets
+{
+    public static void Declare(RocketMQBuilder rocketmq)
+    {
+        rocketmq.AddConsumer<StockListener>("billing", consumer => consumer.Configure(options =>
+        {
+            options.CircuitBreaker = CircuitBreakerScope.Group;
+            options.BreakerFailureShare = 0.6;
+            options.BreakerOpenTime = TimeSpan.FromMinutes(1);
+        }));
+    }
 }
 
 internal static class DeadLetterSnippets

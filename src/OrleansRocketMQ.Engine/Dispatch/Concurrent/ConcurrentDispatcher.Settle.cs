@@ -36,6 +36,13 @@ internal sealed partial class ConcurrentDispatcher
             done = failure.Index + 1;
             var failed = range.Slice(failure.Index, 1).Owned();
             var behind = range.Slice(done, range.Messages.Count - done);
+            if (failure.StopsQueue)
+            {
+                queue.StopAt(options.Group, failed.Messages[0], failure.Error, logger);
+                worker.Open = behind;
+                range.Window.Return(failed.Alone());
+                continue;
+            }
 
             // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
             var attempts = isTaken ? 1 : 0;

@@ -53,6 +53,13 @@ internal sealed partial class KeyOrderedDispatcher
         {
             queue.Complete(lane, failure.Index - done);
             done = failure.Index;
+            if (failure.StopsQueue)
+            {
+                queue.Pump.StopAt(options.Group, messages[done], failure.Error, logger);
+                Release(queue, lane);
+                return;
+            }
+
             if (lane.Key is null)
             {
                 if (!await SendBackAsync(queue, lane, messages[done], failure))

@@ -50,9 +50,16 @@ internal sealed partial class OrderlyQueue
                 listenerTime = TimeSpan.Zero;
             }
 
-            var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
-            due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
-            left = [.. failed, .. tried[end..]];
+            if (stopped.StopsQueue)
+            {
+                _pump.StopAt(Options.Group, tried[result.Succeeded].Messages[0], stopped.Error, _group.Logger);
+            }
+            else
+            {
+                var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
+                due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
+                left = [.. failed, .. tried[end..]];
+            }
         }
 
         SetAside(left);

@@ -256,6 +256,13 @@ internal sealed partial class OrderlyQueue
 
         var listenerTime = result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime;
         _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
+        if (stopped.StopsQueue)
+        {
+            _pump.StopAt(Options.Group, batch.Messages[0], stopped.Error, _group.Logger);
+            _backlog.PutBack(batch);
+            return;
+        }
+
         var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership);
         if (left.Count == 0)
         {
