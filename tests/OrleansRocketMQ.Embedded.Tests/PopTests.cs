@@ -76,6 +76,20 @@ public class PopTests
     }
 
     [Fact]
+    public async Task A_message_that_was_sent_with_the_handle_of_another_can_be_acknowledged_also_when_it_comes_again()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var member = await PopClient.ConnectAsync(test);
+        (await member.Client.SendAsync("orders", "copy", properties: [("POP_CK", "7 1700000000000 60000 3 1 broker-b 0 9")])).Succeeded();
+        Assert.Equal(0, Assert.Single(await member.TakeAsync()).ReceiptHandle!.Value.QueueOffset);
+        test.Time.Advance(TimeSpan.FromSeconds(11));
+        var again = Assert.Single(await TakeAllAsync(member));
+        Assert.Equal((PopTopicKind.RetryV1, 1), (again.ReceiptHandle!.Value.Kind, again.ReconsumeTimes));
+        (await member.AckAsync(again)).Succeeded();
+        Assert.Equal(0, test.Broker.PoppedMessages("g", "orders"));
+    }
+
+    [Fact]
     public async Task Groups_do_not_see_what_others_pop()
     {
         await using var test = await TestBroker.StartAsync();

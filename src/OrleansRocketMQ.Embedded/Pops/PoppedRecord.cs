@@ -28,6 +28,11 @@ internal static class PoppedRecord
     public static ReadOnlyMemory<byte> AsOf(string topic, ReadOnlyMemory<byte> record, ReceiptHandle handle)
     {
         var message = RecordLayout.Decode(record);
+
+        // As in RocketMQ, one that somebody else has put there stays.
+        var added = message.GetProperty(MessageProperties.PopCheckpoint) is null
+            ? $"{MessageProperties.PopCheckpoint}\u0001{handle}\u0002"
+            : string.Empty;
         var properties = Encoding.UTF8.GetString(RecordLayout.Properties(record.Span));
         var separator = properties.Length > 0 && properties[^1] != (char)MessageProperties.PropertySeparator ? "\u0002" : string.Empty;
         var encoded = new StoredMessage
@@ -37,7 +42,7 @@ internal static class PoppedRecord
             QueueOffset = message.QueueOffset,
             CommitLogOffset = message.CommitLogOffset,
             Body = RecordLayout.BodyMemory(record),
-            Properties = $"{properties}{separator}{MessageProperties.PopCheckpoint}\u0001{handle}\u0002",
+            Properties = properties + separator + added,
             Flag = message.Flag,
             SysFlag = message.SysFlag,
             BornTimestamp = message.BornTimestamp,

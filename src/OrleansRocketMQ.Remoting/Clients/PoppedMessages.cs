@@ -32,21 +32,22 @@ internal readonly struct PoppedMessages(PopResult answer)
     }
 
     // Brokers put the topic asked for into messages of retry topics, and tell where they come from by a handle. A producer may
-    // have sent such a property as well, or somebody may have copied it: it counts only when it is one of this very answer.
+    // have sent such a property as well, or somebody may have copied it, and brokers leave it then: it counts only when it is one of
+    // this very answer. Without it a message is where the answer tells of one.
     private PopTopicKind KindOf(MessageExt message)
     {
         var byTopic = ReceiptHandle.KindOf(message.Topic);
-        if (answer.Offsets is null
-            || byTopic != PopTopicKind.Normal
-            || message.GetProperty(MessageProperties.PopCheckpoint) is not { } text)
+        if (answer.Offsets is not { } offsets || byTopic != PopTopicKind.Normal)
         {
             return byTopic;
         }
 
+        var (queueId, offset) = (message.QueueId, OffsetOf(message));
+        var isNormal = offsets.StartOf(PopTopicKind.Normal, queueId, offset) is not null;
         foreach (var kind in (ReadOnlySpan<PopTopicKind>)[PopTopicKind.RetryV1, PopTopicKind.RetryV2])
         {
-            if (answer.Offsets.StartOf(kind, message.QueueId, OffsetOf(message)) is { } start
-                && text == HandleOf(kind, message.QueueId, OffsetOf(message), start).ToString())
+            if (offsets.StartOf(kind, queueId, offset) is { } start
+                && (!isNormal || message.GetProperty(MessageProperties.PopCheckpoint) == HandleOf(kind, queueId, offset, start).ToString()))
             {
                 return kind;
             }

@@ -191,6 +191,13 @@ public sealed class PopTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_retried_message_with_a_strange_checkpoint_property_is_found_where_the_answer_tells_of_it()
+    {
+        var messages = Read(Answer("1 0 4", "1 0 5", null), Stored(5, properties: [("POP_CK", "0 1 2 3 0 broker-b 0 9")])).Decode();
+        Assert.Equal("4 1700000000000 60000 3 1 broker-a 0 5", Assert.Single(messages).ReceiptHandle.ToString());
+    }
+
+    [Fact]
     public void Messages_popped_in_order_know_how_often_that_was_before()
     {
         var messages = Read(Answer("0 0 5", "0 0 5,6", "0 qo0%5 3;0 0 0", 999), Stored(5), Stored(6)).Decode();
