@@ -49,7 +49,9 @@ internal sealed partial class SimulatedWorld
             Attempts.ComesAgain(failed, copy.ReconsumeTimes);
         }
 
-        BringAgain(failed[0].Queue, failed[0].Message, copy.ReconsumeTimes, isDead);
+        // Of a message that has come again several may have failed; the copy is of the one whose attempts it tells.
+        var source = failed.FirstOrDefault(one => one.Message.Attempts + 1 == copy.ReconsumeTimes, failed[0]);
+        BringAgain(source.Queue, source.Message, copy.ReconsumeTimes, isDead);
         foreach (var (queue, message) in failed)
         {
             Ledgers[queue].SafelyElsewhere(message.Offset, isHeard: false);
