@@ -132,6 +132,18 @@ public sealed class ConsumerOptions
     /// <summary>Messages a listener call gets at most, 1 to 1024. Default 1.</summary>
     public int ConsumeBatchSize { get; set; } = 1;
 
+    /// <summary>
+    /// How long messages wait for others until there are <see cref="ConsumeBatchSize"/> of them, 0 to 1 h: a call gets its
+    /// batch when that many have come, when <see cref="BatchMaxBytes"/> are reached, or so long after the first of them came,
+    /// whichever is first. Per queue; in the order of keys per key. Default 0: a call gets what is there.
+    /// </summary>
+    public TimeSpan BatchMaxWait { get; set; }
+
+    /// <summary>
+    /// Bytes of bodies a listener call gets at most, 1 to 1 GiB; a larger message comes alone. Default none.
+    /// </summary>
+    public long? BatchMaxBytes { get; set; }
+
     /// <summary>Messages asked for in one pull, 1 to 1024. Default 32, which is also what a broker gives at most by default.</summary>
     public int PullBatchSize { get; set; } = 32;
 

@@ -143,6 +143,8 @@ internal static class ConsumerOptionsValidation
         Setting.Between(options.ConsumeThreadMin, 1, 1000, section);
         Setting.Between(options.ConsumeThreadMax, options.ConsumeThreadMin, 1000, section);
         Setting.Between(options.ConsumeBatchSize, 1, 1024, section);
+        Setting.Between(options.BatchMaxWait, TimeSpan.Zero, TimeSpan.FromHours(1), section);
+        Setting.Between(options.BatchMaxBytes ?? 1, 1, 1024L * 1024 * 1024, section, nameof(options.BatchMaxBytes));
         Setting.Between(options.PullBatchSize, 1, 1024, section);
         Setting.Between(options.PullInterval, TimeSpan.Zero, TimeSpan.FromMilliseconds(65535), section);
         Setting.Between(options.PullSuspendTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);

@@ -76,7 +76,10 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        Runs = new DispatchBuffer(new ProcessQueue(0), environment.Group.OpenGate(queue)) { MostBytes = environment.MostBytesPerCall };
+        Runs = new DispatchBuffer(new ProcessQueue(0), environment.Group.OpenGate(queue), BatchRule.Of(options, _time))
+        {
+            MostBytes = environment.MostBytesPerCall,
+        };
         Runs.Gate.IsInDoubt = IsInDoubt;
         _lock = environment.Locks?.Add(queue);
         // In order, nothing runs ahead of an unfinished message, except of one that is parked.

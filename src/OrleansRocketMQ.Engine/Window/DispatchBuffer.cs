@@ -14,12 +14,14 @@ internal sealed class DispatchBuffer
     private volatile ProcessQueue _window;
     private bool _closed;
     private int _inLine;
+    private long _watched = long.MaxValue;
 
-    public DispatchBuffer(ProcessQueue window, DispatchGate? gate = null)
+    public DispatchBuffer(ProcessQueue window, DispatchGate? gate = null, BatchRule? rule = null)
     {
         Gate = gate ?? new DispatchGate();
+        Rule = rule;
         _window = window;
-        window.Open(Gate, closed: false);
+        window.Open(Gate, closed: false, rule);
     }
 
     /// <summary>Another window has taken the place of the one before, whose messages count no more.</summary>
@@ -27,6 +29,12 @@ internal sealed class DispatchBuffer
 
     /// <summary>Whether, and how many, messages may be handed out now.</summary>
     public DispatchGate Gate { get; }
+
+    /// <summary>When batches end; null when they do not gather.</summary>
+    public BatchRule? Rule { get; }
+
+    /// <summary>See <see cref="ProcessQueue.Due"/>.</summary>
+    public long? Due => _window.Due;
 
     /// <summary>What messages that are handed out together may be in a grain call.</summary>
     public long MostBytes { get; init; } = long.MaxValue;
@@ -50,8 +58,33 @@ internal sealed class DispatchBuffer
     // With a full fence: what the caller reads next must not be older than the place is free.
     public void LeaveLine() => Interlocked.Exchange(ref _inLine, 0);
 
-    /// <summary>Leases at most that many messages; empty when there are none, or none may be leased.</summary>
-    public ProcessQueueRange Lease(int most) => _window.Lease(most, MostBytes);
+    /// <summary>
+    /// Leases at most that many messages; empty when there are none, or none may be leased. Where batches gather, one batch.
+    /// </summary>
+    public ProcessQueueRange Lease(int most) => _window.Lease(MostOf(most), MostBytes);
+
+    /// <summary>How many messages are handed out together that could be so many: where batches gather, those of one.</summary>
+    public int MostOf(int most) => Rule is null ? most : Math.Min(most, Rule.Messages);
+
+    /// <summary>Whether somebody must look at the queue at that time, and does so from now on; false when somebody does before.</summary>
+    public bool TryWatch(long due)
+    {
+        for (var watched = Volatile.Read(ref _watched); due < watched;)
+        {
+            var found = Interlocked.CompareExchange(ref _watched, due, watched);
+            if (found == watched)
+            {
+                return true;
+            }
+
+            watched = found;
+        }
+
+        return false;
+    }
+
+    /// <summary>The time has come.</summary>
+    public void EndWatch(long due) => Interlocked.CompareExchange(ref _watched, long.MaxValue, due);
 
     /// <summary>
     /// Begins a new window. What is leased still ends in the old one; all else of that is dropped, wherever a dispatcher has it.
@@ -63,7 +96,7 @@ internal sealed class DispatchBuffer
             _window.Retire();
             (_former ??= []).Add(_window);
             ForgetThrough();
-            window.Open(Gate, _closed);
+            window.Open(Gate, _closed, Rule);
             _window = window;
         }
 

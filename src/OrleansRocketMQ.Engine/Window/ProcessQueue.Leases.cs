@@ -11,11 +11,12 @@ internal sealed partial class ProcessQueue
     /// <summary>The queue begins, or goes on, with this window.</summary>
     /// <param name="gate">Whether, and how many, messages may be leased.</param>
     /// <param name="closed">Whether none may be at all, since the queue stops.</param>
-    public void Open(DispatchGate gate, bool closed)
+    /// <param name="rule">When batches end; null when they do not gather.</param>
+    public void Open(DispatchGate gate, bool closed, BatchRule? rule = null)
     {
         lock (_lock)
         {
-            _gate = gate;
+            (_gate, _rule) = (gate, rule);
             if (closed)
             {
                 _state = WindowState.Closed;
@@ -76,7 +77,7 @@ internal sealed partial class ProcessQueue
 
             var range = _returned.TryPeek(out var returned)
                 ? LeaseReturned(returned, Admit(Math.Min(most, CallSize.Fitting(returned.Messages, mostBytes))))
-                : HandOut(Admit(Fitting(most, mostBytes)), SlotState.Leased);
+                : GathersLocked ? default : HandOut(Admit(Fitting(most, mostBytes)), SlotState.Leased);
             _leased += range.Messages.Count;
             CountLeasable();
             return range;
@@ -306,10 +307,12 @@ internal sealed partial class ProcessQueue
 
         var count = 1;
         var bytes = CallSize.Of(At(_next).Message!);
+        var left = (_rule?.Bytes ?? long.MaxValue) - At(_next).Message!.Body.Length;
         while (count < available
             && At(_next).Message!.BodyError is null
             && At(_next + count).Message!.BodyError is null
-            && (bytes += CallSize.Of(At(_next + count).Message!)) <= mostBytes)
+            && (bytes += CallSize.Of(At(_next + count).Message!)) <= mostBytes
+            && (left -= At(_next + count).Message!.Body.Length) >= 0)
         {
             count++;
         }

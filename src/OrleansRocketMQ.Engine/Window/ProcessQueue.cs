@@ -219,6 +219,7 @@ internal sealed partial class ProcessQueue
 
             _pulledTo = Math.Max(_pulledTo, pulledTo);
             Interlocked.Add(ref _bytes, bytes);
+            NoteArrival(added);
             CountLeasable();
             _holdings?.Add(added, bytes, held);
             return added;

@@ -6,6 +6,7 @@ using OrleansRocketMQ.Engine.Dispatch.Concurrent;
 using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Retry;
+using OrleansRocketMQ.Engine.Window;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
@@ -49,7 +50,8 @@ internal sealed class DispatchLab
     public OrderlyDispatcher Orderly(bool withStorage = true) => Started(new OrderlyDispatcher(
         Options, Listeners, Retry, withStorage ? Failures : null, World.Runtime, Log.For<OrderlyDispatcher>()));
 
-    public FakeQueue Queue(int number = 0, long mostBytes = long.MaxValue) => new(World.Time, number, mostBytes);
+    public FakeQueue Queue(int number = 0, long mostBytes = long.MaxValue) 
+        => new(World.Time, number, mostBytes, BatchRule.Of(Options, World.Time));
 
     /// <summary>Tells of messages and does all that can be done now.</summary>
     public void Signal(IQueueDispatcher dispatcher, params FakeQueue[] queues)

@@ -45,7 +45,7 @@ internal sealed partial class ConcurrentDispatcher(
             queue.Runs.LeaveLine();
             if (queue.Runs.Waiting > 0)
             {
-                Signal(queue);
+                SignalWhenDue(queue);
             }
 
             if (range.IsEmpty)
@@ -66,6 +66,19 @@ internal sealed partial class ConcurrentDispatcher(
             {
                 GiveUp(queue, worker.Open, exception);
             }
+        }
+    }
+
+    /// <summary>Messages wait: somebody else may have them now, or when they have gathered.</summary>
+    private void SignalWhenDue(IDispatchedQueue queue)
+    {
+        if (queue.Runs.Due is { } due)
+        {
+            BatchWatch.Watch(queue, due, Signal);
+        }
+        else
+        {
+            Signal(queue);
         }
     }
 

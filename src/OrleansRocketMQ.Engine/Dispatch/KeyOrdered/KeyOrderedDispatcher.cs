@@ -263,6 +263,10 @@ internal sealed partial class KeyOrderedDispatcher(
         {
             _line.Signal(queue.Pump);
         }
+        else if (queue.BatchDue is { } due)
+        {
+            BatchWatch.Watch(queue.Pump, due, Signal);
+        }
         else if (queue.TryWatchGathering())
         {
             queue.Pump.Track(WatchGatheringAsync(queue));

@@ -22,7 +22,7 @@ internal sealed class KeyOrderedQueue
     {
         Pump = pump;
         _gathering = gathering;
-        _lanes = new(keySelector, mostIdle);
+        _lanes = new(keySelector, mostIdle, pump.Runs.Rule);
         _window = pump.Runs.Window;
         pump.Runs.Restarted += BeginAnew;
     }
@@ -56,7 +56,19 @@ internal sealed class KeyOrderedQueue
             }
 
             TakeIn();
-            return Gathers(enough) ? null : _lanes.Take(most, out messages, Runs.MostBytes);
+            return Gathers(enough) ? null : _lanes.Take(Runs.MostOf(most), out messages, Runs.MostBytes);
+        }
+    }
+
+    /// <summary>When the first key is due whose messages gather to a batch, as a time stamp of the clock; null when none do.</summary>
+    public long? BatchDue
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lanes.Due;
+            }
         }
     }
 
@@ -214,7 +226,7 @@ internal sealed class KeyOrderedQueue
     }
 
     private bool Gathers(int enough)
-        => enough > 1 && _gathering.Holds(_lanes.Next, _window.Count - _lanes.InFlight, enough, Pump.IsBehind);
+        => enough > 1 && Runs.Rule is null && _gathering.Holds(_lanes.Next, _window.Count - _lanes.InFlight, enough, Pump.IsBehind);
 
     /// <summary>The queue has begun anew somewhere else: what it had before is nobody's any more.</summary>
     private void BeginAnew()
@@ -243,5 +255,7 @@ internal sealed class KeyOrderedQueue
             _lanes.Add(range);
             Array.Clear(_takenIn, 0, range.Messages.Count);
         }
+
+        _lanes.TakeInDue(isFull: Runs.Rule is { } rule && _window.Count >= rule.MostHeld);
     }
 }

@@ -9,6 +9,9 @@ internal enum KeyQueueState
     /// <summary>It has no messages.</summary>
     Idle,
 
+    /// <summary>It has messages that wait for more; see <see cref="GatheringLanes"/>.</summary>
+    Gathering,
+
     /// <summary>It stands in line with messages.</summary>
     Ready,
 
@@ -70,7 +73,13 @@ internal sealed class KeyQueue
     /// <summary>Its place in the list of idle or of blocked lanes.</summary>
     public LinkedListNode<KeyQueue> Node { get; }
 
+    /// <summary>Its place among those that gather.</summary>
+    public GatheringLanes.Waiting Gathers { get; set; }
+
     public MessageExt First => _places[_head].Message;
+
+    /// <summary>When the first message came, as a time stamp of the clock, where batches gather.</summary>
+    public long FirstArrived => _places[_head].Arrived;
 
     /// <summary>Makes the lane one of another key.</summary>
     public void Rename(string? key)
@@ -79,14 +88,32 @@ internal sealed class KeyQueue
         (Listener, AsksFirst, Stuck) = (null, false, null);
     }
 
-    public void Add(ProcessQueue window, long slot, MessageExt message)
+    /// <summary>Adds a message.</summary>
+    public void Add(ProcessQueue window, long slot, MessageExt message, long arrived)
     {
         if (Count == _places.Length)
         {
             Resize(_places.Length * 2);
         }
 
-        _places[(_head + Count++) & (_places.Length - 1)] = new(window, slot, message);
+        _places[(_head + Count++) & (_places.Length - 1)] = new(window, slot, message, arrived);
+    }
+
+    /// <summary>Whether its messages are a batch: there are enough of them, or enough bytes, or one that goes alone.</summary>
+    public bool HasBatch(BatchRule rule)
+    {
+        if (Count >= rule.Messages || First.BodyError is not null || At(Count - 1).Message.BodyError is not null)
+        {
+            return true;
+        }
+
+        var left = rule.Bytes;
+        for (var index = 0; rule.Bytes < long.MaxValue && index < Count; index++)
+        {
+            left -= At(index).Message.Body.Length;
+        }
+
+        return left <= 0;
     }
 
     /// <summary>
@@ -94,14 +121,16 @@ internal sealed class KeyQueue
     /// more than may be handed out now.
     /// </summary>
     /// <returns>How many; none when none may.</returns>
-    public int Lease(int most, long mostBytes)
+    public int Lease(int most, long mostBytes, long mostOfBodies)
     {
         var count = 1;
         var bytes = CallSize.Of(First);
+        var left = mostOfBodies - First.Body.Length;
         while (count < Math.Min(most, Count)
             && First.BodyError is null
             && At(count).Message.BodyError is null
-            && (bytes += CallSize.Of(At(count).Message)) <= mostBytes)
+            && (bytes += CallSize.Of(At(count).Message)) <= mostBytes
+            && (left -= At(count).Message.Body.Length) >= 0)
         {
             count++;
         }
@@ -159,7 +188,7 @@ internal sealed class KeyQueue
         for (var index = 0; index < count; index++)
         {
             var place = At(index);
-            other.Add(place.Window, place.Slot, place.Message);
+            other.Add(place.Window, place.Slot, place.Message, place.Arrived);
         }
 
         Drop(count);
@@ -225,5 +254,5 @@ internal sealed class KeyQueue
         _head = 0;
     }
 
-    private readonly record struct Place(ProcessQueue Window, long Slot, MessageExt Message);
+    private readonly record struct Place(ProcessQueue Window, long Slot, MessageExt Message, long Arrived);
 }

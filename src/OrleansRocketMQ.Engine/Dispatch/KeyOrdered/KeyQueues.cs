@@ -15,7 +15,8 @@ namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 /// </remarks>
 /// <param name="keySelector">Tells a message's key; null: its sharding key.</param>
 /// <param name="mostIdle">How many empty lanes are kept now; <see cref="MostIdle"/> when nobody says.</param>
-internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, Func<int>? mostIdle = null)
+/// <param name="rule">When the batches of lanes end; null when they do not gather.</param>
+internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, Func<int>? mostIdle = null, BatchRule? rule = null)
 {
     /// <summary>Empty lanes that are kept of one queue.</summary>
     public const int MostIdle = 1024;
@@ -34,6 +35,7 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
     private readonly LinkedList<KeyQueue> _blocked = new();
     private readonly HashSet<KeyQueue> _running = [];
     private readonly Stack<KeyQueue> _spare = new();
+    private readonly GatheringLanes? _gathering = rule is null ? null : new(rule);
     private KeyQueue? _nameless;
 
     /// <summary>How many empty lanes each of so many queues keeps.</summary>
@@ -54,15 +56,34 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
     /// <summary>Lanes that wait for another attempt, the longest waiting first.</summary>
     public IReadOnlyCollection<KeyQueue> Blocked => _blocked;
 
+    /// <summary>When the first lane is due that gathers, as a time stamp of the clock; null when none does.</summary>
+    public long? Due => _gathering?.Due;
+
+    /// <summary>Lanes that have gathered for long enough can be taken.</summary>
+    /// <param name="isFull">Whether no more will come for those that gather.</param>
+    public void TakeInDue(bool isFull)
+    {
+        while (_gathering?.TakeDue(atOnce: isFull && _ready.Count == 0) is { } lane)
+        {
+            MakeReady(lane);
+        }
+    }
+
     /// <summary>Adds messages in the order of their queue.</summary>
     public void Add(in ProcessQueueRange range)
     {
+        var arrived = rule is null ? 0 : range.Window.ArrivedAt(range.Place);
         for (var index = 0; index < range.Messages.Count; index++)
         {
             var message = range.Messages[index];
             var lane = LaneOf(message) ?? NamelessLane();
-            lane.Add(range.Window, range.Place + index, message);
-            if (lane.State == KeyQueueState.Idle)
+            lane.Add(range.Window, range.Place + index, message, arrived);
+            if (lane.State == KeyQueueState.Gathering && !_gathering!.Holds(lane))
+            {
+                _gathering.Remove(lane);
+                MakeReady(lane);
+            }
+            else if (lane.State == KeyQueueState.Idle)
             {
                 if (lane.Key is not null)
                 {
@@ -83,7 +104,7 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
     /// <param name="mostBytes">See <see cref="CallSize"/>.</param>
     public KeyQueue? Take(int most, out MessageExt[] messages, long mostBytes = long.MaxValue)
     {
-        if (!_ready.TryPeek(out var lane) || lane.Lease(lane.Failures > 0 ? 1 : most, mostBytes) == 0)
+        if (!_ready.TryPeek(out var lane) || lane.Lease(lane.Failures > 0 ? 1 : most, mostBytes, rule?.Bytes ?? long.MaxValue) == 0)
         {
             messages = [];
             return null;
@@ -169,7 +190,7 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
         }
 
         // A lane is in one list at a time: out of these before it rests.
-        KeyQueue[] waiting = [.. _ready, .. _blocked];
+        KeyQueue[] waiting = [.. _ready, .. _blocked, .. _gathering?.TakeAll() ?? []];
         _ready.Clear();
         _blocked.Clear();
         _nameless = null;
@@ -191,6 +212,18 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
     }
 
     private void Enqueue(KeyQueue lane)
+    {
+        if (_gathering?.Holds(lane) == true)
+        {
+            _gathering.Add(lane);
+        }
+        else
+        {
+            MakeReady(lane);
+        }
+    }
+
+    private void MakeReady(KeyQueue lane)
     {
         lane.State = KeyQueueState.Ready;
         _ready.Enqueue(lane);
@@ -266,7 +299,8 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
 
     private KeyQueue NamelessLane()
     {
-        if (_nameless is not { State: KeyQueueState.Ready, Count: < MostInNamelessLane })
+        if (_nameless is not { State: KeyQueueState.Ready or KeyQueueState.Gathering } lane
+            || lane.Count >= Math.Max(MostInNamelessLane, rule?.Messages ?? 0))
         {
             _nameless = NewNameless();
         }

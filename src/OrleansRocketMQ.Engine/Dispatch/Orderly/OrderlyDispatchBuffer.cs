@@ -54,7 +54,7 @@ internal sealed class OrderlyDispatchBuffer(DispatchBuffer runs, ParkedKeys park
     {
         while (true)
         {
-            var range = Take(most);
+            var range = Take(runs.MostOf(most));
             if (range.IsEmpty || !Parked.Any)
             {
                 return Lease(range);
@@ -89,7 +89,7 @@ internal sealed class OrderlyDispatchBuffer(DispatchBuffer runs, ParkedKeys park
     /// <summary>Leases the first messages of a parked key; less than that many when no more may be handed out.</summary>
     public ProcessQueueRange[] LeaseParked(ParkedKey key, int most)
     {
-        var next = key.Next(most, runs.MostBytes);
+        var next = key.Next(runs.MostOf(most), Math.Min(runs.MostBytes, runs.Rule?.Bytes ?? long.MaxValue));
         return next[.._window!.LeaseAside(Array.ConvertAll(next, static single => single.Place))];
     }
 
@@ -149,7 +149,7 @@ internal sealed class OrderlyDispatchBuffer(DispatchBuffer runs, ParkedKeys park
     {
         if (!_back.TryPop(out var range))
         {
-            return _window!.TakeAside(most, runs.MostBytes);
+            return runs.Due > runs.Rule?.Now ? default : _window!.TakeAside(most, runs.MostBytes);
         }
 
         Push(range.Slice(Math.Min(most, range.Messages.Count), Math.Max(0, range.Messages.Count - most)));

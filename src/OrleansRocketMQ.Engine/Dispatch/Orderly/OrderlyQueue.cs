@@ -171,6 +171,7 @@ internal sealed partial class OrderlyQueue
         var now = Now;
         var parked = _backlog.Parked.First;
         var parkedIsDue = parked is not null && parked.Due <= now;
+        var gathers = Gathers(now);
         if (!parkedIsDue || _lastWasParked)
         {
             var range = _resumeAt <= now ? _backlog.LeaseFree(_group.AdaptiveBatchSizer.Batches * Options.ConsumeBatchSize) : default;
@@ -193,13 +194,17 @@ internal sealed partial class OrderlyQueue
         }
         else if (_backlog.IsCurrent)
         {
-            await WaitAsync(UntilDue(parked, now));
+            await WaitAsync(UntilDue(parked, now, gathers));
         }
     }
 
-    private TimeSpan? UntilDue(ParkedKey? parked, TimeSpan now)
+    /// <summary>How long messages gather yet that wait for nothing else; null when none do.</summary>
+    private TimeSpan? Gathers(TimeSpan now)
+        => _resumeAt <= now && _pump.Runs.Due is { } due && _pump.Runs.Rule!.Until(due) is var left && left > TimeSpan.Zero ? left : null;
+
+    private TimeSpan? UntilDue(ParkedKey? parked, TimeSpan now, TimeSpan? gathers)
     {
-        TimeSpan? resumes = _resumeAt > now ? _resumeAt - now : null;
+        TimeSpan? resumes = _resumeAt > now ? _resumeAt - now : gathers;
         TimeSpan? unparks = parked is not null ? parked.Due - now : null;
         return resumes < unparks ? resumes : unparks ?? resumes;
     }
