@@ -33,7 +33,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
         var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
         _endpoint = new(name, port, options, table, faults, logger);
-        _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, logger);
+        _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, QueuesOf, logger);
         _endpoint.PeerClosed += _core.Forget;
         _presence = new(_endpoint, routes, new Registration(this), _core.Start, _core.Stop);
     }
@@ -58,6 +58,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
     /// <summary>How many pulls wait for messages.</summary>
     public int HeldPulls => _core.Hold.Count;
+
+    /// <summary>How many pops wait for messages.</summary>
+    public int HeldPops => _core.Pops.HeldPops;
 
     /// <summary>The topics of this broker, its own ones included.</summary>
     public IReadOnlyCollection<string> Topics => [.. _core.Topics.All.Select(topic => topic.Name)];
@@ -159,6 +162,11 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     /// <summary>How many delayed messages wait for the time when they come to a topic; for a retry topic those that failed.</summary>
     public int DelayedMessages(string topic) => _core.DelayedFor(topic);
 
+    /// <summary>
+    /// How many messages of a topic a group has popped that are neither acknowledged nor offered again; not those it popped in order.
+    /// </summary>
+    public int PoppedMessages(string group, string topic) => _core.Pops.CountOf(group, topic);
+
     /// <summary>The client ids of a group's members, once per connection; empty when nobody is online.</summary>
     public IReadOnlyList<string> ClientsOf(string group)
         => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];
@@ -181,6 +189,9 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
         _core.Dispose();
     }
+
+    private QueueKey[]? QueuesOf(string topic)
+        => _routes.ReadQueuesOf(topic)?.Select(queue => new QueueKey(queue.Broker, queue.QueueId, topic)).ToArray();
 
     private sealed class Registration(EmbeddedBroker broker) : IRegisteredBroker
     {

@@ -47,6 +47,8 @@ internal static class CeilingBenchmark
             var multiple = new Spread(subject.Rounds.Zip(subjects[0].Rounds, (warm, socket) => warm.CpuPerMillion / socket.CpuPerMillion));
             var rate = new Spread(subject.Rounds.Select(warm => warm.PerSecond));
             report.Say($"| {subject.Name} | {cpu} | {multiple} | {rate.Median:0} |");
+            report.Record($"ceiling {subject.Name}", "CPU s per million", cpu);
+            report.Record($"ceiling {subject.Name}", "times the socket", multiple);
         }
 
         await report.WriteAsync();

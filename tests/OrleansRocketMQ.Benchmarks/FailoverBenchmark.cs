@@ -130,7 +130,8 @@ internal static class FailoverBenchmark
         }
     }
 
-    private static IHost BuildPrimary(IPEndPoint address)
+    /// <summary>A silo that keeps the list of silos and consumes nothing.</summary>
+    internal static IHost BuildPrimary(IPEndPoint address)
     {
         var ports = FreePorts.Take(2);
         address.Port = ports[0];

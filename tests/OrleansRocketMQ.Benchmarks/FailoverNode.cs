@@ -26,13 +26,13 @@ internal sealed class FailoverNode : IAsyncDisposable
     public bool HasEnded => _process.HasExited;
 
     /// <summary>Starts a silo and waits until it has joined.</summary>
-    public static async Task<FailoverNode> StartAsync(string nameServer, string topic, IPEndPoint primary, QueueOwners owners)
+    public static async Task<FailoverNode> StartAsync(string nameServer, string topic, IPEndPoint primary, QueueOwners owners, params string[] words)
     {
         var path = typeof(FailoverNode).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "node").Value!;
         var ports = FreePorts.Take(2);
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [path, nameServer, "failover", topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString()])
+            [path, nameServer, "failover", topic, .. ports.Select(port => port.ToString(CultureInfo.InvariantCulture)), primary.ToString(), .. words])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -40,6 +40,13 @@ internal sealed class FailoverNode : IAsyncDisposable
         var node = new FailoverNode(Process.Start(start)!, owners);
         await node._ready.Task.WaitAsync(Patience);
         return node;
+    }
+
+    /// <summary>Tells it to stop, and waits until it has.</summary>
+    public async Task StopAsync()
+    {
+        await SignalAsync("TERM");
+        await _process.WaitForExitAsync().WaitAsync(Patience);
     }
 
     public Task FreezeAsync() => SignalAsync("STOP");
@@ -103,6 +110,8 @@ internal sealed class QueueOwners(int queues)
     private readonly Lock _gate = new();
     private readonly int[] _owners = new int[queues];
     private readonly long[] _since = new long[queues];
+    private readonly long[] _last = new long[queues];
+    private readonly long[] _longest = new long[queues];
     private int _moves;
 
     /// <summary>How often a queue has been delivered by another process than before.</summary>
@@ -122,11 +131,32 @@ internal sealed class QueueOwners(int queues)
         var now = Stopwatch.GetTimestamp();
         lock (_gate)
         {
+            _longest[queue] = Math.Max(_longest[queue], now - _last[queue]);
+            _last[queue] = now;
             if (_owners[queue] != owner)
             {
                 (_owners[queue], _since[queue]) = (owner, now);
                 _moves++;
             }
+        }
+    }
+
+    /// <summary>From now on the longest time between two deliveries of each queue is noted.</summary>
+    public void BeginPauses()
+    {
+        lock (_gate)
+        {
+            Array.Fill(_last, Stopwatch.GetTimestamp());
+            Array.Clear(_longest);
+        }
+    }
+
+    /// <summary>The longest time between two deliveries of each queue since <see cref="BeginPauses"/>, in milliseconds.</summary>
+    public double[] LongestPauses()
+    {
+        lock (_gate)
+        {
+            return [.. _longest.Select(pause => Stopwatch.GetElapsedTime(0, pause).TotalMilliseconds)];
         }
     }
 

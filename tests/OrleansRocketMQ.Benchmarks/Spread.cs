@@ -1,5 +1,3 @@
-using OrleansRocketMQ.Engine;
-
 namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>Median, lowest and highest of some figures.</summary>
@@ -9,5 +7,9 @@ internal sealed class Spread(IEnumerable<double> figures)
 
     public double Median => (_sorted[(_sorted.Length - 1) / 2] + _sorted[_sorted.Length / 2]) / 2;
 
-    public override string ToString() => FormattableString.Invariant($"{Median:0.000} ({_sorted[0]:0.000}, {_sorted[^1]:0.000})");
+    public double Lowest => _sorted[0];
+
+    public double Highest => _sorted[^1];
+
+    public override string ToString() => FormattableString.Invariant($"{Median:0.000} ({Lowest:0.000}, {Highest:0.000})");
 }

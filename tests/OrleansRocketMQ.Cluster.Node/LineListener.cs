@@ -9,7 +9,7 @@ namespace OrleansRocketMQ.Cluster.Node;
 
 /// <summary>Tells each delivery before it counts as done, so that none is forgotten when the process is killed.</summary>
 [StatelessWorker]
-internal sealed class LineListener(DeliveryLines lines, HeldMessages held) : Grain, IConcurrentListener
+internal sealed class LineListener(DeliveryLines lines, HeldMessages held, MessageWork work) : Grain, IConcurrentListener
 {
     public async ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
     {
@@ -20,12 +20,20 @@ internal sealed class LineListener(DeliveryLines lines, HeldMessages held) : Gra
                 await Task.Delay(Timeout.Infinite, cancellationToken);
             }
 
+            if (work.PerMessage > TimeSpan.Zero)
+            {
+                await Task.Delay(work.PerMessage, cancellationToken);
+            }
+
             lines.Write(context.Queue, message.QueueOffset);
         }
 
         return ConsumeResult.Success;
     }
 }
+
+/// <summary>How long a message takes.</summary>
+internal sealed record MessageWork(TimeSpan PerMessage);
 
 /// <summary>Messages this process never ends, one of each queue, if it is to have any: what is done behind them cannot be committed.</summary>
 internal sealed class HeldMessages(bool any)

@@ -10,7 +10,7 @@ using OrleansRocketMQ.Cluster.Node;
 using OrleansRocketMQ.Configuration;
 
 var (nameServer, group, topic) = (args[0], args[1], args[2]);
-// What follows is words: keyed, hold, and name=value.
+// What follows is words: keyed, hold, and name=value: state, checkpoint, work (milliseconds a message takes).
 var words = args[6..];
 string? ValueOf(string name) => words.FirstOrDefault(word => word.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
 var (siloPort, gatewayPort, primary) = (int.Parse(args[3]), int.Parse(args[4]), IPEndPoint.Parse(args[5]));
@@ -18,6 +18,7 @@ var (siloPort, gatewayPort, primary) = (int.Parse(args[3]), int.Parse(args[4]), 
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddSingleton<DeliveryLines>();
+builder.Services.AddSingleton(new MessageWork(TimeSpan.FromMilliseconds(int.Parse(ValueOf("work") ?? "0", CultureInfo.InvariantCulture))));
 builder.Services.AddSingleton(new HeldMessages(words.Contains("hold")));
 builder.UseOrleans(silo => silo
     .UseLocalhostClustering(siloPort, gatewayPort, primary)

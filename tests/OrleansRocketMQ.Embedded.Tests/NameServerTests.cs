@@ -107,7 +107,7 @@ public class NameServerTests
         await using var test = await TestBroker.StartAsync();
 
         (await (await test.ConnectToNameServerAsync()).InvokeAsync(9999)).FailedWith(ResponseCodes.RequestCodeNotSupported);
-        (await (await test.ConnectAsync()).InvokeAsync(RequestCodes.PopMessage)).FailedWith(ResponseCodes.RequestCodeNotSupported);
+        (await (await test.ConnectAsync()).InvokeAsync(200055)).FailedWith(ResponseCodes.RequestCodeNotSupported);
         (await (await test.ConnectAsync()).InvokeAsync(RequestCodes.SendReplyMessage)).FailedWith(ResponseCodes.RequestCodeNotSupported);
     }
 

@@ -23,6 +23,7 @@ public class OptionsTests
         { nameof(EmbeddedRocketMQOptions.TransactionTimeout), new() { TransactionTimeout = TimeSpan.FromSeconds(-1) } },
         { nameof(EmbeddedRocketMQOptions.TransactionCheckInterval), new() { TransactionCheckInterval = TimeSpan.Zero } },
         { nameof(EmbeddedRocketMQOptions.TransactionCheckMax), new() { TransactionCheckMax = -1 } },
+        { nameof(EmbeddedRocketMQOptions.PopPollingSize), new() { PopPollingSize = -1 } },
         { nameof(EmbeddedRocketMQOptions.MaxMessageSize), new() { MaxMessageSize = 0 } },
         { nameof(EmbeddedRocketMQOptions.MaxStoreBytes), new() { MaxStoreBytes = 1000 } },
         { nameof(EmbeddedRocketMQOptions.RequireTls), new() { RequireTls = true } },

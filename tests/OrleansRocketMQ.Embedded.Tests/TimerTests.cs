@@ -123,7 +123,7 @@ public class TimerTests
     [Fact]
     public async Task A_broker_without_timers_refuses_them_as_a_real_one_does_and_takes_all_else()
     {
-        await using var test = await TestBroker.StartAsync(options => options with { TimerMessages = false });
+        await using var test = await TestBroker.StartAsync(options => options with { TimerWheelEnable = false });
         var client = await test.ConnectAsync();
         var refused = (await client.SendAsync("orders", "x", properties: [("TIMER_DELIVER_MS", "5")])).FailedWith(ResponseCodes.SystemError);
         Assert.Equal("accurate timer message is not enabled, timerWheelEnable is false", refused.Remark);

@@ -9,13 +9,19 @@ namespace OrleansRocketMQ;
 /// </summary>
 [GenerateSerializer]
 [Alias("OrleansRocketMQ.ConsumeContext")]
-public sealed class ConsumeContext
+public sealed class ConsumeContext : IMessageOutcomes
 {
     /// <summary><see cref="DelayLevelWhenNextConsume"/>: straight to the dead-letter topic.</summary>
     public const int ToDeadLetters = -1;
 
     [Id(5)]
     private Dictionary<string, string>? _properties;
+
+    [NonSerialized]
+    private MessageOutcomes? _outcomes;
+
+    [NonSerialized]
+    private IRenewable? _call;
 
     /// <summary>Creates a context; the library does it for real calls, tests for theirs.</summary>
     public ConsumeContext(string group, MessageQueue queue, int reconsumeTimes = 0)
@@ -26,10 +32,11 @@ public sealed class ConsumeContext
     }
 
     /// <summary>Makes the context one of a queue.</summary>
-    internal void Begin(string group, MessageQueue queue)
+    internal void Begin(string group, MessageQueue queue, IRenewable? call = null)
     {
         Group = group;
         Queue = queue;
+        _call = call;
     }
 
     /// <summary>Makes the context ready for the next batch of the same queue.</summary>
@@ -39,7 +46,11 @@ public sealed class ConsumeContext
         AckIndex = int.MaxValue;
         DelayLevelWhenNextConsume = 0;
         _properties = null;
+        _outcomes = null;
     }
+
+    /// <summary>Whether anything was said of single messages.</summary>
+    internal bool HasOutcomes => Volatile.Read(ref _outcomes) is not null;
 
     /// <summary>The consumer group.</summary>
     [Id(0)]
@@ -67,8 +78,43 @@ public sealed class ConsumeContext
     [Id(4)]
     public int DelayLevelWhenNextConsume { get; set; }
 
-    /// <summary>Room for whatever the listener and its call filters want to tell each other about the batch.</summary>
+    /// <summary>Room for what the listener and its filters (<see cref="IConsumeFilter"/>) want to tell each other of the batch.</summary>
     public IDictionary<string, string> Properties => _properties ??= new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The message is a dead letter now, with the reason beside it, whatever the call's result is for the others. A key goes on
+    /// once the letter is filed. Of a call that takes too long nothing counts. Thread-safe.
+    /// </summary>
+    /// <param name="message">A message of the batch.</param>
+    /// <param name="reason">Why, for whoever finds the letter; its first 1,024 characters are kept.</param>
+    /// <exception cref="ArgumentException">The reason is empty.</exception>
+    public void Reject(MessageExt message, string reason) => Say(message, MessageOutcome.Reject(reason));
+
+    /// <summary>
+    /// The message comes again after that time, whatever the call's result is for the others; it counts as one more failure of
+    /// it. A key is held exactly that long, and its messages behind this one in the batch come again with it. In no order the
+    /// broker brings it back, by the first of its delay levels (1, 5, 10, 30 s, 1 to 10, 20, 30 min, 1, 2 h) that is not
+    /// shorter. Of a call that takes too long nothing counts. Thread-safe.
+    /// </summary>
+    /// <param name="message">A message of the batch.</param>
+    /// <param name="time">The time, from the end of the call.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
+    public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
+
+    /// <summary>
+    /// For long work: from now on the call has the group's <c>ConsumeTimeout</c> once more. Does nothing when the time was over
+    /// before; the listener's token tells. Thread-safe.
+    /// </summary>
+    public void Renew() => _call?.Renew();
+
+    /// <summary>What was said of a message; null when nothing was. Thread-safe.</summary>
+    public MessageOutcome? OutcomeOf(MessageExt message) => Volatile.Read(ref _outcomes)?.Of(message);
+
+    private void Say(MessageExt message, MessageOutcome outcome)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        LazyInitializer.EnsureInitialized(ref _outcomes).Set(message, outcome);
+    }
 
     /// <summary>The topic of <see cref="Queue"/>.</summary>
     public string Topic => Queue.Topic;

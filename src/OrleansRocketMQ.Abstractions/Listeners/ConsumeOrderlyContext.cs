@@ -8,10 +8,13 @@ namespace OrleansRocketMQ;
 /// </summary>
 [GenerateSerializer]
 [Alias("OrleansRocketMQ.ConsumeOrderlyContext")]
-public sealed class ConsumeOrderlyContext
+public sealed class ConsumeOrderlyContext : IMessageOutcomes
 {
     [Id(5)]
     private Dictionary<string, string>? _properties;
+
+    [NonSerialized]
+    private MessageOutcomes? _outcomes;
 
     /// <summary>Creates a context; the library does it for real calls, tests for theirs.</summary>
     public ConsumeOrderlyContext(string group, MessageQueue queue, int reconsumeTimes = 0, bool autoCommit = true)
@@ -29,7 +32,11 @@ public sealed class ConsumeOrderlyContext
         AutoCommit = autoCommit;
         SuspendCurrentQueueTime = null;
         _properties = null;
+        _outcomes = null;
     }
+
+    /// <summary>Whether anything was said of single messages.</summary>
+    internal bool HasOutcomes => Volatile.Read(ref _outcomes) is not null;
 
     /// <summary>The consumer group.</summary>
     [Id(0)]
@@ -59,8 +66,41 @@ public sealed class ConsumeOrderlyContext
     [Id(4)]
     public TimeSpan? SuspendCurrentQueueTime { get; set; }
 
-    /// <summary>Room for whatever the listener and its call filters want to tell each other about the batch.</summary>
+    /// <summary>Room for what the listener and its filters (<see cref="IConsumeFilter"/>) want to tell each other of the batch.</summary>
     public IDictionary<string, string> Properties => _properties ??= new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The message is a dead letter now, with the reason beside it, whatever the call's result is for the others. The queue goes
+    /// on once the letter is filed. A rollback takes back what was said. Thread-safe.
+    /// </summary>
+    /// <param name="message">A message of the batch.</param>
+    /// <param name="reason">Why, for whoever finds the letter; its first 1,024 characters are kept.</param>
+    /// <exception cref="ArgumentException">The reason is empty.</exception>
+    public void Reject(MessageExt message, string reason) => Say(message, MessageOutcome.Reject(reason));
+
+    /// <summary>
+    /// The message comes again after exactly that time, with those behind it in the batch; it counts as one more failure of it.
+    /// Until then the queue is held, or the key, where failing keys are parked. What is before it is done when the call succeeds.
+    /// A rollback takes back what was said. Thread-safe.
+    /// </summary>
+    /// <param name="message">A message of the batch.</param>
+    /// <param name="time">The time, from the end of the call.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
+    public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
+
+    /// <summary>For long work. In the order of the queue no call takes too long, so there is nothing to renew: it does nothing.</summary>
+    public void Renew()
+    {
+    }
+
+    /// <summary>What was said of a message; null when nothing was. Thread-safe.</summary>
+    public MessageOutcome? OutcomeOf(MessageExt message) => Volatile.Read(ref _outcomes)?.Of(message);
+
+    private void Say(MessageExt message, MessageOutcome outcome)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        LazyInitializer.EnsureInitialized(ref _outcomes).Set(message, outcome);
+    }
 
     /// <summary>The topic of <see cref="Queue"/>.</summary>
     public string Topic => Queue.Topic;

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Embedded.Offsets;
+using OrleansRocketMQ.Embedded.Pops;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
@@ -8,7 +9,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Makes, changes and deletes topics. Mirrors parts of <c>AdminBrokerProcessor</c>.</summary>
-internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets)
+internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets, PopBook popped)
 {
     public void AddTo(RequestTable table)
     {
@@ -19,6 +20,15 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
     /// <summary>Deletes a topic with its messages and everybody's offsets.</summary>
     public bool Delete(string topic)
     {
+        // What groups failed on goes with it (clearRetryTopicWhenDeleteTopic).
+        foreach (var retries in offsets.GroupsOf(topic).SelectMany(group => new RetryTopics(isV2: true).All(topic, group)))
+        {
+            if (topics.Find(retries) is not null)
+            {
+                Delete(retries);
+            }
+        }
+
         try
         {
             return topics.Remove(topic);
@@ -28,6 +38,7 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
             // Also when the change could not be saved: the topic is gone, and one of its name must not begin with its messages.
             store.DropTopic(topic);
             offsets.RemoveTopic(topic);
+            popped.RemoveTopic(topic);
         }
     }
 

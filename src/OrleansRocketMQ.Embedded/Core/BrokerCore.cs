@@ -1,11 +1,13 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Admin;
+using OrleansRocketMQ.Embedded.Assignments;
 using OrleansRocketMQ.Embedded.Consumers;
 using OrleansRocketMQ.Embedded.Delays;
 using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
+using OrleansRocketMQ.Embedded.Pops;
 using OrleansRocketMQ.Embedded.Pulls;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Serving;
@@ -35,15 +37,30 @@ internal sealed partial class BrokerCore : IDisposable
     private readonly DelayLevels _levels;
     private readonly TransactionChecker _transactions;
     private readonly Rounds _rounds;
+    private readonly PopBook _popBook = new();
+    private readonly RequestModeTable _requestModes = new();
     private IReadOnlyDictionary<int, long> _delivered;
     private DelayScheduler? _delays;
     private TimerScheduler? _timers;
     private long _timersDelivered;
     private long _savedChanges;
     private long _savedDelayProgress;
+    private long _savedPopChanges;
     private bool _saveFailed;
 
-    public BrokerCore(string name, EmbeddedRocketMQOptions options, Func<IPEndPoint> storeHost, RequestTable table, ILogger logger)
+    /// <param name="name">The broker's name.</param>
+    /// <param name="options">How it behaves.</param>
+    /// <param name="storeHost">The address that messages are stored at.</param>
+    /// <param name="table">Gets who answers which request.</param>
+    /// <param name="queuesOf">A topic's queues at all brokers; null: there is no such topic.</param>
+    /// <param name="logger">Gets the log.</param>
+    public BrokerCore(
+        string name,
+        EmbeddedRocketMQOptions options,
+        Func<IPEndPoint> storeHost,
+        RequestTable table,
+        Func<string, IReadOnlyList<QueueKey>?> queuesOf,
+        ILogger logger)
     {
         _options = options;
         _logger = logger;
@@ -82,18 +99,15 @@ internal sealed partial class BrokerCore : IDisposable
         _producers = new(time);
         Locks = new(options.LockExpiry, time);
         Hold = new(Store, time);
-        _intake = new(Store, _levels, options.TimerMessages, options.MaxMessageSize, storeHost);
+        _intake = new(Store, _levels, options.TimerWheelEnable, options.MaxMessageSize, storeHost);
         _halfMessages = new(_intake, Store);
         _clients = new(Consumers, _producers, Groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);
-        TopicAdmin = new(Topics, Store, Offsets);
+        TopicAdmin = new(Topics, Store, Offsets, _popBook);
+        Pops = new(name, Store, _intake, Topics, Groups, Offsets, _popBook, options, logger);
 
-        AddProcessors(table, name);
-
-        // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
-        Topics.Changed += Save;
-        Groups.Changed += Save;
-        TrySave();
+        AddProcessors(table, name, queuesOf);
+        SaveOnChanges();
     }
 
     public MessageStore Store { get; }
@@ -112,10 +126,12 @@ internal sealed partial class BrokerCore : IDisposable
 
     public PullHold Hold { get; }
 
+    public PopService Pops { get; }
+
     private long TimersDelivered => _timers?.Delivered ?? _timersDelivered;
 
     /// <summary>Says who answers which request.</summary>
-    private void AddProcessors(RequestTable table, string name)
+    private void AddProcessors(RequestTable table, string name, Func<string, IReadOnlyList<QueueKey>?> queuesOf)
     {
         _clients.AddTo(table);
         TopicAdmin.AddTo(table);
@@ -123,6 +139,8 @@ internal sealed partial class BrokerCore : IDisposable
         new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
         new LockProcessor(Locks).AddTo(table);
         new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
+        Pops.AddTo(table);
+        new AssignmentProcessor(_requestModes, Consumers, Topics, Groups, queuesOf).AddTo(table);
         new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, _options, _logger).AddTo(table);
         new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
@@ -138,6 +156,7 @@ internal sealed partial class BrokerCore : IDisposable
         _delays = new(Store, _intake, _levels, _delivered, _options.TimeProvider, _logger);
         _timers = new(Store, _intake, _timersDelivered, _options.TimeProvider, _logger);
         _rounds.Every(PullHold.SweepPeriod, Hold.Sweep);
+        _rounds.Every(PopService.SweepPeriod, Pops.Sweep);
         _rounds.Every(SilenceCheckPeriod, _clients.CloseSilent);
         _rounds.Every(_options.TransactionCheckInterval, _transactions.Check);
         _rounds.Every(SavePeriod, SaveOffsets);
@@ -157,6 +176,7 @@ internal sealed partial class BrokerCore : IDisposable
         _timers?.Dispose();
         _timers = null;
         Hold.DropAll();
+        Pops.DropHeld();
         Consumers.Clear();
         _producers.Clear();
         Locks.Clear();
@@ -167,12 +187,14 @@ internal sealed partial class BrokerCore : IDisposable
     public void Forget(ClientPeer peer)
     {
         Hold.Forget(peer);
+        Pops.Forget(peer);
         _clients.Forget(peer);
     }
 
     public void Dispose()
     {
         Hold.Dispose();
+        Pops.Dispose();
         Store.Dispose();
         _folderLock?.Dispose();
     }
@@ -196,6 +218,9 @@ internal sealed partial class BrokerCore : IDisposable
         {
             Offsets.Commit(new(offset.Group, offset.Topic, offset.QueueId), offset.Offset);
         }
+
+        _popBook.Load(state);
+        _requestModes.Load(state);
     }
 
     private MessageStore OpenStore(string? folder, BrokerState state)
@@ -246,11 +271,21 @@ internal sealed partial class BrokerCore : IDisposable
         }
     }
 
+    // A topic or group must not be forgotten once somebody has relied on it; offsets may lag, as in RocketMQ.
+    private void SaveOnChanges()
+    {
+        Topics.Changed += Save;
+        Groups.Changed += Save;
+        _requestModes.Changed += Save;
+        TrySave();
+    }
+
     private void SaveOffsets()
     {
         // A crash delivers again what was delivered behind the saved place.
         if (Volatile.Read(ref _saveFailed)
             || Offsets.Changes != Interlocked.Read(ref _savedChanges)
+            || _popBook.Changes != Interlocked.Read(ref _savedPopChanges)
             || DelayProgress != Interlocked.Read(ref _savedDelayProgress))
         {
             Save();
@@ -279,13 +314,14 @@ internal sealed partial class BrokerCore : IDisposable
 
         // Until it is known to have worked, it has not.
         Volatile.Write(ref _saveFailed, true);
-        var (changes, progress) = (0L, 0L);
+        var (changes, pops, progress) = (0L, 0L, 0L);
         _stateFile.Save(() =>
         {
-            (changes, progress) = (Offsets.Changes, DelayProgress);
+            (changes, pops, progress) = (Offsets.Changes, _popBook.Changes, DelayProgress);
             return Gather();
         });
         Interlocked.Exchange(ref _savedChanges, changes);
+        Interlocked.Exchange(ref _savedPopChanges, pops);
         Interlocked.Exchange(ref _savedDelayProgress, progress);
         Volatile.Write(ref _saveFailed, false);
     }
@@ -294,12 +330,20 @@ internal sealed partial class BrokerCore : IDisposable
     {
         // First: a topic that comes to be while the others are gathered has its messages behind this place.
         var logEnd = Store.MaxLogOffset;
+
+        // Before what is popped: an offset behind messages that nobody has noted as in work would lose them.
+        SavedOffset[] offsets =
+            [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))];
+        var popped = _popBook.Save();
         return new BrokerState
         {
             LogEnd = logEnd,
             Topics = [.. Topics.All],
             Groups = [.. Groups.All],
-            Offsets = [.. Offsets.All.Select(pair => new SavedOffset(pair.Key.Group, pair.Key.Topic, pair.Key.QueueId, pair.Value))],
+            Offsets = offsets,
+            Checkpoints = popped.Checkpoints,
+            OrderedPops = popped.OrderedPops,
+            RequestModes = _requestModes.Save(),
             Delivered = _delays?.Delivered ?? _delivered,
             TimersDelivered = TimersDelivered,
             QueueEnds = [.. Store.QueueEnds().Select(pair => new SavedQueueEnd(pair.Key.Topic, pair.Key.QueueId, pair.Value))],

@@ -33,6 +33,19 @@ internal sealed class RouteTable
             .Select(set => set.OrderBy(broker => broker.BrokerId).ToArray()),
     ];
 
+    /// <summary>The queues of a topic that can be read, as their brokers' names and ids; null when nobody has the topic.</summary>
+    public IReadOnlyList<(string Broker, int QueueId)>? ReadQueuesOf(string topic)
+    {
+        var found = Sets.Select(set => (set[0].Name, Topic: set[0].FindTopic(topic))).Where(set => set.Topic is not null).ToList();
+        return found.Count == 0
+            ? null
+            :
+            [
+                .. found.Where(set => set.Topic!.IsReadable)
+                    .SelectMany(set => Enumerable.Range(0, set.Topic!.ReadQueues).Select(queueId => (set.Name, queueId))),
+            ];
+    }
+
     public void Register(IRegisteredBroker broker) => _brokers[(broker.Name, broker.BrokerId)] = broker;
 
     public void Unregister(IRegisteredBroker broker) => _brokers.TryRemove((broker.Name, broker.BrokerId), out _);

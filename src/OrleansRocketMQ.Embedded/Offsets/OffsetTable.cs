@@ -30,6 +30,10 @@ internal sealed class OffsetTable
     public IReadOnlyCollection<string> TopicsOf(string group)
         => [.. _offsets.Keys.Where(queue => queue.Group == group).Select(queue => queue.Topic).Distinct(StringComparer.Ordinal)];
 
+    /// <summary>The groups that have committed offsets for a topic.</summary>
+    public IReadOnlyCollection<string> GroupsOf(string topic)
+        => [.. _offsets.Keys.Where(queue => queue.Topic == topic).Select(queue => queue.Group).Distinct(StringComparer.Ordinal)];
+
     /// <summary>Makes the group's next pull of the queue move to an offset; commits are ignored until then.</summary>
     public void Reset(GroupQueue queue, long offset)
     {

@@ -66,11 +66,6 @@ public sealed record EmbeddedRocketMQOptions
     /// </summary>
     public string MessageDelayLevels { get; init; } = DefaultMessageDelayLevels;
 
-    /// <summary>
-    /// Whether messages may come at a time of their own (<c>timerWheelEnable</c>); if not, such messages are refused. Default true.
-    /// </summary>
-    public bool TimerMessages { get; init; } = true;
-
     /// <summary>A client that sends no heartbeat for this long is forgotten and its connection closed. Default 120 s.</summary>
     public TimeSpan ClientExpiry { get; init; } = TimeSpan.FromSeconds(120);
 
@@ -94,6 +89,23 @@ public sealed record EmbeddedRocketMQOptions
 
     /// <summary>How often a half message is asked back for before it is given up (<c>transactionCheckMax</c>). Default 15.</summary>
     public int TransactionCheckMax { get; init; } = 15;
+
+    /// <summary>
+    /// Whether messages may come at a time of their own, and groups may pop, which rests on it (<c>timerWheelEnable</c>). Default true.
+    /// </summary>
+    public bool TimerWheelEnable { get; init; } = true;
+
+    /// <summary>
+    /// Whether messages that were popped and not acknowledged come again in <c>%RETRY%group+topic</c> instead of
+    /// <c>%RETRY%group_topic</c> (<c>enableRetryTopicV2</c>). Default false.
+    /// </summary>
+    public bool EnableRetryTopicV2 { get; init; }
+
+    /// <summary>
+    /// How many pops for one group and queue may wait for messages; a further one is answered POLLING_FULL (<c>popPollingSize</c>).
+    /// Default 1024.
+    /// </summary>
+    public int PopPollingSize { get; init; } = 1024;
 
     /// <summary>The longest body, in bytes (<c>maxMessageSize</c>). Default 4 MiB.</summary>
     public int MaxMessageSize { get; init; } = 4 * 1024 * 1024;
@@ -190,6 +202,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(TransactionTimeout >= TimeSpan.Zero, nameof(TransactionTimeout), TransactionTimeout, "zero or more");
         Check(TransactionCheckInterval > TimeSpan.Zero, nameof(TransactionCheckInterval), TransactionCheckInterval, "more than zero");
         Check(TransactionCheckMax >= 0, nameof(TransactionCheckMax), TransactionCheckMax, "0 or more");
+        Check(PopPollingSize >= 0, nameof(PopPollingSize), PopPollingSize, "0 or more");
         Check(MaxMessageSize is >= 1 and <= LargestMessage, nameof(MaxMessageSize), MaxMessageSize, $"1 to {LargestMessage}");
         Check(
             MaxStoreBytes == 0 || MaxStoreBytes >= Math.Max(SmallestStore, 4L * MaxMessageSize),

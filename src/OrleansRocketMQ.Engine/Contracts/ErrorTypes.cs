@@ -9,6 +9,12 @@ internal static class ErrorTypes
     /// <summary>The listener said that it wants them again.</summary>
     public const string ReconsumeLater = "reconsume_later";
 
+    /// <summary>The listener said when it wants this message again.</summary>
+    public const string RetryAfter = "retry_after";
+
+    /// <summary>The listener said that this message is to be a dead letter.</summary>
+    public const string Rejected = "rejected";
+
     /// <summary>A listener in order said so.</summary>
     public const string SuspendCurrentQueue = "suspend_current_queue";
 

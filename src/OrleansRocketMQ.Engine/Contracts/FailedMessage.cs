@@ -14,7 +14,21 @@ internal readonly record struct FailedMessage(int Index, int DelayLevel, string?
     /// <summary>The delay level of a message that is not to come again.</summary>
     public const int ToDeadLetters = -1;
 
+    /// <summary>
+    /// The time after which the listener wants it again; null where it has not said. Where the broker brings it,
+    /// <see cref="DelayLevel"/> counts, which goes by it.
+    /// </summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Whether it is to be a dead letter by the listener's word about just this message: others are not to blame.</summary>
+    public bool IsRejected => DelayLevel == ToDeadLetters && Reason is not null;
+
     /// <summary>A message a listener had for too long.</summary>
     public static FailedMessage TimedOut(int index, TimeSpan limit)
         => new(index, TimeoutDelayLevel, $"not consumed within {limit}", ErrorTypes.Timeout);
 }
+
+/// <summary>A message that is to be a dead letter by the listener's own word.</summary>
+/// <param name="Index">Its place in the call.</param>
+/// <param name="Reason">Why.</param>
+internal readonly record struct RejectedMessage(int Index, string Reason);

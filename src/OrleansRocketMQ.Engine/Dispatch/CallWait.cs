@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
+using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Engine.Dispatch;
 
@@ -23,9 +25,29 @@ internal sealed class CallWait : IValueTaskSource<bool>, IDisposable
     public CallWait(TimeProvider time)
     {
         _time = time;
+        Renewal = new(time);
         _onEnded = OnEnded;
         _timer = time.CreateTimer(
             static wait => ((CallWait)wait!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Of the slot's calls.</summary>
+    public CallRenewal Renewal { get; }
+
+    /// <summary>Waits until the call has ended, at most for its time, which the listener may begin anew.</summary>
+    /// <inheritdoc cref="WaitAsync"/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<bool> WaitWhileRenewedAsync(Task call, TimeSpan longest, CancellationToken cancellationToken)
+    {
+        for (var left = longest; left > TimeSpan.Zero; left = Renewal.Left(longest))
+        {
+            if (await WaitAsync(call, left, cancellationToken))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Waits until the call has ended. May be asked for the same call again.</summary>

@@ -12,9 +12,14 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     // How long a queue may have no news before it looks whether the broker still has what it was told.
     private static readonly TimeSpan LookAfter = TimeSpan.FromMinutes(1);
 
+    // What a stop has for what is under way: it shows at the first look, unless a request is stuck somewhere.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+
     private readonly AsyncTurns _turn = new();
+    private readonly OffsetsUnderWay _underWay = new(time);
     private long _committed = -1;
-    private long _carried;
     private volatile bool _hasUnstoredMove;
     private bool _tellAgain;
     private bool _left;
@@ -32,23 +37,20 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
     /// <summary>What the next pull is to tell the broker on its way; 0 when it knows already, or cannot be told so.</summary>
     public long Piggyback(long watermark, bool toSlave)
-    {
         // As Java: no offset travels with a pull from a slave; it is told apart if no master is there.
-        var carried = offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0;
-        Volatile.Write(ref _carried, carried);
-        return carried;
-    }
+        => _underWay.Carry(offsets.IsAtBroker && !toSlave && watermark > Committed ? watermark : 0, !_hasUnstoredMove);
 
     /// <summary>The pull was answered, so the broker knows what it carried.</summary>
     public void PiggybackAcked()
     {
-        if (Interlocked.Exchange(ref _carried, 0) is > 0 and var carried)
+        if (_underWay.Answered() is { } carried)
         {
-            offsets.Update(queue, carried, increaseOnly: true);
-            _hasUnstoredMove = false;
-            Note(carried);
+            NoteArrived(carried);
         }
     }
+
+    /// <summary>The pull was not sent, or the broker has refused it: it will not bring what it carried.</summary>
+    public void PiggybackDropped() => _underWay.Dropped();
 
     /// <summary>The broker may have lost what it knew: it was away.</summary>
     public void LookAgain() => _lookAgain = true;
@@ -58,16 +60,21 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     public Task CommitAsync(Func<long> watermark) => InTurnAsync(
         async () =>
         {
-            var offset = watermark();
-            if (!await TellAsync(offset, evenIfKnown: false))
+            if (watermark() >= 0)
             {
-                await LookAsync(offset);
+                await LookForUnderWayAsync(CancellationToken.None);
+            }
+
+            if (!await TellAsync(watermark(), evenIfKnown: false))
+            {
+                await LookAsync(watermark);
             }
         },
         CancellationToken.None);
 
     /// <summary>
-    /// Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's.
+    /// Tells the watermark for the last time, even if it should be known: from then on the queue may be another member's. What is
+    /// under way, such as the offset of a pull that was given up, would overtake it: that is waited for first, if not for long.
     /// </summary>
     /// <inheritdoc cref="CommitAsync"/>
     public Task LeaveAsync(Func<long> watermark) => InTurnAsync(
@@ -75,8 +82,9 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         {
             try
             {
+                await WaitForUnderWayAsync(watermark);
                 await TellAsync(watermark(), evenIfKnown: true);
-                await CheckNotOvertakenAsync();
+                await CheckNotOvertakenAsync(watermark);
             }
             finally
             {
@@ -100,16 +108,18 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         => InTurnAsync(
         async () =>
         {
+            await LookForUnderWayAsync(cancellationToken);
             if (!isWanted())
             {
                 return;
             }
 
             var isStored = true;
+            _underWay.Moved();
             offsets.Update(queue, offset, increaseOnly: false);
             try
             {
-                await offsets.PersistAsync(queue);
+                await PersistAsync(offset, isMove: true);
             }
             catch (RocketMQException) when (evenIfNotStored?.Invoke() is true)
             {
@@ -126,9 +136,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
             Volatile.Write(ref _committed, offset);
             _hasUnstoredMove = !isStored;
-
-            // A pull that was given up may bring the broker what it carried after this.
-            _tellAgain = Interlocked.Exchange(ref _carried, 0) > 0 || !isStored;
+            _tellAgain = !isStored;
             stored();
         },
         cancellationToken);
@@ -148,17 +156,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     {
         long? known = null;
         await InTurnAsync(
-            async () =>
-            {
-                try
-                {
-                    known = await offsets.ReadAsync(queue, OffsetReadMode.Store, cancellationToken);
-                }
-                finally
-                {
-                    Recall();
-                }
-            },
+            async () => known = await ReadAsync(cancellationToken),
             cancellationToken);
         return known;
     }
@@ -171,6 +169,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
 
             // What was noted to be told is forgotten, too: a store that has nothing by now would be told of it once more.
             offsets.Remove(queue);
+            _underWay.Moved();
             Volatile.Write(ref _committed, -1);
             _hasUnstoredMove = false;
         },
@@ -185,19 +184,30 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
             return false;
         }
 
-        // A pull under way may bring the broker an older offset after this one, which it would take; once more, then, when
-        // that pull has long arrived.
-        var mayBeOvertaken = isNews && Volatile.Read(ref _carried) is > 0 and var carried && carried < watermark;
-
         // Exactly that: what the store was seen to have, and notes itself, is not this queue's when the queue has moved.
         var offset = Math.Max(watermark, Committed);
         offsets.Update(queue, offset, increaseOnly: false);
-        var isStored = await offsets.PersistAsync(queue);
+        _underWay.Told();
+        var isStored = await PersistAsync(offset);
         // Nor may this one undo what a pull has told since it was decided.
-        _tellAgain = !isStored || mayBeOvertaken || Committed > offset;
+        _tellAgain = !isStored || Committed > offset;
         _hasUnstoredMove = false;
         Note(offset);
         return true;
+    }
+
+    private async Task<bool> PersistAsync(long offset, bool isMove = false)
+    {
+        try
+        {
+            return await offsets.PersistAsync(queue);
+        }
+        catch (Exception exception) when (offsets.IsAtBroker && exception is RocketMQNetworkException or RocketMQTimeoutException)
+        {
+            // It may come there all the same, after the next one.
+            _underWay.Unanswered(offset, isNews: !isMove && !_hasUnstoredMove);
+            throw;
+        }
     }
 
     /// <summary>
@@ -205,10 +215,10 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
     /// client tells in every round what it knows. Here an idle queue looks now and then, and tells it only if the broker has
     /// less: what another member has told meanwhile stays.
     /// </summary>
-    private async Task LookAsync(long watermark)
+    private async Task LookAsync(Func<long> watermark)
     {
         var isDue = _lookAgain || time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= LookAfter;
-        if (!isDue || _left || watermark < 0 || Committed < 0 || !offsets.IsAtBroker)
+        if (!isDue || _left || watermark() < 0 || Committed < 0 || !offsets.IsAtBroker)
         {
             return;
         }
@@ -218,7 +228,7 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         long? known;
         try
         {
-            known = await offsets.ReadAsync(queue, OffsetReadMode.Store, CancellationToken.None);
+            known = await ReadAsync(CancellationToken.None);
         }
         catch (RocketMQException)
         {
@@ -226,16 +236,98 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
             return;
         }
 
-        Recall();
-        if (Volatile.Read(ref _carried) > Committed)
+        if (_underWay.Highest > Committed)
         {
             // A pull tells more than this would, which must not come after it. Whether the store took it shows with the next look.
             _lookAgain = true;
         }
-        else if (known is null || known < Committed)
+        else if (!(known >= Committed) && watermark() >= 0)
         {
-            _tellAgain = !await offsets.PersistAsync(queue);
+            _tellAgain = !await PersistAsync(Committed);
         }
+    }
+
+    /// <summary>
+    /// Looks which offsets that are under way have come, before others are told, which would hide that. While one may still come
+    /// after what was told, this is asked each time.
+    /// </summary>
+    private async Task LookForUnderWayAsync(CancellationToken cancellationToken)
+    {
+        if (_left || !_underWay.Any)
+        {
+            return;
+        }
+
+        try
+        {
+            await ReadAsync(cancellationToken);
+        }
+        catch (RocketMQException)
+        {
+            // What is told now may be overtaken; the next round looks again.
+        }
+    }
+
+    /// <summary>Waits until nothing can come after the last offset any more, for as long as a stop has time for it.</summary>
+    private async Task WaitForUnderWayAsync(Func<long> watermark)
+    {
+        using var tooLate = new CancellationTokenSource(LongestWait, time);
+        try
+        {
+            for (var pause = FirstPause; MayBeOvertaken(watermark); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+            {
+                await ReadAsync(tooLate.Token);
+                if (MayBeOvertaken(watermark))
+                {
+                    await Task.Delay(pause, time, tooLate.Token);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is RocketMQException || tooLate.IsCancellationRequested)
+        {
+            // Whether the last offset holds is looked at once more when it is told.
+        }
+    }
+
+    /// <summary>What was under way and did not come in time may have overtaken the last offset: looks, and tells it again.</summary>
+    private async Task CheckNotOvertakenAsync(Func<long> watermark)
+    {
+        for (var attempt = 0; attempt < 3 && MayBeOvertaken(watermark); attempt++)
+        {
+            if (await ReadAsync(CancellationToken.None) >= Committed || watermark() < 0)
+            {
+                return;
+            }
+
+            await PersistAsync(Committed);
+        }
+    }
+
+    private bool MayBeOvertaken(Func<long> watermark)
+        => !_left && watermark() is >= 0 and var last && _underWay.AnyBut(Math.Max(last, Committed));
+
+    /// <summary>Asks the store what it has, which shows what has come there, and notes nothing of it to be told.</summary>
+    private async Task<long?> ReadAsync(CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        long? known;
+        try
+        {
+            known = await offsets.ReadAsync(queue, OffsetReadMode.Store, cancellationToken);
+        }
+        finally
+        {
+            Recall();
+        }
+
+        var (arrived, hasOvertaken) = _underWay.See(known, Committed, asked);
+        _tellAgain |= hasOvertaken;
+        if (arrived is { } offset)
+        {
+            NoteArrived(offset);
+        }
+
+        return known;
     }
 
     /// <summary>Whatever else was noted to be stored, it is what was told before.</summary>
@@ -251,22 +343,12 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         }
     }
 
-    /// <summary>
-    /// A pull that was given up may have carried an older offset, and its broker may take that after the last one. Looks
-    /// what the broker has, and tells it again.
-    /// </summary>
-    private async Task CheckNotOvertakenAsync()
+    /// <summary>The store has what was under way.</summary>
+    private void NoteArrived(long offset)
     {
-        for (var attempt = 0; attempt < 3 && Volatile.Read(ref _carried) is > 0 and var carried && carried < Committed; attempt++)
-        {
-            if (await offsets.ReadAsync(queue, OffsetReadMode.Store, CancellationToken.None) >= Committed)
-            {
-                return;
-            }
-
-            offsets.Update(queue, Committed, increaseOnly: false);
-            await offsets.PersistAsync(queue);
-        }
+        offsets.Update(queue, offset, increaseOnly: true);
+        _hasUnstoredMove = false;
+        Note(offset);
     }
 
     private void Note(long offset)

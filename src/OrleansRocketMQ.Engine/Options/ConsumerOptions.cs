@@ -64,6 +64,9 @@ public sealed class ConsumerOptions
     /// <summary>What code says of the types the listener gets; what it is made of is the word of who calls the listener.</summary>
     internal object? Typed { get; set; }
 
+    /// <summary>The group's filters, as code has registered them; what they are is the word of who calls the listener.</summary>
+    internal object? Filters { get; set; }
+
     /// <summary>
     /// How the group consumes when its listeners are plain handlers (<c>consumer.Handle&lt;T, THandler&gt;(topic)</c>). Default
     /// <see cref="HandlerMode.Concurrent"/>.

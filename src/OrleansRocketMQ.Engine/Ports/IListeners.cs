@@ -52,6 +52,9 @@ internal readonly record struct ListenerCall(
 
     /// <summary>By what right the messages are given; of use only to a listener in the same process.</summary>
     public IOwnership? Ownership { get; init; }
+
+    /// <summary>Lets the listener's side have its time anew.</summary>
+    public RenewableCall? Renewable { get; init; }
 }
 
 /// <summary>What became of a call.</summary>

@@ -1,3 +1,5 @@
+using OrleansRocketMQ.Engine.Contracts;
+
 namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The listener of one queue that is consumed in order. One call at a time.</summary>
@@ -49,6 +51,26 @@ internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch?
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     public bool IsRefused { get; init; }
+
+    /// <summary>Those that are to be dead letters by the listener's own word, whatever became of the others; in order.</summary>
+    public IReadOnlyList<RejectedMessage> Rejected { get; init; } = [];
+
+    /// <summary>How many of the first messages are to be dead letters.</summary>
+    public int RejectedAmong(int count) => Rejected.Count == 0 ? 0 : Rejected.Count(rejected => rejected.Index < count);
+
+    /// <summary>Why a message is to be a dead letter at once; null when it is not.</summary>
+    public string? ReasonOf(int index)
+    {
+        foreach (var rejected in Rejected)
+        {
+            if (rejected.Index == index)
+            {
+                return rejected.Reason;
+            }
+        }
+
+        return Stopped?.Reason;
+    }
 }
 
 /// <summary>A batch that did not succeed.</summary>
@@ -60,4 +82,8 @@ internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch?
 /// <param name="ErrorType">Why it did not succeed, in few different words.</param>
 /// <param name="Reason">Why its messages are to be dead letters at once; null where they are to come again.</param>
 internal sealed record FailedBatch(
-    int Count, bool IsRollback, TimeSpan? Pause, bool AutoCommit, string? Error, string? ErrorType = null, string? Reason = null);
+    int Count, bool IsRollback, TimeSpan? Pause, bool AutoCommit, string? Error, string? ErrorType = null, string? Reason = null)
+{
+    /// <summary>How long exactly its messages are to wait, whatever <see cref="Pause"/> says; null where nobody has said.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}

@@ -23,8 +23,11 @@ internal interface IQueueMetrics
     /// <summary>A message that no broker takes was parked.</summary>
     void Parked();
 
-    /// <summary>A pull brought messages.</summary>
-    void Pulled(TimeSpan took);
+    /// <summary>A pull from a broker brought messages.</summary>
+    void Pulled(TimeSpan took, string broker);
+
+    /// <summary>A pull from a broker failed.</summary>
+    void PullFailed(TimeSpan took, string broker, Exception error);
 
     /// <summary>The queue's lock was lost while it ran here.</summary>
     void LockLost();

@@ -108,7 +108,7 @@ internal sealed partial class QueuePump
             // As in Java: how long a pull waited for nothing says nothing.
             var took = _time.GetElapsedTime(asked);
             Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
         }
 
         _pulled.Clear();
@@ -171,6 +171,7 @@ internal sealed partial class QueuePump
         var pull = PullCancellation();
         if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
         {
+            _commits.PiggybackDropped();
             return null;
         }
 
@@ -182,6 +183,17 @@ internal sealed partial class QueuePump
         catch (OperationCanceledException) when (pull.IsCancellationRequested && !_ownership.Pulling.IsCancellationRequested)
         {
             return null;
+        }
+        catch (RocketMQException exception)
+        {
+            if (exception is BrokerResponseException)
+            {
+                // Refused: what it carries comes no more.
+                _commits.PiggybackDropped();
+            }
+
+            Statistics.Metrics?.PullFailed(_time.GetElapsedTime(Volatile.Read(ref _askedAt)), broker.Address, exception);
+            throw;
         }
         finally
         {

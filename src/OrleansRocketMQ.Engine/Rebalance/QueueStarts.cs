@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Rebalance;
 
@@ -22,7 +23,7 @@ internal sealed partial class QueueStarts(string group, IQueueDirectory director
         try
         {
             // A member that stops has no time to wait for others that do not answer; from then on it takes no queue.
-            starts = await Task.WhenAll(missing.Select(StartAsync)).WaitAsync(cancellationToken);
+            starts = await Waits.OrCancelAsync(Task.WhenAll(missing.Select(StartAsync)), cancellationToken);
         }
         catch (OperationCanceledException)
         {

@@ -8,7 +8,7 @@ public sealed partial class BrokerClient
 {
     /// <summary>LOCK_BATCH_MQ: locks queues for a client, or renews its locks, which brokers let go after 60 s.</summary>
     /// <returns>Those of the queues that the client now holds.</returns>
-    public async Task<IReadOnlyList<MessageQueue>> LockAsync(
+    public Task<IReadOnlyList<MessageQueue>> LockAsync(
         string address,
         string consumerGroup,
         string clientId,
@@ -16,9 +16,7 @@ public sealed partial class BrokerClient
         CancellationToken cancellationToken = default)
     {
         var request = RemotingCommand.Request(RequestCodes.LockBatchMessageQueue, LockBody(consumerGroup, clientId, queues));
-        var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        var answer = TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse);
-        return [.. (answer.LockOKMQSet ?? []).Select(queue => Remoting.Names.Unwrap(queue.ToQueue()))];
+        return AskAsync(address, request, LockedOf, cancellationToken);
     }
 
     /// <summary>UNLOCK_BATCH_MQ: lets locks of a client go.</summary>
@@ -40,6 +38,12 @@ public sealed partial class BrokerClient
         return oneWay
             ? TellAsync(address, request, cancellationToken).AsTask()
             : InvokeAsync(address, request, cancellationToken: cancellationToken);
+    }
+
+    private IReadOnlyList<MessageQueue> LockedOf(RemotingCommand response)
+    {
+        var answer = TolerantJson.Read(response.Body.Span, ProtocolJson.Default.LockBatchResponse);
+        return [.. (answer.LockOKMQSet ?? []).Select(queue => Remoting.Names.Unwrap(queue.ToQueue()))];
     }
 
     private byte[] LockBody(string consumerGroup, string clientId, IEnumerable<MessageQueue> queues) => JsonSerializer.SerializeToUtf8Bytes(

@@ -85,20 +85,12 @@ public sealed partial class BrokerClient
     }
 
     /// <summary>GET_MAX_OFFSET: the position behind the last message of a queue.</summary>
-    public async Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
-        => await NumberAsync(
-            address,
-            QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true),
-            "offset",
-            cancellationToken).ConfigureAwait(false);
+    public Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => NumberAsync(address, QueueRequest(RequestCodes.GetMaxOffset, queue).Set("committed", true), "offset", cancellationToken);
 
     /// <summary>GET_MIN_OFFSET: the position of the first message a queue still holds.</summary>
-    public async Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
-        => await NumberAsync(
-            address,
-            QueueRequest(RequestCodes.GetMinOffset, queue),
-            "offset",
-            cancellationToken).ConfigureAwait(false);
+    public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => NumberAsync(address, QueueRequest(RequestCodes.GetMinOffset, queue), "offset", cancellationToken);
 
     /// <summary>SEARCH_OFFSET_BY_TIMESTAMP: where in a queue the messages stored at a time are.</summary>
     /// <param name="address">The broker.</param>
@@ -106,7 +98,7 @@ public sealed partial class BrokerClient
     /// <param name="timestamp">Milliseconds since 1970 UTC.</param>
     /// <param name="boundary">Which of several offsets.</param>
     /// <param name="cancellationToken">Gives up early.</param>
-    public async Task<long> SearchOffsetAsync(
+    public Task<long> SearchOffsetAsync(
         string address,
         MessageQueue queue,
         long timestamp,
@@ -116,28 +108,15 @@ public sealed partial class BrokerClient
         var request = QueueRequest(RequestCodes.SearchOffsetByTimestamp, queue)
             .Set("timestamp", timestamp)
             .Set("boundaryType", boundary == OffsetBoundary.Upper ? "UPPER" : "LOWER");
-        return await NumberAsync(address, request, "offset", cancellationToken).ConfigureAwait(false);
+        return NumberAsync(address, request, "offset", cancellationToken);
     }
 
     /// <summary>GET_EARLIEST_MSG_STORETIME: when the first message a queue still holds was stored, milliseconds since 1970 UTC.</summary>
-    public async Task<long> GetEarliestMessageStoreTimeAsync(
-        string address,
-        MessageQueue queue,
-        CancellationToken cancellationToken = default)
-        => await NumberAsync(
-            address,
-            QueueRequest(RequestCodes.GetEarliestMessageStoreTime, queue),
-            "timestamp",
-            cancellationToken).ConfigureAwait(false);
+    public Task<long> GetEarliestMessageStoreTimeAsync(
+        string address, MessageQueue queue, CancellationToken cancellationToken = default)
+        => NumberAsync(address, QueueRequest(RequestCodes.GetEarliestMessageStoreTime, queue), "timestamp", cancellationToken);
 
     /// <summary>The number in a field of the answer.</summary>
-    private async Task<long> NumberAsync(
-        string address,
-        RemotingCommand request,
-        string field,
-        CancellationToken cancellationToken)
-    {
-        var response = await InvokeAsync(address, request, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return response.GetInt64(field);
-    }
+    private Task<long> NumberAsync(string address, RemotingCommand request, string field, CancellationToken cancellationToken)
+        => AskAsync(address, request, response => response.GetInt64(field), cancellationToken);
 }

@@ -59,6 +59,23 @@ public sealed partial class BrokerClient
         CancellationToken cancellationToken = default)
         => Remoting.InvokeAsync(AddressFor(address, request), request, timeout, cancellationToken);
 
+    /// <summary>Asks, and reads what a broker answers with one of certain codes.</summary>
+    private async Task<T> AskAsync<T>(
+        string address,
+        RemotingCommand request,
+        Func<int, bool> isAnswer,
+        Func<RemotingCommand, T> read,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
+    {
+        var response = await AskAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
+        return isAnswer(response.Code) ? read(response) : throw Refused(address, request, response);
+    }
+
+    private Task<T> AskAsync<T>(
+        string address, RemotingCommand request, Func<RemotingCommand, T> read, CancellationToken cancellationToken)
+        => AskAsync(address, request, static code => code == ResponseCodes.Success, read, timeout: null, cancellationToken);
+
     private ValueTask TellAsync(string address, RemotingCommand request, CancellationToken cancellationToken)
         => Remoting.SendOneWayAsync(AddressFor(address, request), request, cancellationToken);
 

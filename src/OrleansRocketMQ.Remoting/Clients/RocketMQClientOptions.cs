@@ -72,6 +72,9 @@ public sealed record RocketMQClientOptions
         return [.. addresses.Distinct(StringComparer.Ordinal)];
     }
 
+    /// <summary>The namespace of its topics and groups; empty when they are in none.</summary>
+    internal string Namespace => string.IsNullOrEmpty(Remoting.Namespace) ? Remoting.NamespaceV2 ?? string.Empty : Remoting.Namespace;
+
     /// <summary>Checks the settings.</summary>
     /// <exception cref="RocketMQConfigurationException">One is missing or out of range; the error names it.</exception>
     public void Validate()

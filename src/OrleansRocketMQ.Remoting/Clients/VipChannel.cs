@@ -21,6 +21,7 @@ internal static class VipChannel
         RequestCodes.QueryConsumerOffset, RequestCodes.UpdateConsumerOffset, RequestCodes.GetMaxOffset, RequestCodes.GetMinOffset,
         RequestCodes.SearchOffsetByTimestamp, RequestCodes.GetEarliestMessageStoreTime, RequestCodes.ViewMessageById,
         RequestCodes.CheckClientConfig, RequestCodes.UpdateAndCreateTopic, RequestCodes.DeleteTopicInBroker,
+        RequestCodes.QueryAssignment, RequestCodes.SetMessageRequestMode,
     ]);
 
     /// <summary>Where a request to a broker goes.</summary>

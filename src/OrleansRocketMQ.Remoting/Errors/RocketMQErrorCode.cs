@@ -66,6 +66,9 @@ public enum RocketMQErrorCode
     /// <summary>A message could not be sent.</summary>
     Send = 20,
 
+    /// <summary>A filter has neither called <c>next</c> nor given a result, or did not wait for <c>next</c>.</summary>
+    Filter = 21,
+
     /// <summary>A connection could not be encrypted, or the other side's certificate is not to be trusted.</summary>
     Tls = 30,
 

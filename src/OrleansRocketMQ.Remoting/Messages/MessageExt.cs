@@ -88,7 +88,8 @@ public sealed class MessageExt
             ?? (TimeIn(MessageProperties.TimerOutMilliseconds) is { } slot ? slot + TimerPrecision : null);
 
     /// <summary>How often the group has failed on the message before.</summary>
-    public int ReconsumeTimes => StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
+    public int ReconsumeTimes => _extras?.Pop?.ReconsumeTimes
+        ?? StoredMessage.Int32At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag));
 
     /// <summary>The commit-log offset of the half message, for a message of a transaction.</summary>
     public long PreparedTransactionOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.ReconsumeTimesPosition(SysFlag) + 4);
@@ -126,6 +127,9 @@ public sealed class MessageExt
     /// <summary>Where the message stands in its transaction.</summary>
     public TransactionState TransactionState => (TransactionState)((SysFlag & MessageSysFlag.TransactionMask) >> 2);
 
+    /// <summary>What to acknowledge the message with; null when it was not popped. As text it is property <c>POP_CK</c>.</summary>
+    public ReceiptHandle? ReceiptHandle => _extras?.Pop?.Handle;
+
     /// <summary>Whether the message was taken out of a batch that the broker stores as one.</summary>
     public bool IsInnerBatch => (SysFlag & MessageSysFlag.InnerBatch) != 0;
 
@@ -136,7 +140,7 @@ public sealed class MessageExt
         {
             // Two threads may decode at once; both get equal tables and one of them stays.
             var extras = _extras ??= new Extras();
-            return extras.Properties ??= MessageProperties.Decode(StoredProperties);
+            return extras.Properties ??= DecodeProperties();
         }
     }
 
@@ -208,6 +212,11 @@ public sealed class MessageExt
             return decoded.GetValueOrDefault(name);
         }
 
+        if (_extras?.Pop is not null && name is MessageProperties.PopCheckpoint or MessageProperties.FirstPopTime)
+        {
+            return Properties.GetValueOrDefault(name);
+        }
+
         Span<byte> utf8 = stackalloc byte[256];
         if (!Encoding.UTF8.TryGetBytes(name, utf8, out var length))
         {
@@ -253,6 +262,22 @@ public sealed class MessageExt
     private long? TimeIn(string property)
         => long.TryParse(GetProperty(property), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var time) ? time : null;
 
+    /// <summary>The same message as it was popped from a topic: itself, or a retry topic that belongs to it.</summary>
+    internal MessageExt WithPop(string topic, PopMark pop)
+        => new(this, _origin with { Topic = topic }, (_extras ?? Extras.None) with { Pop = pop, Properties = null });
+
+    private Dictionary<string, string> DecodeProperties()
+    {
+        var properties = MessageProperties.Decode(StoredProperties);
+        if (_extras?.Pop is { } pop)
+        {
+            properties[MessageProperties.PopCheckpoint] = pop.Handle.ToString();
+            properties.TryAdd(MessageProperties.FirstPopTime, pop.Handle.PopTime.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return properties;
+    }
+
     private MessageExt With(Extras extras) => new(this, _origin, extras);
 
     /// <inheritdoc/>
@@ -276,12 +301,19 @@ public sealed class MessageExt
 
         public int InnerIndex { get; init; }
 
+        public PopMark? Pop { get; init; }
+
         public Extras Owned() => this with { Body = Copy(Body), InnerProperties = Copy(InnerProperties) };
 
         private static ReadOnlyMemory<byte>? Copy(ReadOnlyMemory<byte>? bytes)
             => bytes is { } some ? some.ToArray() : default(ReadOnlyMemory<byte>?);
     }
 }
+
+/// <summary>That a message was popped.</summary>
+/// <param name="Handle">What to acknowledge it with.</param>
+/// <param name="ReconsumeTimes">How often it has been popped in order before; null: the record says it.</param>
+internal sealed record PopMark(ReceiptHandle Handle, int? ReconsumeTimes);
 
 /// <summary>What the messages of one pull share.</summary>
 /// <param name="Own">All that came, in which they are; empty when it is in <see cref="Pooled"/>.</param>

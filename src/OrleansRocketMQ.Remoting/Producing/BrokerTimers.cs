@@ -68,7 +68,7 @@ internal sealed partial class BrokerTimers(RocketMQClient client, ILogger logger
 
     private static partial class Log
     {
-        [LoggerMessage(32, LogLevel.Warning,
+        [LoggerMessage(33, LogLevel.Warning,
             "Broker {Address} holds no messages back to an exact time ({Reason}); they go there with the nearest delay level")]
         public static partial void NoTimers(ILogger logger, string address, string reason);
     }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -16,6 +17,7 @@ public sealed partial class Producer : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly PublishQueues _queues;
     private readonly BrokerTimers _timers;
+    private readonly SendMetrics _metrics;
     private int _disposed;
 
     /// <summary>Creates a producer on a client that others may use, too.</summary>
@@ -54,6 +56,7 @@ public sealed partial class Producer : IAsyncDisposable
         _client = client;
         _ownsClient = ownsClient;
         _logger = loggerFactory.CreateLogger<Producer>();
+        _metrics = new SendMetrics((instrument, exception) => Log.MeterListenerFailed(_logger, instrument.Name, exception));
         _queues = new PublishQueues(client, options.DefaultTopic, options.DefaultTopicQueueNums);
         _timers = new BrokerTimers(client, _logger);
         client.RegisterProducer(options.Group);
@@ -161,7 +164,7 @@ public sealed partial class Producer : IAsyncDisposable
         }
     }
 
-    private Task<SendResult> RouteAsync(in SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
+    private Task<SendResult> RouteAsync(in Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken) => call switch
     {
         { Queue: { } queue } => queue.Topic == outgoing.Message.Topic
             ? SendOnceAsync(outgoing, queue, cancellationToken)
@@ -170,7 +173,7 @@ public sealed partial class Producer : IAsyncDisposable
         _ => SendWithRetriesAsync(outgoing, cancellationToken),
     };
 
-    private async Task<SendResult> SendSelectedAsync(SendCall call, OutgoingMessage outgoing, CancellationToken cancellationToken)
+    private async Task<SendResult> SendSelectedAsync(Outgoing call, OutgoingMessage outgoing, CancellationToken cancellationToken)
     {
         var queues = await _queues.GetAsync(outgoing.Message.Topic, cancellationToken).ConfigureAwait(false);
         var queue = call.Selector!.Select(queues, call.First, call.Argument);
@@ -323,5 +326,11 @@ public sealed partial class Producer : IAsyncDisposable
     {
         [LoggerMessage(31, LogLevel.Warning, "Sending message {MessageId} to {Queue} failed: {Reason}")]
         public static partial void AttemptFailed(ILogger logger, string messageId, MessageQueue queue, string reason);
+
+        [LoggerMessage(
+            32,
+            LogLevel.Error,
+            "A listener of the meter failed at {Instrument}. Sends go on; more failures of the kind are not told")]
+        public static partial void MeterListenerFailed(ILogger logger, string instrument, Exception exception);
     }
 }

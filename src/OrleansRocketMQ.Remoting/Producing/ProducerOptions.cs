@@ -32,6 +32,9 @@ public sealed record ProducerOptions
     /// <summary>Writes the bodies of messages that are sent as values. Default <see cref="JsonMessageSerializer.Default"/>.</summary>
     public IMessageSerializer Serializer { get; init; } = JsonMessageSerializer.Default;
 
+    /// <summary>What stands around each send, the outermost first. Default none.</summary>
+    public IReadOnlyList<ISendFilter> Filters { get; init; } = [];
+
     /// <summary>
     /// Whether messages carry the trace they were sent in (<c>traceparent</c> and what else the process's propagator has) in
     /// their properties, and sends are activities of their own when somebody listens to them; see

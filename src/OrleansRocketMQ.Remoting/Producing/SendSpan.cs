@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Telemetry;
 
 namespace OrleansRocketMQ.Producing;
@@ -12,7 +13,9 @@ internal static class SendSpan
     /// <summary>Starts the activity; null when it is not sampled.</summary>
     /// <param name="message">The message, or the first of a batch.</param>
     /// <param name="count">How many messages are sent together.</param>
-    public static Activity? Start(Message message, int count)
+    /// <param name="client">Who sends them.</param>
+    /// <param name="now">When, in milliseconds since 1970.</param>
+    public static Activity? Start(Message message, int count, RocketMQClientOptions client, long now)
     {
         var activity = RocketMQTelemetry.Source.StartActivity(
             $"{MessagingAttributes.Send} {message.Topic}",
@@ -23,6 +26,8 @@ internal static class SendSpan
                 new(MessagingAttributes.OperationName, MessagingAttributes.Send),
                 new(MessagingAttributes.OperationType, MessagingAttributes.Send),
                 new(MessagingAttributes.Destination, message.Topic),
+                new(MessagingAttributes.Namespace, client.Namespace),
+                new(MessagingAttributes.ClientId, client.ClientId),
             ]);
         if (activity is not { IsAllDataRequested: true })
         {
@@ -35,27 +40,22 @@ internal static class SendSpan
             return activity;
         }
 
-        activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
-        activity.SetTag(MessagingAttributes.Tag, message.Tags);
-        activity.SetTag(
-            MessagingAttributes.Keys,
-            message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
-        activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
-        if (message.DelayLevel > 0)
-        {
-            activity.SetTag(MessagingAttributes.DelayLevel, message.DelayLevel);
-        }
-
+        var isHalf = message[MessageProperties.TransactionPrepared] is not null;
+        new MessageTags(name => message[name], message.Body.Length, now, isHalf).SetOn(activity);
         return activity;
     }
 
     /// <summary>Says what became of the send.</summary>
-    public static void Succeed(Activity? activity, SendResult result)
+    public static void Succeed(Activity? activity, SendResult result, string? server)
     {
         if (activity is { IsAllDataRequested: true })
         {
             activity.SetTag(MessagingAttributes.MessageId, result.MessageId);
             activity.SetTag(MessagingAttributes.Partition, MessagingAttributes.PartitionOf(result.Queue));
+            foreach (var (name, value) in OperationDuration.TagsOf(server))
+            {
+                activity.SetTag(name, value);
+            }
         }
     }
 

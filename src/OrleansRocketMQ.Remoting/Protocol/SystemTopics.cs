@@ -28,6 +28,7 @@ public static class SystemTopics
     public const int MaxGroupLength = 255;
 
     private const string WheelPrefix = "rmq_sys_";
+    private const char PopRetryV2Separator = '+';
 
     // Those that brokers let nobody send to, older ones only by chance.
     private static readonly FrozenSet<string> Brokers = FrozenSet.ToFrozenSet(
@@ -44,6 +45,18 @@ public static class SystemTopics
 
     /// <summary>The dead-letter topic of a group.</summary>
     public static string DeadLetter(string group) => DeadLetterPrefix + group;
+
+    /// <summary>
+    /// Where messages of a topic come again that a group popped and did not acknowledge in time: version 1, which a topic or group
+    /// with an underscore in its name can make look like another's. Mirrors <c>KeyBuilder.buildPopRetryTopicV1</c>.
+    /// </summary>
+    public static string PopRetryV1(string topic, string group) => $"{RetryPrefix}{group}_{topic}";
+
+    /// <summary>The same of version 2 (<c>enableRetryTopicV2</c>). Mirrors <c>KeyBuilder.buildPopRetryTopicV2</c>.</summary>
+    public static string PopRetryV2(string topic, string group) => $"{RetryPrefix}{group}{PopRetryV2Separator}{topic}";
+
+    /// <summary>Whether a topic is one of <see cref="PopRetryV2"/>.</summary>
+    internal static bool IsPopRetryV2(string topic) => IsRetry(topic) && topic.Contains(PopRetryV2Separator, StringComparison.Ordinal);
 
     /// <summary>Whether a topic is a retry topic.</summary>
     public static bool IsRetry(string topic)

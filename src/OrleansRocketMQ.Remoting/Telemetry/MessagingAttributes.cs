@@ -9,6 +9,8 @@ internal static class MessagingAttributes
     public const string OperationType = "messaging.operation.type";
     public const string Send = "send";
     public const string Process = "process";
+    public const string Pull = "pull";
+    public const string Receive = "receive";
     public const string Destination = "messaging.destination.name";
     public const string Partition = "messaging.destination.partition.id";
     public const string ConsumerGroup = "messaging.consumer.group.name";
@@ -20,9 +22,15 @@ internal static class MessagingAttributes
     public const string Keys = "messaging.rocketmq.message.keys";
     public const string MessageGroup = "messaging.rocketmq.message.group";
     public const string DelayLevel = "messaging.rocketmq.message.delay_time_level";
+    public const string DeliveryTimestamp = "messaging.rocketmq.message.delivery_timestamp";
+    public const string MessageType = "messaging.rocketmq.message.type";
+    public const string Namespace = "messaging.rocketmq.namespace";
+    public const string ConsumptionModel = "messaging.rocketmq.consumption_model";
+    public const string ServerAddress = "server.address";
+    public const string ServerPort = "server.port";
 
-    /// <summary>Which attempt this is, from 1; no convention for RocketMQ has it, so it is named as for other systems.</summary>
-    public const string DeliveryAttempt = "messaging.rocketmq.message.delivery_attempt";
+    /// <summary>Which attempt this is, from 1; a name of our own, as the conventions have none for RocketMQ.</summary>
+    public const string DeliveryAttempt = "orleans_rocketmq.message.delivery_attempt";
 
     public const string ErrorType = "error.type";
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 
 namespace OrleansRocketMQ.Telemetry;
 
@@ -8,7 +9,10 @@ namespace OrleansRocketMQ.Telemetry;
 /// </summary>
 public static class RocketMQTelemetry
 {
-    /// <summary>The meter. Each silo has one of its own, made by the <c>IMeterFactory</c> of its services.</summary>
+    /// <summary>
+    /// The meter. Each silo has one of its own, made by the <c>IMeterFactory</c> of its services; the producers of a process
+    /// share one.
+    /// </summary>
     public const string MeterName = "OrleansRocketMQ";
 
     /// <summary>The source of activities: one when a message is sent, one when a listener processes a batch.</summary>
@@ -17,4 +21,10 @@ public static class RocketMQTelemetry
     /// <summary>The source itself. One per process, as that is what activity sources are.</summary>
     internal static ActivitySource Source { get; }
         = new(ActivitySourceName, typeof(RocketMQTelemetry).Assembly.GetName().Version?.ToString());
+
+    /// <summary>The meter of what belongs to no silo.</summary>
+    internal static Meter Meter { get; } = new(new MeterOptions(MeterName)
+    {
+        Version = typeof(RocketMQTelemetry).Assembly.GetName().Version?.ToString(),
+    });
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -5,6 +6,7 @@ using Orleans.Runtime.Hosting;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
@@ -105,6 +107,22 @@ public sealed class RocketMQBuilder : IDecompressorRegistry, IMessageSerializerR
         return this;
     }
 
+    /// <summary>Puts a filter around the calls of all groups' listeners on this silo, behind those added before.</summary>
+    /// <typeparam name="TFilter">
+    /// The filter; taken from a container scope of each call when it is registered there, else made with its services.
+    /// </typeparam>
+    /// <param name="perMessage">
+    /// Whether it wants each message in a call of its own: listeners then get one message at a time, whatever
+    /// <see cref="ConsumerOptions.ConsumeBatchSize"/> says.
+    /// </param>
+    public RocketMQBuilder AddConsumeFilter<
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFilter>(bool perMessage = false)
+        where TFilter : class, IConsumeFilter
+    {
+        Services.AddSingleton<ConsumeFilterClass>(new ConsumeFilterClass<TFilter>(perMessage));
+        return this;
+    }
+
     /// <inheritdoc/>
     void IMessageSerializerRegistry.UseSerializer(IMessageSerializer serializer) => UseSerializer(serializer);
 
@@ -193,6 +211,16 @@ public sealed partial class ConsumerBuilder
     private ConsumerBuilder Handle(DelegateHandler handler)
     {
         (Options.Handler, Options.Listener) = (handler, typeof(DelegateListener));
+        return this;
+    }
+
+    /// <summary>Puts a filter around the calls of the group's listener, behind those for all groups and those added before.</summary>
+    /// <inheritdoc cref="RocketMQBuilder.AddConsumeFilter{TFilter}"/>
+    public ConsumerBuilder AddFilter<
+        [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFilter>(bool perMessage = false)
+        where TFilter : class, IConsumeFilter
+    {
+        ((List<ConsumeFilterClass>)(Options.Filters ??= new List<ConsumeFilterClass>())).Add(new ConsumeFilterClass<TFilter>(perMessage));
         return this;
     }
 

@@ -47,6 +47,7 @@ internal sealed class RocketMQSilo(
     RocketMQConsumers consumers,
     ConsumerRegistry registry,
     RemoteInvocationDrain guests,
+    CallRenewals renewals,
     ListenerClasses listenerClasses,
     IGrainFactory grains,
     IClusterMembershipService membership,
@@ -237,7 +238,7 @@ internal sealed class RocketMQSilo(
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
-            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions));
+            grains, listener, consumerOptions.Group, silo.SiloAddress, InstanceOf(consumerOptions), renewals);
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(

@@ -13,6 +13,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Fencing;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
@@ -73,6 +74,11 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<RocketMQMetrics>();
             services.AddSingleton<ListenerClasses>();
             services.AddSingleton<TypedListeners>();
+            services.AddSingleton(provider => new ConsumeFilters(
+                provider.GetServices<ConsumeFilterClass>(),
+                provider.GetRequiredService<ConsumerSet>().All,
+                provider.GetRequiredService<IServiceScopeFactory>()));
+            services.AddSingleton<CallRenewals>();
             services.TryAddSingleton(new EnvironmentVariables());
             services.AddSingleton<ConsumerSet>();
             services.AddSingleton<RocketMQConsumers>();

@@ -13,18 +13,19 @@ namespace OrleansRocketMQ.Dispatch;
 /// <param name="group">The group.</param>
 /// <param name="silo">This silo.</param>
 /// <param name="instance">The name under which this silo has grains of its own for the queues; null when the members share them.</param>
+/// <param name="renewals">Where listeners of other silos ask for more time.</param>
 internal sealed class GrainListeners(
-    IGrainFactory grains, ResolvedListener listener, string group, SiloAddress silo, string? instance) : IListeners
+    IGrainFactory grains, ResolvedListener listener, string group, SiloAddress silo, string? instance, CallRenewals renewals) : IListeners
 {
     private readonly ListenerGrains _slots = new(grains, listener, group, silo);
 
-    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne);
+    public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne, renewals);
 
     public IListener OfKey(string key)
     {
         // By its bytes: Orleans refuses a text of blanks as a key, and whoever sends may have written one.
         var grain = grains.GetGrain(GrainId.Create(listener.GrainType, new IdSpan(Encoding.UTF8.GetBytes(listener.KeyOf(group, key)))));
-        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true);
+        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true, renewals);
     }
 
     public IQueueListener OfQueue(MessageQueue queue)
@@ -38,7 +39,8 @@ internal sealed class GrainListeners(
 /// <param name="grain">The grain.</param>
 /// <param name="group">The group it listens for.</param>
 /// <param name="isOne">Whether it has one activation in the cluster.</param>
-internal sealed class GrainListener(IListenerRunner grain, string group, bool isOne) : IListener
+/// <param name="renewals">Where it asks for more time when it is on another silo.</param>
+internal sealed class GrainListener(IListenerRunner grain, string group, bool isOne, CallRenewals renewals) : IListener
 {
     private readonly ListenerActivation _activation = new(isOne);
 
@@ -59,6 +61,9 @@ internal sealed class GrainListener(IListenerRunner grain, string group, bool is
             Ownership = call.Ownership,
             IsOfOne = isOne,
             Activation = _activation.Known,
+            Renewable = call.Renewable,
+            Renewals = isOne && call.Renewable is { } made ? renewals.AddressOf(made.Slot) : null,
+            Call = call.Renewable is { } which ? (which.Slot.Id, which.Number) : default,
         };
         return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);
     }
@@ -109,10 +114,16 @@ internal sealed class GrainQueueListener(IOrderlyRunner grain, string group, Sil
     {
         var stopped = result.Stopped is { } batch
             ? new FailedBatch(batch.Count, batch.IsRollback, batch.Pause, batch.AutoCommit, batch.Error, batch.ErrorType, batch.Reason)
+            {
+                RetryAfter = batch.RetryAfter,
+            }
             : null;
         return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime)
         {
             IsRefused = result.IsRefused,
+            Rejected = result.Rejected is { } rejected
+                ? [.. rejected.Select(message => new Engine.Contracts.RejectedMessage(message.Index, message.Reason))]
+                : [],
         };
     }
 }

@@ -69,6 +69,31 @@ internal sealed record DispatchBatch(
     /// <summary>Whether the listener has one activation in the cluster, which the caller names when it is asked to.</summary>
     [Id(24)]
     public bool IsOfOne { get; init; }
+
+    /// <summary>Lets a listener on the same silo have its time anew; does not travel.</summary>
+    [field: NonSerialized]
+    public RenewableCall? Renewable { get; init; }
+
+    /// <summary>Where a listener on another silo sends word that it wants its time anew; null when it cannot be elsewhere.</summary>
+    [Id(25)]
+    public ICallRenewals? Renewals { get; init; }
+
+    /// <summary>Who makes the call, and which of its calls it is.</summary>
+    [Id(26)]
+    public (long Slot, long Number) Call { get; init; }
+
+    /// <summary>The listener has asked for its time anew. Waits for nobody.</summary>
+    public void Renew()
+    {
+        if (Renewable is { } here)
+        {
+            here.Renew();
+        }
+        else
+        {
+            Renewals?.RenewAsync(Call.Slot, Call.Number).Ignore();
+        }
+    }
 }
 
 /// <summary>What became of a run.</summary>
@@ -116,8 +141,17 @@ internal readonly record struct ListenerFailure(
     [property: Id(3)] string? ErrorType = null,
     [property: Id(4)] string? Reason = null)
 {
+    /// <summary>The time after which the listener wants it again; null where it has not said.</summary>
+    [Id(5)]
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>As the engine knows it.</summary>
-    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType, Reason);
+    public FailedMessage ToFailedMessage() => new(Index, DelayLevel, Error, ErrorType, Reason) { RetryAfter = RetryAfter };
+
+    /// <summary>What the listener has said of a message.</summary>
+    public static ListenerFailure Of(int index, MessageOutcome said) => said.RetryAfter is { } time
+        ? new(index, DelayLevels.Of(time), null, ErrorTypes.RetryAfter) { RetryAfter = time }
+        : new(index, ConsumeContext.ToDeadLetters, said.Rejected, ErrorTypes.Rejected, said.Rejected);
 
     /// <summary>A message a listener had for too long.</summary>
     public static ListenerFailure TimedOut(int index, TimeSpan limit)

@@ -99,6 +99,10 @@ internal sealed record OrderlyBatchResult(
     [Id(21)]
     public ActivationId Activation { get; init; }
 
+    /// <summary>Messages that are to be dead letters by the listener's own word, in order; null when there are none.</summary>
+    [Id(22)]
+    public IReadOnlyList<RejectedByListener>? Rejected { get; init; }
+
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
     public static OrderlyBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }
@@ -121,4 +125,17 @@ internal sealed record StoppedBatch(
     [property: Id(3)] bool AutoCommit,
     [property: Id(4)] string? Error,
     [property: Id(5)] string? ErrorType = null,
-    [property: Id(6)] string? Reason = null);
+    [property: Id(6)] string? Reason = null)
+{
+    /// <summary>How long exactly its messages are to wait; null where the listener has not said.</summary>
+    [Id(7)]
+    public TimeSpan? RetryAfter { get; init; }
+}
+
+/// <summary>A message that is to be a dead letter by the listener's own word.</summary>
+/// <param name="Index">Its place in the run.</param>
+/// <param name="Reason">Why.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.RejectedByListener")]
+internal readonly record struct RejectedByListener([property: Id(0)] int Index, [property: Id(1)] string Reason);

@@ -5,6 +5,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -17,6 +18,7 @@ internal sealed partial class ListenerInvoker(
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
     TypedListeners typed,
+    ConsumeFilters filters,
     TimeProvider time,
     ILogger<ListenerInvoker> logger) : IListenerRunner
 {
@@ -49,8 +51,8 @@ internal sealed partial class ListenerInvoker(
 
     private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
-        var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress();
-        progress.Begin(cancellationToken);
+        var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress(time);
+        progress.Begin(run, cancellationToken);
         var consuming = grain.GrainInstance is ILeasedListener ? ConsumeLeasedAsync(run, progress) : ConsumeAsync(run, progress);
         if (!consuming.IsCompleted)
         {
@@ -83,7 +85,7 @@ internal sealed partial class ListenerInvoker(
             while (true)
             {
                 // One clock for the whole run: when it strikes, the batch under way may have begun later than the run.
-                var left = run.ConsumeTimeout - time.GetElapsedTime(progress.BatchBegan);
+                var left = run.ConsumeTimeout - time.GetElapsedTime(progress.TimeBegan);
                 if (left <= TimeSpan.Zero && !consuming.IsCompleted)
                 {
                     return GiveUp(consuming, run, progress);
@@ -180,10 +182,12 @@ internal sealed partial class ListenerInvoker(
         var context = progress.ContextOf(run);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var values = ValuesOf(run.Group);
+        var pipeline = filters.Of(run.Group);
+        var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
         do
         {
-            var batch = run.Messages.Slice(progress.Consumed, Math.Min(run.BatchSize, run.Messages.Count - progress.Consumed));
+            var batch = run.Messages.Slice(progress.Consumed, Math.Min(batchSize, run.Messages.Count - progress.Consumed));
             var read = values?.Next(batch);
             batch = read is null ? batch : batch.Slice(0, read.Count);
             if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
@@ -203,12 +207,12 @@ internal sealed partial class ListenerInvoker(
             (string? error, string? errorType) = (null, null);
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
-            progress.Span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (read is null
-                    ? CallAsync(batch, context, progress)
-                    : read.ConsumeAsync(grain.GrainInstance!, context, progress.Token));
+                result = await (pipeline is null
+                    ? CallAsync(read, batch, context, progress)
+                    : CallFilteredAsync(pipeline, read, batch, context, progress));
             }
             catch (Exception exception)
             {
@@ -225,8 +229,8 @@ internal sealed partial class ListenerInvoker(
 
             var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
             errorType ??= succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null;
+            errorType = progress.Take(batch, context, succeeded, error, errorType) ?? errorType;
             ProcessSpan.End(progress.Span, errorType, error);
-            progress.Take(batch.Count, succeeded, context.DelayLevelWhenNextConsume, error, errorType);
             metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
         }
         while (GoesOn(run, progress));
@@ -287,81 +291,6 @@ internal sealed partial class ListenerInvoker(
     private DispatchBatchResult ResultOf(RunProgress progress)
         => new(progress.Consumed, time.GetElapsedTime(progress.RunBegan), progress.Failures) { Activation = grain.ActivationId };
 
-    /// <summary>How far a run is; when it has ended, the next one is. Touched only in the turns of its grain.</summary>
-    private sealed class RunProgress : IDisposable
-    {
-        private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool);
-        private ConsumeContext? _context;
-        private LeasedRun? _leased;
-
-        /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
-        public CancellationToken Token => _cancellation.Token;
-
-        public int Consumed { get; set; }
-
-        /// <summary>How many messages the batch under way has.</summary>
-        public int Batch { get; set; }
-
-        public List<ListenerFailure>? Failures { get; set; }
-
-        /// <summary>What a run of leased messages holds.</summary>
-        public LeasedRun Leased => _leased ??= new();
-
-        public long RunBegan { get; set; }
-
-        public long BatchBegan { get; set; }
-
-        /// <summary>The activity of the batch under way, when there is one.</summary>
-        public Activity? Span { get; set; }
-
-        public bool IsGivenUp { get; private set; }
-
-        /// <summary>A run begins.</summary>
-        /// <param name="abandon">Fires when nobody waits for it any more.</param>
-        public void Begin(CancellationToken abandon)
-        {
-            (Consumed, Failures, Span) = (0, null, null);
-            _cancellation.Begin(abandon);
-        }
-
-        /// <summary>What the listener is told of a run, and tells of it.</summary>
-        public ConsumeContext ContextOf(DispatchBatch run)
-        {
-            _context ??= new ConsumeContext(run.Group, run.Queue);
-            _context.Begin(run.Group, run.Queue);
-            return _context;
-        }
-
-        /// <summary>The run has ended. False when the listener's token has fired, so that it is nobody else's.</summary>
-        public bool TryEnd() => _cancellation.TryEnd();
-
-        /// <summary>The batch is done: its first messages succeeded, the others failed.</summary>
-        public void Take(int batch, long succeeded, int delayLevel, string? error, string? errorType)
-        {
-            for (var index = (int)Math.Clamp(succeeded, 0, batch); index < batch; index++)
-            {
-                (Failures ??= []).Add(new ListenerFailure(Consumed + index, delayLevel, error, errorType));
-            }
-
-            Consumed += batch;
-        }
-
-        public void GiveUp()
-        {
-            IsGivenUp = true;
-            _cancellation.Cancel();
-        }
-
-        public void Dispose() => _cancellation.Dispose();
-    }
-
-    private ValueTask<ConsumeResult> CallAsync(ArraySegment<MessageExt> batch, ConsumeContext context, RunProgress progress)
-        => grain.GrainInstance switch
-        {
-            IConcurrentListener concurrent => concurrent.ConsumeAsync(new MessageBatch(batch), context, progress.Token),
-            ILeasedListener leased => progress.Leased.ConsumeAsync(leased, batch, context, progress.Token),
-            var keyOrdered => ((IKeyOrderedListener)keyOrdered!).ConsumeAsync(new MessageBatch(batch), context, progress.Token),
-        };
 
     // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
     // end. Only a silo that stops itself cannot wait for it.

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Filters;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -76,8 +77,6 @@ internal sealed class HandlerReader<T, [DynamicallyAccessedMembers(DynamicallyAc
     : MessageReader<T>
     where THandler : class, IMessageHandler<T>
 {
-    private static readonly ObjectFactory<THandler> Make = ActivatorUtilities.CreateFactory<THandler>([]);
-
     public override TypedBatch Read(ArraySegment<MessageExt> messages, TypedConsumer consumer, MessageRoute route)
         => TryRead(messages[0], consumer, out var read, out var reason)
             ? new HandlerBatch<T>(read, (message, context, cancellationToken) => CallAsync(consumer, message, context, cancellationToken))
@@ -86,30 +85,22 @@ internal sealed class HandlerReader<T, [DynamicallyAccessedMembers(DynamicallyAc
     private static async Task CallAsync(
         TypedConsumer consumer, Message<T> message, MessageContext context, CancellationToken cancellationToken)
     {
-        await using var scope = consumer.Scopes.CreateAsyncScope();
-        if (scope.ServiceProvider.GetService<THandler>() is { } registered)
+        // Filters around the call have its scope already.
+        if (context.Services is { } services)
         {
-            await registered.HandleAsync(message, context, cancellationToken);
+            await HandleAsync(services, message, context, cancellationToken);
             return;
         }
 
-        var handler = Make(scope.ServiceProvider, []);
-        try
-        {
-            await handler.HandleAsync(message, context, cancellationToken);
-        }
-        finally
-        {
-            // The container disposes of what it made itself, and of nothing else.
-            if (handler is IAsyncDisposable asynchronous)
-            {
-                await asynchronous.DisposeAsync();
-            }
-            else
-            {
-                (handler as IDisposable)?.Dispose();
-            }
-        }
+        await using var scope = consumer.Scopes.CreateAsyncScope();
+        await HandleAsync(scope.ServiceProvider, message, context, cancellationToken);
+    }
+
+    private static async Task HandleAsync(
+        IServiceProvider services, Message<T> message, MessageContext context, CancellationToken cancellationToken)
+    {
+        await using var handler = FromContainer<THandler>.Get(services);
+        await handler.Value.HandleAsync(message, context, cancellationToken);
     }
 }
 

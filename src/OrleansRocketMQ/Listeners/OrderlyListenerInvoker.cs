@@ -6,6 +6,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
@@ -18,6 +19,7 @@ internal sealed partial class OrderlyListenerInvoker(
     RemoteInvocationDrain guests,
     RocketMQMetrics metrics,
     TypedListeners typed,
+    ConsumeFilters filters,
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
@@ -103,18 +105,19 @@ internal sealed partial class OrderlyListenerInvoker(
 
     private async ValueTask<OrderlyBatchResult> ConsumeAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
-        var listener = grain.GrainInstance as IOrderlyListener;
-        var values = listener is null ? typed.Of(run.Group, grain.GrainInstance!) : null;
+        var values = grain.GrainInstance is IOrderlyListener ? null : typed.Of(run.Group, grain.GrainInstance!);
+        var pipeline = filters.Of(run.Group);
+        var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
         var context = new ConsumeOrderlyContext(run.Group, run.Queue);
         var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);
-        StoppedBatch? stopped = null;
+        (StoppedBatch? stopped, List<RejectedByListener>? rejected) = (null, null);
         var elapsed = TimeSpan.Zero;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var batch = run.Messages.Slice(succeeded, Math.Min(run.BatchSize, run.Messages.Count - succeeded));
+            var batch = run.Messages.Slice(succeeded, Math.Min(batchSize, run.Messages.Count - succeeded));
             var read = values?.Next(batch);
             batch = read is null ? batch : batch.Slice(0, read.Count);
             context.Reset(run.ReconsumeTimes?[succeeded] ?? batch[0].ReconsumeTimes, run.AutoCommit);
@@ -122,7 +125,8 @@ internal sealed partial class OrderlyListenerInvoker(
             if (read?.Unreadable is { } reason)
             {
                 stopped = TakeUnreadable(run, batch[0], reason, values!.Handling);
-                (succeeded, committed) = After(stopped, run.AutoCommit || !run.MayDecideCommit, batch.Count, succeeded, committed);
+                (succeeded, committed) = After(
+                    stopped is null ? 1 : 0, run.AutoCommit || !run.MayDecideCommit, succeeded, committed);
                 continue;
             }
 
@@ -130,12 +134,12 @@ internal sealed partial class OrderlyListenerInvoker(
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
-            var span = ProcessSpan.AreWanted ? ProcessSpan.Start(run.Group, run.Queue, batch, context.ReconsumeTimes) : null;
+            var span = StartSpan(run, batch, context.ReconsumeTimes);
             try
             {
-                result = await (read is null
-                    ? listener!.ConsumeAsync(new MessageBatch(batch), context, cancellationToken)
-                    : read.ConsumeAsync(grain.GrainInstance!, context, cancellationToken));
+                result = await (pipeline is null
+                    ? CallAsync(read, batch, context, cancellationToken)
+                    : CallFilteredAsync(pipeline, read, batch, context, cancellationToken));
             }
             catch (Exception exception)
             {
@@ -152,17 +156,20 @@ internal sealed partial class OrderlyListenerInvoker(
             ProcessSpan.End(span, errorType, error);
             metrics.Processed(run.Group, run.Queue.Topic, elapsed - before, errorType);
             stopped = StopOf(run, batch, context, result, autoCommit, error, errorType);
-            (succeeded, committed) = After(
-                stopped, autoCommit || result == ConsumeOrderlyResult.Commit, batch.Count, succeeded, committed);
+            (var done, stopped, rejected) = OrderlyOutcomes.Apply(batch, context, stopped, autoCommit, succeeded);
+            (succeeded, committed) = After(done, autoCommit || result == ConsumeOrderlyResult.Commit, succeeded, committed);
         }
-        while (stopped is null && succeeded < run.Messages.Count && elapsed < run.TimeLimit && !cancellationToken.IsCancellationRequested);
+        while (stopped is null && rejected is null && HasMore(run, succeeded, elapsed) && !cancellationToken.IsCancellationRequested);
 
-        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId };
+        return new(succeeded, committed, stopped, batches, elapsed) { Activation = grain.ActivationId, Rejected = rejected };
     }
 
-    /// <summary>How far the run is after a batch.</summary>
-    private static (int Succeeded, int Committed) After(StoppedBatch? stopped, bool commits, int batch, int succeeded, int committed)
-        => stopped is not null ? (succeeded, committed) : (succeeded + batch, commits ? succeeded + batch : committed);
+    private static bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
+        => succeeded < run.Messages.Count && elapsed < run.TimeLimit;
+
+    /// <summary>How far the run is after a batch of which the first messages are done.</summary>
+    private static (int Succeeded, int Committed) After(int done, bool commits, int succeeded, int committed)
+        => (succeeded + done, done > 0 && commits ? succeeded + done : committed);
 
     private static void EndTrace(MessageTrace? trace, TracedCall? traced, ConsumeOrderlyResult? result, string? error)
     {

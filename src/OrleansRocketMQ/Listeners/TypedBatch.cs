@@ -9,6 +9,12 @@ internal abstract class TypedBatch
     /// <summary>Why it is not for the listener; null when it is.</summary>
     public virtual string? Unreadable => null;
 
+    /// <summary>The scope of the call, which a handler shares; null when it is to have one of its own.</summary>
+    public IServiceProvider? Services { get; set; }
+
+    /// <summary>The value of a message.</summary>
+    public virtual object? ValueAt(int index) => null;
+
     /// <summary>Has them consumed by a listener in no order, or of a key.</summary>
     public abstract ValueTask<ConsumeResult> ConsumeAsync(object listener, ConsumeContext context, CancellationToken cancellationToken);
 
@@ -39,6 +45,8 @@ internal sealed class ListenerBatch<T>(ArraySegment<Message<T>> messages) : Type
 {
     public override int Count => messages.Count;
 
+    public override object? ValueAt(int index) => messages[index].Value;
+
     public override ValueTask<ConsumeResult> ConsumeAsync(object listener, ConsumeContext context, CancellationToken cancellationToken)
         => listener is IKeyOrderedListener<T> keyOrdered
             ? keyOrdered.ConsumeAsync(new MessageBatch<T>(messages), context, cancellationToken)
@@ -56,17 +64,22 @@ internal sealed class HandlerBatch<T>(Message<T> message, Func<Message<T>, Messa
 {
     public override int Count => 1;
 
+    public override object? ValueAt(int index) => index == 0 ? message.Value : throw new ArgumentOutOfRangeException(nameof(index));
+
     public override async ValueTask<ConsumeResult> ConsumeAsync(
         object listener, ConsumeContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes), cancellationToken);
+        await call(message, ContextOf(context.Group, context.Queue, context.ReconsumeTimes, context), cancellationToken);
         return ConsumeResult.Success;
     }
 
     public override async ValueTask<ConsumeOrderlyResult> ConsumeAsync(
         object listener, ConsumeOrderlyContext context, CancellationToken cancellationToken)
     {
-        await call(message, new(context.Group, context.Queue, context.ReconsumeTimes), cancellationToken);
+        await call(message, ContextOf(context.Group, context.Queue, context.ReconsumeTimes, context), cancellationToken);
         return context.AutoCommit ? ConsumeOrderlyResult.Success : ConsumeOrderlyResult.Commit;
     }
+
+    private MessageContext ContextOf(string group, MessageQueue queue, int reconsumeTimes, IMessageOutcomes outcomes)
+        => new(group, queue, reconsumeTimes) { Services = Services, Call = (outcomes, message.Raw) };
 }

@@ -20,8 +20,8 @@ internal sealed class GroupMembers(ConsumerGroupRuntime consumer, TimeProvider t
     /// <param name="unlisted">How often on end none counted this silo in: then slow ones are waited for longer.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RebalanceException">None answers.</exception>
-    public async Task<HashSet<string>> ReadAsync(
-        List<IReadOnlyList<MessageQueue>> topics,
+    public async Task<IReadOnlySet<string>> ReadAsync(
+        IReadOnlyList<IReadOnlyList<MessageQueue>> topics,
         int unlisted,
         CancellationToken cancellationToken)
     {
@@ -78,7 +78,7 @@ internal sealed class GroupMembers(ConsumerGroupRuntime consumer, TimeProvider t
     }
 
     // Those that failed last come last.
-    private string[] AddressesOf(List<IReadOnlyList<MessageQueue>> topics)
+    private string[] AddressesOf(IReadOnlyList<IReadOnlyList<MessageQueue>> topics)
     {
         var brokers = topics.SelectMany(queues => queues).Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal).ToArray();
         Random.Shared.Shuffle(brokers);

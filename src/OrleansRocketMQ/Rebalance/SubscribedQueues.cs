@@ -11,7 +11,8 @@ internal sealed partial class SubscribedQueues(ConsumerGroupRuntime consumer, Ti
     private readonly SubscriptionCheck _check = new(consumer, time, logger);
 
     /// <summary>Each topic's queues, and whether all topics could be read.</summary>
-    public async Task<(List<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadAsync(CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadAsync(
+        CancellationToken cancellationToken)
     {
         var topics = new List<IReadOnlyList<MessageQueue>>();
         var complete = true;

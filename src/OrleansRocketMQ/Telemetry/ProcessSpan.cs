@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Group;
 
 namespace OrleansRocketMQ.Telemetry;
@@ -16,10 +18,12 @@ internal static class ProcessSpan
 
     /// <summary>Starts the activity; null when it is not sampled. To be called in the async method that calls the listener.</summary>
     /// <param name="group">The group.</param>
+    /// <param name="consumer">The group on this silo; null when it does not run here.</param>
     /// <param name="queue">The queue the batch was pulled from.</param>
     /// <param name="batch">The messages.</param>
     /// <param name="failures">How often the first of them has failed.</param>
-    public static Activity? Start(string group, MessageQueue queue, ArraySegment<MessageExt> batch, int failures)
+    public static Activity? Start(
+        string group, ConsumerGroupRuntime? consumer, MessageQueue queue, ArraySegment<MessageExt> batch, int failures)
     {
         var topic = batch[0].Topic;
         List<ActivityLink>? links = null;
@@ -57,6 +61,7 @@ internal static class ProcessSpan
         if (activity.IsAllDataRequested)
         {
             Describe(activity, batch, failures);
+            DescribeConsumer(activity, consumer, queue);
         }
 
         return activity;
@@ -90,11 +95,25 @@ internal static class ProcessSpan
 
         var message = batch[0];
         activity.SetTag(MessagingAttributes.MessageId, message.MessageId);
-        activity.SetTag(MessagingAttributes.BodySize, message.Body.Length);
-        activity.SetTag(MessagingAttributes.Tag, message.Tags);
+        var isTransaction = message.TransactionState == TransactionState.Committed;
+        new MessageTags(message.GetProperty, message.Body.Length, message.BornTimestamp, isTransaction).SetOn(activity);
+    }
+
+    private static void DescribeConsumer(Activity activity, ConsumerGroupRuntime? consumer, MessageQueue queue)
+    {
+        if (consumer is null)
+        {
+            return;
+        }
+
+        activity.SetTag(MessagingAttributes.Namespace, consumer.Client.Options.Namespace);
+        activity.SetTag(MessagingAttributes.ClientId, consumer.Client.ClientId);
         activity.SetTag(
-            MessagingAttributes.Keys,
-            message.Keys?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
-        activity.SetTag(MessagingAttributes.MessageGroup, message.ShardingKey);
+            MessagingAttributes.ConsumptionModel,
+            consumer.Options.MessageModel == MessageModel.Broadcasting ? "broadcasting" : "clustering");
+        foreach (var (name, value) in OperationDuration.TagsOf(consumer.Client.Routes.FindAddress(queue.BrokerName)?.Address))
+        {
+            activity.SetTag(name, value);
+        }
     }
 }

@@ -15,6 +15,8 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
     private readonly KeyValuePair<string, object?>[] _consumed =
         [.. RocketMQMetrics.TagsOf(group, queue.Topic), new(MessagingAttributes.OperationName, MessagingAttributes.Process)];
 
+    private volatile PullTags _pullTags = new(null, []);
+
     /// <summary>The tags of what is told queue by queue.</summary>
     public KeyValuePair<string, object?>[] QueueTags { get; } =
         [.. RocketMQMetrics.TagsOf(group, queue.Topic), new(MessagingAttributes.Partition, MessagingAttributes.PartitionOf(queue))];
@@ -79,12 +81,29 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
         }
     }
 
-    /// <summary>A pull brought messages.</summary>
-    public void Pulled(TimeSpan took)
+    /// <summary>A pull from a broker brought messages.</summary>
+    public void Pulled(TimeSpan took, string broker)
     {
         if (metrics.PullHistogram.Enabled)
         {
             metrics.Record(metrics.PullHistogram, took.TotalSeconds, _tags);
+        }
+
+        if (metrics.OperationHistogram.Enabled)
+        {
+            metrics.Record(metrics.OperationHistogram, took.TotalSeconds, PullTagsOf(broker));
+        }
+    }
+
+    /// <summary>A pull from a broker failed.</summary>
+    public void PullFailed(TimeSpan took, string broker, Exception error)
+    {
+        if (metrics.OperationHistogram.Enabled)
+        {
+            metrics.Record(
+                metrics.OperationHistogram,
+                took.TotalSeconds,
+                [.. PullTagsOf(broker), new(MessagingAttributes.ErrorType, MessagingAttributes.TypeOf(error))]);
         }
     }
 
@@ -105,4 +124,24 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
             metrics.Record(metrics.HandOverHistogram, Math.Max(0, pause.TotalSeconds), _tags);
         }
     }
+
+    // Made anew when the queue is pulled from another broker of its set.
+    private KeyValuePair<string, object?>[] PullTagsOf(string broker)
+    {
+        var known = _pullTags;
+        if (known.Broker != broker)
+        {
+            _pullTags = known = new(broker,
+            [
+                .. _tags,
+                new(MessagingAttributes.OperationName, MessagingAttributes.Pull),
+                new(MessagingAttributes.OperationType, MessagingAttributes.Receive),
+                .. OperationDuration.TagsOf(broker),
+            ]);
+        }
+
+        return known.Tags;
+    }
+
+    private sealed record PullTags(string? Broker, KeyValuePair<string, object?>[] Tags);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Group;
@@ -50,16 +51,16 @@ internal sealed partial class RocketMQMetrics
     };
 
     private readonly ConsumerRegistry _consumers;
-    private readonly ILogger? _logger;
+    private readonly Measurements _measurements;
     private readonly ConcurrentDictionary<(string Group, string Topic), KeyValuePair<string, object?>[]> _processTags = new();
     private readonly Histogram<double> _processDuration;
     private readonly Counter<long> _unreadable;
-    private int _told;
 
     public RocketMQMetrics(IMeterFactory meters, ConsumerRegistry consumers, ILogger<RocketMQMetrics>? logger = null)
     {
         _consumers = consumers;
-        _logger = logger;
+        ILogger log = logger is null ? NullLogger.Instance : logger;
+        _measurements = new((instrument, exception) => Log.ListenerFailed(log, instrument.Name, exception));
         var meter = meters.Create(new MeterOptions(RocketMQTelemetry.MeterName)
         {
             Version = typeof(RocketMQMetrics).Assembly.GetName().Version?.ToString(),
@@ -79,6 +80,7 @@ internal sealed partial class RocketMQMetrics
             "Time from a pull's request to its messages, waiting for messages to be sent included.",
             tags: null,
             PullBuckets);
+        OperationHistogram = OperationDuration.In(meter);
         RebalanceCounter = meter.CreateCounter<long>(
             Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
         LockLossCounter = meter.CreateCounter<long>(
@@ -126,6 +128,8 @@ internal sealed partial class RocketMQMetrics
     public Counter<long> LockLossCounter { get; }
 
     public Histogram<double> PullHistogram { get; }
+
+    public Histogram<double> OperationHistogram { get; }
 
     public Histogram<double> HandOverHistogram { get; }
 
@@ -177,40 +181,13 @@ internal sealed partial class RocketMQMetrics
         }
     }
 
-    /// <summary>Counts. Whoever listens to the meter may fail; what is counted goes on all the same.</summary>
+    /// <summary>Counts.</summary>
     public void Add(Counter<long> counter, long count, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-    {
-        try
-        {
-            counter.Add(count, tags);
-        }
-        catch (Exception exception)
-        {
-            Told(counter, exception);
-        }
-    }
+        => _measurements.Add(counter, count, tags);
 
-    /// <summary>Records, as <see cref="Add"/> counts.</summary>
+    /// <summary>Records.</summary>
     public void Record(Histogram<double> histogram, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-    {
-        try
-        {
-            histogram.Record(value, tags);
-        }
-        catch (Exception exception)
-        {
-            Told(histogram, exception);
-        }
-    }
-
-    // Once: a listener that fails, fails at every measurement.
-    private void Told(Instrument instrument, Exception exception)
-    {
-        if (Interlocked.Exchange(ref _told, 1) == 0 && _logger is not null)
-        {
-            Log.ListenerFailed(_logger, instrument.Name, exception);
-        }
-    }
+        => _measurements.Record(histogram, value, tags);
 
     private IEnumerable<Measurement<long>> ObserveCommitFailures() => _consumers.All.Select(consumer => new Measurement<long>(
         consumer.Statistics.CommitFailures,

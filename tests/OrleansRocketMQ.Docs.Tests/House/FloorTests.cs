@@ -29,7 +29,7 @@ public sealed class FloorTests
         ["Allocation"],
         ["Allocation/Agreement", "Queues"],
         ["Groups", "Storage"],
-        ["Telemetry", "Statistics", "Placement", "Rebalance"],
+        ["Telemetry", "Statistics", "Placement", "Rebalance", "Filters"],
         ["Listeners", "Settings", "Subscriptions"],
         ["Declaration"],
         ["Consumers"],

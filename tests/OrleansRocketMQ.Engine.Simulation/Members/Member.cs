@@ -10,6 +10,7 @@ using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Ownership;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Engine.Retry;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Simulation.World;
@@ -19,8 +20,8 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Simulation.Members;
 
 /// <summary>
-/// One member of the group: the engine's pumps, dispatcher, persister, locks and quotas, put together as a silo does. Its
-/// fence, and which queues it has, are the run's.
+/// One member of the group: the engine's rebalance, pumps, dispatcher, persister, locks and quotas, put together as a silo
+/// does. When its fence closes is the run's.
 /// </summary>
 internal sealed class Member
 {
@@ -33,20 +34,30 @@ internal sealed class Member
     /// <summary>A member that stands still for longer must look whether it is still one.</summary>
     public static readonly TimeSpan LongestStandstill = TimeSpan.FromSeconds(1.2);
 
+    private static readonly TimeSpan RebalanceInterval = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan ReleaseBudget = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<MessageQueue, MemberQueue> _queues = [];
+    private readonly EngineScheduler _scheduler;
     private readonly OffsetPersister _persister;
     private readonly IQueueDispatcher _dispatcher;
     private readonly QueueLocks? _locks;
     private readonly OwnershipFence? _fence;
 
-    public Member(SimulatedWorld world, Owner owner, IEnumerable<string> deadMembers)
+    public Member(SimulatedWorld world, Owner owner, SimulatedDirectory directory, IEnumerable<string> deadMembers)
     {
         Owner = owner;
+        Directory = directory;
         var options = OptionsOf(world.Setup);
         Standstill = world.Setup.MayStandStill ? new Standstill(world.Scheduler) : null;
         var time = Standstill?.Time ?? world.Time;
         var scheduler = new EngineScheduler(Standstill is null ? world.Scheduler : Standstill);
         var runtime = new EngineRuntime(time, scheduler, new Random((int)world.Setup.Seed));
+        _scheduler = scheduler;
+        Group = new MemberGroup(world, this, time);
+        Rebalance = new RebalanceLoop(
+            Group, directory.For(this), RebalanceInterval, ReleaseBudget, runtime, NullLogger.Instance);
         var brokers = new SimulatedBrokers(world, owner, queue => _queues.GetValueOrDefault(queue));
         var routes = new SimulatedRoutes();
         var stored = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(time));
@@ -102,7 +113,7 @@ internal sealed class Member
         };
         _persister = new OffsetPersister(
             options,
-            () => _queues.Values.Where(queue => !queue.IsOver).Select(queue => queue.Pump).ToArray(),
+            () => Running.Select(queue => queue.Pump).ToArray(),
             runtime,
             NullLogger<OffsetPersister>.Instance);
     }
@@ -114,6 +125,17 @@ internal sealed class Member
 
     public QueueEnvironment Environment { get; }
 
+    /// <summary>Which queues are to be here, and how the member finds out.</summary>
+    public RebalanceLoop Rebalance { get; }
+
+    /// <summary>The group as this member sees it.</summary>
+    public MemberGroup Group { get; }
+
+    public SimulatedDirectory Directory { get; }
+
+    /// <summary>The queues that have not ended here.</summary>
+    public IEnumerable<MemberQueue> Running => _queues.Values.Where(queue => !queue.IsOver);
+
     public GroupQuotas Budgets { get; }
 
     public void Start()
@@ -121,14 +143,19 @@ internal sealed class Member
         _fence?.Start();
         _dispatcher.Start();
         _persister.Start();
-        Environment.Checkpoints?.Start(() => _queues.Values.Where(queue => !queue.IsOver).Select(queue => queue.Pump).ToArray());
+        Environment.Checkpoints?.Start(() => Running.Select(queue => queue.Pump).ToArray());
+        Rebalance.Start();
     }
+
+    /// <summary>Does something at the member: not while it stands still.</summary>
+    public Task RunAsync(Func<Task> work) => _scheduler.Run(work);
 
     public void Add(MemberQueue queue) => _queues[queue.Pump.Queue] = queue;
 
     /// <summary>Ends what the member's queues share. They must have ended before.</summary>
     public async Task StopAsync()
     {
+        await Rebalance.StopAsync();
         await _persister.StopAsync();
         await _dispatcher.StopAsync();
         await (_fence?.DisposeAsync() ?? ValueTask.CompletedTask);

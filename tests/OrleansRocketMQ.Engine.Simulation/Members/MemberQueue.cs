@@ -15,7 +15,7 @@ internal sealed class MemberQueue : IHandsOut
     private int _closings;
     private int _looked;
     private int _storesSince = -1;
-    private bool _isStopAsked;
+    private Task? _stopping;
     private bool _hasBegun;
     private long? _demanded;
 
@@ -32,6 +32,7 @@ internal sealed class MemberQueue : IHandsOut
         Watch = new QueueWatch(world, this);
         Pump.Runs.Restarted += OnRestarted;
         member.Add(this);
+        world.Owners.Add(this);
     }
 
     public string Name { get; }
@@ -53,7 +54,7 @@ internal sealed class MemberQueue : IHandsOut
     public bool IsOver { get; private set; }
 
     /// <summary>Whether it was told to stop.</summary>
-    public bool IsStopAsked => _isStopAsked;
+    public bool IsStopAsked => _stopping is not null;
 
     /// <summary>The last offset it has told; -1 when none since it began.</summary>
     public long Told => _told;
@@ -65,13 +66,19 @@ internal sealed class MemberQueue : IHandsOut
 
     // By what the run knows. What the state believes is asked only where the run cannot know: whether somebody has looked
     // since the fence was closed.
-    public string? Objection
+    public string? Objection => OwnObjection ?? (_world.Owners.Another(this) is { } other ? $"{other.Name} hands out, too" : null);
+
+    /// <summary>Whether it gives messages to listeners now when it has some.</summary>
+    public bool MayHandOut
+        => !IsOver && State.Phase == QueuePhase.Running && Member.Standstill is not { IsFrozen: true } && OwnObjection is null;
+
+    private string? OwnObjection
         => Owner.IsDead ? "its owner is dead"
         : Owner.IsFenceClosed ? "the fence is closed"
         : _closings != Owner.Closings && State.IsPositioned ? "the fence was closed, and nobody has looked since who went on"
         : _world.IsPaused[Queue.Index] ? "the queue is paused"
         : !HoldsLock ? "the queue's lock is not held"
-        : _isStopAsked ? "the queue stops"
+        : IsStopAsked ? "the queue stops"
         : State.Move is { IsStored: true } ? "the queue is on its way elsewhere"
         : null;
 
@@ -204,11 +211,20 @@ internal sealed class MemberQueue : IHandsOut
         IsOver = true;
     }
 
-    /// <summary>Ends here.</summary>
-    /// <returns>How far the queue is; null when that is not known.</returns>
-    public async Task<HandedOver?> StopAsync(TimeSpan budget)
+    /// <summary>Ends here, once.</summary>
+    public Task StopAsync(TimeSpan budget) => _stopping ??= EndAsync(budget);
+
+    /// <summary>The queue has ended here, and goes elsewhere.</summary>
+    /// <param name="wanted">Where its member knows operators to want queues.</param>
+    /// <param name="fromLeaves">Whether its member leaves.</param>
+    /// <returns>What goes along; null when it is not known how far the queue is.</returns>
+    public HandedOver? Leave(WantedPlaces? wanted, bool fromLeaves) => Pump.Progress is { } progress
+        ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded, wanted, fromLeaves)
+        : null;
+
+    private async Task EndAsync(TimeSpan budget)
     {
-        _isStopAsked = true;
+        var asked = _world.Time.Now;
         await Pump.StopAsync(budget);
         Window.TakenAt = _world.Time.Now;
         if (Pump.Abandoned == 0 && !Owner.IsDead && !Owner.IsDeclaredDead && State.HasLock && Pump.Ownership.Number <= 1)
@@ -217,19 +233,18 @@ internal sealed class MemberQueue : IHandsOut
             Ledger.Left(this);
         }
 
-        Owner.NoFence(OnFence);
-        IsOver = true;
-        if (Pump.HasCheckpointOfItsOwn)
+        // Where the store did not say what it had, nobody could wait for what was under way there.
+        if (!Owner.IsDead && !Owner.IsFenceClosed && HoldsLock && _world.Trouble.StoreAway < asked - SimulatedWorld.CallTimeout.Ticks)
         {
-            await Pump.ClearCheckpointAsync(orLeaveIt: true);
+            _world.Arrivals[Queue.Index].Left(Window, _told);
         }
 
+        Owner.NoFence(OnFence);
+        IsOver = true;
         if (_demanded is { } demanded && !Owner.IsDead && !Owner.IsFenceClosed && State is { HasLock: true, IsCertain: true })
         {
             Ledger.Fail(QueueLedger.NoResetLost, $"{Name} has ended, and nobody knows of the reset to {demanded}");
         }
-
-        return Pump.Progress is { } progress ? new HandedOver(progress, Window, Pump.HasCheckpoint, _demanded) : null;
     }
 
     private void OnFence(bool closed)
@@ -290,4 +305,7 @@ internal sealed class MemberQueue : IHandsOut
 /// <param name="Window">The window that ended.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it.</param>
 /// <param name="Demanded">Where the broker wants it to go on, when the store could not be told; null when nothing is open.</param>
-internal sealed record HandedOver(AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded);
+/// <param name="Wanted">Where its member knew operators to want queues.</param>
+/// <param name="FromLeaves">Whether its member leaves.</param>
+internal sealed record HandedOver(
+    AckSnapshot Progress, WindowRecord Window, bool HasCheckpoint, long? Demanded, WantedPlaces? Wanted, bool FromLeaves);

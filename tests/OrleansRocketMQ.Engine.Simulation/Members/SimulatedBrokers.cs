@@ -23,6 +23,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     {
         var queue = world.Find(request.Queue);
         var member = find(request.Queue);
+        var window = member?.Window;
         if (request.CommitOffset > 0)
         {
             member?.Commits(request.CommitOffset);
@@ -30,7 +31,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
 
         return await AskAsync(RequestCodes.PullMessage, async () =>
         {
-            var answer = await world.PullAsync(owner, queue, request, cancellationToken);
+            var answer = await world.PullAsync(owner, queue, request, window, cancellationToken);
             member?.Pulled(request.Offset, answer);
             return new PullResult(
                 answer.Verdict switch
@@ -66,6 +67,8 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     public Task UpdateConsumerOffsetAsync(
         string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
     {
+        var window = find(queue)?.Window;
+
         // While a move is being stored nothing else is told.
         var isMove = find(queue)?.State.Move is { Step: MoveStep.Storing } move && move.Offset == offset;
         if (!isMove)
@@ -75,7 +78,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
 
         return AskAsync(RequestCodes.UpdateConsumerOffset, async () =>
         {
-            await world.WriteOffsetAsync(owner, world.Find(queue), offset, isMove);
+            await world.WriteOffsetAsync(owner, world.Find(queue), offset, window, isMove);
             return true;
         });
     }

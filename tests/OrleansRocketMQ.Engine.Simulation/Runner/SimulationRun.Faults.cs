@@ -20,6 +20,7 @@ internal sealed partial class SimulationRun
             case FaultKind.BrokerRestart:
                 Struck(fault);
                 _world.Cut();
+                _world.Cluster.Forget(_world.Queues[queue].Id.BrokerName);
                 if (!Setup.Broadcasts)
                 {
                     _world.Queues[queue].Restart(_random, _world.Time.Now);
@@ -100,7 +101,7 @@ internal sealed partial class SimulationRun
                 break;
             case FaultKind.Recovery:
                 Struck(fault);
-                _places[queue].Queue?.Pump.Recover();
+                Places[queue].Queue?.Pump.Recover();
                 break;
             case FaultKind.ResetWhileDown:
                 await ResetWhileDownAsync(fault, queue);
@@ -127,7 +128,7 @@ internal sealed partial class SimulationRun
 
     private Task CloseFenceAsync(Fault fault, int queue)
     {
-        var owner = _places[queue].Queue!.Owner;
+        var owner = Places[queue].Queue!.Owner;
         return owner.IsDead
             ? Task.CompletedTask
             : owner.CloseFenceAsync(fault.Lasts, SeededRandom.Of(Setup.Seed, fault.ToString()), atOnce: false);
@@ -135,7 +136,7 @@ internal sealed partial class SimulationRun
 
     private async Task FenceAsync(Fault fault, int queue, bool isTriggered)
     {
-        var owner = _places[queue].Queue!.Owner;
+        var owner = Places[queue].Queue!.Owner;
         if (owner.IsDead)
         {
             return;
@@ -146,7 +147,7 @@ internal sealed partial class SimulationRun
         if (fault.Kind == FaultKind.Overtaken && !Setup.NeedsLock && !Setup.Broadcasts)
         {
             await _world.Time.Delay(fault.Lasts / 2);
-            if (owner.IsFenceClosed && _places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
+            if (owner.IsFenceClosed && Places[queue] is { IsMoving: false } place && place.Queue!.Owner == owner)
             {
                 OtherMember(queue, 1 + (fault.Amount % 20));
             }
@@ -188,80 +189,21 @@ internal sealed partial class SimulationRun
 
         Struck(fault);
         dead.Owner.Kill();
-        _dead.Add(dead.Owner.Name);
-        var moved = new List<int>();
-        var ends = new List<Task>();
-        for (var queue = 0; queue < _places.Length; queue++)
-        {
-            // One that is just moving is begun by whoever moves it.
-            var place = _places[queue];
-            if (!place.IsMoving && place.Queue!.Member == dead)
-            {
-                place.IsMoving = true;
-                moved.Add(queue);
-                ends.Add(_scheduler.Start($"end of {place.Queue.Name}", place.Queue.DieAsync));
-            }
-        }
-
         _ = _scheduler.Start($"end of {dead.Owner.Name}", async () =>
         {
-            await Task.WhenAll(ends);
+            await Task.WhenAll(dead.Running.ToArray().Select(queue => queue.DieAsync()));
             await dead.StopAsync();
         });
+
+        // The others find out after a while, and it comes back as a new member.
         await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1)));
-
-        // It comes back as a new member, and its queues go to others.
+        TakeForDead(dead, TimeSpan.FromSeconds(3));
         _members[index] = NewMember(index);
-        foreach (var queue in moved)
-        {
-            Begin(queue, await AnotherAsync(index, queue), null);
-        }
-    }
-
-    /// <summary>A member that lives; another one than before if there is one.</summary>
-    private async Task<Member> AnotherAsync(int than, int queue)
-    {
-        while (Setup.Broadcasts ? !IsThere(_members[_world.HomeOf(queue)]) : !_members.Exists(IsThere))
-        {
-            await _world.Time.Delay(TimeSpan.FromMilliseconds(100));
-        }
-
-        if (Setup.Broadcasts)
-        {
-            return _members[_world.HomeOf(queue)];
-        }
-
-        var order = Enumerable.Range(0, _members.Count).Select(step => _members[(than + 1 + ((queue + step) % _members.Count)) % _members.Count]);
-        return order.Where(IsThere).OrderBy(member => member.Owner.Index == than).First();
-    }
-
-    private async Task HandOverAsync(Fault fault, int queue)
-    {
-        var place = _places[queue];
-        if (place.IsMoving)
-        {
-            return;
-        }
-
-        Struck(fault);
-        place.IsMoving = true;
-        var from = place.Queue!;
-        var before = await from.StopAsync(StopBudget);
-        var isLost = from.Owner.IsDead || Setup.Broadcasts || fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails;
-        var to = await AnotherAsync(from.Owner.Index, queue);
-        if (fault.Kind == FaultKind.HandOverFails)
-        {
-            // It has taken the queue and all that came along, and does not start. Somebody notices after a while.
-            await _world.Time.Delay(_random.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(1)));
-            to = await AnotherAsync(to.Owner.Index, queue);
-        }
-
-        Begin(queue, to, isLost || from.Owner.IsDead ? null : before);
     }
 
     private async Task SeekAsync(Fault fault, int queue, bool isTriggered)
     {
-        var place = _places[queue];
+        var place = Places[queue];
         if (place.Queue!.Owner.IsDead || (place.IsMoving && !isTriggered))
         {
             return;
@@ -289,7 +231,7 @@ internal sealed partial class SimulationRun
     private void Pause(int queue, bool paused)
     {
         _world.IsPaused[queue] = paused;
-        if (_places[queue].Queue is { Owner.IsDead: false, IsOver: false } running)
+        if (Places[queue].Queue is { Owner.IsDead: false, IsOver: false } running)
         {
             running.FlowChanged();
         }
@@ -304,7 +246,7 @@ internal sealed partial class SimulationRun
 
     private void EachOf(Owner owner, Action<MemberQueue> act)
     {
-        foreach (var place in _places)
+        foreach (var place in Places)
         {
             if (place.Queue is { IsOver: false } queue && queue.Owner == owner)
             {
@@ -316,7 +258,7 @@ internal sealed partial class SimulationRun
     private void Subscribe(int? tag)
     {
         _world.WantedTag = tag;
-        foreach (var place in _places)
+        foreach (var place in Places)
         {
             place.Queue!.Ledger.Subscribed();
             place.Queue.Pump.RestartPull();

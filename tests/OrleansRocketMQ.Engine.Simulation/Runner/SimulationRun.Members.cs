@@ -1,30 +1,48 @@
+using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.Members;
 using OrleansRocketMQ.Engine.Simulation.World;
 
 namespace OrleansRocketMQ.Engine.Simulation.Runner;
 
-/// <summary>Members that come and go as operators let them.</summary>
+/// <summary>Members that come and go. Which queues they have then is their own decision.</summary>
 internal sealed partial class SimulationRun
 {
+    public const string SettlesSoon = "every queue has its owner soon after things have settled";
+
     private const int MostMembers = Members + 2;
+
+    // Brokers list a member that is dead for a while; then a look or two.
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
 
     /// <summary>A member may be given queues.</summary>
     private static bool IsThere(Member member) => !member.Owner.IsDead && !member.Owner.IsLeaving && !member.Owner.IsDeclaredDead;
 
-    /// <summary>One more member, to which some of the queues come.</summary>
-    private async Task JoinAsync(Fault fault)
+    private Member NewMember(int index, bool isFirst = false)
     {
-        if (Setup.Broadcasts || _members.Count >= MostMembers)
+        // Names say where members stand in the order of allocation.
+        var letter = (char)('a' + (isFirst ? index : _random.Next(26)));
+        var member = new Member(_world, new Owner(index, $"member {letter}{++_owned}", _world), _directory, _dead);
+        _directory.Add(member);
+        _world.Cluster.Join(member.Group, isFirst);
+        if (!isFirst)
         {
-            return;
+            member.Start();
         }
 
-        Struck(fault);
-        var joined = NewMember(_members.Count);
-        _members.Add(joined);
-        var its = Enumerable.Range(0, _places.Length).Where(queue => (queue + fault.Amount) % 2 == 0);
-        await Task.WhenAll(its.Select(queue => MoveAsync(
-            queue, async () => IsThere(joined) ? joined : await AnotherAsync(joined.Owner.Index, queue))));
+        return member;
+    }
+
+    /// <summary>One more member.</summary>
+    private Task JoinAsync(Fault fault)
+    {
+        if (!Setup.Broadcasts && _members.Count < MostMembers)
+        {
+            Struck(fault);
+            _members.Add(NewMember(_members.Count));
+        }
+
+        return Task.CompletedTask;
     }
 
     /// <summary>A member hands its queues to the others and ends; a new one comes in its place after a while.</summary>
@@ -41,37 +59,86 @@ internal sealed partial class SimulationRun
 
         Struck(fault);
         leaving.Owner.Leave();
-        while (HasQueues(leaving) && !leaving.Owner.IsDead)
+        var deadline = new StopDeadline(StopBudget, _world.Time, CancellationToken.None);
+        await leaving.RunAsync(async () =>
         {
-            await Task.WhenAll(Enumerable.Range(0, _places.Length)
-                .Where(queue => _places[queue].Queue!.Member == leaving)
-                .Select(queue => MoveAsync(queue, () => AnotherAsync(index, queue))));
-            await _world.Time.Delay(TimeSpan.FromMilliseconds(20));
-        }
-
-        if (!leaving.Owner.IsDead && !leaving.Owner.IsDeclaredDead)
-        {
-            await leaving.StopAsync();
-            leaving.Owner.Kill();
-            await _world.Time.Delay(fault.Lasts);
-            _members[index] = NewMember(index);
-        }
-    }
-
-    // One that is just moving may come to it all the same.
-    private bool HasQueues(Member member) => Array.Exists(_places, place => place.IsMoving || place.Queue!.Member == member);
-
-    private async Task MoveAsync(int queue, Func<Task<Member>> choose)
-    {
-        var place = _places[queue];
-        if (place.IsMoving)
+            await leaving.Rebalance.StopAsync();
+            await leaving.Rebalance.HandOverAsync(deadline);
+            await Task.WhenAll(leaving.Running.ToArray().Select(queue => queue.StopAsync(deadline.ForListeners)));
+        });
+        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
         {
             return;
         }
 
-        place.IsMoving = true;
-        var from = place.Queue!;
-        var before = await from.StopAsync(StopBudget);
-        Begin(queue, await choose(), from.Owner.IsDead ? null : before);
+        await leaving.StopAsync();
+        TakeForDead(leaving, TimeSpan.FromMilliseconds(300));
+        leaving.Owner.Kill();
+        await _world.Time.Delay(fault.Lasts);
+        _members[index] = NewMember(index);
+    }
+
+    /// <summary>The cluster counts a member out; brokers may list it for longer.</summary>
+    private void TakeForDead(Member member, TimeSpan unlistedWithin)
+    {
+        _dead.Add(member.Owner.Name);
+        _world.Cluster.Gone(member.Group, unlistedWithin);
+        _directory.Forget(member);
+    }
+
+    /// <summary>An operator wants a queue with another member.</summary>
+    private async Task HandOverAsync(Fault fault, int queue)
+    {
+        var place = Places[queue];
+        if (place.IsMoving || place.Queue!.Owner.IsDeclaredDead)
+        {
+            return;
+        }
+
+        var from = place.Queue.Member;
+        var others = _members.Where(member => IsThere(member) && member != from).ToArray();
+        if (!Setup.Broadcasts && others.Length == 0)
+        {
+            return;
+        }
+
+        Struck(fault);
+        if (Setup.Broadcasts)
+        {
+            // No other member can have it; its own begins it anew.
+            await SimulatedDirectory.DeactivateAsync(place);
+            return;
+        }
+
+        var to = others[(fault.Target + fault.Amount) % others.Length];
+        place.NextMove = fault.Kind is FaultKind.HandOverBroken or FaultKind.HandOverFails ? fault.Kind : null;
+        _world.Cluster.Pin(_world.Queues[queue].Id, to.Owner.Name, first: from.Group);
+
+        // As if the look that follows had come to its end within the moment: so faults meet states that last no longer.
+        from.Group.LookAgain();
+        await from.RunAsync(() => _directory.HandOverAsync(from, place.Queue, StopBudget));
+    }
+
+    /// <summary>Members find out who is there, and each queue runs where its member believes that it belongs.</summary>
+    private async Task SettleAsync()
+    {
+        var until = _world.Time.Now + SettlesWithin.Ticks;
+        while (!Array.TrueForAll(Places, place => !place.IsMoving && IsAtHome(place)))
+        {
+            if (_world.Time.Now > until)
+            {
+                var homeless = Places.First(place => place.IsMoving || !IsAtHome(place));
+                throw new SimulationException(SettlesSoon, $"{_world.Queues[homeless.Index].Name} was last at {homeless.Queue?.Name}");
+            }
+
+            await _world.Time.Delay(TimeSpan.FromMilliseconds(20));
+        }
+    }
+
+    private bool IsAtHome(Place place)
+    {
+        var queue = _world.Queues[place.Index].Id;
+        return _members.TrueForAll(member => !IsThere(member) || Setup.Broadcasts
+            || member.Group.View.OwnerOf(queue) == place.Activation!.Member.Owner.Name);
     }
 }

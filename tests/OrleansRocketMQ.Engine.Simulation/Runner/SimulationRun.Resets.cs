@@ -19,7 +19,7 @@ internal sealed partial class SimulationRun
     /// </summary>
     private async Task ResetWhileDownAsync(Fault fault, int queue)
     {
-        var (place, at) = (_places[queue], _world.Queues[queue]);
+        var (place, at) = (Places[queue], _world.Queues[queue]);
         var until = _world.Time.Now + Quiet.Ticks;
         _quietUntil[queue] = until;
         var (rests, since) = (place.Queue, _world.Time.Now);

@@ -9,6 +9,9 @@ internal sealed partial class SimulationRun
     // So long after a member has fallen silent the others declare it dead and take its queues.
     private static readonly TimeSpan DeclaredDeadAfter = TimeSpan.FromSeconds(3);
 
+    // Brokers list a member that has only fallen silent for longer.
+    private static readonly TimeSpan BrokersBelieveFor = TimeSpan.FromSeconds(10);
+
     private async Task StandStillAsync(Fault fault, int queue)
     {
         var member = _members[fault.Target % _members.Count];
@@ -37,7 +40,8 @@ internal sealed partial class SimulationRun
         }
 
         await _world.Time.Delay(lasts / 2);
-        if (lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts && _places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
+        var mayBeOvertaken = lasts > Member.LongestStandstill && !Setup.NeedsLock && !Setup.Broadcasts;
+        if (mayBeOvertaken && Places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
         {
             OtherMember(queue, 1 + (fault.Amount % 20));
         }
@@ -51,25 +55,9 @@ internal sealed partial class SimulationRun
     {
         var index = member.Owner.Index;
         member.Owner.DeclareDead();
-        _dead.Add(member.Owner.Name);
-        var left = new List<MemberQueue>();
-        var moved = new List<int>();
-        for (var queue = 0; queue < _places.Length; queue++)
-        {
-            if (_places[queue] is { IsMoving: false } place && place.Queue!.Member == member)
-            {
-                place.IsMoving = true;
-                moved.Add(queue);
-                left.Add(place.Queue);
-            }
-        }
-
+        TakeForDead(member, BrokersBelieveFor);
+        var left = member.Running.ToArray();
         _members[index] = NewMember(index);
-        foreach (var queue in moved)
-        {
-            Begin(queue, await AnotherAsync(index, queue), null);
-        }
-
         await _world.Time.Delay(lastsOn);
         Thaw(member, lastsOn + DeclaredDeadAfter);
         await _world.Time.Delay(StopBudget / 2);

@@ -8,8 +8,8 @@ internal sealed partial class SimulationRun
 {
     private async Task HappenAsync(Fault fault)
     {
-        await _world.Time.Delay(fault.At);
-        var queue = fault.Target % _places.Length;
+        await _world.Time.Delay(_world.Time.Until(fault.At.Ticks));
+        var queue = fault.Target % Places.Length;
         if (fault.When is not { } when)
         {
             await ActAsync(fault, queue, isTriggered: false);
@@ -57,7 +57,7 @@ internal sealed partial class SimulationRun
     /// </summary>
     private async Task WithdrawInAsync(Fault fault, int queue, string when)
     {
-        if (_places[queue] is not { IsMoving: false, Queue: { Owner.IsDead: false } asked })
+        if (Places[queue] is not { IsMoving: false, Queue: { Owner.IsDead: false } asked })
         {
             return;
         }

@@ -30,7 +30,7 @@ internal sealed partial class SimulationRun
     private readonly SeededRandom _random;
     private readonly List<Member> _members = [];
     private readonly List<string> _dead = [];
-    private readonly Place[] _places;
+    private readonly SimulatedDirectory _directory;
     private readonly NextMessage[] _poisonNext;
     private readonly long[] _quietUntil;
     private int _owned;
@@ -40,12 +40,14 @@ internal sealed partial class SimulationRun
         _scheduler = scheduler;
         _world = new SimulatedWorld(setup, scheduler, coverage);
         _random = SeededRandom.Of(setup.Seed, "run");
-        _places = [.. _world.Queues.Select(_ => new Place())];
-        _poisonNext = new NextMessage[_places.Length];
-        _quietUntil = new long[_places.Length];
+        _directory = new SimulatedDirectory(_world);
+        _poisonNext = new NextMessage[Places.Length];
+        _quietUntil = new long[Places.Length];
     }
 
     private Setup Setup => _world.Setup;
+
+    private Place[] Places => _directory.Places;
 
     /// <summary>Runs it.</summary>
     /// <param name="setup">What it is like.</param>
@@ -75,13 +77,11 @@ internal sealed partial class SimulationRun
     {
         for (var member = 0; member < Members; member++)
         {
-            _members.Add(NewMember(member));
+            _members.Add(NewMember(member, isFirst: true));
         }
 
-        for (var queue = 0; queue < _places.Length; queue++)
-        {
-            Begin(queue, _members[_world.HomeOf(queue)], null);
-        }
+        _members.ForEach(member => member.Start());
+        await SettleAsync();
 
         var parts = Enumerable.Range(0, Setup.Queues).Select(queue => _scheduler.Start($"sender {queue}", () => SendAsync(queue)))
             .Concat(Setup.Faults.Select(fault => _scheduler.Start($"fault {fault.Kind}", () => HappenAsync(fault))))
@@ -91,6 +91,7 @@ internal sealed partial class SimulationRun
         parts.Add(_scheduler.Start("end of triggers", EndTriggersAsync));
         await Task.WhenAll(parts);
         _world.IsHealed = true;
+        await SettleAsync();
         await DrainAsync();
         await EndAsync();
     }
@@ -142,7 +143,7 @@ internal sealed partial class SimulationRun
         while (_world.Time.Now < Setup.Active.Ticks)
         {
             await _world.Time.Delay(WatchInterval);
-            foreach (var place in _places)
+            foreach (var place in Places)
             {
                 if (place is { IsMoving: false, Queue: { IsOver: false } queue })
                 {
@@ -160,7 +161,7 @@ internal sealed partial class SimulationRun
             return;
         }
 
-        foreach (var place in _places)
+        foreach (var place in Places)
         {
             place.Queue?.Pump.Recover();
         }
@@ -174,7 +175,7 @@ internal sealed partial class SimulationRun
         {
             if (_world.Time.Now > until)
             {
-                var queues = string.Join("; ", _places.Select(place => place.Queue!.Tell()));
+                var queues = string.Join("; ", Places.Select(place => place.Queue!.Tell()));
                 throw new SimulationException(SimulatedScheduler.NeverEnds, queues);
             }
 
@@ -184,7 +185,7 @@ internal sealed partial class SimulationRun
     }
 
     private bool IsDrained()
-        => Array.TrueForAll(_places, place => !place.IsMoving)
+        => Array.TrueForAll(Places, place => !place.IsMoving)
             && _world.Ledgers.All(ledger => ledger.IsThrough)
             && _world.Queues.All(queue => queue.Messages.Count == 0 || queue.Stored == queue.Max);
 
@@ -193,7 +194,8 @@ internal sealed partial class SimulationRun
         // What members left behind that died, and what came too late, ends by itself.
         await _world.Time.Delay(Stragglers);
         CheckQuotas();
-        await Task.WhenAll(_places.Select(place => place.Queue!.StopAsync(StopBudget)));
+        await Task.WhenAll(_members.Select(member => member.Rebalance.StopAsync()));
+        await Task.WhenAll(Places.Select(place => place.Queue!.StopAsync(StopBudget)));
         foreach (var ledger in _world.Ledgers)
         {
             ledger.CheckEnd();
@@ -227,25 +229,10 @@ internal sealed partial class SimulationRun
             }
         }
 
-        if (Array.Find(_places, place => place.Queue!.Pump.Runs.Gate.Broken is not null)?.Queue is { } broken)
+        if (Array.Find(Places, place => place.Queue!.Pump.Runs.Gate.Broken is not null)?.Queue is { } broken)
         {
             throw new SimulationException(RuleBroken, $"{broken.Name}: {broken.Pump.Runs.Gate.Broken!.Message}");
         }
-    }
-
-    private Member NewMember(int index)
-    {
-        var member = new Member(_world, new Owner(index, $"member {(char)('a' + index)}{++_owned}", _world), _dead);
-        member.Start();
-        return member;
-    }
-
-    private void Begin(int queue, Member member, HandedOver? before)
-    {
-        var place = _places[queue];
-        place.Queue = new MemberQueue(_world, member, _world.Queues[queue], before);
-        place.IsMoving = false;
-        place.Queue.Start();
     }
 
     /// <summary>What the next message of a queue is like.</summary>
@@ -254,13 +241,5 @@ internal sealed partial class SimulationRun
         Usual,
         Poison,
         PoisonThatIsGone,
-    }
-
-    /// <summary>Where a queue is.</summary>
-    private sealed class Place
-    {
-        public MemberQueue? Queue { get; set; }
-
-        public bool IsMoving { get; set; }
     }
 }

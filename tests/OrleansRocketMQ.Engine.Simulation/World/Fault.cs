@@ -162,6 +162,12 @@ internal enum FaultKind
     /// <summary>A member hands its queues to the others and ends.</summary>
     MemberLeaves,
 
+    /// <summary>What is new of the cluster's members, of a broker's list and of what operators want reaches a member late.</summary>
+    MembershipLate,
+
+    /// <summary>Calls that start a queue do not reach its grain, or the answer is lost.</summary>
+    StartLost,
+
     /// <summary>
     /// All is consumed and committed; then an owner dies, and an operator resets the offset at the broker before another has the
     /// queue. Nobody is told.

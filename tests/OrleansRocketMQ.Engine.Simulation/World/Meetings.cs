@@ -21,7 +21,8 @@ internal static class Meetings
             .Concat(random.Chance(25) && !setup.Broadcasts ? ResetWhileDown(random) : [])
             .Concat(random.Chance(20) ? Seldom(random.Pick(SeldomStriking), random) : [])
             .Concat(setup.MayStandStill && random.Chance(20) ? Seldom(FaultKind.Standstill, random) : [])
-            .Concat(random.Chance(25) && setup is { Mode: Mode.Orderly, KeepsFailureCounts: true } ? FailingAtHandOver(random) : []);
+            .Concat(random.Chance(25) && setup is { Mode: Mode.Orderly, KeepsFailureCounts: true } ? FailingAtHandOver(random) : [])
+            .Concat(random.Chance(25) && !setup.Broadcasts ? ViewsDiffer(random) : []);
     }
 
     private static Fault[] Cell(Setup setup, SeededRandom random)
@@ -114,6 +115,19 @@ internal static class Meetings
         [
             new(FaultKind.ListenerFails, at - Millis(800), Millis(2500), queue, random.Next(100)),
             new(FaultKind.HandOver, at, Millis(1), queue, random.Next(100)),
+        ];
+    }
+
+    /// <summary>Members hear late of one that comes or goes, and go by views that differ meanwhile; calls between them fail.</summary>
+    private static Fault[] ViewsDiffer(SeededRandom random)
+    {
+        var at = When(random);
+        var change = random.Pick([FaultKind.MemberJoins, FaultKind.MemberLeaves, FaultKind.OwnerKilled]);
+        return
+        [
+            new(FaultKind.MembershipLate, at - Millis(100), Millis(3000), random.Next(Setup.Members), 0),
+            .. Enumerable.Range(0, 2).Select(_ => new Fault(FaultKind.StartLost, at, Millis(3000), random.Next(Setup.Queues), 0)),
+            new(change, at, random.Between(Millis(100), Millis(1500)), random.Next(Setup.Members), random.Next(100)),
         ];
     }
 

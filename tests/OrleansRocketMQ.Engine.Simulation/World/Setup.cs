@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
@@ -32,6 +33,10 @@ internal sealed record Setup
 
     // The last one needs a queue that rests, and comes with Meetings.
     private static readonly FaultKind[] Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.ResetWhileDown)];
+
+    // Where queues go in order of the members' names, one that joins moves many; by hashes few.
+    private static readonly IAllocateStrategy[] Strategies =
+        [new AverageAllocation(), new CircleAllocation(), new ConsistentHashAllocation(), new HashAllocation()];
 
     private static readonly FaultKind[] SeldomStriking =
         [FaultKind.StorageHangs, FaultKind.Standstill, FaultKind.SendBackAnswerLost, FaultKind.LockLost, FaultKind.StoreWriteLate];
@@ -81,6 +86,9 @@ internal sealed record Setup
 
     public required IReadOnlyList<Fault> Faults { get; init; }
 
+    /// <summary>How the members share out the queues.</summary>
+    public required IAllocateStrategy Strategy { get; init; }
+
     /// <summary>Whether every member gets every message, and keeps offsets of its own.</summary>
     public required bool Broadcasts { get; init; }
 
@@ -101,6 +109,7 @@ internal sealed record Setup
             Seed = seed,
             Mode = (Mode)random.Next(3),
             Broadcasts = broadcasts,
+            Strategy = Strategies[SeededRandom.Of(seed, "strategy").Next(Strategies.Length)],
             Messages = broadcasts ? random.Between(60, 76) : random.Between(170, 230),
             Keys = random.Between(2, 8),
             Slots = random.Between(1, 4),

@@ -29,8 +29,6 @@ internal sealed partial class SimulatedWorld
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    private static readonly FaultKind[] PullRefusals = [FaultKind.PullFlowControl, FaultKind.PullRefused, FaultKind.PullForgotten];
-
     private readonly SeededRandom _random;
     private readonly List<Fault> _begun = [];
     private readonly Dictionary<MessageQueue, SimulatedQueue> _byId;
@@ -55,6 +53,7 @@ internal sealed partial class SimulatedWorld
         FailureCounts = new SimulatedRecords<FailureList>(this, "failure counts", isLocal: false);
         IsPaused = new bool[Queues.Count];
         Ledgers = [.. Queues.Select(queue => new QueueLedger(queue, this))];
+        Arrivals = [.. Queues.Select(queue => new ArrivalBook(queue, Ledgers[queue.Index].Fail))];
     }
 
     public Setup Setup { get; }
@@ -69,6 +68,8 @@ internal sealed partial class SimulatedWorld
 
     public IReadOnlyList<QueueLedger> Ledgers { get; }
 
+    public IReadOnlyList<ArrivalBook> Arrivals { get; }
+
     /// <summary>Faults that wait for a state.</summary>
     public Triggers Triggers { get; }
 
@@ -77,6 +78,12 @@ internal sealed partial class SimulatedWorld
 
     /// <summary>Where members keep how often messages have failed.</summary>
     public SimulatedRecords<FailureList> FailureCounts { get; }
+
+    /// <summary>Who has which queue.</summary>
+    public QueueOwners Owners { get; } = new();
+
+    /// <summary>Who is a member.</summary>
+    public SimulatedCluster Cluster => field ??= new SimulatedCluster(this);
 
     /// <summary>Whether everything is well again, and stays so.</summary>
     public bool IsHealed { get; set; }
@@ -148,53 +155,6 @@ internal sealed partial class SimulatedWorld
         cut.Cancel();
     }
 
-    /// <summary>Pulls, by long polling.</summary>
-    public async Task<SimulatedPullAnswer> PullAsync(
-        Owner owner, SimulatedQueue queue, PullRequest request, CancellationToken cancellationToken)
-    {
-        var (offset, most, moves) = (request.Offset, request.MaxMessages, Ledgers[queue.Index].Moves);
-        bool IsWanted(SimulatedMessage message) => request.Expression is null or "*" || request.Expression == TagOf(message.Tag);
-        await SendAsync(owner, queue, cancellationToken);
-        foreach (var refusal in PullRefusals)
-        {
-            if (Strikes(refusal, queue.Index))
-            {
-                throw new CallFailedException(refusal);
-            }
-        }
-
-        if (Strikes(FaultKind.PullLost, queue.Index, 40))
-        {
-            await LoseAsync(FaultKind.PullLost, Suspend + CallTimeout, cancellationToken);
-        }
-
-        if (request.CommitOffset > 0)
-        {
-            Apply(queue, request.CommitOffset, isMove: false, moves);
-        }
-
-        var answer = Strikes(FaultKind.PullRepeated, queue.Index)
-            ? Repeat(queue, offset, most, IsWanted)
-            : await ServeAsync(queue, offset, most, IsWanted, cancellationToken);
-        if (Strikes(FaultKind.PullSlow, queue.Index))
-        {
-            var extra = _random.Between(TimeSpan.FromMilliseconds(50), Suspend + CallTimeout);
-            await Time.Delay(extra, cancellationToken);
-            if (extra > CallTimeout + CallTimeout)
-            {
-                throw new CallFailedException(FaultKind.PullSlow);
-            }
-        }
-
-        if (Strikes(FaultKind.PullLost, queue.Index, 40))
-        {
-            await LoseAsync(FaultKind.PullLost, CallTimeout, cancellationToken);
-        }
-
-        await ReceiveAsync(owner, cancellationToken);
-        return answer;
-    }
-
     /// <summary>Reads the group's offset; null when there is none.</summary>
     public async Task<long?> ReadOffsetAsync(Owner owner, SimulatedQueue queue, Action looked, CancellationToken cancellationToken)
     {
@@ -216,8 +176,9 @@ internal sealed partial class SimulatedWorld
     }
 
     /// <summary>Stores the group's offset.</summary>
-    public async Task WriteOffsetAsync(Owner owner, SimulatedQueue queue, long offset, bool isMove)
+    public async Task WriteOffsetAsync(Owner owner, SimulatedQueue queue, long offset, WindowRecord? window, bool isMove)
     {
+        var told = new OffsetTold(window, IsPull: false, isMove);
         var moves = Ledgers[queue.Index].Moves;
         await SendAsync(owner, queue, CancellationToken.None);
         if (Strikes(FaultKind.StoreRefused, queue.Index))
@@ -236,7 +197,7 @@ internal sealed partial class SimulatedWorld
             _ = Scheduler.Start("late write", async () =>
             {
                 await Time.Delay(CallTimeout + _random.Between(TimeSpan.Zero, CallTimeout * 2));
-                Apply(queue, offset, isMove, moves);
+                Apply(queue, offset, told, moves);
             });
             await LoseAsync(FaultKind.StoreWriteLate, CallTimeout, CancellationToken.None);
         }
@@ -251,7 +212,7 @@ internal sealed partial class SimulatedWorld
             throw new CallFailedException(FaultKind.StoreRefused);
         }
 
-        Apply(queue, offset, isMove, moves);
+        Apply(queue, offset, told, moves);
         if (Strikes(FaultKind.StoreAnswerLost, queue.Index))
         {
             await LoseAsync(FaultKind.StoreAnswerLost, CallTimeout, CancellationToken.None);
@@ -317,50 +278,7 @@ internal sealed partial class SimulatedWorld
         ? Enumerable.Range(Setup.Queues + 1, Setup.Queues * (Setup.Members - 1)).Select(index => new MessageQueue(Topic, BrokerOf(index), index))
         : [];
 
-    private async Task<SimulatedPullAnswer> ServeAsync(
-        SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted, CancellationToken cancellationToken)
-    {
-        var connection = _connections.Token;
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, connection);
-        var until = Time.Now + Suspend.Ticks;
-        while (true)
-        {
-            if (queue.Serve(offset, most, isWanted) is { } answer)
-            {
-                return answer;
-            }
-
-            if (Time.Now >= until)
-            {
-                return new SimulatedPullAnswer(PullVerdict.NothingNew, [], offset, queue.Max);
-            }
-
-            try
-            {
-                await queue.NewsAsync().WaitAsync(Time.Until(until), Time, either.Token);
-            }
-            catch (TimeoutException)
-            {
-            }
-            catch (OperationCanceledException) when (connection.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-            {
-                throw new CallFailedException(FaultKind.BrokerAway);
-            }
-        }
-    }
-
-    /// <summary>The answer to an earlier pull once more.</summary>
-    private SimulatedPullAnswer Repeat(SimulatedQueue queue, long offset, int most, Func<SimulatedMessage, bool> isWanted)
-    {
-        var from = Math.Max(queue.Min, offset - _random.Between(1, most));
-        var messages = queue.Read(from, most);
-        messages.RemoveAll(message => message.Offset >= offset || !isWanted(message));
-        return messages.Count == 0
-            ? new SimulatedPullAnswer(PullVerdict.NothingNew, [], offset, queue.Max)
-            : new SimulatedPullAnswer(PullVerdict.Found, messages, Math.Min(messages[^1].Offset + 1, offset), queue.Max);
-    }
-
-    private void Apply(SimulatedQueue queue, long offset, bool isMove, int moves)
+    private void Apply(SimulatedQueue queue, long offset, OffsetTold told, int moves)
     {
         var ledger = Ledgers[queue.Index];
 
@@ -370,9 +288,10 @@ internal sealed partial class SimulatedWorld
             return;
         }
 
-        queue.Store(offset, isMove || ledger.IsMovedSinceStored);
-        ledger.Stored(offset, isMove);
-        Scheduler.Note(isMove ? "store has move" : "store has", queue.Name, offset);
+        Arrivals[queue.Index].Arrives(offset, told);
+        queue.Store(offset, told.IsMove || ledger.IsMovedSinceStored);
+        ledger.Stored(offset, told.IsMove);
+        Scheduler.Note(told.IsMove ? "store has move" : "store has", queue.Name, offset);
     }
 
     private async Task SendAsync(Owner owner, SimulatedQueue queue, CancellationToken cancellationToken)

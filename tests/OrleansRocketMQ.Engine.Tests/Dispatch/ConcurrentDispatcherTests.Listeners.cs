@@ -141,6 +141,28 @@ public sealed partial class ConcurrentDispatcherTests
     }
 
     [Fact]
+    public void A_slot_that_has_reached_its_listener_again_serves_others_when_it_does_not_the_next_time()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        var (queue, other) = (Filled(1), Filled(1, number: 1));
+        var isReached = false;
+        _lab.Listeners.Consume = (_, call, _) => isReached || call.Queue == other.Queue
+            ? FakeListeners.Succeed(call)
+            : throw new InvalidOperationException("no such grain");
+        var dispatcher = _lab.Concurrent();
+        _lab.Signal(dispatcher, queue);
+        _lab.Signal(dispatcher, other);
+        Assert.Equal((0L, 1L), (queue.Watermark, other.Watermark));
+
+        other.Add(1);
+        _lab.World.Wait(0.5);
+        queue.Add(1);
+        _lab.Signal(dispatcher, queue);
+        _lab.Signal(dispatcher, other);
+        Assert.Equal(2, other.Watermark);
+    }
+
+    [Fact]
     public void A_slot_that_waits_since_it_does_not_reach_its_listener_serves_others_when_its_queue_stops()
     {
         _lab.Options.ConsumeThreadMax = 1;

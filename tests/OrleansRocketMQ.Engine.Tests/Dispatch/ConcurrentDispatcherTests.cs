@@ -117,6 +117,8 @@ public sealed partial class ConcurrentDispatcherTests
         Assert.Equal(3, _lab.Brokers.CountOf("sendback"));
         Assert.Equal(1, other.Watermark);
         Assert.Equal((0L, 3), (queue.Watermark, queue.Tracked.Count));
+        Assert.All(queue.Tracked, tracked => Assert.False(tracked.IsCompleted));
+        var progress = queue.Progress;
 
         _lab.World.Wait(1);
         Assert.Equal(6, _lab.Brokers.CountOf("sendback"));
@@ -126,8 +128,51 @@ public sealed partial class ConcurrentDispatcherTests
         Assert.Equal((3L, 0), (queue.Watermark, queue.Runs.InFlight));
         Assert.Equal([0L, 1L, 2L], _lab.Brokers.SentBack.Select(sent => sent.Message.QueueOffset).Order());
         Assert.All(queue.Tracked, tracked => Assert.True(tracked.IsCompletedSuccessfully));
-        Assert.Equal(3, queue.Metrics["retried"]);
+        Assert.Equal((3, progress + 3), (queue.Metrics["retried"], queue.Progress));
         Assert.Empty(queue.Failures);
+    }
+
+    [Fact]
+    public void What_succeeded_between_messages_that_failed_is_done_at_once_and_each_message_once()
+    {
+        _lab.Options.ConsumeBatchSize = 6;
+        var queue = Filled(6);
+        var held = new TaskCompletionSource();
+        _lab.Brokers.Holds["sendback"] = held.Task;
+        _lab.Listeners.Consume = static (_, _, _) => Outcome(6, Failed(1), Failed(4));
+        _lab.Signal(_lab.Concurrent(), queue);
+        Assert.Equal((1L, 5), (queue.Watermark, queue.Runs.InFlight));
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+
+        Assert.Equal([1L, 4L], _lab.Brokers.SentBack.Select(sent => sent.Message.QueueOffset));
+        Assert.Equal((6L, 0, 0), (queue.Watermark, queue.Runs.InFlight, queue.Runs.Window.Count));
+        Assert.Empty(queue.Failures);
+        Assert.Null(queue.Runs.Gate.Broken);
+    }
+
+    [Fact]
+    public void How_long_a_batch_takes_is_learnt_by_the_batch_also_when_the_last_one_is_not_full()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        _lab.Options.ConsumeBatchSize = 4;
+        var queue = Filled(1200);
+        _lab.Listeners.Consume = (_, call, _)
+            => Outcome(call.Messages.Count, time: TimeSpan.FromMicroseconds(120) * ((call.Messages.Count + 3) / 4));
+        var dispatcher = _lab.Concurrent();
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(16, _lab.Listeners.Calls[^2].Offsets.Length);
+
+        for (var alone = 0; alone < 100; alone++)
+        {
+            queue.Add(3);
+            _lab.Signal(dispatcher, queue);
+        }
+
+        queue.Add(100);
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal(16, _lab.Listeners.Calls[^2].Offsets.Length);
     }
 
     [Fact]
@@ -177,6 +222,8 @@ public sealed partial class ConcurrentDispatcherTests
         _lab.World.Wait(0.2);
         Assert.Equal(2, _lab.Listeners.Calls.Count);
         Assert.Equal(1, queue.Watermark);
+        Assert.Single(queue.Failures);
+        Assert.Null(queue.Runs.Gate.Broken);
     }
 
     [Fact]
@@ -195,6 +242,7 @@ public sealed partial class ConcurrentDispatcherTests
 
         Assert.Equal((0, 0L, 1), (queue.Runs.InFlight, queue.Watermark, queue.Runs.Window.Count));
         Assert.Equal(progress + 1, queue.Progress);
+        Assert.Empty(queue.Failures);
         Assert.All(queue.Tracked, tracked => Assert.True(tracked.IsCompletedSuccessfully));
     }
 
@@ -202,14 +250,14 @@ public sealed partial class ConcurrentDispatcherTests
     public void In_broadcasting_what_fails_is_told_of_and_done()
     {
         _lab.Options.MessageModel = MessageModel.Broadcasting;
-        _lab.Options.ConsumeBatchSize = 2;
-        var queue = Filled(2);
-        _lab.Listeners.Consume = (_, _, _) => Outcome(2, Failed(1));
+        _lab.Options.ConsumeBatchSize = 3;
+        var queue = Filled(3);
+        _lab.Listeners.Consume = (_, _, _) => Outcome(3, Failed(1), Failed(2));
 
         _lab.Signal(_lab.Concurrent(), queue);
 
-        Assert.Equal((2L, 1), (queue.Watermark, queue.Progress));
-        Assert.Equal([113], _lab.Log.Ids);
+        Assert.Equal((3L, 1), (queue.Watermark, queue.Progress));
+        Assert.Equal([113, 113], _lab.Log.Ids);
         Assert.Empty(_lab.Brokers.Calls);
     }
 

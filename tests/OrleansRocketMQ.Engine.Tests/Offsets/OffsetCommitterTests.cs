@@ -87,11 +87,12 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
-    public void An_offset_told_while_a_pull_carries_an_older_one_is_told_once_more()
+    public void An_offset_told_while_a_pull_carries_an_older_one_is_told_once_more_when_that_comes_after_it()
     {
         var commits = At(10);
         commits.Piggyback(12, toSlave: false);
         Commit(commits, 13);
+        _store.Stored = 12;
         Commit(commits, 13);
         Assert.Equal([10L, 13L, 13L], _store.Told);
         commits.PiggybackAcked();
@@ -277,6 +278,9 @@ public sealed partial class OffsetCommitterTests
 
         public bool Fails { get; set; }
 
+        /// <summary>Whether what is told is on its way when nobody waits for the answer any more.</summary>
+        public bool LosesAnswers { get; set; }
+
         public bool FailsToRead { get; set; }
 
         public bool IsSlave { get; set; }
@@ -285,7 +289,7 @@ public sealed partial class OffsetCommitterTests
 
         public TaskCompletionSource? Answer { get; set; }
 
-        /// <summary>What arrives after everything that is told.</summary>
+        /// <summary>What arrives after the next that is told.</summary>
         public long? Overtaken { get; set; }
 
         public bool IsAtBroker { get; set; } = true;
@@ -324,10 +328,15 @@ public sealed partial class OffsetCommitterTests
                 throw new BrokerNotAvailableException("away");
             }
 
+            if (LosesAnswers)
+            {
+                throw new RocketMQTimeoutException("no answer");
+            }
+
             if (_noted.TryGet(queue, out var offset))
             {
                 Told.Add(offset);
-                Stored = Overtaken ?? offset;
+                (Stored, Overtaken) = (Overtaken ?? offset, null);
             }
 
             return !IsSlave;

@@ -93,16 +93,17 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
             return answer;
         }
 
+        // As a broker does: at once, also when the pull then waits.
+        if (request.CommitOffset > 0)
+        {
+            Offsets[request.Queue] = request.CommitOffset;
+        }
+
         var records = RecordsOf(request.Queue);
         var asked = time.GetTimestamp();
         while (request.Offset >= records.Count && time.GetElapsedTime(asked) < request.SuspendTimeout)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
-        }
-
-        if (request.CommitOffset > 0)
-        {
-            Offsets[request.Queue] = request.CommitOffset;
         }
 
         var found = records.Skip((int)request.Offset).Take(request.MaxMessages).ToArray();

@@ -141,7 +141,9 @@ internal sealed class FakeMetrics : IQueueMetrics
 
     public void Parked() => Add("parked", 1);
 
-    public void Pulled(TimeSpan took) => Add("pulled", 1);
+    public void Pulled(TimeSpan took, string broker) => Add("pulled", 1);
+
+    public void PullFailed(TimeSpan took, string broker, Exception error) => Add("pull failed", 1);
 
     public void LockLost() => Add("locklost", 1);
 

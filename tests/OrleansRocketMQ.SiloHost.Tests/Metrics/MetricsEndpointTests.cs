@@ -14,7 +14,12 @@ public sealed partial class MetricsEndpointTests
     [
         "orleans_rocketmq_consumer_commit_failures_total", "orleans_rocketmq_consumer_lock_losses_total", "orleans_rocketmq_consumer_parked_messages_total",
         "orleans_rocketmq_consumer_unreadable_messages_total",
+        // By hosts that have a producer, as the one of the demo.
+        "messaging_client_sent_messages_total",
     ];
+
+    // A send has no consumer group, and one that failed perhaps no broker.
+    private static readonly string[] Optional = ["error_type", "messaging_consumer_group_name"];
 
     [Fact]
     public async Task The_host_tells_what_it_consumes_by_the_names_of_the_document()
@@ -32,14 +37,17 @@ public sealed partial class MetricsEndpointTests
         Assert.Equal(8, told.Samples.Count(sample => sample.Name == "orleans_rocketmq_queue_lag" && sample.Labels["messaging_destination_name"] == "OrleansRocketMQ_Demo"));
         Assert.True(told.Sum("messaging_process_duration_seconds_count", topic) >= 100);
         Assert.True(told.Sum("orleans_rocketmq_consumer_pull_duration_seconds_count", topic) >= 1);
+        Assert.True(told.Sum("messaging_client_sent_messages_total", topic) >= 100);
+        Assert.True(told.Sum("messaging_client_operation_duration_seconds_count", topic, ("messaging_operation_name", "send")) >= 1);
+        Assert.True(told.Sum("messaging_client_operation_duration_seconds_count", topic, ("messaging_operation_name", "pull")) >= 1);
         Assert.Contains(told.Types.Keys, name => name.StartsWith("dotnet_gc_", StringComparison.Ordinal));
         Assert.Contains(told.Types.Keys, name => name.StartsWith("orleans_catalog_", StringComparison.Ordinal));
 
         // Nothing but what the document names, each series with the document's labels and no other.
         var documented = DocumentedMetric.Read();
         Assert.All(told.Samples.Where(sample => IsOurs(sample.Name)), sample => Assert.Equal(
-            Assert.Single(documented, metric => metric.Series.Contains(sample.Name)).Labels.Except(["error_type"]),
-            sample.Labels.Keys.Except(["error_type", "le"]).Order(StringComparer.Ordinal)));
+            Assert.Single(documented, metric => metric.Series.Contains(sample.Name)).Labels.Except(Optional),
+            sample.Labels.Keys.Except([.. Optional, "le"]).Order(StringComparer.Ordinal)));
     }
 
     [Fact]
@@ -83,7 +91,7 @@ public sealed partial class MetricsEndpointTests
     [Fact]
     public void Every_label_the_dashboard_uses_is_one_that_is_told()
     {
-        string[] known = ["messaging_consumer_group_name", "messaging_destination_name", "messaging_destination_partition_id", "error_type", "instance", "le"];
+        string[] known = ["messaging_consumer_group_name", "messaging_destination_name", "messaging_destination_partition_id", "messaging_operation_name", "server_address", "error_type", "instance", "le"];
 
         var used = Expressions().SelectMany(expression => Matchers().Matches(expression).Select(match => match.Groups["label"].Value)
             .Concat(Grouping().Matches(expression).SelectMany(match => match.Groups["labels"].Value.Split(", "))))

@@ -22,7 +22,7 @@ public sealed class GrainNameTests
 
     private static readonly string[] Interfaces =
     [
-        "OrleansRocketMQ.IAllocationAgreementGrain", "OrleansRocketMQ.IConsumerGroupOnSiloGrain",
+        "OrleansRocketMQ.IAllocationAgreementGrain", "OrleansRocketMQ.ICallRenewals", "OrleansRocketMQ.IConsumerGroupOnSiloGrain",
         "OrleansRocketMQ.IConsumerSwitchGrain", "OrleansRocketMQ.IGroupAgent", "OrleansRocketMQ.IGroupSettingsGrain",
         "OrleansRocketMQ.IListenerDoor", "OrleansRocketMQ.IListenerRunner", "OrleansRocketMQ.IMessageQueueGrain",
         "OrleansRocketMQ.IOrderlyRunner", "OrleansRocketMQ.IParkingGrain", "OrleansRocketMQ.ISubscriptionFollower",

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -70,14 +71,42 @@ public sealed class SlotFaultTests
         Assert.Single(log.Lines, line => line.Contains("A listener of the meter failed", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_listener_of_the_meter_that_fails_does_not_fail_sends()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        using var log = new WarningLog();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(log));
+        await using var producer = new Producer(rocketmq.Client, new ProducerOptions { Group = "measured" }, loggers);
+        var topic = $"measured_{rocketmq.MyGroup}";
+        rocketmq.Embedded.CreateTopic(topic, 1);
+        using var meters = new MeterListener();
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == RocketMQTelemetry.MeterName)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        meters.SetMeasurementEventCallback<long>((_, _, tags, _) => FailFor(topic, tags));
+        meters.SetMeasurementEventCallback<double>((_, _, tags, _) => FailFor(topic, tags));
+        meters.Start();
+
+        await producer.SendAsync(new Message(topic, "1"u8.ToArray()));
+        await producer.SendAsync(new Message(topic, "2"u8.ToArray()));
+
+        Assert.Equal(2, rocketmq.Broker.Messages(topic).Count);
+        Assert.Single(log.Lines, line => line.Contains("A listener of the meter failed at messaging.client.sent.messages. Sends go on", StringComparison.Ordinal));
+    }
+
     // Where there is an order the first attempt is the last here; otherwise the broker brings the message that failed once more.
     private static int Again(Mode mode) => mode == Mode.Concurrent ? 1 : 0;
 
-    private static void FailFor(string group, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    private static void FailFor(string mine, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         foreach (var tag in tags)
         {
-            if (tag.Value as string == group)
+            if (tag.Value as string == mine)
             {
                 throw new InvalidOperationException("the exporter is broken");
             }

@@ -17,6 +17,8 @@ internal sealed class BuiltSilo : IDisposable
 
     private BuiltSilo(IHost host) => _host = host;
 
+    public IServiceProvider Services => _host.Services;
+
     public RocketMQOptions Options => _host.Services.GetRequiredService<IOptions<RocketMQOptions>>().Value;
 
     public ConsumerOptions Only => Assert.Single(_host.Services.GetRequiredService<ConsumerSet>().All);

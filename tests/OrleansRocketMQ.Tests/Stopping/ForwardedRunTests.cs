@@ -83,7 +83,8 @@ public sealed class ForwardedRunTests : IAsyncLifetime
     public async Task The_engine_does_not_notice_that_a_run_was_sent_again_to_the_activation_it_must_name()
     {
         ASiloLeaves();
-        var listener = new GrainListener(_listener, _rocketmq.MyGroup, isOne: true);
+        var listener = new GrainListener(
+            _listener, _rocketmq.MyGroup, isOne: true, new CallRenewals(_cluster.Silos.Client));
 
         var outcome = await listener.ConsumeAsync(
             new ListenerCall(Queue, new([TestMessages.At(0)]), 1, _long, _long) { InOrder = true }, CancellationToken.None);

@@ -45,11 +45,11 @@ internal sealed class MetricsProbe : IDisposable
         }
     }
 
-    /// <summary>Listens to the silos that run now.</summary>
-    public static MetricsProbe On(TestCluster cluster)
+    /// <summary>Listens to the silos that run now, and if wanted to all producers of this process, those of other tests among them.</summary>
+    public static MetricsProbe On(TestCluster cluster, bool withProducers = false)
     {
         var factories = cluster.Silos.Silos.Select(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<IMeterFactory>()).ToHashSet();
-        return new MetricsProbe(factory => factory is not null && factories.Contains(factory));
+        return new MetricsProbe(factory => factory is null ? withProducers : factories.Contains(factory));
     }
 
     /// <summary>What was measured so far, and for levels what they are now.</summary>

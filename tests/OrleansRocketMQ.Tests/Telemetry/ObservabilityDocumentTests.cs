@@ -15,10 +15,11 @@ public sealed partial class ObservabilityDocumentTests
         await using var cluster = await rocketmq.ConsumeAsync(
             rocketmq.Recorder.Then((messages, _) => TestRocketMQ.Text(messages[0]) == "0" ? ConsumeResult.ReconsumeLater : ConsumeResult.Success),
             options => options.MaxReconsumeTimes = 1);
-        using var probe = MetricsProbe.On(cluster);
+        using var probe = MetricsProbe.On(cluster, withProducers: true);
         var services = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress);
 
         await rocketmq.SendAsync(2);
+        await Assert.ThrowsAsync<RocketMQValidationException>(() => rocketmq.Producer.SendAsync(new Message("no topic", "x"u8.ToArray())));
         await probe.UntilAsync(RocketMQMetrics.DeadLetters, 1);
         await probe.UntilAsync(RocketMQMetrics.Consumed, 1, (MessagingAttributes.ErrorType, null));
         // What takes more than one silo, or a broker that fails, is told here without.
@@ -33,7 +34,7 @@ public sealed partial class ObservabilityDocumentTests
             instrument.Name,
             KindOf(instrument.GetType().Name),
             instrument.Unit ?? string.Empty,
-            string.Join(' ', probe.Of(instrument.Name).SelectMany(measured => measured.Tags.Keys).Distinct().Order(StringComparer.Ordinal)))).OrderBy(row => row.Name, StringComparer.Ordinal);
+            string.Join(' ', probe.Of(instrument.Name).SelectMany(measured => measured.Tags.Keys).Distinct().Order(StringComparer.Ordinal)))).Distinct().OrderBy(row => row.Name, StringComparer.Ordinal);
 
         Assert.All(probe.Instruments, instrument => Assert.False(string.IsNullOrEmpty(instrument.Description)));
         Assert.Equal(Documented().OrderBy(row => row.Name, StringComparer.Ordinal), real);

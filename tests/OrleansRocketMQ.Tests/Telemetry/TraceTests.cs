@@ -33,6 +33,7 @@ public sealed class TraceTests
         Assert.Same(process, inListener);
         Assert.Equal(ActivityStatusCode.Unset, process.Status);
         var partition = $"{rocketmq.Broker.Name}/0";
+        var server = OrleansRocketMQ.Connections.HostAndPort.Parse(rocketmq.Broker.Address);
         Assert.Equal(
             new Dictionary<string, object?>
             {
@@ -47,7 +48,13 @@ public sealed class TraceTests
                 ["messaging.rocketmq.message.tag"] = "a",
                 ["messaging.rocketmq.message.keys"] = "k1,k2",
                 ["messaging.rocketmq.message.group"] = "s",
-                ["messaging.rocketmq.message.delivery_attempt"] = 1,
+                ["messaging.rocketmq.message.type"] = "fifo",
+                ["messaging.rocketmq.consumption_model"] = "clustering",
+                ["messaging.rocketmq.namespace"] = "",
+                ["messaging.client.id"] = ((OrleansRocketMQ.Consumers.ConsumerLifecycle)cluster.Consumer(rocketmq.MyGroup)).Client!.ClientId,
+                ["server.address"] = server.Host,
+                ["server.port"] = server.Port,
+                ["orleans_rocketmq.message.delivery_attempt"] = 1,
             },
             TagsOf(process));
         Assert.Equal(
@@ -63,6 +70,11 @@ public sealed class TraceTests
                 ["messaging.rocketmq.message.tag"] = "a",
                 ["messaging.rocketmq.message.keys"] = "k1,k2",
                 ["messaging.rocketmq.message.group"] = "s",
+                ["messaging.rocketmq.message.type"] = "fifo",
+                ["messaging.rocketmq.namespace"] = "",
+                ["messaging.client.id"] = rocketmq.Client.ClientId,
+                ["server.address"] = server.Host,
+                ["server.port"] = server.Port,
             },
             TagsOf(send));
     }

@@ -260,6 +260,7 @@ internal sealed partial class ConcurrentDispatcher(
         {
             Share = share,
             Ownership = queue.Ownership,
+            Renewable = worker.Wait.Renewal.Begin(),
         };
         var token = queue.ListenerToken;
         using var running = queue.Running.Begin(range.Messages, share);
@@ -279,7 +280,7 @@ internal sealed partial class ConcurrentDispatcher(
             }
         }
 
-        return await worker.Wait.WaitAsync(call, longest, token) ? await call : throw new TimeoutException();
+        return await worker.Wait.WaitWhileRenewedAsync(call, longest, token) ? await call : throw new TimeoutException();
     }
 
     /// <summary>

@@ -41,13 +41,52 @@ internal sealed partial class KeyOrderedDispatcher
         return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
     }
 
+    /// <summary>
+    /// Ends a run of which some failed. What the listener has rejected is filed, and the key goes on behind it; the first that
+    /// has failed in another way holds up all behind it.
+    /// </summary>
+    private async Task EndAsync(
+        KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> messages, IReadOnlyList<FailedMessage> failures)
+    {
+        var done = 0;
+        foreach (var failure in failures)
+        {
+            queue.Complete(lane, failure.Index - done);
+            done = failure.Index;
+            if (lane.Key is null)
+            {
+                if (!await SendBackAsync(queue, lane, messages[done], failure))
+                {
+                    return;
+                }
+            }
+            else if (!failure.IsRejected || !await FileAsync(queue, lane, messages[done], failure))
+            {
+                await FailAsync(queue, lane, messages[done..], failure);
+                return;
+            }
+
+            done++;
+        }
+
+        Continue(queue, queue.End(lane, messages.Count - done, Enough));
+    }
+
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
     private async Task FailAsync(
         KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
     {
         if (lane.Key is null)
         {
-            await SendBackAsync(queue, lane, failed, failure);
+            foreach (var message in failed)
+            {
+                if (!await SendBackAsync(queue, lane, message, failure))
+                {
+                    return;
+                }
+            }
+
+            Release(queue, lane);
             return;
         }
 
@@ -56,12 +95,8 @@ internal sealed partial class KeyOrderedDispatcher
         var attempts = failed[0].ReconsumeTimes + lane.Failures;
         if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == FailedMessage.ToDeadLetters)
         {
-            var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, failed[0], queue.Pump.ListenerToken, failure.Reason);
-            if (outcome != PublishOutcome.NotTaken)
+            if (await FileAsync(queue, lane, failed[0], failure))
             {
-                Log.Dead(logger, failed[0].MessageId, options.Group, lane.Key, attempts + 1);
-                queue.Pump.Statistics.CountPublished(outcome, asDead: true);
-                queue.Complete(lane, 1);
                 Release(queue, lane);
                 return;
             }
@@ -73,26 +108,40 @@ internal sealed partial class KeyOrderedDispatcher
         }
 
         var wait = runtime.BackOff(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
-        BlockFor(queue, lane, wait > leastWait ? wait : leastWait, failure.Error ?? "The listener wants it again.");
+        wait = failure.RetryAfter ?? (wait > leastWait ? wait : leastWait);
+        BlockFor(queue, lane, wait, failure.Error ?? "The listener wants it again.");
     }
 
-    private async Task SendBackAsync(KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure)
+    /// <summary>Files the first message of a key's lane under dead letters; whether somebody has it.</summary>
+    private async Task<bool> FileAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt message, FailedMessage failure)
     {
-        for (var index = 0; index < failed.Count; index++)
+        var attempts = message.ReconsumeTimes + lane.Failures + 1;
+        var outcome = await retry.FileAsDeadAsync(queue.Pump.Queue, message, queue.Pump.ListenerToken, failure.Reason);
+        if (outcome == PublishOutcome.NotTaken)
         {
-            var outcome = await retry.SendBackAsync(
-                queue.Pump.Queue, failed[index], failure.DelayLevel, queue.Pump.ListenerToken, failure.Reason);
-            if (outcome == PublishOutcome.NotTaken)
-            {
-                BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);
-                return;
-            }
-
-            queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(failed[index], failure.DelayLevel));
-            queue.Complete(lane, 1);
+            return false;
         }
 
-        Release(queue, lane);
+        Log.Dead(logger, message.MessageId, options.Group, lane.Key!, attempts);
+        queue.Pump.Statistics.CountPublished(outcome, asDead: true);
+        queue.Complete(lane, 1);
+        return true;
+    }
+
+    /// <summary>Gives the first message of a lane without a key back to the broker; when nobody takes it the lane waits.</summary>
+    private async Task<bool> SendBackAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt message, FailedMessage failure)
+    {
+        var outcome = await retry.SendBackAsync(
+            queue.Pump.Queue, message, failure.DelayLevel, queue.Pump.ListenerToken, failure.Reason);
+        if (outcome == PublishOutcome.NotTaken)
+        {
+            BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);
+            return false;
+        }
+
+        queue.Pump.Statistics.CountPublished(outcome, asDead: retry.IsLast(message, failure.DelayLevel));
+        queue.Complete(lane, 1);
+        return true;
     }
 
     private void BlockFor(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait, string? error)

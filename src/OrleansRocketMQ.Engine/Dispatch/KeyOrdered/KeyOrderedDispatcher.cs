@@ -216,8 +216,8 @@ internal sealed partial class KeyOrderedDispatcher(
     {
         var token = queue.Pump.ListenerToken;
         using var running = queue.Pump.Running.Begin(messages);
-        var call = listener.ConsumeAsync(CallOf(queue, lane, messages), token);
-        if (await wait.WaitAsync(call, _longestCall, token))
+        var call = listener.ConsumeAsync(CallOf(queue, lane, messages, wait), token);
+        if (await wait.WaitWhileRenewedAsync(call, _longestCall, token))
         {
             return await call;
         }
@@ -226,12 +226,13 @@ internal sealed partial class KeyOrderedDispatcher(
         return null;
     }
 
-    private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
+    private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, CallWait wait)
         => new(queue.Pump.Queue, messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             InOrder = true,
             Ownership = queue.Pump.Ownership,
             Failures = lane.Failures,
+            Renewable = wait.Renewal.Begin(),
         };
 
     /// <summary>The listener has ended: what succeeded is done, and the first that failed is decided about.</summary>
@@ -240,15 +241,13 @@ internal sealed partial class KeyOrderedDispatcher(
         _runLength.Learn(result.ListenerTime, (result.Consumed + options.ConsumeBatchSize - 1) / options.ConsumeBatchSize);
         queue.Pump.Statistics.Count(messages.AsSpan(0, result.Consumed), result.Failures, result.ListenerTime);
         queue.Pump.Statistics.CountTimedOut(result.TimedOut);
-        var succeeded = result.Failures is { } failures ? failures[0].Index : result.Consumed;
-        if (succeeded == result.Consumed)
+        if (result.Failures is { } failures)
         {
-            Continue(queue, queue.End(lane, succeeded, Enough));
+            await EndAsync(queue, lane, new(messages, 0, result.Consumed), failures);
         }
         else
         {
-            queue.Complete(lane, succeeded);
-            await FailAsync(queue, lane, new(messages, succeeded, result.Consumed - succeeded), result.Failures![0]);
+            Continue(queue, queue.End(lane, result.Consumed, Enough));
         }
     }
 

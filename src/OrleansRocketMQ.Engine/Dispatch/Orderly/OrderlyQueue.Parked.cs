@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Locks;
 using OrleansRocketMQ.Engine.Window;
 
@@ -21,12 +22,21 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        if (result.Rejected.Count > 0)
+        {
+            result = await FileRejectedAsync(index => tried[index], result, ownership);
+        }
+
         var listenerTime = result.ListenerTime;
         foreach (var single in tried.AsSpan(0, result.Succeeded))
         {
-            _pump.Statistics.Count(single.Messages, failures: 0, listenerTime);
+            var isOpen = IsLeased(single);
+            _pump.Statistics.Count(single.Messages, failures: isOpen ? 0 : 1, listenerTime, ErrorTypes.Rejected);
             listenerTime = TimeSpan.Zero;
-            Complete(single);
+            if (isOpen)
+            {
+                Complete(single);
+            }
         }
 
         var due = Now;
@@ -40,7 +50,7 @@ internal sealed partial class OrderlyQueue
                 listenerTime = TimeSpan.Zero;
             }
 
-            var failed = await FailAsync(tried[result.Succeeded..end], stopped.Reason, ownership);
+            var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
             due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
             left = [.. failed, .. tried[end..]];
         }

@@ -214,23 +214,24 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        if (result.Rejected.Count > 0)
+        {
+            result = await FileRejectedAsync(index => range.Slice(index, 1), result, ownership);
+        }
+
         var rest = range.Slice(result.Succeeded, range.Messages.Count - result.Succeeded);
         if (result.Succeeded > 0)
         {
-            _pump.Statistics.Count(range.Messages.Slice(0, result.Succeeded), failures: 0, result.ListenerTime);
-            if (result.Committed > 0)
-            {
-                Commit(range.Slice(0, result.Committed));
-            }
-
-            _backlog.KeepUncommitted(range.Slice(result.Committed, result.Succeeded - result.Committed));
+            var done = range.Slice(0, result.Succeeded);
+            _pump.Statistics.Count(done.Messages, result.RejectedAmong(result.Succeeded), result.ListenerTime, ErrorTypes.Rejected);
+            Succeed(done, result.Committed, result.Rejected.Count == 0);
         }
 
         if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
         {
             _backlog.PutBack(rest.Slice(stopped.Count, rest.Messages.Count - stopped.Count).Alone());
             var batch = rest.Slice(0, stopped.Count).Alone();
-            await HandleAsync(batch, stopped, result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime, ownership);
+            await HandleAsync(batch, result, stopped, ownership);
         }
         else
         {
@@ -242,7 +243,7 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Decides about a batch that did not succeed.</summary>
-    private async Task HandleAsync(ProcessQueueRange batch, FailedBatch stopped, TimeSpan listenerTime, QueueLease ownership)
+    private async Task HandleAsync(ProcessQueueRange batch, OrderlyOutcome result, FailedBatch stopped, QueueLease ownership)
     {
         var pause = PauseOf(stopped);
         if (stopped.IsRollback)
@@ -253,8 +254,9 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        var listenerTime = result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime;
         _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
-        var left = await FailAsync(RangeSplitter.Singles(batch), stopped.Reason, ownership);
+        var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership);
         if (left.Count == 0)
         {
             if (stopped.AutoCommit)
@@ -291,25 +293,18 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>
-    /// Counts failures; what has failed too often, or is to die for a reason, goes to the dead letters and is done. Gives back
-    /// the rest.
+    /// Counts failures of the messages behind those that succeeded; what has failed too often, or is to die for a reason, goes
+    /// to the dead letters and is done. Gives back the rest.
     /// </summary>
-    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, string? reason, QueueLease ownership)
+    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership)
     {
         var left = new List<ProcessQueueRange>(singles.Length);
-        foreach (var single in singles)
+        foreach (var (index, single) in singles.Index())
         {
             var message = single.Messages[0];
-            var before = _failures.Of(message);
-            var outcome = before >= Options.MaxReconsumeTimes || reason is not null
-                ? await _group.Retry.SendToDeadLettersAsync(
-                    _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, reason)
-                : PublishOutcome.NotTaken;
-            if (outcome != PublishOutcome.NotTaken)
+            var reason = result.ReasonOf(result.Succeeded + index);
+            if ((_failures.Of(message) >= Options.MaxReconsumeTimes || reason is not null) && await FileAsync(single, reason, ownership))
             {
-                Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
-                _pump.Statistics.CountPublished(outcome, asDead: true);
-                Complete(single);
                 continue;
             }
 
@@ -344,6 +339,11 @@ internal sealed partial class OrderlyQueue
 
     private TimeSpan PauseOf(FailedBatch stopped)
     {
+        if (stopped.RetryAfter is { } exactly)
+        {
+            return exactly;
+        }
+
         var pause = stopped.Pause ?? Options.SuspendCurrentQueueTime;
         return pause < LeastPause ? LeastPause : pause > MostPause ? MostPause : pause;
     }

@@ -15,4 +15,9 @@ namespace OrleansRocketMQ.Protocol;
 [JsonSerializable(typeof(ConsumerIdList))]
 [JsonSerializable(typeof(CheckClientRequest))]
 [JsonSerializable(typeof(SubscriptionGroupConfig))]
+[JsonSerializable(typeof(BatchAckRequest))]
+[JsonSerializable(typeof(QueryAssignmentRequest))]
+[JsonSerializable(typeof(QueryAssignmentResponse))]
+[JsonSerializable(typeof(SetMessageRequestModeRequest))]
+[JsonSerializable(typeof(MessageRequestModes))]
 internal sealed partial class ProtocolJson : JsonSerializerContext;

@@ -53,9 +53,12 @@ public static class RequestCodes
     public const int LitePullMessage = 361;
     public const int QueryAssignment = 400;
     public const int SetMessageRequestMode = 401;
+    public const int GetAllMessageRequestMode = 402;
     public const int PopMessage = 200050;
     public const int AckMessage = 200051;
     public const int ChangeMessageInvisibleTime = 200053;
+    public const int Notification = 200054;
+    public const int BatchAckMessage = 200151;
 #pragma warning restore CS1591
 
     private static readonly Dictionary<int, string> Names = CodeNames.Of(typeof(RequestCodes));
@@ -95,6 +98,8 @@ public static class ResponseCodes
     public const int ConsumerNotOnline = 206;
     public const int ConsumeMessageTimeout = 207;
     public const int NoMessage = 208;
+    public const int PollingFull = 209;
+    public const int PollingTimeout = 210;
     public const int BroadcastConsumption = 213;
     public const int FlowControl = 215;
     public const int NotLeaderForQueue = 501;

@@ -1,0 +1,87 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Window;
+
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
+
+/// <summary>Messages that are dead letters by the listener's own word.</summary>
+internal sealed partial class OrderlyQueue
+{
+    /// <summary>
+    /// Files what the listener has rejected among the messages that are done. When no broker takes one, the call has come to it
+    /// and no further: it has failed, and all behind it come again.
+    /// </summary>
+    /// <param name="at">The message at a place of the call.</param>
+    /// <param name="result">What became of the call.</param>
+    /// <param name="ownership">The queue's lease.</param>
+    private async Task<OrderlyOutcome> FileRejectedAsync(Func<int, ProcessQueueRange> at, OrderlyOutcome result, QueueLease ownership)
+    {
+        foreach (var rejected in result.Rejected.TakeWhile(rejected => rejected.Index < result.Succeeded))
+        {
+            if (!await FileAsync(at(rejected.Index), rejected.Reason, ownership))
+            {
+                return result with
+                {
+                    Succeeded = rejected.Index,
+                    Committed = Math.Min(result.Committed, rejected.Index),
+                    Stopped = new(1, IsRollback: false, Pause: null, Options.AutoCommit, rejected.Reason, ErrorTypes.Rejected),
+                };
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>Files a message under dead letters; whether somebody has it, so that it is done.</summary>
+    private async Task<bool> FileAsync(ProcessQueueRange single, string? reason, QueueLease ownership)
+    {
+        var message = single.Messages[0];
+        var before = _failures.Of(message);
+        var outcome = await _group.Retry.SendToDeadLettersAsync(
+            _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, reason);
+        if (outcome == PublishOutcome.NotTaken)
+        {
+            return false;
+        }
+
+        Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
+        _pump.Statistics.CountPublished(outcome, asDead: true);
+        Complete(single);
+        return true;
+    }
+
+    /// <summary>Messages have succeeded; what of them was filed under dead letters is done already.</summary>
+    /// <param name="range">The messages.</param>
+    /// <param name="committed">How many of them may be committed; if any, then all before them too.</param>
+    /// <param name="isWhole">Whether none was filed.</param>
+    private void Succeed(ProcessQueueRange range, int committed, bool isWhole)
+    {
+        var (now, later) = (range.Slice(0, committed), range.Slice(committed, range.Messages.Count - committed));
+        if (isWhole)
+        {
+            if (committed > 0)
+            {
+                Commit(now);
+            }
+
+            _backlog.KeepUncommitted(later);
+            return;
+        }
+
+        if (committed > 0)
+        {
+            Commit(default);
+        }
+
+        foreach (var part in RangeSplitter.Join(now, RangeSplitter.Singles(now).Where(IsLeased)))
+        {
+            Complete(part);
+        }
+
+        foreach (var part in RangeSplitter.Join(later, RangeSplitter.Singles(later).Where(IsLeased)))
+        {
+            _backlog.KeepUncommitted(part);
+        }
+    }
+}

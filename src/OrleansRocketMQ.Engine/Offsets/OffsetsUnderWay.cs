@@ -1,0 +1,168 @@
+namespace OrleansRocketMQ.Engine.Offsets;
+
+/// <summary>
+/// Offsets on their way to the store of which nobody knows yet whether they have come there: what a pull carries, until it is
+/// answered, and a commit that had no answer. The store takes each when it comes, also after a higher one. What is sent is news,
+/// so as long as nothing else is told a store that has as much shows that it has come. Thread-safe.
+/// </summary>
+internal sealed class OffsetsUnderWay(TimeProvider time)
+{
+    // Longer than a broker leaves a request in its line, or anybody waits for an answer. What was not seen until then is taken for lost.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+    private readonly List<Sent> _sent = [];
+    private Sent? _pull;
+
+    /// <summary>Whether there is any.</summary>
+    public bool Any
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _sent.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>The highest of them; -1 when there is none.</summary>
+    public long Highest
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
+            }
+        }
+    }
+
+    /// <summary>Whether one of them would change a store that has an offset.</summary>
+    public bool AnyBut(long offset)
+    {
+        lock (_gate)
+        {
+            return _sent.Exists(sent => sent.Offset != offset);
+        }
+    }
+
+    /// <summary>The next pull begins, the one before has ended or was given up.</summary>
+    /// <param name="offset">What it is to carry; 0 for nothing.</param>
+    /// <param name="isNews">Whether the store is known to have less.</param>
+    /// <returns>What it carries: nothing while another pull, which was given up, may still bring an older offset after it.</returns>
+    public long Carry(long offset, bool isNews)
+    {
+        lock (_gate)
+        {
+            _pull = null;
+            if (offset <= 0 || _sent.Exists(static sent => sent.IsPull))
+            {
+                return 0;
+            }
+
+            _pull = Add(offset, isPull: true, isNews);
+            return offset;
+        }
+    }
+
+    /// <summary>The pull was answered.</summary>
+    /// <returns>What it has brought the store; null when nothing, or when that was seen before.</returns>
+    public long? Answered()
+    {
+        lock (_gate)
+        {
+            return TakeBack()?.Offset;
+        }
+    }
+
+    /// <summary>The pull was not sent, or was refused: what it carries comes no more.</summary>
+    public void Dropped()
+    {
+        lock (_gate)
+        {
+            TakeBack();
+        }
+    }
+
+    /// <summary>What was told had no answer.</summary>
+    /// <param name="offset">What was told.</param>
+    /// <param name="isNews">Whether the store is known to have less without it, and the queue is there.</param>
+    public void Unanswered(long offset, bool isNews)
+    {
+        lock (_gate)
+        {
+            Add(offset, isPull: false, isNews);
+        }
+    }
+
+    /// <summary>The queue is elsewhere. What a pull carries says nothing of that, even if it is answered.</summary>
+    public void Moved()
+    {
+        lock (_gate)
+        {
+            _pull = null;
+            Tell();
+        }
+    }
+
+    /// <summary>Something else is told: what the store has then may be that.</summary>
+    public void Told()
+    {
+        lock (_gate)
+        {
+            Tell();
+        }
+    }
+
+    /// <summary>What the store had shows which have come.</summary>
+    /// <param name="known">What it had.</param>
+    /// <param name="committed">What it was told last.</param>
+    /// <param name="asked">When it was asked.</param>
+    /// <returns>The highest that has come before anything else was told, and whether one has come after that.</returns>
+    public (long? Arrived, bool HasOvertaken) See(long? known, long committed, long asked)
+    {
+        lock (_gate)
+        {
+            var highest = _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
+            var arrived = _sent.FindAll(sent => !sent.IsToldOver && sent.Offset == highest && known >= highest);
+            var hasOvertaken = _sent.Exists(sent => sent.IsToldOver && known == sent.Offset && known != committed);
+            _sent.RemoveAll(sent => arrived.Contains(sent)
+                || (hasOvertaken && sent.Offset == known)
+                || time.GetElapsedTime(sent.At, asked) >= Longest);
+            return (arrived.Count > 0 ? arrived.Max(static sent => sent.Offset) : null, hasOvertaken);
+        }
+    }
+
+    private Sent Add(long offset, bool isPull, bool isNews)
+    {
+        Tell();
+        var sent = new Sent(offset, time.GetTimestamp(), isPull) { IsToldOver = !isNews };
+        _sent.Add(sent);
+        return sent;
+    }
+
+    private Sent? TakeBack()
+    {
+        var pull = _pull;
+        _pull = null;
+        return pull is not null && _sent.Remove(pull) ? pull : null;
+    }
+
+    private void Tell() => _sent.ForEach(static sent => sent.IsToldOver = true);
+
+    /// <param name="offset">What is on its way.</param>
+    /// <param name="at">When it was sent, by the clock's time stamp.</param>
+    /// <param name="isPull">Whether a pull carries it.</param>
+    private sealed class Sent(long offset, long at, bool isPull)
+    {
+        public long Offset => offset;
+
+        public long At => at;
+
+        public bool IsPull => isPull;
+
+        /// <summary>Whether something else was told since.</summary>
+        public bool IsToldOver { get; set; }
+    }
+}

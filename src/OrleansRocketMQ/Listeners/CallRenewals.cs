@@ -1,0 +1,57 @@
+using System.Collections.Concurrent;
+using Orleans;
+using Orleans.Concurrency;
+using OrleansRocketMQ.Engine.Ports;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>Calls of listeners that one silo makes, as the listeners' silos reach them.</summary>
+[Alias("OrleansRocketMQ.ICallRenewals")]
+internal interface ICallRenewals : IGrainObserver
+{
+    /// <summary>A call has its time anew. When word is lost, or comes too late, it has not.</summary>
+    /// <param name="slot">Who makes the call.</param>
+    /// <param name="number">Which of its calls it is.</param>
+    [OneWay]
+    [Alias("Renew")]
+    Task RenewAsync(long slot, long number);
+}
+
+/// <summary>The calls of this silo that listeners on other silos may renew. Thread-safe.</summary>
+internal sealed class CallRenewals : ICallRenewals
+{
+    // Slots that have ended are nobody's to keep.
+    private readonly ConcurrentDictionary<long, WeakReference<CallRenewal>> _slots = new();
+    private readonly Lazy<ICallRenewals> _reference;
+
+    public CallRenewals(IGrainFactory grains) => _reference = new(() => grains.CreateObjectReference<ICallRenewals>(this));
+
+    /// <summary>Where listeners send word of a slot's calls.</summary>
+    public ICallRenewals AddressOf(CallRenewal slot)
+    {
+        if (!_slots.ContainsKey(slot.Id))
+        {
+            foreach (var (id, known) in _slots)
+            {
+                if (!known.TryGetTarget(out _))
+                {
+                    _slots.TryRemove(id, out _);
+                }
+            }
+
+            _slots[slot.Id] = new(slot);
+        }
+
+        return _reference.Value;
+    }
+
+    public Task RenewAsync(long slot, long number)
+    {
+        if (_slots.TryGetValue(slot, out var known) && known.TryGetTarget(out var calls))
+        {
+            calls.Renew(number);
+        }
+
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Scheduling;
+
+namespace OrleansRocketMQ.Dispatch;
+
+/// <summary>
+/// How far a run is; when it has ended, the next one is. Touched only in the turns of its grain, but for
+/// <see cref="Renew"/>, which a listener calls where it likes.
+/// </summary>
+internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
+{
+    // Callers wait three seconds longer than listeners may take, so they need not hear of everything.
+    private static readonly TimeSpan BetweenWords = TimeSpan.FromSeconds(1);
+
+    private readonly IsolatedCancellation _cancellation = new(EngineScheduler.Pool);
+    private ConsumeContext? _context;
+    private LeasedRun? _leased;
+    private DispatchBatch? _run;
+    private long _renewedAt;
+    private long _toldAt;
+
+    /// <summary>What the listener gets: fires when its batch takes too long or the queue's time to stop is over.</summary>
+    public CancellationToken Token => _cancellation.Token;
+
+    public int Consumed { get; set; }
+
+    /// <summary>How many messages the batch under way has.</summary>
+    public int Batch { get; set; }
+
+    public List<ListenerFailure>? Failures { get; set; }
+
+    /// <summary>What a run of leased messages holds.</summary>
+    public LeasedRun Leased => _leased ??= new();
+
+    public long RunBegan { get; set; }
+
+    public long BatchBegan { get; set; }
+
+    /// <summary>From when on the time of the batch under way counts: it began, or was renewed.</summary>
+    public long TimeBegan => Math.Max(BatchBegan, Volatile.Read(ref _renewedAt));
+
+    /// <summary>The activity of the batch under way, when there is one.</summary>
+    public Activity? Span { get; set; }
+
+    public bool IsGivenUp { get; private set; }
+
+    /// <summary>A run begins.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="abandon">Fires when nobody waits for it any more.</param>
+    public void Begin(DispatchBatch run, CancellationToken abandon)
+    {
+        (Consumed, Failures, Span, _run) = (0, null, null, run);
+        (_renewedAt, _toldAt) = (long.MinValue, long.MinValue);
+        _cancellation.Begin(abandon);
+    }
+
+    /// <summary>What the listener is told of a run, and tells of it.</summary>
+    public ConsumeContext ContextOf(DispatchBatch run)
+    {
+        _context ??= new ConsumeContext(run.Group, run.Queue);
+        _context.Begin(run.Group, run.Queue, this);
+        return _context;
+    }
+
+    /// <inheritdoc/>
+    public void Renew()
+    {
+        var now = time.GetTimestamp();
+        Volatile.Write(ref _renewedAt, now);
+        var told = Volatile.Read(ref _toldAt);
+        if ((told == long.MinValue || time.GetElapsedTime(told, now) >= BetweenWords)
+            && Interlocked.CompareExchange(ref _toldAt, now, told) == told)
+        {
+            _run?.Renew();
+        }
+    }
+
+    /// <summary>The run has ended. False when the listener's token has fired, so that it is nobody else's.</summary>
+    public bool TryEnd()
+    {
+        _run = null;
+        return _cancellation.TryEnd();
+    }
+
+    /// <summary>
+    /// The batch is done: its first messages succeeded, the others failed, and what the listener has said of single ones counts
+    /// for these.
+    /// </summary>
+    /// <returns>Why the first of them failed; null when none did, or nobody knows.</returns>
+    public string? Take(ArraySegment<MessageExt> batch, ConsumeContext context, long succeeded, string? error, string? errorType)
+    {
+        var before = Failures?.Count ?? 0;
+        var failed = (int)Math.Clamp(succeeded, 0, batch.Count);
+        for (var index = context.HasOutcomes ? 0 : failed; index < batch.Count; index++)
+        {
+            if (context.OutcomeOf(batch[index]) is { } said)
+            {
+                (Failures ??= []).Add(ListenerFailure.Of(Consumed + index, said));
+            }
+            else if (index >= failed)
+            {
+                (Failures ??= []).Add(new ListenerFailure(Consumed + index, context.DelayLevelWhenNextConsume, error, errorType));
+            }
+        }
+
+        Consumed += batch.Count;
+        return Failures?.Count > before ? Failures[before].ErrorType : null;
+    }
+
+    public void GiveUp()
+    {
+        IsGivenUp = true;
+        _cancellation.Cancel();
+    }
+
+    public void Dispose() => _cancellation.Dispose();
+}

@@ -1,0 +1,162 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Tests.Support;
+using OrleansRocketMQ.Telemetry;
+using OrleansRocketMQ.Tests.Infrastructure;
+
+namespace OrleansRocketMQ.Engine.Tests.Dispatch;
+
+/// <summary>What listeners say of single messages, and calls that have their time anew.</summary>
+public sealed class OutcomeTests
+{
+    private readonly DispatchLab _lab = new();
+
+    [Fact]
+    public void In_order_rejected_messages_are_filed_and_those_around_them_are_done()
+    {
+        _lab.Options.ConsumeBatchSize = 4;
+        var queue = Filled(5);
+        InOrder((call, _) => call.Messages.Count == 4
+            ? new OrderlyOutcome(4, 4, null, 1, TimeSpan.Zero) { Rejected = [new(1, "bad"), new(3, "worse")] }
+            : Success(call));
+
+        _lab.Signal(_lab.Orderly(), queue);
+
+        Assert.Equal([0L, 1L, 2L, 3L, 4L], _lab.Listeners.Given);
+        Assert.Equal((5L, 2, 3), (queue.Watermark, queue.Metrics["dead"], queue.Metrics["succeeded"]));
+        Assert.Equal(["bad", "worse"], _lab.Brokers.Copies.Select(copy => ReasonOf(copy.Properties)));
+    }
+
+    [Fact]
+    public void A_rejected_message_that_nobody_takes_comes_again_with_all_behind_it_and_nothing_before_it()
+    {
+        _lab.Options.ConsumeBatchSize = 3;
+        _lab.Options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(1);
+        var queue = Filled(3);
+        _lab.Brokers.Faults["copy"] = static () => new BrokerNotAvailableException("away");
+        _lab.Brokers.Faults["sendback"] = static () => new BrokerNotAvailableException("away");
+        InOrder((call, _) => call.Messages.FirstOrDefault(message => message.QueueOffset == 1) is { } message
+            ? Success(call) with { Rejected = [new(call.Messages.ToList().IndexOf(message), "bad")] }
+            : Success(call));
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal((1L, 0), (queue.Watermark, queue.Metrics["dead"]));
+
+        _lab.Brokers.Faults.Clear();
+        _lab.World.Wait(1.1);
+
+        Assert.Equal([0L, 1L, 2L, 1L, 2L], _lab.Listeners.Given);
+        Assert.Equal((3L, 1), (queue.Watermark, queue.Metrics["dead"]));
+    }
+
+    [Fact]
+    public void In_order_the_queue_is_held_as_long_as_was_said_however_long()
+    {
+        var queue = Filled(2);
+        var isHeld = true;
+        InOrder((call, _) => isHeld
+            ? new(0, 0, new(1, IsRollback: false, null, AutoCommit: true, null, ErrorTypes.RetryAfter) { RetryAfter = TimeSpan.FromMinutes(5) }, 1, TimeSpan.Zero)
+            : Success(call));
+        _lab.Signal(_lab.Orderly(), queue);
+        isHeld = false;
+
+        _lab.World.Wait(299);
+        Assert.Equal([0L], _lab.Listeners.Given);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+        Assert.Empty(_lab.Brokers.SentBack);
+    }
+
+    [Fact]
+    public void By_key_rejected_messages_are_filed_and_the_first_that_fails_otherwise_holds_up_those_behind_it()
+    {
+        _lab.Options.ConsumeBatchSize = 5;
+        var queue = _lab.Queue();
+        queue.Add([.. Enumerable.Range(0, 5).Select(offset => TestMessages.At(offset, shardingKey: "a"))]);
+        _lab.Listeners.Consume = (_, call, _) => call.Messages.Count == 5
+            ? Task.FromResult(new ListenerOutcome(5, TimeSpan.FromMilliseconds(1), [Rejected(1), Later(3)]))
+            : FakeListeners.Succeed(call);
+        _lab.Signal(_lab.Keyed(), queue);
+        Assert.Equal((3L, 1), (queue.Watermark, queue.Metrics["dead"]));
+
+        _lab.World.Wait(89);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 1L, 2L, 3L, 4L, 3L, 4L], _lab.Listeners.Given);
+        Assert.Equal(5, queue.Watermark);
+        Assert.Empty(_lab.Brokers.SentBack);
+    }
+
+    [Fact]
+    public void A_renewed_call_keeps_its_slot_and_its_messages_and_one_that_is_not_loses_them()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        _lab.Options.ConsumeTimeout = TimeSpan.FromSeconds(10);
+        var queue = Filled(1);
+        _lab.Listeners.Consume = (_, _, _) => new TaskCompletionSource<ListenerOutcome>().Task;
+        _lab.Signal(_lab.Concurrent(), queue);
+        var call = _lab.Listeners.ListenerCalls[0].Renewable!.Value;
+        for (var times = 0; times < 5; times++)
+        {
+            _lab.World.Wait(9);
+            call.Renew();
+        }
+
+        _lab.World.Wait(12);
+        Assert.Empty(_lab.Brokers.SentBack);
+        _lab.World.Wait(2);
+
+        Assert.Single(_lab.Brokers.SentBack);
+        call.Renew();
+        _lab.World.Wait(1);
+        Assert.Equal(1, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_call_that_nobody_waits_for_renews_nothing()
+    {
+        var slot = new CallRenewal(_lab.World.Time);
+        var first = slot.Begin();
+        var second = slot.Begin();
+
+        first.Renew();
+        Assert.Equal(TimeSpan.Zero, slot.Left(TimeSpan.FromSeconds(10)));
+        second.Renew();
+        _lab.World.Wait(4);
+        Assert.Equal(TimeSpan.FromSeconds(6), slot.Left(TimeSpan.FromSeconds(10)));
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 1)]
+    [InlineData(1.5, 2)]
+    [InlineData(20, 4)]
+    [InlineData(7200, 18)]
+    [InlineData(100_000, 18)]
+    public void A_time_is_the_first_level_that_is_not_shorter(double seconds, int level)
+        => Assert.Equal(level, DelayLevels.Of(TimeSpan.FromSeconds(seconds)));
+
+    private static FailedMessage Rejected(int index) => new(index, FailedMessage.ToDeadLetters, "bad", ErrorTypes.Rejected, "bad");
+
+    private static FailedMessage Later(int index)
+        => new(index, 5, null, ErrorTypes.RetryAfter) { RetryAfter = TimeSpan.FromSeconds(90) };
+
+    private static OrderlyOutcome Success(in OrderlyCall call)
+        => new(call.Messages.Count, call.Messages.Count, null, 1, TimeSpan.FromMilliseconds(1));
+
+    private static string ReasonOf(string properties)
+        => properties.Split('\u0002').Select(piece => piece.Split('\u0001')).Single(piece => piece[0] == MessageProperties.DeadLetterReason)[1];
+
+    private void InOrder(Func<OrderlyCall, CancellationToken, OrderlyOutcome> consume)
+        => _lab.Listeners.ConsumeInOrder = (call, token) => Task.FromResult(consume(call, token));
+
+    private FakeQueue Filled(int count)
+    {
+        var queue = _lab.Queue();
+        queue.Add(count);
+        return queue;
+    }
+}
