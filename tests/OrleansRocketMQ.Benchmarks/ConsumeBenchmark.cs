@@ -31,9 +31,10 @@ internal static class ConsumeBenchmark
         using var host = mode switch
         {
             "concurrent" => BenchmarkSilo.Build<CountingListener, Goal>(arguments, goal, Configure),
+            "leased" => BenchmarkSilo.Build<CountingLeasedListener, Goal>(arguments, goal, Configure),
             "orderly" => BenchmarkSilo.Build<OrderlyCountingListener, Goal>(arguments, goal, Configure),
             "keyed" => BenchmarkSilo.Build<CountingKeyedListener, Goal>(arguments, goal, Configure),
-            _ => throw new RocketMQValidationException("--mode", mode, "concurrent, orderly or keyed"),
+            _ => throw new RocketMQValidationException("--mode", mode, "concurrent, leased, orderly or keyed"),
         };
         await host.StartAsync();
         var end = await goal.Reached;
@@ -75,6 +76,17 @@ internal sealed class Goal(long messages, Action begin)
 internal sealed class CountingListener(Goal goal) : Grain, IConcurrentListener
 {
     public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        goal.Count(messages.Count);
+        return ValueTask.FromResult(ConsumeResult.Success);
+    }
+}
+
+/// <summary>Its messages' bytes are of a pool.</summary>
+[StatelessWorker]
+internal sealed class CountingLeasedListener(Goal goal) : Grain, ILeasedListener
+{
+    public ValueTask<ConsumeResult> ConsumeAsync(LeasedBatch messages, ConsumeContext context, CancellationToken cancellationToken)
     {
         goal.Count(messages.Count);
         return ValueTask.FromResult(ConsumeResult.Success);

@@ -61,7 +61,9 @@ internal sealed partial class ListenerInvoker
         ConsumeContext context,
         RunProgress progress)
     {
-        var call = new ConsumeCall(new MessageBatch(batch), context) { Values = read is null ? null : read.ValueAt };
+        // A filter may keep what it sees, so of leased messages it gets copies.
+        var seen = grain.GrainInstance is ILeasedListener ? batch.Select(message => message.Owned()).ToArray() : batch;
+        var call = new ConsumeCall(new MessageBatch(seen), context) { Values = read is null ? null : read.ValueAt };
         await pipeline.RunAsync(
             call,
             async services =>
