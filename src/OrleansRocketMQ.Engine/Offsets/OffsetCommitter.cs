@@ -7,15 +7,10 @@ namespace OrleansRocketMQ.Engine.Offsets;
 /// Tells the store how far a queue is: one offset after the other, so that an old one never overtakes a new one, which may
 /// be lower; never one below what was told, except when the queue is moved; and none after the queue has left. Thread-safe.
 /// </summary>
-internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, TimeProvider time)
+internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, TimeProvider time)
 {
     // How long a queue may have no news before it looks whether the broker still has what it was told.
     private static readonly TimeSpan LookAfter = TimeSpan.FromMinutes(1);
-
-    // What a stop has for what is under way: it shows at the first look, unless a request is stuck somewhere.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
 
     private readonly AsyncTurns _turn = new();
     private readonly OffsetsUnderWay _underWay = new(time);
@@ -49,7 +44,8 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
         // As Java: no offset travels with a pull from a slave; it is told apart if no master is there. Nor one that a commit is
         // telling: of two that are the same nobody could say which has come.
         => _underWay.Carry(
-            offsets.IsAtBroker && !toSlave && watermark > Math.Max(Committed, Volatile.Read(ref _telling)) ? watermark : 0, IsNews(watermark));
+            offsets.IsAtBroker && !toSlave && watermark > Math.Max(Committed, Volatile.Read(ref _telling)) ? watermark : 0,
+            IsNews(watermark));
 
     /// <summary>The pull was answered, so the broker knows what it carried.</summary>
     public void PiggybackAcked()
@@ -269,71 +265,6 @@ internal sealed class OffsetCommitter(MessageQueue queue, IOffsetStore offsets, 
             _tellAgain = !await PersistAsync(Committed);
         }
     }
-
-    /// <summary>
-    /// Looks which offsets that are under way have come, before others are told, which would hide that. While one may still come
-    /// after what was told, this is asked each time.
-    /// </summary>
-    private async Task LookForUnderWayAsync(CancellationToken cancellationToken)
-    {
-        if (_left || !_underWay.Any)
-        {
-            return;
-        }
-
-        try
-        {
-            await ReadAsync(cancellationToken);
-        }
-        catch (RocketMQException)
-        {
-            // What is told now may be overtaken; the next round looks again.
-        }
-    }
-
-    /// <summary>Waits until nothing can come after the last offset any more, for as long as a stop has time for it.</summary>
-    private async Task WaitForUnderWayAsync(Func<long> watermark)
-    {
-        using var tooLate = new CancellationTokenSource(LongestWait, time);
-        try
-        {
-            for (var pause = FirstPause; IsToWait(watermark); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
-            {
-                await ReadAsync(tooLate.Token);
-                if (IsToWait(watermark))
-                {
-                    await Task.Delay(pause, time, tooLate.Token);
-                }
-            }
-        }
-        catch (Exception exception) when (exception is RocketMQException || tooLate.IsCancellationRequested)
-        {
-            // Whether the last offset holds is looked at once more when it is told.
-        }
-    }
-
-    /// <summary>What was under way and did not come in time may have overtaken the last offset: looks, and tells it again.</summary>
-    private async Task CheckNotOvertakenAsync(Func<long> watermark)
-    {
-        for (var attempt = 0; attempt < 3 && MayBeOvertaken(watermark); attempt++)
-        {
-            if (await ReadAsync(CancellationToken.None) >= Committed || watermark() < 0)
-            {
-                return;
-            }
-
-            await PersistAsync(Committed);
-        }
-    }
-
-    /// <summary>Whether the store is known to have less, so that it shows when an offset has come there.</summary>
-    private bool IsNews(long offset) => Committed is >= 0 and var known && offset > known && !_hasUnstoredMove;
-
-    private bool MayBeOvertaken(Func<long> watermark)
-        => !_left && watermark() is >= 0 and var last && _underWay.AnyBut(Math.Max(last, Committed));
-
-    private bool IsToWait(Func<long> watermark)
-        => !_left && watermark() is >= 0 and var last && _underWay.AnyToWaitFor(Math.Max(last, Committed));
 
     /// <summary>Asks the store what it has, which shows what has come there, and notes nothing of it to be told.</summary>
     private async Task<long?> ReadAsync(CancellationToken cancellationToken)

@@ -199,9 +199,8 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
     {
-        var arrival = handOver is null
-            ? null
-            : new QueueArrival(handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince, handOver.HasUnstoredReset);
+        var arrival = handOver is null ? null : new QueueArrival(
+            handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince, handOver.HasUnstoredReset);
         return Queues.StartQueue(queue, arrival, pump => _owners.Add(pump, owner));
     }
 
@@ -235,8 +234,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         }
         else
         {
-            OwnerOf(pump).Deactivate(
-                new(DeactivationReasonCode.ApplicationRequested, "The queue was allocated to another member of its group."));
+            OwnerOf(pump).Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue is another member's of its group."));
         }
     }
 

@@ -298,7 +298,6 @@ internal sealed partial class ListenerInvoker(
 
     private string? Silo => grain.Address.SiloAddress?.ToParsableString();
 
-
     // A key's next messages may come from the queue's new owner, and must wait for a call of the old one that is late to
     // end. Only a silo that stops itself cannot wait for it.
     private TimeSpan GraceOf(DispatchBatch run)

@@ -47,7 +47,7 @@ internal sealed record QueueHandOver(
     [Id(20)]
     public long IdleSince { get; init; }
 
-    /// <summary>Whether the store has not taken a reset by the broker: what it has is of before. False from silos that do not tell.</summary>
+    /// <summary>Whether the store has not taken a reset by the broker: it has what was before. False from silos that do not tell.</summary>
     [Id(30)]
     public bool HasUnstoredReset { get; init; }
 }
