@@ -121,7 +121,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         _ => null,
     };
 
-    /// <summary>Whether the store has not taken a reset by the broker, so that what it has says nothing of <see cref="Progress"/>.</summary>
+    /// <summary>Whether the store has not taken a reset by the broker: what it has says nothing of <see cref="Progress"/>.</summary>
     public bool HasUnstoredReset => State switch
     {
         { Move: { Reason: MoveReason.Reset, IsStored: false } } => true,

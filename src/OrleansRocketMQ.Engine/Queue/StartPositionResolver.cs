@@ -52,7 +52,9 @@ internal sealed class StartPositionResolver(
         var isFirst = ownership.Number <= 1;
         if (before is not null)
         {
-            return isFirst && (before.Watermark >= offset || arrival!.HasUnstoredReset) ? new ProcessQueue(before, holdings) : new ProcessQueue(offset, holdings);
+            return isFirst && (before.Watermark >= offset || arrival!.HasUnstoredReset)
+                ? new ProcessQueue(before, holdings)
+                : new ProcessQueue(offset, holdings);
         }
 
         return isFirst && await DoneBeforeAsync(masterAddress, offset, ownership.Pulling) is { } done
