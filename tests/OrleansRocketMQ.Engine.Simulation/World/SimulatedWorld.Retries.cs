@@ -49,7 +49,10 @@ internal sealed partial class SimulatedWorld
             Attempts.ComesAgain(failed, copy.ReconsumeTimes);
         }
 
-        BringAgain(failed[0].Queue, failed[0].Message, copy.ReconsumeTimes, isDead);
+        // Of a message and its copies in the retry topic it is the one that has failed so often.
+        var copied = Array.Find(failed, one => one.Message.Attempts + 1 == copy.ReconsumeTimes);
+        var (from, what) = copied.Message is null ? failed[0] : copied;
+        BringAgain(from, what, copy.ReconsumeTimes, isDead);
         foreach (var (queue, message) in failed)
         {
             Ledgers[queue].SafelyElsewhere(message.Offset, isHeard: false);
