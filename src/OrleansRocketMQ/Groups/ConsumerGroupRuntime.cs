@@ -198,11 +198,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <param name="handOver">What comes along from the silo it was on.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
-    {
-        var arrival = handOver is null ? null : new QueueArrival(
-            handOver.Progress, handOver.HasCheckpoint, handOver.IdleSince, handOver.HasUnstoredReset);
-        return Queues.StartQueue(queue, arrival, pump => _owners.Add(pump, owner));
-    }
+        => Queues.StartQueue(queue, handOver?.ToArrival(), pump => _owners.Add(pump, owner));
 
     /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
     public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)

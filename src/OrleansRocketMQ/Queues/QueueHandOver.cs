@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Orleans;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -47,7 +48,10 @@ internal sealed record QueueHandOver(
     [Id(20)]
     public long IdleSince { get; init; }
 
-    /// <summary>Whether the store has not taken a reset by the broker: it has what was before. False from silos that do not tell.</summary>
+    /// <summary>Whether the store has not taken a reset by the broker and has what was before; false from silos of v0.2.</summary>
     [Id(30)]
     public bool HasUnstoredReset { get; init; }
+
+    /// <summary>What the engine gets of it.</summary>
+    public QueueArrival ToArrival() => new(Progress, HasCheckpoint, IdleSince, HasUnstoredReset);
 }
