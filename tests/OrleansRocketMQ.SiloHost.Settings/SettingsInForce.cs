@@ -98,6 +98,7 @@ internal static class SettingsInForce
         DateTimeOffset time => time.ToString("O", CultureInfo.InvariantCulture),
         string text => text,
         IDictionary map => string.Join(", ", map.Keys.Cast<object>().Select(key => $"{key} = {Written(map[key])}").Order()),
+        IEnumerable<ErrorRule> rules => string.Join(';', rules.Select(rule => $"{rule.Exception}: {rule.Then}")),
         IEnumerable<MessageQueue> queues => string.Join(';', queues.Select(queue => $"{queue.Topic}/{queue.BrokerName}/{queue.QueueId}")),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

@@ -50,6 +50,14 @@ public sealed class ConsumeContext : IMessageOutcomes
         _outcomes = null;
     }
 
+    /// <summary>The same batch is given to the listener once more: what it has said counts no more.</summary>
+    internal void CallAgain()
+    {
+        AckIndex = int.MaxValue;
+        DelayLevelWhenNextConsume = 0;
+        _outcomes = null;
+    }
+
     /// <summary>Whether anything was said of single messages.</summary>
     internal bool HasOutcomes => Volatile.Read(ref _outcomes) is not null;
 

@@ -35,6 +35,14 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
         _outcomes = null;
     }
 
+    /// <summary>The same batch is given to the listener once more: what it has said counts no more.</summary>
+    internal void CallAgain(bool autoCommit)
+    {
+        AutoCommit = autoCommit;
+        SuspendCurrentQueueTime = null;
+        _outcomes = null;
+    }
+
     /// <summary>Whether anything was said of single messages.</summary>
     internal bool HasOutcomes => Volatile.Read(ref _outcomes) is not null;
 

@@ -201,6 +201,9 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         {
             Runs.Gate.EndStop();
             OnFlow();
+
+            // Where nobody has looked since the stop the state knows of no change, and tells nobody.
+            _environment.Dispatcher.Signal(this);
         }
 
         Raise(QueueEventKind.Recovered);

@@ -61,12 +61,16 @@ internal static class RetryCopy
         {
             StoredParts.Property(MessageProperties.OriginMessageId, message.OriginMessageId ?? message.MessageId),
             StoredParts.Property(MessageProperties.RetryTopic, topic),
-            StoredParts.Property(
-                MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)),
         };
         if (cause is not null)
         {
+            // And no time: brokers of version 4 keep dead letters waiting for it.
             AddCause(own, cause, options.Group, cause.Member ?? member);
+        }
+        else
+        {
+            own.Add(StoredParts.Property(
+                MessageProperties.DelayTimeLevel, Text(delayLevel > 0 ? delayLevel : FirstRetryDelayLevel + reconsumeTimes)));
         }
 
         AddMissing(own, message, MessageProperties.UniqueKey, newId);
@@ -79,7 +83,8 @@ internal static class RetryCopy
             // name one of their own, and are refused.
             ProducerGroup = options.Group,
             Topic = SystemTopics.Retry(options.Group),
-            BrokerName = string.Empty,
+            // A dead letter stays at its broker, as those that brokers file themselves; what comes again is better elsewhere.
+            BrokerName = cause is null ? string.Empty : message.BrokerName,
             QueueId = -1,
             Body = StoredParts.BodyOf(message, out var compression),
             BornTimestamp = message.BornTimestamp,
@@ -87,7 +92,8 @@ internal static class RetryCopy
             SysFlag = compression,
             Flag = message.Flag,
             ReconsumeTimes = reconsumeTimes + 1,
-            MaxReconsumeTimes = options.MaxReconsumeTimes,
+            // One that is to be a dead letter has failed more often than that, however seldom it was.
+            MaxReconsumeTimes = cause is null ? options.MaxReconsumeTimes : Math.Min(options.MaxReconsumeTimes, reconsumeTimes),
             UnitMode = options.UnitMode,
         };
     }

@@ -244,7 +244,7 @@ internal sealed partial class RetryPublisher(
     private async Task<bool> TellAsync(MessageExt message, FailureCause? cause, CancellationToken cancellationToken)
         => cause is not null
             && await TryCopyAsync(
-                message, Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes), delayLevel: 0, cancellationToken, cause) is null;
+                message, Math.Max(message.ReconsumeTimes, cause.Attempts - 1), delayLevel: 0, cancellationToken, cause) is null;
 
     private async Task<Exception?> TryCopyAsync(
         MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken, FailureCause? cause = null)

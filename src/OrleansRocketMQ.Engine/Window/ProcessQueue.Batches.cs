@@ -39,12 +39,16 @@ internal sealed partial class ProcessQueue
     /// <summary>When a message came that was not handed out before the last one that was asked for.</summary>
     public long ArrivedAt(long slot)
     {
-        while (_arrivals!.Peek().End <= slot)
+        // Who sorts by key asks on its own, while a pull adds.
+        lock (_lock)
         {
-            _arrivals.Dequeue();
-        }
+            while (_arrivals!.Peek().End <= slot)
+            {
+                _arrivals.Dequeue();
+            }
 
-        return _arrivals.Peek().At;
+            return _arrivals.Peek().At;
+        }
     }
 
     private bool IsBatch(BatchRule rule)

@@ -15,7 +15,7 @@ internal sealed class StoredMessageSender(RocketMQClient client)
     private readonly PublishQueues _queues = new(client, SystemTopics.AutoCreateKey, defaultQueueCount: 4);
     private int _sent;
 
-    /// <summary>Sends a copy; broker and queue of the request are filled in here.</summary>
+    /// <summary>Sends a copy; broker and queue of the request are filled in here. A broker that it names is asked first.</summary>
     /// <exception cref="RocketMQException">No broker has taken it; that of the last attempt.</exception>
     public async Task SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
     {
@@ -24,7 +24,8 @@ internal sealed class StoredMessageSender(RocketMQClient client)
         for (var attempt = 1; ; attempt++)
         {
             var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
-            var choice = untried.Length > 0 ? untried : [.. queues];
+            var named = untried.Where(queue => queue.BrokerName == copy.BrokerName).ToArray();
+            var choice = named.Length > 0 ? named : untried.Length > 0 ? untried : [.. queues];
             var queue = choice[(Interlocked.Increment(ref _sent) & int.MaxValue) % choice.Length];
             tried.Add(queue.BrokerName);
             try

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Runtime;
@@ -56,11 +57,15 @@ public abstract class MessageStateGrain<TState> : Grain, IHasOutbox
     /// in the same write, with an id (<c>UNIQ_KEY</c>) that a copy sent again after a crash has, too.
     /// </summary>
     /// <param name="message">The message. It is copied.</param>
-    /// <exception cref="RocketMQValidationException">It could never be sent: its topic or size is not allowed.</exception>
+    /// <exception cref="RocketMQValidationException">It could never be sent: its topic, size or properties are not allowed.</exception>
     protected void Send(Message message)
     {
         MessageChecks.Check(message, LargestBody);
         message[MessageProperties.UniqueKey] ??= UniqueMessageId.OfThisProcess.Next();
+
+        // One that can never be sent would hold up all that follow.
+        var properties = MessageProperties.Encode(message.Properties);
+        MessageChecks.CheckSize("the properties", Encoding.UTF8.GetByteCount(properties), short.MaxValue);
         _effects.Record(RecordedMessage.Of(message));
     }
 
@@ -71,7 +76,7 @@ public abstract class MessageStateGrain<TState> : Grain, IHasOutbox
     /// <param name="tag">The tag consumers may select by, and tell types apart.</param>
     /// <param name="key">A key the message can be looked up by.</param>
     /// <param name="shardingKey">Messages with the same one go to the same queue and keep their order.</param>
-    /// <exception cref="RocketMQValidationException">It could never be sent: its topic or size is not allowed.</exception>
+    /// <exception cref="RocketMQValidationException">It could never be sent: its topic, size or properties are not allowed.</exception>
     protected void Send<T>(string topic, T value, string? tag = null, string? key = null, string? shardingKey = null)
     {
         ArgumentNullException.ThrowIfNull(topic);

@@ -14,7 +14,7 @@ internal sealed class StoredEffects<TState>(
     IPersistentState<MessageDrivenState<TState>> storage, Func<IOutbox> outbox, Action giveUp)
     where TState : class, new()
 {
-    /// <summary>So many messages may wait for a broker; until some have gone the grain consumes nothing.</summary>
+    /// <summary>So many messages may wait for a broker; until some have gone each call of the grain fails.</summary>
     public const int MostUnsent = 1000;
 
     private IOutbox? _outbox;
@@ -25,6 +25,9 @@ internal sealed class StoredEffects<TState>(
     // Whether the sweeper knows of this grain, and since when nothing was recorded here.
     private bool _isAnnounced;
     private bool _hasRecorded;
+
+    // How many of the last recorded messages no write has stored yet: these must not be sent.
+    private int _unstored;
 
     // Whether this activation has the version that is stored from a write of its own, so that no older one can write any more.
     private bool _hasWritten;
@@ -101,6 +104,7 @@ internal sealed class StoredEffects<TState>(
     public void Record(RecordedMessage message)
     {
         Unsent.Add(message);
+        _unstored++;
         _hasRecorded = true;
     }
 
@@ -136,14 +140,14 @@ internal sealed class StoredEffects<TState>(
         }
 
         await storage.WriteStateAsync(cancellationToken);
-        _hasWritten = true;
+        (_hasWritten, _unstored) = (true, 0);
     }
 
     /// <summary>Sends what is stored, in order, up to the first that no broker takes. What has gone is removed.</summary>
     private async Task SendAsync()
     {
         var sent = 0;
-        while (sent < Unsent.Count && await Out.TrySendAsync(Unsent[sent]))
+        while (sent < Unsent.Count - _unstored && await Out.TrySendAsync(Unsent[sent]))
         {
             sent++;
         }
@@ -156,8 +160,7 @@ internal sealed class StoredEffects<TState>(
         Unsent.RemoveRange(0, sent);
         try
         {
-            await storage.WriteStateAsync();
-            _hasWritten = true;
+            await StoreAsync(CancellationToken.None);
         }
         catch (Exception)
         {
@@ -177,7 +180,7 @@ internal sealed class StoredEffects<TState>(
         {
             throw new RocketMQException(
                 RocketMQErrorCode.State,
-                $"{Unsent.Count} messages of the grain wait to be sent, the first to '{Unsent[0].Topic}'; till then it consumes nothing.");
+                $"{Unsent.Count} messages of the grain wait to be sent, the first to '{Unsent[0].Topic}'; till then its calls fail.");
         }
     }
 
@@ -186,7 +189,7 @@ internal sealed class StoredEffects<TState>(
         if (!_isKnown)
         {
             await storage.ReadStateAsync();
-            _isKnown = true;
+            (_isKnown, _unstored) = (true, 0);
         }
     }
 

@@ -104,12 +104,20 @@ internal sealed partial class GroupSeek(
 
     /// <summary>
     /// Lets grains that hold effects know, before the first message comes again, that a new reading begins. What is given to them
-    /// until the queue has moved counts as part of it.
+    /// until the queue has moved counts as part of it. Where that cannot be noted the seek goes on, unless effects are to run again.
     /// </summary>
-    private Task<FlowSettings> BeginAsync(string group, ConsumerScope scope, SeekTarget target, int queues)
+    private async Task BeginAsync(string group, ConsumerScope scope, SeekTarget target, int queues)
     {
         Log.Seeks(logger, group, scope, target, queues);
-        return grains.GetGrain<IGroupSettingsGrain>(group).MarkSeekAsync(scope, target.EffectsAgain);
+        try
+        {
+            await grains.GetGrain<IGroupSettingsGrain>(group).MarkSeekAsync(scope, target.EffectsAgain);
+        }
+        catch (Exception exception) when (!target.EffectsAgain)
+        {
+            // The storage of settings is away, or a silo of an older version has them.
+            Log.SeekNotNoted(logger, group, scope, exception);
+        }
     }
 
     private Task ClearCheckpointAsync(string group, MessageQueue queue)
@@ -237,5 +245,11 @@ internal sealed partial class GroupSeek(
 
         [LoggerMessage(168, LogLevel.Debug, "Group {Group}: {Queue} cannot be reached just now, it is asked again: {Reason}")]
         public static partial void NotThere(ILogger logger, string group, MessageQueue queue, string reason);
+
+        [LoggerMessage(
+            364,
+            LogLevel.Warning,
+            "Group {Group}: it could not be noted that {Scope} is read from another place. The seek goes on; effects do not run again")]
+        public static partial void SeekNotNoted(ILogger logger, string group, ConsumerScope scope, Exception exception);
     }
 }

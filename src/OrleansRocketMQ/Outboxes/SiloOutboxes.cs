@@ -53,10 +53,13 @@ internal sealed partial class SiloOutboxes(
         return new(control.Group, OutboxPlace.StorageOf(grain));
     }
 
-    private Producer ProducerOf(string group) => _producers.GetOrAdd(
-        group,
-        name => new(() => new Producer(
-            consumers.ClientOf(name, "send"), new ProducerOptions { Group = $"{name}_OUTBOX" }, loggers))).Value;
+    private Producer ProducerOf(string group)
+    {
+        // Outside of what is kept: a silo that still starts has none, and is asked again.
+        var client = consumers.ClientOf(group, "send");
+        return _producers.GetOrAdd(
+            group, name => new(() => new Producer(client, new ProducerOptions { Group = $"{name}_OUTBOX" }, loggers))).Value;
+    }
 
     private sealed class Outbox(SiloOutboxes silo, GrainId grain, OutboxPlace place) : IOutbox
     {

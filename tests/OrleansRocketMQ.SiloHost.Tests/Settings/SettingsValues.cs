@@ -71,6 +71,11 @@ internal sealed class SettingsValues
         Add($"{Consumer}:ConsumeFromWhere", "MaxOffset");
         Add($"{Consumer}:ConsumeTimestamp", "2026-01-02T03:04:05.0000000+00:00");
         Add($"{Consumer}:MessageTraceTopic", "Settings_Trace");
+        Add($"{Consumer}:BatchMaxBytes", "65536");
+        Add($"{Consumer}:BreakerFailureShare", "0.25");
+        const string Rules = $"{Consumer}:ErrorRules";
+        AddAs(Rules, $"{Rules}:0:Exception", "TimeoutException", Rules, "TimeoutException: DeadLetter");
+        AddAs(Rules, $"{Rules}:0:Then", "DeadLetter", Rules, "TimeoutException: DeadLetter");
     }
 
     private void AddTopic(string key, string text, string expected)

@@ -8,6 +8,8 @@ public sealed class ConsumeCall
 {
     private ConsumeResult? _result;
     private ConsumeOrderlyResult? _orderlyResult;
+    private bool _hasBegun;
+    private bool _autoCommit;
 
     /// <summary>A call of a listener in no order, or of a key. The library makes it for real calls, tests for theirs.</summary>
     /// <param name="messages">What the listener gets.</param>
@@ -97,9 +99,16 @@ public sealed class ConsumeCall
     internal void Begin()
     {
         (_result, _orderlyResult) = (null, null);
-        if (Context is not null)
+        if (_hasBegun)
+        {
+            Context?.CallAgain();
+            OrderlyContext?.CallAgain(_autoCommit);
+        }
+        else if (Context is not null)
         {
             Context.AckIndex = int.MaxValue;
         }
+
+        (_hasBegun, _autoCommit) = (true, OrderlyContext?.AutoCommit ?? false);
     }
 }

@@ -82,7 +82,7 @@ internal sealed partial class ConcurrentDispatcher
     }
 
     private bool GivesUp(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
-        => failures.All(failure => retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
+        => failures.All(failure => !failure.StopsQueue && retry.GivesUp(range.Messages.AsSpan(failure.Index, 1)));
 
     /// <summary>Goes on trying to hand a message back while its slot serves others.</summary>
     private async Task SendBackAgainAsync(IDispatchedQueue queue, ProcessQueueRange failed, FailedMessage failure, int attempts)
