@@ -23,10 +23,7 @@ internal sealed class StoredMessageSender(RocketMQClient client)
         var tried = new HashSet<string>(StringComparer.Ordinal);
         for (var attempt = 1; ; attempt++)
         {
-            var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
-            var named = untried.Where(queue => queue.BrokerName == copy.BrokerName).ToArray();
-            var choice = named.Length > 0 ? named : untried.Length > 0 ? untried : [.. queues];
-            var queue = choice[(Interlocked.Increment(ref _sent) & int.MaxValue) % choice.Length];
+            var queue = attempt == 1 && copy.BrokerName.Length > 0 ? QueueAt(copy, queues) : Next(queues, tried);
             tried.Add(queue.BrokerName);
             try
             {
@@ -46,5 +43,16 @@ internal sealed class StoredMessageSender(RocketMQClient client)
                 throw;
             }
         }
+    }
+
+    // Brokers make a retry topic when they are told of the group, and name servers hear of it later; its first queue is there.
+    private static MessageQueue QueueAt(SendMessageRequest copy, IEnumerable<MessageQueue> queues)
+        => queues.FirstOrDefault(queue => queue.BrokerName == copy.BrokerName) ?? new MessageQueue(copy.Topic, copy.BrokerName, 0);
+
+    private MessageQueue Next(IReadOnlyList<MessageQueue> queues, HashSet<string> tried)
+    {
+        var untried = queues.Where(queue => !tried.Contains(queue.BrokerName)).ToArray();
+        var choice = untried.Length > 0 ? untried : [.. queues];
+        return choice[(Interlocked.Increment(ref _sent) & int.MaxValue) % choice.Length];
     }
 }

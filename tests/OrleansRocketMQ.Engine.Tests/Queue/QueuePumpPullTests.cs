@@ -358,6 +358,20 @@ public sealed class QueuePumpPullTests
     }
 
     [Fact]
+    public void A_queue_that_a_rule_has_stopped_is_told_to_its_dispatcher_when_it_is_resumed()
+    {
+        _lab.Start();
+        _lab.Pump.Runs.Gate.Stop("bad");
+        var signals = _lab.Signals;
+
+        _lab.Pump.Recover();
+        _lab.Run();
+
+        Assert.Null(_lab.Pump.Runs.Gate.Stopped);
+        Assert.True(_lab.Signals > signals);
+    }
+
+    [Fact]
     public void A_queue_that_came_from_another_member_tells_how_long_it_stood_still()
     {
         var idle = _lab.World.Time.GetUtcNow().AddSeconds(-3).Ticks;

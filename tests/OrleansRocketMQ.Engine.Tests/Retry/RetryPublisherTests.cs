@@ -38,6 +38,22 @@ public sealed class RetryPublisherTests
         Assert.Equal(Math.Max(16, failed) + 1, Assert.Single(_lab.Brokers.Copies).ReconsumeTimes);
     }
 
+    /// <summary>Brokers of version 4 keep a dead letter with a delay level waiting for its time.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(20)]
+    public void A_dead_letter_with_its_cause_waits_for_nothing_counts_its_own_failures_and_stays_at_its_broker(int failed)
+    {
+        var cause = new FailureCause("bad", "kind", failed + 1, DateTimeOffset.UnixEpoch);
+        var message = TestMessages.At(3, reconsumeTimes: failed);
+        Assert.Equal(PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.SendBackAsync(
+            Queue, message, FailedMessage.ToDeadLetters, CancellationToken.None, cause)));
+
+        var copy = Assert.Single(_lab.Brokers.Copies);
+        Assert.DoesNotContain(MessageProperties.DelayTimeLevel + "\u0001", copy.Properties, StringComparison.Ordinal);
+        Assert.Equal((failed + 1, Math.Min(16, failed), message.BrokerName), (copy.ReconsumeTimes, copy.MaxReconsumeTimes, copy.BrokerName));
+    }
+
     [Fact]
     public void One_that_its_broker_takes_goes_there_and_no_copy_does()
     {

@@ -148,6 +148,20 @@ public sealed class OutboxOrderTests
     }
 
     [Fact]
+    public async Task What_a_call_has_recorded_and_not_stored_is_not_sent_with_what_is_stored()
+    {
+        _steps.Takes = _ => false;
+        await ApplyAsync(0);
+        _steps.Takes = _ => true;
+        _steps.Clear();
+        _effects.Record(Recorded("id-lost"));
+
+        Assert.False(await _effects.DrainAsync());
+
+        Assert.Equal(["send id-0", "write"], _steps.All);
+    }
+
+    [Fact]
     public async Task A_grain_consumes_no_more_than_it_can_keep()
     {
         _steps.Takes = _ => false;
@@ -175,15 +189,13 @@ public sealed class OutboxOrderTests
         index =>
         {
             _effects.Value.Count++;
-            _effects.Record(new()
-            {
-                Topic = "out",
-                Body = [1],
-                Properties = { [MessageProperties.UniqueKey] = $"id-{offsets[index]}" },
-            });
+            _effects.Record(Recorded($"id-{offsets[index]}"));
             return ValueTask.CompletedTask;
         },
         CancellationToken.None);
+
+    private static RecordedMessage Recorded(string id)
+        => new() { Topic = "out", Body = [1], Properties = { [MessageProperties.UniqueKey] = id } };
 
     public sealed class Sums
     {
