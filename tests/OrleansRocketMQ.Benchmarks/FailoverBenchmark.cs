@@ -23,6 +23,9 @@ internal static class FailoverBenchmark
     private const int Queues = 16;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
+    // What is measured is not finer than that.
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(50);
+
     public static async Task<int> RunAsync(Arguments arguments)
     {
         var silos = arguments.Number("silos", 2);
@@ -36,7 +39,7 @@ internal static class FailoverBenchmark
         var owners = new QueueOwners(Queues);
         var nodes = new List<FailoverNode>();
         using var stopping = new CancellationTokenSource();
-        var load = LoadAsync(client, stopping.Token);
+        var load = LoadAsync(client, Topic, Between, stopping.Token);
         var report = new Report(arguments, silos);
         try
         {
@@ -116,7 +119,7 @@ internal static class FailoverBenchmark
         await Task.Delay(TimeSpan.FromSeconds(8));
     }
 
-    private static async Task UntilAsync(Func<bool> condition, string what)
+    internal static async Task UntilAsync(Func<bool> condition, string what)
     {
         var start = Stopwatch.GetTimestamp();
         while (!condition())
@@ -141,17 +144,17 @@ internal static class FailoverBenchmark
         return builder.Build();
     }
 
-    /// <summary>A message for each queue every 50 ms: what is measured is not finer than that.</summary>
-    private static async Task LoadAsync(Clients.RocketMQClient client, CancellationToken cancellationToken)
+    /// <summary>Sends a message to each queue of a topic, again and again, until it is told to stop.</summary>
+    internal static async Task LoadAsync(Clients.RocketMQClient client, string topic, TimeSpan between, CancellationToken cancellationToken)
     {
         await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
-        var route = await client.Routes.RefreshAsync(Topic, CancellationToken.None);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        var route = await client.Routes.RefreshAsync(topic, CancellationToken.None);
+        using var timer = new PeriodicTimer(between);
         try
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
             {
-                await Task.WhenAll(route.WriteQueues.Select(queue => producer.SendAsync(new Message(Topic, new byte[64]), queue, cancellationToken)));
+                await Task.WhenAll(route.WriteQueues.Select(queue => producer.SendAsync(new Message(topic, new byte[64]), queue, cancellationToken)));
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -1,8 +1,4 @@
-using System.Diagnostics;
 using System.Net;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Benchmarks;
 
@@ -16,7 +12,6 @@ internal static class PausesBenchmark
     private const int Queues = 16;
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(8);
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public static async Task<int> RunAsync(Arguments arguments)
     {
@@ -30,7 +25,7 @@ internal static class PausesBenchmark
         var owners = new QueueOwners(Queues);
         var nodes = new List<FailoverNode>();
         using var stopping = new CancellationTokenSource();
-        var load = LoadAsync(client, stopping.Token);
+        var load = FailoverBenchmark.LoadAsync(client, Topic, Between, stopping.Token);
         Dictionary<string, List<double>> pauses = new() { ["nothing changes"] = [], ["a silo joins"] = [], ["rolling restart"] = [] };
         try
         {
@@ -77,20 +72,8 @@ internal static class PausesBenchmark
             await AreSharedAsync();
         }
 
-        // A silo just measured has to settle; what is told then is not a part of the change.
-        async Task AreSharedAsync()
-        {
-            var start = Stopwatch.GetTimestamp();
-            while (!owners.AreShared([.. nodes.Select(node => node.Id)]))
-            {
-                if (Stopwatch.GetElapsedTime(start) > Patience)
-                {
-                    throw new TimeoutException($"The {nodes.Count} silos do not share the queues within {Patience}.");
-                }
-
-                await Task.Delay(10);
-            }
-        }
+        Task AreSharedAsync() => FailoverBenchmark.UntilAsync(
+            () => owners.AreShared([.. nodes.Select(node => node.Id)]), $"the {nodes.Count} silos share the queues");
 
         async Task MeasureAsync(string what, Func<Task> change)
         {
@@ -117,23 +100,5 @@ internal static class PausesBenchmark
         }
 
         await report.WriteAsync();
-    }
-
-    private static async Task LoadAsync(Clients.RocketMQClient client, CancellationToken cancellationToken)
-    {
-        await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
-        var route = await client.Routes.RefreshAsync(Topic, CancellationToken.None);
-        using var timer = new PeriodicTimer(Between);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
-            {
-                await Task.WhenAll(route.WriteQueues.Select(queue => producer.SendAsync(new Message(Topic, new byte[64]), queue, cancellationToken)));
-            }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            // Enough.
-        }
     }
 }
