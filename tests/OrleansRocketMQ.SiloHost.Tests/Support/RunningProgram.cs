@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using OrleansRocketMQ.Testing;
@@ -74,11 +75,27 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <summary>Waits until it sees to signals itself, which is the first thing its Main does: before that, .NET ends it.</summary>
     public Task UntilItSeesSignalsAsync()
     {
-        // The thread that .NET starts when a program asks for its first signal.
+        // The thread that .NET starts when a program asks for its first signal. It is there a little before that signal is caught.
         const string Thread = ".NET SigHandler";
         return Eventually.TrueAsync(
-            () => _process.HasExited || Directory.EnumerateDirectories($"/proc/{_process.Id}/task").Any(task => NameOf(task) == Thread),
+            () => _process.HasExited || (Directory.EnumerateDirectories($"/proc/{_process.Id}/task").Any(task => NameOf(task) == Thread) && CatchesCtrlC()),
             () => $"it sees signals. It printed:{Environment.NewLine}{Everything}");
+
+        // A host asks for SIGTERM, then for SIGINT. The runtime catches SIGTERM by itself from early on, but not SIGINT.
+        bool CatchesCtrlC()
+        {
+            const string Caught = "SigCgt:";
+            const ulong SigInt = 1 << 1;
+            try
+            {
+                var line = File.ReadLines($"/proc/{_process.Id}/status").FirstOrDefault(line => line.StartsWith(Caught, StringComparison.Ordinal));
+                return line is not null && (ulong.Parse(line.AsSpan(Caught.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & SigInt) != 0;
+            }
+            catch (IOException)
+            {
+                return false; // It has ended meanwhile.
+            }
+        }
 
         static string? NameOf(string task)
         {
