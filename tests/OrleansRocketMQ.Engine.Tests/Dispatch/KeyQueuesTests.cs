@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
@@ -136,6 +137,48 @@ public sealed class KeyQueuesTests
     }
 
     [Fact]
+    public void Whether_a_key_has_a_batch_of_bytes_is_known_without_reading_its_messages_again()
+    {
+        var rule = new BatchRule(Messages: 100, Bytes: 40, TimeSpan.FromSeconds(1), MostHeld: 1000, TimeProvider.System);
+        var window = new ProcessQueue(0);
+        var lane = new KeyQueue();
+        for (var slot = 0; slot < 4; slot++)
+        {
+            var message = TestMessages.At(slot, bodyLength: 8);
+            lane.Add(window, slot, message, arrived: 0);
+            OverwriteLength(message);
+            Assert.False(lane.HasBatch(rule));
+        }
+
+        lane.Add(window, 4, TestMessages.At(4, bodyLength: 8), arrived: 0);
+
+        Assert.True(lane.HasBatch(rule));
+    }
+
+    [Fact]
+    public void Bytes_that_are_done_moved_or_forgotten_make_no_batch()
+    {
+        var rule = new BatchRule(Messages: 100, Bytes: 40, TimeSpan.FromSeconds(1), MostHeld: 1000, TimeProvider.System);
+        var window = new ProcessQueue(0);
+        window.Add([.. Enumerable.Range(0, 10).Select(offset => TestMessages.At(offset, shardingKey: "a"))], 10);
+        var lanes = new KeyQueues();
+        lanes.Add(window.TakeAside(10));
+        var lane = lanes.Take(2, out _)!;
+        Assert.True(lane.HasBatch(rule));
+        var other = new KeyQueue();
+
+        lanes.Complete(lane, 2);
+        lane.MoveTo(other, 4);
+        Assert.Equal((false, false), (lane.HasBatch(rule), other.HasBatch(rule)));
+        lane.MoveTo(other, 1);
+        Assert.Equal((false, true), (lane.HasBatch(rule), other.HasBatch(rule)));
+        other.Forget();
+        lane.MoveTo(other, 3);
+
+        Assert.False(other.HasBatch(rule));
+    }
+
+    [Fact]
     public void Long_keys_and_keys_in_any_script_are_told_apart()
     {
         var keys = new[] { new string('x', 300), new string('x', 299) + "y", "grün", "grun", "订单", new string('订', 90), "a b" };
@@ -173,6 +216,14 @@ public sealed class KeyQueuesTests
         var lanes = new KeyQueues();
         lanes.Add(window.TakeAside(keys.Length));
         return (window, lanes);
+    }
+
+    /// <summary>Whoever reads the length of the message's body from now on reads 0.</summary>
+    private static void OverwriteLength(MessageExt message)
+    {
+        Assert.True(MemoryMarshal.TryGetArray(message.Body, out var body));
+        body.Array.AsSpan(body.Offset - sizeof(int), sizeof(int)).Clear();
+        Assert.Equal(0, message.Body.Length);
     }
 
     private sealed class Model

@@ -36,6 +36,9 @@ internal sealed class KeyQueue
     private Place[] _places = new Place[LeastRoom];
     private int _head;
 
+    // The bytes of all bodies in it, kept along: to add them up for each message that comes would be quadratic.
+    private long _bodies;
+
     public KeyQueue() => Node = new(this);
 
     /// <summary>The key; null for messages without one.</summary>
@@ -97,24 +100,14 @@ internal sealed class KeyQueue
         }
 
         _places[(_head + Count++) & (_places.Length - 1)] = new(window, slot, message, arrived);
+        _bodies += message.Body.Length;
     }
 
     /// <summary>Whether its messages are a batch: there are enough of them, or enough bytes, or one that goes alone.</summary>
-    public bool HasBatch(BatchRule rule)
-    {
-        if (Count >= rule.Messages || First.BodyError is not null || At(Count - 1).Message.BodyError is not null)
-        {
-            return true;
-        }
-
-        var left = rule.Bytes;
-        for (var index = 0; rule.Bytes < long.MaxValue && index < Count; index++)
-        {
-            left -= At(index).Message.Body.Length;
-        }
-
-        return left <= 0;
-    }
+    public bool HasBatch(BatchRule rule) => Count >= rule.Messages
+        || _bodies >= rule.Bytes
+        || First.BodyError is not null
+        || At(Count - 1).Message.BodyError is not null;
 
     /// <summary>
     /// Leases the first messages, as many as go to a listener together: at most that many, an unreadable one alone, and no
@@ -197,11 +190,7 @@ internal sealed class KeyQueue
     /// <summary>Forgets all messages that are not leased; the window knows what becomes of them.</summary>
     public void Forget()
     {
-        for (var index = Running; index < Count; index++)
-        {
-            At(index) = default;
-        }
-
+        Clear(Running, Count - Running);
         Count = Running;
     }
 
@@ -233,13 +222,18 @@ internal sealed class KeyQueue
 
     private void Drop(int count)
     {
-        for (var index = 0; index < count; index++)
-        {
-            At(index) = default;
-        }
-
+        Clear(0, count);
         _head = (_head + count) & (_places.Length - 1);
         Count -= count;
+    }
+
+    private void Clear(int from, int count)
+    {
+        for (var index = from; index < from + count; index++)
+        {
+            _bodies -= At(index).Message.Body.Length;
+            At(index) = default;
+        }
     }
 
     private void Resize(int length)
