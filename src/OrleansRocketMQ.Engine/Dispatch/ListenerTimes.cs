@@ -12,6 +12,9 @@ internal static class ListenerTimes
     /// <summary>How long to wait before a listener that moves is asked again where it is.</summary>
     public static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How long to wait before a listener that can take nothing just now is asked again.</summary>
+    public static readonly TimeSpan AskHeldAfter = TimeSpan.FromSeconds(1);
+
     /// <summary>Java's client waits as long before it gives a message to the listener again that the broker did not take back.</summary>
     public static readonly TimeSpan RetryHereAfter = TimeSpan.FromSeconds(5);
 }

@@ -71,6 +71,12 @@ internal readonly record struct ListenerOutcome(int Consumed, TimeSpan ListenerT
 
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     public bool IsRefused { get; init; }
+
+    /// <summary>
+    /// Why the listener, which is where it was looked for, can take nothing just now; null when it has not said so. Nothing was given
+    /// to it then, and nothing has failed: the messages wait, without an attempt counted, until it is asked again.
+    /// </summary>
+    public string? Held { get; init; }
 }
 
 /// <summary>The time in which a queue may be worked on here.</summary>

@@ -52,6 +52,9 @@ internal sealed record OrderlyOutcome(int Succeeded, int Committed, FailedBatch?
     /// <summary>Whether it is <see cref="Refused"/>.</summary>
     public bool IsRefused { get; init; }
 
+    /// <inheritdoc cref="ListenerOutcome.Held"/>
+    public string? Held { get; init; }
+
     /// <summary>Those that are to be dead letters by the listener's own word, whatever became of the others; in order.</summary>
     public IReadOnlyList<RejectedMessage> Rejected { get; init; } = [];
 

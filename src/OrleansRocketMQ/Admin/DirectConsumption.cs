@@ -64,7 +64,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
         if (result.IsRefused)
         {
-            return Refused(isOrderly: false, autoCommit: true);
+            return Refused(result.Held, isOrderly: false, autoCommit: true);
         }
 
         var failure = result.Failures is [var first, ..] ? first : (ListenerFailure?)null;
@@ -97,7 +97,7 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         var result = await runner.RunAsync(run, limit).AsTask().WaitAsync(limit).ConfigureAwait(false);
         if (result.IsRefused)
         {
-            return Refused(isOrderly: true, options.AutoCommit);
+            return Refused(result.Held, isOrderly: true, options.AutoCommit);
         }
 
         var word = result.Stopped switch
@@ -111,8 +111,8 @@ internal sealed class DirectConsumption(ListenerClasses listeners, IGrainFactory
         return new DirectResult(word, result.Stopped?.Error, result.ListenerTime, IsOrderly: true, options.AutoCommit);
     }
 
-    private static DirectResult Refused(bool isOrderly, bool autoCommit)
-        => new("CR_LATER", "The listener's silo stops; it did not get the message.", TimeSpan.Zero, isOrderly, autoCommit);
+    private static DirectResult Refused(string? held, bool isOrderly, bool autoCommit)
+        => new("CR_LATER", held ?? "The listener's silo stops; it did not get the message.", TimeSpan.Zero, isOrderly, autoCommit);
 
     private IListenerRunner RunnerOf(ConsumerGroupRuntime consumer, ResolvedListener listener, MessageExt message)
     {

@@ -23,6 +23,9 @@ internal interface IOutbox
     /// <exception cref="Exception">It is not noted.</exception>
     Task AnnounceAsync();
 
+    /// <summary>Tells that the grain takes no messages until some of what it has recorded is sent.</summary>
+    void TellFull(string why);
+
     /// <summary>Sends a message. False, and a line in the log, when no broker has confirmed it.</summary>
     Task<bool> TrySendAsync(RecordedMessage message);
 }
@@ -30,6 +33,9 @@ internal interface IOutbox
 /// <summary>A grain that has an outbox.</summary>
 internal interface IHasOutbox
 {
+    /// <summary>Why the grain takes no messages until some of what it has recorded is sent; null when it does. For its own turns.</summary>
+    string? Full { get; }
+
     /// <summary>Sends what is there. True when all is sent and the grain need not be asked again before it announces itself.</summary>
     Task<bool> DrainAsync();
 }

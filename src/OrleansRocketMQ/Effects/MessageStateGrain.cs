@@ -86,6 +86,8 @@ public abstract class MessageStateGrain<TState> : Grain, IHasOutbox
         Send(new Message(topic, body.WrittenMemory, tag, key) { ShardingKey = shardingKey });
     }
 
+    string? IHasOutbox.Full => _effects.Full;
+
     Task<bool> IHasOutbox.DrainAsync() => _effects.DrainAsync();
 
     private protected Task ApplyAsync(

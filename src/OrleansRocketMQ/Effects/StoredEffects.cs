@@ -14,7 +14,7 @@ internal sealed class StoredEffects<TState>(
     IPersistentState<MessageDrivenState<TState>> storage, Func<IOutbox> outbox, Action giveUp)
     where TState : class, new()
 {
-    /// <summary>So many messages may wait for a broker; until some have gone each call of the grain fails.</summary>
+    /// <summary>With so many messages that wait for a broker the grain takes no more, until some have gone.</summary>
     public const int MostUnsent = 1000;
 
     private IOutbox? _outbox;
@@ -32,7 +32,15 @@ internal sealed class StoredEffects<TState>(
     // Whether this activation has the version that is stored from a write of its own, so that no older one can write any more.
     private bool _hasWritten;
 
+    // Whether it was told that there is no room.
+    private bool _isToldFull;
+
     public TState Value => storage.State.Value;
+
+    /// <inheritdoc cref="IHasOutbox.Full"/>
+    public string? Full => Unsent.Count < MostUnsent
+        ? null
+        : $"{Unsent.Count} messages of the grain wait to be sent, the first to '{Unsent[0].Topic}'; till then it takes none.";
 
     private IOutbox Out => _outbox ??= outbox();
 
@@ -57,7 +65,6 @@ internal sealed class StoredEffects<TState>(
         CancellationToken cancellationToken)
     {
         await KnowAsync();
-        await MakeRoomAsync();
         try
         {
             var isChanged = false;
@@ -152,11 +159,21 @@ internal sealed class StoredEffects<TState>(
             sent++;
         }
 
-        if (sent == 0)
+        if (sent > 0)
         {
-            return;
+            await RemoveAsync(sent);
         }
 
+        if (Full is { } why && !_isToldFull)
+        {
+            Out.TellFull(why);
+        }
+
+        _isToldFull = Full is not null;
+    }
+
+    private async Task RemoveAsync(int sent)
+    {
         Unsent.RemoveRange(0, sent);
         try
         {
@@ -166,21 +183,6 @@ internal sealed class StoredEffects<TState>(
         {
             // They are sent once more, under the same ids.
             await ForgetAsync();
-        }
-    }
-
-    private async Task MakeRoomAsync()
-    {
-        if (Unsent.Count >= MostUnsent)
-        {
-            await SendAsync();
-        }
-
-        if (Unsent.Count >= MostUnsent)
-        {
-            throw new RocketMQException(
-                RocketMQErrorCode.State,
-                $"{Unsent.Count} messages of the grain wait to be sent, the first to '{Unsent[0].Topic}'; till then its calls fail.");
         }
     }
 

@@ -85,6 +85,7 @@ internal sealed class GrainListener(
     {
         TimedOut = result.TimedOut,
         IsRefused = result.IsRefused,
+        Held = result.Held,
     };
 }
 
@@ -135,6 +136,7 @@ internal sealed class GrainQueueListener(
         return new OrderlyOutcome(result.Succeeded, result.Committed, stopped, result.Batches, result.ListenerTime)
         {
             IsRefused = result.IsRefused,
+            Held = result.Held,
             Member = result.Silo,
             Rejected = result.Rejected is { } rejected
                 ? [.. rejected.Select(message => new Engine.Contracts.RejectedMessage(message.Index, message.Reason))]

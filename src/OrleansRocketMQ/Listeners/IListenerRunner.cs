@@ -129,6 +129,13 @@ internal sealed record DispatchBatchResult(
     [Id(6)]
     public string? Silo { get; init; }
 
+    /// <summary>Why the listener, where it is, can take nothing just now; null when it has not said so.</summary>
+    [Id(7)]
+    public string? Held { get; init; }
+
+    /// <summary>Nothing was given to the listener, because it can take nothing just now.</summary>
+    public static DispatchBatchResult HeldBy(string why) => Refused with { Held = why };
+
     /// <summary>Nothing was given to the listener; it is to be sent again to this activation.</summary>
     public static DispatchBatchResult RefusedUnlessNamed(ActivationId activation) => Refused with { Activation = activation };
 }

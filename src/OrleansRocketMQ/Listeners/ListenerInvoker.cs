@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Effects;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Filters;
@@ -52,6 +53,11 @@ internal sealed partial class ListenerInvoker(
 
     private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
+        if (HeldBy is { } held)
+        {
+            return new(DispatchBatchResult.HeldBy(held));
+        }
+
         var progress = Interlocked.Exchange(ref _spare, null) ?? new RunProgress(time);
         progress.Begin(run, cancellationToken);
         var consuming = grain.GrainInstance is ILeasedListener ? ConsumeLeasedAsync(run, progress) : ConsumeAsync(run, progress);
@@ -276,8 +282,12 @@ internal sealed partial class ListenerInvoker(
         }
     }
 
+    /// <summary>Why the listener can take nothing just now; null when it can.</summary>
+    private string? HeldBy => (grain.GrainInstance as IHasOutbox)?.Full;
+
     private bool GoesOn(DispatchBatch run, RunProgress progress) => progress.Consumed < run.Messages.Count
         && !(run.InOrder && progress.Failures is not null)
+        && HeldBy is null
         && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
         && !progress.Token.IsCancellationRequested;
 

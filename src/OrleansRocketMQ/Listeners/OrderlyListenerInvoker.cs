@@ -4,6 +4,7 @@ using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Effects;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Filters;
@@ -52,6 +53,11 @@ internal sealed partial class OrderlyListenerInvoker(
 
     private ValueTask<OrderlyBatchResult> BeginAsync(OrderlyBatch run, CancellationToken cancellationToken)
     {
+        if (HeldBy is { } held)
+        {
+            return new(OrderlyBatchResult.HeldBy(held));
+        }
+
         var cancellation = Interlocked.Exchange(ref _spare, null) ?? new IsolatedCancellation(EngineScheduler.Pool);
         cancellation.Begin(cancellationToken);
         var consuming = ConsumeAsync(run, cancellation.Token);
@@ -169,8 +175,11 @@ internal sealed partial class OrderlyListenerInvoker(
         Silo = result.Stopped is null && rejected is null ? null : grain.Address.SiloAddress?.ToParsableString(),
     };
 
-    private static bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
-        => succeeded < run.Messages.Count && elapsed < run.TimeLimit;
+    /// <summary>Why the listener can take nothing just now; null when it can.</summary>
+    private string? HeldBy => (grain.GrainInstance as IHasOutbox)?.Full;
+
+    private bool HasMore(OrderlyBatch run, int succeeded, TimeSpan elapsed)
+        => succeeded < run.Messages.Count && elapsed < run.TimeLimit && HeldBy is null;
 
     /// <summary>How far the run is after a batch of which the first messages are done.</summary>
     private static (int Succeeded, int Committed) After(int done, bool commits, int succeeded, int committed)

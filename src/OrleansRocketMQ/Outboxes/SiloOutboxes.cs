@@ -70,6 +70,8 @@ internal sealed partial class SiloOutboxes(
 
         public Task AnnounceAsync() => silo.Grains.GetGrain<IOutboxIndexGrain>(place.Key).AddAsync(grain);
 
+        public void TellFull(string why) => Log.Full(silo.Logger, grain, why);
+
         public async Task<bool> TrySendAsync(RecordedMessage recorded)
         {
             var message = recorded.ToMessage();
@@ -104,5 +106,8 @@ internal sealed partial class SiloOutboxes(
             LogLevel.Warning,
             "Message {MessageId} to {Topic}, recorded by {Grain}, could not be sent; it stays recorded and is tried again: {Reason}")]
         public static partial void NotSent(ILogger logger, string messageId, string topic, GrainId grain, string reason);
+
+        [LoggerMessage(400, LogLevel.Warning, "{Grain} takes no messages, they wait without an attempt counted: {Reason}")]
+        public static partial void Full(ILogger logger, GrainId grain, string reason);
     }
 }

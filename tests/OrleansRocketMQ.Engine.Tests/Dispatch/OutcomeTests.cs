@@ -70,6 +70,47 @@ public sealed class OutcomeTests
     }
 
     [Fact]
+    public void In_order_a_listener_that_can_take_nothing_is_asked_again_and_nothing_has_failed()
+    {
+        _lab.Options.MaxReconsumeTimes = 0;
+        var queue = Filled(2);
+        var isFull = true;
+        InOrder((call, _) => isFull ? OrderlyOutcome.Refused with { Held = "full" } : Success(call));
+
+        _lab.Signal(_lab.Orderly(), queue);
+        _lab.World.Wait(2.5);
+        Assert.Equal([0L, 0L, 0L], _lab.Listeners.Given);
+        Assert.All(queue.Failures, failure => Assert.Equal("full", failure.Message));
+        isFull = false;
+        _lab.World.Wait(1);
+
+        Assert.Equal((2L, 0, 0, 2), (queue.Watermark, queue.Metrics["dead"], queue.Metrics["failed"], queue.Metrics["succeeded"]));
+    }
+
+    [Fact]
+    public void By_key_a_listener_that_can_take_nothing_holds_up_its_key_alone_and_nothing_has_failed()
+    {
+        _lab.Options.MaxReconsumeTimes = 0;
+        var queue = _lab.Queue();
+        queue.Add("a", "b");
+        var isFull = true;
+        _lab.Listeners.Consume = (key, call, _) => isFull && key == "a"
+            ? Task.FromResult(ListenerOutcome.Refused with { Held = "full" })
+            : FakeListeners.Succeed(call);
+        var keyed = _lab.Keyed();
+
+        _lab.Signal(keyed, queue);
+        _lab.World.Wait(2.5);
+        Assert.Equal(["a:0", "a:0", "a:0", "b:1"], _lab.Listeners.Texts.Order());
+        var keys = keyed.Describe(queue, new() { Queue = queue.Queue, Owner = "me", Totals = default! }).Keys!;
+        Assert.Equal(("a", "full", 0), (keys.BlockedKey, keys.LastError, keys.Failures));
+        isFull = false;
+        _lab.World.Wait(1);
+
+        Assert.Equal((2L, 0, 0, 2), (queue.Watermark, queue.Metrics["dead"], queue.Metrics["failed"], queue.Metrics["succeeded"]));
+    }
+
+    [Fact]
     public void By_key_rejected_messages_are_filed_and_the_first_that_fails_otherwise_holds_up_those_behind_it()
     {
         _lab.Options.ConsumeBatchSize = 5;

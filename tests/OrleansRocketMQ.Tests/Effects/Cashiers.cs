@@ -1,4 +1,5 @@
 using Orleans;
+using Orleans.Placement;
 using Orleans.Runtime;
 
 namespace OrleansRocketMQ.Tests.Effects;
@@ -15,7 +16,28 @@ internal sealed class Cashier([PersistentState("till")] IPersistentState<Message
     protected override ValueTask ApplyAsync(Message<Payment> message, ConsumeContext context, CancellationToken cancellationToken)
     {
         State.Payments.Add(message.Value.Number);
-        Send(Receipts, new Receipt(message.Value.Number), tag: "receipt", shardingKey: message.Raw.ShardingKey);
+        for (var copy = 0; copy < TillScript.Of(context.Group).ReceiptsEach; copy++)
+        {
+            Send(Receipts, new Receipt(message.Value.Number), tag: "receipt", shardingKey: message.Raw.ShardingKey);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>A cashier for each queue.</summary>
+[PreferLocalPlacement]
+internal sealed class QueueCashier([PersistentState("till")] IPersistentState<MessageDrivenState<TillState>> state)
+    : OrderlyStateGrain<TillState, Payment>(state)
+{
+    protected override ValueTask ApplyAsync(Message<Payment> message, ConsumeOrderlyContext context, CancellationToken cancellationToken)
+    {
+        State.Payments.Add(message.Value.Number);
+        for (var copy = 0; copy < TillScript.Of(context.Group).ReceiptsEach; copy++)
+        {
+            Send(Cashier.Receipts, new Receipt(message.Value.Number));
+        }
+
         return ValueTask.CompletedTask;
     }
 }

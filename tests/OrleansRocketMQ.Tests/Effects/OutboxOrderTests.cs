@@ -162,16 +162,20 @@ public sealed class OutboxOrderTests
     }
 
     [Fact]
-    public async Task A_grain_consumes_no_more_than_it_can_keep()
+    public async Task A_grain_takes_no_messages_while_it_has_many_to_send_and_says_so_once()
     {
-        _steps.Takes = _ => false;
+        _steps.Takes = id => id == "id-0";
         await ApplyAsync([.. Enumerable.Range(0, StoredEffects<Sums>.MostUnsent).Select(number => (long)number)]);
-
-        await Assert.ThrowsAsync<RocketMQException>(() => ApplyAsync(5000));
-        _steps.Takes = _ => true;
+        Assert.Null(_effects.Full);
         await ApplyAsync(5000);
+        Assert.Contains("1000 messages", _effects.Full, StringComparison.Ordinal);
+        await _effects.DrainAsync();
+        Assert.Single(_steps.ToldFull);
 
-        Assert.Empty(StoredIds);
+        _steps.Takes = id => id == "id-1";
+        await _effects.DrainAsync();
+
+        Assert.Null(_effects.Full);
     }
 
     private StoredEffects<Sums> Begin()
@@ -217,6 +221,10 @@ public sealed class OutboxOrderTests
         public void Note(string step) => _steps.Add(step);
 
         public void Clear() => _steps.Clear();
+
+        public List<string> ToldFull { get; } = [];
+
+        public void TellFull(string why) => ToldFull.Add(why);
 
         public Task AnnounceAsync()
         {

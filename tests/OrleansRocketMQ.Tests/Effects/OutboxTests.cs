@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -80,6 +81,34 @@ public sealed class OutboxTests
 
         await UntilSentAsync(rocketmq, 20);
         Assert.Equal(ids, (await ReceiptsAsync(rocketmq)).Select(receipt => receipt.MessageId).Distinct().Order());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task While_brokers_take_nothing_a_grain_with_much_to_send_holds_its_messages_and_no_attempt_counts(bool byKey)
+    {
+        await using var rocketmq = await StartAsync();
+        TillScript.Of(rocketmq.MyGroup).ReceiptsEach = 600;
+        await rocketmq.PayAsync("north", 5);
+        var fault = Refuse(rocketmq);
+        await using var cluster = byKey
+            ? await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage, configure: FailsNever)
+            : await rocketmq.ConsumeAtTillsAsync<QueueCashier>(_storage, configure: FailsNever);
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup)[0].Queues.Any(
+                queue => (byKey ? queue.Keys!.LastError : queue.LastError).Contains("wait to be sent", StringComparison.Ordinal)),
+            () => $"the queue tells that its messages are held; there are {Unsent.Count()} unsent");
+
+        fault.Dispose();
+
+        await UntilSentAsync(rocketmq, 3000);
+        await rocketmq.UntilCommittedAsync(5);
+        Assert.Equal(Enumerable.Range(0, 5), _storage.Payments());
+        Assert.Empty(rocketmq.Broker.Messages(SystemTopics.DeadLetter(rocketmq.MyGroup)));
+
+        // One attempt more would be a dead letter.
+        static void FailsNever(ConsumerOptions options) => options.MaxReconsumeTimes = 0;
     }
 
     private IEnumerable<string> Unsent => _storage.All<MessageDrivenState<TillState>>("till").Values

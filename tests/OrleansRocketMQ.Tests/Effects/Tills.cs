@@ -33,6 +33,9 @@ internal sealed class TillScript
     /// <summary>Called with each payment after it has had its effect.</summary>
     public Action<Message<Payment>, ConsumeContext> Saying { get; set; } = (_, _) => { };
 
+    /// <summary>How many receipts a cashier sends for a payment.</summary>
+    public int ReceiptsEach { get; set; } = 1;
+
     public ConcurrentQueue<int> Delivered { get; } = new();
 
     public static TillScript Of(string group) => ByGroup.GetOrAdd(group, _ => new());

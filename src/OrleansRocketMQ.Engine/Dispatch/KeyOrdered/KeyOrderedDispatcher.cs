@@ -194,12 +194,25 @@ internal sealed partial class KeyOrderedDispatcher(
 
         if (result.IsRefused)
         {
-            AskFirst(queue, lane);
+            BlockRefused(queue, lane, result.Held);
             return false;
         }
 
         await TakeAsync(queue, lane, messages, result);
         return false;
+    }
+
+    /// <summary>The lane's listener has taken nothing, because it can take nothing just now or is on its way to another silo.</summary>
+    private void BlockRefused(KeyOrderedQueue queue, KeyQueue lane, string? held)
+    {
+        if (held is null)
+        {
+            AskFirst(queue, lane);
+        }
+        else
+        {
+            BlockFor(queue, lane, ListenerTimes.AskHeldAfter, held);
+        }
     }
 
     /// <summary>The lane's listener is on its way to another silo: it is asked before it is called again.</summary>

@@ -93,6 +93,13 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
         };
         using var running = pump.Running.Begin(messages);
         var result = await listener.ConsumeAsync(call, ownership.Listening);
+        if (result.Held is { } held)
+        {
+            ReachableIn = ListenerTimes.AskHeldAfter;
+            pump.Fail(new RocketMQException(RocketMQErrorCode.State, held));
+            return null;
+        }
+
         if (result.IsRefused)
         {
             (_asksFirst, ReachableIn) = (true, ListenerTimes.AskAgainAfter);
