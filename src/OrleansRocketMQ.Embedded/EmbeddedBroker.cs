@@ -17,6 +17,7 @@ namespace OrleansRocketMQ.Embedded;
 public sealed class EmbeddedBroker : IAsyncDisposable
 {
     private readonly EmbeddedRocketMQOptions _options;
+    private readonly ServerSecurity _security;
     private readonly RouteTable _routes;
     private readonly BrokerCore _core;
     private readonly BrokerEndpoints _endpoint;
@@ -24,15 +25,22 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private readonly FaultInjection _faults;
     private volatile EmbeddedSlave[] _slaves = [];
 
-    internal EmbeddedBroker(string name, int port, EmbeddedRocketMQOptions options, RouteTable routes, FaultInjection faults)
+    internal EmbeddedBroker(
+        string name,
+        int port,
+        EmbeddedRocketMQOptions options,
+        ServerSecurity security,
+        RouteTable routes,
+        FaultInjection faults)
     {
         Name = name;
         _options = options;
+        _security = security;
         _routes = routes;
         _faults = faults;
-        var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
+        var table = new RequestTable(security);
         var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
-        _endpoint = new(name, port, options, table, faults, logger);
+        _endpoint = new(name, port, options, table, security, faults, logger);
         _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, QueuesOf, logger);
         _endpoint.PeerClosed += _core.Forget;
         _presence = new(_endpoint, routes, new Registration(this), _core.Start, _core.Stop);
@@ -77,7 +85,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         EmbeddedSlave? slave = null;
         await _presence.InTurnAsync(() =>
         {
-            slave = new(this, _core, _slaves.Length + 1, port, _options, _routes, _faults);
+            slave = new(this, _core, _slaves.Length + 1, port, _options, _security, _routes, _faults);
             _slaves = [.. _slaves, slave];
             return Task.CompletedTask;
         }).ConfigureAwait(false);

@@ -12,7 +12,7 @@ public sealed class EmbeddedNameServer
     private readonly ServerEndpoint _endpoint;
     private readonly EmbeddedRocketMQOptions _options;
 
-    internal EmbeddedNameServer(EmbeddedRocketMQOptions options, FaultInjection faults)
+    internal EmbeddedNameServer(EmbeddedRocketMQOptions options, ServerSecurity security, FaultInjection faults)
     {
         _options = options;
         var table = new RequestTable();
@@ -25,7 +25,7 @@ public sealed class EmbeddedNameServer
             faults,
             options.TimeProvider,
             options.LoggerFactory.CreateLogger<EmbeddedNameServer>(),
-            TlsGate.Of(options),
+            security,
             writes: options.SerializeType);
     }
 

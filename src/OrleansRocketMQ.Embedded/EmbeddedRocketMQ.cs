@@ -1,3 +1,6 @@
+using System.Security.Cryptography.X509Certificates;
+using OrleansRocketMQ.Embedded.Serving;
+
 namespace OrleansRocketMQ.Embedded;
 
 /// <summary>
@@ -15,13 +18,15 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly EmbeddedRocketMQOptions _options;
+    private readonly ServerSecurity _security;
     private volatile EmbeddedBroker[] _brokers = [];
     private int _disposed;
 
     private EmbeddedRocketMQ(EmbeddedRocketMQOptions options)
     {
         _options = options;
-        NameServer = new(options, Faults);
+        _security = new(options);
+        NameServer = new(options, _security, Faults);
     }
 
     /// <summary>Where the name server listens, <c>host:port</c>.</summary>
@@ -82,7 +87,7 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
                 throw new RocketMQConfigurationException(nameof(EmbeddedRocketMQOptions.BrokerName), name, "a name no other broker has");
             }
 
-            broker = new(name, port, _options, NameServer.Routes, Faults);
+            broker = new(name, port, _options, _security, NameServer.Routes, Faults);
             _brokers = [.. _brokers, broker];
         }
 
@@ -93,6 +98,31 @@ public sealed class EmbeddedRocketMQ : IAsyncDisposable
         }
 
         return broker;
+    }
+
+    /// <summary>
+    /// Lets in these accounts from the next request on, as when an administrator changes them (<c>mqadmin updateUser</c>).
+    /// </summary>
+    /// <param name="accounts">Access key to secret key; null: everybody may.</param>
+    public void SetAccounts(IReadOnlyDictionary<string, string>? accounts) => _security.Change(accounts);
+
+    /// <summary>
+    /// Shows whoever connects from now on another certificate, and asks clients for one of another authority; open connections go on.
+    /// As RocketMQ's servers do when the files of their certificates change.
+    /// </summary>
+    /// <param name="certificate">The certificate of name server and brokers, with its key.</param>
+    /// <param name="clientAuthority">As <see cref="EmbeddedRocketMQOptions.TlsClientAuthority"/>; null: clients need none.</param>
+    /// <exception cref="RocketMQConfigurationException">There is no key.</exception>
+    public void SetCertificates(X509Certificate2 certificate, X509Certificate2? clientAuthority = null)
+    {
+        ArgumentNullException.ThrowIfNull(certificate);
+        if (!certificate.HasPrivateKey)
+        {
+            throw new RocketMQConfigurationException(
+                nameof(EmbeddedRocketMQOptions.TlsCertificate), certificate.Subject, "a certificate with its private key");
+        }
+
+        _security.Change(certificate, clientAuthority);
     }
 
     /// <summary>Makes a topic on every broker, or changes its number of queues there.</summary>

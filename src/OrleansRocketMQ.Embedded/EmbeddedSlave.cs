@@ -28,15 +28,16 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         long brokerId,
         int port,
         EmbeddedRocketMQOptions options,
+        ServerSecurity security,
         RouteTable routes,
         FaultInjection faults)
     {
         Master = master;
         BrokerId = brokerId;
         _options = options;
-        var table = new RequestTable(options.Accounts is null ? null : new AccessControl(options.Accounts));
+        var table = new RequestTable(security);
         var logger = options.LoggerFactory.CreateLogger<EmbeddedSlave>();
-        _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, faults, logger);
+        _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, security, faults, logger);
         _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, options, table, logger);
         _endpoint.PeerClosed += _core.Forget;
         _presence = new(_endpoint, routes, new Registration(this, masterCore.Topics), _core.Start, _core.Stop);

@@ -9,10 +9,10 @@ internal sealed class TestCertificates : IDisposable
 {
     private readonly List<X509Certificate2> _all = [];
 
-    public TestCertificates()
+    public TestCertificates(string authority = "Authority of a test")
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=Authority of a test", key, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest($"CN={authority}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));

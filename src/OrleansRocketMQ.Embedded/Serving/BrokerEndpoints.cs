@@ -12,6 +12,7 @@ internal sealed class BrokerEndpoints
     private readonly string _name;
     private readonly EmbeddedRocketMQOptions _options;
     private readonly RequestTable _table;
+    private readonly ServerSecurity _security;
     private readonly FaultInjection _faults;
     private readonly ILogger _logger;
     private int _wantedPort;
@@ -23,12 +24,14 @@ internal sealed class BrokerEndpoints
         int port,
         EmbeddedRocketMQOptions options,
         RequestTable table,
+        ServerSecurity security,
         FaultInjection faults,
         ILogger logger)
     {
         _name = name;
         _options = options;
         _table = table;
+        _security = security;
         _faults = faults;
         _logger = logger;
         _wantedPort = port;
@@ -100,7 +103,7 @@ internal sealed class BrokerEndpoints
             _faults,
             _options.TimeProvider,
             _logger,
-            TlsGate.Of(_options),
+            _security,
             countedAs,
             _options.SerializeType,
             _options.MaxFrameLength);

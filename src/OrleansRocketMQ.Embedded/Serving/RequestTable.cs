@@ -7,8 +7,8 @@ namespace OrleansRocketMQ.Embedded.Serving;
 internal delegate ValueTask<RemotingCommand?> RequestHandler(ClientPeer peer, RemotingCommand request);
 
 /// <summary>Who handles which request code. Filled once, then only read.</summary>
-/// <param name="access">Who may ask at all; null: everybody.</param>
-internal sealed class RequestTable(AccessControl? access = null)
+/// <param name="security">Who may ask at all; null: everybody.</param>
+internal sealed class RequestTable(ServerSecurity? security = null)
 {
     private readonly Dictionary<int, RequestHandler> _handlers = [];
 
@@ -19,7 +19,7 @@ internal sealed class RequestTable(AccessControl? access = null)
 
     public ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request)
     {
-        if (access?.Complaint(request) is { } complaint)
+        if (security?.Complaint(request) is { } complaint)
         {
             return ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(request, ResponseCodes.NoPermission, complaint));
         }

@@ -20,7 +20,7 @@ internal sealed partial class ServerEndpoint(
     FaultInjection faults,
     TimeProvider time,
     ILogger logger,
-    TlsGate? tls = null,
+    ServerSecurity? security = null,
     string? countedAs = null,
     SerializeType writes = SerializeType.Json,
     int maxFrameLength = FrameReader.DefaultMaxFrameLength)
@@ -147,7 +147,7 @@ internal sealed partial class ServerEndpoint(
             return;
         }
 
-        if (tls is null)
+        if (security?.Gate is not { } gate)
         {
             Serve(new NetworkStream(socket, ownsSocket: true), remote);
             return;
@@ -156,7 +156,7 @@ internal sealed partial class ServerEndpoint(
         // Whoever accepts must not wait for what a client says first.
         var watch = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _handshakes[socket] = watch.Task;
-        _ = OpenAsync(tls, socket, remote, watch, _stopping.Token);
+        _ = OpenAsync(gate, socket, remote, watch, _stopping.Token);
     }
 
     private async Task OpenAsync(TlsGate gate, Socket socket, IPEndPoint remote, TaskCompletionSource watch, CancellationToken stopping)

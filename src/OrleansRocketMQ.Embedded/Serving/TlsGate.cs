@@ -19,11 +19,6 @@ internal sealed class TlsGate(X509Certificate2 certificate, X509Certificate2? cl
     private readonly SslStreamCertificateContext _certificate
         = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
 
-    /// <summary>The gate of a server with these options; null when it has no certificate.</summary>
-    public static TlsGate? Of(EmbeddedRocketMQOptions options) => options.TlsCertificate is null
-        ? null
-        : new(options.TlsCertificate, options.TlsClientAuthority, options.RequireTls);
-
     /// <summary>The stream to speak over, once it is known what the client wants.</summary>
     /// <exception cref="IOException">The client does not begin in time, goes away, or must not come in.</exception>
     public async Task<Stream> OpenAsync(Socket socket, CancellationToken cancellationToken)

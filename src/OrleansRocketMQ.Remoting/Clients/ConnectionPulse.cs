@@ -36,13 +36,16 @@ internal sealed partial class ConnectionPulse(RemotingClient remoting, string cl
         }
     }
 
+    /// <summary>What any server answers at once, if only by saying that it does not know such a request.</summary>
+    public static RemotingCommand QuestionOf(string clientId) => RemotingCommand.Request(
+        RequestCodes.HeartBeat,
+        JsonSerializer.SerializeToUtf8Bytes(new HeartbeatData { ClientId = clientId }, ProtocolJson.Default.HeartbeatData));
+
     private async Task AskAsync(string address, CancellationToken stopping)
     {
         try
         {
-            var body = JsonSerializer.SerializeToUtf8Bytes(new HeartbeatData { ClientId = clientId }, ProtocolJson.Default.HeartbeatData);
-            var request = RemotingCommand.Request(RequestCodes.HeartBeat, body);
-            await remoting.InvokeAsync(address, request, cancellationToken: stopping).ConfigureAwait(false);
+            await remoting.InvokeAsync(address, QuestionOf(clientId), cancellationToken: stopping).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Connections;
+using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Clients;
 
@@ -33,8 +34,7 @@ internal sealed class PulledQueue
     private sealed class LastPull(in PullRequest pull)
     {
         private readonly PullRequest _pull = pull;
-        private RequestTemplate? _template;
-        private bool _isMade;
+        private MadeTemplate? _made;
 
         /// <summary>Whether all is the same but the numbers that change from one to the next.</summary>
         public bool IsLike(in PullRequest request)
@@ -49,13 +49,17 @@ internal sealed class PulledQueue
 
         public RequestTemplate? Template(RemotingClient remoting)
         {
-            if (!Volatile.Read(ref _isMade))
+            // Signed with the keys of then: other keys make another frame.
+            var credentials = remoting.Secrets.Credentials;
+            if (Volatile.Read(ref _made) is not { } made || made.Credentials != credentials)
             {
-                _template = remoting.TemplateOf(BrokerClient.CommandOf(in _pull), PullFrame.Numbers);
-                Volatile.Write(ref _isMade, true);
+                made = new(remoting.TemplateOf(BrokerClient.CommandOf(in _pull), PullFrame.Numbers), credentials);
+                Volatile.Write(ref _made, made);
             }
 
-            return _template;
+            return made.Template;
         }
     }
+
+    private sealed record MadeTemplate(RequestTemplate? Template, AclCredentials? Credentials);
 }

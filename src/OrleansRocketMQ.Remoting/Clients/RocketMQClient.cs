@@ -101,7 +101,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
             _loops ??= Task.WhenAll(
                 BackgroundLoop.Run("refresh of routes", _refresher.RunAsync, Remoting.TimeProvider, _logger, stopping),
                 BackgroundLoop.Run("heartbeats", _heartbeats.RunAsync, Remoting.TimeProvider, _logger, stopping),
-                BackgroundLoop.Run("pulse of connections", _pulse.RunAsync, Remoting.TimeProvider, _logger, stopping));
+                BackgroundLoop.Run("pulse of connections", _pulse.RunAsync, Remoting.TimeProvider, _logger, stopping),
+                BackgroundLoop.Run(
+                    "reload of secrets", new SecretsRotation(Remoting, ClientId).RunAsync, Remoting.TimeProvider, _logger, stopping));
         }
     }
 
@@ -215,6 +217,9 @@ public sealed partial class RocketMQClient : IAsyncDisposable
 
     /// <summary>Brokers that did not take the last heartbeat.</summary>
     public IReadOnlyList<UnreachableServer> UnreachableBrokers => _heartbeats.Unreachable;
+
+    /// <summary>What is wrong with changed files of certificates and access keys; those from before are used.</summary>
+    internal IReadOnlyList<string> FileTroubles => Remoting.Secrets.Troubles;
 
     /// <summary>Sets who answers requests with this code that brokers send to us.</summary>
     public void Handle(int requestCode, RemotingRequestHandler handler) => Remoting.Handle(requestCode, handler);

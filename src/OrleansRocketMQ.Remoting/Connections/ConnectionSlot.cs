@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Security;
 
 namespace OrleansRocketMQ.Connections;
@@ -11,7 +12,7 @@ namespace OrleansRocketMQ.Connections;
 internal sealed partial class ConnectionSlot(
     string address,
     RemotingOptions options,
-    TlsHandshake? tls,
+    ClientSecrets secrets,
     RemotingRequestHandler handler,
     Action<string> onOpened,
     TimeProvider time,
@@ -33,6 +34,7 @@ internal sealed partial class ConnectionSlot(
     // The connection before this one was given up because the server was silent.
     private bool _followsSilence;
     private int _waiting;
+    private string? _whyNotReplaced;
 
     /// <summary>The connection, opened when there is none.</summary>
     /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
@@ -117,6 +119,55 @@ internal sealed partial class ConnectionSlot(
             {
                 return IsSilent || (_failures > 0 && (_current is { IsCompleted: false } || IsPausing));
             }
+        }
+    }
+
+    /// <summary>
+    /// Opens a connection beside the one that is there and puts it in its place, which then goes as after GO_AWAY. Where none is
+    /// open, the next one is new anyway.
+    /// </summary>
+    /// <returns>False when the new one could not be opened: the old one goes on.</returns>
+    /// <param name="question">
+    /// What is asked over the new one first: with TLS 1.3 a server refuses a client's certificate only after the handshake.
+    /// </param>
+    public async Task<bool> TryReplaceAsync(RemotingCommand question)
+    {
+        var current = Volatile.Read(ref _current);
+        if (current is null)
+        {
+            return true;
+        }
+
+        // One that is on its way may have begun with what was before.
+        await ((Task)current).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (current is not { IsCompletedSuccessfully: true, Result: { IsUsable: true } old })
+        {
+            return true;
+        }
+
+        try
+        {
+            var replacement = await ConnectAsync(question);
+            if (TryPutInPlaceOf(old, current, replacement))
+            {
+                onOpened(address);
+            }
+            else
+            {
+                await replacement.DisposeAsync();
+            }
+
+            return true;
+        }
+        catch (Exception exception)
+        {
+            // It is tried again and again, and told of once.
+            if (Interlocked.Exchange(ref _whyNotReplaced, exception.Message) != exception.Message)
+            {
+                Log.NotReplaced(logger, address, exception.Message);
+            }
+
+            return false;
         }
     }
 
@@ -220,11 +271,7 @@ internal sealed partial class ConnectionSlot(
         await Task.Yield();
         try
         {
-            using var expiry = new CancellationTokenSource(options.ConnectTimeout, time);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token, expiry.Token);
-            var stream = await ConnectAsync(limit.Token).ConfigureAwait(false);
-            var connection = new RemotingConnection(stream, address, options, handler, time, logger);
-            connection.Start();
+            var connection = await ConnectAsync();
             onOpened(address);
             return connection;
         }
@@ -242,6 +289,24 @@ internal sealed partial class ConnectionSlot(
             var failure = new RocketMQNetworkException($"Cannot connect to {address}: {reason}", exception);
             Failed(failure);
             throw failure;
+        }
+    }
+
+    private bool TryPutInPlaceOf(RemotingConnection old, Task<RemotingConnection> current, RemotingConnection replacement)
+    {
+        lock (_gate)
+        {
+            if (_current != current || _disposing.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            Judge(current);
+            old.Retire();
+            _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
+            _retired.Add(old);
+            _current = Task.FromResult(replacement);
+            return true;
         }
     }
 
@@ -284,16 +349,49 @@ internal sealed partial class ConnectionSlot(
         _pause = Backoff.Next(_failures, options.ReconnectBackoff, options.MaxReconnectBackoff);
     }
 
-    private async Task<Stream> ConnectAsync(CancellationToken cancellationToken)
+    private async Task<RemotingConnection> ConnectAsync()
+    {
+        using var expiry = new CancellationTokenSource(options.ConnectTimeout, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_disposing.Token, expiry.Token);
+        var stream = await OpenStreamAsync(limit.Token);
+        var connection = new RemotingConnection(stream, address, options, handler, time, logger);
+        connection.Start();
+        return connection;
+    }
+
+    private async Task<RemotingConnection> ConnectAsync(RemotingCommand question)
+    {
+        var connection = await ConnectAsync();
+        try
+        {
+            await connection.InvokeAsync(question, options.RequestTimeout, _disposing.Token);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<Stream> OpenStreamAsync(CancellationToken cancellationToken)
     {
         var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
         var plain = new NetworkStream(socket, ownsSocket: true);
-        return tls is null ? plain : await tls.EncryptAsync(plain, address, _server.Host, cancellationToken).ConfigureAwait(false);
+        return secrets.Tls is not { } tls
+            ? plain
+            : await tls.EncryptAsync(plain, address, _server.Host, cancellationToken).ConfigureAwait(false);
     }
 
     private static partial class Log
     {
         [LoggerMessage(10, LogLevel.Debug, "The connection to {Address} was closed before it was open: {Reason}")]
         public static partial void NeverOpened(ILogger logger, string address, string reason);
+
+        [LoggerMessage(
+            47,
+            LogLevel.Warning,
+            "The connection to {Address} goes on with the certificates from before; with those of now there is none: {Reason}")]
+        public static partial void NotReplaced(ILogger logger, string address, string reason);
     }
 }

@@ -15,12 +15,12 @@ public sealed partial class RemotingClient : IAsyncDisposable
     private readonly ConcurrentDictionary<string, ConnectionSlot> _slots = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<int, RemotingRequestHandler> _handlers = new();
     private readonly ILogger _logger;
-    private readonly TlsHandshake? _tls;
     private int _disposed;
 
     /// <summary>Creates a client; it connects to nothing yet.</summary>
     /// <exception cref="RocketMQConfigurationException">
-    /// A setting is out of range, or a file of <see cref="RemotingOptions.Tls"/> cannot be used.
+    /// A setting is out of range, or a file of <see cref="RemotingOptions.Tls"/> or
+    /// <see cref="RemotingOptions.CredentialsFile"/> cannot be used.
     /// </exception>
     public RemotingClient(RemotingOptions options, TimeProvider timeProvider, ILogger logger)
     {
@@ -29,7 +29,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         Options = options;
         Names = new ClientNamespace(options.Namespace);
         TimeProvider = timeProvider;
-        _tls = options.Tls is null ? null : new TlsHandshake(options.Tls);
+        Secrets = new ClientSecrets(options, logger);
         _logger = logger;
     }
 
@@ -41,6 +41,9 @@ public sealed partial class RemotingClient : IAsyncDisposable
 
     /// <summary>How names are written on the wire.</summary>
     internal ClientNamespace Names { get; }
+
+    /// <summary>What it proves itself with, and whom it trusts.</summary>
+    internal ClientSecrets Secrets { get; }
 
     /// <summary>The clock of all time-outs.</summary>
     public TimeProvider TimeProvider { get; }
@@ -146,6 +149,29 @@ public sealed partial class RemotingClient : IAsyncDisposable
     internal ICollection<string> Addresses => _slots.Keys;
 
     /// <summary>
+    /// Opens the connections to these addresses anew, with the certificates of now, one after another; what waits on an old one
+    /// is still answered there.
+    /// </summary>
+    /// <param name="addresses">The servers; one without a connection is passed over.</param>
+    /// <param name="question">Makes what each server is asked over its new connection before that is used.</param>
+    /// <returns>Those where that failed: there the old one goes on.</returns>
+    internal async Task<IReadOnlyCollection<string>> ReplaceAsync(IEnumerable<string> addresses, Func<RemotingCommand> question)
+    {
+        var failed = new List<string>();
+        foreach (var address in addresses)
+        {
+            var request = question();
+            Prepare(request);
+            if (_slots.TryGetValue(address, out var slot) && !await slot.TryReplaceAsync(request))
+            {
+                failed.Add(address);
+            }
+        }
+
+        return failed;
+    }
+
+    /// <summary>
     /// Forgets the servers that nobody names any more, or each address ever seen would be kept for ever. What still waits at
     /// one is waited for: call it again and again.
     /// </summary>
@@ -171,12 +197,15 @@ public sealed partial class RemotingClient : IAsyncDisposable
     /// <summary>The frame of a request that is to be sent often with other numbers; null: it is to be written as a whole.</summary>
     internal RequestTemplate? TemplateOf(RemotingCommand request, ReadOnlySpan<string> numbers)
     {
-        Prepare(request);
-        return RequestTemplate.Of(request, numbers, Options.Credentials?.SecretKey);
+        var credentials = Secrets.Credentials;
+        Prepare(request, credentials);
+        return RequestTemplate.Of(request, numbers, credentials?.SecretKey);
     }
 
     /// <summary>Puts in what goes with every request of this client, and signs it.</summary>
-    internal void Prepare(RemotingCommand request)
+    internal void Prepare(RemotingCommand request) => Prepare(request, Secrets.Credentials);
+
+    private void Prepare(RemotingCommand request, AclCredentials? credentials)
     {
         Names.WrapFields(request);
         if (!string.IsNullOrEmpty(Options.NamespaceV2))
@@ -191,7 +220,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         }
 
         // Last, for it covers everything else.
-        if (Options.Credentials is { } credentials)
+        if (credentials is not null)
         {
             AclSigner.Sign(request, credentials);
         }
@@ -217,7 +246,7 @@ public sealed partial class RemotingClient : IAsyncDisposable
         var slot = _slots.GetOrAdd(
             address,
             static (key, self) => new ConnectionSlot(
-                key, self.Options, self._tls, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
+                key, self.Options, self.Secrets, self.AnswerAsync, self.RaiseConnectionOpened, self.TimeProvider, self._logger),
             this);
         if (Volatile.Read(ref _disposed) != 0)
         {

@@ -48,6 +48,19 @@ public sealed record RemotingOptions
     public AclCredentials? Credentials { get; init; }
 
     /// <summary>
+    /// A file with the account that signs every request, instead of <see cref="Credentials"/>: the lines <c>accessKey: ...</c>,
+    /// <c>secretKey: ...</c> and, for a temporary account, <c>securityToken: ...</c>, as in RocketMQ's <c>tools.yml</c>. Read when a
+    /// client is made, and again when it changes. Null (default): none.
+    /// </summary>
+    public string? CredentialsFile { get; init; }
+
+    /// <summary>
+    /// How often a started client looks whether the files of <see cref="Tls"/> and <see cref="CredentialsFile"/> have changed.
+    /// What is new is used when it is still the same a second later; what is broken leaves what was before. Default 10 s.
+    /// </summary>
+    public TimeSpan FileReloadInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
     /// The tenant's namespace of version 1: names of topics and groups get the prefix <c>namespace%</c> on the wire, and
     /// lose it on the way back. Null (default): none (<c>namespace</c>).
     /// </summary>
@@ -71,8 +84,14 @@ public sealed record RemotingOptions
         SettingRange.CheckTime(nameof(IdleTimeout), IdleTimeout);
         SettingRange.CheckTime(nameof(ReconnectBackoff), ReconnectBackoff);
         SettingRange.CheckTime(nameof(MaxReconnectBackoff), MaxReconnectBackoff);
+        SettingRange.CheckTime(nameof(FileReloadInterval), FileReloadInterval);
         SettingRange.Check(nameof(MaxFrameLength), MaxFrameLength, 1024, 1024 * 1024 * 1024, "bytes");
         SettingRange.Check(nameof(SendBufferLimit), SendBufferLimit, 1024, 1024 * 1024 * 1024, "bytes");
+        if (Credentials is not null && CredentialsFile is not null)
+        {
+            throw new RocketMQConfigurationException(nameof(CredentialsFile), CredentialsFile, "none, since there are Credentials");
+        }
+
         if (!Enum.IsDefined(SerializeType))
         {
             throw new RocketMQConfigurationException(

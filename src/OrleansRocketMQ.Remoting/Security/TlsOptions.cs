@@ -1,7 +1,8 @@
 namespace OrleansRocketMQ.Security;
 
 /// <summary>
-/// How connections are encrypted, and whom they trust. Files are read when a client is made. Immutable. Mirrors
+/// How connections are encrypted, and whom they trust. Files are read when a client is made, and again when they change
+/// (<c>RemotingOptions.FileReloadInterval</c>). Immutable. Mirrors
 /// <c>TlsSystemConfig</c>, whose client by default trusts anybody; this one does not.
 /// </summary>
 public sealed record TlsOptions
@@ -32,6 +33,10 @@ public sealed record TlsOptions
 
     /// <summary>The name servers' certificates must be for. Null (default): the host of each address.</summary>
     public string? TargetHost { get; init; }
+
+    /// <summary>The files that are read.</summary>
+    internal IReadOnlyList<string> Files
+        => [.. new[] { AuthorityFile, ClientCertificateFile, ClientCertificateFile is null ? null : ClientKeyFile }.OfType<string>()];
 
     /// <summary>The settings without the password.</summary>
     public override string ToString()

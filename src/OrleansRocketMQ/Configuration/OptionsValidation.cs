@@ -11,6 +11,7 @@ internal static class OptionsValidation
         Setting.Between(options.PollNameServerInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Setting.Between(options.HeartbeatInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(100), Section);
         Setting.Between(options.RequestTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5), Section);
+        Setting.Between(options.FileReloadInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Setting.Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Setting.Between(options.MembershipTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), Section);
         Setting.Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);

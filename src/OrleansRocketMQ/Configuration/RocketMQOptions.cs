@@ -86,6 +86,19 @@ public sealed class RocketMQOptions
     public string? SecurityToken { get; set; }
 
     /// <summary>
+    /// A file with the account, instead of <see cref="AccessKey"/>, <see cref="SecretKey"/> and <see cref="SecurityToken"/>: lines
+    /// <c>accessKey: ...</c>, <c>secretKey: ...</c> and perhaps <c>securityToken: ...</c>, as in RocketMQ's <c>tools.yml</c>. Read
+    /// again when it changes. Default none.
+    /// </summary>
+    public string? CredentialsFile { get; set; }
+
+    /// <summary>
+    /// How often it is looked whether the files with certificates and the account have changed. What is new is used when it is
+    /// still the same a second later; what is broken leaves what was before. Default 10 s.
+    /// </summary>
+    public TimeSpan FileReloadInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
     /// The tenant's namespace of version 1: on the wire names of topics and groups begin with <c>namespace%</c>; listeners,
     /// settings and statistics have them without. Default none. Not together with <see cref="NamespaceV2"/>.
     /// </summary>

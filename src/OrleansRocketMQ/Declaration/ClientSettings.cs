@@ -16,6 +16,8 @@ internal static class ClientSettings
         RequestTimeout = options.RequestTimeout,
         MaxFrameLength = options.MaxFrameLength,
         Credentials = CredentialsOf(options),
+        CredentialsFile = options.CredentialsFile,
+        FileReloadInterval = options.FileReloadInterval,
         Tls = TlsOf(options),
         Namespace = options.Namespace,
         NamespaceV2 = options.NamespaceV2,
@@ -45,6 +47,21 @@ internal static class ClientSettings
         {
             _ = new TlsHandshake(tls);
         }
+
+        if (options.CredentialsFile is { } file)
+        {
+            CheckCredentialsFile(options, file);
+        }
+    }
+
+    private static void CheckCredentialsFile(RocketMQOptions options, string file)
+    {
+        if (CredentialsOf(options) is not null)
+        {
+            throw Bad(nameof(options.CredentialsFile), file, $"none, since there is an {nameof(options.AccessKey)}");
+        }
+
+        _ = CredentialsFile.Read(file);
     }
 
     private static AclCredentials? CredentialsOf(RocketMQOptions options)

@@ -52,6 +52,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
                 .. Gone(consumer),
                 .. Failing(consumer, failing, queues.Count, now),
                 .. Unreachable(consumer.Client, failing, now),
+                .. consumer.Client.FileTroubles,
             ]);
     }
 

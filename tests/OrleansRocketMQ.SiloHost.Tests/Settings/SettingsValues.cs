@@ -46,6 +46,8 @@ internal sealed class SettingsValues
         Add("RocketMQ:AccessKey", "an-account");
         Add("RocketMQ:SecretKey", "its-secret");
         Add("RocketMQ:SecurityToken", "its-token");
+        File.WriteAllText(folder.In("keys.yml"), "accessKey: an-account\nsecretKey: its-secret\n");
+        Add("RocketMQ:CredentialsFile", folder.In("keys.yml"), SettingsHost.OnThisMachine);
         Add("RocketMQ:Namespace", "tenant-1");
         Add("RocketMQ:NamespaceV2", "tenant-2", SettingsHost.OnThisMachine);
         Add("RocketMQ:UnitName", "east");

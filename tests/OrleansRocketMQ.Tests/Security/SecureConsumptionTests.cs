@@ -165,25 +165,4 @@ public sealed class SecureConsumptionTests : IDisposable
 
     private static RocketMQClient NewClient(TestRocketMQ test, RemotingOptions remoting) => new(
         new RocketMQClientOptions { NameServerAddresses = [test.Embedded.NameServerAddress], ClientId = "127.0.0.1@secure", Remoting = remoting }, NullLoggerFactory.Instance);
-
-    private sealed class KeepingLog : ILoggerProvider, ILogger
-    {
-        private readonly ConcurrentQueue<string> _lines = new();
-
-        public IEnumerable<string> Lines => _lines;
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-            => _lines.Enqueue($"{formatter(state, exception)} {exception}");
-
-        public void Dispose()
-        {
-        }
-    }
 }
