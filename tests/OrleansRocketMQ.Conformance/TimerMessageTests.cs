@@ -137,6 +137,47 @@ public sealed class TimerMessageTests(RocketMQCluster rocketmq)
         Assert.NotNull(_recorder.Deliveries[1].Message.DeliverTimestamp);
     }
 
+    /// <summary>Also one that had a time before: brokers hold nothing back that says it has waited already.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_failed_message_comes_again_at_the_time_its_listener_wants_and_with_all_it_had(bool wasTimed)
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        var wanted = new System.Collections.Concurrent.ConcurrentQueue<DateTimeOffset>();
+        var after = TimeSpan.FromSeconds(3);
+        await using var cluster = await TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Then((messages, context) =>
+        {
+            if (messages[0].ReconsumeTimes < 2)
+            {
+                wanted.Enqueue(DateTimeOffset.UtcNow + after);
+                context.RetryAfter(messages[0], after);
+            }
+
+            return ConsumeResult.Success;
+        }));
+
+        await rocketmq.SendAsync(topic, ["failing"], message =>
+        {
+            message.Keys = "k";
+            message["colour"] = "red";
+            message.DeliverAfter = wasTimed ? TimeSpan.FromSeconds(2) : null;
+        });
+        await _recorder.UntilAsync(3);
+
+        Assert.Equal([0, 1, 2], _recorder.Deliveries.Select(delivery => delivery.Message.ReconsumeTimes));
+        foreach (var (due, delivery) in wanted.Zip(_recorder.Deliveries.Skip(1)))
+        {
+            var message = delivery.Message;
+            Assert.True(Time(message.StoreTimestamp) > due - Precision, $"due {due:O}, stored {Time(message.StoreTimestamp):O}");
+            Assert.True(message.DeliverTimestamp >= due.ToUnixTimeMilliseconds(), $"due {due:O}, held to {Time(message.DeliverTimestamp ?? 0):O}");
+            Assert.Null(message.GetProperty(MessageProperties.DelayTimeLevel));
+            Assert.Equal((topic, "k", "red", "failing"), (message.Topic, message.Keys, message.GetProperty("colour"), delivery.Body));
+        }
+
+        Assert.Single(_recorder.Deliveries.Select(delivery => delivery.Message.MessageId).Distinct());
+    }
+
     private static DateTimeOffset Time(long timestamp) => DateTimeOffset.FromUnixTimeMilliseconds(timestamp);
 
     private Task<TestCluster> ConsumeAsync(string topic) => TestCluster.ConsumeAsync(rocketmq.NameServer, _group, topic, _recorder.Succeed());

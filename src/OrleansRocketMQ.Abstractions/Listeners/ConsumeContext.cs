@@ -102,8 +102,8 @@ public sealed class ConsumeContext : IMessageOutcomes
     /// <summary>
     /// The message comes again after that time, whatever the call's result is for the others; it counts as one more failure of
     /// it. A key is held exactly that long, and its messages behind this one in the batch come again with it. In no order the
-    /// broker brings it back, by the first of its delay levels (1, 5, 10, 30 s, 1 to 10, 20, 30 min, 1, 2 h) that is not
-    /// shorter. Of a call that takes too long nothing counts. Thread-safe.
+    /// broker brings it back, to the second where it has timers (from 5.0 on, up to 3 days), otherwise by the first of its delay
+    /// levels (1, 5, 10, 30 s, 1 to 10, 20, 30 min, 1, 2 h) that is not shorter. Of a call that takes too long nothing counts. Thread-safe.
     /// </summary>
     /// <param name="message">A message of the batch.</param>
     /// <param name="time">The time, from the end of the call.</param>

@@ -71,6 +71,11 @@ internal interface IRetryBroker
     /// <summary>Sends a copy of a message to any broker that takes it; broker and queue of the request are filled in.</summary>
     /// <exception cref="RocketMQException">None has taken it.</exception>
     Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken);
+
+    /// <summary>Sends a copy that is to come at an exact time.</summary>
+    /// <returns>False when the broker it was meant for holds no messages back to a time, and has not got it.</returns>
+    /// <exception cref="RocketMQException">The broker has not taken it.</exception>
+    Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken);
 }
 
 /// <summary>A message that goes back to its broker. Mirrors <c>ConsumerSendMsgBackRequestHeader</c>.</summary>

@@ -19,8 +19,10 @@ internal static class RetryCopy
     private const int MostOfReason = 1024;
     private const int MostOfStack = 2048;
 
-    // What the copy says anew. Of the prepared transaction it must say nothing.
-    private static readonly HashSet<string> Replaced = new(MessageProperties.OfDeadLetters, StringComparer.Ordinal)
+    // What the copy says anew. Of the prepared transaction it must say nothing, and of a time it has waited for neither: brokers
+    // would not hold it back again, or once more for as long.
+    private static readonly HashSet<string> Replaced = new(
+        MessageProperties.OfDeadLetters.Concat(MessageProperties.OfTimers), StringComparer.Ordinal)
     {
         MessageProperties.OriginMessageId,
         MessageProperties.RetryTopic,
@@ -46,6 +48,7 @@ internal static class RetryCopy
     /// <param name="leftOut">Names of the properties for which there was no room.</param>
     /// <param name="cause">Why it is to be a dead letter; null when it is not.</param>
     /// <param name="member">This member.</param>
+    /// <param name="at">The exact time at which it comes again, instead of <paramref name="delayLevel"/>; null when it has none.</param>
     public static SendMessageRequest Of(
         MessageExt message,
         ConsumerOptions options,
@@ -55,7 +58,8 @@ internal static class RetryCopy
         Func<string> newId,
         out IReadOnlyList<string> leftOut,
         FailureCause? cause = null,
-        string? member = null)
+        string? member = null,
+        DateTimeOffset? at = null)
     {
         var own = new List<string>
         {
@@ -66,6 +70,10 @@ internal static class RetryCopy
         {
             // And no time: brokers of version 4 keep dead letters waiting for it.
             AddCause(own, cause, options.Group, cause.Member ?? member);
+        }
+        else if (at is { } due)
+        {
+            own.Add(StoredParts.Property(MessageProperties.TimerDeliverMilliseconds, Text(due.ToUnixTimeMilliseconds())));
         }
         else
         {

@@ -19,6 +19,7 @@ internal sealed partial class RetryPublisher(
     ILogger<RetryPublisher> logger)
 {
     private readonly RetryQueues _queues = new(targets.Brokers, targets.Routes, options.Group, time, logger);
+    private readonly TimedRetries _timed = new(options, targets, time, logger);
     private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
 
     /// <summary>
@@ -27,7 +28,7 @@ internal sealed partial class RetryPublisher(
     /// </summary>
     /// <param name="queue">The queue the message was pulled from.</param>
     /// <param name="message">The message.</param>
-    /// <param name="delayLevel">When it is to come again.</param>
+    /// <param name="failure">When it is to come again.</param>
     /// <param name="attempts">How many were made already.</param>
     /// <param name="stopping">Ends the attempts.</param>
     /// <param name="abandon">Gives one up that is under way.</param>
@@ -37,7 +38,7 @@ internal sealed partial class RetryPublisher(
     public async Task<PublishOutcome> SendBackAgainAsync(
         MessageQueue queue,
         MessageExt message,
-        int delayLevel,
+        FailedMessage failure,
         int attempts,
         CancellationToken stopping,
         CancellationToken abandon,
@@ -50,7 +51,7 @@ internal sealed partial class RetryPublisher(
                 await Task.Delay(options.RetryInterval, time, stopping);
             }
 
-            var outcome = await SendBackAsync(queue, message, delayLevel, abandon, cause);
+            var outcome = await SendBackAsync(queue, message, failure, abandon, cause);
             if (outcome != PublishOutcome.NotTaken)
             {
                 return outcome;
@@ -90,21 +91,23 @@ internal sealed partial class RetryPublisher(
 
     /// <summary>
     /// Has the broker bring a message again, or file it. One that is to be a dead letter with its cause goes as a copy first: a
-    /// broker that files what it has itself cannot be told why. Never throws: without a yes the message stays where it is.
+    /// broker that files what it has itself cannot be told why. So does one that is to come at an exact time. Never
+    /// throws: without a yes the message stays where it is.
     /// </summary>
     public async Task<PublishOutcome> SendBackAsync(
-        MessageQueue queue, MessageExt message, int delayLevel, CancellationToken cancellationToken, FailureCause? cause = null)
+        MessageQueue queue, MessageExt message, FailedMessage failure, CancellationToken cancellationToken, FailureCause? cause = null)
     {
         if (GivesUp([message]))
         {
             return PublishOutcome.Taken;
         }
 
-        if (await TellAsync(message, cause, cancellationToken))
+        if (await TellAsync(message, cause, cancellationToken) || await TimeAsync(message, failure, cancellationToken))
         {
             return Taken(queue, message);
         }
 
+        var delayLevel = failure.DelayLevel;
         var refused = await TryAsync(() => RequestAsync(message, delayLevel, cancellationToken));
         if (refused is null)
         {
@@ -245,6 +248,13 @@ internal sealed partial class RetryPublisher(
         => cause is not null
             && await TryCopyAsync(
                 message, Math.Max(message.ReconsumeTimes, cause.Attempts - 1), delayLevel: 0, cancellationToken, cause) is null;
+
+    /// <summary>Whether a copy was taken that comes at the time the listener wants.</summary>
+    private async Task<bool> TimeAsync(MessageExt message, FailedMessage failure, CancellationToken cancellationToken)
+        => failure.RetryAfter is { } after
+            && !IsLast(message, failure.DelayLevel)
+            && !_queues.HasNone
+            && await _timed.TryAsync(message, after, cancellationToken);
 
     private async Task<Exception?> TryCopyAsync(
         MessageExt message, int reconsumeTimes, int delayLevel, CancellationToken cancellationToken, FailureCause? cause = null)

@@ -80,7 +80,8 @@ public sealed class MessageExt
 
     /// <summary>
     /// When the message was to come, milliseconds since 1970 UTC, for one that was sent with a time
-    /// (<see cref="Message.DeliverAt"/>, <see cref="Message.DeliverAfter"/>) and that a broker held back to it; otherwise null.
+    /// (<see cref="Message.DeliverAt"/>, <see cref="Message.DeliverAfter"/>) and that a broker held back to it, and for one that
+    /// failed and was to come again at an exact time; otherwise null.
     /// Where the sender gave no time but a delay, the end of the second in which the broker let it go.
     /// </summary>
     public long? DeliverTimestamp

@@ -78,6 +78,13 @@ public static class MessageProperties
         DeadLetterFirstFailed, DeadLetterLastFailed,
     ];
 
+    /// <summary>All that hold a message back to a time, or say that one did: of its first way, which a copy does not go again.</summary>
+    internal static readonly string[] OfTimers =
+    [
+        TimerDelaySeconds, TimerDelayMilliseconds, TimerDeliverMilliseconds, TimerOutMilliseconds,
+        "TIMER_ENQUEUE_MS", "TIMER_DEQUEUE_MS", "TIMER_ROLL_TIMES", "TIMER_DEL_UNIQKEY", "TIMER_DELAY_LEVEL",
+    ];
+
     /// <summary>What stands between two keys of one message.</summary>
     public const char KeySeparator = ' ';
 

@@ -1,13 +1,16 @@
+using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Producing;
 
 namespace OrleansRocketMQ.Brokers;
 
 /// <summary>The brokers, over the connections of this silo. Thread-safe.</summary>
-internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
+internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers> logger) : IBrokers
 {
     private readonly StoredMessageSender _sender = new(client);
+    private readonly BrokerTimers _timers = new(client, logger);
 
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
         => client.HeartbeatToAsync(address, cancellationToken);
@@ -60,6 +63,9 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
         => client.Brokers.GetRetryQueueNumsAsync(address, group, cancellationToken);
 
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => _sender.SendAsync(copy, cancellationToken);
+
+    public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => _sender.SendTimedAsync(copy, _timers, cancellationToken);
 }
 
 /// <summary>What this silo knows of where brokers are. Thread-safe.</summary>

@@ -27,10 +27,7 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             tried.Add(queue.BrokerName);
             try
             {
-                var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
-                    ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
-                var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
-                await client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken).ConfigureAwait(false);
+                await SendAsync(MasterOf(queue), copy, queue, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
@@ -44,6 +41,39 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             }
         }
     }
+
+    /// <summary>Sends a copy that is to come at a time, if the next broker holds messages back to one.</summary>
+    /// <returns>Whether it does.</returns>
+    /// <exception cref="RocketMQException">It does and has not taken it.</exception>
+    public async Task<bool> SendTimedAsync(SendMessageRequest copy, BrokerTimers timers, CancellationToken cancellationToken)
+    {
+        var queue = Next(await _queues.GetAsync(copy.Topic, cancellationToken), tried: []);
+        var address = MasterOf(queue);
+        if (!await timers.AreAtAsync(address, cancellationToken))
+        {
+            return false;
+        }
+
+        try
+        {
+            await SendAsync(address, copy, queue, cancellationToken);
+            return true;
+        }
+        catch (BrokerResponseException refusal) when (timers.AreMissing(address, refusal))
+        {
+            return false;
+        }
+    }
+
+    private async Task SendAsync(string address, SendMessageRequest copy, MessageQueue queue, CancellationToken cancellationToken)
+    {
+        var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
+        await client.Brokers.SendAsync(address, message, cancellationToken: cancellationToken);
+    }
+
+    private string MasterOf(MessageQueue queue)
+        => client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address
+            ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
 
     // Brokers make a retry topic when they are told of the group, and name servers hear of it later; its first queue is there.
     private static MessageQueue QueueAt(SendMessageRequest copy, IEnumerable<MessageQueue> queues)

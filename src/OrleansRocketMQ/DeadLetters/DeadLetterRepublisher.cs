@@ -12,7 +12,8 @@ internal static class DeadLetterRepublisher
     private const string Sender = "CLIENT_INNER_PRODUCER";
 
     // What brokers and consumers added on the way to the dead letters; sent along it would be taken for new.
-    private static readonly HashSet<string> AddedOnTheWay = new(MessageProperties.OfDeadLetters, StringComparer.Ordinal)
+    private static readonly HashSet<string> AddedOnTheWay = new(
+        MessageProperties.OfDeadLetters.Concat(MessageProperties.OfTimers), StringComparer.Ordinal)
     {
         MessageProperties.RetryTopic,
         MessageProperties.ReconsumeTime,

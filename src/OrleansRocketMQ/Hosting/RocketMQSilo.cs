@@ -176,7 +176,7 @@ internal sealed class RocketMQSilo(
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
-        var (brokers, routes) = (new ClientBrokers(client), new ClientRoutes(client.Routes));
+        var (brokers, routes) = (new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>()), new ClientRoutes(client.Routes));
         var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next)
         {
             Member = silo.SiloAddress.ToParsableString(),

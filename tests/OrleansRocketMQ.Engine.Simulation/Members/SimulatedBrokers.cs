@@ -132,6 +132,9 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
             return true;
         });
 
+    // These brokers are old enough to know levels only.
+    public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => Task.FromResult(false);
+
     private static async Task<T> AskAsync<T>(int request, Func<Task<T>> ask)
     {
         try

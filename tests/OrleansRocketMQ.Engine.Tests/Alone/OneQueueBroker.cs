@@ -128,6 +128,9 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
         => throw new InvalidOperationException("Nothing fails here.");
 
+    public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing fails here.");
+
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => Task.CompletedTask;
 
     private Task TakeAsync(TimeSpan takes, CancellationToken cancellationToken)

@@ -47,7 +47,7 @@ public sealed class RetryPublisherTests
         var cause = new FailureCause("bad", "kind", failed + 1, DateTimeOffset.UnixEpoch);
         var message = TestMessages.At(3, reconsumeTimes: failed);
         Assert.Equal(PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.SendBackAsync(
-            Queue, message, FailedMessage.ToDeadLetters, CancellationToken.None, cause)));
+            Queue, message, Failed(FailedMessage.ToDeadLetters), CancellationToken.None, cause)));
 
         var copy = Assert.Single(_lab.Brokers.Copies);
         Assert.DoesNotContain(MessageProperties.DelayTimeLevel + "\u0001", copy.Properties, StringComparison.Ordinal);
@@ -59,16 +59,70 @@ public sealed class RetryPublisherTests
     {
         _lab.Brokers.Faults.Clear();
 
-        Assert.Equal(PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.SendBackAsync(Queue, TestMessages.At(3), 4, CancellationToken.None)));
+        Assert.Equal(PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.SendBackAsync(Queue, TestMessages.At(3), Failed(4), CancellationToken.None)));
 
         var sent = Assert.Single(_lab.Brokers.SentBack);
         Assert.Equal(("g", 3L, 4, 16), (sent.Group, sent.Message.QueueOffset, sent.DelayLevel, sent.MaxReconsumeTimes));
         Assert.Empty(_lab.Brokers.Copies);
     }
 
+    [Fact]
+    public void What_is_to_come_at_a_time_goes_as_a_copy_that_says_it_and_nothing_of_the_time_it_had()
+    {
+        _lab.Brokers.HasTimers = true;
+        var timed = TestMessages.At(3, reconsumeTimes: 1, properties: new()
+        {
+            [MessageProperties.TimerDelaySeconds] = "60",
+            [MessageProperties.TimerOutMilliseconds] = "1000",
+            ["TIMER_DEQUEUE_MS"] = "1001",
+            ["colour"] = "red",
+        });
+
+        Assert.Equal(PublishOutcome.Taken, SendBackAfter(timed, TimeSpan.FromMinutes(7)));
+
+        var copy = Assert.Single(_lab.Brokers.Copies);
+        var said = MessageProperties.Decode(System.Text.Encoding.UTF8.GetBytes(copy.Properties));
+        Assert.Equal($"{_lab.World.Time.GetUtcNow().AddMinutes(7).ToUnixTimeMilliseconds()}", said[MessageProperties.TimerDeliverMilliseconds]);
+        Assert.Equal(("red", 2, 16), (said["colour"], copy.ReconsumeTimes, copy.MaxReconsumeTimes));
+        Assert.Equal([MessageProperties.TimerDeliverMilliseconds], said.Keys.Where(name => name.StartsWith("TIMER", StringComparison.Ordinal)));
+        Assert.DoesNotContain(MessageProperties.DelayTimeLevel, said.Keys);
+        Assert.Empty(_lab.Brokers.SentBack);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Without_timers_or_when_a_broker_does_not_take_the_time_it_comes_by_a_delay_level(bool hasTimers)
+    {
+        _lab.Brokers.HasTimers = hasTimers;
+        _lab.Brokers.Faults["copy"] = static () => new BrokerResponseException(
+            RequestCodes.SendMessageV2, ResponseCodes.MessageIllegal, "too far off", "broker");
+
+        Assert.Equal(PublishOutcome.Taken, SendBackAfter(TestMessages.At(3), TimeSpan.FromMinutes(7)));
+
+        Assert.Equal(11, Assert.Single(_lab.Brokers.SentBack).DelayLevel);
+    }
+
+    [Fact]
+    public void One_that_has_failed_too_often_waits_for_no_time()
+    {
+        _lab.Brokers.HasTimers = true;
+
+        Assert.Equal(PublishOutcome.Taken, SendBackAfter(TestMessages.At(3, reconsumeTimes: 16), TimeSpan.FromMinutes(7)));
+
+        Assert.Empty(_lab.Brokers.Copies);
+        Assert.Single(_lab.Brokers.SentBack);
+    }
+
+    private static FailedMessage Failed(int level) => new(0, level, null);
+
+    private PublishOutcome SendBackAfter(MessageExt message, TimeSpan after) => _lab.World.Get(() => _lab.Retry.SendBackAsync(
+        Queue, message, new(0, DelayLevels.Of(after), null) { RetryAfter = after }, CancellationToken.None));
+
     private PublishOutcome SendBack(int level, int failed)
     {
         _lab.Brokers.Faults["sendback"] = static () => new BrokerNotAvailableException("away");
-        return _lab.World.Get(() => _lab.Retry.SendBackAsync(Queue, TestMessages.At(3, reconsumeTimes: failed), level, CancellationToken.None));
+        return _lab.World.Get(() => _lab.Retry.SendBackAsync(
+            Queue, TestMessages.At(3, reconsumeTimes: failed), Failed(level), CancellationToken.None));
     }
 }

@@ -46,6 +46,9 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
 
     public int? RetryQueueNums { get; set; } = 1;
 
+    /// <summary>Whether they hold messages back to a time.</summary>
+    public bool HasTimers { get; set; }
+
     /// <summary>Where a search by time leads.</summary>
     public Func<long, long> Search { get; set; } = static _ => 0;
 
@@ -190,6 +193,16 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
     {
         await CallAsync("copy", string.Empty, cancellationToken);
         Copies.Add(copy);
+    }
+
+    public async Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+    {
+        if (HasTimers)
+        {
+            await SendCopyAsync(copy, cancellationToken);
+        }
+
+        return HasTimers;
     }
 
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken) => CallAsync("heartbeat", address, cancellationToken);

@@ -74,20 +74,26 @@ public sealed class ErrorRuleTests
         Assert.Empty(rocketmq.Broker.Messages(rocketmq.RetryTopic));
     }
 
-    [Fact]
-    public async Task In_no_order_later_means_the_delay_level_that_is_not_shorter()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task In_no_order_later_means_that_time_and_without_timers_the_delay_level_that_is_not_shorter(bool timers)
     {
-        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var options = TestRocketMQ.QuickRetries with { TimerWheelEnable = timers };
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, options);
         await rocketmq.SendOrdersAsync(1);
         await using var cluster = await ConsumeAsync(
             rocketmq,
             HandlerMode.Concurrent,
             (_, context) => context.ReconsumeTimes == 0 ? new TimeoutException("later") : null,
-            consumer => consumer.OnError<TimeoutException>(rule => rule.RetryLater(TimeSpan.FromSeconds(25))));
+            consumer => consumer.OnError<TimeoutException>(rule => rule.RetryLater(TimeSpan.FromSeconds(4))));
 
         await Eventually.TrueAsync(() => _calls.Count == 2, "it comes again");
 
-        Assert.Equal("4", Assert.Single(rocketmq.Broker.Messages(rocketmq.RetryTopic)).GetProperty(MessageProperties.DelayTimeLevel));
+        var again = Assert.Single(rocketmq.Broker.Messages(rocketmq.RetryTopic));
+        Assert.Equal(timers ? null : "2", again.GetProperty(MessageProperties.DelayTimeLevel));
+        var calls = _calls.ToArray();
+        Assert.True(!timers || TimeProvider.System.GetElapsedTime(calls[0].At, calls[1].At) >= TimeSpan.FromSeconds(4));
     }
 
     [Theory]

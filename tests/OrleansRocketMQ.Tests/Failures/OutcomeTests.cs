@@ -13,11 +13,14 @@ public sealed class OutcomeTests
 {
     private readonly OrderlyRecorder _recorder = new();
 
-    [Fact]
-    public async Task In_no_order_each_message_of_a_batch_has_the_outcome_that_was_said_of_it()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task In_no_order_each_message_of_a_batch_has_the_outcome_that_was_said_of_it(bool timers)
     {
-        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1, TestRocketMQ.QuickRetries with { TimerWheelEnable = timers });
         await rocketmq.SendAsync(4);
+        var said = 0L;
         await using var cluster = await rocketmq.ConsumeAsync(
             rocketmq.Recorder.Then((messages, context) =>
             {
@@ -29,7 +32,8 @@ public sealed class OutcomeTests
                     }
                     else if (message.QueueOffset == 2)
                     {
-                        context.RetryAfter(message, TimeSpan.FromSeconds(20));
+                        said = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+                        context.RetryAfter(message, TimeSpan.FromSeconds(1.5));
                     }
                 }
 
@@ -41,7 +45,14 @@ public sealed class OutcomeTests
         await rocketmq.UntilCommittedAsync(4);
 
         var again = rocketmq.Recorder.Deliveries.Single(delivery => delivery.Message.ReconsumeTimes > 0);
-        Assert.Equal(("2", "4"), (again.Body, again.Message.GetProperty(MessageProperties.DelayTimeLevel)));
+        Assert.Equal(("2", timers ? null : "2"), (again.Body, again.Message.GetProperty(MessageProperties.DelayTimeLevel)));
+        if (timers)
+        {
+            Assert.True(again.Message.DeliverTimestamp >= said + 1500, $"said at {said}, to come at {again.Message.DeliverTimestamp}");
+            Assert.True(again.Message.StoreTimestamp >= again.Message.DeliverTimestamp);
+            Assert.Equal(1, again.Message.ReconsumeTimes);
+        }
+
         await Eventually.TrueAsync(() => rocketmq.DeadLetters().Count == 1, "a dead letter");
         Assert.Equal(("1", "no such customer"), LetterOf(rocketmq));
         Assert.Equal(5, rocketmq.Recorder.Count);

@@ -7,7 +7,14 @@ internal static class TestMessages
 {
     private static readonly IPEndPoint Host = new(IPAddress.Loopback, 10911);
 
-    public static MessageExt At(long offset, int bodyLength = 8, string topic = "T", string? tags = null, int reconsumeTimes = 0, string? shardingKey = null)
+    public static MessageExt At(
+        long offset,
+        int bodyLength = 8,
+        string topic = "T",
+        string? tags = null,
+        int reconsumeTimes = 0,
+        string? shardingKey = null,
+        Dictionary<string, string?>? properties = null)
         => Decode(new StoredMessage
         {
             Topic = topic,
@@ -16,7 +23,7 @@ internal static class TestMessages
             BornHost = Host,
             StoreHost = Host,
             ReconsumeTimes = reconsumeTimes,
-            Properties = Encode([new("TAGS", tags), new(MessageProperties.ShardingKey, shardingKey)]),
+            Properties = Encode([new("TAGS", tags), new(MessageProperties.ShardingKey, shardingKey), .. properties ?? []]),
         });
 
     public static MessageExt UnreadableAt(long offset) => Decode(new StoredMessage

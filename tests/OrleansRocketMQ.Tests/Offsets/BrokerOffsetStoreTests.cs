@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
@@ -28,7 +29,7 @@ public sealed class BrokerOffsetStoreTests : OffsetStoreContract
 
     // What a young topic has been given by the broker's own rule would not be "nothing".
     private protected override IOffsetStore Create() => new BrokerOffsetStore(
-        new ClientBrokers(_rocketmq!.Client),
+        new ClientBrokers(_rocketmq!.Client, NullLogger<ClientBrokers>.Instance),
         new ClientRoutes(_rocketmq.Client.Routes),
         new ConsumerOptions { Group = _rocketmq.MyGroup, SkipHistory = true },
         new OffsetStoreMetrics(TimeProvider.System));

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Brokers;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Protocol;
@@ -26,7 +27,7 @@ public sealed class BrokersOverTcpTests : BrokersContract, IAsyncLifetime
 
     private protected override string Address => _rocketmq!.Broker.Address;
 
-    private protected override IBrokers Create() => new ClientBrokers(_rocketmq!.Client);
+    private protected override IBrokers Create() => new ClientBrokers(_rocketmq!.Client, NullLogger<ClientBrokers>.Instance);
 
     private protected override async Task StoreAsync(int messages)
     {

@@ -71,7 +71,7 @@ internal sealed partial class ConcurrentDispatcher
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
         var cause = retry.CauseOf(message, failure);
-        var taken = await retry.SendBackAsync(queue.Queue, message, failure.DelayLevel, queue.ListenerToken, cause);
+        var taken = await retry.SendBackAsync(queue.Queue, message, failure, queue.ListenerToken, cause);
         if (taken == PublishOutcome.NotTaken)
         {
             return false;
@@ -93,7 +93,7 @@ internal sealed partial class ConcurrentDispatcher
             outcome = await retry.SendBackAgainAsync(
                 queue.Queue,
                 failed.Messages[0],
-                failure.DelayLevel,
+                failure,
                 attempts,
                 queue.Stopping,
                 queue.ListenerToken,

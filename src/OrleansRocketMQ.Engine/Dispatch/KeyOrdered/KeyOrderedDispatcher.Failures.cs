@@ -144,7 +144,7 @@ internal sealed partial class KeyOrderedDispatcher
     private async Task<bool> SendBackAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt message, FailedMessage failure)
     {
         var outcome = await retry.SendBackAsync(
-            queue.Pump.Queue, message, failure.DelayLevel, queue.Pump.ListenerToken, retry.CauseOf(message, failure));
+            queue.Pump.Queue, message, failure, queue.Pump.ListenerToken, retry.CauseOf(message, failure));
         if (outcome == PublishOutcome.NotTaken)
         {
             BlockFor(queue, lane, ListenerTimes.RetryHereAfter, failure.Error);
