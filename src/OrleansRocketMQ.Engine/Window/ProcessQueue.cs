@@ -249,6 +249,15 @@ internal sealed partial class ProcessQueue
         GiveBack(ended);
     }
 
+    /// <summary>Whether anything at an offset or behind it may be done; false only when a <see cref="Snapshot"/> would show nothing.</summary>
+    public bool MayHaveDoneBeyond(long offset)
+    {
+        lock (_lock)
+        {
+            return _head != _tail || _pulledTo > offset || _before?.SeenTo > _pulledTo;
+        }
+    }
+
     /// <summary>What is done and what is not, for the window that takes the queue over.</summary>
     public AckSnapshot Snapshot()
     {
