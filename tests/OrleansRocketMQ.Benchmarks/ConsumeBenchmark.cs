@@ -120,7 +120,9 @@ internal static class BenchmarkSilo
         where TState : class
     {
         var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Warning);
+
+        // The last line of the output is the report.
+        builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(state);
         builder.UseOrleans(silo => silo
             .UseLocalhostClustering()

@@ -13,6 +13,7 @@ internal sealed partial class ConsumerGroup
     private readonly ILogger<QueuePump> _pumpLogger;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
+    private readonly GroupWatchdog _watchdog;
     private string? _closedBecause;
     private int _turn;
 
@@ -24,7 +25,8 @@ internal sealed partial class ConsumerGroup
         _pumpLogger = loggers.CreateLogger<QueuePump>();
         _logger = loggers.CreateLogger<ConsumerGroup>();
         _persisting = new OffsetPersister(
-            environment.Options, () => Queues.Values, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
+            environment.Options, AllQueues, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
+        _watchdog = new GroupWatchdog(environment.Options.Group, LookWhetherQueuesMove, environment.Runtime, _logger);
     }
 
     /// <summary>The queues that run here.</summary>
@@ -36,7 +38,8 @@ internal sealed partial class ConsumerGroup
     {
         _environment.Dispatcher.Start();
         _persisting.Start();
-        _environment.Checkpoints?.Start(() => Queues.Values);
+        _environment.Checkpoints?.Start(AllQueues);
+        _watchdog.Start();
         _environment.Fence.Changed += OnFenceChanged;
     }
 
@@ -127,7 +130,19 @@ internal sealed partial class ConsumerGroup
         return Task.WhenAll(
             _environment.Locks?.StopAsync() ?? Task.CompletedTask,
             _persisting.StopAsync(),
+            _watchdog.StopAsync(),
             _environment.Checkpoints?.StopAsync() ?? Task.CompletedTask);
+    }
+
+    // Without the copy that Values makes: this is asked every second.
+    private IEnumerable<QueuePump> AllQueues() => Queues.Select(static queue => queue.Value);
+
+    private void LookWhetherQueuesMove()
+    {
+        foreach (var pump in AllQueues())
+        {
+            pump.LookWhetherItMoves();
+        }
     }
 
     private void OnFenceChanged(bool closed)

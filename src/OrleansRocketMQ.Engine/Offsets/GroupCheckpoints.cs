@@ -65,10 +65,11 @@ internal sealed partial class GroupCheckpoints(
     {
         try
         {
-            var all = queues().ToArray();
-            _resting.Keep(all.Select(queue => queue.Queue).ToHashSet());
+            // Most queues of a large group have nothing to write: they cost a look.
+            var news = queues().Where(queue => queue.MayHaveCheckpointNews).ToArray();
+            _resting.Keep(news.Select(queue => queue.Queue).ToHashSet());
             var (written, failed) = (0, new List<Exception>());
-            foreach (var some in all.Where(queue => !_resting.IsResting(queue.Queue)).Chunk(AtOnce))
+            foreach (var some in news.Where(queue => !_resting.IsResting(queue.Queue)).Chunk(AtOnce))
             {
                 var results = await Task.WhenAll(some.Select(TryWriteAsync));
                 written += results.Count(result => result.Written);

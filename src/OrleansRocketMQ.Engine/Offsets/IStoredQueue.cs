@@ -5,6 +5,9 @@ internal interface IStoredQueue
 {
     MessageQueue Queue { get; }
 
+    /// <summary>Whether there may be anything to tell the store, or to ask it. Asked of every queue in every round.</summary>
+    bool MayHaveNews { get; }
+
     /// <summary>Tells the store how far the queue is.</summary>
     /// <exception cref="RocketMQException">It did not take it; it is told again next time.</exception>
     Task CommitAsync();

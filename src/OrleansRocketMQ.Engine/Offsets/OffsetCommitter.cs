@@ -16,9 +16,9 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
     private readonly OffsetsUnderWay _underWay = new(time);
     private long _committed = -1;
     private volatile bool _hasUnstoredMove;
-    private bool _tellAgain;
+    private volatile bool _tellAgain;
     private volatile bool _isLeaving;
-    private bool _left;
+    private volatile bool _left;
     private long _telling = -1;
     private long _lookedAt = time.GetTimestamp();
     private volatile bool _lookAgain;
@@ -31,6 +31,10 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
     /// it: this queue, be it by a request whose answer was lost, or another member, which cannot know of the move.
     /// </summary>
     public bool HasUnstoredMove => _hasUnstoredMove;
+
+    // Without it nothing is asked of a queue that has nothing to tell.
+    private bool IsLookDue => Committed >= 0 && offsets.IsAtBroker && !_left
+        && (_lookAgain || time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= LookAfter);
 
     /// <summary>The queue begins where the broker demanded it of another member, whose store did not take that.</summary>
     public void BeginUnstored(long offset)
@@ -61,6 +65,10 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
 
     /// <summary>The broker may have lost what it knew: it was away.</summary>
     public void LookAgain() => _lookAgain = true;
+
+    /// <summary>Whether a commit may have anything to do: most queues of a large group have no news most of the time.</summary>
+    public bool MayHaveNews(long watermark)
+        => !_isLeaving && watermark >= 0 && (watermark > Committed || _tellAgain || IsLookDue || _underWay.Any);
 
     /// <summary>Tells the watermark if it is news. When nothing was for a while, looks whether the broker still knows it.</summary>
     /// <exception cref="RocketMQException">The store did not take it; it is told again next time.</exception>
@@ -236,8 +244,7 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
     /// </summary>
     private async Task LookAsync(Func<long> watermark)
     {
-        var isDue = _lookAgain || time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= LookAfter;
-        if (!isDue || _left || watermark() < 0 || Committed < 0 || !offsets.IsAtBroker)
+        if (watermark() < 0 || !IsLookDue)
         {
             return;
         }

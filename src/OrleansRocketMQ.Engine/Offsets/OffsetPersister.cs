@@ -54,15 +54,20 @@ internal sealed partial class OffsetPersister(
         await Task.WhenAll(_brokers.Values.Select(broker => broker.Storing));
     }
 
-    // Each broker by itself: what one is slow to take makes the next round of no other late.
+    // Each broker by itself: what one is slow to take makes the next round of no other late. Queues without news cost a look.
     private void Round()
     {
-        foreach (var broker in queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal))
+        var news = queues().Where(queue => queue.MayHaveNews).ToLookup(queue => queue.Queue.BrokerName, StringComparer.Ordinal);
+        foreach (var broker in news.Where(broker => !_brokers.ContainsKey(broker.Key)))
         {
-            var state = _brokers.TryGetValue(broker.Key, out var known) ? known : _brokers[broker.Key] = new(options, runtime);
-            if (state.Storing.IsCompleted && !state.Broker.IsResting(broker.Key))
+            _brokers.Add(broker.Key, new(options, runtime));
+        }
+
+        foreach (var (broker, state) in _brokers)
+        {
+            if (state.Storing.IsCompleted && !state.Broker.IsResting(broker))
             {
-                state.Storing = StoreAsync(broker.Key, [.. broker], state);
+                state.Storing = StoreAsync(broker, [.. news[broker]], state);
             }
         }
     }

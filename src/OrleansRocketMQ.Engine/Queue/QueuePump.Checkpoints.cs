@@ -15,6 +15,10 @@ internal sealed partial class QueuePump
     /// <summary>Whether the queue's next owner, on another silo, cannot see what is written down.</summary>
     public bool HasCheckpointOfItsOwn => HasCheckpoint && _environment.Checkpoints is { AreLocal: true };
 
+    /// <inheritdoc/>
+    public bool MayHaveCheckpointNews
+        => _checkpoint is not null && (_checkpoint.MayExist || Runs.Window.MayHaveDoneBeyond(_commits.Committed));
+
     /// <summary>Writes down what is done beyond the last commit, if there is news, or removes what says less than the commit.</summary>
     /// <exception cref="OffsetException">The storage did not take it; it is tried again next time.</exception>
     /// <returns>Whether there was anything to write or remove.</returns>

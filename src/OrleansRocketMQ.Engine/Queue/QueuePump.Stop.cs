@@ -30,7 +30,6 @@ internal sealed partial class QueuePump
 
     private async Task StopOnceAsync(TimeSpan budget)
     {
-        await DespiteFailureAsync(_watchdog.StopAsync());
         await DespiteFailureAsync(_runtime.Scheduler.CancelAsync(_stopping));
         await DespiteFailureAsync(_pumping);
         if (State.Move is { Reason: MoveReason.Seek, IsStored: false })

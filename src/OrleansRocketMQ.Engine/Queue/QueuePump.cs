@@ -93,7 +93,7 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
             QueueState.New(needsLock: _lock is not null),
             OnState,
             observe is null ? null : (state, happened) => observe(queue, state, happened));
-        _watchdog = new QueueWatchdog(options.Group, queue, () => (State, Moved), Patience, Fail, _runtime, logger);
+        _watchdog = new QueueWatchdog(options.Group, queue, () => (State, Moved), Patience, Fail, _time, logger);
         _isPullOver = () => _states.Current.Task != QueueTask.Pull;
     }
 
@@ -167,7 +167,6 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
         }
 
         _pumping = _runtime.Scheduler.StartLoop($"{Queue} of group {Options.Group}", PumpAsync, _time, _logger, _stopping.Token);
-        _watchdog.Start();
     }
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
@@ -187,6 +186,15 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     {
         NotePause();
         _pullFlow.OnProgress();
+    }
+
+    /// <summary>Looks whether the queue stands still for longer than it may.</summary>
+    public void LookWhetherItMoves()
+    {
+        if (!State.IsStopping)
+        {
+            _watchdog.Look();
+        }
     }
 
     public void Fail(Exception exception) => _retry.LastError = exception;
@@ -223,6 +231,9 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
     /// <summary>Nobody waits for the seek any more. One that the store may know of holds all the same.</summary>
     /// <returns>Whether the queue forgets it.</returns>
     public bool Withdraw(SeekRequest seek) => Raise(QueueEvent.SeekWithdrawn(seek.Move)).HasFlag(QueueActions.CancelSeek);
+
+    /// <inheritdoc/>
+    public bool MayHaveNews => _commits.MayHaveNews(Committable());
 
     /// <summary>Tells the broker how far the queue is.</summary>
     /// <exception cref="RocketMQException">The broker did not take it; it is told again next time.</exception>

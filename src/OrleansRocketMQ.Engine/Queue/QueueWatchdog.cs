@@ -1,18 +1,17 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Queue;
 
 /// <summary>
-/// Looks from time to time whether a queue moves, and tells once of one that has not for longer than its state allows.
-/// Whatever the reason is: nobody else would notice.
+/// Tells once of a queue that has not moved for longer than its state allows, whatever the reason is: nobody else would
+/// notice. Asked from time to time, by one caller.
 /// </summary>
 /// <param name="group">The group.</param>
 /// <param name="queue">The queue.</param>
 /// <param name="look">The queue's state, and a number that is another one whenever something was pulled or consumed.</param>
 /// <param name="patience">How long states may last.</param>
 /// <param name="fail">Hears of a queue that stands still.</param>
-/// <param name="runtime">What it runs on.</param>
+/// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class QueueWatchdog(
     string group,
@@ -20,45 +19,16 @@ internal sealed partial class QueueWatchdog(
     Func<(QueueState State, long Moved)> look,
     QueuePatience patience,
     Action<Exception> fail,
-    EngineRuntime runtime,
+    TimeProvider time,
     ILogger logger)
 {
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
-
-    private readonly CancellationTokenSource _stopping = new();
-    private readonly PeriodicTimer _timer = new(Interval, runtime.Time);
-    private Task _running = Task.CompletedTask;
     private (QueueState State, long Moved) _seen;
     private long _seenAt;
     private bool _isTold;
 
-    public void Start() => _running = runtime.Scheduler.Start(RunAsync);
-
-    public async Task StopAsync()
+    public void Look()
     {
-        await runtime.Scheduler.CancelAsync(_stopping);
-        await _running;
-        _timer.Dispose();
-    }
-
-    private async Task RunAsync()
-    {
-        try
-        {
-            while (await _timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                Look();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The queue stops.
-        }
-    }
-
-    private void Look()
-    {
-        var now = runtime.Time.GetTimestamp();
+        var now = time.GetTimestamp();
         var seen = look();
         if (!ReferenceEquals(seen.State, _seen.State) || seen.Moved != _seen.Moved)
         {
@@ -66,7 +36,7 @@ internal sealed partial class QueueWatchdog(
             return;
         }
 
-        var stood = runtime.Time.GetElapsedTime(_seenAt, now);
+        var stood = time.GetElapsedTime(_seenAt, now);
         if (!_isTold && patience.Of(seen.State.Task) is { } most && stood > most)
         {
             _isTold = true;

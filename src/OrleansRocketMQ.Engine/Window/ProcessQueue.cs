@@ -249,34 +249,6 @@ internal sealed partial class ProcessQueue
         GiveBack(ended);
     }
 
-    /// <summary>What is done and what is not, for the window that takes the queue over.</summary>
-    public AckSnapshot Snapshot()
-    {
-        lock (_lock)
-        {
-            // What was never handed out needs no mention: the next window pulls it like anything new. Only if this window
-            // itself goes on after another, and is not through with what that one had seen, all of it must be told.
-            var seenTo = _next < _tail ? At(_next).Message!.QueueOffset : _pulledTo;
-            var inherited = _before?.SeenTo > seenTo ? _before : null;
-            var unfinished = new List<long>();
-            for (var slot = _head; slot < (inherited is null ? _next : _tail); slot++)
-            {
-                if (At(slot).Message is { } message)
-                {
-                    unfinished.Add(message.QueueOffset);
-                }
-            }
-
-            if (inherited is not null)
-            {
-                seenTo = Math.Max(inherited.SeenTo, _pulledTo);
-                unfinished.AddRange(inherited.Unfinished.Where(offset => offset >= _pulledTo));
-            }
-
-            return new AckSnapshot(WatermarkLocked, seenTo, [.. unfinished]);
-        }
-    }
-
     private ref Slot At(long slot) => ref _ring[slot & (_ring.Length - 1)];
 
     private void Grow()

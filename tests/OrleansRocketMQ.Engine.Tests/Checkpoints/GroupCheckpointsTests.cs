@@ -203,6 +203,8 @@ public sealed class GroupCheckpointsTests
     {
         public MessageQueue Queue => queue;
 
+        public bool MayHaveCheckpointNews { get; set; } = true;
+
         public int Writes { get; private set; }
 
         public Exception? Fault { get; set; }

@@ -137,6 +137,8 @@ public sealed class WindowModelTests
             var progress = window.Snapshot();
             Assert.All(_done, offset => Assert.True(progress.IsDone(offset)));
             Assert.All(mine, held => Assert.False(progress.IsDone(held.Message.QueueOffset)));
+            Assert.True(window.MayHaveDoneBeyond(_watermark) || !progress.HasDoneBeyond(_watermark));
+            Assert.True(window.MayHaveDoneBeyond(_watermark - 1));
         }
 
         private IEnumerable<Held> Of(ProcessQueue window) => _messages.Where(held => ReferenceEquals(held.Window, window));
