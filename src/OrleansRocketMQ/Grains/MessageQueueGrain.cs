@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.GrainDirectory;
@@ -9,6 +10,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
+using OrleansRocketMQ.Management;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -18,10 +20,11 @@ namespace OrleansRocketMQ.Queues;
 [Immovable]
 [RocketMQQueuePlacement]
 [GrainDirectory(QueueDirectory.Name)]
-internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
+internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
 {
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
     private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LongestQuestion = TimeSpan.FromSeconds(1);
 
     private readonly IGrainContext _context;
     private readonly ConsumerRegistry _consumers;
@@ -31,14 +34,21 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private readonly SiloAddress _silo;
     private readonly MessageQueue _queue;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private QueueHandOver? _handOver;
     private ConsumerGroupRuntime? _consumer;
     private QueuePump? _pump;
 
     public MessageQueueGrain(
-        IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
+        IGrainContext context,
+        ConsumerRegistry consumers,
+        ILocalSiloDetails silo,
+        IOptions<RocketMQOptions> options,
+        TimeProvider time,
+        ILogger<MessageQueueGrain> logger)
     {
         _time = time;
+        _logger = logger;
         _context = context;
         _consumers = consumers;
         (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
@@ -50,14 +60,17 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     /// <summary>The silo that owns the queue, as this one sees it.</summary>
     private SiloAddress? Owner => _consumers.Find(_group)?.View.SiloOf(_queue);
 
-    public Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
+    public async Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
     {
         _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
         var isRunning = _pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group));
         var answer = HandOverDecisions.AnswerTo(Owner, _silo, caller, isRunning);
         switch (answer)
         {
+            case StartAnswer.StartsHere when isRunning:
+                break;
             case StartAnswer.StartsHere:
+                await LearnSettingsAsync();
                 Start(handOver: null);
                 break;
 
@@ -75,7 +88,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
                 break;
         }
 
-        return Task.FromResult(answer is StartAnswer.StartsHere or StartAnswer.StillHere ? _silo : null);
+        return answer is StartAnswer.StartsHere or StartAnswer.StillHere ? _silo : null;
     }
 
     public Task<QueueStatus> GetStatusAsync() => Task.FromResult(_pump is null or { IsStopped: true }
@@ -84,6 +97,11 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public async Task<bool> SeekAsync(long offset)
     {
+        if (CarriedSettings.Take() is { } settings)
+        {
+            _consumers.Find(_group)?.Flow.Apply(settings);
+        }
+
         if (_pump is not { } pump)
         {
             return false;
@@ -123,6 +141,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
                 progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
             {
                 Placement = _consumer.Placement,
+                Flow = _consumer.Flow.Cluster,
                 IdleSince = _pump.IdleSince,
                 HasUnstoredReset = _pump.HasUnstoredReset,
             });
@@ -150,6 +169,11 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
                 _consumers.Find(_group)?.Apply(placement);
             }
 
+            if (handOver.Flow is { } flow)
+            {
+                _consumers.Find(_group)?.Flow.Apply(flow);
+            }
+
             Start(handOver);
         }
 
@@ -159,10 +183,41 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
         => _pump is null ? Task.CompletedTask : _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
 
+    /// <summary>
+    /// Learns what this silo may not have been told: the queue was moved by an operator, perhaps, before the silo died that had it.
+    /// Nothing is consumed before the first settings are known; for later ones it is not waited long, they come in a moment.
+    /// </summary>
+    private async Task LearnSettingsAsync()
+    {
+        if (_consumers.Find(_group)?.Flow is not { Cluster: not null } flow)
+        {
+            return;
+        }
+
+        try
+        {
+            flow.Apply((await GrainFactory.GetGrain<IGroupSettingsGrain>(_group).GetAsync().WaitAsync(LongestQuestion, _time)).Flow);
+        }
+        catch (Exception exception)
+        {
+            // They are away. What is known goes on.
+            Log.SettingsNotLearned(_logger, _group, _queue, exception.Message);
+        }
+    }
+
     // The group may have stopped and started again since the queue last ran here; it is another consumer then.
     private void Start(QueueHandOver? handOver)
     {
         _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
         _pump = _consumer.StartQueue(_queue, _context, handOver);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            401,
+            LogLevel.Debug,
+            "Group {Group}: {Queue} starts with the settings that this silo knows; newer ones could not be asked for: {Reason}")]
+        public static partial void SettingsNotLearned(ILogger logger, string group, MessageQueue queue, string reason);
     }
 }

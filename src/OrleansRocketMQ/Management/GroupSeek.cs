@@ -49,10 +49,10 @@ internal sealed partial class GroupSeek(
         }
 
         var offsets = await SeekOffsets.FindAsync(consumer.Client, queues, target).ConfigureAwait(false);
-        await BeginAsync(consumer.Group, scope, target, offsets.Count);
+        var settings = await BeginAsync(consumer.Group, scope, target, offsets.Count);
         var names = consumer.IsBroadcasting ? await MembersAsync(consumer, queues).ConfigureAwait(false) : [consumer.Instance];
         await Task.WhenAll(offsets.SelectMany(pair => names
-            .Select(name => MoveAsync(consumer, pair.Key, pair.Value, name)))).ConfigureAwait(false);
+            .Select(name => MoveAsync(consumer, pair.Key, pair.Value, name, settings)))).ConfigureAwait(false);
         return offsets;
     }
 
@@ -104,19 +104,21 @@ internal sealed partial class GroupSeek(
 
     /// <summary>
     /// Lets grains that hold effects know, before the first message comes again, that a new reading begins. What is given to them
-    /// until the queue has moved counts as part of it. Where that cannot be noted the seek goes on, unless effects are to run again.
+    /// until the queue has moved counts as part of it. A silo that could not be told hears of it with the seek of its queue. Where it
+    /// cannot be noted the seek goes on, unless effects are to run again.
     /// </summary>
-    private async Task BeginAsync(string group, ConsumerScope scope, SeekTarget target, int queues)
+    private async Task<FlowSettings?> BeginAsync(string group, ConsumerScope scope, SeekTarget target, int queues)
     {
         Log.Seeks(logger, group, scope, target, queues);
         try
         {
-            await grains.GetGrain<IGroupSettingsGrain>(group).MarkSeekAsync(scope, target.EffectsAgain);
+            return await grains.GetGrain<IGroupSettingsGrain>(group).MarkSeekAsync(scope, target.EffectsAgain);
         }
         catch (Exception exception) when (!target.EffectsAgain)
         {
             // The storage of settings is away, or a silo of an older version has them.
             Log.SeekNotNoted(logger, group, scope, exception);
+            return null;
         }
     }
 
@@ -199,7 +201,8 @@ internal sealed partial class GroupSeek(
         ];
     }
 
-    private async Task MoveAsync(ConsumerGroupRuntime consumer, MessageQueue queue, long offset, string? instance)
+    private async Task MoveAsync(
+        ConsumerGroupRuntime consumer, MessageQueue queue, long offset, string? instance, FlowSettings? settings)
     {
         if (consumer.View.OwnerOf(queue) is null && !consumer.IsBroadcasting && consumer.View.ClientIds.Count > 0)
         {
@@ -209,7 +212,7 @@ internal sealed partial class GroupSeek(
         }
 
         var start = time.GetTimestamp();
-        while (!await TellAsync(consumer.Group, queue, offset, instance).ConfigureAwait(false))
+        while (!await TellAsync(consumer.Group, queue, offset, instance, settings).ConfigureAwait(false))
         {
             if (time.GetElapsedTime(start) > LongestAbsence)
             {
@@ -223,11 +226,12 @@ internal sealed partial class GroupSeek(
         }
     }
 
-    private async Task<bool> TellAsync(string group, MessageQueue queue, long offset, string? instance)
+    private async Task<bool> TellAsync(string group, MessageQueue queue, long offset, string? instance, FlowSettings? settings)
     {
         try
         {
             var grain = grains.GetGrain<IMessageQueueGrain>(QueueGrainKey.Of(group, queue, instance));
+            CarriedSettings.Give(settings);
             return await grain.SeekAsync(offset).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is RebalanceException or OrleansException)

@@ -52,6 +52,10 @@ internal sealed record QueueHandOver(
     [Id(30)]
     public bool HasUnstoredReset { get; init; }
 
+    /// <summary>What is paused there, and which seeks there were; null from silos of v0.2.</summary>
+    [Id(31)]
+    public FlowSettings? Flow { get; init; }
+
     /// <summary>What the engine gets of it.</summary>
     public QueueArrival ToArrival() => new(Progress, HasCheckpoint, IdleSince, HasUnstoredReset);
 }

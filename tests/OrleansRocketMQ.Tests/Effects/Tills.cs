@@ -102,7 +102,7 @@ internal static class TillRocketMQ
     public static WarningLog Log { get; } = new();
 
     public static async Task<TestCluster> ConsumeAtTillsAsync<TTill>(
-        this TestRocketMQ rocketmq, JsonStorage storage, short silos = 1, Action<ConsumerOptions>? configure = null)
+        this TestRocketMQ rocketmq, JsonStorage storage, short silos = 1, Action<ConsumerOptions>? configure = null, Action<IServiceCollection>? setUp = null)
         where TTill : IMessageListener
     {
         var cluster = await TestCluster.StartAsync(
@@ -110,6 +110,7 @@ internal static class TillRocketMQ
             builder =>
             {
                 DeclaredListeners.HideIn(builder.Services);
+                setUp?.Invoke(builder.Services);
                 builder.Services.AddSingleton<IGrainStorage>(storage).AddKeyedSingleton<IGrainStorage>("Default", storage);
                 builder.AddConsumer<TTill>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
                 {
