@@ -99,7 +99,16 @@ internal sealed class ZlibDecompressor : IMessageDecompressor
         using var input = new MemoryStream(segment.Array!, segment.Offset, segment.Count, writable: false);
         using var zlib = new ZLibStream(input, CompressionMode.Decompress);
         using var buffer = new BodyBuffer(maxLength);
-        buffer.AppendAll(zlib, fillsUpToItsEnd: false);
+        try
+        {
+            buffer.AppendAll(zlib, fillsUpToItsEnd: false);
+        }
+        catch (IOException exception)
+        {
+            // zlib's own errors, which are not public: such as data that wants a dictionary nobody has.
+            throw new InvalidDataException(exception.Message, exception);
+        }
+
         var body = buffer.ToArray();
 
         // The framework ends quietly where the data is cut off; a stored body always ends with its checksum.

@@ -69,6 +69,19 @@ public sealed class DecompressionTests
     }
 
     [Fact]
+    public void A_body_that_wants_a_dictionary_nobody_has_is_unreadable_like_any_other_and_holds_up_nothing()
+    {
+        // zlib's bit for it is set in the second byte. Found by tests/OrleansRocketMQ.Fuzz.
+        byte[] wantsDictionary = [0x78, 0x3F, 0, 0, 0, 0xB1];
+        var messages = new List<MessageExt>();
+
+        Assert.Null(Pull([Record(0, wantsDictionary), Record(1, ZlibDecompressor.Compress([1]))], 0).Decode(messages, "b"));
+
+        Assert.NotNull(messages[0].BodyError);
+        Assert.Equal([1], messages[1].Body.ToArray());
+    }
+
+    [Fact]
     public void What_is_kept_of_a_body_is_as_long_as_the_body()
     {
         var body = new ZlibDecompressor().Decompress(ZlibDecompressor.Compress(new byte[70_001]));

@@ -20,6 +20,11 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public IReadOnlyList<string> Errors => Copy(_errors);
 
+    /// <summary>The number the system knows it by.</summary>
+    public int Id => _process.Id;
+
+    public bool HasEnded => _process.HasExited;
+
     public string Everything => string.Join(Environment.NewLine, [.. Output, .. Errors]);
 
     public static string DotNet => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
@@ -157,6 +162,20 @@ internal sealed class RunningProgram : IAsyncDisposable
         const int Sigkill = 9;
         Send(Sigkill);
         return _process.WaitForExitAsync();
+    }
+
+    /// <summary>What a machine that stalls does: it does nothing from here on, and keeps its connections.</summary>
+    public void Suspend()
+    {
+        const int Sigstop = 19;
+        Send(Sigstop);
+    }
+
+    /// <summary>Ends a <see cref="Suspend"/>.</summary>
+    public void Resume()
+    {
+        const int Sigcont = 18;
+        Send(Sigcont);
     }
 
     private void Send(int signal)

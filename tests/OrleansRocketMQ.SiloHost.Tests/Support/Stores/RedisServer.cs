@@ -36,6 +36,12 @@ public sealed class RedisServer : IAsyncLifetime
         _folder.Dispose();
     }
 
+    /// <summary>It does nothing from here on, and keeps its connections.</summary>
+    public void Suspend() => _server!.Suspend();
+
+    /// <summary>Ends a <see cref="Suspend"/>.</summary>
+    public void Resume() => _server!.Resume();
+
     /// <summary>Sends a command.</summary>
     /// <returns>The first line of the answer.</returns>
     public async Task<string?> AskAsync(params string[] command)

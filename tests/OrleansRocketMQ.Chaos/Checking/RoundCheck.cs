@@ -1,0 +1,73 @@
+using System.Globalization;
+using OrleansRocketMQ.Chaos.Plan;
+using OrleansRocketMQ.Chaos.World;
+
+namespace OrleansRocketMQ.Chaos.Checking;
+
+/// <summary>Holds what listeners have written down against what was sent.</summary>
+/// <param name="Consumed">Different messages.</param>
+/// <param name="Again">Deliveries of messages that had been consumed before.</param>
+/// <param name="Lost">Messages that were sent and not consumed.</param>
+/// <param name="OutOfOrder">Messages of ordered topics that were consumed before an earlier one of their key.</param>
+internal sealed record RoundCheck(int Consumed, int Again, IReadOnlyList<string> Lost, IReadOnlyList<string> OutOfOrder)
+{
+    /// <param name="files">What listeners have written.</param>
+    /// <param name="sent">How many numbers of each key were sent.</param>
+    public static RoundCheck Of(IEnumerable<string> files, IReadOnlyDictionary<(string Topic, string Key), int> sent)
+    {
+        var records = files.SelectMany(Read).OrderBy(record => record.At).ToList();
+        var firsts = new Dictionary<(string Topic, string Key), HashSet<int>>();
+        var (again, outOfOrder) = (0, new List<string>());
+        foreach (var record in records)
+        {
+            var seen = firsts.TryGetValue((record.Topic, record.Key), out var known) ? known : firsts[(record.Topic, record.Key)] = [];
+            if (!seen.Add(record.Number))
+            {
+                again++;
+            }
+            else if (record.Topic != RoundTopics.Any && record.Number != seen.Count - 1)
+            {
+                outOfOrder.Add($"{record.Topic} {record.Key} {record.Number} as number {seen.Count - 1}");
+            }
+        }
+
+        var lost = sent.SelectMany(key => Enumerable.Range(0, key.Value)
+            .Where(number => !firsts.TryGetValue(key.Key, out var seen) || !seen.Contains(number))
+            .Select(number => $"{key.Key.Topic} {key.Key.Key} {number}")).ToList();
+        return new(records.Count - again, again, lost, outOfOrder);
+    }
+
+    /// <summary>What must not be. Messages come again only where something has happened that may repeat them.</summary>
+    public IEnumerable<string> Complaints(RoundPlan plan, int repeatedSends)
+    {
+        if (Lost.Count > 0)
+        {
+            yield return $"{Lost.Count} messages are lost, such as {string.Join(", ", Lost.Take(5))}";
+        }
+
+        if (OutOfOrder.Count > 0)
+        {
+            yield return $"{OutOfOrder.Count} messages out of order, such as {string.Join(", ", OutOfOrder.Take(5))}";
+        }
+
+        if (Again > repeatedSends && !plan.Faults.Any(fault => fault.MayRepeat))
+        {
+            yield return $"{Again} messages came again, {repeatedSends} of them may have been sent twice, and nothing happened that repeats any";
+        }
+    }
+
+    private static IEnumerable<Record> Read(string file)
+    {
+        // Silos may be writing to it, and one that was killed may have left half a line.
+        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        foreach (var line in reader.ReadToEnd().Split('\n')[..^1])
+        {
+            if (line.Split(' ') is [var topic, var key, var number, var at])
+            {
+                yield return new(topic, key, int.Parse(number, CultureInfo.InvariantCulture), long.Parse(at, CultureInfo.InvariantCulture));
+            }
+        }
+    }
+
+    private sealed record Record(string Topic, string Key, int Number, long At);
+}

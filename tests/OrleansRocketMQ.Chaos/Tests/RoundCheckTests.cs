@@ -1,0 +1,58 @@
+using OrleansRocketMQ.Chaos.Checking;
+using OrleansRocketMQ.Chaos.Plan;
+using OrleansRocketMQ.Chaos.World;
+using OrleansRocketMQ.SiloHost.Support;
+
+namespace OrleansRocketMQ.Chaos.Tests;
+
+/// <summary>The checker finds what it is for.</summary>
+public sealed class RoundCheckTests : IDisposable
+{
+    private static readonly RoundPlan Calm = new(1, 3, Pops: false, [new(FaultKind.StopSilo, default, default, 0, 0)], default);
+    private static readonly RoundPlan Trouble = Calm with { Faults = [new(FaultKind.KillSilo, default, default, 0, 0)] };
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_message_that_nobody_consumed_is_lost()
+        => Assert.Equal([$"{RoundTopics.ByKey} key-1 1"], Check(RoundTopics.ByKey, [$"0 10"], sent: 2).Lost);
+
+    [Fact]
+    public void One_that_came_before_an_earlier_one_of_its_key_is_out_of_order_where_order_is_promised()
+    {
+        Assert.Single(Check(RoundTopics.ByKey, ["0 10", "2 20", "1 30"], sent: 3).OutOfOrder);
+        Assert.Single(Check(RoundTopics.ByQueue, ["1 5", "0 10"], sent: 2).OutOfOrder);
+        Assert.Empty(Check(RoundTopics.Any, ["0 10", "2 20", "1 30"], sent: 3).OutOfOrder);
+        Assert.Empty(Check(RoundTopics.ByKey, ["0 10", "1 20", "0 30", "1 40", "2 50"], sent: 3).OutOfOrder);
+    }
+
+    [Fact]
+    public void One_that_came_again_is_a_complaint_only_where_nothing_happened_that_repeats_any()
+    {
+        var check = Check(RoundTopics.Any, ["0 10", "0 20"], sent: 1);
+
+        Assert.Equal((1, 1), (check.Consumed, check.Again));
+        Assert.Single(check.Complaints(Calm, repeatedSends: 0));
+        Assert.Empty(check.Complaints(Calm, repeatedSends: 1));
+        Assert.Empty(check.Complaints(Trouble, repeatedSends: 0));
+    }
+
+    [Fact]
+    public void A_seed_says_all_of_its_round()
+    {
+        var plans = Enumerable.Range(1, 500).Select(seed => RoundPlan.Of(seed, TimeSpan.FromSeconds(45))).ToList();
+
+        Assert.Equal(plans[0].ToString(), RoundPlan.Of(1, TimeSpan.FromSeconds(45)).ToString());
+        Assert.All(Enum.GetValues<FaultKind>(), kind => Assert.True(plans.Count(plan => plan.Faults.Any(fault => fault.Kind == kind)) > 50));
+        Assert.All(plans.SelectMany(plan => plan.Faults), fault => Assert.True(fault.Lasts > TimeSpan.Zero && fault.At + fault.Lasts < TimeSpan.FromSeconds(45)));
+    }
+
+    private RoundCheck Check(string topic, string[] lines, int sent)
+    {
+        var file = _folder.In("records-1");
+        File.WriteAllLines(file, lines.Select(line => $"{topic} key-1 {line}"));
+        return RoundCheck.Of([file], new Dictionary<(string, string), int> { [(topic, "key-1")] = sent });
+    }
+}

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Producing;
+
+namespace OrleansRocketMQ.Chaos.World;
+
+/// <summary>
+/// Sends each key of each topic its numbers 0, 1, 2 …, one after the other: a number is sent again until a broker has said that it
+/// has it, so it may be there more than once, and never out of turn.
+/// </summary>
+internal sealed class Load : IAsyncDisposable
+{
+    private const int Keys = 12;
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(30);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly RocketMQClient _client;
+    private readonly Producer _producer;
+    private readonly Dictionary<(string Topic, string Key), int> _sent = [];
+    private readonly Task _sending;
+    private int _repeated;
+
+    public Load(string nameServer)
+    {
+        _client = PatientClients.Start(nameServer, "127.0.0.1@chaos");
+        _producer = new Producer(
+            _client, new ProducerOptions { Group = "chaos_producer", SendTimeout = TimeSpan.FromSeconds(3) }, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
+        foreach (var topic in RoundTopics.All)
+        {
+            foreach (var key in Enumerable.Range(0, Keys))
+            {
+                _sent[(topic, $"key-{key}")] = 0;
+            }
+        }
+
+        _sending = Task.WhenAll(_sent.Keys.Select(key => Task.Run(() => SendAsync(key))));
+    }
+
+    /// <summary>How many numbers of each key were sent.</summary>
+    public IReadOnlyDictionary<(string Topic, string Key), int> Sent => _sent;
+
+    /// <summary>Sends that failed, after which the message may be there all the same.</summary>
+    public int Repeated => _repeated;
+
+    /// <summary>Sends what it is about to, and ends.</summary>
+    public async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        await _sending;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _producer.DisposeAsync();
+        await _client.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    private async Task SendAsync((string Topic, string Key) key)
+    {
+        var byKey = new HashSelector();
+        for (var number = 0; !_stopping.IsCancellationRequested; number++)
+        {
+            var message = new Message(key.Topic, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{key.Key} {number}"))) { ShardingKey = key.Key };
+            while (!await TrySendAsync(message, byKey))
+            {
+                Interlocked.Increment(ref _repeated);
+                await Task.Delay(Between);
+            }
+
+            lock (_sent)
+            {
+                _sent[key] = number + 1;
+            }
+
+            await Task.Delay(Between, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<bool> TrySendAsync(Message message, HashSelector byKey)
+    {
+        try
+        {
+            await _producer.SendAsync(message, byKey);
+            return true;
+        }
+        catch (RocketMQException)
+        {
+            return false;
+        }
+    }
+}
