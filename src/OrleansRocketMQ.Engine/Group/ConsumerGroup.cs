@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Engine.Group;
@@ -11,6 +12,7 @@ internal sealed partial class ConsumerGroup
     private readonly Lock _gate = new();
     private readonly QueueEnvironment _environment;
     private readonly ILogger<QueuePump> _pumpLogger;
+    private readonly ILogger<PopPump> _popLogger;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
     private string? _closedBecause;
@@ -22,13 +24,16 @@ internal sealed partial class ConsumerGroup
     {
         _environment = environment;
         _pumpLogger = loggers.CreateLogger<QueuePump>();
+        _popLogger = loggers.CreateLogger<PopPump>();
         _logger = loggers.CreateLogger<ConsumerGroup>();
         _persisting = new OffsetPersister(
-            environment.Options, () => Queues.Values, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
+            environment.Options, () => Pulled, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
     }
 
     /// <summary>The queues that run here.</summary>
-    public ConcurrentDictionary<MessageQueue, QueuePump> Queues { get; } = new();
+    public ConcurrentDictionary<MessageQueue, IGroupQueue> Queues { get; } = new();
+
+    private IEnumerable<QueuePump> Pulled => Queues.Values.OfType<QueuePump>();
 
     private string Group => _environment.Options.Group;
 
@@ -36,16 +41,17 @@ internal sealed partial class ConsumerGroup
     {
         _environment.Dispatcher.Start();
         _persisting.Start();
-        _environment.Checkpoints?.Start(() => Queues.Values);
+        _environment.Checkpoints?.Start(() => Pulled);
         _environment.Fence.Changed += OnFenceChanged;
     }
 
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="arrival">What comes along from the member it was on.</param>
+    /// <param name="pops">Whether its messages are to be popped.</param>
     /// <param name="made">Is told of the queue before it starts; not of one that runs already.</param>
     /// <exception cref="ConsumerStateException">The group stops, or the queue is still ending.</exception>
-    public QueuePump StartQueue(MessageQueue queue, QueueArrival? arrival, Action<QueuePump>? made = null)
+    public IGroupQueue StartQueue(MessageQueue queue, QueueArrival? arrival, bool pops = false, Action<IGroupQueue>? made = null)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -57,12 +63,14 @@ internal sealed partial class ConsumerGroup
 
             if (Queues.TryGetValue(queue, out var running))
             {
-                return running.State.IsStopping
+                return running.IsEnding
                     ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
                     : running;
             }
 
-            var pump = new QueuePump(queue, _environment, arrival, _pumpLogger);
+            IGroupQueue pump = pops
+                ? new PopPump(queue, _environment, _popLogger)
+                : new QueuePump(queue, _environment, arrival, _pumpLogger);
             made?.Invoke(pump);
             Queues[queue] = pump;
             pump.Start();
@@ -80,8 +88,8 @@ internal sealed partial class ConsumerGroup
         }
     }
 
-    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
-    public Task StopQueueAsync(QueuePump pump, TimeSpan budget)
+    /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>
+    public Task StopQueueAsync(IGroupQueue pump, TimeSpan budget)
     {
         // At once, so that nobody who asks meanwhile gets a queue that ends.
         var stopping = pump.StopAsync(budget);

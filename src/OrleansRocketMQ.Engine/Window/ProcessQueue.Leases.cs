@@ -47,7 +47,7 @@ internal sealed partial class ProcessQueue
             {
                 if (At(slot).State is SlotState.Waiting or SlotState.SetAside or SlotState.Returned)
                 {
-                    dropped += Free(slot);
+                    dropped += Drop(slot);
                 }
             }
 
@@ -206,7 +206,7 @@ internal sealed partial class ProcessQueue
         }
 
         // Nobody commits it, nobody waits for it.
-        Complete(range);
+        Forget(range);
     }
 
     /// <summary>Ends leases: the messages are in the hands of a dispatcher that sorts, which leases them once more.</summary>
@@ -223,7 +223,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        Complete(range);
+        Forget(range);
         return false;
     }
 
@@ -245,8 +245,30 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        Complete(slots);
+        foreach (var slot in slots)
+        {
+            Forget(new ProcessQueueRange(this, slot, new MessageExt[1]));
+        }
+
         return false;
+    }
+
+    /// <summary>Ends leases of messages that nobody has consumed, when the window's time is over.</summary>
+    private void Forget(in ProcessQueueRange range)
+    {
+        var ended = default(Amount);
+        lock (_lock)
+        {
+            Check(range.Place, range.Messages.Count, SlotState.Leased, EndsOnce);
+            for (var slot = range.Place; slot < range.Place + range.Messages.Count; slot++)
+            {
+                ended += Drop(slot);
+            }
+
+            End(ended.Messages);
+        }
+
+        GiveBack(ended);
     }
 
     private void Stop(WindowState state)
@@ -346,6 +368,7 @@ internal sealed partial class ProcessQueue
         var freed = default(Amount);
         for (var slot = first; slot < first + count; slot++)
         {
+            _ledger?.Done(At(slot).Message!);
             freed += Free(slot);
         }
 

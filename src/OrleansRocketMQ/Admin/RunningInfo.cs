@@ -54,7 +54,7 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
         return output.WrittenSpan.ToArray();
     }
 
-    private void WriteQueue(Utf8JsonWriter json, QueuePump pump)
+    private void WriteQueue(Utf8JsonWriter json, IGroupQueue pump)
     {
         var status = pump.Describe();
         json.WriteStartObject();
@@ -126,7 +126,7 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
         });
     }
 
-    private void WriteRates(Utf8JsonWriter json, IEnumerable<QueuePump> pumps)
+    private void WriteRates(Utf8JsonWriter json, IEnumerable<IGroupQueue> pumps)
     {
         json.WriteStartObject("statusTable");
         foreach (var topic in pumps.GroupBy(pump => pump.Queue.Topic))

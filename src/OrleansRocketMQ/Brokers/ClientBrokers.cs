@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Brokers;
 
@@ -8,12 +10,46 @@ namespace OrleansRocketMQ.Brokers;
 internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
 {
     private readonly StoredMessageSender _sender = new(client);
+    private readonly ConcurrentDictionary<string, bool> _withoutBatchAck = new(StringComparer.Ordinal);
 
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
         => client.HeartbeatToAsync(address, cancellationToken);
 
     public ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
         => client.Brokers.PullAsync(address, request, timeout, cancellationToken);
+
+    public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
+        => client.Brokers.PopAsync(address, request, cancellationToken: cancellationToken);
+
+    public async Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+    {
+        if (handles.Count > 1 && !_withoutBatchAck.ContainsKey(address))
+        {
+            try
+            {
+                await client.Brokers.BatchAckAsync(address, group, topic, handles, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
+            {
+                // Of 5.0.
+                _withoutBatchAck[address] = true;
+            }
+        }
+
+        await Task.WhenAll(handles.Select(handle => client.Brokers.AckAsync(address, group, topic, handle, cancellationToken)))
+            .ConfigureAwait(false);
+    }
+
+    public Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken)
+        => client.Brokers.ChangeInvisibleTimeAsync(address, group, topic, handle, invisibleTime, cancellationToken);
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
         => client.Brokers.GetMinOffsetAsync(address, queue, cancellationToken);

@@ -21,6 +21,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
 {
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
+    private const string PoppedHandOverKey = "OrleansRocketMQ.PoppedHandOver";
     private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
 
     private readonly IGrainContext _context;
@@ -32,8 +33,9 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     private readonly MessageQueue _queue;
     private readonly TimeProvider _time;
     private QueueHandOver? _handOver;
+    private PoppedQueueHandOver? _poppedHandOver;
     private ConsumerGroupRuntime? _consumer;
-    private QueuePump? _pump;
+    private IGroupQueue? _pump;
 
     public MessageQueueGrain(
         IGrainContext context, ConsumerRegistry consumers, ILocalSiloDetails silo, IOptions<RocketMQOptions> options, TimeProvider time)
@@ -84,7 +86,7 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public async Task<bool> SeekAsync(long offset)
     {
-        if (_pump is not { } pump)
+        if (_pump is not QueuePump pump)
         {
             return false;
         }
@@ -117,19 +119,33 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
         // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
-        if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
+        if (_consumer is null || !ReferenceEquals(_consumer, _consumers.Find(_group)))
+        {
+            return;
+        }
+
+        if (_pump is { IsPopped: true })
+        {
+            dehydrationContext.TryAddValue(
+                PoppedHandOverKey, new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement));
+        }
+        else if (_pump is QueuePump { Progress: { } progress } pump)
         {
             dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(
-                progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
+                progress, _consumer.Client.ClientId, _consumer.IsLeaving, pump.HasCheckpoint)
             {
                 Placement = _consumer.Placement,
-                IdleSince = _pump.IdleSince,
-                HasUnstoredReset = _pump.HasUnstoredReset,
+                IdleSince = pump.IdleSince,
+                HasUnstoredReset = pump.HasUnstoredReset,
             });
         }
     }
 
-    public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+    public void OnRehydrate(IRehydrationContext rehydrationContext)
+    {
+        rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+        rehydrationContext.TryGetValue(PoppedHandOverKey, out _poppedHandOver);
+    }
 
     /// <summary>
     /// A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may
@@ -140,20 +156,30 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
         if (_handOver is { } handOver)
         {
             _handOver = null;
-            if (handOver.FromLeaves)
-            {
-                _consumers.Find(_group)?.NoteLeaving(handOver.From);
-            }
-
-            if (handOver.Placement is { } placement)
-            {
-                _consumers.Find(_group)?.Apply(placement);
-            }
-
+            Learn(handOver.From, handOver.FromLeaves, handOver.Placement);
             Start(handOver);
+        }
+        else if (_poppedHandOver is { } popped)
+        {
+            _poppedHandOver = null;
+            Learn(popped.From, popped.FromLeaves, popped.Placement);
+            Start(handOver: null);
         }
 
         return Task.CompletedTask;
+    }
+
+    private void Learn(string from, bool fromLeaves, PlacementSettings? placement)
+    {
+        if (fromLeaves)
+        {
+            _consumers.Find(_group)?.NoteLeaving(from);
+        }
+
+        if (placement is not null)
+        {
+            _consumers.Find(_group)?.Apply(placement);
+        }
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)

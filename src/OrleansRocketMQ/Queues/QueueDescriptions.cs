@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Queues;
 /// <summary>A queue as the management interface tells it, out of the engine's snapshot.</summary>
 internal static class QueueDescriptions
 {
-    public static QueueStatus Describe(this QueuePump pump)
+    public static QueueStatus Describe(this IGroupQueue pump)
     {
         var snapshot = pump.Snapshot();
         return new QueueStatus

@@ -209,7 +209,7 @@ internal sealed partial class RocketMQMetrics
 
     // Only what runs here: in a cluster every queue is told by one silo.
     private IEnumerable<Measurement<long>> Observe(
-        Func<QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
+        Func<IGroupQueue, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
         .Where(pump => pump.HasBegun)
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)

@@ -44,6 +44,14 @@ internal sealed partial class ConcurrentDispatcher
                 continue;
             }
 
+            if (!retry.IsLast(failed.Messages[0], failure.DelayLevel) && queue.TryGiveBack(failed.Messages[0], failure))
+            {
+                worker.Open = behind;
+                queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
+                failed.Complete();
+                continue;
+            }
+
             // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
             var attempts = isTaken ? 1 : 0;
             isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
