@@ -53,7 +53,9 @@ internal interface IGroupQueue : IDispatchedQueue
     /// <summary>Asks brokers by the present subscription from now on.</summary>
     void RestartPull();
 
-    /// <summary>Brings no more, lets listeners finish within a budget, tells the broker what is done. Safe to call more than once.</summary>
+    /// <summary>
+    /// Brings no more, lets listeners finish within a budget, tells the broker what is done. Safe to call more than once.
+    /// </summary>
     Task StopAsync(TimeSpan budget);
 
     /// <summary>Waits no longer for listeners: their time to finish is over, however much of it was promised.</summary>

@@ -137,7 +137,7 @@ internal sealed partial class ProcessQueue
     /// <summary>Ends leases: the messages are done, consumed or safely back at the broker.</summary>
     public void Complete(in ProcessQueueRange range)
     {
-        var ended = default(Amount);
+        Amount ended;
         lock (_lock)
         {
             ended = Free(range.Place, range.Messages.Count, SlotState.Leased, EndsOnce);
@@ -205,8 +205,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        // Nobody commits it, nobody waits for it.
-        Forget(range);
+        Forget(range.Place, range.Messages.Count);
     }
 
     /// <summary>Ends leases: the messages are in the hands of a dispatcher that sorts, which leases them once more.</summary>
@@ -223,7 +222,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        Forget(range);
+        Forget(range.Place, range.Messages.Count);
         return false;
     }
 
@@ -245,30 +244,8 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        foreach (var slot in slots)
-        {
-            Forget(new ProcessQueueRange(this, slot, new MessageExt[1]));
-        }
-
+        Forget(slots);
         return false;
-    }
-
-    /// <summary>Ends leases of messages that nobody has consumed, when the window's time is over.</summary>
-    private void Forget(in ProcessQueueRange range)
-    {
-        var ended = default(Amount);
-        lock (_lock)
-        {
-            Check(range.Place, range.Messages.Count, SlotState.Leased, EndsOnce);
-            for (var slot = range.Place; slot < range.Place + range.Messages.Count; slot++)
-            {
-                ended += Drop(slot);
-            }
-
-            End(ended.Messages);
-        }
-
-        GiveBack(ended);
     }
 
     private void Stop(WindowState state)

@@ -20,7 +20,6 @@ internal sealed partial class ProcessQueue
     private readonly Lock _lock = new();
     private readonly QueueQuotaUsage? _holdings;
     private readonly AckSnapshot? _before;
-    private readonly IWindowLedger? _ledger;
     private readonly Queue<ProcessQueueRange> _returned = new();
     private DispatchGate? _gate;
     private WindowState _state;
@@ -49,13 +48,6 @@ internal sealed partial class ProcessQueue
     /// <summary>An empty window that goes on where another one of the same queue was; what that one had done is left out.</summary>
     public ProcessQueue(AckSnapshot before, QueueQuotaUsage? holdings = null)
         : this(before.Watermark, holdings) => _before = before;
-
-    /// <summary>
-    /// An empty window of messages that come in no order, from several queues, and again: their offsets say nothing, and a
-    /// ledger hears what becomes of each.
-    /// </summary>
-    public ProcessQueue(IWindowLedger ledger, QueueQuotaUsage? holdings = null)
-        : this(0, holdings) => _ledger = ledger;
 
     /// <summary>Messages added and not done.</summary>
     public int Count
@@ -157,18 +149,6 @@ internal sealed partial class ProcessQueue
     }
 
     private long WatermarkLocked => _head == _tail ? _pulledTo : At(_head).Message!.QueueOffset;
-
-    /// <summary>Places from the oldest message that is not done to the newest.</summary>
-    public int Length
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return (int)(_tail - _head);
-            }
-        }
-    }
 
     /// <summary>
     /// Whether the message at an offset has been added and is not done. Looks at every message: for questions, not for the
@@ -308,12 +288,6 @@ internal sealed partial class ProcessQueue
         }
 
         _ring = larger;
-    }
-
-    private Amount Drop(long slot)
-    {
-        _ledger?.Dropped(At(slot).Message!);
-        return Free(slot);
     }
 
     /// <summary>A message is no more the window's.</summary>

@@ -28,7 +28,7 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
         {
             try
             {
-                await client.Brokers.BatchAckAsync(address, group, topic, handles, cancellationToken).ConfigureAwait(false);
+                await client.Brokers.BatchAckAsync(address, group, topic, handles, cancellationToken);
                 return;
             }
             catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
@@ -38,8 +38,7 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
             }
         }
 
-        await Task.WhenAll(handles.Select(handle => client.Brokers.AckAsync(address, group, topic, handle, cancellationToken)))
-            .ConfigureAwait(false);
+        await Task.WhenAll(handles.Select(handle => client.Brokers.AckAsync(address, group, topic, handle, cancellationToken)));
     }
 
     public Task<ReceiptHandle?> ChangeInvisibleTimeAsync(

@@ -35,10 +35,6 @@ internal sealed partial class ConsumeModes(
         : options.ConsumeMode != ConsumeMode.AsBroker ? options.ConsumeMode == ConsumeMode.Pop
         : _answers.TryGetValue((queue.Topic, queue.BrokerName), out var answer) ? answer.Pops : null;
 
-    /// <summary>Whether brokers keep messages of a topic for the group that were popped and not acknowledged: those that know pops do.</summary>
-    public bool MayHavePopped(string topic, string broker)
-        => options.ConsumeMode == ConsumeMode.Pop || (_answers.TryGetValue((topic, broker), out var answer) && answer.KnowsPops);
-
     /// <summary>Asks brokers of which nothing is known, or nothing new.</summary>
     public async Task RefreshAsync(IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
     {
@@ -58,10 +54,10 @@ internal sealed partial class ConsumeModes(
         var now = time.GetTimestamp();
         var old = _answers.Where(answer => time.GetElapsedTime(answer.Value.At, now) >= Fresh)
             .OrderBy(static answer => answer.Value.At).Take(MostAgain).Select(static answer => answer.Key);
-        await Parallel.ForEachAsync(
-            wanted.Where(key => !_answers.ContainsKey(key)).Concat(old).ToArray(),
-            new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellationToken },
-            async (key, cancelled) => await AskAsync(key, cancelled).ConfigureAwait(false)).ConfigureAwait(false);
+        foreach (var some in wanted.Where(key => !_answers.ContainsKey(key)).Concat(old).ToArray().Chunk(MostAtOnce))
+        {
+            await Task.WhenAll(some.Select(key => AskAsync(key, cancellationToken)));
+        }
     }
 
     /// <summary>
@@ -71,7 +67,7 @@ internal sealed partial class ConsumeModes(
     private async Task AskAsync((string Topic, string Broker) key, CancellationToken cancellationToken)
     {
         var before = _answers.GetValueOrDefault(key);
-        var (pops, knows) = (before?.Pops ?? false, before?.KnowsPops ?? false);
+        var pops = before is { Pops: true };
         try
         {
             if (client.Routes.FindAddress(key.Broker, onlyThisBroker: true) is { } master)
@@ -82,14 +78,14 @@ internal sealed partial class ConsumeModes(
                     options.Group,
                     client.ClientId,
                     messageModel: ConsumerDataValues.Broadcasting,
-                    cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken).ConfigureAwait(false);
+                    cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
                 if (assigned is not { Count: > 0 })
                 {
                     // It has only just heard of the topic.
                     return;
                 }
 
-                (pops, knows) = (assigned[0].Mode == MessageRequestMode.Pop, true);
+                pops = assigned[0].Mode == MessageRequestMode.Pop;
             }
         }
         catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
@@ -102,8 +98,8 @@ internal sealed partial class ConsumeModes(
             // As it was; a broker that does not say, such as one that is away, is pulled from until it does.
         }
 
-        _answers[key] = new Answer(pops, knows, time.GetTimestamp());
-        if ((before?.Pops ?? false) != pops)
+        _answers[key] = new Answer(pops, time.GetTimestamp());
+        if (before is { Pops: true } != pops)
         {
             Log.Switches(logger, options.Group, key.Topic, key.Broker, pops ? MessageRequestMode.Pop : MessageRequestMode.Pull);
         }
@@ -118,11 +114,12 @@ internal sealed partial class ConsumeModes(
         }
     }
 
-    private sealed record Answer(bool Pops, bool KnowsPops, long At);
+    private sealed record Answer(bool Pops, long At);
 
     private static partial class Log
     {
-        [LoggerMessage(379, LogLevel.Information, "Group {Group} gets the messages of topic {Topic} at broker {Broker} by {Mode} from now on")]
+        [LoggerMessage(
+            379, LogLevel.Information, "Group {Group} gets the messages of topic {Topic} at broker {Broker} by {Mode} from now on")]
         public static partial void Switches(ILogger logger, string group, string topic, string broker, MessageRequestMode mode);
 
         [LoggerMessage(

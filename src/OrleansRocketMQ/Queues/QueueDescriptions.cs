@@ -40,6 +40,9 @@ internal static class QueueDescriptions
                 false => QueueLockState.Awaited,
             },
             Orderly = snapshot.Orderly is { } orderly ? Describe(orderly) : null,
+            Popped = snapshot.Popped is { } popped
+                ? new PoppedQueueStatus { Unacknowledged = popped.Unacknowledged, Late = popped.Late, Lost = popped.Lost }
+                : null,
             Keys = snapshot.Keys is { } keys ? Describe(keys) : null,
         };
     }

@@ -33,7 +33,7 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
             .Take(MostAtOnce)
             .ToArray();
         var found = await Task.WhenAll(topics.SelectMany(topic => RetriesOf(topic).Select(
-            retry => LookForAsync(topic, retry, cancellationToken)))).ConfigureAwait(false);
+            retry => LookForAsync(topic, retry, cancellationToken))));
         foreach (var topic in topics)
         {
             _lookedAt[topic] = time.GetTimestamp();
@@ -51,7 +51,7 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
 
         if (isNew)
         {
-            await consumer.TellSubscriptionsAsync(cancellationToken).ConfigureAwait(false);
+            await consumer.TellSubscriptionsAsync(cancellationToken);
         }
     }
 
@@ -63,7 +63,7 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
     {
         try
         {
-            await consumer.Client.NameServer.GetRouteAsync(retry, cancellationToken).ConfigureAwait(false);
+            await consumer.Client.NameServer.GetRouteAsync(retry, cancellationToken);
             return (topic, retry);
         }
         catch (RocketMQException)

@@ -56,12 +56,12 @@ internal sealed class RebalancedGroup(
     public async Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(
         CancellationToken cancellationToken)
     {
-        var read = await _subscribed.ReadAsync(cancellationToken).ConfigureAwait(false);
-        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), cancellationToken).ConfigureAwait(false);
+        var read = await _subscribed.ReadAsync(cancellationToken);
+        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), cancellationToken);
         if (consumer.View.Queues.Any())
         {
             // Not before the first queues run: what is to come again has time.
-            await _popRetries.LookAsync(cancellationToken).ConfigureAwait(false);
+            await _popRetries.LookAsync(cancellationToken);
         }
 
         return (read.Topics.Select(Pulled).ToArray(), read.Complete);

@@ -44,14 +44,6 @@ internal sealed partial class ConcurrentDispatcher
                 continue;
             }
 
-            if (!retry.IsLast(failed.Messages[0], failure.DelayLevel) && queue.TryGiveBack(failed.Messages[0], failure))
-            {
-                worker.Open = behind;
-                queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
-                failed.Complete();
-                continue;
-            }
-
             // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
             var attempts = isTaken ? 1 : 0;
             isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
@@ -78,6 +70,12 @@ internal sealed partial class ConcurrentDispatcher
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
+        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, failure))
+        {
+            queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
+            return true;
+        }
+
         var cause = retry.CauseOf(message, failure);
         var taken = await retry.SendBackAsync(queue.Queue, message, failure.DelayLevel, queue.ListenerToken, cause);
         if (taken == PublishOutcome.NotTaken)
