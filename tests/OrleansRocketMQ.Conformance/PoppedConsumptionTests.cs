@@ -61,11 +61,13 @@ public class PoppedConsumptionTests(RocketMQCluster rocketmq)
             });
         await rocketmq.SendAsync(topic, ["poison"]);
 
+        await _recorder.UntilAsync(2);
         var grain = cluster.Silos.Client.GetGrain<IDeadLetterGrain>(_group);
-        await Eventually.TrueAsync(async () => (await grain.ListAsync()).Letters.Count == 1, "a dead letter");
+        DeadLetter? letter = null;
+        await Eventually.TrueAsync(async () => (letter = await FirstAsync(grain)) is not null, "a dead letter");
 
         Assert.Equal([0, 1], _recorder.Deliveries.Select(delivery => delivery.Message.ReconsumeTimes));
-        Assert.Equal("it cannot be", (await grain.ListAsync()).Letters[0].Cause!.Reason);
+        Assert.Equal("it cannot be", letter!.Cause!.Reason);
     }
 
     [Fact]
@@ -99,6 +101,19 @@ public class PoppedConsumptionTests(RocketMQCluster rocketmq)
         await Eventually.TrueAsync(() => _recorder.Bodies.Contains("last"), "the last message");
         await UntilCommittedAsync(topic, 2);
         Assert.Equal(["slow", "last"], _recorder.Bodies);
+    }
+
+    private static async Task<DeadLetter?> FirstAsync(IDeadLetterGrain grain)
+    {
+        try
+        {
+            return (await grain.ListAsync()).Letters.FirstOrDefault();
+        }
+        catch (RocketMQTimeoutException)
+        {
+            // A loaded broker takes its time to count what is in a topic.
+            return null;
+        }
     }
 
     private static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;

@@ -26,6 +26,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     private readonly long _ahead = Stamps(time, ahead);
     private long _late;
     private long _lost;
+    private long _lateTaken;
 
     /// <summary>Messages the broker has not heard of.</summary>
     public int Count
@@ -100,6 +101,19 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     /// <inheritdoc/>
     public void Dropped(MessageExt message) => Settle(message, static receipt => receipt.GiveBack(TimeSpan.Zero));
 
+    /// <summary>What lies at another place of the queue is done; what has failed before comes again wherever the queue is.</summary>
+    public void Skipped(MessageExt message)
+    {
+        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal)
+        {
+            Done(message);
+        }
+        else
+        {
+            Dropped(message);
+        }
+    }
+
     /// <summary>
     /// Takes out of the line those whose time has ended before a listener was done with them; what they come to is late.
     /// </summary>
@@ -123,6 +137,17 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
 
             _lost += lost;
             return lost;
+        }
+    }
+
+    /// <summary>How many were done too late since this was asked last.</summary>
+    public int TakeLate()
+    {
+        lock (_lock)
+        {
+            var late = (int)(_late - _lateTaken);
+            _lateTaken = _late;
+            return late;
         }
     }
 

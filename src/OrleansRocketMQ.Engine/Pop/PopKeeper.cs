@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Engine.Statistics;
 
 namespace OrleansRocketMQ.Engine.Pop;
 
@@ -15,27 +16,24 @@ internal sealed partial class PopKeeper
     private readonly MessageQueue _queue;
     private readonly QueueEnvironment _environment;
     private readonly WakeUp _wake = new();
-    private readonly Func<bool> _mayHold;
-    private readonly Action _dropWaiting;
-    private readonly Action _told;
+    private readonly QueueStatistics _statistics;
+    private readonly IPopHolder _holder;
     private readonly ILogger _logger;
     private Task _keeping = Task.CompletedTask;
     private int _failures;
 
     /// <param name="queue">The queue as brokers know it.</param>
     /// <param name="environment">What it shares with the other queues of its group.</param>
-    /// <param name="mayHold">Whether messages may go to listeners, so that it is worth while to hold those that wait.</param>
-    /// <param name="dropWaiting">Gives up the messages no listener has.</param>
-    /// <param name="told">Hears that the broker has been told.</param>
+    /// <param name="statistics">Of the queue.</param>
+    /// <param name="holder">Has the messages.</param>
     /// <param name="logger">The log.</param>
     public PopKeeper(
-        MessageQueue queue, QueueEnvironment environment, Func<bool> mayHold, Action dropWaiting, Action told, ILogger logger)
+        MessageQueue queue, QueueEnvironment environment, QueueStatistics statistics, IPopHolder holder, ILogger logger)
     {
         _queue = queue;
         _environment = environment;
-        _mayHold = mayHold;
-        _dropWaiting = dropWaiting;
-        _told = told;
+        _statistics = statistics;
+        _holder = holder;
         _logger = logger;
         Book = new PopBook(Runtime.Time, Options.PopInvisibleTime / 3, _wake.Call);
     }
@@ -67,10 +65,11 @@ internal sealed partial class PopKeeper
         while (!_ended.IsCancellationRequested)
         {
             NoteLost();
+            NoteLate();
             var isEnding = _ending.IsCancellationRequested;
-            if (Book.Due <= TimeSpan.Zero && !_mayHold())
+            if (Book.Due <= TimeSpan.Zero && !_holder.MayHandOut)
             {
-                _dropWaiting();
+                _holder.DropWaiting();
             }
 
             var work = Book.TakeWork();
@@ -94,15 +93,24 @@ internal sealed partial class PopKeeper
     {
         if (Book.TakeLost() is > 0 and var lost)
         {
-            _dropWaiting();
+            _holder.DropWaiting();
             Log.Lost(_logger, Options.Group, _queue.Topic, _queue.BrokerName, _queue.QueueId, lost, Options.PopInvisibleTime);
+        }
+    }
+
+    private void NoteLate()
+    {
+        if (Book.TakeLate() is > 0 and var late)
+        {
+            _statistics.Metrics?.CameLate(late);
+            Log.Late(_logger, Options.Group, _queue.Topic, _queue.BrokerName, _queue.QueueId, late);
         }
     }
 
     private async Task TellAsync(PopWork work)
     {
         var told = await Task.WhenAll(work.Changes.Select(TryChangeAsync).Append(TryAckAsync(work.Acks)));
-        _told();
+        _holder.Told();
         if (told.FirstOrDefault(static failure => failure is not null) is not { } failed)
         {
             _failures = 0;
@@ -202,10 +210,30 @@ internal sealed partial class PopKeeper
         public static partial void Lost(ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan time);
 
         [LoggerMessage(
+            383,
+            LogLevel.Warning,
+            "Group {Group}: {Count} messages of {Topic} {Broker}/{QueueId} were done when others could have them already; they may come "
+            + "twice")]
+        public static partial void Late(ILogger logger, string group, string topic, string broker, int queueId, int count);
+
+        [LoggerMessage(
             376,
             LogLevel.Warning,
             "Group {Group} could not tell what has become of messages of {Topic} {Broker}/{QueueId}; it is told again in time, or they "
             + "come again: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, string topic, string broker, int queueId, string reason);
     }
+}
+
+/// <summary>Who has the messages that <see cref="PopKeeper"/> tells of. Thread-safe.</summary>
+internal interface IPopHolder
+{
+    /// <summary>Whether messages may go to listeners, so that it is worth while to hold those that wait.</summary>
+    bool MayHandOut { get; }
+
+    /// <summary>Gives up the messages no listener has.</summary>
+    void DropWaiting();
+
+    /// <summary>The broker has been told of messages.</summary>
+    void Told();
 }

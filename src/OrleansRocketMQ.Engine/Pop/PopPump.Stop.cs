@@ -82,6 +82,12 @@ internal sealed partial class PopPump
             ILogger logger, string group, string topic, string broker, int queueId, int count, TimeSpan budget);
 
         [LoggerMessage(
+            384,
+            LogLevel.Information,
+            "Group {Group}: {Topic} {Broker}/{QueueId}, which is popped, goes on at offset {Offset} because somebody asked for it")]
+        public static partial void Reset(ILogger logger, string group, string topic, string broker, int queueId, long offset);
+
+        [LoggerMessage(
             378,
             LogLevel.Error,
             "Group {Group}: a part of the work on {Queue}, which is popped, has failed at its stop; the queue is given up all the same")]

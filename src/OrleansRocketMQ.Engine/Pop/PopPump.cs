@@ -19,7 +19,7 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <see cref="QueuePump"/>: what may be done stands in its <see cref="PopState"/>. Runs by the engine's scheduler; may be called
 /// from anywhere. Mirrors <c>DefaultMQPushConsumerImpl.popMessage</c>.
 /// </summary>
-internal sealed partial class PopPump : IGroupQueue
+internal sealed partial class PopPump : IGroupQueue, IPopHolder
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
@@ -62,7 +62,7 @@ internal sealed partial class PopPump : IGroupQueue
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        _keeper = new PopKeeper(queue, environment, () => _state.MayHandOut, () => Runs!.DropWaiting(), OnTold, logger);
+        _keeper = new PopKeeper(queue, environment, Statistics, this, logger);
         Runs = new DispatchBuffer(NewWindow(), environment.Group.OpenGate(queue), BatchRule.Of(options, _time))
         {
             MostBytes = environment.MostBytesPerCall,
@@ -119,6 +119,8 @@ internal sealed partial class PopPump : IGroupQueue
     /// <summary>Not known: what others have in work counts as consumed at the broker.</summary>
     public long? Lag => null;
 
+    public long? Unacknowledged => Book.Count;
+
     public QueueLevel Level => new(Queue, HasBegun, Error, HasFailed, Moment(ref _lastPoppedAt));
 
     private ConsumerOptions Options => _environment.Options;
@@ -173,6 +175,18 @@ internal sealed partial class PopPump : IGroupQueue
     {
     }
 
+    /// <summary>
+    /// The queue goes on at an offset: the broker is told, and what no listener has got yet of the queue itself is done. What one
+    /// works on ends as any; a pop that is answered just now may bring some messages of before.
+    /// </summary>
+    /// <exception cref="RocketMQException">The broker did not take it; the queue stays where it is.</exception>
+    public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
+    {
+        await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Queue, offset, _stopping.Token);
+        Runs.DropWaiting(skips: true);
+        Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
+    });
+
     public void Abandon() => _runtime.Scheduler.Cancel(_abandon);
 
     /// <summary>As a broker would delay what it brings again, or as the listener has said.</summary>
@@ -211,7 +225,11 @@ internal sealed partial class PopPump : IGroupQueue
 
     private ProcessQueue NewWindow() => new(_keeper.Book, _holdings);
 
-    private void OnTold() => _flow.OnProgress();
+    bool IPopHolder.MayHandOut => State.MayHandOut;
+
+    void IPopHolder.DropWaiting() => Runs.DropWaiting();
+
+    void IPopHolder.Told() => _flow.OnProgress();
 
     /// <summary>Asked within the window's lock; the state hears of it a moment later.</summary>
     private bool IsInDoubt()

@@ -36,6 +36,9 @@ internal interface IQueueBroker
 /// <summary>Messages that a broker hands out one by one, and offers again unless it hears of them in time.</summary>
 internal interface IPopBroker
 {
+    /// <summary>The next pop of a queue goes on at an offset. What is hidden stays so, and comes again unless it is acknowledged.</summary>
+    Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken);
+
     /// <summary>Asks for messages that nobody else has in work. The broker may keep the request waiting for its poll time.</summary>
     /// <exception cref="RocketMQException">The broker has refused, or has not answered.</exception>
     Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken);

@@ -36,6 +36,9 @@ internal interface IGroupQueue : IDispatchedQueue
     /// <summary>Messages not yet consumed, as far as the broker has told; null when it has not.</summary>
     long? Lag { get; }
 
+    /// <summary>Messages of which the broker has not heard what became of them; null where it is pulled.</summary>
+    long? Unacknowledged { get; }
+
     /// <summary>How it fares, in short.</summary>
     QueueLevel Level { get; }
 

@@ -104,6 +104,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
 
     public bool IsPopped => false;
 
+    public long? Unacknowledged => null;
+
     public bool IsEnding => State.IsStopping;
 
     public DispatchBuffer Runs { get; }

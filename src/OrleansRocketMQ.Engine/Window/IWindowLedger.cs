@@ -11,4 +11,7 @@ internal interface IWindowLedger
 
     /// <summary>The window has it no more, and nobody has consumed it.</summary>
     void Dropped(MessageExt message);
+
+    /// <summary>The window has it no more, since somebody wants the queue to go on elsewhere.</summary>
+    void Skipped(MessageExt message);
 }

@@ -52,9 +52,17 @@ internal sealed partial class ProcessQueue
         }
     }
 
-    private Amount Drop(long slot)
+    private Amount Drop(long slot, bool skips = false)
     {
-        _ledger?.Dropped(At(slot).Message!);
+        if (skips)
+        {
+            _ledger?.Skipped(At(slot).Message!);
+        }
+        else
+        {
+            _ledger?.Dropped(At(slot).Message!);
+        }
+
         return Free(slot);
     }
 }

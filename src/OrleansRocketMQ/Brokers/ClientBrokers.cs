@@ -21,6 +21,9 @@ internal sealed class ClientBrokers(RocketMQClient client) : IBrokers
     public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
         => client.Brokers.PopAsync(address, request, cancellationToken: cancellationToken);
 
+    public Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+        => client.Brokers.ResetConsumerOffsetAsync(address, group, queue, offset, cancellationToken);
+
     public async Task AckAsync(
         string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
     {

@@ -7,6 +7,7 @@ using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
 
@@ -86,6 +87,12 @@ internal sealed class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigra
 
     public async Task<bool> SeekAsync(long offset)
     {
+        if (_pump is PopPump { IsEnding: false } popped)
+        {
+            await popped.SeekAsync(offset);
+            return true;
+        }
+
         if (_pump is not QueuePump pump)
         {
             return false;

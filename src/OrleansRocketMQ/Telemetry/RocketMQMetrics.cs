@@ -28,6 +28,8 @@ internal sealed partial class RocketMQMetrics
     public const string CommitFailures = "orleans_rocketmq.consumer.commit.failures";
     public const string CircuitBreaker = "orleans_rocketmq.consumer.circuit_breaker";
     public const string LockLosses = "orleans_rocketmq.consumer.lock.losses";
+    public const string PopLate = "orleans_rocketmq.consumer.pop.late";
+    public const string Unacknowledged = "orleans_rocketmq.queue.unacknowledged";
     public const string HandOverPause = "orleans_rocketmq.queue.hand_over.pause";
     public const string Lag = "orleans_rocketmq.queue.lag";
     public const string InFlight = "orleans_rocketmq.queue.in_flight";
@@ -86,6 +88,8 @@ internal sealed partial class RocketMQMetrics
             Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
         LockLossCounter = meter.CreateCounter<long>(
             LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
+        LateCounter = meter.CreateCounter<long>(
+            PopLate, "{message}", "Popped messages that were done when others could have them already: they may come twice.");
         HandOverHistogram = meter.CreateHistogram(
             HandOverPause,
             "s",
@@ -100,6 +104,11 @@ internal sealed partial class RocketMQMetrics
             () => Observe(static pump => pump.Lag),
             "{message}",
             "Messages of a queue not yet consumed; not told while the broker does not answer.");
+        meter.CreateObservableGauge(
+            Unacknowledged,
+            () => Observe(static pump => pump.Unacknowledged),
+            "{message}",
+            "Messages of a queue that is popped of which the broker has not heard what became of them.");
         meter.CreateObservableGauge(
             InFlight,
             () => Observe(static pump => pump.InFlight),
@@ -128,6 +137,8 @@ internal sealed partial class RocketMQMetrics
     public Counter<long> RebalanceCounter { get; }
 
     public Counter<long> LockLossCounter { get; }
+
+    public Counter<long> LateCounter { get; }
 
     public Histogram<double> PullHistogram { get; }
 

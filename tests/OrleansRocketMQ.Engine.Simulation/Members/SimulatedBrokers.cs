@@ -18,6 +18,9 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
             return true;
         });
 
+    public Task ResetOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
     public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
         => throw new InvalidOperationException("Nothing is popped here.");
 

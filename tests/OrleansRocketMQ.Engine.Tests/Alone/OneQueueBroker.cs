@@ -77,6 +77,9 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
             found.SelectMany(static record => record).ToArray());
     }
 
+    public Task ResetOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
     public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
         => throw new InvalidOperationException("Nothing is popped here.");
 

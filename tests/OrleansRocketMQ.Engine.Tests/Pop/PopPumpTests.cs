@@ -164,6 +164,8 @@ public sealed class PopPumpTests
         Assert.Equal(1, _lab.Pump.Book.Late);
         Assert.Equal(1, _lab.Pump.Book.Lost);
         Assert.Contains(375, _lab.Log.Ids);
+        Assert.Contains(383, _lab.Log.Ids);
+        Assert.Equal(1, _lab.Metrics["late"]);
         Assert.Empty(_lab.Pops.Acknowledged);
         Assert.Equal([0, 0], _lab.Consumed);
     }
@@ -335,6 +337,67 @@ public sealed class PopPumpTests
         _lab.Wait(2);
 
         Assert.Equal([0], _lab.Pops.Acknowledged);
+    }
+
+    [Fact]
+    public void A_seek_tells_the_broker_and_what_waits_of_the_queue_does_not_come()
+    {
+        _lab.ListenerTakes = TimeSpan.FromSeconds(5);
+        _lab.Pops.Store(20);
+        _lab.Start().Wait(1);
+        var given = _lab.Consumed.Count;
+        Assert.InRange(given, 1, 19);
+
+        _lab.World.Do(() => _lab.Pump.SeekAsync(20));
+        _lab.Pops.Store(1);
+        _lab.Wait(20);
+
+        Assert.Equal(given + 1, _lab.Consumed.Count);
+        Assert.Equal(20, _lab.Consumed[^1]);
+        Assert.Equal((0, 0), (_lab.Pops.Hidden, _lab.Pops.Waiting));
+    }
+
+    [Fact]
+    public void A_seek_back_brings_everything_again_and_what_had_failed_once_more_only()
+    {
+        var fails = true;
+        _lab.Fails = _ => fails ? new FailedMessage(0, 0, "no") : null;
+        _lab.Pops.Store(1);
+        _lab.Start().Wait(1);
+        fails = false;
+        _lab.Pops.Store(4);
+        _lab.Wait(1);
+
+        _lab.World.Do(() => _lab.Pump.SeekAsync(0));
+        _lab.Wait(15);
+
+        Assert.Equal([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0], _lab.Consumed);
+    }
+
+    [Fact]
+    public void A_seek_that_the_broker_does_not_take_changes_nothing()
+    {
+        _lab.Brokers.Faults["reset"] = static () => FakeBrokers.Refusal(ResponseCodes.SystemError);
+        _lab.Pops.Store(1);
+        _lab.Start().Wait(1);
+
+        Assert.Throws<BrokerResponseException>(() => _lab.World.Do(() => _lab.Pump.SeekAsync(0)));
+
+        Assert.Equal([0], _lab.Pops.Acknowledged);
+    }
+
+    [Fact]
+    public void Its_snapshot_tells_that_it_is_popped_and_has_no_offset()
+    {
+        _lab.ListenerTakes = TimeSpan.FromSeconds(5);
+        _lab.Pops.Store(3);
+
+        var snapshot = _lab.Start().Pump.Snapshot();
+
+        Assert.Equal((-1, -1, -1), (snapshot.Watermark, snapshot.CommittedOffset, snapshot.MaxOffset));
+        Assert.Equal(new PoppedSnapshot(3, 0, 0), snapshot.Popped);
+        Assert.Null(_lab.Pump.Lag);
+        Assert.Equal(3, _lab.Pump.Unacknowledged);
     }
 
     [Fact]

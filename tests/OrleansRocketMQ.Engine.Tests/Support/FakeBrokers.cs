@@ -125,6 +125,12 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
         return await Pops.PopAsync(request, cancellationToken);
     }
 
+    public async Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+    {
+        await CallAsync("reset", address, cancellationToken);
+        Pops.Reset(offset);
+    }
+
     public async Task AckAsync(
         string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
     {

@@ -11,6 +11,7 @@ internal sealed class FakePops(TimeProvider time)
 {
     private readonly Queue<StoredMessage> _waiting = new();
     private readonly Dictionary<ReceiptHandle, (StoredMessage Message, long VisibleAt)> _hidden = [];
+    private readonly List<StoredMessage> _all = [];
     private long _stored;
     private long _revived;
 
@@ -50,8 +51,20 @@ internal sealed class FakePops(TimeProvider time)
     {
         for (; count > 0; count--)
         {
-            _waiting.Enqueue(New("orders", _stored, (int)_stored, reconsumeTimes, properties));
+            _all.Add(New("orders", _stored, (int)_stored, reconsumeTimes, properties));
+            _waiting.Enqueue(_all[^1]);
             _stored++;
+        }
+    }
+
+    /// <summary>The topic goes on at an offset: what lies behind it comes, be it once more, and what lies before it does not.</summary>
+    public void Reset(long offset)
+    {
+        var retries = _waiting.Where(static message => ReceiptHandle.KindOf(message.Topic) != PopTopicKind.Normal).ToArray();
+        _waiting.Clear();
+        foreach (var message in retries.Concat(_all.Where(message => message.QueueOffset >= offset)))
+        {
+            _waiting.Enqueue(message);
         }
     }
 

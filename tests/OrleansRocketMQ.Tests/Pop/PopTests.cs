@@ -3,6 +3,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Management;
 
 namespace OrleansRocketMQ.Tests.Pop;
 
@@ -177,6 +178,45 @@ public sealed class PopTests
         Assert.Equal(40, rocketmq.Recorder.Count);
         await UntilNothingIsHeldAsync(rocketmq);
         Assert.NotNull(started);
+    }
+
+    [Fact]
+    public async Task A_seek_of_a_group_that_pops_brings_its_messages_again_and_its_status_tells_no_offset()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await rocketmq.SendAsync(20);
+        await using var cluster = await rocketmq.ConsumeAsync(configure: Pops, silos: 2);
+        await rocketmq.UntilAllCameAsync(20);
+        await UntilNothingIsHeldAsync(rocketmq);
+        var status = await rocketmq.Management(cluster).GetStatusAsync();
+        Assert.All(status.Queues.Where(queue => queue.Queue.Topic == TestRocketMQ.Topic), queue =>
+        {
+            Assert.Equal(0, queue.Popped!.Unacknowledged);
+            Assert.Equal((-1, null), (queue.Watermark, queue.Lag));
+        });
+
+        await rocketmq.Management(cluster).SeekAsync(ConsumerScope.OfTopic(TestRocketMQ.Topic), SeekTarget.Begin);
+        await rocketmq.Recorder.UntilAsync(40);
+        await UntilNothingIsHeldAsync(rocketmq);
+
+        Assert.All(rocketmq.Recorder.Bodies.CountBy(static body => body), body => Assert.Equal(2, body.Value));
+    }
+
+    [Fact]
+    public async Task A_paused_group_that_pops_gets_nothing_and_goes_on_when_it_is_resumed()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync(configure: Pops, silos: 2);
+        await rocketmq.Management(cluster).PauseAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).All(pump => pump.Runs.Gate.IsPaused), "all queues are paused");
+        await Eventually.TrueAsync(() => rocketmq.Broker.HeldPops == 0, "no pop waits any more");
+        await rocketmq.SendAsync(20);
+        Assert.Equal(0, rocketmq.Broker.PoppedMessages(rocketmq.MyGroup, TestRocketMQ.Topic));
+
+        await rocketmq.Management(cluster).ResumeAsync(ConsumerScope.Everything);
+        await rocketmq.UntilAllCameAsync(20);
+
+        Assert.Equal(20, rocketmq.Recorder.Count);
     }
 
     private static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
