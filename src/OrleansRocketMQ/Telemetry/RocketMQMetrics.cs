@@ -99,31 +99,7 @@ internal sealed partial class RocketMQMetrics
         meter.CreateObservableCounter(
             CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
         CreateBreakerGauge(meter);
-        meter.CreateObservableGauge(
-            Lag,
-            () => Observe(static pump => pump.Lag),
-            "{message}",
-            "Messages of a queue not yet consumed; not told while the broker does not answer.");
-        meter.CreateObservableGauge(
-            Unacknowledged,
-            () => Observe(static pump => pump.Unacknowledged),
-            "{message}",
-            "Messages of a queue that is popped of which the broker has not heard what became of them.");
-        meter.CreateObservableGauge(
-            InFlight,
-            () => Observe(static pump => pump.InFlight),
-            "{message}",
-            "Messages of a queue that listeners work on.");
-        meter.CreateObservableGauge(
-            CachedMessages,
-            () => Observe(static pump => pump.Runs.Window.Count),
-            "{message}",
-            "Messages of a queue that were pulled and are not done.");
-        meter.CreateObservableGauge(
-            CachedBytes,
-            () => Observe(static pump => pump.Runs.Window.Bytes),
-            "By",
-            "Bytes of the bodies of these messages.");
+        CreateQueueGauges(meter);
     }
 
     public Counter<long> ConsumedCounter { get; }
@@ -206,6 +182,35 @@ internal sealed partial class RocketMQMetrics
         consumer.Statistics.CommitFailures,
         new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
+
+    private void CreateQueueGauges(Meter meter)
+    {
+        meter.CreateObservableGauge(
+            Lag,
+            () => Observe(static pump => pump.Lag),
+            "{message}",
+            "Messages of a queue not yet consumed; not told while the broker does not answer.");
+        meter.CreateObservableGauge(
+            Unacknowledged,
+            () => Observe(static pump => pump.Unacknowledged),
+            "{message}",
+            "Messages of a queue that is popped of which the broker has not heard what became of them.");
+        meter.CreateObservableGauge(
+            InFlight,
+            () => Observe(static pump => pump.InFlight),
+            "{message}",
+            "Messages of a queue that listeners work on.");
+        meter.CreateObservableGauge(
+            CachedMessages,
+            () => Observe(static pump => pump.Runs.Window.Count),
+            "{message}",
+            "Messages of a queue that were pulled and are not done.");
+        meter.CreateObservableGauge(
+            CachedBytes,
+            () => Observe(static pump => pump.Runs.Window.Bytes),
+            "By",
+            "Bytes of the bodies of these messages.");
+    }
 
     private void CreateBreakerGauge(Meter meter) => meter.CreateObservableGauge(
         CircuitBreaker,
