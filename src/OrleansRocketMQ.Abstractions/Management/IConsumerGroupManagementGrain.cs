@@ -357,6 +357,13 @@ public sealed record QueueStatus
     [Id(40)]
     public KeyedQueueStatus? Keys { get; init; }
 
+    /// <summary>
+    /// What is known of a queue that is popped; null for one that is pulled. A popped one has no offsets here: only its broker knows
+    /// how far it is.
+    /// </summary>
+    [Id(41)]
+    public PoppedQueueStatus? Popped { get; init; }
+
     /// <summary>Messages not yet consumed; null when that is not known, for example because the broker does not answer.</summary>
     public long? Lag => MaxOffset < 0 || Watermark < 0 ? null : Math.Max(0, MaxOffset - Watermark);
 

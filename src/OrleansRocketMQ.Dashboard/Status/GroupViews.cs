@@ -66,6 +66,8 @@ internal static class GroupViews
         IsPausedItself = flow.Paused.Contains(ConsumerScope.OfQueue(queue.Queue)),
         HasFailed = queue.HasFailed,
         AwaitsLock = queue.Lock == QueueLockState.Awaited,
+        IsPopped = queue.Popped is not null,
+        Unacknowledged = queue.Popped?.Unacknowledged ?? 0,
         Lag = queue.Lag,
         Committed = queue.CommittedOffset,
         Watermark = queue.Watermark,

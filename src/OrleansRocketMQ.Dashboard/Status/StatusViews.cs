@@ -130,6 +130,10 @@ internal sealed record QueueView
 
     public bool AwaitsLock { get; init; }
 
+    public bool IsPopped { get; init; }
+
+    public int Unacknowledged { get; init; }
+
     public long? Lag { get; init; }
 
     public long Committed { get; init; }

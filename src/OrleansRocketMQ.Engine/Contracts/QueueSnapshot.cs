@@ -53,12 +53,21 @@ internal sealed record QueueSnapshot
     /// <summary>Whether its lock is held; null where none is needed.</summary>
     public bool? IsLocked { get; init; }
 
+    /// <summary>What is known of it only where it is popped; null where it is pulled.</summary>
+    public PoppedSnapshot? Popped { get; init; }
+
     /// <summary>What is known of it only where it is consumed in order.</summary>
     public OrderlySnapshot? Orderly { get; init; }
 
     /// <summary>What is known of it only where it is consumed by keys.</summary>
     public KeyOrderedSnapshot? Keys { get; init; }
 }
+
+/// <summary>A queue that is popped.</summary>
+/// <param name="Unacknowledged">Messages the broker has not heard of.</param>
+/// <param name="Late">Messages that were done when others could have them already, since it started here.</param>
+/// <param name="Lost">Messages held here whose time was over before that could be prolonged, since it started here.</param>
+internal sealed record PoppedSnapshot(int Unacknowledged, long Late, long Lost);
 
 /// <summary>A message a listener works on.</summary>
 internal sealed record RunningMessage(string MessageId, long Offset, TimeSpan Age);

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Locks;
 using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Engine.Window;
@@ -34,6 +35,14 @@ internal interface IDispatchedQueue
 
     /// <summary>Whether more will come at once: the broker has more for it than it may hold, and it has room to pull.</summary>
     bool IsBehind => false;
+
+    /// <summary>
+    /// Has the queue's own way bring a failed message again, which then is out of its hands here; false where there is none: it
+    /// goes by the retry topic.
+    /// </summary>
+    /// <param name="message">The message, which is leased.</param>
+    /// <param name="failure">When it is to come again.</param>
+    bool TryGiveBack(MessageExt message, in FailedMessage failure) => false;
 
     /// <summary>Lets the queue's owner wait for a task that must not outlive it.</summary>
     void Track(Task task);

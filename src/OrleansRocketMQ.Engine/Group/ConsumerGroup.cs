@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Engine.Offsets;
+using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 
 namespace OrleansRocketMQ.Engine.Group;
@@ -11,6 +12,7 @@ internal sealed partial class ConsumerGroup
     private readonly Lock _gate = new();
     private readonly QueueEnvironment _environment;
     private readonly ILogger<QueuePump> _pumpLogger;
+    private readonly ILogger<PopPump> _popLogger;
     private readonly ILogger _logger;
     private readonly OffsetPersister _persisting;
     private readonly GroupWatchdog _watchdog;
@@ -23,14 +25,15 @@ internal sealed partial class ConsumerGroup
     {
         _environment = environment;
         _pumpLogger = loggers.CreateLogger<QueuePump>();
+        _popLogger = loggers.CreateLogger<PopPump>();
         _logger = loggers.CreateLogger<ConsumerGroup>();
         _persisting = new OffsetPersister(
-            environment.Options, AllQueues, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
+            environment.Options, PulledQueues, environment.Runtime, loggers.CreateLogger<OffsetPersister>());
         _watchdog = new GroupWatchdog(environment.Options.Group, LookWhetherQueuesMove, environment.Runtime, _logger);
     }
 
     /// <summary>The queues that run here.</summary>
-    public ConcurrentDictionary<MessageQueue, QueuePump> Queues { get; } = new();
+    public ConcurrentDictionary<MessageQueue, IGroupQueue> Queues { get; } = new();
 
     private string Group => _environment.Options.Group;
 
@@ -38,7 +41,7 @@ internal sealed partial class ConsumerGroup
     {
         _environment.Dispatcher.Start();
         _persisting.Start();
-        _environment.Checkpoints?.Start(AllQueues);
+        _environment.Checkpoints?.Start(PulledQueues);
         _watchdog.Start();
         _environment.Fence.Changed += OnFenceChanged;
     }
@@ -46,9 +49,10 @@ internal sealed partial class ConsumerGroup
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="arrival">What comes along from the member it was on.</param>
+    /// <param name="pops">Whether its messages are to be popped.</param>
     /// <param name="made">Is told of the queue before it starts; not of one that runs already.</param>
     /// <exception cref="ConsumerStateException">The group stops, or the queue is still ending.</exception>
-    public QueuePump StartQueue(MessageQueue queue, QueueArrival? arrival, Action<QueuePump>? made = null)
+    public IGroupQueue StartQueue(MessageQueue queue, QueueArrival? arrival, bool pops = false, Action<IGroupQueue>? made = null)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -60,12 +64,14 @@ internal sealed partial class ConsumerGroup
 
             if (Queues.TryGetValue(queue, out var running))
             {
-                return running.State.IsStopping
+                return running.IsEnding
                     ? throw new ConsumerStateException(Group, $"still ending {queue}", "start it again")
                     : running;
             }
 
-            var pump = new QueuePump(queue, _environment, arrival, _pumpLogger);
+            IGroupQueue pump = pops
+                ? new PopPump(queue, _environment, _popLogger)
+                : new QueuePump(queue, _environment, arrival, _pumpLogger);
             made?.Invoke(pump);
             Queues[queue] = pump;
             pump.Start();
@@ -83,8 +89,8 @@ internal sealed partial class ConsumerGroup
         }
     }
 
-    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
-    public Task StopQueueAsync(QueuePump pump, TimeSpan budget)
+    /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>
+    public Task StopQueueAsync(IGroupQueue pump, TimeSpan budget)
     {
         // At once, so that nobody who asks meanwhile gets a queue that ends.
         var stopping = pump.StopAsync(budget);
@@ -135,11 +141,11 @@ internal sealed partial class ConsumerGroup
     }
 
     // Without the copy that Values makes: this is asked every second.
-    private IEnumerable<QueuePump> AllQueues() => Queues.Select(static queue => queue.Value);
+    private IEnumerable<QueuePump> PulledQueues() => Queues.Select(static queue => queue.Value).OfType<QueuePump>();
 
     private void LookWhetherQueuesMove()
     {
-        foreach (var pump in AllQueues())
+        foreach (var pump in PulledQueues())
         {
             pump.LookWhetherItMoves();
         }

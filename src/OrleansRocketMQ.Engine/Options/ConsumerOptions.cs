@@ -154,6 +154,24 @@ public sealed class ConsumerOptions
     public TimeSpan PullSuspendTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
+    /// How messages are brought: as the brokers have it for topic and group (<c>mqadmin setConsumeMode</c>), always by pulls,
+    /// or always by pops. Groups in order and those of broadcasting pull. Default <see cref="ConsumeMode.AsBroker"/>.
+    /// </summary>
+    public ConsumeMode ConsumeMode { get; set; }
+
+    /// <summary>
+    /// Pops: for how long the broker keeps a message from others, 1 s to 5 min. It is prolonged while a listener works, so
+    /// it says how soon messages of a silo that died come again. Default 60 s (<c>popInvisibleTime</c>).
+    /// </summary>
+    public TimeSpan PopInvisibleTime { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Pops: how long a broker holds a pop that finds nothing, 100 ms to 1 min. Brokers may tell of what is to come again, and
+    /// of what comes at the wrong moment, with the next pop only: so it is short. Default 1 s, 15 s in Java.
+    /// </summary>
+    public TimeSpan PopPollTime { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// Messages all queues of the group on this silo hold before pulling waits, 1 to 6553500; a queue that holds none
     /// pulls nevertheless. Default 50000.
     /// </summary>

@@ -148,6 +148,9 @@ internal static class ConsumerOptionsValidation
         Setting.Between(options.PullBatchSize, 1, 1024, section);
         Setting.Between(options.PullInterval, TimeSpan.Zero, TimeSpan.FromMilliseconds(65535), section);
         Setting.Between(options.PullSuspendTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5), section);
+        Setting.Defined(options.ConsumeMode, section);
+        Setting.Between(options.PopInvisibleTime, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), section);
+        Setting.Between(options.PopPollTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1), section);
         Setting.Between(options.PullThresholdForAll, 1, 6553500, section);
         Setting.Between(options.PullThresholdForTopic, 1, 6553500, section);
         Setting.Between(options.PullThresholdBytesForTopic, 1024 * 1024, 100L * 1024 * 1024 * 1024, section);

@@ -3,7 +3,7 @@ using OrleansRocketMQ.Clients;
 namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The brokers, as a consumer asks them. Where one is reached is the word of <see cref="IRoutes"/>. Thread-safe.</summary>
-internal interface IBrokers : IQueueBroker, IOffsetBroker, ILockBroker, IRetryBroker
+internal interface IBrokers : IQueueBroker, IPopBroker, IOffsetBroker, ILockBroker, IRetryBroker
 {
     /// <summary>Tells one broker of this member and its groups; ends when it has answered, or is not going to. Never fails.</summary>
     Task HeartbeatToAsync(string address, CancellationToken cancellationToken);
@@ -31,6 +31,36 @@ internal interface IQueueBroker
 
     /// <summary>The position of the first message stored at or after a time, in milliseconds since 1970 UTC.</summary>
     Task<long> SearchOffsetAsync(string address, MessageQueue queue, long timestamp, CancellationToken cancellationToken);
+}
+
+/// <summary>Messages that a broker hands out one by one, and offers again unless it hears of them in time.</summary>
+internal interface IPopBroker
+{
+    /// <summary>The next pop of a queue goes on at an offset. What is hidden stays so, and comes again unless it is acknowledged.</summary>
+    Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken);
+
+    /// <summary>Asks for messages that nobody else has in work. The broker may keep the request waiting for its poll time.</summary>
+    /// <exception cref="RocketMQException">The broker has refused, or has not answered.</exception>
+    Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Messages of one topic are done.</summary>
+    /// <param name="address">The master of the broker set they came from.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="topic">The topic that was popped.</param>
+    /// <param name="handles">What to tell them by.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken);
+
+    /// <summary>Nobody else is to get a message for so long from now on; zero: it is to come again at once.</summary>
+    /// <returns>What to tell the message by from now on; null when the broker no longer has it so.</returns>
+    Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken);
 }
 
 /// <summary>The offsets of groups that a broker keeps.</summary>

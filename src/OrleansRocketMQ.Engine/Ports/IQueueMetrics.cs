@@ -29,6 +29,9 @@ internal interface IQueueMetrics
     /// <summary>A pull from a broker failed.</summary>
     void PullFailed(TimeSpan took, string broker, Exception error);
 
+    /// <summary>Popped messages were done when others could have them already.</summary>
+    void CameLate(int messages);
+
     /// <summary>The queue's lock was lost while it ran here.</summary>
     void LockLost();
 

@@ -15,6 +15,9 @@ internal interface IGroup
     /// <summary>Where failed messages of the group come back from.</summary>
     string RetryTopic { get; }
 
+    /// <summary>The topic whose popped messages come again in a topic; null when it is no such retry topic.</summary>
+    string? OriginOf(string retryTopic) => null;
+
     /// <summary>What the group wants of a topic; null when it does not subscribe to it.</summary>
     Subscription? FindSubscription(string topic);
 

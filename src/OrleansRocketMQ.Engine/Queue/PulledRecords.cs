@@ -7,7 +7,9 @@ namespace OrleansRocketMQ.Engine.Queue;
 /// <summary>Makes messages for listeners out of what a pull brought of one queue.</summary>
 internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment environment, ILogger logger)
 {
-    private readonly bool _isRetry = queue.Topic == environment.Group.RetryTopic;
+    private readonly string? _origin = environment.Group.OriginOf(queue.Topic);
+
+    private bool IsRetry => _origin is not null || queue.Topic == environment.Group.RetryTopic;
 
     /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
     /// <param name="result">The answer.</param>
@@ -33,17 +35,22 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
             messages.RemoveAll(message => !subscription.Wants(message));
         }
 
-        if (_isRetry)
+        if (IsRetry)
         {
             for (var index = 0; index < messages.Count; index++)
             {
-                messages[index] = messages[index].GetProperty(MessageProperties.RetryTopic) is { } topic
-                    ? messages[index].WithTopic(environment.Names.Unwrap(topic))
-                    : messages[index];
+                messages[index] = TopicOf(messages[index]) is { } topic ? messages[index].WithTopic(topic) : messages[index];
             }
         }
 
         return next;
+    }
+
+    // One that was pulled from a retry topic of pops and failed comes from the group's own, which tells of the former.
+    private string? TopicOf(MessageExt message)
+    {
+        var told = message.GetProperty(MessageProperties.RetryTopic) is { } topic ? environment.Names.Unwrap(topic) : _origin;
+        return told is null ? null : environment.Group.OriginOf(told) ?? told;
     }
 
     private static partial class Log

@@ -18,7 +18,7 @@ namespace OrleansRocketMQ.Engine.Queue;
 /// out what that says. Runs by the engine's scheduler; may be called from anywhere, such as the turn of a grain.
 /// Mirrors the pull half of <c>DefaultMQPushConsumerImpl</c>.
 /// </summary>
-internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDispatchedQueue
+internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGroupQueue
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
@@ -101,6 +101,12 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IDis
 
     /// <summary>When it was made, by the clock's time stamp.</summary>
     public long StartedAt { get; }
+
+    public bool IsPopped => false;
+
+    public long? Unacknowledged => null;
+
+    public bool IsEnding => State.IsStopping;
 
     public DispatchBuffer Runs { get; }
 

@@ -22,5 +22,5 @@ internal interface IQueueDirectory
     /// </summary>
     /// <param name="pump">The queue.</param>
     /// <param name="budget">How long its listeners may take.</param>
-    Task ReleaseAsync(QueuePump pump, TimeSpan budget);
+    Task ReleaseAsync(IGroupQueue pump, TimeSpan budget);
 }

@@ -28,7 +28,7 @@ internal interface IRebalancedGroup
     IAllocateStrategy OwnStrategy { get; }
 
     /// <summary>The queues that run here.</summary>
-    IReadOnlyDictionary<MessageQueue, QueuePump> Running { get; }
+    IReadOnlyDictionary<MessageQueue, IGroupQueue> Running { get; }
 
     /// <summary>Who owns which queue, as this member saw it last; asked by whoever places queues or lets them go.</summary>
     AllocationView View { get; set; }
@@ -40,6 +40,9 @@ internal interface IRebalancedGroup
 
     /// <summary>Whether the group still wants a topic.</summary>
     bool IsSubscribed(string topic);
+
+    /// <summary>Whether the messages of a queue are to be popped; null while this member does not know.</summary>
+    bool? Pops(MessageQueue queue);
 
     /// <summary>The queues of each topic that is known, and whether all topics could be asked for.</summary>
     Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken);

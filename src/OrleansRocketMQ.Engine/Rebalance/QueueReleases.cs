@@ -11,13 +11,13 @@ namespace OrleansRocketMQ.Engine.Rebalance;
 internal sealed partial class QueueReleases(
     string group, IQueueDirectory directory, EngineScheduler scheduler, TimeSpan budget, Action released, ILogger logger)
 {
-    private readonly Dictionary<QueuePump, Task> _underWay = [];
+    private readonly Dictionary<IGroupQueue, Task> _underWay = [];
 
     /// <summary>Ends when those under way have ended.</summary>
     public Task EndAsync() => Task.WhenAll(_underWay.Values);
 
     /// <summary>Begins to release queues, but for those that are being released already.</summary>
-    public void Begin(IEnumerable<QueuePump> pumps)
+    public void Begin(IEnumerable<IGroupQueue> pumps)
     {
         foreach (var (ended, _) in _underWay.Where(release => release.Value.IsCompleted).ToArray())
         {
@@ -30,7 +30,7 @@ internal sealed partial class QueueReleases(
         }
     }
 
-    private async Task ReleaseAsync(QueuePump pump)
+    private async Task ReleaseAsync(IGroupQueue pump)
     {
         try
         {

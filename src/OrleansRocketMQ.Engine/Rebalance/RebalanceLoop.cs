@@ -135,7 +135,9 @@ internal sealed partial class RebalanceLoop(
         Adopt(view);
         var plan = PlanOf(view);
         Releases.Begin(plan.ToRelease(group.Running.Values, began));
-        return await _starts.StartAsync(plan.ToStart(group.Running.ContainsKey), cancellationToken) && isComplete;
+        return await _starts.StartAsync(plan.ToStart(group.Running.ContainsKey), cancellationToken)
+            && isComplete
+            && view.QueuesOf(group.ClientId).All(queue => group.Pops(queue) is not null);
     }
 
     private void Adopt(AllocationView view)
@@ -150,7 +152,7 @@ internal sealed partial class RebalanceLoop(
         group.Gates.Share(topic => view.ShareOf(group.ClientId, topic));
     }
 
-    private RebalancePlan PlanOf(AllocationView view) => new(view, group.ClientId, group.IsSubscribed);
+    private RebalancePlan PlanOf(AllocationView view) => new(view, group.ClientId, group.IsSubscribed, group.Pops);
 
     private static partial class Log
     {

@@ -104,7 +104,7 @@ internal sealed class DispatchBuffer
     }
 
     /// <summary>Forgets the messages that were never handed out; they count as not pulled.</summary>
-    public void DropWaiting() => _window.DropWaiting();
+    public void DropWaiting(bool skips = false) => _window.DropWaiting(skips);
 
     /// <summary>Nothing is leased until the next window begins.</summary>
     public void Hold()

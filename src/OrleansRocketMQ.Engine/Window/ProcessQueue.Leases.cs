@@ -47,7 +47,7 @@ internal sealed partial class ProcessQueue
             {
                 if (At(slot).State is SlotState.Waiting or SlotState.SetAside or SlotState.Returned)
                 {
-                    dropped += Free(slot);
+                    dropped += Drop(slot);
                 }
             }
 
@@ -137,7 +137,7 @@ internal sealed partial class ProcessQueue
     /// <summary>Ends leases: the messages are done, consumed or safely back at the broker.</summary>
     public void Complete(in ProcessQueueRange range)
     {
-        var ended = default(Amount);
+        Amount ended;
         lock (_lock)
         {
             ended = Free(range.Place, range.Messages.Count, SlotState.Leased, EndsOnce);
@@ -205,8 +205,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        // Nobody commits it, nobody waits for it.
-        Complete(range);
+        Forget(range.Place, range.Messages.Count);
     }
 
     /// <summary>Ends leases: the messages are in the hands of a dispatcher that sorts, which leases them once more.</summary>
@@ -223,7 +222,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        Complete(range);
+        Forget(range.Place, range.Messages.Count);
         return false;
     }
 
@@ -245,7 +244,7 @@ internal sealed partial class ProcessQueue
             }
         }
 
-        Complete(slots);
+        Forget(slots);
         return false;
     }
 
@@ -346,6 +345,7 @@ internal sealed partial class ProcessQueue
         var freed = default(Amount);
         for (var slot = first; slot < first + count; slot++)
         {
+            _ledger?.Done(At(slot).Message!);
             freed += Free(slot);
         }
 

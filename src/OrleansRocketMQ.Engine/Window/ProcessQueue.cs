@@ -194,7 +194,7 @@ internal sealed partial class ProcessQueue
             PullBuffer? batch = null;
             foreach (var message in messages)
             {
-                if (message.QueueOffset <= _lastOffset || _before?.IsDone(message.QueueOffset) is true)
+                if (_ledger is null && (message.QueueOffset <= _lastOffset || _before?.IsDone(message.QueueOffset) is true))
                 {
                     continue;
                 }
@@ -227,7 +227,8 @@ internal sealed partial class ProcessQueue
     }
 
     /// <summary>Forgets the messages that were never handed out; the window ends before them, as if they had not been pulled.</summary>
-    public void DropWaiting()
+    /// <param name="skips">Whether that is because the queue is to go on elsewhere; of interest to a ledger.</param>
+    public void DropWaiting(bool skips = false)
     {
         var ended = default(Amount);
         lock (_lock)
@@ -238,7 +239,7 @@ internal sealed partial class ProcessQueue
                 _lastOffset = _pulledTo - 1;
                 for (var slot = _next; slot < _tail; slot++)
                 {
-                    ended += Free(slot);
+                    ended += Drop(slot, skips);
                 }
 
                 _tail = _next;

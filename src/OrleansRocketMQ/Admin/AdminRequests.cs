@@ -8,6 +8,7 @@ using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.Admin;
@@ -92,7 +93,7 @@ internal sealed partial class AdminRequests(
         {
             foreach (var (queue, offset) in ObjectKeyJson.ReadOffsets(request.Body, "offsetTable", client.Names))
             {
-                if (queue.Topic == topic && offset >= 0 && consumer.Pumps.TryGetValue(queue, out var pump))
+                if (queue.Topic == topic && offset >= 0 && consumer.Pumps.GetValueOrDefault(queue) is QueuePump pump)
                 {
                     _ = pump.Seek(offset);
                 }

@@ -33,10 +33,10 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
             }
 
             var pumps = consumer.Pumps.ToArray();
-            json.WriteStartObject("mqPopTable");
-            json.WriteEndObject();
+            json.WritePropertyName("mqPopTable");
+            ObjectKeyJson.Write(json, pumps.Where(pump => pump.Value.IsPopped), consumer.Client.Names, WritePopped);
             json.WritePropertyName("mqTable");
-            ObjectKeyJson.Write(json, pumps, consumer.Client.Names, WriteQueue);
+            ObjectKeyJson.Write(json, pumps.Where(pump => !pump.Value.IsPopped), consumer.Client.Names, WriteQueue);
             WriteProperties(json);
             WriteRates(json, pumps.Select(pump => pump.Value));
             json.WriteStartArray("subscriptionSet");
@@ -54,7 +54,18 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
         return output.WrittenSpan.ToArray();
     }
 
-    private void WriteQueue(Utf8JsonWriter json, QueuePump pump)
+    /// <summary>Mirrors <c>PopProcessQueueInfo</c>.</summary>
+    private static void WritePopped(Utf8JsonWriter json, IGroupQueue pump)
+    {
+        var status = pump.Describe();
+        json.WriteStartObject();
+        json.WriteBoolean("droped", pump.Stopping.IsCancellationRequested);
+        json.WriteNumber("lastPopTimestamp", status.LastPulledAt?.ToUnixTimeMilliseconds() ?? 0);
+        json.WriteNumber("waitAckCount", status.Popped?.Unacknowledged ?? 0);
+        json.WriteEndObject();
+    }
+
+    private void WriteQueue(Utf8JsonWriter json, IGroupQueue pump)
     {
         var status = pump.Describe();
         json.WriteStartObject();
@@ -126,7 +137,7 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
         });
     }
 
-    private void WriteRates(Utf8JsonWriter json, IEnumerable<QueuePump> pumps)
+    private void WriteRates(Utf8JsonWriter json, IEnumerable<IGroupQueue> pumps)
     {
         json.WriteStartObject("statusTable");
         foreach (var topic in pumps.GroupBy(pump => pump.Queue.Topic))

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Brokers;
 
@@ -11,12 +13,48 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
 {
     private readonly StoredMessageSender _sender = new(client);
     private readonly BrokerTimers _timers = new(client, logger);
+    private readonly ConcurrentDictionary<string, bool> _withoutBatchAck = new(StringComparer.Ordinal);
 
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
         => client.HeartbeatToAsync(address, cancellationToken);
 
     public ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
         => client.Brokers.PullAsync(address, request, timeout, cancellationToken);
+
+    public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
+        => client.Brokers.PopAsync(address, request, cancellationToken: cancellationToken);
+
+    public Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+        => client.Brokers.ResetConsumerOffsetAsync(address, group, queue, offset, cancellationToken);
+
+    public async Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+    {
+        if (handles.Count > 1 && !_withoutBatchAck.ContainsKey(address))
+        {
+            try
+            {
+                await client.Brokers.BatchAckAsync(address, group, topic, handles, cancellationToken);
+                return;
+            }
+            catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
+            {
+                // Of 5.0.
+                _withoutBatchAck[address] = true;
+            }
+        }
+
+        await Task.WhenAll(handles.Select(handle => client.Brokers.AckAsync(address, group, topic, handle, cancellationToken)));
+    }
+
+    public Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken)
+        => client.Brokers.ChangeInvisibleTimeAsync(address, group, topic, handle, invisibleTime, cancellationToken);
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
         => client.Brokers.GetMinOffsetAsync(address, queue, cancellationToken);

@@ -8,6 +8,7 @@ using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Management;
@@ -23,6 +24,7 @@ namespace OrleansRocketMQ.Queues;
 internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGrainMigrationParticipant
 {
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
+    private const string PoppedHandOverKey = "OrleansRocketMQ.PoppedHandOver";
     private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LongestQuestion = TimeSpan.FromSeconds(1);
 
@@ -36,8 +38,9 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private QueueHandOver? _handOver;
+    private PoppedQueueHandOver? _poppedHandOver;
     private ConsumerGroupRuntime? _consumer;
-    private QueuePump? _pump;
+    private IGroupQueue? _pump;
 
     public MessageQueueGrain(
         IGrainContext context,
@@ -102,7 +105,13 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
             _consumers.Find(_group)?.Flow.Apply(settings);
         }
 
-        if (_pump is not { } pump)
+        if (_pump is PopPump { IsEnding: false } popped)
+        {
+            await popped.SeekAsync(offset);
+            return true;
+        }
+
+        if (_pump is not QueuePump pump)
         {
             return false;
         }
@@ -135,20 +144,34 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
         // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
-        if (_pump?.Progress is { } progress && ReferenceEquals(_consumer, _consumers.Find(_group)))
+        if (_consumer is null || !ReferenceEquals(_consumer, _consumers.Find(_group)))
+        {
+            return;
+        }
+
+        if (_pump is { IsPopped: true })
+        {
+            dehydrationContext.TryAddValue(
+                PoppedHandOverKey, new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster));
+        }
+        else if (_pump is QueuePump { Progress: { } progress } pump)
         {
             dehydrationContext.TryAddValue(HandOverKey, new QueueHandOver(
-                progress, _consumer!.Client.ClientId, _consumer.IsLeaving, _pump.HasCheckpoint)
+                progress, _consumer.Client.ClientId, _consumer.IsLeaving, pump.HasCheckpoint)
             {
                 Placement = _consumer.Placement,
                 Flow = _consumer.Flow.Cluster,
-                IdleSince = _pump.IdleSince,
-                HasUnstoredReset = _pump.HasUnstoredReset,
+                IdleSince = pump.IdleSince,
+                HasUnstoredReset = pump.HasUnstoredReset,
             });
         }
     }
 
-    public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+    public void OnRehydrate(IRehydrationContext rehydrationContext)
+    {
+        rehydrationContext.TryGetValue(HandOverKey, out _handOver);
+        rehydrationContext.TryGetValue(PoppedHandOverKey, out _poppedHandOver);
+    }
 
     /// <summary>
     /// A queue that was handed over goes on at once. Who handed it over knew that it belongs here, though this silo may
@@ -159,25 +182,35 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         if (_handOver is { } handOver)
         {
             _handOver = null;
-            if (handOver.FromLeaves)
-            {
-                _consumers.Find(_group)?.NoteLeaving(handOver.From);
-            }
-
-            if (handOver.Placement is { } placement)
-            {
-                _consumers.Find(_group)?.Apply(placement);
-            }
-
-            if (handOver.Flow is { } flow)
-            {
-                _consumers.Find(_group)?.Flow.Apply(flow);
-            }
-
+            Learn(handOver.From, handOver.FromLeaves, handOver.Placement, handOver.Flow);
             Start(handOver);
+        }
+        else if (_poppedHandOver is { } popped)
+        {
+            _poppedHandOver = null;
+            Learn(popped.From, popped.FromLeaves, popped.Placement, popped.Flow);
+            Start(handOver: null);
         }
 
         return Task.CompletedTask;
+    }
+
+    private void Learn(string from, bool fromLeaves, PlacementSettings? placement, FlowSettings? flow)
+    {
+        if (fromLeaves)
+        {
+            _consumers.Find(_group)?.NoteLeaving(from);
+        }
+
+        if (placement is not null)
+        {
+            _consumers.Find(_group)?.Apply(placement);
+        }
+
+        if (flow is not null)
+        {
+            _consumers.Find(_group)?.Flow.Apply(flow);
+        }
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)

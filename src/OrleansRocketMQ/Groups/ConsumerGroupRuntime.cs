@@ -38,7 +38,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly LeavingMembers _leaving = new();
-    private readonly ConditionalWeakTable<QueuePump, IGrainContext> _owners = [];
+    private readonly ConditionalWeakTable<IGroupQueue, IGrainContext> _owners = [];
     private readonly EngineRuntime _runtime;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
@@ -73,6 +73,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         _loggers = loggers;
         _logger = loggers.CreateLogger<ConsumerGroupRuntime>();
         Missing = new MissingGroup(options.Group, client, _logger);
+        Modes = new ConsumeModes(options, client, dispatcher.CanPop && !IsBroadcasting, time, _logger);
     }
 
     public string Group => Options.Group;
@@ -149,8 +150,11 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <summary>The brokers that do not know the group.</summary>
     public MissingGroup Missing { get; }
 
+    /// <summary>Whether messages are pulled or popped.</summary>
+    public ConsumeModes Modes { get; }
+
     /// <summary>The queues that run here.</summary>
-    public ConcurrentDictionary<MessageQueue, QueuePump> Pumps => Queues.Queues;
+    public ConcurrentDictionary<MessageQueue, IGroupQueue> Pumps => Queues.Queues;
 
     private ConsumerGroup Queues => LazyInitializer.EnsureInitialized(ref _queues, () => new ConsumerGroup(CreateEnvironment(), _loggers));
 
@@ -197,11 +201,11 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <param name="owner">The activation of its grain.</param>
     /// <param name="handOver">What comes along from the silo it was on.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public QueuePump StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
-        => Queues.StartQueue(queue, handOver?.ToArrival(), pump => _owners.Add(pump, owner));
+    public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
+        => Queues.StartQueue(queue, handOver?.ToArrival(), Modes.Pops(queue) is true, pump => _owners.Add(pump, owner));
 
-    /// <summary>Stops a queue: see <see cref="QueuePump.StopAsync"/>.</summary>
-    public async Task StopQueueAsync(QueuePump pump, TimeSpan budget)
+    /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>
+    public async Task StopQueueAsync(IGroupQueue pump, TimeSpan budget)
     {
         await Queues.StopQueueAsync(pump, budget).ConfigureAwait(false);
         if (!Subscriptions.Has(pump.Queue.Topic) && !IsStopping && !IsLeaving)
@@ -213,15 +217,22 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
 
     /// <summary>
     /// Stops a queue, then lets its grain go: to the silo that owns it now, taking along how far it is, or for good when a
-    /// member elsewhere does.
+    /// member elsewhere does. One that is still this silo's, and begins anew since its messages come another way, stays.
     /// </summary>
-    public async Task ReleaseQueueAsync(QueuePump pump, TimeSpan budget)
+    public async Task ReleaseQueueAsync(IGroupQueue pump, TimeSpan budget)
     {
         await StopQueueAsync(pump, budget).ConfigureAwait(false);
-        var departure = HandOverDecisions.Leave(View, pump.Queue, pump.HasCheckpointOfItsOwn);
-        if (departure.ClearsCheckpoint)
+        var pulled = pump as QueuePump;
+        var departure = HandOverDecisions.Leave(View, pump.Queue, pulled is { HasCheckpointOfItsOwn: true });
+        var stays = View.OwnerOf(pump.Queue) == Client.ClientId && !IsLeaving;
+        if (pulled is not null && (stays || departure.ClearsCheckpoint))
         {
-            await pump.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
+            await pulled.ClearCheckpointAsync(orLeaveIt: true).ConfigureAwait(false);
+        }
+
+        if (stays)
+        {
+            return;
         }
 
         if (departure.GoesAlong)
@@ -231,32 +242,6 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         else
         {
             OwnerOf(pump).Deactivate(new(DeactivationReasonCode.ApplicationRequested, "The queue is another member's of its group."));
-        }
-    }
-
-    /// <summary>
-    /// The group subscribes to something else: brokers are told, then queues start and end, and pulls that wait at a broker
-    /// with an old selector are asked anew.
-    /// </summary>
-    public async Task ChangeSubscriptionsAsync(IEnumerable<WantedSubscription> subscriptions, CancellationToken cancellationToken)
-    {
-        var changed = Subscriptions.Replace(subscriptions);
-        TellTopics();
-        try
-        {
-            await Client.HeartbeatAsync(cancellationToken).WaitAsync(LongestTelling, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // The others have heard; one that is silent holds up nobody. It hears when it answers, or with its next heartbeat.
-        }
-        finally
-        {
-            SubscriptionsChanged?.Invoke();
-            foreach (var pump in Pumps.Values.Where(pump => changed.Contains(pump.Queue.Topic)))
-            {
-                pump.RestartPull();
-            }
         }
     }
 
@@ -297,9 +282,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     }
 
     /// <summary>Releases a queue, and ends when it is gone: before that the silo must not stop.</summary>
-    private async Task HandOverAsync(QueuePump pump, StopDeadline deadline)
+    private async Task HandOverAsync(IGroupQueue pump, StopDeadline deadline)
     {
-        using var _ = deadline.Token.UnsafeRegister(static stopped => ((QueuePump)stopped!).Abandon(), pump);
+        using var _ = deadline.Token.UnsafeRegister(static stopped => ((IGroupQueue)stopped!).Abandon(), pump);
         await ReleaseQueueAsync(pump, deadline.ForListeners).ConfigureAwait(false);
         var left = deadline.ForGrains;
         try
@@ -328,12 +313,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         steps.ThrowIfAnyFailed();
     }
 
-    // Topics whose queues still run here stay known: their brokers get the last commits.
-    private void TellTopics() => Client.ConsumerChanged(
-        Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(
-            Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
-
     string IGroup.RetryTopic => Subscriptions.RetryTopic;
+
+    string? IGroup.OriginOf(string retryTopic) => Subscriptions.OriginOf(retryTopic);
 
     Subscription? IGroup.FindSubscription(string topic) => Subscriptions.Find(topic);
 
@@ -346,7 +328,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     void IGroup.NoteFoundAt(string broker) => Missing.Found(broker);
 
     /// <summary>The activation whose queue it is.</summary>
-    private IGrainContext OwnerOf(QueuePump pump) => _owners.TryGetValue(pump, out var owner)
+    private IGrainContext OwnerOf(IGroupQueue pump) => _owners.TryGetValue(pump, out var owner)
         ? owner
         : throw new InvalidOperationException($"{pump.Queue} has no grain.");
 

@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Queues;
 /// <summary>A queue as the management interface tells it, out of the engine's snapshot.</summary>
 internal static class QueueDescriptions
 {
-    public static QueueStatus Describe(this QueuePump pump)
+    public static QueueStatus Describe(this IGroupQueue pump)
     {
         var snapshot = pump.Snapshot();
         return new QueueStatus
@@ -40,6 +40,9 @@ internal static class QueueDescriptions
                 false => QueueLockState.Awaited,
             },
             Orderly = snapshot.Orderly is { } orderly ? Describe(orderly) : null,
+            Popped = snapshot.Popped is { } popped
+                ? new PoppedQueueStatus { Unacknowledged = popped.Unacknowledged, Late = popped.Late, Lost = popped.Lost }
+                : null,
             Keys = snapshot.Keys is { } keys ? Describe(keys) : null,
         };
     }

@@ -59,3 +59,17 @@ internal sealed record QueueHandOver(
     /// <summary>What the engine gets of it.</summary>
     public QueueArrival ToArrival() => new(Progress, HasCheckpoint, IdleSince, HasUnstoredReset);
 }
+
+/// <summary>What the grain of a queue that is popped takes along: how far it is only its broker knows.</summary>
+/// <param name="From">The client id of the silo it comes from.</param>
+/// <param name="FromLeaves">Whether that silo is about to leave the group, which others may not know yet.</param>
+/// <param name="Placement">What operators want, as far as that silo knows; it may be the reason of the move.</param>
+/// <param name="Flow">What it knows of pauses, rates and seeks.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.PoppedQueueHandOver")]
+internal sealed record PoppedQueueHandOver(
+    [property: Id(0)] string From,
+    [property: Id(1)] bool FromLeaves,
+    [property: Id(2)] PlacementSettings? Placement,
+    [property: Id(3)] FlowSettings? Flow);

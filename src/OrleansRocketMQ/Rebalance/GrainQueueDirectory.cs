@@ -19,5 +19,5 @@ internal sealed class GrainQueueDirectory(ConsumerGroupRuntime consumer, IGrainF
         return owner?.ToParsableString();
     }
 
-    public Task ReleaseAsync(QueuePump pump, TimeSpan budget) => consumer.ReleaseQueueAsync(pump, budget);
+    public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget) => consumer.ReleaseQueueAsync(pump, budget);
 }

@@ -25,6 +25,7 @@ internal sealed class RebalancedGroup(
 
     private readonly SubscribedQueues _subscribed = new(consumer, time, logger);
     private readonly GroupMembers _members = new(consumer, time);
+    private readonly PopRetryTopics _popRetries = new(consumer, time, logger);
 
     public string Group => consumer.Group;
 
@@ -36,7 +37,7 @@ internal sealed class RebalancedGroup(
 
     public IAllocateStrategy OwnStrategy => allocation.Own;
 
-    public IReadOnlyDictionary<MessageQueue, QueuePump> Running => consumer.Pumps;
+    public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running => consumer.Pumps;
 
     public AllocationView View
     {
@@ -50,8 +51,27 @@ internal sealed class RebalancedGroup(
 
     public bool IsSubscribed(string topic) => consumer.Subscriptions.Has(topic);
 
-    public Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
-        => _subscribed.ReadAsync(cancellationToken);
+    public bool? Pops(MessageQueue queue) => consumer.Modes.Pops(queue);
+
+    public async Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(
+        CancellationToken cancellationToken)
+    {
+        var read = await _subscribed.ReadAsync(cancellationToken);
+        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), cancellationToken);
+        if (consumer.View.Queues.Any())
+        {
+            // Not before the first queues run: what is to come again has time.
+            await _popRetries.LookAsync(cancellationToken);
+        }
+
+        return (read.Topics.Select(Pulled).ToArray(), read.Complete);
+    }
+
+    /// <summary>A retry topic of pops is pulled where the topic it is of is pulled; else its broker gives both at once.</summary>
+    private IReadOnlyList<MessageQueue> Pulled(IReadOnlyList<MessageQueue> queues)
+        => queues.Count == 0 || consumer.Subscriptions.OriginOf(queues[0].Topic) is not { } origin
+            ? queues
+            : [.. queues.Where(queue => consumer.Modes.Pops(new(origin, queue.BrokerName, 0)) is false)];
 
     public Task<IReadOnlySet<string>> ReadMembersAsync(
         IReadOnlyList<IReadOnlyList<MessageQueue>> topics, int unlisted, CancellationToken cancellationToken)

@@ -107,6 +107,15 @@ internal sealed class QueueMetrics(RocketMQMetrics metrics, string group, Messag
         }
     }
 
+    /// <summary>Popped messages were done when others could have them already.</summary>
+    public void CameLate(int messages)
+    {
+        if (metrics.LateCounter.Enabled)
+        {
+            metrics.Add(metrics.LateCounter, messages, _tags);
+        }
+    }
+
     /// <summary>The queue's lock was lost while it ran here.</summary>
     public void LockLost()
     {

@@ -28,6 +28,8 @@ internal sealed partial class RocketMQMetrics
     public const string CommitFailures = "orleans_rocketmq.consumer.commit.failures";
     public const string CircuitBreaker = "orleans_rocketmq.consumer.circuit_breaker";
     public const string LockLosses = "orleans_rocketmq.consumer.lock.losses";
+    public const string PopLate = "orleans_rocketmq.consumer.pop.late";
+    public const string Unacknowledged = "orleans_rocketmq.queue.unacknowledged";
     public const string HandOverPause = "orleans_rocketmq.queue.hand_over.pause";
     public const string Lag = "orleans_rocketmq.queue.lag";
     public const string InFlight = "orleans_rocketmq.queue.in_flight";
@@ -86,6 +88,8 @@ internal sealed partial class RocketMQMetrics
             Rebalances, "{rebalance}", "Changes of the allocation of the group's queues, as this silo saw them.");
         LockLossCounter = meter.CreateCounter<long>(
             LockLosses, "{lock}", "Locks of queues at the broker that were lost while the queue ran here.");
+        LateCounter = meter.CreateCounter<long>(
+            PopLate, "{message}", "Popped messages that were done when others could have them already: they may come twice.");
         HandOverHistogram = meter.CreateHistogram(
             HandOverPause,
             "s",
@@ -95,26 +99,7 @@ internal sealed partial class RocketMQMetrics
         meter.CreateObservableCounter(
             CommitFailures, ObserveCommitFailures, "{commit}", "Attempts to store the progress of a queue that failed.");
         CreateBreakerGauge(meter);
-        meter.CreateObservableGauge(
-            Lag,
-            () => Observe(static pump => pump.Lag),
-            "{message}",
-            "Messages of a queue not yet consumed; not told while the broker does not answer.");
-        meter.CreateObservableGauge(
-            InFlight,
-            () => Observe(static pump => pump.InFlight),
-            "{message}",
-            "Messages of a queue that listeners work on.");
-        meter.CreateObservableGauge(
-            CachedMessages,
-            () => Observe(static pump => pump.Runs.Window.Count),
-            "{message}",
-            "Messages of a queue that were pulled and are not done.");
-        meter.CreateObservableGauge(
-            CachedBytes,
-            () => Observe(static pump => pump.Runs.Window.Bytes),
-            "By",
-            "Bytes of the bodies of these messages.");
+        CreateQueueGauges(meter);
     }
 
     public Counter<long> ConsumedCounter { get; }
@@ -128,6 +113,8 @@ internal sealed partial class RocketMQMetrics
     public Counter<long> RebalanceCounter { get; }
 
     public Counter<long> LockLossCounter { get; }
+
+    public Counter<long> LateCounter { get; }
 
     public Histogram<double> PullHistogram { get; }
 
@@ -196,6 +183,35 @@ internal sealed partial class RocketMQMetrics
         new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
         new KeyValuePair<string, object?>(MessagingAttributes.ConsumerGroup, consumer.Group)));
 
+    private void CreateQueueGauges(Meter meter)
+    {
+        meter.CreateObservableGauge(
+            Lag,
+            () => Observe(static pump => pump.Lag),
+            "{message}",
+            "Messages of a queue not yet consumed; not told while the broker does not answer.");
+        meter.CreateObservableGauge(
+            Unacknowledged,
+            () => Observe(static pump => pump.Unacknowledged),
+            "{message}",
+            "Messages of a queue that is popped of which the broker has not heard what became of them.");
+        meter.CreateObservableGauge(
+            InFlight,
+            () => Observe(static pump => pump.InFlight),
+            "{message}",
+            "Messages of a queue that listeners work on.");
+        meter.CreateObservableGauge(
+            CachedMessages,
+            () => Observe(static pump => pump.Runs.Window.Count),
+            "{message}",
+            "Messages of a queue that were pulled and are not done.");
+        meter.CreateObservableGauge(
+            CachedBytes,
+            () => Observe(static pump => pump.Runs.Window.Bytes),
+            "By",
+            "Bytes of the bodies of these messages.");
+    }
+
     private void CreateBreakerGauge(Meter meter) => meter.CreateObservableGauge(
         CircuitBreaker,
         ObserveBreakers,
@@ -209,7 +225,7 @@ internal sealed partial class RocketMQMetrics
 
     // Only what runs here: in a cluster every queue is told by one silo.
     private IEnumerable<Measurement<long>> Observe(
-        Func<QueuePump, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
+        Func<IGroupQueue, long?> level) => _consumers.All.SelectMany(consumer => consumer.Pumps.Values
         .Where(pump => pump.HasBegun)
         .Select(pump => (pump, Level: level(pump)))
         .Where(observed => observed.Level is not null)

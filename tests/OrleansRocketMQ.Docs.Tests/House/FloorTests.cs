@@ -19,6 +19,7 @@ public sealed class FloorTests
         ["Dispatch"],
         ["Dispatch/Concurrent", "Dispatch/Orderly", "Dispatch/KeyOrdered"],
         ["Queue"],
+        ["Pop"],
         ["Allocation"],
         ["Rebalance"],
         ["Group"]);

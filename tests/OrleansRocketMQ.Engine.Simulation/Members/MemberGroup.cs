@@ -32,8 +32,8 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
 
     public IAllocateStrategy OwnStrategy => world.Setup.Strategy;
 
-    public IReadOnlyDictionary<MessageQueue, QueuePump> Running
-        => member.Running.ToDictionary(queue => queue.Queue.Id, queue => queue.Pump);
+    public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running
+        => member.Running.ToDictionary(queue => queue.Queue.Id, IGroupQueue (queue) => queue.Pump);
 
     public AllocationView View { get; set; } = AllocationView.Empty;
 
@@ -92,6 +92,8 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
     }
 
     public bool IsSubscribed(string topic) => true;
+
+    public bool? Pops(MessageQueue queue) => false;
 
     public Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
     {

@@ -18,6 +18,25 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
             return true;
         });
 
+    public Task ResetOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
     public async ValueTask<PullResult> PullAsync(
         string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
     {

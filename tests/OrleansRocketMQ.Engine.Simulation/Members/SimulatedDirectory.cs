@@ -337,7 +337,7 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
 
         public Task<string?> StartAsync(MessageQueue queue) => directory.StartAsync(member, queue);
 
-        public Task ReleaseAsync(QueuePump pump, TimeSpan budget)
+        public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget)
             => directory.ReleaseAsync(member, member.Running.First(queue => queue.Pump == pump), budget);
     }
 }

@@ -77,6 +77,25 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
             found.SelectMany(static record => record).ToArray());
     }
 
+    public Task ResetOffsetAsync(string address, string group, MessageQueue of, long offset, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
+    public Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing is popped here.");
+
     public Task<long> GetMinOffsetAsync(string address, MessageQueue of, CancellationToken cancellationToken) => Task.FromResult(0L);
 
     public Task<long> GetMaxOffsetAsync(string address, MessageQueue of, CancellationToken cancellationToken) => Task.FromResult((long)_records.Count);

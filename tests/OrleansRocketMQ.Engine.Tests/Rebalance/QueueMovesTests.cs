@@ -24,7 +24,7 @@ public sealed class QueueMovesTests
     [Fact]
     public void Started_is_what_the_member_owns_and_does_not_run()
     {
-        var plan = new RebalancePlan(View("me", "me", "other", "me"), "me", static _ => true);
+        var plan = new RebalancePlan(View("me", "me", "other", "me"), "me", static _ => true, static _ => false);
 
         Assert.Equal([Queues[1], Queues[3]], plan.ToStart(queue => queue == Queues[0]).Order());
     }
@@ -35,8 +35,8 @@ public sealed class QueueMovesTests
         var running = Queues[..3].Select(Pump).ToArray();
         var later = _world.Time.GetTimestamp() + 1;
 
-        var plan = new RebalancePlan(View("me", "other"), "me", static _ => true);
-        var givenUp = new RebalancePlan(View("me", "other"), "me", static _ => false);
+        var plan = new RebalancePlan(View("me", "other"), "me", static _ => true, static _ => false);
+        var givenUp = new RebalancePlan(View("me", "other"), "me", static _ => false, static _ => false);
 
         Assert.Equal([Queues[1], Queues[2]], plan.ToRelease(running, later).Select(pump => pump.Queue));
         Assert.Equal([Queues[1], Queues[2]], givenUp.ToRelease(running, later).Select(pump => pump.Queue));
@@ -48,7 +48,7 @@ public sealed class QueueMovesTests
         var began = _world.Time.GetTimestamp();
         _world.Time.Advance(TimeSpan.FromSeconds(1));
 
-        Assert.Empty(new RebalancePlan(View("other"), "me", static _ => true).ToRelease([Pump(Queues[0])], began));
+        Assert.Empty(new RebalancePlan(View("other"), "me", static _ => true, static _ => false).ToRelease([Pump(Queues[0])], began));
     }
 
     [Fact]
@@ -60,8 +60,8 @@ public sealed class QueueMovesTests
         Assert.True(_world.Pump.HoldsUncommitted);
         var later = _world.Time.GetTimestamp() + 1;
 
-        Assert.Empty(new RebalancePlan(AllocationView.Empty, "me", static _ => true).ToRelease([_world.Pump], later));
-        Assert.Single(new RebalancePlan(AllocationView.Empty, "me", static _ => false).ToRelease([_world.Pump], later));
+        Assert.Empty(new RebalancePlan(AllocationView.Empty, "me", static _ => true, static _ => false).ToRelease([_world.Pump], later));
+        Assert.Single(new RebalancePlan(AllocationView.Empty, "me", static _ => false, static _ => false).ToRelease([_world.Pump], later));
     }
 
     [Fact]
@@ -148,6 +148,24 @@ public sealed class QueueMovesTests
         Assert.True(releases.EndAsync().IsCompletedSuccessfully);
     }
 
+    [Fact]
+    public void A_queue_whose_messages_come_another_way_from_now_on_is_let_go_to_begin_anew()
+    {
+        var running = new[] { Pump(Queues[0]), Pump(Queues[1]) };
+        var plan = new RebalancePlan(View("me", "me"), "me", static _ => true, queue => queue == Queues[0]);
+
+        Assert.Equal([Queues[0]], plan.ToRelease(running, long.MaxValue).Select(pump => pump.Queue));
+    }
+
+    [Fact]
+    public void A_queue_of_which_nobody_knows_how_its_messages_come_is_not_started_and_stays_as_it_is()
+    {
+        var plan = new RebalancePlan(View("me", "me"), "me", static _ => true, queue => queue == Queues[0] ? null : true);
+
+        Assert.Equal([Queues[1]], plan.ToStart(static _ => false));
+        Assert.Empty(plan.ToRelease([Pump(Queues[0])], long.MaxValue));
+    }
+
     private static AllocationView View(params string[] owners)
     {
         var queues = owners.Select((owner, index) => (Owner: owner, Queue: Queues[index])).GroupBy(pair => pair.Owner, pair => pair.Queue);
@@ -178,7 +196,7 @@ public sealed class QueueMovesTests
                 : Error is { } error ? Task.FromException<string?>(error)
                 : Task.FromResult(Owners.GetValueOrDefault(queue, Here));
 
-        public Task ReleaseAsync(QueuePump pump, TimeSpan budget)
+        public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget)
         {
             Releases++;
             return Release.Task;

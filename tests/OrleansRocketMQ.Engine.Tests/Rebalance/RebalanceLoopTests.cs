@@ -255,7 +255,7 @@ public sealed class RebalanceLoopTests
 
         public IAllocateStrategy OwnStrategy => new AverageAllocation();
 
-        public IReadOnlyDictionary<MessageQueue, QueuePump> Running { get; } = new Dictionary<MessageQueue, QueuePump>();
+        public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running { get; } = new Dictionary<MessageQueue, IGroupQueue>();
 
         public AllocationView View { get; set; } = AllocationView.Empty;
 
@@ -264,6 +264,8 @@ public sealed class RebalanceLoopTests
         public GroupStatistics Statistics { get; } = new(time);
 
         public bool IsSubscribed(string topic) => true;
+
+        public bool? Pops(MessageQueue queue) => false;
 
         public Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
         {
@@ -318,6 +320,6 @@ public sealed class RebalanceLoopTests
             return Task.FromResult<string?>(Answer);
         }
 
-        public Task ReleaseAsync(QueuePump pump, TimeSpan budget) => Task.CompletedTask;
+        public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget) => Task.CompletedTask;
     }
 }

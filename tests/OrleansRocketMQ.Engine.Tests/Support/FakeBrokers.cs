@@ -35,6 +35,9 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
 
     public Dictionary<MessageQueue, long> Offsets { get; } = [];
 
+    /// <summary>Messages that are popped.</summary>
+    public FakePops Pops { get; } = new(time);
+
     /// <summary>Every offset that was stored, by a call of its own.</summary>
     public List<long> Told { get; } = [];
 
@@ -117,6 +120,37 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
             records.Count,
             Suggested,
             found.SelectMany(static record => record).ToArray());
+    }
+
+    public async Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
+    {
+        await CallAsync("pop", address, cancellationToken);
+        return await Pops.PopAsync(request, cancellationToken);
+    }
+
+    public async Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
+    {
+        await CallAsync("reset", address, cancellationToken);
+        Pops.Reset(offset);
+    }
+
+    public async Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+    {
+        await CallAsync("ack", address, cancellationToken);
+        Pops.Ack(handles);
+    }
+
+    public async Task<ReceiptHandle?> ChangeInvisibleTimeAsync(
+        string address,
+        string group,
+        string topic,
+        ReceiptHandle handle,
+        TimeSpan invisibleTime,
+        CancellationToken cancellationToken)
+    {
+        await CallAsync("change", address, cancellationToken);
+        return Pops.Change(handle, invisibleTime);
     }
 
     public async Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)

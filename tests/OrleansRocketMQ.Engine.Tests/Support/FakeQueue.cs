@@ -145,6 +145,8 @@ internal sealed class FakeMetrics : IQueueMetrics
 
     public void PullFailed(TimeSpan took, string broker, Exception error) => Add("pull failed", 1);
 
+    public void CameLate(int messages) => Add("late", messages);
+
     public void LockLost() => Add("locklost", 1);
 
     public void TakenOver(TimeSpan pause) => TakenOverAfter.Add(pause);

@@ -14,6 +14,8 @@ public sealed partial class MetricsEndpointTests
     [
         "orleans_rocketmq_consumer_commit_failures_total", "orleans_rocketmq_consumer_lock_losses_total", "orleans_rocketmq_consumer_parked_messages_total",
         "orleans_rocketmq_consumer_unreadable_messages_total",
+        // By groups whose messages are popped.
+        "orleans_rocketmq_consumer_pop_late_total", "orleans_rocketmq_queue_unacknowledged",
         // By hosts that have a producer, as the one of the demo.
         "messaging_client_sent_messages_total",
     ];

@@ -157,7 +157,7 @@ public sealed class RollTests
     private static IEnumerable<ConsumerGroupRuntime> Consumers(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
         .Select(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)).OfType<ConsumerGroupRuntime>();
 
-    private static IEnumerable<QueuePump> Pumps(TestCluster cluster, TestRocketMQ rocketmq) => Consumers(cluster, rocketmq).SelectMany(consumer => consumer.Pumps.Values);
+    private static IEnumerable<IGroupQueue> Pumps(TestCluster cluster, TestRocketMQ rocketmq) => Consumers(cluster, rocketmq).SelectMany(consumer => consumer.Pumps.Values);
 
     private static IEnumerable<string?> Strategies(TestCluster cluster, TestRocketMQ rocketmq) => Consumers(cluster, rocketmq).Select(consumer => consumer.Allocation?.InForce?.Name);
 

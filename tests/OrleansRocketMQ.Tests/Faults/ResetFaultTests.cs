@@ -156,5 +156,5 @@ public sealed class ResetFaultTests : IDisposable
 
     private static QueuePump? PumpOn(TestCluster cluster, TestRocketMQ rocketmq, Orleans.Runtime.SiloAddress silo)
         => cluster.Silos.GetSiloServiceProvider(silo).GetRequiredService<ConsumerRegistry>()
-            .Find(rocketmq.MyGroup)?.Pumps.GetValueOrDefault(new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0));
+            .Find(rocketmq.MyGroup)?.Pumps.GetValueOrDefault(new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0)) as QueuePump;
 }

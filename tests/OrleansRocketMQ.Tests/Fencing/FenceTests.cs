@@ -178,8 +178,8 @@ public sealed class FenceTests
         await UntilFencedAsync(cluster, rocketmq);
         var pumps = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.Pumps;
 
-        var kept = pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0)].Seek(5);
-        var other = pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 1)];
+        var kept = ((QueuePump)pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0)]).Seek(5);
+        var other = (QueuePump)pumps[new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 1)];
         var withdrawn = other.Seek(5);
         Assert.True(other.Withdraw(withdrawn));
         Assert.True(withdrawn.Done.IsCanceled);
@@ -272,7 +272,7 @@ public sealed class FenceTests
     private static Task UntilFencedAsync(TestCluster cluster, TestRocketMQ rocketmq)
         => Eventually.TrueAsync(() => Pumps(cluster, rocketmq).All(pump => pump.Runs.Gate.IsFenced), "all queues fenced off");
 
-    private static ICollection<QueuePump> Pumps(TestCluster cluster, TestRocketMQ rocketmq)
+    private static ICollection<IGroupQueue> Pumps(TestCluster cluster, TestRocketMQ rocketmq)
         => cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.Pumps.Values;
 
     private static IEnumerable<QueueStatus> Queues(TestCluster cluster, TestRocketMQ rocketmq)

@@ -71,7 +71,7 @@ public sealed class StopDuringReleasesTests
         never.SetResult();
     }
 
-    private static QueuePump[] Releasing(QueuePump[] pumps) => [.. pumps.Where(pump => pump.Stopping.IsCancellationRequested)];
+    private static IGroupQueue[] Releasing(IGroupQueue[] pumps) => [.. pumps.Where(pump => pump.Stopping.IsCancellationRequested)];
 
-    private static string BodyOf(TestRocketMQ rocketmq, QueuePump pump) => TestRocketMQ.Text(rocketmq.Broker.Messages(TestRocketMQ.Topic, pump.Queue.QueueId).Single());
+    private static string BodyOf(TestRocketMQ rocketmq, IGroupQueue pump) => TestRocketMQ.Text(rocketmq.Broker.Messages(TestRocketMQ.Topic, pump.Queue.QueueId).Single());
 }

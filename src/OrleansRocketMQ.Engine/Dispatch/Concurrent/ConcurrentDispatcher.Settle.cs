@@ -70,6 +70,12 @@ internal sealed partial class ConcurrentDispatcher
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
+        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, failure))
+        {
+            queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
+            return true;
+        }
+
         var cause = retry.CauseOf(message, failure);
         var taken = await retry.SendBackAsync(queue.Queue, message, failure, queue.ListenerToken, cause);
         if (taken == PublishOutcome.NotTaken)

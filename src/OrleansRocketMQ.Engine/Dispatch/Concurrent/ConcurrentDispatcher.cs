@@ -30,6 +30,8 @@ internal sealed partial class ConcurrentDispatcher(
 
     public bool AreLeased { get; init; }
 
+    public bool CanPop => true;
+
     public void Start() => _line.Start(RunSlotAsync);
 
     public void Signal(IDispatchedQueue queue) => _line.Signal(queue);

@@ -1,0 +1,304 @@
+using OrleansRocketMQ.Engine.Window;
+
+namespace OrleansRocketMQ.Engine.Pop;
+
+/// <summary>
+/// The popped messages of a queue that the broker waits to hear of, by the handles they came with: which are held, done or
+/// given back, and what the broker is to be told next. Messages of retry topics and of one queue stand side by side, one that
+/// came again beside its former self. Thread-safe; its lock is taken within that of the window and takes none.
+/// </summary>
+/// <param name="time">The clock.</param>
+/// <param name="ahead">How long before its end the invisible time is prolonged.</param>
+/// <param name="news">Something is to be told; must be quick and call nobody back.</param>
+internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : IWindowLedger
+{
+    /// <summary>Acknowledgements of one request, and changes that are under way at the same time.</summary>
+    public const int MostAtOnce = 64;
+
+    private const string IsKnown = "a popped message is in the book until the broker has heard of it";
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ReceiptHandle, Entry> _entries = [];
+
+    // In the order in which their time ends: all get the same time anew, at its end.
+    private readonly LinkedList<Entry> _held = [];
+    private readonly Queue<Entry> _settled = new();
+    private readonly long _ahead = Stamps(time, ahead);
+    private long _late;
+    private long _lost;
+    private long _lateTaken;
+
+    /// <summary>Messages the broker has not heard of.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
+    /// <summary>Whether nothing is left to be told.</summary>
+    public bool IsSettled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _settled.Count == 0;
+            }
+        }
+    }
+
+    /// <summary>Messages that were done when others could have them already.</summary>
+    public long Late => Interlocked.Read(ref _late);
+
+    /// <summary>Messages whose time has ended here, since the broker could not be told in time.</summary>
+    public long Lost => Interlocked.Read(ref _lost);
+
+    /// <summary>How long until a message's time is to be prolonged; null when there is none.</summary>
+    public TimeSpan? Due
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _held.First is not { } first ? null
+                    : first.Value.Receipt.HiddenUntil - _ahead - time.GetTimestamp() is > 0 and var wait ? time.GetElapsedTime(0, wait)
+                    : TimeSpan.Zero;
+            }
+        }
+    }
+
+    /// <summary>Messages have come. They are not in the window yet.</summary>
+    /// <param name="messages">The messages.</param>
+    /// <param name="invisibleTime">For how long from now on others do not get them.</param>
+    public void Add(IReadOnlyList<MessageExt> messages, TimeSpan invisibleTime)
+    {
+        lock (_lock)
+        {
+            var until = time.GetTimestamp() + Stamps(time, invisibleTime);
+            foreach (var message in messages)
+            {
+                var entry = new Entry(message.ReceiptHandle!.Value, until);
+                Invariant.Holds(_entries.TryAdd(entry.Key, entry), "a delivery of a message comes once");
+                _held.AddLast(entry.Place);
+            }
+        }
+
+        // Whoever waits for the next one to be due may have had none.
+        news();
+    }
+
+    /// <summary>A message is to come again after a time, and is out of the listener's hands.</summary>
+    public void GiveBack(MessageExt message, TimeSpan delay) => Settle(message, receipt => receipt.GiveBack(delay));
+
+    /// <inheritdoc/>
+    public void Done(MessageExt message) => Settle(message, static receipt => receipt.Finish());
+
+    /// <inheritdoc/>
+    public void Dropped(MessageExt message) => Settle(message, static receipt => receipt.GiveBack(TimeSpan.Zero));
+
+    /// <summary>What lies at another place of the queue is done; what has failed before comes again wherever the queue is.</summary>
+    public void Skipped(MessageExt message)
+    {
+        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal)
+        {
+            Done(message);
+        }
+        else
+        {
+            Dropped(message);
+        }
+    }
+
+    /// <summary>
+    /// Takes out of the line those whose time has ended before a listener was done with them; what they come to is late.
+    /// </summary>
+    /// <returns>How many there are since this was asked last.</returns>
+    public int TakeLost()
+    {
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            var lost = 0;
+            for (var next = _held.First; next is not null && next.Value.Receipt.IsVisibleAt(now);)
+            {
+                var place = next;
+                next = next.Next;
+                if (!place.Value.Receipt.IsAsked)
+                {
+                    _held.Remove(place);
+                    lost++;
+                }
+            }
+
+            _lost += lost;
+            return lost;
+        }
+    }
+
+    /// <summary>How many were done too late since this was asked last.</summary>
+    public int TakeLate()
+    {
+        lock (_lock)
+        {
+            var late = (int)(_late - _lateTaken);
+            _lateTaken = _late;
+            return late;
+        }
+    }
+
+    /// <summary>What the broker is to be told now. Each of it must be answered.</summary>
+    public PopWork TakeWork()
+    {
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            var (acks, changes) = (new List<PopTask>(), new List<PopTask>());
+            while (acks.Count < MostAtOnce && changes.Count < MostAtOnce && _settled.TryDequeue(out var settled))
+            {
+                switch (settled.Receipt.DutyAt(now, _ahead))
+                {
+                    case PopDuty.Acknowledge:
+                        acks.Add(Ask(settled));
+                        break;
+                    case PopDuty.GiveBack:
+                        changes.Add(Ask(settled));
+                        break;
+                    case PopDuty.Forget:
+                        _entries.Remove(settled.Key);
+                        break;
+                }
+            }
+
+            for (var place = _held.First; place is not null && changes.Count < MostAtOnce; place = place.Next)
+            {
+                if (place.Value.Receipt.DutyAt(now, _ahead) == PopDuty.Renew)
+                {
+                    changes.Add(Ask(place.Value));
+                }
+                else if (!place.Value.Receipt.IsAsked)
+                {
+                    break;
+                }
+            }
+
+            return new PopWork(acks, changes);
+        }
+    }
+
+    /// <summary>The broker has heard what became of a message.</summary>
+    public void Told(PopTask task)
+    {
+        lock (_lock)
+        {
+            Invariant.Holds(_entries.Remove(task.Key), IsKnown);
+        }
+    }
+
+    /// <summary>The broker keeps a message from others for longer.</summary>
+    /// <param name="task">What it was asked.</param>
+    /// <param name="handle">How it knows the message from now on; null when it does not have it so any more.</param>
+    /// <param name="invisibleTime">For how long, from the moment it was asked.</param>
+    /// <param name="asked">When it was asked.</param>
+    public void Renewed(PopTask task, ReceiptHandle? handle, TimeSpan invisibleTime, long asked)
+        => Answer(task, receipt => handle is { } next
+            ? receipt.Renewed(next, asked + Stamps(time, invisibleTime))
+            : receipt.Lost(time.GetTimestamp()));
+
+    /// <summary>The broker has not answered.</summary>
+    public void NotAnswered(PopTask task) => Answer(task, static receipt => receipt.NotAnswered());
+
+    private static long Stamps(TimeProvider time, TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
+
+    private static PopTask Ask(Entry entry)
+    {
+        entry.Receipt = entry.Receipt.Ask();
+        return new PopTask(entry.Key, entry.Receipt);
+    }
+
+    private void Settle(MessageExt message, Func<PopReceipt, PopReceipt> next)
+    {
+        lock (_lock)
+        {
+            var isKnown = _entries.TryGetValue(message.ReceiptHandle!.Value, out var entry);
+            if (!isKnown || entry!.Receipt.Step != PopStep.Held)
+            {
+                // It was given back before it was completed, and the broker may have heard of that already.
+                return;
+            }
+
+            entry.Receipt = next(entry.Receipt);
+            _late += entry.Receipt.Step == PopStep.Done && entry.Receipt.IsVisibleAt(time.GetTimestamp()) ? 1 : 0;
+            if (entry.Place.List is not null)
+            {
+                _held.Remove(entry.Place);
+            }
+
+            if (entry.Receipt.IsAsked)
+            {
+                // Its handle is about to be another one.
+                return;
+            }
+
+            _settled.Enqueue(entry);
+            if (_settled.Count > 1)
+            {
+                return;
+            }
+        }
+
+        news();
+    }
+
+    private void Answer(PopTask task, Func<PopReceipt, PopReceipt> next)
+    {
+        lock (_lock)
+        {
+            Invariant.Holds(_entries.TryGetValue(task.Key, out var entry), IsKnown);
+            entry!.Receipt = next(entry.Receipt);
+            if (entry.Receipt.Step != PopStep.Held)
+            {
+                _settled.Enqueue(entry);
+            }
+            else if (entry.Place.List is not null && entry.Receipt.Handle != task.Receipt.Handle)
+            {
+                _held.Remove(entry.Place);
+                _held.AddLast(entry.Place);
+            }
+        }
+    }
+
+    private sealed class Entry
+    {
+        public Entry(ReceiptHandle key, long hiddenUntil)
+        {
+            Key = key;
+            Receipt = new PopReceipt(key, hiddenUntil);
+            Place = new LinkedListNode<Entry>(this);
+        }
+
+        /// <summary>The handle the message came with, which it carries to its end.</summary>
+        public ReceiptHandle Key { get; }
+
+        public PopReceipt Receipt { get; set; }
+
+        public LinkedListNode<Entry> Place { get; }
+    }
+}
+
+/// <summary>A message the broker is to be told of.</summary>
+/// <param name="Key">The handle it came with.</param>
+/// <param name="Receipt">How it is with it.</param>
+internal readonly record struct PopTask(ReceiptHandle Key, PopReceipt Receipt);
+
+/// <summary>What a broker is to be told now.</summary>
+/// <param name="Acks">Messages that are done.</param>
+/// <param name="Changes">Messages that are to come again, or whose time is to be prolonged.</param>
+internal readonly record struct PopWork(IReadOnlyList<PopTask> Acks, IReadOnlyList<PopTask> Changes)
+{
+    public bool IsEmpty => Acks.Count == 0 && Changes.Count == 0;
+}

@@ -1,0 +1,229 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Subscriptions;
+
+namespace OrleansRocketMQ.Engine.Pop;
+
+/// <summary>The loop of a queue that is popped: carries out what the state says.</summary>
+internal sealed partial class PopPump
+{
+    /// <summary>What brokers give at once.</summary>
+    private const int MostPerPop = 32;
+
+    // Where one message takes long while many come and go, the window begins anew when nothing waits in it.
+    private const int LongestWindow = 16 * 1024;
+
+    // Beyond the time a broker may keep a pop waiting; more than a loaded one needs.
+    private static readonly TimeSpan LongestOverdue = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
+
+    private int _fullAnswers;
+
+    private async Task PopAsync()
+    {
+        while (!State.IsStopping)
+        {
+            try
+            {
+                NotePause();
+                NoteFence();
+                await CarryOutAsync(State);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                // The next round sees it.
+            }
+            catch (Exception exception)
+            {
+                _environment.Routes.Doubt(Queue.Topic, exception);
+                var failed = _retry.Failed(exception);
+                Raise(failed);
+                if (failed == QueueEventKind.FailedTooOften)
+                {
+                    _retry.Halts();
+                }
+            }
+        }
+    }
+
+    private Task CarryOutAsync(PopState state) => state.Phase switch
+    {
+        PopPhase.Placing => PlaceAsync(),
+        PopPhase.Popping => PopNextAsync(),
+        PopPhase.Fenced => WaitForFenceAsync(),
+        PopPhase.BackingOff => WaitForRetryAsync(state),
+        PopPhase.Halted => WaitForRecoveryAsync(state),
+        PopPhase.Paused => WaitForNewsAsync(state),
+        _ => Task.CompletedTask,
+    };
+
+    /// <summary>
+    /// Where a group begins that has nothing of a queue yet is its own word, as with pulls: a pop could only say first or last.
+    /// </summary>
+    private async Task PlaceAsync()
+    {
+        var master = _environment.MasterOf(Queue);
+        if (await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _stopping.Token) is null)
+        {
+            var begin = await _environment.StartOffset.FindAsync(master, Queue, _stopping.Token);
+            await _environment.Brokers.UpdateConsumerOffsetAsync(master, Options.Group, Queue, begin, _stopping.Token);
+        }
+
+        Raise(QueueEventKind.Positioned);
+    }
+
+    private async Task PopNextAsync()
+    {
+        if (!await WaitForRoomAsync())
+        {
+            return;
+        }
+
+        var broker = _environment.Routes.FindAddress(Queue.BrokerName) ?? throw QueueEnvironment.NoBroker(Queue);
+        _retry.Asks = broker.Address;
+        var subscription = _subscription = _environment.Group.FindSubscription(Queue.Topic) ?? _subscription;
+        var asked = _time.GetTimestamp();
+        PopResult result;
+        try
+        {
+            // Not given up at a stop: what is on its way would not be seen by anybody until its time is over.
+            result = await _environment.Brokers.PopAsync(
+                broker.Address, RequestOf(Queue, Options, subscription, _flow.MessagesPerPull), _asking.Token);
+        }
+        catch (RocketMQException exception)
+        {
+            Statistics.Metrics?.PullFailed(_time.GetElapsedTime(asked), broker.Address, exception);
+            throw;
+        }
+
+        Volatile.Write(ref _heardAt, _time.GetTimestamp());
+        Volatile.Write(ref _lastPoppedAt, _time.GetUtcNow().Ticks);
+        _hasPopped = true;
+        if (result.Status == PopStatus.Found)
+        {
+            var count = Take(result, subscription);
+            var took = _time.GetElapsedTime(asked);
+            Statistics.Recent.Pulled(count, took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
+        }
+
+        _retry.Succeeded();
+        await BackOffWhenFullAsync(result.Status);
+    }
+
+    /// <summary>Messages have come. Whom the group does not want, as only the exact tag shows, is done.</summary>
+    private int Take(PopResult result, Subscription subscription)
+    {
+        var popped = result.Decode(_environment.DecoderOptions);
+        Book.Add(popped, result.InvisibleTime);
+        var wanted = new List<MessageExt>(popped.Count);
+        foreach (var message in popped)
+        {
+            if (subscription.Wants(message))
+            {
+                wanted.Add(message);
+            }
+            else
+            {
+                Book.Done(message);
+            }
+        }
+
+        if (Runs.Window.Add(wanted, pulledTo: 0) > 0)
+        {
+            _environment.Dispatcher.Signal(this);
+        }
+
+        return popped.Count;
+    }
+
+    /// <summary>Room is a matter of what the broker has not heard of, too: a broker that does not listen is asked for no more.</summary>
+    private async Task<bool> WaitForRoomAsync()
+    {
+        while (await _flow.WaitForRoomAsync(IsOver, _stopping.Token))
+        {
+            var window = Runs.Window;
+            if (window.Length > LongestWindow)
+            {
+                await _flow.WaitAsync(() => window.Count == window.InFlight || IsOver(), most: null, _stopping.Token);
+                if (window.Count == window.InFlight)
+                {
+                    Runs.Restart(NewWindow());
+                }
+            }
+            else if (Book.Count < Options.PullThresholdForQueue)
+            {
+                return true;
+            }
+            else
+            {
+                await _flow.WaitAsync(() => Book.Count < Options.PullThresholdForQueue || IsOver(), most: null, _stopping.Token);
+            }
+        }
+
+        return false;
+    }
+
+    private bool IsOver() => State.Phase != PopPhase.Popping;
+
+    private async Task BackOffWhenFullAsync(PopStatus status)
+    {
+        _fullAnswers = status == PopStatus.PollingFull ? _fullAnswers + 1 : 0;
+        if (_fullAnswers > 0)
+        {
+            await _flow.WaitAsync(IsOver, _runtime.BackOff(_fullAnswers, FirstBackOff, LongestBackOff), _stopping.Token);
+        }
+    }
+
+    // Also looked at before each step: a setting may have changed before anybody knew this queue.
+    private void NotePause()
+    {
+        if (Runs.Gate.IsPaused != State.IsPauseWanted)
+        {
+            Raise(Runs.Gate.IsPaused ? QueueEventKind.Paused : QueueEventKind.Resumed);
+        }
+    }
+
+    // It closes by the clock, before anybody has told.
+    private void NoteFence()
+    {
+        if (_environment.Fence.IsClosed && !State.IsFenceClosed)
+        {
+            Raise(QueueEventKind.FenceClosed);
+        }
+    }
+
+    private async Task WaitForFenceAsync()
+    {
+        await _environment.Fence.WaitUntilOpenAsync(_stopping.Token);
+        Raise(QueueEventKind.FenceOpened);
+    }
+
+    private async Task WaitForRetryAsync(PopState state)
+    {
+        if (_retry.TakeForgetful() is { } address)
+        {
+            // The broker has forgotten us, or was restarted: it must hear of the subscription before the next pop.
+            await _environment.Brokers.HeartbeatToAsync(address, _stopping.Token);
+        }
+
+        if (!await WaitForNewsAsync(state, _retry.DueIn) && ReferenceEquals(State, state))
+        {
+            Raise(QueueEventKind.RetryDue);
+        }
+    }
+
+    private async Task WaitForRecoveryAsync(PopState state)
+    {
+        await WaitForNewsAsync(state);
+        if (State is { IsHalted: false, IsStopping: false })
+        {
+            _retry.GoesOn();
+        }
+    }
+
+    private Task<bool> WaitForNewsAsync(PopState state, TimeSpan? most = null)
+        => _flow.WaitAsync(() => !ReferenceEquals(State, state), most, _stopping.Token);
+}

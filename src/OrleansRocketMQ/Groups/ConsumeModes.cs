@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Consumers;
+
+/// <summary>
+/// Whether the messages of a queue are pulled or popped: what the group's settings say, or what the queue's broker says of topic
+/// and group. Brokers are asked again while the allocation is looked at, each topic every few seconds. Thread-safe; refreshed by
+/// one caller at a time.
+/// </summary>
+/// <param name="options">Of the group.</param>
+/// <param name="client">Asks.</param>
+/// <param name="canPop">Whether the group takes messages in any order, each by one member.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">The log.</param>
+internal sealed partial class ConsumeModes(
+    ConsumerOptions options, RocketMQClient client, bool canPop, TimeProvider time, ILogger logger)
+{
+    // Operators switch by hand. A group of thousands of topics asks for some of them at a time.
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
+    private const int MostAgain = 64;
+    private const int MostAtOnce = 16;
+
+    private readonly ConcurrentDictionary<(string Topic, string Broker), Answer> _answers = [];
+    private bool _isToldInOrder;
+
+    private bool Asks => canPop && options.ConsumeMode == ConsumeMode.AsBroker;
+
+    /// <summary>Whether the messages of a queue are to be popped; null while nobody has said.</summary>
+    public bool? Pops(MessageQueue queue) => SystemTopics.IsRetry(queue.Topic) || !canPop ? false
+        : options.ConsumeMode != ConsumeMode.AsBroker ? options.ConsumeMode == ConsumeMode.Pop
+        : _answers.TryGetValue((queue.Topic, queue.BrokerName), out var answer) ? answer.Pops : null;
+
+    /// <summary>Asks brokers of which nothing is known, or nothing new.</summary>
+    public async Task RefreshAsync(IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    {
+        if (!Asks)
+        {
+            TellThatItIsInOrder();
+            return;
+        }
+
+        var wanted = queues.Where(static queue => !SystemTopics.IsRetry(queue.Topic))
+            .Select(static queue => (queue.Topic, queue.BrokerName)).ToHashSet();
+        foreach (var gone in _answers.Keys.Where(key => !wanted.Contains(key)))
+        {
+            _answers.TryRemove(gone, out _);
+        }
+
+        var now = time.GetTimestamp();
+        var old = _answers.Where(answer => time.GetElapsedTime(answer.Value.At, now) >= Fresh)
+            .OrderBy(static answer => answer.Value.At).Take(MostAgain).Select(static answer => answer.Key);
+        foreach (var some in wanted.Where(key => !_answers.ContainsKey(key)).Concat(old).ToArray().Chunk(MostAtOnce))
+        {
+            await Task.WhenAll(some.Select(key => AskAsync(key, cancellationToken)));
+        }
+    }
+
+    /// <summary>
+    /// Asked as one who gets every queue: whose queues are whose is this cluster's own word, and a broker that has not heard of
+    /// this member yet would say nothing.
+    /// </summary>
+    private async Task AskAsync((string Topic, string Broker) key, CancellationToken cancellationToken)
+    {
+        var before = _answers.GetValueOrDefault(key);
+        var pops = before is { Pops: true };
+        try
+        {
+            if (client.Routes.FindAddress(key.Broker, onlyThisBroker: true) is { } master)
+            {
+                var assigned = await client.Brokers.QueryAssignmentAsync(
+                    master.Address,
+                    key.Topic,
+                    options.Group,
+                    client.ClientId,
+                    messageModel: ConsumerDataValues.Broadcasting,
+                    cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
+                if (assigned is not { Count: > 0 })
+                {
+                    // It has only just heard of the topic.
+                    return;
+                }
+
+                pops = assigned[0].Mode == MessageRequestMode.Pop;
+            }
+        }
+        catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
+        {
+            // Older than 5.0.
+            pops = false;
+        }
+        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
+        {
+            // As it was; a broker that does not say, such as one that is away, is pulled from until it does.
+        }
+
+        _answers[key] = new Answer(pops, time.GetTimestamp());
+        if (before is { Pops: true } != pops)
+        {
+            Log.Switches(logger, options.Group, key.Topic, key.Broker, pops ? MessageRequestMode.Pop : MessageRequestMode.Pull);
+        }
+    }
+
+    private void TellThatItIsInOrder()
+    {
+        if (!canPop && options.ConsumeMode == ConsumeMode.Pop && !_isToldInOrder)
+        {
+            _isToldInOrder = true;
+            Log.CannotPop(logger, options.Group);
+        }
+    }
+
+    private sealed record Answer(bool Pops, long At);
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            379, LogLevel.Information, "Group {Group} gets the messages of topic {Topic} at broker {Broker} by {Mode} from now on")]
+        public static partial void Switches(ILogger logger, string group, string topic, string broker, MessageRequestMode mode);
+
+        [LoggerMessage(
+            380,
+            LogLevel.Warning,
+            "Group {Group} is to pop, but its listener wants its messages in order, or every silo wants all of them: it pulls")]
+        public static partial void CannotPop(ILogger logger, string group);
+    }
+}
