@@ -5,6 +5,9 @@ internal interface IStoredQueue
 {
     MessageQueue Queue { get; }
 
+    /// <summary>The broker set that its requests go to just now.</summary>
+    string Broker { get; }
+
     /// <summary>Tells the store how far the queue is.</summary>
     /// <exception cref="RocketMQException">It did not take it; it is told again next time.</exception>
     Task CommitAsync();

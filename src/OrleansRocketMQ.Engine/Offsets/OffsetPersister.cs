@@ -57,7 +57,7 @@ internal sealed partial class OffsetPersister(
     // Each broker by itself: what one is slow to take makes the next round of no other late.
     private void Round()
     {
-        foreach (var broker in queues().GroupBy(queue => queue.Queue.BrokerName, StringComparer.Ordinal))
+        foreach (var broker in queues().GroupBy(queue => queue.Broker, StringComparer.Ordinal))
         {
             var state = _brokers.TryGetValue(broker.Key, out var known) ? known : _brokers[broker.Key] = new(options, runtime);
             if (state.Storing.IsCompleted && !state.Broker.IsResting(broker.Key))

@@ -10,8 +10,7 @@ namespace OrleansRocketMQ.Clients;
 /// </summary>
 internal sealed class LogicalQueues
 {
-    /// <summary>How the names of brokers begin that stand for logical queues.</summary>
-    public const string BrokerPrefix = "__syslo__";
+    private const string BrokerPrefix = "__syslo__";
 
     private readonly FrozenDictionary<MessageQueue, string> _leaders;
 
@@ -19,6 +18,9 @@ internal sealed class LogicalQueues
 
     /// <summary>All of them, in order.</summary>
     public IReadOnlyList<MessageQueue> All { get; }
+
+    /// <summary>Whether a broker's name stands for logical queues.</summary>
+    public static bool IsBroker(string brokerName) => brokerName.StartsWith(BrokerPrefix, StringComparison.Ordinal);
 
     /// <summary>Works them out of what a name server told of a static topic.</summary>
     /// <exception cref="MessageFormatException">There are more than a topic may have.</exception>

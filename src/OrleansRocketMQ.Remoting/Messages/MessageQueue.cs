@@ -14,7 +14,7 @@ namespace OrleansRocketMQ;
 public sealed record MessageQueue(string Topic, string BrokerName, int QueueId) : IComparable<MessageQueue>
 {
     /// <summary>Whether it is a logical queue of a static topic: the route says which broker leads it.</summary>
-    internal bool IsLogical => BrokerName.StartsWith(Clients.LogicalQueues.BrokerPrefix, StringComparison.Ordinal);
+    internal bool IsLogical => Clients.LogicalQueues.IsBroker(BrokerName);
 
     /// <inheritdoc/>
     public int CompareTo(MessageQueue? other)

@@ -27,10 +27,9 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             tried.Add(queue.BrokerName);
             try
             {
-                var master = client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)
-                    ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
-                var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
-                await client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken).ConfigureAwait(false);
+                await client.Routes.AtLeaderAsync(
+                    queue, _ => ValueTask.FromResult(MasterOf(queue)), master => SendAsync(copy, queue, master, cancellationToken), cancellationToken)
+                    .ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
@@ -44,6 +43,17 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             }
         }
     }
+
+    private Task<SendMessageResponse> SendAsync(
+        SendMessageRequest copy, MessageQueue queue, BrokerAddress master, CancellationToken cancellationToken)
+    {
+        var message = copy with { BrokerName = master.BrokerName, QueueId = queue.QueueId };
+        return client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken);
+    }
+
+    private BrokerAddress MasterOf(MessageQueue queue)
+        => client.Routes.FindAddressOf(queue, BrokerData.MasterId, onlyThisBroker: true)
+            ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
 
     // Brokers make a retry topic when they are told of the group, and name servers hear of it later; its first queue is there.
     private static MessageQueue QueueAt(SendMessageRequest copy, IEnumerable<MessageQueue> queues)

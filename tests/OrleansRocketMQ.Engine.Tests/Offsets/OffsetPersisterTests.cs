@@ -212,6 +212,8 @@ public sealed class OffsetPersisterTests
     {
         public MessageQueue Queue => queue;
 
+        public string Broker => queue.BrokerName;
+
         public int Commits { get; private set; }
 
         public Exception? Fault { get; set; }
