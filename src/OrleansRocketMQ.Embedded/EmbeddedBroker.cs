@@ -4,8 +4,10 @@ using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded;
@@ -23,6 +25,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private readonly BrokerEndpoints _endpoint;
     private readonly Presence _presence;
     private readonly FaultInjection _faults;
+    private readonly RequestTable _table;
     private volatile EmbeddedSlave[] _slaves = [];
 
     internal EmbeddedBroker(
@@ -38,10 +41,11 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         _security = security;
         _routes = routes;
         _faults = faults;
-        var table = new RequestTable(security);
+        _table = new RequestTable(security);
         var logger = options.LoggerFactory.CreateLogger<EmbeddedBroker>();
-        _endpoint = new(name, port, options, table, security, faults, logger);
-        _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), table, QueuesOf, logger);
+        _endpoint = new(name, port, options, _table, security, faults, logger);
+        var others = new OtherBrokers(QueuesOf, routes.ForwardAsync);
+        _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), _table, others, logger);
         _endpoint.PeerClosed += _core.Forget;
         _presence = new(_endpoint, routes, new Registration(this), _core.Start, _core.Stop);
     }
@@ -214,5 +218,10 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         public TopicConfig? FindTopic(string topic) => broker._core.Topics.Find(topic);
 
         public IEnumerable<TopicConfig> Topics => broker._core.Topics.All;
+
+        public QueueMapping? FindMapping(string topic) => broker._core.Mappings.Find(topic);
+
+        public ValueTask<RemotingCommand?> AnswerAsync(ClientPeer peer, RemotingCommand request)
+            => broker.IsRunning ? broker._table.AnswerAsync(peer, request) : default;
     }
 }

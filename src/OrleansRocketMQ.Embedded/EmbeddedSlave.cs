@@ -4,7 +4,9 @@ using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Slaves;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Topics;
+using OrleansRocketMQ.Framing;
 
 namespace OrleansRocketMQ.Embedded;
 
@@ -40,7 +42,7 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, security, faults, logger);
         _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, options, table, logger);
         _endpoint.PeerClosed += _core.Forget;
-        _presence = new(_endpoint, routes, new Registration(this, masterCore.Topics), _core.Start, _core.Stop);
+        _presence = new(_endpoint, routes, new Registration(this, masterCore), _core.Start, _core.Stop);
     }
 
     /// <summary>The broker it is a slave of.</summary>
@@ -94,7 +96,7 @@ public sealed class EmbeddedSlave : IAsyncDisposable
     /// <summary>Stops it for good.</summary>
     public async ValueTask DisposeAsync() => await _presence.EndAsync().ConfigureAwait(false);
 
-    private sealed class Registration(EmbeddedSlave slave, TopicTable topics) : IRegisteredBroker
+    private sealed class Registration(EmbeddedSlave slave, BrokerCore master) : IRegisteredBroker
     {
         public string Name => slave.Master.Name;
 
@@ -104,8 +106,13 @@ public sealed class EmbeddedSlave : IAsyncDisposable
 
         public string Address => slave.Address;
 
-        public TopicConfig? FindTopic(string topic) => topics.Find(topic);
+        public TopicConfig? FindTopic(string topic) => master.Topics.Find(topic);
 
-        public IEnumerable<TopicConfig> Topics => topics.All;
+        public IEnumerable<TopicConfig> Topics => master.Topics.All;
+
+        public QueueMapping? FindMapping(string topic) => master.Mappings.Find(topic);
+
+        // Brokers ask masters.
+        public ValueTask<RemotingCommand?> AnswerAsync(ClientPeer peer, RemotingCommand request) => default;
     }
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
@@ -133,7 +134,7 @@ internal sealed class OperationsRun(List<IHost> hosts, CallCounter calls, string
         var waiting = hosts
             .SelectMany((host, silo) => (ConsumerOf(host)?.Pumps.Values ?? []).Select(pump => (pump, silo)))
             .Where(one => !one.pump.HasBegun || one.pump.Stopping.IsCancellationRequested)
-            .Select(one => $"silo {one.silo}: {one.pump.State.Task}, {(one.pump.Level.LastError is { Length: > 0 } error ? error : "no error")}")
+            .Select(one => $"silo {one.silo}: {(one.pump as QueuePump)?.State.Task}, {(one.pump.Level.LastError is { Length: > 0 } error ? error : "no error")}")
             .CountBy(text => text);
         var fenced = hosts.Select((host, silo) => (ConsumerOf(host)?.Fence.WhyClosed, silo)).Where(one => one.WhyClosed is not null);
         return $"waiting: {string.Join(" | ", waiting.Select(one => $"{one.Value} x {one.Key}"))}; "

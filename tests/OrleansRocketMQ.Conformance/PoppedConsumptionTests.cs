@@ -107,7 +107,7 @@ public class PoppedConsumptionTests(RocketMQCluster rocketmq)
     {
         try
         {
-            return (await grain.ListAsync()).Letters.FirstOrDefault();
+            return (await grain.ListAsync()).Letters is [var letter, ..] ? letter : null;
         }
         catch (RocketMQTimeoutException)
         {

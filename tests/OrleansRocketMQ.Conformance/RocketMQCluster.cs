@@ -121,7 +121,7 @@ public class RocketMQCluster : IAsyncLifetime
     internal async Task<IReadOnlyList<string>> MastersOfAsync(string topic)
         => [.. (await Client.Routes.GetAsync(topic)).ReadQueues.Select(MasterOf).Distinct()];
 
-    internal string MasterOf(MessageQueue queue) => Client.Routes.FindAddress(queue.BrokerName)!.Value.Address;
+    internal string MasterOf(MessageQueue queue) => Client.Routes.FindAddressOf(queue)!.Value.Address;
 
     /// <summary>All messages a topic holds, read without a group's offsets; none when it does not exist.</summary>
     internal async Task<IReadOnlyList<MessageExt>> ReadAllAsync(string topic)

@@ -1,6 +1,7 @@
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pops;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Framing;
@@ -9,7 +10,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Makes, changes and deletes topics. Mirrors parts of <c>AdminBrokerProcessor</c>.</summary>
-internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets, PopBook popped)
+internal sealed class TopicProcessor(TopicTable topics, MessageStore store, OffsetTable offsets, PopBook popped, MappingTable mappings)
 {
     public void AddTo(RequestTable table)
     {
@@ -39,10 +40,12 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
             store.DropTopic(topic);
             offsets.RemoveTopic(topic);
             popped.RemoveTopic(topic);
+            mappings.Remove(topic);
         }
     }
 
-    private RemotingCommand Set(RemotingCommand request)
+    /// <summary>Makes or changes the topic a request names.</summary>
+    public RemotingCommand Set(RemotingCommand request)
     {
         var topic = request.GetRequired("topic");
         if (ReservedTopics.Complaint(topic) is { } complaint)

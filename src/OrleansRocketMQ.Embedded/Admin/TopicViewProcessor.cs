@@ -1,5 +1,7 @@
 using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Framing;
@@ -8,7 +10,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Shows topics and how full they are. Mirrors parts of <c>AdminBrokerProcessor</c>.</summary>
-internal sealed class TopicViewProcessor(TopicTable topics, IMessageReader store, string brokerName)
+internal sealed class TopicViewProcessor(TopicTable topics, MappingTable mappings, IMessageReader store, string brokerName)
 {
     public void AddTo(RequestTable table)
     {
@@ -45,7 +47,10 @@ internal sealed class TopicViewProcessor(TopicTable topics, IMessageReader store
             return RemotingCommand.Response(request, ResponseCodes.TopicNotExist, $"No topic in this broker. topic: {name}");
         }
 
-        var json = $"{{\"attributes\":{{}},\"order\":{(topic.Order ? "true" : "false")},\"perm\":{topic.Perm},"
+        var mapping = request.GetBoolean("lo") && mappings.Find(name) is { } found
+            ? $"\"mappingDetail\":{JsonSerializer.Serialize(found, MappingJson.Default.QueueMapping)},"
+            : string.Empty;
+        var json = $"{{\"attributes\":{{}},{mapping}\"order\":{(topic.Order ? "true" : "false")},\"perm\":{topic.Perm},"
             + $"\"readQueueNums\":{topic.ReadQueues},\"topicFilterType\":\"{topic.FilterType}\","
             + $"\"topicName\":\"{topic.Name}\",\"topicSysFlag\":{topic.SysFlag},\"writeQueueNums\":{topic.WriteQueues}}}";
         return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));

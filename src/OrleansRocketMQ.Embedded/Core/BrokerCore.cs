@@ -13,6 +13,7 @@ using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.State;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Embedded.Transactions;
@@ -52,14 +53,14 @@ internal sealed partial class BrokerCore : IDisposable
     /// <param name="options">How it behaves.</param>
     /// <param name="storeHost">The address that messages are stored at.</param>
     /// <param name="table">Gets who answers which request.</param>
-    /// <param name="queuesOf">A topic's queues at all brokers; null: there is no such topic.</param>
+    /// <param name="others">What it knows of the other brokers.</param>
     /// <param name="logger">Gets the log.</param>
     public BrokerCore(
         string name,
         EmbeddedRocketMQOptions options,
         Func<IPEndPoint> storeHost,
         RequestTable table,
-        Func<string, IReadOnlyList<QueueKey>?> queuesOf,
+        OtherBrokers others,
         ILogger logger)
     {
         _options = options;
@@ -103,10 +104,10 @@ internal sealed partial class BrokerCore : IDisposable
         _halfMessages = new(_intake, Store);
         _clients = new(Consumers, _producers, Groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);
-        TopicAdmin = new(Topics, Store, Offsets, _popBook);
+        TopicAdmin = new(Topics, Store, Offsets, _popBook, Mappings);
         Pops = new(name, Store, _intake, Topics, Groups, Offsets, _popBook, options, logger);
 
-        AddProcessors(table, name, queuesOf);
+        AddProcessors(table, name, others);
         SaveOnChanges();
     }
 
@@ -115,6 +116,8 @@ internal sealed partial class BrokerCore : IDisposable
     public TopicTable Topics { get; }
 
     public GroupTable Groups { get; }
+
+    public MappingTable Mappings { get; } = new();
 
     public TopicProcessor TopicAdmin { get; }
 
@@ -131,22 +134,26 @@ internal sealed partial class BrokerCore : IDisposable
     private long TimersDelivered => _timers?.Delivered ?? _timersDelivered;
 
     /// <summary>Says who answers which request.</summary>
-    private void AddProcessors(RequestTable table, string name, Func<string, IReadOnlyList<QueueKey>?> queuesOf)
+    private void AddProcessors(RequestTable table, string name, OtherBrokers others)
     {
         _clients.AddTo(table);
         TopicAdmin.AddTo(table);
-        new TopicViewProcessor(Topics, Store, name).AddTo(table);
+        new TopicViewProcessor(Topics, Mappings, Store, name).AddTo(table);
+        new StaticTopicProcessor(TopicAdmin, Mappings).AddTo(table);
         new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
         new LockProcessor(Locks).AddTo(table);
         new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
         Pops.AddTo(table);
-        new AssignmentProcessor(_requestModes, Consumers, Topics, Groups, queuesOf).AddTo(table);
+        new AssignmentProcessor(_requestModes, Consumers, Topics, Groups, others.QueuesOf).AddTo(table);
         new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, _options, _logger).AddTo(table);
         new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
         new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, _options.PushOffsetResets).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
         new RelayProcessor(Consumers, Store, name).AddTo(table);
+
+        // Last: it stands before the others.
+        new LogicalRequests(Mappings, others.Forward).AddTo(table);
     }
 
     private long DelayProgress => (_delays?.Delivered ?? _delivered).Values.Sum() + TimersDelivered;
@@ -204,6 +211,11 @@ internal sealed partial class BrokerCore : IDisposable
         foreach (var topic in ReservedTopics.Initial(_options, name, _levels.Max).Concat(state.Topics))
         {
             Topics.Load(topic);
+        }
+
+        foreach (var mapping in state.Mappings)
+        {
+            Mappings.Load(mapping);
         }
     }
 
@@ -276,6 +288,7 @@ internal sealed partial class BrokerCore : IDisposable
     {
         Topics.Changed += Save;
         Groups.Changed += Save;
+        Mappings.Changed += Save;
         _requestModes.Changed += Save;
         TrySave();
     }
@@ -340,6 +353,7 @@ internal sealed partial class BrokerCore : IDisposable
             LogEnd = logEnd,
             Topics = [.. Topics.All],
             Groups = [.. Groups.All],
+            Mappings = [.. Mappings.All],
             Offsets = offsets,
             Checkpoints = popped.Checkpoints,
             OrderedPops = popped.OrderedPops,

@@ -1,5 +1,7 @@
 using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
@@ -32,7 +34,7 @@ internal sealed class NameServerProcessor(RouteTable routes)
         }
 
         var standardJson = request.Version >= ProtocolVersion.StandardJsonRoutes || request.GetBoolean("acceptStandardJsonOnly");
-        return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(RouteJson(found, standardJson)));
+        return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(RouteJson(topic, found, standardJson)));
     }
 
     private RemotingCommand GetClusterInfo(RemotingCommand request)
@@ -54,14 +56,19 @@ internal sealed class NameServerProcessor(RouteTable routes)
         return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(json));
     }
 
-    private static string RouteJson((IReadOnlyList<IRegisteredBroker> Set, TopicConfig Topic)[] found, bool standardJson)
+    private string RouteJson(string topic, (IReadOnlyList<IRegisteredBroker> Set, TopicConfig Topic)[] found, bool standardJson)
     {
         var brokers = found.Select(pair => SetJson(pair.Set, standardJson));
         var queues = found.Select(pair =>
             $"{{\"brokerName\":{Quote(pair.Set[0].Name)},\"perm\":{pair.Topic.Perm},"
             + $"\"readQueueNums\":{pair.Topic.ReadQueues},\"topicSysFlag\":{pair.Topic.SysFlag},"
             + $"\"writeQueueNums\":{pair.Topic.WriteQueues}}}");
-        return $"{{\"brokerDatas\":[{string.Join(',', brokers)}],\"filterServerTable\":{{}},\"queueDatas\":[{string.Join(',', queues)}]}}";
+        var mappings = routes.MappingsOf(topic)
+            .Select(pair => $"{Quote(pair.Key)}:{JsonSerializer.Serialize(pair.Value, MappingJson.Default.TopicQueueMapping)}")
+            .ToArray();
+        var logical = mappings.Length == 0 ? string.Empty : $",\"topicQueueMappingByBroker\":{{{string.Join(',', mappings)}}}";
+        return $"{{\"brokerDatas\":[{string.Join(',', brokers)}],\"filterServerTable\":{{}},"
+            + $"\"queueDatas\":[{string.Join(',', queues)}]{logical}}}";
     }
 
     // Old clients get the broker ids as fastjson writes numbers that are keys: bare.

@@ -17,6 +17,9 @@ internal sealed class RequestTable(ServerSecurity? security = null)
     public void Add(int code, Func<ClientPeer, RemotingCommand, RemotingCommand?> handler)
         => _handlers.Add(code, (peer, request) => ValueTask.FromResult(handler(peer, request)));
 
+    /// <summary>Puts somebody before who handles a code.</summary>
+    public void Wrap(int code, Func<RequestHandler, RequestHandler> outer) => _handlers[code] = outer(_handlers[code]);
+
     public ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request)
     {
         if (security?.Complaint(request) is { } complaint)
@@ -24,9 +27,13 @@ internal sealed class RequestTable(ServerSecurity? security = null)
             return ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(request, ResponseCodes.NoPermission, complaint));
         }
 
-        return _handlers.TryGetValue(request.Code, out var handler)
+        return AnswerAsync(peer, request);
+    }
+
+    /// <summary>Answers whoever asks; for brokers, which pass on what has been let in.</summary>
+    public ValueTask<RemotingCommand?> AnswerAsync(ClientPeer peer, RemotingCommand request)
+        => _handlers.TryGetValue(request.Code, out var handler)
             ? handler(peer, request)
             : ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(
                 request, ResponseCodes.RequestCodeNotSupported, $" request type {request.Code} not supported"));
-    }
 }

@@ -47,7 +47,7 @@ internal sealed class SlaveCore
         _rounds = new(time, logger);
 
         _clients.AddTo(table);
-        new TopicViewProcessor(master.Topics, Store, brokerName).AddTo(table);
+        new TopicViewProcessor(master.Topics, master.Mappings, Store, brokerName).AddTo(table);
         new OffsetProcessor(Offsets, Store, master.Topics, master.Groups).AddTo(table);
         new LockProcessor(_locks).AddTo(table);
         new PullProcessor(brokerId, Store, null, Consumers, master.Topics, master.Groups, Offsets, options).AddTo(table);

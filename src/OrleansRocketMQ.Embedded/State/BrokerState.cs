@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Embedded.Topics;
 
 namespace OrleansRocketMQ.Embedded.State;
@@ -7,6 +8,9 @@ namespace OrleansRocketMQ.Embedded.State;
 internal sealed record BrokerState
 {
     public IReadOnlyList<TopicConfig> Topics { get; init; } = [];
+
+    /// <summary>What is known of static topics.</summary>
+    public IReadOnlyList<QueueMapping> Mappings { get; init; } = [];
 
     public IReadOnlyList<GroupConfig> Groups { get; init; } = [];
 

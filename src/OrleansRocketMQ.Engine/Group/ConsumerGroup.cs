@@ -129,6 +129,17 @@ internal sealed partial class ConsumerGroup
         }
     }
 
+    /// <summary>Brokers may be elsewhere by now.</summary>
+    public void OnRoutes()
+    {
+        foreach (var pump in Queues.Values)
+        {
+            pump.OnRoutes();
+        }
+
+        _environment.Locks?.OnRoutes();
+    }
+
     /// <summary>Ends what the queues shared. They and their dispatcher must have stopped.</summary>
     public Task StopAsync()
     {

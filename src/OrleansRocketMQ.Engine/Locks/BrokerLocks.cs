@@ -8,11 +8,11 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
-/// Takes and keeps the locks of a group's queues at one broker: all in one request where it can. One request at a time,
+/// Takes and keeps the locks of a group's queues at one broker, or of one logical queue: all in one request where it can. One request at a time,
 /// so that an unlock is never overtaken by a lock.
 /// </summary>
 internal sealed partial class BrokerLocks(
-    string brokerName,
+    MessageQueue place,
     ConsumerOptions options,
     Lockers lockers,
     Func<IEnumerable<string>> deadMembers,
@@ -30,12 +30,13 @@ internal sealed partial class BrokerLocks(
     private readonly AsyncTurns _turn = new();
     private readonly ConcurrentQueue<MessageQueue> _toUnlock = new();
     private readonly HashSet<string> _deniedTopics = new(StringComparer.Ordinal);
+    private volatile string? _asked;
     private Task _keeping = Task.CompletedTask;
     private Task _freeing = Task.CompletedTask;
 
     public void Start()
         => _keeping = runtime.Scheduler.StartLoop(
-            $"locks of group {options.Group} at broker {brokerName}", KeepAsync, runtime.Time, logger, _stopping.Token);
+            $"locks of group {options.Group} at broker {place.BrokerName}", KeepAsync, runtime.Time, logger, _stopping.Token);
 
     public async Task StopAsync()
     {
@@ -81,6 +82,22 @@ internal sealed partial class BrokerLocks(
         }
     }
 
+    /// <summary>Another broker that has taken this one's place knows of no locks: they are renewed there before somebody else has them.</summary>
+    public void OnRoutes()
+    {
+        if (_asked is not { } asked || lockers.Routes.FindAddress(place, onlyThisBroker: true) is not { } now || now.Address == asked)
+        {
+            return;
+        }
+
+        foreach (var queueLock in _locks.Values)
+        {
+            queueLock.AskSoon();
+        }
+
+        _wake.Call();
+    }
+
     private async Task UnlockAsync(List<MessageQueue> queues)
     {
         try
@@ -96,7 +113,7 @@ internal sealed partial class BrokerLocks(
         }
         catch (Exception exception) when (exception is RocketMQException or ObjectDisposedException)
         {
-            Log.UnlockFailed(logger, options.Group, brokerName, queues.Count, exception.Message);
+            Log.UnlockFailed(logger, options.Group, place.BrokerName, queues.Count, exception.Message);
         }
     }
 
@@ -116,7 +133,7 @@ internal sealed partial class BrokerLocks(
             catch (Exception exception)
             {
                 // Nobody but this loop renews. What failed is not known to be due later, so wait here.
-                Log.RoundFailed(logger, options.Group, brokerName, exception);
+                Log.RoundFailed(logger, options.Group, place.BrokerName, exception);
                 await PauseAsync();
             }
         }
@@ -181,7 +198,7 @@ internal sealed partial class BrokerLocks(
         try
         {
             held = [.. await lockers.Brokers.LockAsync(
-                Address(), options.Group, lockers.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token)];
+                _asked = Address(), options.Group, lockers.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token)];
         }
         catch (BrokerResponseException refused) when (IsDenied(refused) && topics.Count > 1)
         {
@@ -202,7 +219,7 @@ internal sealed partial class BrokerLocks(
 
             if (wanted.Min(queueLock => queueLock.Failures) % FailuresBetweenWarnings == 1)
             {
-                Log.LockFailed(logger, options.Group, brokerName, wanted.Count, exception.Message);
+                Log.LockFailed(logger, options.Group, place.BrokerName, wanted.Count, exception.Message);
             }
 
             return;
@@ -274,7 +291,7 @@ internal sealed partial class BrokerLocks(
         catch (Exception exception)
         {
             // The next refusal is the next attempt.
-            Log.FreeFailed(logger, options.Group, brokerName, exception.Message);
+            Log.FreeFailed(logger, options.Group, place.BrokerName, exception.Message);
         }
     }
 
@@ -306,9 +323,9 @@ internal sealed partial class BrokerLocks(
     }
 
     // A slave would grant locks too, of which its master knows nothing.
-    private string Address() => lockers.Routes.FindAddress(brokerName, onlyThisBroker: true)?.Address
+    private string Address() => lockers.Routes.FindAddress(place, onlyThisBroker: true)?.Address
         ?? throw new BrokerNotAvailableException(
-            $"No master of broker '{brokerName}' is known for the queue locks of group '{options.Group}'.");
+            $"No master of broker '{place.BrokerName}' is known for the queue locks of group '{options.Group}'.");
 
     private static partial class Log
     {

@@ -18,13 +18,13 @@ internal sealed class QueueLocks(
     ConsumerOptions options, Lockers lockers, Func<IEnumerable<string>> deadMembers, EngineRuntime runtime, ILogger<QueueLocks> logger)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, BrokerLocks> _brokers = new(StringComparer.Ordinal);
+    private readonly Dictionary<MessageQueue, BrokerLocks> _brokers = [];
 
     /// <summary>Wants a queue's lock from now on; it is asked for at once.</summary>
-    public QueueLock Add(MessageQueue queue) => Of(queue.BrokerName).Add(queue);
+    public QueueLock Add(MessageQueue queue) => Of(queue).Add(queue);
 
     /// <summary>Gives a queue's lock back.</summary>
-    public Task ReleaseAsync(QueueLock queueLock) => runtime.Scheduler.Run(() => Of(queueLock.Queue.BrokerName).ReleaseAsync(queueLock));
+    public Task ReleaseAsync(QueueLock queueLock) => runtime.Scheduler.Run(() => Of(queueLock.Queue).ReleaseAsync(queueLock));
 
     /// <summary>Ends the renewals. Every lock must have been released before.</summary>
     public Task StopAsync() => runtime.Scheduler.Run(() =>
@@ -35,13 +35,30 @@ internal sealed class QueueLocks(
         }
     });
 
-    private BrokerLocks Of(string brokerName)
+    /// <summary>Brokers may be elsewhere by now.</summary>
+    public void OnRoutes()
     {
+        BrokerLocks[] brokers;
         lock (_gate)
         {
-            if (!_brokers.TryGetValue(brokerName, out var broker))
+            brokers = [.. _brokers.Values];
+        }
+
+        foreach (var broker in brokers)
+        {
+            broker.OnRoutes();
+        }
+    }
+
+    private BrokerLocks Of(MessageQueue queue)
+    {
+        // A logical queue goes from broker to broker by itself.
+        var place = queue.IsLogical ? queue : new MessageQueue(string.Empty, queue.BrokerName, 0);
+        lock (_gate)
+        {
+            if (!_brokers.TryGetValue(place, out var broker))
             {
-                _brokers[brokerName] = broker = new BrokerLocks(brokerName, options, lockers, deadMembers, runtime, logger);
+                _brokers[place] = broker = new BrokerLocks(place, options, lockers, deadMembers, runtime, logger);
                 broker.Start();
             }
 

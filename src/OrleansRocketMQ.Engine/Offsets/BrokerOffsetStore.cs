@@ -58,6 +58,6 @@ internal sealed class BrokerOffsetStore(
     public IReadOnlyDictionary<MessageQueue, long> CloneTable(string topic) => _table.Clone(topic);
 
     // The master; while that is away, a slave.
-    private BrokerAddress MemberFor(MessageQueue queue) => routes.FindAddress(queue.BrokerName)
+    private BrokerAddress MemberFor(MessageQueue queue) => routes.FindAddress(queue)
         ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
 }

@@ -5,6 +5,9 @@ internal interface IStoredQueue
 {
     MessageQueue Queue { get; }
 
+    /// <summary>The broker set that its requests go to just now.</summary>
+    string Broker { get; }
+
     /// <summary>Whether there may be anything to tell the store, or to ask it. Asked of every queue in every round.</summary>
     bool MayHaveNews { get; }
 

@@ -57,7 +57,7 @@ internal sealed partial class OffsetPersister(
     // Each broker by itself: what one is slow to take makes the next round of no other late. Queues without news cost a look.
     private void Round()
     {
-        var news = queues().Where(queue => queue.MayHaveNews).ToLookup(queue => queue.Queue.BrokerName, StringComparer.Ordinal);
+        var news = queues().Where(queue => queue.MayHaveNews).ToLookup(queue => queue.Broker, StringComparer.Ordinal);
         foreach (var broker in news.Where(broker => !_brokers.ContainsKey(broker.Key)))
         {
             _brokers.Add(broker.Key, new(options, runtime));

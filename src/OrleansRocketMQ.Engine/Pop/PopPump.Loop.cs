@@ -81,7 +81,7 @@ internal sealed partial class PopPump
             return;
         }
 
-        var broker = _environment.Routes.FindAddress(Queue.BrokerName) ?? throw QueueEnvironment.NoBroker(Queue);
+        var broker = _environment.Routes.FindAddress(Queue) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
         var subscription = _subscription = _environment.Group.FindSubscription(Queue.Topic) ?? _subscription;
         var asked = _time.GetTimestamp();

@@ -175,6 +175,11 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     {
     }
 
+    /// <summary>A pop is short: the next one goes to where the queue is by then.</summary>
+    public void OnRoutes()
+    {
+    }
+
     /// <summary>
     /// The queue goes on at an offset: the broker is told, and what no listener has got yet of the queue itself is done. What one
     /// works on ends as any; a pop that is answered just now may bring some messages of before.

@@ -44,6 +44,9 @@ internal interface IGroupQueue : IDispatchedQueue
 
     void Start();
 
+    /// <summary>Brokers may be elsewhere by now.</summary>
+    void OnRoutes();
+
     /// <summary>It has come into doubt, or is no more in doubt, that the queue is this member's.</summary>
     void OnFence(bool closed);
 

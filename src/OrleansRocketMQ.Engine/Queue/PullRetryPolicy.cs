@@ -35,13 +35,15 @@ internal sealed partial class PullRetryPolicy(MessageQueue queue, QueueEnvironme
 
     private ConsumerOptions Options => environment.Options;
 
+    private string Broker => environment.BrokerOf(queue);
+
     /// <summary>The queue has pulled.</summary>
     public void Succeeded()
     {
         _failures = 0;
         LastError = null;
         _isTooLongTold = false;
-        environment.Group.NoteFoundAt(queue.BrokerName);
+        environment.Group.NoteFoundAt(Broker);
     }
 
     /// <summary>The broker that must hear of the group before the next pull, if there is one; told once per failure.</summary>
@@ -94,7 +96,7 @@ internal sealed partial class PullRetryPolicy(MessageQueue queue, QueueEnvironme
         if (exception is BrokerResponseException { ResponseCode: ResponseCodes.SubscriptionGroupNotExist })
         {
             // Told once for all queues of the broker.
-            environment.Group.NoteMissingAt(queue.BrokerName);
+            environment.Group.NoteMissingAt(Broker);
             return;
         }
 

@@ -74,7 +74,11 @@ internal sealed record QueueEnvironment
 
     /// <summary>The broker that keeps a queue's offsets.</summary>
     /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
-    public string MasterOf(MessageQueue queue) => Routes.FindAddress(queue.BrokerName)?.Address ?? throw NoBroker(queue);
+    public string MasterOf(MessageQueue queue) => Routes.FindAddress(queue)?.Address ?? throw NoBroker(queue);
+
+    /// <summary>The broker set that a queue's requests go to just now; of a logical queue that nobody leads the name that stands for it.</summary>
+    public string BrokerOf(MessageQueue queue)
+        => queue.IsLogical ? Routes.FindAddress(queue)?.BrokerName ?? queue.BrokerName : queue.BrokerName;
 
     /// <summary>Nobody knows where a queue's broker is.</summary>
     public static BrokerNotAvailableException NoBroker(MessageQueue queue)

@@ -32,6 +32,19 @@ internal sealed partial class QueuePump
         }
     }
 
+    /// <summary>
+    /// Brokers may be elsewhere by now. A pull that waits at the one that had the queue would go on waiting there, and its successor
+    /// may never have heard of an offset.
+    /// </summary>
+    public void OnRoutes()
+    {
+        if (_retry.Asks is { } asked && _environment.Routes.FindAddress(Queue, Volatile.Read(ref _brokerId)) is { } now && now.Address != asked)
+        {
+            _commits.LookAgain();
+            RestartPull();
+        }
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PullNextAsync()
     {
@@ -61,13 +74,14 @@ internal sealed partial class QueuePump
     private async ValueTask PullAsync()
     {
         var subscription = PresentSubscription();
-        var broker = _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
+        var broker = _environment.Routes.FindAddress(Queue, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
             MaxMessages = _pullFlow.MessagesPerPull,
             MaxBytes = _pullFlow.MaxBytesPerPull,
-            CommitOffset = _commits.Piggyback(Committable(), broker.IsSlave),
+            // With a pull of a logical queue brokers would take it for an offset of the queue behind.
+            CommitOffset = Queue.IsLogical ? 0 : _commits.Piggyback(Committable(), broker.IsSlave),
             ToSlave = broker.IsSlave,
             SuspendTimeout = Options.PullSuspendTimeout,
             // A group that may not broadcast is refused by what its heartbeats say only.
@@ -157,7 +171,7 @@ internal sealed partial class QueuePump
     /// </summary>
     private async Task BackOffAfterEmptyPullAsync(BrokerAddress broker, bool isFruitless)
     {
-        _emptyPulls = isFruitless && _environment.Routes.FindAddress(Queue.BrokerName, _brokerId) == broker ? _emptyPulls + 1 : 0;
+        _emptyPulls = isFruitless && _environment.Routes.FindAddress(Queue, _brokerId) == broker ? _emptyPulls + 1 : 0;
         if (_emptyPulls > 0)
         {
             await _pullFlow.WaitAsync(_isPullOver, _runtime.BackOff(_emptyPulls, FirstBackOff, LongestBackOff), _ownership.Pulling);

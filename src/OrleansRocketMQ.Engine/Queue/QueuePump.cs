@@ -275,6 +275,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
     private static DateTimeOffset? Moment(ref long ticks)
         => Volatile.Read(ref ticks) is > 0 and var known ? new DateTimeOffset(known, TimeSpan.Zero) : null;
 
+    string IStoredQueue.Broker => _environment.BrokerOf(Queue);
+
     private string MasterAddress() => _environment.MasterOf(Queue);
 
     private static partial class Log

@@ -291,7 +291,7 @@ internal sealed partial class RetryPublisher(
 
     private async Task RequestAsync(MessageExt message, int delayLevel, CancellationToken cancellationToken)
     {
-        var broker = targets.Routes.FindAddress(message.BrokerName, onlyThisBroker: true)
+        var broker = targets.Routes.FindMasterOf(message)
             ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
         await _queues.CheckAsync(broker, IsLast(message, delayLevel), cancellationToken);
         var request = new SendBackRequest(options.Group, message, delayLevel, options.MaxReconsumeTimes, options.UnitMode);

@@ -39,7 +39,7 @@ public sealed partial class BrokerClient
     {
         var command = CommandOf(in request);
         var answer = await Remoting.InvokeAsync(address, command, timeout, mayResend, cancellationToken).ConfigureAwait(false);
-        return PullAnswer.StatusOf(answer.Code) is null ? throw Refused(address, command, answer) : PullAnswer.Read(answer);
+        return PullAnswer.StatusOf(answer.Code) is null ? throw Refused(address, command, answer) : Of(request.Queue, PullAnswer.Read(answer));
     }
 
     private bool TryPull(
@@ -83,6 +83,21 @@ public sealed partial class BrokerClient
         {
             // INVALID_PARAMETER, or SYSTEM_ERROR of brokers before 5: "queueId[..] is illegal".
         }
+        catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.NotLeaderForQueue)
+        {
+            // Of a static topic: also asked last.
+        }
+    }
+
+    /// <summary>What a pull of a queue brought, with the messages as they are in that queue.</summary>
+    internal static PullResult Of(MessageQueue queue, in PullResult answer)
+    {
+        if (queue.IsLogical)
+        {
+            LogicalRecords.PutRight(answer.Records, queue.QueueId, answer.OffsetDelta);
+        }
+
+        return answer;
     }
 
     internal static RemotingCommand CommandOf(in PullRequest request)

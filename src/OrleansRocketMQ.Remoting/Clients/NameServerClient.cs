@@ -49,7 +49,6 @@ public sealed class NameServerClient
 
     /// <summary>Asks where a topic's queues are.</summary>
     /// <exception cref="TopicNotFoundException">No name server that answered knows such a topic.</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public Task<TopicRouteData> GetRouteAsync(string topic, CancellationToken cancellationToken = default)
         => GetRouteAsync(topic, NewAnswers(), cancellationToken);
@@ -88,9 +87,7 @@ public sealed class NameServerClient
             throw NobodyAnswered([.. results.OfType<Exception>()]);
         }
 
-        // Here, where all routes come from, so that nobody takes logical queues for those of a broker.
-        var route = answers.Merged() ?? throw new TopicNotFoundException(topic);
-        return route.IsStatic ? throw new StaticTopicException(topic) : route;
+        return answers.Merged() ?? throw new TopicNotFoundException(topic);
     }
 
     /// <summary>Asks for all brokers of all clusters.</summary>

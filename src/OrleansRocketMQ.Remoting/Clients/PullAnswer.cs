@@ -24,9 +24,15 @@ internal static class PullAnswer
         answer.GetInt64("minOffset"),
         answer.GetInt64("maxOffset"),
         answer.GetInt64("suggestWhichBrokerId", BrokerData.MasterId),
-        answer.Body);
+        answer.Body)
+    {
+        OffsetDelta = answer.GetInt64("offsetDelta", 0),
+    };
 
     /// <inheritdoc cref="Read(RemotingCommand)"/>
     public static PullResult Read(in PullAnswerHeader header, ReadOnlyMemory<byte> body) => new(
-        StatusOf(header.Code)!.Value, header.NextBeginOffset, header.MinOffset, header.MaxOffset, header.SuggestedBrokerId, body);
+        StatusOf(header.Code)!.Value, header.NextBeginOffset, header.MinOffset, header.MaxOffset, header.SuggestedBrokerId, body)
+    {
+        OffsetDelta = header.OffsetDelta,
+    };
 }

@@ -109,7 +109,7 @@ internal sealed class PullCall(PulledQueue queue) : PendingPull, IValueTaskSourc
     private void SetResult(PullResult result)
     {
         _mayBeReused = IsFreeOfOthers;
-        _core.SetResult(result);
+        _core.SetResult(BrokerClient.Of(_request.Queue, in result));
     }
 
     private async Task SendAgainAsync()

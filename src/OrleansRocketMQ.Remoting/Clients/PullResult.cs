@@ -31,6 +31,12 @@ public readonly record struct PullResult(
     long SuggestedBrokerId,
     ReadOnlyMemory<byte> Records)
 {
+    /// <summary>
+    /// How much further offsets in a logical queue are than where its messages are stored; 0 for other queues. Already part of
+    /// what <see cref="Records"/> says.
+    /// </summary>
+    internal long OffsetDelta { get; init; }
+
     /// <summary>Decodes the messages.</summary>
     /// <param name="into">Gets them; those before a broken one are added.</param>
     /// <param name="brokerName">The broker set they came from.</param>

@@ -68,8 +68,17 @@ internal sealed class RouteAnswers(int servers, TimeProvider time)
                 StringComparer.Ordinal),
         ],
         OrderTopicConf = string.IsNullOrEmpty(first.OrderTopicConf) ? other.OrderTopicConf : first.OrderTopicConf,
-        TopicQueueMappingByBroker = first.IsStatic ? first.TopicQueueMappingByBroker : other.TopicQueueMappingByBroker,
+        TopicQueueMappingByBroker = Merge(first.TopicQueueMappingByBroker, other.TopicQueueMappingByBroker),
     };
+
+    // Of one broker the newer mapping counts, whoever told it.
+    private static IReadOnlyDictionary<string, TopicQueueMapping>? Merge(
+        IReadOnlyDictionary<string, TopicQueueMapping>? first, IReadOnlyDictionary<string, TopicQueueMapping>? other)
+        => first is null || other is null
+            ? first ?? other
+            : first.Concat(other)
+                .GroupBy(mapping => mapping.Key, mapping => mapping.Value, StringComparer.Ordinal)
+                .ToDictionary(broker => broker.Key, broker => broker.MaxBy(mapping => mapping.Epoch)!, StringComparer.Ordinal);
 
     private static BrokerData? Find(TopicRouteData route, string brokerName)
         => route.BrokerDatas.FirstOrDefault(broker => broker.BrokerName == brokerName);

@@ -38,6 +38,9 @@ public sealed partial class RouteTable
     /// <summary>Raised with the new route when a topic's route became known or has changed, after the table has it.</summary>
     public event Action<TopicRoute>? Changed;
 
+    /// <summary>The clock of whoever asks.</summary>
+    internal TimeProvider TimeProvider => _nameServer.TimeProvider;
+
     /// <summary>The topics whose routes are asked for.</summary>
     public IReadOnlyCollection<string> Topics => [.. _topics.Keys];
 
@@ -72,7 +75,6 @@ public sealed partial class RouteTable
 
     /// <summary>The route of a topic, asked for when it is not known yet; from now on it is watched.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (yet).</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public ValueTask<TopicRoute> GetAsync(string topic, CancellationToken cancellationToken = default)
     {
@@ -82,7 +84,6 @@ public sealed partial class RouteTable
 
     /// <summary>Asks for one topic's route even when it is known; for use when a broker or queue turns out to be gone.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist (any more).</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="NameServerException">No name server gave a usable answer.</exception>
     public Task<TopicRoute> RefreshAsync(string topic, CancellationToken cancellationToken = default)
         => FetchShared(_topics.GetOrAdd(topic, static name => new WatchedTopic(name))).WaitAsync(cancellationToken);
@@ -107,7 +108,8 @@ public sealed partial class RouteTable
                 return false;
             }
 
-            watched.NextDoubt = watched.DoubtedAt is null ? FirstDoubt : Longer(watched.NextDoubt);
+            // A broker that says another leads the queue is right: the route is old, for however long name servers take.
+            watched.NextDoubt = watched.DoubtedAt is null || IsLeaderElsewhere(reason) ? FirstDoubt : Longer(watched.NextDoubt);
             watched.DoubtedAt = time.GetTimestamp();
         }
 
@@ -146,10 +148,9 @@ public sealed partial class RouteTable
                     await FetchShared(watched).WaitAsync(cancelled).ConfigureAwait(false);
                     Interlocked.Increment(ref answered);
                 }
-                catch (Exception exception) when (exception is TopicNotFoundException or StaticTopicException)
+                catch (TopicNotFoundException)
                 {
-                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them,
-                    // or an ordinary one of the name.
+                    // It stays watched: retry topics come with the group's first heartbeat, others when somebody makes them.
                     Interlocked.Increment(ref answered);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
@@ -171,9 +172,22 @@ public sealed partial class RouteTable
     public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
         => _brokers.Find(brokerName, brokerId, onlyThisBroker);
 
+    /// <summary>
+    /// Where to send requests for a queue: to a member of its broker set, chosen as by <see cref="FindAddress(string,long,bool)"/>; of
+    /// a logical queue to the broker that leads it by the present route, and there to the master, as no other is sure to know of it.
+    /// </summary>
+    /// <returns>Null when no route names such a broker, or nobody leads the queue.</returns>
+    public BrokerAddress? FindAddressOf(MessageQueue queue, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
+        => BrokerOf(queue) is { } brokerName
+            ? FindAddress(brokerName, queue.IsLogical ? BrokerData.MasterId : brokerId, onlyThisBroker)
+            : null;
+
+    /// <summary>The name of the broker set that a queue's requests go to; null when it is a logical queue that nobody leads.</summary>
+    internal string? BrokerOf(MessageQueue queue) => queue.IsLogical ? Find(queue.Topic)?.BrokerOf(queue) : queue.BrokerName;
+
     /// <summary>The broker that keeps a queue's offsets.</summary>
     /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
-    internal string MasterOf(MessageQueue queue) => FindAddress(queue.BrokerName)?.Address
+    internal string MasterOf(MessageQueue queue) => FindAddressOf(queue)?.Address
         ?? throw new BrokerNotAvailableException($"No address of broker '{queue.BrokerName}' is known for queue {queue}.");
 
     /// <summary>
@@ -204,9 +218,12 @@ public sealed partial class RouteTable
     {
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
-            or ResponseCodes.TopicNotExist or ResponseCodes.GoAway,
+            or ResponseCodes.TopicNotExist or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway,
         _ => false,
     };
+
+    private static bool IsLeaderElsewhere(Exception reason)
+        => reason is BrokerResponseException { ResponseCode: ResponseCodes.NotLeaderForQueue };
 
     private static TimeSpan Longer(TimeSpan doubt) => doubt + doubt < LongestDoubt ? doubt + doubt : LongestDoubt;
 
@@ -237,10 +254,6 @@ public sealed partial class RouteTable
             if (exception is TopicNotFoundException && before is not TopicNotFoundException && watched.Route is not null)
             {
                 Log.RouteGone(_logger, watched.Topic);
-            }
-            else if (exception is StaticTopicException && before is not StaticTopicException)
-            {
-                Log.Refused(_logger, exception.Message);
             }
 
             throw;
@@ -362,9 +375,6 @@ public sealed partial class RouteTable
 
         [LoggerMessage(23, LogLevel.Warning, "The name server has no route for topic {Topic} any more; the last one known stays in use")]
         public static partial void RouteGone(ILogger logger, string topic);
-
-        [LoggerMessage(60, LogLevel.Error, "{Reason} Its route is not used")]
-        public static partial void Refused(ILogger logger, string reason);
 
         [LoggerMessage(24, LogLevel.Error, "A handler of the changed route of topic {Topic} failed")]
         public static partial void HandlerFailed(ILogger logger, string topic, Exception exception);

@@ -15,10 +15,19 @@ public sealed class TopicRoute
     /// </summary>
     public const int MaxQueues = 65_536;
 
+    private readonly LogicalQueues? _logical;
+
     private TopicRoute(string topic, TopicRouteData data)
     {
         Topic = topic;
         Data = data;
+        if (data.IsStatic)
+        {
+            _logical = LogicalQueues.Of(topic, data);
+            ReadQueues = WriteQueues = _logical.All;
+            return;
+        }
+
         ReadQueues = Sorted(data.QueueDatas.Where(queues => queues.IsReadable).Select(queues => (queues.BrokerName, queues.ReadQueueNums)));
         // In the order the administrator wrote: Java's producers of the same key choose by position.
         WriteQueues = OrderedBrokers(data.OrderTopicConf) is { } ordered ? [.. Queues(ordered)] : Sorted(WritableBrokers(data));
@@ -30,10 +39,15 @@ public sealed class TopicRoute
     /// <summary>What the name server told.</summary>
     public TopicRouteData Data { get; }
 
-    /// <summary>The queues consumers read, in order: those of brokers on which the topic may be read.</summary>
+    /// <summary>
+    /// The queues consumers read, in order: those of brokers on which the topic may be read; of a static topic its logical queues.
+    /// </summary>
     public IReadOnlyList<MessageQueue> ReadQueues { get; }
 
-    /// <summary>The queues producers write, in order: those of brokers that have a master and on which the topic may be written.</summary>
+    /// <summary>
+    /// The queues producers write, in order: those of brokers that have a master and on which the topic may be written; of a static
+    /// topic its logical queues.
+    /// </summary>
     public IReadOnlyList<MessageQueue> WriteQueues { get; }
 
     /// <summary>Works out the queues of a route.</summary>
@@ -44,13 +58,20 @@ public sealed class TopicRoute
         return new(topic, data);
     }
 
+    /// <summary>The broker set a queue's requests go to: its own, of a logical queue the one that leads it; null when nobody does.</summary>
+    public string? BrokerOf(MessageQueue queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        return _logical is null ? queue.BrokerName : _logical.LeaderOf(queue);
+    }
+
     /// <summary>Whether both tell the same, in whatever order the name server wrote it.</summary>
     public bool SameAs(TopicRoute? other)
         => other is not null && Topic == other.Topic && SameData(Data, other.Data);
 
     internal static bool SameData(TopicRouteData one, TopicRouteData other)
         => one.OrderTopicConf == other.OrderTopicConf
-            && one.IsStatic == other.IsStatic
+            && SameMappings(one.TopicQueueMappingByBroker, other.TopicQueueMappingByBroker)
             && SameSet(one.QueueDatas, other.QueueDatas, static queues => queues.BrokerName, static (left, right) => left == right)
             && SameSet(one.BrokerDatas, other.BrokerDatas, static broker => broker.BrokerName, SameBroker);
 
@@ -61,6 +82,16 @@ public sealed class TopicRoute
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{Topic}: {ReadQueues.Count} queues to read, {WriteQueues.Count} to write on {brokers}");
+    }
+
+    /// <exception cref="MessageFormatException">There are more queues than a topic may have.</exception>
+    internal static void CheckCount(string topic, long queues)
+    {
+        if (queues > MaxQueues)
+        {
+            throw new MessageFormatException(
+                $"number of queues of topic '{topic}'", queues.ToString(CultureInfo.InvariantCulture), $"at most {MaxQueues}");
+        }
     }
 
     private MessageQueue[] Sorted(IEnumerable<(string BrokerName, int Count)> brokers)
@@ -111,6 +142,11 @@ public sealed class TopicRoute
             && left.BrokerAddrs.Count == right.BrokerAddrs.Count
             && left.BrokerAddrs.All(member => right.BrokerAddrs.TryGetValue(member.Key, out var address) && address == member.Value);
 
+    private static bool SameMappings(
+        IReadOnlyDictionary<string, TopicQueueMapping>? left, IReadOnlyDictionary<string, TopicQueueMapping>? right)
+        => (left?.Count ?? 0) == (right?.Count ?? 0)
+            && (left is null || left.All(pair => right!.TryGetValue(pair.Key, out var other) && pair.Value.SameAs(other)));
+
     private static bool SameSet<T>(IReadOnlyList<T> left, IReadOnlyList<T> right, Func<T, string> key, Func<T, T, bool> same)
         => left.Count == right.Count
             && left.OrderBy(key, StringComparer.Ordinal)
@@ -120,13 +156,7 @@ public sealed class TopicRoute
     private IEnumerable<MessageQueue> Queues(IEnumerable<(string BrokerName, int Count)> brokers)
     {
         var counted = brokers.ToList();
-        var all = counted.Sum(broker => (long)Math.Max(0, broker.Count));
-        if (all > MaxQueues)
-        {
-            throw new MessageFormatException(
-                $"number of queues of topic '{Topic}'", all.ToString(CultureInfo.InvariantCulture), $"at most {MaxQueues}");
-        }
-
+        CheckCount(Topic, counted.Sum(broker => (long)Math.Max(0, broker.Count)));
         return counted.SelectMany(broker => Enumerable
             .Range(0, Math.Max(0, broker.Count))
             .Select(id => new MessageQueue(Topic, broker.BrokerName, id)));

@@ -17,13 +17,13 @@ public sealed class NameServerException(string message, Exception? innerExceptio
     : RocketMQException(RocketMQErrorCode.NameServer, message, innerException);
 
 /// <summary>
-/// A topic is a static one: its queues are logical ones that a mapping spreads over brokers. Read as if they were a broker's
-/// own, messages would be missed or go to wrong queues, so such a topic is neither consumed nor produced to.
+/// A topic is a static one: its queues are logical ones that a mapping spreads over brokers. Up to 0.2 such a topic was neither
+/// consumed nor produced to; since then it is, and nobody throws this any more.
 /// </summary>
 public sealed class StaticTopicException(string topic, Exception? innerException = null)
     : RocketMQException(
         RocketMQErrorCode.UnsupportedTopic,
-        $"Topic '{topic}' is a static topic: static topics (logical queues) are not supported yet. Use an ordinary topic instead.",
+        $"Topic '{topic}' is a static topic: static topics (logical queues) are not supported. Use an ordinary topic instead.",
         innerException)
 {
     /// <summary>The topic.</summary>

@@ -30,6 +30,9 @@ internal struct PullAnswerHeader
     /// <summary>0, the master, where the broker does not tell.</summary>
     public long SuggestedBrokerId { get; private set; }
 
+    /// <summary>How much further offsets in a logical queue are than those in the answer's messages; 0 for other queues.</summary>
+    public long OffsetDelta { get; private set; }
+
     /// <summary>Reads the header of an answer that has all three offsets.</summary>
     /// <returns>False when it is another one, or has to be read by its rules.</returns>
     public static bool TryRead(ReadOnlySpan<byte> json, out PullAnswerHeader header)
@@ -146,6 +149,13 @@ internal struct PullAnswerHeader
         {
             var isNumber = PlainJson.TryInt64(value, out number);
             SuggestedBrokerId = number;
+            return isNumber;
+        }
+
+        if (name.SequenceEqual("offsetDelta"u8))
+        {
+            var isNumber = PlainJson.TryInt64(value, out number);
+            OffsetDelta = number;
             return isNumber;
         }
 

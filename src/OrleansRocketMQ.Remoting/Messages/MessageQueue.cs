@@ -3,14 +3,19 @@ using System.Globalization;
 namespace OrleansRocketMQ;
 
 /// <summary>
-/// One queue of a topic on one broker; the unit of allocation and of ordering.
+/// One queue of a topic on one broker, or one logical queue of a static topic; the unit of allocation and of ordering.
 /// Mirrors <c>org.apache.rocketmq.common.message.MessageQueue</c>, with its order: topic, broker name, queue id.
 /// </summary>
 /// <param name="Topic">The topic, with its %RETRY% or %DLQ% prefix where it has one.</param>
-/// <param name="BrokerName">The name of the broker set that holds the queue.</param>
-/// <param name="QueueId">The number of the queue on that broker, from 0.</param>
+/// <param name="BrokerName">
+/// The name of the broker set that holds the queue; of a logical queue a name that begins with <c>__syslo__</c>.
+/// </param>
+/// <param name="QueueId">The number of the queue on that broker, or of the logical queue, from 0.</param>
 public sealed record MessageQueue(string Topic, string BrokerName, int QueueId) : IComparable<MessageQueue>
 {
+    /// <summary>Whether it is a logical queue of a static topic: the route says which broker leads it.</summary>
+    internal bool IsLogical => Clients.LogicalQueues.IsBroker(BrokerName);
+
     /// <inheritdoc/>
     public int CompareTo(MessageQueue? other)
     {

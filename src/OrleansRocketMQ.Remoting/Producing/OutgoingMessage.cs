@@ -123,7 +123,10 @@ internal sealed class OutgoingMessage
         return new(Message, _template with { Properties = Properties(properties) }, MessageId);
     }
 
-    public SendMessageRequest To(MessageQueue queue) => _template with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
+    /// <summary>What is sent.</summary>
+    /// <param name="queueId">The queue, or the logical queue, it goes to.</param>
+    /// <param name="brokerName">The broker set that is asked.</param>
+    public SendMessageRequest To(int queueId, string brokerName) => _template with { BrokerName = brokerName, QueueId = queueId };
 
     private static Message InTrace(Message message, Activity activity)
     {

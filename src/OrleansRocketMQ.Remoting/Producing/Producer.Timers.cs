@@ -6,24 +6,25 @@ namespace OrleansRocketMQ.Producing;
 public sealed partial class Producer
 {
     private async Task<(SendMessageResponse Response, int? DelayLevel)> SendTimedAsync(
-        OutgoingMessage outgoing, MessageQueue queue, string address, TimeSpan timeout, CancellationToken cancellationToken)
+        OutgoingMessage outgoing, int queueId, BrokerAddress broker, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (await _timers.AreAtAsync(address, cancellationToken))
+        if (await _timers.AreAtAsync(broker.Address, cancellationToken))
         {
             try
             {
                 return (
-                    await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken),
+                    await _client.Brokers.SendAsync(
+                        broker.Address, outgoing.To(queueId, broker.BrokerName), timeout, cancellationToken),
                     null);
             }
-            catch (BrokerResponseException refusal) when (_timers.AreMissing(address, refusal))
+            catch (BrokerResponseException refusal) when (_timers.AreMissing(broker.Address, refusal))
             {
                 // Then as to one that was known not to have them.
             }
         }
 
         var level = NearestDelayLevel.Of(outgoing.Message, _client.Remoting.TimeProvider.GetUtcNow());
-        var delayed = outgoing.AtLevel(level).To(queue);
-        return (await _client.Brokers.SendAsync(address, delayed, timeout, cancellationToken), level);
+        var delayed = outgoing.AtLevel(level).To(queueId, broker.BrokerName);
+        return (await _client.Brokers.SendAsync(broker.Address, delayed, timeout, cancellationToken), level);
     }
 }

@@ -40,7 +40,7 @@ public sealed partial class Producer
     }
 
     private string? ServerOf(MessageQueue? queue)
-        => queue is null ? null : _client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address;
+        => queue is null ? null : _client.Routes.FindAddressOf(queue, BrokerData.MasterId, onlyThisBroker: true)?.Address;
 
     private OutgoingMessage Prepare(in Outgoing call)
     {

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Producing;
 
@@ -30,21 +31,37 @@ public sealed partial class Producer
     public async Task EndTransactionAsync(SendResult half, bool commit, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(half);
-        var address = await MasterOfAsync(half.Queue, cancellationToken).ConfigureAwait(false);
+        var (broker, offset) = half.Queue.IsLogical
+            ? await FindHalfAsync(half, cancellationToken).ConfigureAwait(false)
+            : (await MasterOfAsync(half.Queue, cancellationToken).ConfigureAwait(false), half.QueueOffset);
         await _client.Brokers.EndTransactionAsync(
-            address,
+            broker.Address,
             new EndTransactionRequest
             {
                 ProducerGroup = Options.Group,
                 Topic = half.Queue.Topic,
-                BrokerName = half.Queue.BrokerName,
-                QueueOffset = half.QueueOffset,
+                BrokerName = broker.BrokerName,
+                QueueOffset = offset,
                 CommitLogOffset = OffsetMessageId.Parse(half.OffsetMessageId).CommitLogOffset,
                 MessageId = half.MessageId,
                 TransactionId = half.TransactionId,
                 State = commit ? TransactionState.Committed : TransactionState.RolledBack,
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A logical queue may have another leader by now, and what the broker said of the offset is the logical one: the half message
+    /// itself says where it is.
+    /// </summary>
+    private async Task<(BrokerAddress Broker, long QueueOffset)> FindHalfAsync(SendResult half, CancellationToken cancellationToken)
+    {
+        var (host, commitLogOffset) = OffsetMessageId.Parse(half.OffsetMessageId);
+        var address = host.ToString();
+        var stored = await _client.Brokers
+            .ViewMessageAsync(address, commitLogOffset, half.Queue.Topic, cancellationToken: cancellationToken).ConfigureAwait(false);
+        var broker = _client.Routes.Brokers.FirstOrDefault(known => known.Address == address);
+        return (new(broker.BrokerName ?? string.Empty, BrokerData.MasterId, address), stored.QueueOffset);
     }
 
     private void AnswerTransactionChecks()

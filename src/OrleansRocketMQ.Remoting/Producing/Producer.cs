@@ -68,14 +68,12 @@ public sealed partial class Producer : IAsyncDisposable
 
     /// <summary>The queues of a topic that can be written, in order; for a topic yet to be made, those it will have.</summary>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     public ValueTask<IReadOnlyList<MessageQueue>> GetQueuesAsync(string topic, CancellationToken cancellationToken = default)
         => _queues.GetAsync(topic, cancellationToken);
 
     /// <summary>Sends a message to the next queue; when that fails, to one of another broker if there is one.</summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent: its topic, size or a property is not allowed.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="BrokerResponseException">A broker refused it in a way that others would, too.</exception>
     /// <exception cref="SendFailedException">
     /// All attempts failed, the last one for the inner reason. After a time-out the message may have been stored.
@@ -137,7 +135,6 @@ public sealed partial class Producer : IAsyncDisposable
     /// </summary>
     /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
-    /// <exception cref="StaticTopicException">The topic's queues are logical ones.</exception>
     /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
     public async Task SendOneWayAsync(
         Message message,
@@ -182,8 +179,9 @@ public sealed partial class Producer : IAsyncDisposable
             return await SendOnceAsync(outgoing, queue, cancellationToken).ConfigureAwait(false);
         }
 
-        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
-        await _client.Brokers.SendOneWayAsync(address, outgoing.To(queue), cancellationToken).ConfigureAwait(false);
+        var master = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
+        await _client.Brokers.SendOneWayAsync(
+            master.Address, outgoing.To(queue.QueueId, master.BrokerName), cancellationToken).ConfigureAwait(false);
         return new SendResult
         {
             Status = SendStatus.Ok,
@@ -219,8 +217,9 @@ public sealed partial class Producer : IAsyncDisposable
             tried.Count <= Options.RetryTimes && left > TimeSpan.Zero;
             left = Options.SendTimeout - time.GetElapsedTime(start))
         {
-            var queue = _roundRobin.SelectAvoiding(queues, outgoing.Message, tried.LastOrDefault(), IsFailing);
-            tried.Add(queue.BrokerName);
+            var queue = _roundRobin.SelectAvoiding(
+                queues, outgoing.Message, tried.LastOrDefault(), _client.Routes.BrokerOf, IsFailing);
+            tried.Add(_client.Routes.BrokerOf(queue) ?? queue.BrokerName);
             try
             {
                 var result = await AttemptAsync(outgoing, queue, left, cancellationToken).ConfigureAwait(false);
@@ -251,19 +250,15 @@ public sealed partial class Producer : IAsyncDisposable
         TimeSpan timeout,
         CancellationToken cancellationToken)
     {
-        var address = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
         SendMessageResponse response;
-        int? delayLevel = null;
+        int? delayLevel;
         try
         {
-            if (outgoing.IsTimed)
-            {
-                (response, delayLevel) = await SendTimedAsync(outgoing, queue, address, timeout, cancellationToken);
-            }
-            else
-            {
-                response = await _client.Brokers.SendAsync(address, outgoing.To(queue), timeout, cancellationToken).ConfigureAwait(false);
-            }
+            (response, delayLevel) = await _client.Routes.AtLeaderAsync(
+                queue,
+                cancelled => MasterOfAsync(queue, cancelled),
+                master => SendToAsync(outgoing, queue.QueueId, master, timeout, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
         }
         catch (RocketMQException exception)
         {
@@ -290,11 +285,23 @@ public sealed partial class Producer : IAsyncDisposable
         return string.IsNullOrEmpty(response.RegionId) ? result : result with { RegionId = response.RegionId };
     }
 
-    private async ValueTask<string> MasterOfAsync(MessageQueue queue, CancellationToken cancellationToken)
+    private async Task<(SendMessageResponse Response, int? DelayLevel)> SendToAsync(
+        OutgoingMessage outgoing, int queueId, BrokerAddress master, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (_client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true) is { } known)
+        if (outgoing.IsTimed)
         {
-            return known.Address;
+            return await SendTimedAsync(outgoing, queueId, master, timeout, cancellationToken).ConfigureAwait(false);
+        }
+
+        var request = outgoing.To(queueId, master.BrokerName);
+        return (await _client.Brokers.SendAsync(master.Address, request, timeout, cancellationToken).ConfigureAwait(false), null);
+    }
+
+    private async ValueTask<BrokerAddress> MasterOfAsync(MessageQueue queue, CancellationToken cancellationToken)
+    {
+        if (_client.Routes.FindAddressOf(queue, BrokerData.MasterId, onlyThisBroker: true) is { } known)
+        {
+            return known;
         }
 
         try
@@ -306,7 +313,7 @@ public sealed partial class Producer : IAsyncDisposable
             // Yet to be made; then its broker must be known by the default topic.
         }
 
-        return _client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address
+        return _client.Routes.FindAddressOf(queue, BrokerData.MasterId, onlyThisBroker: true)
             ?? throw new BrokerNotAvailableException($"Broker '{queue.BrokerName}' of {queue} has no master.");
     }
 
@@ -318,7 +325,8 @@ public sealed partial class Producer : IAsyncDisposable
     {
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.SystemError or ResponseCodes.SystemBusy
-            or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission or ResponseCodes.GoAway,
+            or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission or ResponseCodes.NotLeaderForQueue
+            or ResponseCodes.GoAway,
         _ => false,
     };
 

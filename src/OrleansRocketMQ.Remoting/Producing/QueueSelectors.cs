@@ -29,19 +29,25 @@ public sealed class RoundRobinSelector : IQueueSelector
     /// The next queue that is on neither the given nor a failing broker; else on another than the given; else the next
     /// queue.
     /// </summary>
+    /// <param name="queues">The topic's writable queues.</param>
+    /// <param name="message">The message to send.</param>
+    /// <param name="brokerName">The broker to avoid.</param>
+    /// <param name="brokerOf">Which broker a queue is on just now; null: none.</param>
+    /// <param name="isFailing">Whether a broker fails.</param>
     internal MessageQueue SelectAvoiding(
         IReadOnlyList<MessageQueue> queues,
         Message message,
         string? brokerName,
+        Func<MessageQueue, string?> brokerOf,
         Func<string, bool>? isFailing = null)
     {
         var queue = Select(queues, message, null);
         MessageQueue? lastResort = null;
         for (var attempt = 0; attempt < queues.Count; attempt++)
         {
-            if (queue.BrokerName != brokerName)
+            if (brokerOf(queue) is { } broker && broker != brokerName)
             {
-                if (isFailing is null || !isFailing(queue.BrokerName))
+                if (isFailing is null || !isFailing(broker))
                 {
                     return queue;
                 }

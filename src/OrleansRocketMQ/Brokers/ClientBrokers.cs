@@ -19,7 +19,12 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         => client.HeartbeatToAsync(address, cancellationToken);
 
     public ValueTask<PullResult> PullAsync(string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
-        => client.Brokers.PullAsync(address, request, timeout, cancellationToken);
+        => request.Queue.IsLogical
+            ? new(client.Routes.AtLeaderAsync(
+                request.Queue,
+                leader => client.Brokers.PullAsync(leader, request, timeout, cancellationToken).AsTask(),
+                cancellationToken))
+            : client.Brokers.PullAsync(address, request, timeout, cancellationToken);
 
     public Task<PopResult> PopAsync(string address, PopRequest request, CancellationToken cancellationToken)
         => client.Brokers.PopAsync(address, request, cancellationToken: cancellationToken);
@@ -57,21 +62,34 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         => client.Brokers.ChangeInvisibleTimeAsync(address, group, topic, handle, invisibleTime, cancellationToken);
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
-        => client.Brokers.GetMinOffsetAsync(address, queue, cancellationToken);
+        => AskAsync(address, queue, broker => client.Brokers.GetMinOffsetAsync(broker, queue, cancellationToken), cancellationToken);
 
     public Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
-        => client.Brokers.GetMaxOffsetAsync(address, queue, cancellationToken);
+        => AskAsync(address, queue, broker => client.Brokers.GetMaxOffsetAsync(broker, queue, cancellationToken), cancellationToken);
 
     public Task<long> SearchOffsetAsync(string address, MessageQueue queue, long timestamp, CancellationToken cancellationToken)
-        => client.Brokers.SearchOffsetAsync(address, queue, timestamp, cancellationToken: cancellationToken);
+        => AskAsync(
+            address,
+            queue,
+            broker => client.Brokers.SearchOffsetAsync(broker, queue, timestamp, cancellationToken: cancellationToken),
+            cancellationToken);
 
     public Task<long?> QueryConsumerOffsetAsync(
         string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken)
-        => client.Brokers.QueryConsumerOffsetAsync(address, group, queue, setZeroIfNotFound, cancellationToken);
+        => AskAsync(
+            address,
+            queue,
+            broker => client.Brokers.QueryConsumerOffsetAsync(broker, group, queue, setZeroIfNotFound, cancellationToken),
+            cancellationToken);
 
     public Task UpdateConsumerOffsetAsync(
         string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
-        => client.Brokers.UpdateConsumerOffsetAsync(address, group, queue, offset, cancellationToken: cancellationToken);
+        => queue.IsLogical
+            ? client.Routes.AtLeaderAsync(
+                queue,
+                leader => client.Brokers.UpdateConsumerOffsetAsync(leader, group, queue, offset, cancellationToken: cancellationToken),
+                cancellationToken)
+            : client.Brokers.UpdateConsumerOffsetAsync(address, group, queue, offset, cancellationToken: cancellationToken);
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
         string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
@@ -104,13 +122,29 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
 
     public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
         => _sender.SendTimedAsync(copy, _timers, cancellationToken);
+
+    // A logical queue may have been handed over since its broker was looked up.
+    private Task<T> AskAsync<T>(string address, MessageQueue queue, Func<string, Task<T>> ask, CancellationToken cancellationToken)
+        => queue.IsLogical ? client.Routes.AtLeaderAsync(queue, ask, cancellationToken) : ask(address);
 }
 
 /// <summary>What this silo knows of where brokers are. Thread-safe.</summary>
 internal sealed class ClientRoutes(RouteTable routes) : IRoutes
 {
-    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker)
-        => routes.FindAddress(brokerName, brokerId, onlyThisBroker);
+    public BrokerAddress? FindAddress(MessageQueue queue, long brokerId, bool onlyThisBroker)
+        => routes.FindAddressOf(queue, brokerId, onlyThisBroker);
+
+    public BrokerAddress? FindMasterOf(MessageExt message)
+    {
+        if (!LogicalQueues.IsBroker(message.BrokerName))
+        {
+            return routes.FindAddress(message.BrokerName, onlyThisBroker: true);
+        }
+
+        // Each piece of a logical queue is at a broker of its own; a message says where it was stored.
+        var storedAt = message.StoreHost.ToString();
+        return routes.Brokers.Where(broker => !broker.IsSlave && broker.Address == storedAt).Cast<BrokerAddress?>().FirstOrDefault();
+    }
 
     public TopicRoute? Find(string topic) => routes.Find(topic);
 

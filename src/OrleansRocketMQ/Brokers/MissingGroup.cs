@@ -24,19 +24,19 @@ internal sealed partial class MissingGroup(string group, RocketMQClient client, 
     /// </summary>
     public async Task LookAsync(MessageQueue queue, CancellationToken cancellationToken)
     {
-        if (client.Routes.FindAddress(queue.BrokerName)?.Address is not { } address)
+        if (client.Routes.FindAddressOf(queue) is not { } broker)
         {
             return;
         }
 
         try
         {
-            await client.Brokers.CheckPullAsync(address, group, queue, cancellationToken).ConfigureAwait(false);
-            Found(queue.BrokerName);
+            await client.Brokers.CheckPullAsync(broker.Address, group, queue, cancellationToken).ConfigureAwait(false);
+            Found(broker.BrokerName);
         }
         catch (RocketMQException exception) when (IsSaidBy(exception))
         {
-            Note(queue.BrokerName);
+            Note(broker.BrokerName);
         }
         catch (RocketMQException)
         {

@@ -27,7 +27,9 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             tried.Add(queue.BrokerName);
             try
             {
-                await SendAsync(MasterOf(queue), copy, queue, cancellationToken).ConfigureAwait(false);
+                await client.Routes.AtLeaderAsync(
+                    queue, _ => ValueTask.FromResult(MasterOf(queue)), master => SendAsync(copy, queue, master, cancellationToken), cancellationToken)
+                    .ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
@@ -48,31 +50,32 @@ internal sealed class StoredMessageSender(RocketMQClient client)
     public async Task<bool> SendTimedAsync(SendMessageRequest copy, BrokerTimers timers, CancellationToken cancellationToken)
     {
         var queue = Next(await _queues.GetAsync(copy.Topic, cancellationToken), tried: []);
-        var address = MasterOf(queue);
-        if (!await timers.AreAtAsync(address, cancellationToken))
+        var master = MasterOf(queue);
+        if (!await timers.AreAtAsync(master.Address, cancellationToken))
         {
             return false;
         }
 
         try
         {
-            await SendAsync(address, copy, queue, cancellationToken);
+            await SendAsync(copy, queue, master, cancellationToken);
             return true;
         }
-        catch (BrokerResponseException refusal) when (timers.AreMissing(address, refusal))
+        catch (BrokerResponseException refusal) when (timers.AreMissing(master.Address, refusal))
         {
             return false;
         }
     }
 
-    private async Task SendAsync(string address, SendMessageRequest copy, MessageQueue queue, CancellationToken cancellationToken)
+    private Task<SendMessageResponse> SendAsync(
+        SendMessageRequest copy, MessageQueue queue, BrokerAddress master, CancellationToken cancellationToken)
     {
-        var message = copy with { BrokerName = queue.BrokerName, QueueId = queue.QueueId };
-        await client.Brokers.SendAsync(address, message, cancellationToken: cancellationToken);
+        var message = copy with { BrokerName = master.BrokerName, QueueId = queue.QueueId };
+        return client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken);
     }
 
-    private string MasterOf(MessageQueue queue)
-        => client.Routes.FindAddress(queue.BrokerName, BrokerData.MasterId, onlyThisBroker: true)?.Address
+    private BrokerAddress MasterOf(MessageQueue queue)
+        => client.Routes.FindAddressOf(queue, BrokerData.MasterId, onlyThisBroker: true)
             ?? throw new BrokerNotAvailableException($"No master of broker '{queue.BrokerName}' is known.");
 
     // Brokers make a retry topic when they are told of the group, and name servers hear of it later; its first queue is there.

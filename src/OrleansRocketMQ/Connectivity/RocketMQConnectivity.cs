@@ -113,7 +113,7 @@ internal sealed class RocketMQConnectivity(
                 }
 
                 _routes[topic] = route;
-                var brokers = route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal);
+                var brokers = BrokersOf(route);
                 return Ok(
                     ConnectivitySubject.Topic,
                     $"topic {topic} has {route.ReadQueues.Count} queues on {string.Join(", ", brokers)}");
@@ -124,13 +124,6 @@ internal sealed class RocketMQConnectivity(
                     ConnectivitySubject.Topic,
                     $"topic {topic} does not exist",
                     "Make it (mqadmin updateTopic), or look at how it is written; consumers pick it up once it is there.");
-            }
-            catch (StaticTopicException)
-            {
-                return Failed(
-                    ConnectivitySubject.Topic,
-                    $"topic {topic} is a static topic, which is not supported yet",
-                    "Use an ordinary topic: mqadmin updateTopic.");
             }
             catch (RocketMQException exception)
             {
@@ -174,16 +167,17 @@ internal sealed class RocketMQConnectivity(
                 return;
             }
 
-            foreach (var broker in route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal))
+            foreach (var broker in BrokersOf(route))
             {
                 if (MasterOf(route, broker) is { } address && !_silent.Contains(address))
                 {
-                    findings.Add(await CheckAccessAsync(group, QueueOn(route, broker), selector, address).ConfigureAwait(false));
+                    findings.Add(await CheckAccessAsync(group, QueueOn(route, broker), selector, broker, address).ConfigureAwait(false));
                 }
             }
         }
 
-        private async Task<ConnectivityFinding> CheckAccessAsync(string group, MessageQueue queue, MessageSelector selector, string address)
+        private async Task<ConnectivityFinding> CheckAccessAsync(
+            string group, MessageQueue queue, MessageSelector selector, string broker, string address)
         {
             try
             {
@@ -198,20 +192,20 @@ internal sealed class RocketMQConnectivity(
                 await client.Brokers.CheckPullAsync(address, group, queue, cancellationToken).ConfigureAwait(false);
                 return Ok(
                     ConnectivitySubject.Access,
-                    $"group {group} may read topic {queue.Topic} ({selector}) at broker {queue.BrokerName}");
+                    $"group {group} may read topic {queue.Topic} ({selector}) at broker {broker}");
             }
             catch (BrokerResponseException exception)
             {
                 return Failed(
                     ConnectivitySubject.Access,
-                    $"broker {queue.BrokerName} does not let group {group} read topic {queue.Topic}: {exception.Message}",
+                    $"broker {broker} does not let group {group} read topic {queue.Topic}: {exception.Message}",
                     AdviceOn(exception));
             }
             catch (RocketMQException exception)
             {
                 return Failed(
                     ConnectivitySubject.Broker,
-                    $"broker {queue.BrokerName} at {address} did not answer group {group}: {exception.Message}",
+                    $"broker {broker} at {address} did not answer group {group}: {exception.Message}",
                     "Is it up?");
             }
         }
@@ -246,6 +240,9 @@ internal sealed class RocketMQConnectivity(
                 + "and at what the broker's access rules give this account (SUB on topic and group).",
         };
 
+        private static IEnumerable<string> BrokersOf(TopicRoute route)
+            => route.ReadQueues.Select(route.BrokerOf).OfType<string>().Distinct(StringComparer.Ordinal);
+
         private static string? MasterOf(TopicRoute route, string broker)
         {
             var found = route.Data.BrokerDatas.FirstOrDefault(data => data.BrokerName == broker);
@@ -253,7 +250,7 @@ internal sealed class RocketMQConnectivity(
         }
 
         private static MessageQueue QueueOn(TopicRoute route, string broker)
-            => route.ReadQueues.FirstOrDefault(queue => queue.BrokerName == broker) ?? new MessageQueue(route.Topic, broker, 0);
+            => route.ReadQueues.FirstOrDefault(queue => route.BrokerOf(queue) == broker) ?? new MessageQueue(route.Topic, broker, 0);
 
         private static ConnectivityFinding Ok(ConnectivitySubject subject, string text) => new(subject, IsOk: true, text);
 

@@ -31,7 +31,7 @@ internal sealed partial class ConsumeModes(
     private bool Asks => canPop && options.ConsumeMode == ConsumeMode.AsBroker;
 
     /// <summary>Whether the messages of a queue are to be popped; null while nobody has said.</summary>
-    public bool? Pops(MessageQueue queue) => SystemTopics.IsRetry(queue.Topic) || !canPop ? false
+    public bool? Pops(MessageQueue queue) => SystemTopics.IsRetry(queue.Topic) || queue.IsLogical || !canPop ? false
         : options.ConsumeMode != ConsumeMode.AsBroker ? options.ConsumeMode == ConsumeMode.Pop
         : _answers.TryGetValue((queue.Topic, queue.BrokerName), out var answer) ? answer.Pops : null;
 
@@ -44,7 +44,7 @@ internal sealed partial class ConsumeModes(
             return;
         }
 
-        var wanted = queues.Where(static queue => !SystemTopics.IsRetry(queue.Topic))
+        var wanted = queues.Where(static queue => !SystemTopics.IsRetry(queue.Topic) && !queue.IsLogical)
             .Select(static queue => (queue.Topic, queue.BrokerName)).ToHashSet();
         foreach (var gone in _answers.Keys.Where(key => !wanted.Contains(key)))
         {

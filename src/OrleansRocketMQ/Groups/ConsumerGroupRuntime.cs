@@ -261,6 +261,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         PlacementChanged?.Invoke();
     }
 
+    /// <inheritdoc cref="ConsumerGroup.OnRoutes"/>
+    public void OnRoutes() => Queues.OnRoutes();
+
     /// <inheritdoc cref="LeavingMembers.Note"/>
     public void NoteLeaving(string clientId) => _leaving.Note(clientId);
 

@@ -105,7 +105,8 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         }
 
         var silent = failing.Where(status => !status.HasFailed);
-        foreach (var broker in silent.GroupBy(status => status.Queue.BrokerName, StringComparer.Ordinal))
+        foreach (var broker in silent.GroupBy(
+            status => consumer.Client.Routes.BrokerOf(status.Queue) ?? status.Queue.BrokerName, StringComparer.Ordinal))
         {
             var address = consumer.Client.Routes.FindAddress(broker.Key)?.Address;
             var since = broker.Max(status => status.LastPulledAt)
@@ -124,7 +125,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
         }
 
         // Those whose queues wait for them are told of already.
-        var known = failing.Select(status => client.Routes.FindAddress(status.Queue.BrokerName)?.Address).ToHashSet();
+        var known = failing.Select(status => client.Routes.FindAddressOf(status.Queue)?.Address).ToHashSet();
         foreach (var server in client.UnreachableBrokers.Where(server => !known.Contains(server.Address)))
         {
             yield return $"the broker at {server.Address} has not taken heartbeats for {Seconds(now - server.Since)}: {server.Reason}";

@@ -135,7 +135,7 @@ internal sealed partial class GroupSeek(
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)
-        => client.Brokers.UpdateConsumerOffsetAsync(client.Routes.MasterOf(queue), group, queue, offset);
+        => client.Routes.AtLeaderAsync(queue, master => client.Brokers.UpdateConsumerOffsetAsync(master, group, queue, offset));
 
     private static async Task<List<MessageQueue>> QueuesAsync(
         RocketMQClient client,
@@ -159,10 +159,6 @@ internal sealed partial class GroupSeek(
             catch (TopicNotFoundException) when (scope.Topic is null || topic == retryTopic)
             {
                 // Nothing has failed yet, or the topic is yet to be made; it has nothing to move.
-            }
-            catch (StaticTopicException) when (scope.Topic is null)
-            {
-                // The group does not consume it; its other topics move.
             }
         }
 

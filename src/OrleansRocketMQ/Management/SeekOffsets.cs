@@ -17,9 +17,11 @@ internal static class SeekOffsets
         return queues.Zip(offsets).ToDictionary(pair => pair.First, pair => pair.Second);
     }
 
-    private static async Task<long> FindAsync(RocketMQClient client, MessageQueue queue, SeekTarget target)
+    private static Task<long> FindAsync(RocketMQClient client, MessageQueue queue, SeekTarget target)
+        => client.Routes.AtLeaderAsync(queue, master => FindAsync(client, master, queue, target));
+
+    private static async Task<long> FindAsync(RocketMQClient client, string master, MessageQueue queue, SeekTarget target)
     {
-        var master = client.Routes.MasterOf(queue);
         if (target.IsEnd)
         {
             return await client.Brokers.GetMaxOffsetAsync(master, queue).ConfigureAwait(false);

@@ -80,10 +80,15 @@ internal sealed class GroupMembers(ConsumerGroupRuntime consumer, TimeProvider t
     // Those that failed last come last.
     private string[] AddressesOf(IReadOnlyList<IReadOnlyList<MessageQueue>> topics)
     {
-        var brokers = topics.SelectMany(queues => queues).Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal).ToArray();
+        var brokers = topics
+            .SelectMany(queues => queues)
+            .Select(queue => Client.Routes.FindAddressOf(queue)?.Address)
+            .OfType<string>()
+            .Distinct(StringComparer.Ordinal)
+            .ToArray();
         Random.Shared.Shuffle(brokers);
         var failing = Client.UnreachableBrokers.Select(server => server.Address).ToHashSet(StringComparer.Ordinal);
-        return [.. brokers.Select(broker => Client.Routes.FindAddress(broker)?.Address).OfType<string>().OrderBy(failing.Contains)];
+        return [.. brokers.OrderBy(failing.Contains)];
     }
 
     private async Task<Task<IReadOnlyList<string>>?> FirstOfAsync(

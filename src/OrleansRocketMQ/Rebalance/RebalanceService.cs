@@ -77,6 +77,8 @@ internal sealed partial class RebalanceService(
 
     private void OnRouteChanged(TopicRoute route)
     {
+        // Also one of another topic tells where this one's brokers are.
+        consumer.OnRoutes();
         if (consumer.Subscriptions.Has(route.Topic))
         {
             _loop.Wake();

@@ -90,7 +90,7 @@ internal sealed class RebalancedGroup(
 
         var looks = topics
             .SelectMany(queues => queues)
-            .DistinctBy(queue => queue.BrokerName)
+            .DistinctBy(queue => consumer.Client.Routes.BrokerOf(queue))
             .Select(queue => consumer.Missing.LookAsync(queue, cancellationToken));
         try
         {

@@ -63,7 +63,7 @@ internal sealed partial class SubscribedQueues(ConsumerGroupRuntime consumer, Ti
                     }
                 }
 
-                complete &= exception is StaticTopicException;
+                complete = false;
             }
         }
 
@@ -73,7 +73,7 @@ internal sealed partial class SubscribedQueues(ConsumerGroupRuntime consumer, Ti
     // Somebody answered, so it is the topic; else those who know of it are away.
     private static bool IsOfThisTopicAlone(Exception exception) => exception switch
     {
-        StaticTopicException or BrokerResponseException or MessageFormatException => true,
+        BrokerResponseException or MessageFormatException => true,
         NameServerException { InnerException: AggregateException several } => several.InnerExceptions.All(IsOfThisTopicAlone),
         NameServerException { InnerException: { } one } => IsOfThisTopicAlone(one),
         _ => false,

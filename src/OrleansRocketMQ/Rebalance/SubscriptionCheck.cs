@@ -84,9 +84,9 @@ internal sealed partial class SubscriptionCheck(ConsumerGroupRuntime consumer, T
     {
         RocketMQException? last = null;
         BrokerResponseException? refusal = null;
-        foreach (var broker in route.ReadQueues.Select(queue => queue.BrokerName).Distinct(StringComparer.Ordinal))
+        foreach (var broker in route.ReadQueues.Select(route.BrokerOf).Distinct(StringComparer.Ordinal))
         {
-            if (consumer.Client.Routes.FindAddress(broker)?.Address is not { } address)
+            if (broker is null || consumer.Client.Routes.FindAddress(broker)?.Address is not { } address)
             {
                 continue;
             }

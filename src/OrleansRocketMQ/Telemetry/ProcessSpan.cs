@@ -111,7 +111,7 @@ internal static class ProcessSpan
         activity.SetTag(
             MessagingAttributes.ConsumptionModel,
             consumer.Options.MessageModel == MessageModel.Broadcasting ? "broadcasting" : "clustering");
-        foreach (var (name, value) in OperationDuration.TagsOf(consumer.Client.Routes.FindAddress(queue.BrokerName)?.Address))
+        foreach (var (name, value) in OperationDuration.TagsOf(consumer.Client.Routes.FindAddressOf(queue)?.Address))
         {
             activity.SetTag(name, value);
         }

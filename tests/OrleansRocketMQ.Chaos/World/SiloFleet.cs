@@ -9,6 +9,9 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
     // A crash is noticed after two seconds and not after 15.
     private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:01", "--Orleans:Membership:NumMissedProbesLimit=2"];
 
+    /// <summary>Five at once, on cores that are busy with other work.</summary>
+    private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(4);
+
     private readonly ConcurrentBag<RunningProgram> _all = [];
     private readonly Lock _gate = new();
     private readonly List<RunningProgram> _running = [];
@@ -42,7 +45,8 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
         _all.Add(silo);
         await Eventually.TrueAsync(
             () => silo.HasEnded || silo.Output.Count(line => line.EndsWith(" has started", StringComparison.Ordinal)) == RoundTopics.All.Count,
-            () => $"a silo runs. It printed:{Environment.NewLine}{silo.Everything}");
+            () => $"a silo runs. It printed:{Environment.NewLine}{silo.Everything}",
+            LongestStart);
         if (silo.HasEnded)
         {
             throw new InvalidOperationException($"A silo could not start: {silo.Everything}");

@@ -11,14 +11,18 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// <summary>Brokers that are always at the same place.</summary>
 internal sealed class SimulatedRoutes : IRoutes
 {
-    public BrokerAddress? FindAddress(string brokerName, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
-        => new BrokerAddress(brokerName, BrokerData.MasterId, brokerName);
+    public BrokerAddress? FindAddress(MessageQueue queue, long brokerId = BrokerData.MasterId, bool onlyThisBroker = false)
+        => At(queue.BrokerName);
+
+    public BrokerAddress? FindMasterOf(MessageExt message) => At(message.BrokerName);
 
     public TopicRoute? Find(string topic) => null;
 
     public void Doubt(string topic, Exception reason)
     {
     }
+
+    private static BrokerAddress? At(string broker) => new BrokerAddress(broker, BrokerData.MasterId, broker);
 }
 
 /// <summary>The fence of a member, which the run opens and closes.</summary>

@@ -142,7 +142,9 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
 
     public Task WaitUntilOpenAsync(CancellationToken cancellationToken) => WaitAsync(cancellationToken);
 
-    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker) => new(brokerName, 0, "127.0.0.1:10911");
+    public BrokerAddress? FindAddress(MessageQueue queue, long brokerId, bool onlyThisBroker) => new(queue.BrokerName, 0, "127.0.0.1:10911");
+
+    public BrokerAddress? FindMasterOf(MessageExt message) => new(message.BrokerName, 0, "127.0.0.1:10911");
 
     public TopicRoute? Find(string topic) => null;
 

@@ -19,13 +19,14 @@ public sealed class QueueLocksTests
     private readonly LogLines _log = new();
     private readonly List<string> _dead = [];
     private readonly FakeBrokers _brokers;
+    private readonly FakeRoutes _routes = new();
     private readonly QueueLocks _locks;
 
     public QueueLocksTests()
     {
         _brokers = new(_world.Time);
         _locks = new(
-            new ConsumerOptions { Group = "g" }, new Lockers("me", _brokers, new FakeRoutes()), () => _dead, _world.Runtime, _log.For<QueueLocks>());
+            new ConsumerOptions { Group = "g" }, new Lockers("me", _brokers, _routes), () => _dead, _world.Runtime, _log.For<QueueLocks>());
     }
 
     [Fact]
@@ -38,6 +39,29 @@ public sealed class QueueLocksTests
 
         Assert.True(wanted.IsHeld);
         Assert.Equal("me", _brokers.HolderOf(Queue));
+    }
+
+    [Fact]
+    public void A_broker_that_has_taken_another_ones_place_is_asked_for_the_locks_at_once()
+    {
+        var wanted = Add(Queue);
+        _routes.Instead["broker-a"] = new("broker-a", 0, "new:10911");
+        _locks.OnRoutes();
+        _world.Steps.Run();
+        _locks.OnRoutes();
+        _world.Steps.Run();
+
+        Assert.Equal(["broker-a:10911", "new:10911"], _brokers.Calls.Where(call => call.Call == "lock").Select(call => call.Address));
+        Assert.True(wanted.IsHeld);
+    }
+
+    [Fact]
+    public void Logical_queues_are_locked_each_by_itself()
+    {
+        Add(new MessageQueue("orders", "__syslo__global__", 0));
+        Add(new MessageQueue("orders", "__syslo__global__", 1));
+
+        Assert.Equal(2, _brokers.CountOf("lock"));
     }
 
     [Fact]

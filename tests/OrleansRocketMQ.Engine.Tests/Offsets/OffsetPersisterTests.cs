@@ -212,6 +212,8 @@ public sealed class OffsetPersisterTests
     {
         public MessageQueue Queue => queue;
 
+        public string Broker => queue.BrokerName;
+
         public bool MayHaveNews { get; set; } = true;
 
         public int Commits { get; private set; }

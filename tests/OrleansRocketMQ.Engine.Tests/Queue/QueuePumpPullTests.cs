@@ -256,6 +256,38 @@ public sealed class QueuePumpPullTests
     }
 
     [Fact]
+    public void A_pull_that_waits_at_a_broker_that_is_not_the_queues_any_more_is_given_up_and_the_new_one_is_asked()
+    {
+        _lab.Start();
+        _lab.Pump.OnRoutes();
+        _lab.Run();
+        Assert.Single(_lab.Brokers.Pulls);
+
+        _lab.Routes.Instead["broker-a"] = new("broker-a", 0, "new:10911");
+        _lab.Pump.OnRoutes();
+        _lab.Run();
+
+        Assert.Equal(["broker-a:10911", "new:10911"], _lab.Brokers.Calls.Where(call => call.Call == "pull").Select(call => call.Address));
+    }
+
+    [Fact]
+    public void No_offset_travels_with_a_pull_of_a_logical_queue()
+    {
+        var logical = new MessageQueue("orders", "__syslo__global__", 0);
+        _lab.Brokers.Store(logical, 3);
+        _lab.Make();
+        var pump = new QueuePump(logical, _lab.Environment, arrival: null, _lab.Log);
+        pump.Start();
+        _lab.Run();
+        pump.Runs.Lease(int.MaxValue).Complete();
+        pump.RestartPull();
+        _lab.Run();
+
+        Assert.Equal((3, 3L), (_lab.Brokers.Pulls.Count, pump.Runs.Window.Watermark));
+        Assert.All(_lab.Brokers.Pulls, pull => Assert.Equal(0, pull.CommitOffset));
+    }
+
+    [Fact]
     public void Messages_of_the_retry_topic_carry_the_topic_they_failed_in()
     {
         var retry = new MessageQueue("%RETRY%g", "broker-a", 0);

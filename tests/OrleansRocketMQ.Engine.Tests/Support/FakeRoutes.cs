@@ -20,7 +20,11 @@ internal sealed class FakeRoutes : IRoutes
 
     public static string AddressOf(string broker) => $"{broker}:10911";
 
-    public BrokerAddress? FindAddress(string brokerName, long brokerId, bool onlyThisBroker)
+    public BrokerAddress? FindAddress(MessageQueue queue, long brokerId, bool onlyThisBroker) => Find(queue.BrokerName, brokerId, onlyThisBroker);
+
+    public BrokerAddress? FindMasterOf(MessageExt message) => Find(message.BrokerName, brokerId: 0, onlyThisBroker: true);
+
+    private BrokerAddress? Find(string brokerName, long brokerId, bool onlyThisBroker)
     {
         Asked.Add((brokerName, brokerId, onlyThisBroker));
         return Instead.TryGetValue(brokerName, out var instead) ? instead : new BrokerAddress(brokerName, brokerId, AddressOf(brokerName));

@@ -70,6 +70,7 @@ public sealed class RouteDoubtTests : IAsyncLifetime
     [Theory]
     [InlineData(ResponseCodes.ServiceNotAvailable, true)]
     [InlineData(ResponseCodes.NoPermission, true)]
+    [InlineData(ResponseCodes.NotLeaderForQueue, true)]
     [InlineData(ResponseCodes.SystemBusy, false)]
     [InlineData(ResponseCodes.MessageIllegal, false)]
     public async Task Only_a_refusal_that_another_broker_might_not_give_raises_doubt(int code, bool asks)

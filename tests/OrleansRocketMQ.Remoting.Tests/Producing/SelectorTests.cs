@@ -51,11 +51,11 @@ public class SelectorTests
     {
         var selector = new RoundRobinSelector();
         Assert.Equal(4, Enumerable.Range(0, 4).Select(_ => selector.Select(Queues, Message, null)).Distinct().Count());
-        Assert.Equal("b", selector.SelectAvoiding(Queues, Message, "b").BrokerName);
+        Assert.Equal("b", selector.SelectAvoiding(Queues, Message, "b", queue => queue.BrokerName).BrokerName);
         MessageQueue[] mixed = [.. Queues, new("T", "c", 0)];
         for (var round = 0; round < 10; round++)
         {
-            Assert.Equal("c", selector.SelectAvoiding(mixed, Message, "b").BrokerName);
+            Assert.Equal("c", selector.SelectAvoiding(mixed, Message, "b", queue => queue.BrokerName).BrokerName);
         }
     }
 

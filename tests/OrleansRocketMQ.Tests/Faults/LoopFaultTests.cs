@@ -117,6 +117,8 @@ public sealed class LoopFaultTests
 
         public MessageQueue Queue { get; } = new("t", broker, 0);
 
+        public string Broker => broker;
+
         public bool MayHaveNews => true;
 
         public Task CommitAsync()

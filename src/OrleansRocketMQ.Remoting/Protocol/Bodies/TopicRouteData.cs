@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace OrleansRocketMQ.Protocol;
@@ -20,13 +19,16 @@ public sealed record TopicRouteData
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? OrderTopicConf { get; init; }
 
-    /// <summary>Whether the topic's queues are logical ones: the ids of <see cref="QueueDatas"/> are not those to ask for.</summary>
+    /// <summary>
+    /// Whether the topic is a static one: its queues are logical ones, and what <see cref="QueueDatas"/> counts are those behind them.
+    /// </summary>
     [JsonIgnore]
     public bool IsStatic => TopicQueueMappingByBroker is { Count: > 0 };
 
-    // Which logical queue is where; all that is looked at yet is whether there is a mapping.
+    /// <summary>Which logical queues each broker leads; null or empty of an ordinary topic.</summary>
     [JsonInclude]
-    internal IReadOnlyDictionary<string, JsonElement>? TopicQueueMappingByBroker { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal IReadOnlyDictionary<string, TopicQueueMapping>? TopicQueueMappingByBroker { get; init; }
 }
 
 /// <summary>One broker set. Mirrors <c>BrokerData</c>.</summary>

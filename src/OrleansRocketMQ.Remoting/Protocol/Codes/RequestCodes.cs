@@ -54,6 +54,7 @@ public static class RequestCodes
     public const int QueryAssignment = 400;
     public const int SetMessageRequestMode = 401;
     public const int GetAllMessageRequestMode = 402;
+    public const int UpdateAndCreateStaticTopic = 513;
     public const int PopMessage = 200050;
     public const int AckMessage = 200051;
     public const int ChangeMessageInvisibleTime = 200053;

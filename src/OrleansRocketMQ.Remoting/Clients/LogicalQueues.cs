@@ -1,0 +1,59 @@
+using System.Collections.Frozen;
+using OrleansRocketMQ.Protocol;
+
+namespace OrleansRocketMQ.Clients;
+
+/// <summary>
+/// The logical queues of a static topic, and which broker leads each. All of them are there, also one that nobody leads just now:
+/// members share them out, and producers choose by position. Immutable. Mirrors
+/// <c>ClientMetadata.topicRouteData2EndpointsForStaticTopic</c>.
+/// </summary>
+internal sealed class LogicalQueues
+{
+    private const string BrokerPrefix = "__syslo__";
+
+    private readonly FrozenDictionary<MessageQueue, string> _leaders;
+
+    private LogicalQueues(MessageQueue[] all, FrozenDictionary<MessageQueue, string> leaders) => (All, _leaders) = (all, leaders);
+
+    /// <summary>All of them, in order.</summary>
+    public IReadOnlyList<MessageQueue> All { get; }
+
+    /// <summary>Whether a broker's name stands for logical queues.</summary>
+    public static bool IsBroker(string brokerName) => brokerName.StartsWith(BrokerPrefix, StringComparison.Ordinal);
+
+    /// <summary>Works them out of what a name server told of a static topic.</summary>
+    /// <exception cref="MessageFormatException">There are more than a topic may have.</exception>
+    public static LogicalQueues Of(string topic, TopicRouteData data)
+    {
+        var all = new List<MessageQueue>();
+        var leaders = new Dictionary<MessageQueue, string>();
+        var mappings = data.TopicQueueMappingByBroker!.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value);
+        foreach (var scope in mappings.GroupBy(mapping => mapping.Scope, StringComparer.Ordinal))
+        {
+            var broker = BrokerOf(scope.Key);
+            var total = scope.Max(mapping => mapping.TotalQueues);
+            TopicRoute.CheckCount(topic, all.Count + (long)Math.Max(0, total));
+            all.AddRange(Enumerable.Range(0, Math.Max(0, total)).Select(id => new MessageQueue(topic, broker, id)));
+
+            // While a queue moves both brokers call it theirs; the newer mapping counts.
+            foreach (var mapping in scope.OrderBy(mapping => mapping.Epoch))
+            {
+                foreach (var id in mapping.CurrIdMap.Keys)
+                {
+                    leaders[new MessageQueue(topic, broker, id)] = mapping.Bname;
+                }
+            }
+        }
+
+        all.Sort();
+        return new([.. all], leaders.ToFrozenDictionary());
+    }
+
+    /// <summary>The broker that leads a queue; null when nobody does.</summary>
+    public string? LeaderOf(MessageQueue queue) => _leaders.GetValueOrDefault(queue);
+
+    // Mirrors TopicQueueMappingUtils.getMockBrokerName.
+    private static string BrokerOf(string scope)
+        => BrokerPrefix + (scope == TopicQueueMapping.GlobalScope ? scope[2..] : scope);
+}
