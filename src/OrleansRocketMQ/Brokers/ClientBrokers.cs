@@ -3,6 +3,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Brokers;
 
@@ -59,8 +60,11 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         request.UnitMode,
         cancellationToken);
 
-    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken)
-        => client.Brokers.GetRetryQueueNumsAsync(address, group, cancellationToken);
+    public Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => client.Brokers.GetGroupConfigAsync(address, group, cancellationToken);
+
+    public Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => client.Brokers.FindGroupConfigAsync(address, group, cancellationToken);
 
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => _sender.SendAsync(copy, cancellationToken);
 

@@ -56,8 +56,9 @@ internal sealed partial class OrderlyQueue
             }
             else
             {
+                var pause = PauseOf(stopped, tried[result.Succeeded].Messages[0]);
                 var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
-                due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
+                due = failed.Count > 0 ? Now + pause : Now;
                 left = [.. failed, .. tried[end..]];
             }
         }
