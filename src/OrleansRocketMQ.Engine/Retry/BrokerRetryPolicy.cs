@@ -87,7 +87,10 @@ internal sealed partial class BrokerRetryPolicy(
         {
             return await brokers.FindGroupConfigAsync(address, Group, cancellationToken)
                 ?? throw new BrokerResponseException(
-                    RequestCodes.GetAllSubscriptionGroupConfig, ResponseCodes.SubscriptionGroupNotExist, "it is not among all groups", address);
+                    RequestCodes.GetAllSubscriptionGroupConfig,
+                    ResponseCodes.SubscriptionGroupNotExist,
+                    "it is not among all groups",
+                    address);
         }
     }
 

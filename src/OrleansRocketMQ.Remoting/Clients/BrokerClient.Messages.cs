@@ -58,16 +58,14 @@ public sealed partial class BrokerClient
 
     /// <summary>GET_ALL_SUBSCRIPTIONGROUP_CONFIG: the same, of a broker that does not know the question for one group.</summary>
     /// <returns>Null when the broker does not know the group.</returns>
-    internal async Task<SubscriptionGroupConfig?> FindGroupConfigAsync(
+    internal Task<SubscriptionGroupConfig?> FindGroupConfigAsync(
         string address, string consumerGroup, CancellationToken cancellationToken = default)
-    {
-        var response = await InvokeAsync(
+        => AskAsync(
             address,
             RemotingCommand.Request(RequestCodes.GetAllSubscriptionGroupConfig),
-            cancellationToken: cancellationToken).ConfigureAwait(false);
-        return TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroups)
-            .SubscriptionGroupTable.GetValueOrDefault(Remoting.Names.Wrap(consumerGroup));
-    }
+            response => TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroups)
+                .SubscriptionGroupTable.GetValueOrDefault(Remoting.Names.Wrap(consumerGroup)),
+            cancellationToken);
 
     /// <summary>VIEW_MESSAGE_BY_ID: reads one message from the broker its id names.</summary>
     /// <param name="offsetMessageId">The broker's id of the message, <see cref="MessageExt.OffsetMessageId"/>.</param>

@@ -53,7 +53,7 @@ internal sealed record GroupRetryPolicy
     /// <summary>For the log.</summary>
     public override string ToString() => Type == Exponential
         ? ExponentialRetryPolicy?.ToString() ?? string.Empty
-        : CustomizedRetryPolicy is { } customized ? string.Join(", ", customized.Next.Skip(FirstRetry).Select(time => $"{time} ms")) : string.Empty;
+        : string.Join(", ", CustomizedRetryPolicy?.Next.Skip(FirstRetry).Select(time => $"{time} ms") ?? []);
 }
 
 /// <summary>Longer and longer waits. Mirrors <c>ExponentialRetryPolicy</c>.</summary>
@@ -71,7 +71,8 @@ internal sealed record ExponentialRetryPolicy
     public long Multiplier { get; init; } = 2;
 
     /// <summary>The wait in milliseconds.</summary>
-    public double DelayAfter(int reconsumeTimes) => Math.Min(Max, Initial * Math.Pow(Multiplier, Math.Clamp(reconsumeTimes, 0, MostDoublings)));
+    public double DelayAfter(int reconsumeTimes)
+        => Math.Min(Max, Initial * Math.Pow(Multiplier, Math.Clamp(reconsumeTimes, 0, MostDoublings)));
 }
 
 /// <summary>Waits one by one, from the first delay level on. Mirrors <c>CustomizedRetryPolicy</c>.</summary>
