@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;
@@ -55,6 +56,44 @@ public sealed class GroupSettingTests(RocketMQCluster rocketmq)
         await Eventually.TrueAsync(async () => await rocketmq.CommittedAsync(_group, topic) == 2, "both are committed");
     }
 
+    /// <summary>Needs brokers with timers.</summary>
+    [Theory]
+    [InlineData("""{"type":"EXPONENTIAL","exponentialRetryPolicy":{"initial":2000,"max":3000,"multiplier":2}}""")]
+    [InlineData("""{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[60000,60000,2000,3000]}}""")]
+    public async Task A_group_that_goes_by_its_brokers_retry_policy_waits_and_gives_up_as_operators_say(string policy)
+    {
+        var topic = await rocketmq.CreateTopicAsync(queues: 1);
+        await SetAsync(topic, retryQueues: 1, retryTimes: 2, policy: policy);
+        var recorder = new Recorder();
+        await using var cluster = await TestCluster.ConsumeAsync(
+            rocketmq.NameServer,
+            _group,
+            topic,
+            recorder.Then((_, _) => ConsumeResult.ReconsumeLater),
+            consumer => consumer.Configure(options => options.UseBrokerRetryPolicy = true));
+        await Eventually.TrueAsync(() => GoesByAsync(topic, "2"), "the broker has been asked");
+
+        await rocketmq.SendAsync(topic, ["failing"]);
+        await Eventually.TrueAsync(async () => (await rocketmq.ReadAllAsync(SystemTopics.DeadLetter(_group))).Count == 1, "a dead letter");
+
+        var stored = recorder.Deliveries.Select(delivery => delivery.Message.StoreTimestamp).ToArray();
+        Assert.Equal(3, stored.Length);
+        Assert.InRange(stored[1] - stored[0], 1000, 9000);
+        Assert.InRange(stored[2] - stored[1], 2000, 12_000);
+    }
+
+    /// <summary>Whether the member says that messages may fail so often.</summary>
+    private async Task<bool> GoesByAsync(string topic, string times)
+    {
+        var broker = (await rocketmq.MastersOfAsync(topic))[0];
+        var request = RemotingCommand.Request(RequestCodes.GetConsumerRunningInfo)
+            .Set("consumerGroup", _group)
+            .Set("clientId", Assert.Single(await rocketmq.Client.Brokers.GetConsumerIdsAsync(broker, _group)))
+            .Set("jstackEnable", false);
+        using var info = JsonDocument.Parse((await rocketmq.Client.Brokers.InvokeAsync(broker, request)).Body);
+        return info.RootElement.GetProperty("properties").GetProperty("maxReconsumeTimes").GetString() == times;
+    }
+
     private async Task<int> RetryQueuesAsync()
     {
         try
@@ -67,10 +106,10 @@ public sealed class GroupSettingTests(RocketMQCluster rocketmq)
         }
     }
 
-    private async Task SetAsync(string topic, int retryQueues, bool mayConsume = true)
+    private async Task SetAsync(string topic, int retryQueues, bool mayConsume = true, int retryTimes = 16, string policy = """{"type":"CUSTOMIZED"}""")
     {
         var body = Encoding.UTF8.GetBytes(
-            $$"""{"groupName":"{{_group}}","consumeEnable":{{(mayConsume ? "true" : "false")}},"consumeFromMinEnable":true,"consumeBroadcastEnable":true,"retryQueueNums":{{retryQueues}},"retryMaxTimes":16,"whichBrokerWhenConsumeSlowly":1,"notifyConsumerIdsChangedEnable":true}""");
+            $$"""{"groupName":"{{_group}}","consumeEnable":{{(mayConsume ? "true" : "false")}},"consumeFromMinEnable":true,"consumeBroadcastEnable":true,"retryQueueNums":{{retryQueues}},"retryMaxTimes":{{retryTimes}},"groupRetryPolicy":{{policy}},"whichBrokerWhenConsumeSlowly":1,"notifyConsumerIdsChangedEnable":true}""");
         foreach (var broker in await rocketmq.MastersOfAsync(topic))
         {
             await rocketmq.Client.Brokers.InvokeAsync(broker, RemotingCommand.Request(RequestCodes.UpdateAndCreateSubscriptionGroup, body));

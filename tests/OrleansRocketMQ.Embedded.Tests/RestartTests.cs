@@ -18,7 +18,7 @@ public class RestartTests
         {
             test.RocketMQ.CreateTopic("orders", 3);
             var client = await test.ConnectAsync();
-            await client.InvokeAsync(RequestCodes.UpdateAndCreateSubscriptionGroup, "{\"groupName\":\"g\",\"retryMaxTimes\":3}"u8.ToArray());
+            await client.InvokeAsync(RequestCodes.UpdateAndCreateSubscriptionGroup, """{"groupName":"g","retryMaxTimes":3,"groupRetryPolicy":{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[1000]}}}"""u8.ToArray());
             await client.HeartbeatAsync("g", subscriptions: TestClient.Tags("orders"));
             for (var i = 0; i < 100; i++)
             {
@@ -37,7 +37,9 @@ public class RestartTests
             Assert.Equal(3, test.Broker.QueueCount("orders"));
             Assert.Equal(1, test.Broker.QueueCount("%RETRY%g"));
             Assert.Equal(17, test.Broker.CommittedOffset("g", "orders", 1));
-            Assert.Contains("\"retryMaxTimes\":3", (await client.InvokeAsync(RequestCodes.GetSubscriptionGroupConfig, ("group", "g"))).BodyText(), StringComparison.Ordinal);
+            var settings = (await client.InvokeAsync(RequestCodes.GetSubscriptionGroupConfig, ("group", "g"))).BodyText();
+            Assert.Contains("\"retryMaxTimes\":3", settings, StringComparison.Ordinal);
+            Assert.Contains("""{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[1000]}}""", settings, StringComparison.Ordinal);
             Assert.Equal("34", (await client.SendAsync("orders", "new")).Succeeded()["queueOffset"]);
             Assert.All((await client.PullAsync("g", "orders", 0, subscription: "even")).Messages(), message => Assert.Equal("even", message.Tags));
         }

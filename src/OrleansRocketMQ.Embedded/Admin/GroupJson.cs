@@ -14,7 +14,7 @@ internal static class GroupJson
             + $"\"consumeMessageOrderly\":{Text(group.ConsumeMessageOrderly)},"
             + $"\"consumeTimeoutMinute\":{group.ConsumeTimeoutMinute},"
             + $"\"groupName\":\"{group.Name}\","
-            + "\"groupRetryPolicy\":{\"type\":\"CUSTOMIZED\"},"
+            + $"\"groupRetryPolicy\":{group.RetryPolicy},"
             + $"\"groupSysFlag\":{group.GroupSysFlag},"
             + $"\"notifyConsumerIdsChangedEnable\":{Text(group.NotifyConsumerIdsChangedEnable)},"
             + $"\"retryMaxTimes\":{group.RetryMaxTimes},"
@@ -35,6 +35,9 @@ internal static class GroupJson
             ConsumeMessageOrderly = Flag(root, "consumeMessageOrderly", defaults.ConsumeMessageOrderly),
             RetryQueueNums = (int)Number(root, "retryQueueNums", defaults.RetryQueueNums),
             RetryMaxTimes = (int)Number(root, "retryMaxTimes", defaults.RetryMaxTimes),
+            RetryPolicy = root.TryGetProperty("groupRetryPolicy", out var policy) && policy.ValueKind == JsonValueKind.Object
+                ? policy.GetRawText()
+                : defaults.RetryPolicy,
             BrokerId = Number(root, "brokerId", defaults.BrokerId),
             WhichBrokerWhenConsumeSlowly = Number(root, "whichBrokerWhenConsumeSlowly", defaults.WhichBrokerWhenConsumeSlowly),
             NotifyConsumerIdsChangedEnable = Flag(root, "notifyConsumerIdsChangedEnable", defaults.NotifyConsumerIdsChangedEnable),

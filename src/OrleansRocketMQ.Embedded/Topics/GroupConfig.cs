@@ -17,6 +17,9 @@ internal sealed record GroupConfig(string Name)
 
     public int RetryMaxTimes { get; init; } = 16;
 
+    /// <summary>How long failed messages wait, in RocketMQ's JSON: kept for clients that ask.</summary>
+    public string RetryPolicy { get; init; } = "{\"type\":\"CUSTOMIZED\"}";
+
     public long BrokerId { get; init; }
 
     public long WhichBrokerWhenConsumeSlowly { get; init; } = 1;

@@ -207,6 +207,15 @@ public sealed class ConsumerOptions
     public int MaxReconsumeTimes { get; set; } = 16;
 
     /// <summary>
+    /// Whether the group goes by what its operators have set at the brokers (<c>mqadmin updateSubGroup</c>): <c>retryMaxTimes</c> in
+    /// the place of <see cref="MaxReconsumeTimes"/>, and <c>groupRetryPolicy</c>, if it has one, for the time until the next attempt
+    /// unless the listener or an error rule says one. Asked for at the start and then every <c>RebalanceInterval</c>; until the
+    /// first answer, and where brokers do not tell, the options go. Not in broadcasting. Default false, as in Java's clients over
+    /// remoting.
+    /// </summary>
+    public bool UseBrokerRetryPolicy { get; set; }
+
+    /// <summary>
     /// How long a listener may have a batch. Then its token fires, the messages go back to the broker (they come again after
     /// delay level 3, 10 s), and whatever the listener says later is ignored. 10 ms to 12 h. Default 15 min.
     /// </summary>

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Ports;
 
@@ -95,8 +96,13 @@ internal interface IRetryBroker
     /// <summary>Has the broker bring a message again, or file it under %DLQ%.</summary>
     Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken);
 
-    /// <summary>How many queues the broker spreads a group's failed messages over; null when it does not know the question.</summary>
-    Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken);
+    /// <summary>How the broker treats a group.</summary>
+    /// <exception cref="BrokerResponseException">It does not know the group or the question, or may not tell.</exception>
+    Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken);
+
+    /// <summary>The same of a broker that does not know the question for one group: a long answer.</summary>
+    /// <returns>Null when it does not know the group.</returns>
+    Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken);
 
     /// <summary>Sends a copy of a message to any broker that takes it; broker and queue of the request are filled in.</summary>
     /// <exception cref="RocketMQException">None has taken it.</exception>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Protocol;
 
@@ -40,7 +39,7 @@ internal static class RetryCopy
 
     /// <summary>The copy, still without a queue.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="options">Of its group.</param>
+    /// <param name="rules">Of its group.</param>
     /// <param name="topic">Its topic as brokers know it.</param>
     /// <param name="reconsumeTimes">How often it had failed before its last attempt.</param>
     /// <param name="delayLevel">When it comes again; 0: later with each failure.</param>
@@ -51,7 +50,7 @@ internal static class RetryCopy
     /// <param name="at">The exact time at which it comes again, instead of <paramref name="delayLevel"/>; null when it has none.</param>
     public static SendMessageRequest Of(
         MessageExt message,
-        ConsumerOptions options,
+        RetryRules rules,
         string topic,
         int reconsumeTimes,
         int delayLevel,
@@ -69,7 +68,7 @@ internal static class RetryCopy
         if (cause is not null)
         {
             // And no time: brokers of version 4 keep dead letters waiting for it.
-            AddCause(own, cause, options.Group, cause.Member ?? member);
+            AddCause(own, cause, rules.Options.Group, cause.Member ?? member);
         }
         else if (at is { } due)
         {
@@ -89,8 +88,8 @@ internal static class RetryCopy
         {
             // Brokers with authorization ask whether the account may read as this group before they take a copy. Java's clients
             // name one of their own, and are refused.
-            ProducerGroup = options.Group,
-            Topic = SystemTopics.Retry(options.Group),
+            ProducerGroup = rules.Options.Group,
+            Topic = SystemTopics.Retry(rules.Options.Group),
             // A dead letter stays at its broker, as those that brokers file themselves; what comes again is better elsewhere.
             BrokerName = cause is null || LogicalQueues.IsBroker(message.BrokerName) ? string.Empty : message.BrokerName,
             QueueId = -1,
@@ -101,8 +100,8 @@ internal static class RetryCopy
             Flag = message.Flag,
             ReconsumeTimes = reconsumeTimes + 1,
             // One that is to be a dead letter has failed more often than that, however seldom it was.
-            MaxReconsumeTimes = cause is null ? options.MaxReconsumeTimes : Math.Min(options.MaxReconsumeTimes, reconsumeTimes),
-            UnitMode = options.UnitMode,
+            MaxReconsumeTimes = cause is null ? rules.MaxReconsumeTimes : Math.Min(rules.MaxReconsumeTimes, reconsumeTimes),
+            UnitMode = rules.Options.UnitMode,
         };
     }
 

@@ -13,14 +13,19 @@ namespace OrleansRocketMQ.Engine.Retry;
 /// may it count as done. Mirrors <c>DefaultMQPushConsumerImpl.sendMessageBack</c>.
 /// </summary>
 internal sealed partial class RetryPublisher(
-    ConsumerOptions options,
+    RetryRules rules,
     RetryTargets targets,
     TimeProvider time,
     ILogger<RetryPublisher> logger)
 {
-    private readonly RetryQueues _queues = new(targets.Brokers, targets.Routes, options.Group, time, logger);
-    private readonly TimedRetries _timed = new(options, targets, time, logger);
-    private readonly RefusedMessages _refused = new(options.MaxRetryTimes, options.ParkAfter, time);
+    private readonly RetryQueues _queues = new(targets.Brokers, targets.Routes, rules.Options.Group, time, logger);
+    private readonly TimedRetries _timed = new(rules, targets, time, logger);
+    private readonly RefusedMessages _refused = new(rules.Options.MaxRetryTimes, rules.Options.ParkAfter, time);
+
+    /// <summary>How often messages may fail, and how long they wait.</summary>
+    public RetryRules Rules => rules;
+
+    private ConsumerOptions Options => rules.Options;
 
     /// <summary>
     /// Hands a message back, in <see cref="ConsumerOptions.MaxRetryTimes"/> attempts with a pause before each of them but the
@@ -44,11 +49,11 @@ internal sealed partial class RetryPublisher(
         CancellationToken abandon,
         FailureCause? cause = null)
     {
-        for (var attempt = attempts + 1; attempt <= options.MaxRetryTimes; attempt++)
+        for (var attempt = attempts + 1; attempt <= Options.MaxRetryTimes; attempt++)
         {
             if (attempt > 1)
             {
-                await Task.Delay(options.RetryInterval, time, stopping);
+                await Task.Delay(Options.RetryInterval, time, stopping);
             }
 
             var outcome = await SendBackAsync(queue, message, failure, abandon, cause);
@@ -59,7 +64,7 @@ internal sealed partial class RetryPublisher(
         }
 
         throw new MessageConsumeException(
-            $"Message {message.MessageId} of group '{options.Group}' could not be handed back in {options.MaxRetryTimes} attempts; "
+            $"Message {message.MessageId} of group '{Options.Group}' could not be handed back in {Options.MaxRetryTimes} attempts; "
             + "the listener gets it again.");
     }
 
@@ -69,14 +74,14 @@ internal sealed partial class RetryPublisher(
     /// </summary>
     public bool GivesUp(ReadOnlySpan<MessageExt> messages)
     {
-        if (options.MessageModel != MessageModel.Broadcasting)
+        if (Options.MessageModel != MessageModel.Broadcasting)
         {
             return false;
         }
 
         foreach (var message in messages)
         {
-            Log.GivenUp(logger, message.MessageId, options.Group);
+            Log.GivenUp(logger, message.MessageId, Options.Group);
         }
 
         return true;
@@ -87,7 +92,7 @@ internal sealed partial class RetryPublisher(
         => IsLast(message, failure.DelayLevel) ? failure.ToCause(message.ReconsumeTimes + 1, time.GetUtcNow(), first: null) : null;
 
     /// <summary>Whether the broker files the message under %DLQ% instead of bringing it again. Mirrors what brokers decide by.</summary>
-    public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= options.MaxReconsumeTimes;
+    public bool IsLast(MessageExt message, int delayLevel) => delayLevel < 0 || message.ReconsumeTimes >= Rules.MaxReconsumeTimes;
 
     /// <summary>
     /// Has the broker bring a message again, or file it. One that is to be a dead letter with its cause goes as a copy first: a
@@ -102,6 +107,7 @@ internal sealed partial class RetryPublisher(
             return PublishOutcome.Taken;
         }
 
+        failure = rules.Timed(failure, message.ReconsumeTimes);
         if (await TellAsync(message, cause, cancellationToken) || await TimeAsync(message, failure, cancellationToken))
         {
             return Taken(queue, message);
@@ -114,10 +120,10 @@ internal sealed partial class RetryPublisher(
             return Taken(queue, message);
         }
 
-        Log.SendBackFailed(logger, message.MessageId, options.Group, refused.Message);
+        Log.SendBackFailed(logger, message.MessageId, Options.Group, refused.Message);
 
         // The copy of one that is to die says that it has failed too often: brokers know no other way for a copy.
-        var attempts = delayLevel < 0 ? Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes) : message.ReconsumeTimes;
+        var attempts = delayLevel < 0 ? Math.Max(message.ReconsumeTimes, Rules.MaxReconsumeTimes) : message.ReconsumeTimes;
         var noCopy = await TryCopyAsync(message, attempts, Math.Max(0, delayLevel), cancellationToken);
         return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken);
     }
@@ -181,7 +187,7 @@ internal sealed partial class RetryPublisher(
             return Taken(queue, message);
         }
 
-        var attempts = Math.Max(message.ReconsumeTimes, options.MaxReconsumeTimes);
+        var attempts = Math.Max(message.ReconsumeTimes, Rules.MaxReconsumeTimes);
         var noCopy = await TryCopyAsync(message, attempts, delayLevel: 0, cancellationToken);
         return noCopy is null ? Taken(queue, message) : await NotTakenAsync(queue, message, refused, noCopy, cancellationToken);
     }
@@ -220,11 +226,11 @@ internal sealed partial class RetryPublisher(
         var failure = await TryAsync(() => targets.Parked.ParkAsync(Describe(queue, message, reason), cancellationToken));
         if (failure is not null)
         {
-            Log.NotParked(logger, message.MessageId, options.Group, failure);
+            Log.NotParked(logger, message.MessageId, Options.Group, failure);
             return PublishOutcome.NotTaken;
         }
 
-        Log.Parked(logger, message.MessageId, options.Group, queue, message.QueueOffset, reason);
+        Log.Parked(logger, message.MessageId, Options.Group, queue, message.QueueOffset, reason);
         _refused.Forget(queue, message.QueueOffset);
         return PublishOutcome.Parked;
     }
@@ -237,7 +243,7 @@ internal sealed partial class RetryPublisher(
         var refused = await TryAsync(() => RequestAsync(message, FailedMessage.ToDeadLetters, cancellationToken));
         if (refused is not null)
         {
-            Log.NotFiledAsDead(logger, message.MessageId, options.Group, refused);
+            Log.NotFiledAsDead(logger, message.MessageId, Options.Group, refused);
         }
 
         return refused;
@@ -267,23 +273,23 @@ internal sealed partial class RetryPublisher(
 
         if (_queues.HasNone)
         {
-            return new RetryQueuesException($"topic {SystemTopics.Retry(options.Group)} has no queues on any broker");
+            return new RetryQueuesException($"topic {SystemTopics.Retry(Options.Group)} has no queues on any broker");
         }
 
         var failure = await TryAsync(async () =>
         {
             var topic = targets.Names.Wrap(message.Topic);
             var copy = RetryCopy.Of(
-                message, options, topic, reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut, cause, targets.Member);
+                message, rules, topic, reconsumeTimes, delayLevel, targets.NewMessageId, out var leftOut, cause, targets.Member);
             await targets.Brokers.SendCopyAsync(copy, cancellationToken);
             if (leftOut.Count > 0)
             {
-                Log.LeftOut(logger, message.MessageId, options.Group, string.Join(", ", leftOut));
+                Log.LeftOut(logger, message.MessageId, Options.Group, string.Join(", ", leftOut));
             }
         });
         if (failure is not null)
         {
-            Log.RetrySendFailed(logger, message.MessageId, options.Group, failure);
+            Log.RetrySendFailed(logger, message.MessageId, Options.Group, failure);
         }
 
         return failure;
@@ -294,7 +300,7 @@ internal sealed partial class RetryPublisher(
         var broker = targets.Routes.FindMasterOf(message)
             ?? throw new BrokerNotAvailableException($"No master of broker '{message.BrokerName}' is known.");
         await _queues.CheckAsync(broker, IsLast(message, delayLevel), cancellationToken);
-        var request = new SendBackRequest(options.Group, message, delayLevel, options.MaxReconsumeTimes, options.UnitMode);
+        var request = new SendBackRequest(Options.Group, message, delayLevel, Rules.MaxReconsumeTimes, Options.UnitMode);
         await targets.Brokers.SendBackAsync(broker.Address, request, cancellationToken);
     }
 

@@ -80,7 +80,7 @@ internal sealed partial class RetryQueues(IRetryBroker brokers, IRoutes routes, 
     {
         try
         {
-            return await brokers.GetRetryQueueNumsAsync(address, group, CancellationToken.None);
+            return (await brokers.GetGroupConfigAsync(address, group, CancellationToken.None)).RetryQueueNums;
         }
         catch (RocketMQException)
         {

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Engine.Retry;
 
@@ -7,7 +6,7 @@ namespace OrleansRocketMQ.Engine.Retry;
 /// Has failed messages come again at an exact time: as copies for %RETRY% that brokers with timers hold back. A message that a
 /// broker brings again by itself knows delay levels only. Thread-safe.
 /// </summary>
-internal sealed partial class TimedRetries(ConsumerOptions options, RetryTargets targets, TimeProvider time, ILogger logger)
+internal sealed partial class TimedRetries(RetryRules rules, RetryTargets targets, TimeProvider time, ILogger logger)
 {
     /// <summary>Sends a copy that comes again after a while, to the end of the second as brokers have it. Never throws.</summary>
     /// <returns>
@@ -24,7 +23,7 @@ internal sealed partial class TimedRetries(ConsumerOptions options, RetryTargets
 
         var copy = RetryCopy.Of(
             message,
-            options,
+            rules,
             targets.Names.Wrap(message.Topic),
             message.ReconsumeTimes,
             delayLevel: 0,
@@ -42,7 +41,7 @@ internal sealed partial class TimedRetries(ConsumerOptions options, RetryTargets
         }
         catch (Exception exception)
         {
-            Log.NotTimed(logger, message.MessageId, options.Group, after, exception.Message);
+            Log.NotTimed(logger, message.MessageId, rules.Options.Group, after, exception.Message);
             return false;
         }
     }

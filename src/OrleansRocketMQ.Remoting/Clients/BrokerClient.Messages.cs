@@ -44,16 +44,28 @@ public sealed partial class BrokerClient
             PatientTimeout,
             cancellationToken);
 
-    /// <summary>GET_SUBSCRIPTIONGROUP_CONFIG: into how many queues of a group's %RETRY% topic the broker puts what is sent back.</summary>
-    /// <returns>Null when it does not say.</returns>
-    internal async Task<int?> GetRetryQueueNumsAsync(string address, string consumerGroup, CancellationToken cancellationToken = default)
+    /// <summary>GET_SUBSCRIPTIONGROUP_CONFIG: how the broker treats a group.</summary>
+    /// <exception cref="BrokerResponseException">The broker does not know the group, or is older than 5.0 and not the question.</exception>
+    internal async Task<SubscriptionGroupConfig> GetGroupConfigAsync(
+        string address, string consumerGroup, CancellationToken cancellationToken = default)
     {
         var response = await InvokeAsync(
             address,
             RemotingCommand.Request(RequestCodes.GetSubscriptionGroupConfig).Set("group", consumerGroup),
             cancellationToken: cancellationToken).ConfigureAwait(false);
-        return TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroupConfig).RetryQueueNums;
+        return TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroupConfig);
     }
+
+    /// <summary>GET_ALL_SUBSCRIPTIONGROUP_CONFIG: the same, of a broker that does not know the question for one group.</summary>
+    /// <returns>Null when the broker does not know the group.</returns>
+    internal Task<SubscriptionGroupConfig?> FindGroupConfigAsync(
+        string address, string consumerGroup, CancellationToken cancellationToken = default)
+        => AskAsync(
+            address,
+            RemotingCommand.Request(RequestCodes.GetAllSubscriptionGroupConfig),
+            response => TolerantJson.Read(response.Body.Span, ProtocolJson.Default.SubscriptionGroups)
+                .SubscriptionGroupTable.GetValueOrDefault(Remoting.Names.Wrap(consumerGroup)),
+            cancellationToken);
 
     /// <summary>VIEW_MESSAGE_BY_ID: reads one message from the broker its id names.</summary>
     /// <param name="offsetMessageId">The broker's id of the message, <see cref="MessageExt.OffsetMessageId"/>.</param>

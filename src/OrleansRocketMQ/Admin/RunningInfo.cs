@@ -118,7 +118,7 @@ internal sealed class RunningInfo(ConsumerGroupRuntime consumer, ListenerKind ki
         Write("pullThresholdForQueue", settings.PullThresholdForQueue);
         Write("pullThresholdSizeForQueue", settings.PullThresholdBytesForQueue / MiB);
         Write("consumeConcurrentlyMaxSpan", settings.ConsumeMaxSpan);
-        Write("maxReconsumeTimes", settings.MaxReconsumeTimes);
+        Write("maxReconsumeTimes", consumer.RetryPolicy?.Rules.MaxReconsumeTimes ?? settings.MaxReconsumeTimes);
         Write("persistConsumerOffsetInterval", (long)settings.PersistInterval.TotalMilliseconds);
         Write("pullTimeDelayMillsWhenException", (long)settings.RetryInterval.TotalMilliseconds);
         Write("pollNameServerInterval", (long)client.PollNameServerInterval.TotalMilliseconds);

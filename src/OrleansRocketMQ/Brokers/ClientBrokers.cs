@@ -115,8 +115,11 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         request.UnitMode,
         cancellationToken);
 
-    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken)
-        => client.Brokers.GetRetryQueueNumsAsync(address, group, cancellationToken);
+    public Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => client.Brokers.GetGroupConfigAsync(address, group, cancellationToken);
+
+    public Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => client.Brokers.FindGroupConfigAsync(address, group, cancellationToken);
 
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => _sender.SendAsync(copy, cancellationToken);
 

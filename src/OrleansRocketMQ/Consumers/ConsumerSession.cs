@@ -25,6 +25,7 @@ internal sealed partial class ConsumerSession(
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _changed = new(0, 1);
     private Task _applying = Task.CompletedTask;
+    private Task _asking = Task.CompletedTask;
 
     public void Start()
     {
@@ -38,6 +39,15 @@ internal sealed partial class ConsumerSession(
         rebalance.Start();
         _applying = BackgroundLoop.Run(
             $"changed subscriptions of group {consumer.Group}", _ => ApplyAsync(), time, logger, _stopping.Token);
+        if (consumer.RetryPolicy is { } policy)
+        {
+            _asking = BackgroundLoop.Run(
+                $"retry policy of group {consumer.Group}",
+                stopping => policy.RunAsync(options.RebalanceInterval, stopping),
+                time,
+                logger,
+                _stopping.Token);
+        }
     }
 
     /// <summary>Stops pulling, lets listeners finish, commits, and hands the queues over to the other silos of the cluster.</summary>
@@ -51,7 +61,7 @@ internal sealed partial class ConsumerSession(
         subscriptions.Client = null;
         var steps = new StopSteps();
         await steps.TakeAsync(_stopping.CancelAsync).ConfigureAwait(false);
-        await steps.TakeAsync(() => _applying).ConfigureAwait(false);
+        await steps.TakeAsync(() => Task.WhenAll(_applying, _asking)).ConfigureAwait(false);
         await steps.TakeAsync(rebalance.StopAsync).ConfigureAwait(false);
         try
         {

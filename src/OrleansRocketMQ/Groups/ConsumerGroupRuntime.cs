@@ -17,6 +17,7 @@ using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
+using OrleansRocketMQ.Engine.Retry;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Statistics;
 using OrleansRocketMQ.Engine.Subscriptions;
@@ -113,6 +114,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
 
     /// <summary>Where messages are noted that nobody takes; null where nothing is.</summary>
     public IParkedMessageStore? Parked { get; init; }
+
+    /// <summary>Asks brokers how failed messages are treated; null where that is not wanted.</summary>
+    public BrokerRetryPolicy? RetryPolicy { get; init; }
 
     /// <summary>Where the group's progress is kept.</summary>
     public IOffsetStore Offsets { get; }

@@ -181,7 +181,8 @@ internal sealed class RocketMQSilo(
         {
             Member = silo.SiloAddress.ToParsableString(),
         };
-        var retry = new RetryPublisher(consumerOptions, targets, time, loggers.CreateLogger<RetryPublisher>());
+        var rules = new RetryRules(consumerOptions);
+        var retry = new RetryPublisher(rules, targets, time, loggers.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
         var dispatcher = DispatcherOf(consumerOptions, retry);
@@ -195,6 +196,15 @@ internal sealed class RocketMQSilo(
             Routes = routes,
             Fence = fence,
             Parked = parked,
+            RetryPolicy = consumerOptions.UseBrokerRetryPolicy && !broadcasts
+                ? new BrokerRetryPolicy(
+                    rules,
+                    brokers,
+                    routes,
+                    () => subscriptions.All.Select(subscription => subscription.Topic),
+                    time,
+                    loggers.CreateLogger<BrokerRetryPolicy>())
+                : null,
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
             Instance = InstanceOf(consumerOptions),

@@ -63,7 +63,7 @@ internal sealed class Member
         var stored = new BrokerOffsetStore(brokers, routes, options, new OffsetStoreMetrics(time));
         IOffsetStore offsets = world.Setup.Broadcasts ? new MemberOffsets(stored) : stored;
         var retry = new RetryPublisher(
-            options,
+            new(options),
             new RetryTargets(brokers, routes, new SimulatedParking(world), ClientNamespace.None, () => "copy"),
             time,
             NullLogger<RetryPublisher>.Instance);

@@ -142,7 +142,11 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         });
 
     // Where copies may go is known from the start.
-    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken) => Task.FromResult<int?>(1);
+    public Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => Task.FromResult(new SubscriptionGroupConfig { RetryQueueNums = 1 });
+
+    public Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing asks for all groups.");
 
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
         => AskAsync(RequestCodes.SendMessage, async () =>

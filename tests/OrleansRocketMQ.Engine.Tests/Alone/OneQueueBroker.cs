@@ -142,7 +142,11 @@ internal sealed class OneQueueBroker(MessageQueue queue, TimeProvider time) : IB
     public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
         => throw new InvalidOperationException("Nothing fails here.");
 
-    public Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken) => Task.FromResult<int?>(1);
+    public Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => Task.FromResult(new SubscriptionGroupConfig { RetryQueueNums = 1 });
+
+    public Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+        => throw new InvalidOperationException("Nothing asks for all groups.");
 
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
         => throw new InvalidOperationException("Nothing fails here.");

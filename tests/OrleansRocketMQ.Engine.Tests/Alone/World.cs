@@ -36,7 +36,7 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
         Options = new ConsumerOptions { Group = "billing", ConsumeFromWhere = ConsumeFromWhere.FirstOffset, ConsumeThreadMin = 2, ConsumeThreadMax = 4 };
         _budgets = new GroupQuotas(Options, SiloBytes);
         var targets = new RetryTargets(Broker, this, new NoParking(), ClientNamespace.None, static () => "id");
-        var retry = new RetryPublisher(Options, targets, Time, NullLogger<RetryPublisher>.Instance);
+        var retry = new RetryPublisher(new(Options), targets, Time, NullLogger<RetryPublisher>.Instance);
         Dispatcher = mode switch
         {
             Mode.Concurrent => new ConcurrentDispatcher(Options, this, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance),

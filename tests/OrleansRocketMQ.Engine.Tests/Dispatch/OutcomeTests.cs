@@ -69,6 +69,38 @@ public sealed class OutcomeTests
         Assert.Empty(_lab.Brokers.SentBack);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void In_order_and_by_key_a_failure_waits_as_the_broker_says_and_is_given_up_when_it_says(bool byKey)
+    {
+        _lab.Options.MaxReconsumeTimes = 16;
+        _lab.Rules.Broker = new()
+        {
+            RetryMaxTimes = 2,
+            GroupRetryPolicy = new()
+            {
+                Type = "EXPONENTIAL",
+                ExponentialRetryPolicy = new() { Initial = 40_000, Max = 100_000, Multiplier = 2 },
+            },
+        };
+        var queue = _lab.Queue();
+        queue.Add([TestMessages.At(0, shardingKey: "a")]);
+        InOrder((_, _) => new(0, 0, new(1, IsRollback: false, null, AutoCommit: true, "no"), 1, TimeSpan.Zero));
+        _lab.Listeners.Consume = (_, _, _) => Task.FromResult(new ListenerOutcome(1, TimeSpan.FromMilliseconds(1), [new(0, 0, "no")]));
+        _lab.Signal(byKey ? _lab.Keyed() : _lab.Orderly(), queue);
+
+        _lab.World.Wait(39);
+        Assert.Single(_lab.Listeners.Given);
+        _lab.World.Wait(2);
+        Assert.Equal(2, _lab.Listeners.Given.Length);
+        _lab.World.Wait(78);
+        Assert.Equal(2, _lab.Listeners.Given.Length);
+        _lab.World.Wait(3);
+
+        Assert.Equal((3, 1), (_lab.Listeners.Given.Length, queue.Metrics["dead"]));
+    }
+
     [Fact]
     public void In_order_a_listener_that_can_take_nothing_is_asked_again_and_nothing_has_failed()
     {

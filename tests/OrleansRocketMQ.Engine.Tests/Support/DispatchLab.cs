@@ -39,8 +39,11 @@ internal sealed class DispatchLab
         RetryInterval = TimeSpan.FromSeconds(1),
     };
 
+    /// <summary>How often messages may fail, and how long they wait.</summary>
+    public RetryRules Rules => field ??= new(Options);
+
     public RetryPublisher Retry => new(
-        Options, new(Brokers, Routes, Parked, ClientNamespace.None, static () => "new id"), World.Time, Log.For<RetryPublisher>());
+        Rules, new(Brokers, Routes, Parked, ClientNamespace.None, static () => "new id"), World.Time, Log.For<RetryPublisher>());
 
     public ConcurrentDispatcher Concurrent() => Started(
         new ConcurrentDispatcher(Options, Listeners, Retry, World.Runtime, Log.For<ConcurrentDispatcher>()));

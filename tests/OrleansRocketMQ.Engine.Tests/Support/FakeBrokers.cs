@@ -1,6 +1,7 @@
 using System.Net;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Support;
 
@@ -47,7 +48,8 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
 
     public List<SendMessageRequest> Copies { get; } = [];
 
-    public int? RetryQueueNums { get; set; } = 1;
+    /// <summary>How they treat the group.</summary>
+    public SubscriptionGroupConfig GroupConfig { get; set; } = new() { RetryQueueNums = 1 };
 
     /// <summary>Whether they hold messages back to a time.</summary>
     public bool HasTimers { get; set; }
@@ -217,10 +219,16 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
         SentBack.Add(request);
     }
 
-    public async Task<int?> GetRetryQueueNumsAsync(string address, string group, CancellationToken cancellationToken)
+    public async Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
     {
-        await CallAsync("retryqueues", address, cancellationToken);
-        return RetryQueueNums;
+        await CallAsync("groupconfig", address, cancellationToken);
+        return GroupConfig;
+    }
+
+    public async Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
+    {
+        await CallAsync("allgroups", address, cancellationToken);
+        return GroupConfig;
     }
 
     public async Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)

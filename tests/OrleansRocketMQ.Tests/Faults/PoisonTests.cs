@@ -137,7 +137,7 @@ public sealed class PoisonTests
         };
         var message = Assert.Single(MessageDecoder.DecodeAll(record.Encode(), "broker"));
 
-        var copy = RetryCopy.Of(message, new ConsumerOptions { Group = "g", MaxReconsumeTimes = 4 }, TestRocketMQ.Topic, 2, 0, static () => "new id", out var leftOut);
+        var copy = RetryCopy.Of(message, new(new ConsumerOptions { Group = "g", MaxReconsumeTimes = 4 }), TestRocketMQ.Topic, 2, 0, static () => "new id", out var leftOut);
 
         Assert.StartsWith(Odd, copy.Properties, StringComparison.Ordinal);
         var read = MessageProperties.Decode(Encoding.UTF8.GetBytes(copy.Properties));

@@ -244,7 +244,7 @@ public sealed class LeasedListenerTests
 
     private static Message Message(string text) => new(TestRocketMQ.Topic, Encoding.UTF8.GetBytes(text), keys: $"key-{text}");
 
-    private static bool IsGone(ReadOnlyMemory<byte> body)
+    internal static bool IsGone(ReadOnlyMemory<byte> body)
     {
         try
         {

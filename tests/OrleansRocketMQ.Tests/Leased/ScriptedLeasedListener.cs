@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Orleans;
 using Orleans.Concurrency;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -16,20 +17,27 @@ internal sealed class ScriptedLeasedListener : Grain, ILeasedListener
 {
     private static readonly ConcurrentDictionary<string, LeasedScript> Scripts = new();
 
-    public static async Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, LeasedScript script, Action<ConsumerOptions>? configure = null, TimeSpan? shutdown = null)
+    public static async Task<TestCluster> ConsumeAsync(
+        TestRocketMQ rocketmq,
+        LeasedScript script,
+        Action<ConsumerOptions>? configure = null,
+        TimeSpan? shutdown = null,
+        Action<ConsumerBuilder>? consumer = null)
     {
         Scripts[rocketmq.MyGroup] = script;
         var cluster = await TestCluster.StartAsync(rocketmq.Embedded.NameServerAddress, builder =>
         {
             DeclaredListeners.HideIn(builder.Configure(options => options.ShutdownTimeout = shutdown ?? options.ShutdownTimeout).Services);
-            builder.AddConsumer<ScriptedLeasedListener>(rocketmq.MyGroup, consumer => consumer
-                .Subscribe(TestRocketMQ.Topic)
-                .Configure(options =>
+            builder.AddConsumer<ScriptedLeasedListener>(rocketmq.MyGroup, declared =>
+            {
+                declared.Subscribe(TestRocketMQ.Topic).Configure(options =>
                 {
                     options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
                     options.PersistInterval = TimeSpan.FromMilliseconds(20);
                     configure?.Invoke(options);
-                }));
+                });
+                consumer?.Invoke(declared);
+            });
         });
         await cluster.UntilReadyAsync(rocketmq.MyGroup);
         return cluster;

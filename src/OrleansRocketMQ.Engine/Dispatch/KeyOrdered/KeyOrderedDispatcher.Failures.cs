@@ -100,7 +100,7 @@ internal sealed partial class KeyOrderedDispatcher
         // Of a batch nobody knows which message is to blame. The first one comes again alone, then the next, so in the end
         // only the bad one has failed too often.
         var attempts = failed[0].ReconsumeTimes + lane.Failures;
-        if (attempts >= options.MaxReconsumeTimes || failure.DelayLevel == FailedMessage.ToDeadLetters)
+        if (attempts >= retry.Rules.MaxReconsumeTimes || failure.DelayLevel == FailedMessage.ToDeadLetters)
         {
             if (await FileAsync(queue, lane, failed[0], failure))
             {
@@ -119,6 +119,7 @@ internal sealed partial class KeyOrderedDispatcher
         }
 
         var wait = runtime.BackOff(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
+        wait = retry.Rules.DelayAfter(attempts) ?? wait;
         wait = failure.RetryAfter ?? (wait > leastWait ? wait : leastWait);
         BlockFor(queue, lane, wait, failure.Error ?? "The listener wants it again.");
     }

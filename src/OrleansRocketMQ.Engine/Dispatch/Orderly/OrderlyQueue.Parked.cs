@@ -27,18 +27,7 @@ internal sealed partial class OrderlyQueue
             result = await FileRejectedAsync(index => tried[index], result, ownership);
         }
 
-        var listenerTime = result.ListenerTime;
-        foreach (var single in tried.AsSpan(0, result.Succeeded))
-        {
-            var isOpen = IsLeased(single);
-            _pump.Statistics.Count(single.Messages, failures: isOpen ? 0 : 1, listenerTime, ErrorTypes.Rejected);
-            listenerTime = TimeSpan.Zero;
-            if (isOpen)
-            {
-                Complete(single);
-            }
-        }
-
+        var listenerTime = CompleteParked(tried.AsSpan(0, result.Succeeded), result.ListenerTime);
         var due = Now;
         IReadOnlyList<ProcessQueueRange> left = tried[result.Succeeded..];
         if (result.Stopped is { } stopped && !ownership.Listening.IsCancellationRequested)
@@ -56,8 +45,9 @@ internal sealed partial class OrderlyQueue
             }
             else
             {
+                var pause = PauseOf(stopped, tried[result.Succeeded].Messages[0]);
                 var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
-                due = failed.Count > 0 ? Now + PauseOf(stopped) : Now;
+                due = failed.Count > 0 ? Now + pause : Now;
                 left = [.. failed, .. tried[end..]];
             }
         }
@@ -66,6 +56,24 @@ internal sealed partial class OrderlyQueue
         _backlog.Parked.Settle(key, tried.Length, left, due);
         await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
         _pump.OnProgress();
+    }
+
+    /// <summary>Messages of a parked key have succeeded; those of them that were rejected are filed already.</summary>
+    /// <returns>The time of the listener that is not counted yet.</returns>
+    private TimeSpan CompleteParked(ReadOnlySpan<ProcessQueueRange> succeeded, TimeSpan listenerTime)
+    {
+        foreach (var single in succeeded)
+        {
+            var isOpen = IsLeased(single);
+            _pump.Statistics.Count(single.Messages, failures: isOpen ? 0 : 1, listenerTime, ErrorTypes.Rejected);
+            listenerTime = TimeSpan.Zero;
+            if (isOpen)
+            {
+                Complete(single);
+            }
+        }
+
+        return listenerTime;
     }
 
     private static bool IsLeased(ProcessQueueRange single) => single.Window.IsLeased(single.Place);

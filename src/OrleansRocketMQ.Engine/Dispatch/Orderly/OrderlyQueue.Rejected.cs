@@ -40,7 +40,7 @@ internal sealed partial class OrderlyQueue
         var before = _failures.Of(message);
         var cause = failure.ToCause(before + 1, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
         var outcome = await _group.Retry.SendToDeadLettersAsync(
-            _pump.Queue, message, Math.Max(before, Options.MaxReconsumeTimes), ownership.Listening, cause);
+            _pump.Queue, message, Math.Max(before, _group.Retry.Rules.MaxReconsumeTimes), ownership.Listening, cause);
         if (outcome == PublishOutcome.NotTaken)
         {
             return false;

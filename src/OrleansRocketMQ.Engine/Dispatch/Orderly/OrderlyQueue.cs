@@ -250,7 +250,7 @@ internal sealed partial class OrderlyQueue
     /// <summary>Decides about a batch that did not succeed.</summary>
     private async Task HandleAsync(ProcessQueueRange batch, OrderlyOutcome result, FailedBatch stopped, QueueLease ownership)
     {
-        var pause = PauseOf(stopped);
+        var pause = PauseOf(stopped, batch.Messages[0]);
         if (stopped.IsRollback)
         {
             _backlog.PutBack(batch);
@@ -315,7 +315,7 @@ internal sealed partial class OrderlyQueue
         {
             var message = single.Messages[0];
             var failure = result.FailureOf(result.Succeeded + index);
-            var isLast = _failures.Of(message) >= Options.MaxReconsumeTimes || failure.Reason is not null;
+            var isLast = _failures.Of(message) >= _group.Retry.Rules.MaxReconsumeTimes || failure.Reason is not null;
             if (isLast && await FileAsync(single, failure, ownership))
             {
                 continue;
@@ -350,9 +350,10 @@ internal sealed partial class OrderlyQueue
         range.Complete();
     }
 
-    private TimeSpan PauseOf(FailedBatch stopped)
+    private TimeSpan PauseOf(FailedBatch stopped, MessageExt first)
     {
-        if (stopped.RetryAfter is { } exactly)
+        var broker = stopped.Pause is null ? _group.Retry.Rules.DelayAfter(_failures.Of(first)) : null;
+        if ((stopped.RetryAfter ?? broker) is { } exactly)
         {
             return exactly;
         }

@@ -8,13 +8,6 @@ public sealed record ConsumerIdList
     public IReadOnlyList<string> ConsumerIds { get; init => field = Present.Of(value); } = [];
 }
 
-/// <summary>How a broker treats a group, as far as that is asked for. Mirrors <c>SubscriptionGroupConfig</c>.</summary>
-internal sealed record SubscriptionGroupConfig
-{
-    /// <summary>Queues of the group's %RETRY% topic that the broker puts messages into.</summary>
-    public int? RetryQueueNums { get; init; }
-}
-
 /// <summary>Asks a broker whether it accepts a subscription. Mirrors <c>CheckClientRequestBody</c>.</summary>
 public sealed record CheckClientRequest
 {

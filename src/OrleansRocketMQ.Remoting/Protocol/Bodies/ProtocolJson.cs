@@ -15,6 +15,7 @@ namespace OrleansRocketMQ.Protocol;
 [JsonSerializable(typeof(ConsumerIdList))]
 [JsonSerializable(typeof(CheckClientRequest))]
 [JsonSerializable(typeof(SubscriptionGroupConfig))]
+[JsonSerializable(typeof(SubscriptionGroups))]
 [JsonSerializable(typeof(BatchAckRequest))]
 [JsonSerializable(typeof(QueryAssignmentRequest))]
 [JsonSerializable(typeof(QueryAssignmentResponse))]
