@@ -100,7 +100,7 @@ internal sealed partial class BrokerRetryPolicy(
         .Select(queues => queues.BrokerName)
         .Distinct(StringComparer.Ordinal)
         .Order(StringComparer.Ordinal)
-        .Select(name => routes.FindAddress(name, onlyThisBroker: true))
+        .Select(name => routes.FindAddress(new MessageQueue(string.Empty, name, 0), onlyThisBroker: true))
         .FirstOrDefault(address => address is not null);
 
     private bool ShouldTell(string what)

@@ -96,7 +96,7 @@ internal sealed class PopLab : IFence, IGroup
         Dispatcher = new ConcurrentDispatcher(
             Options,
             Listeners,
-            new RetryPublisher(Options, targets, World.Time, Log.For<RetryPublisher>()),
+            new RetryPublisher(new RetryRules(Options), targets, World.Time, Log.For<RetryPublisher>()),
             World.Runtime,
             Log.For<ConcurrentDispatcher>());
         Pump = new PopPump(Queue, new QueueEnvironment

@@ -70,7 +70,7 @@ internal sealed partial class ConcurrentDispatcher
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
-        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, failure))
+        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, retry.Rules.Timed(failure, message.ReconsumeTimes)))
         {
             queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
             return true;
