@@ -36,6 +36,10 @@ public sealed record FlowSettings
     [Id(10)]
     public IReadOnlyList<BreakerStatus> Breakers { get; init; } = [];
 
+    /// <summary>Queues that error rules have stopped, until they are resumed.</summary>
+    [Id(11)]
+    public IReadOnlyList<StoppedQueue> Stopped { get; init; } = [];
+
     /// <summary>Which reading of a queue goes on since the last seek.</summary>
     public QueueReading ReadingOf(MessageQueue queue)
     {
@@ -75,11 +79,32 @@ public sealed record FlowSettings
     public FlowSettings Pause(ConsumerScope scope)
         => Paused.Contains(scope) ? this : this with { Paused = Paused.Append(scope).ToArray(), Version = Version + 1 };
 
+    /// <summary>Why an error rule has stopped a queue; null when none has.</summary>
+    public StoppedQueue? StopOf(MessageQueue queue) => Stopped.FirstOrDefault(stopped => stopped.Queue == queue);
+
+    /// <summary>The same with a queue stopped by an error rule; of one that is stopped the first reason stays.</summary>
+    public FlowSettings Stop(StoppedQueue stop)
+    {
+        ArgumentNullException.ThrowIfNull(stop);
+        return StopOf(stop.Queue) is not null ? this : this with { Stopped = Stopped.Append(stop).ToArray(), Version = Version + 1 };
+    }
+
     /// <summary>
-    /// The same without a pause of exactly that part; what was paused by topic or queue stays so when the group is resumed.
+    /// The same without a pause of exactly that part; what was paused by topic or queue stays so when the group is resumed. All of
+    /// its queues that error rules have stopped go on.
     /// </summary>
     public FlowSettings Resume(ConsumerScope scope)
-        => Paused.Contains(scope) ? this with { Paused = Paused.Where(paused => paused != scope).ToArray(), Version = Version + 1 } : this;
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return Paused.Contains(scope) || Stopped.Any(stopped => scope.Contains(stopped.Queue))
+            ? this with
+            {
+                Paused = Paused.Where(paused => paused != scope).ToArray(),
+                Stopped = Stopped.Where(stopped => !scope.Contains(stopped.Queue)).ToArray(),
+                Version = Version + 1,
+            }
+            : this;
+    }
 
     /// <summary>The same with another limit of a topic; null: none.</summary>
     /// <exception cref="RocketMQValidationException">The limit is not above 0.</exception>

@@ -30,7 +30,7 @@ public interface IConsumerGroupManagementGrain : IGrainWithStringKey
 
     /// <summary>
     /// Ends exactly that pause: resuming the group leaves topics and queues paused that were paused by themselves. Queues in
-    /// the scope that have stopped because of failures (auto recovery off) go on.
+    /// the scope that have stopped because of failures (auto recovery off), or by an error rule, go on.
     /// </summary>
     /// <inheritdoc cref="PauseAsync"/>
     [Alias("Resume")]

@@ -390,9 +390,11 @@ function render() {
 
   text($('group-title'), group.name);
   const status = $('group-state');
-  text(status, group.error ? `no status: ${group.error}` : group.isPaused ? 'paused' : group.breakers?.length ? 'circuit breaker' : (group.state ?? '').toLowerCase());
-  attribute(status, 'title', (group.breakers ?? []).join('\n'));
-  status.className = `pill ${group.error ? 'bad' : group.isPaused || group.breakers?.length || isStopped(group) ? 'warn' : 'good'}`;
+  const held = [...(group.breakers ?? []), ...(group.stopped ?? [])];
+  const why = group.breakers?.length ? 'circuit breaker' : group.stopped?.length ? 'stopped by a rule' : (group.state ?? '').toLowerCase();
+  text(status, group.error ? `no status: ${group.error}` : group.isPaused ? 'paused' : why);
+  attribute(status, 'title', held.join('\n'));
+  status.className = `pill ${group.error ? 'bad' : group.isPaused || held.length || isStopped(group) ? 'warn' : 'good'}`;
   text($('group-switch'), isStopped(group) ? 'Start group' : 'Stop group…');
   text($('group-pause'), group.isPaused ? 'Resume group' : 'Pause group');
   const queues = group.queues ?? [];

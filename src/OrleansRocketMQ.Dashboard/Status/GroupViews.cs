@@ -15,6 +15,7 @@ internal static class GroupViews
         Version = status.Flow.Version,
         IsPaused = status.Flow.Paused.Contains(ConsumerScope.Everything),
         Breakers = [.. status.Flow.Breakers.Select(breaker => $"{breaker}")],
+        Stopped = [.. status.Flow.Stopped.Select(stop => $"{stop.Queue}: {stop}")],
         Figures = FiguresView.Of(status.Figures),
         DeadLetters = deadLetters,
         History = history,

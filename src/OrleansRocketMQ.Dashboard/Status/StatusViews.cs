@@ -23,6 +23,9 @@ internal sealed record GroupView
     /// <summary>Circuit breakers that are not closed, in words.</summary>
     public IReadOnlyList<string> Breakers { get; init; } = [];
 
+    /// <summary>Queues that error rules have stopped, in words.</summary>
+    public IReadOnlyList<string> Stopped { get; init; } = [];
+
     public FiguresView Figures { get; init; } = new();
 
     public DeadLettersView DeadLetters { get; init; } = new();

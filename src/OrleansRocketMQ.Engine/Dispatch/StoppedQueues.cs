@@ -15,7 +15,7 @@ internal static partial class StoppedQueues
     /// <param name="logger">Tells of it.</param>
     public static void StopAt(this IDispatchedQueue queue, string group, MessageExt message, string? error, ILogger logger)
     {
-        queue.Runs.Gate.Stop($"Stopped by an error rule at message {message.MessageId}, until it is resumed: {error}");
+        queue.Runs.Gate.Stop(new(queue.Queue, message.MessageId, message.QueueOffset, error));
         Log.Stopped(logger, group, queue.Queue, message.MessageId, message.QueueOffset, error);
     }
 

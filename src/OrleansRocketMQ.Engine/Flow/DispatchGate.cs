@@ -11,15 +11,19 @@ internal sealed class DispatchGate
     private volatile bool _fenced;
     private volatile TopicRate? _rate;
     private volatile InvariantBrokenException? _broken;
-    private volatile string? _stopped;
+    private volatile QueueStop? _stopped;
+    private volatile string? _stoppedForAll;
 
     /// <summary>
     /// Whether somebody has paused the queue, or it stands still by an error rule or since a rule of the engine was broken.
     /// </summary>
-    public bool IsPaused => _paused || _stopped is not null || _broken is not null;
+    public bool IsPaused => _paused || Stopped is not null || _broken is not null;
 
-    /// <summary>Why an error rule has stopped the queue; null when none has.</summary>
-    public string? Stopped => _stopped;
+    /// <summary>Why an error rule has stopped the queue, here or wherever it was; null when none has.</summary>
+    public string? Stopped => _stoppedForAll ?? _stopped?.ToString();
+
+    /// <summary>Told of each stop by an error rule on this member.</summary>
+    public Action<QueueStop>? OnStop { get; init; }
 
     /// <summary>The rule that was broken; null while all hold.</summary>
     public InvariantBrokenException? Broken => _broken;
@@ -49,16 +53,32 @@ internal sealed class DispatchGate
     public void Break(string rule) => _broken ??= new InvariantBrokenException(rule);
 
     /// <summary>An error rule wants the queue to stand still until somebody says otherwise.</summary>
-    public void Stop(string reason) => _stopped ??= reason;
+    public void Stop(QueueStop stop)
+    {
+        if (Interlocked.CompareExchange(ref _stopped, stop, null) is null)
+        {
+            OnStop?.Invoke(stop);
+        }
+    }
 
-    /// <summary>Somebody says otherwise.</summary>
+    /// <summary>Somebody says otherwise. What the whole cluster knows of ends when that forgets it.</summary>
     public void EndStop() => _stopped = null;
 
     public void Fence(bool closed) => _fenced = closed;
 
-    public void Set(bool paused, TopicRate? rate)
+    /// <summary>What operators and the cluster want of the queue.</summary>
+    /// <param name="paused">Whether it is paused.</param>
+    /// <param name="rate">How fast it may go; null: at any pace.</param>
+    /// <param name="stopped">Why an error rule has stopped it, as the cluster knows; null when it knows of none.</param>
+    public void Set(bool paused, TopicRate? rate, string? stopped = null)
     {
         _rate = rate;
         _paused = paused;
+        _stoppedForAll = stopped;
+        if (stopped is not null)
+        {
+            // From now on it is the cluster's, and ends with that.
+            _stopped = null;
+        }
     }
 }

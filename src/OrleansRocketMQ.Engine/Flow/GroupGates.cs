@@ -10,6 +10,9 @@ internal sealed record FlowRules(Func<MessageQueue, bool> IsPaused, IReadOnlyDic
     /// <summary>Messages per second of a topic while a circuit breaker tries it; null for a topic that none tries.</summary>
     public Func<string, double?>? TrialLimitOf { get; init; }
 
+    /// <summary>Why an error rule has stopped a queue, wherever it was; null for one that none has.</summary>
+    public Func<MessageQueue, string?> StopOf { get; init; } = static _ => null;
+
     private static readonly Dictionary<string, double> NoLimits = [];
 
     /// <summary>Everything goes.</summary>
@@ -38,12 +41,15 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
     /// <summary>Queues may have become free to go on; on any thread.</summary>
     public event Action<Func<MessageQueue, bool>>? Opened;
 
+    /// <summary>An error rule has stopped a queue here; on the thread of what it failed on.</summary>
+    public event Action<QueueStop>? Stopped;
+
     /// <summary>The gate of a queue that starts here.</summary>
     public DispatchGate Open(MessageQueue queue)
     {
         lock (_gate)
         {
-            var gate = _queues.GetOrAdd(queue, static _ => new DispatchGate());
+            var gate = _queues.GetOrAdd(queue, _ => new DispatchGate { OnStop = stop => Stopped?.Invoke(stop) });
             Set(queue, gate);
             return gate;
         }
@@ -102,7 +108,7 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
     }
 
     private void Set(MessageQueue queue, DispatchGate gate)
-        => gate.Set(_cluster.IsPaused(queue) || _local.IsPaused(queue), RateOf(queue.Topic));
+        => gate.Set(_cluster.IsPaused(queue) || _local.IsPaused(queue), RateOf(queue.Topic), _cluster.StopOf(queue));
 
     private TopicRate? RateOf(string topic)
     {

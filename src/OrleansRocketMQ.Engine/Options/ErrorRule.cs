@@ -94,8 +94,8 @@ public enum ErrorAction
 
     /// <summary>
     /// They stay where they are, and their queue stands still until it is resumed
-    /// (<c>IConsumerGroupManagementGrain.ResumeAsync</c>): status, health and log say why. A queue that moves to another silo
-    /// meanwhile is tried there.
+    /// (<c>IConsumerGroupManagementGrain.ResumeAsync</c>): status, health and log say why. It does so on whatever silo it moves to
+    /// and after a restart; in broadcasting on its silo only, until that restarts.
     /// </summary>
     Stop = 3,
 }

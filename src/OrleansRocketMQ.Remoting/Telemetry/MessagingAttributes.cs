@@ -11,6 +11,7 @@ internal static class MessagingAttributes
     public const string Process = "process";
     public const string Pull = "pull";
     public const string Receive = "receive";
+    public const string Settle = "settle";
     public const string Destination = "messaging.destination.name";
     public const string Partition = "messaging.destination.partition.id";
     public const string ConsumerGroup = "messaging.consumer.group.name";

@@ -20,7 +20,7 @@ internal static class OperationDuration
     public static Histogram<double> In(Meter meter) => meter.CreateHistogram(
         Name,
         "s",
-        "Time of a send with all its attempts, or of a pull that brought messages or failed.",
+        "Time of a send with all its attempts, of a pull that brought messages or failed, or of telling a broker what became of messages.",
         tags: null,
         Buckets);
 

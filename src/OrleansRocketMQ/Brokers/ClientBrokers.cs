@@ -9,7 +9,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Brokers;
 
 /// <summary>The brokers, over the connections of this silo. Thread-safe.</summary>
-internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers> logger) : IBrokers
+internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers> logger, ISettlements? settlements = null) : IBrokers
 {
     private readonly StoredMessageSender _sender = new(client);
     private readonly BrokerTimers _timers = new(client, logger);
@@ -32,7 +32,12 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
     public Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
         => client.Brokers.ResetConsumerOffsetAsync(address, group, queue, offset, cancellationToken);
 
-    public async Task AckAsync(
+    public Task AckAsync(
+        string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
+        => MeasureAsync(
+            () => AcknowledgeAsync(address, group, topic, handles, cancellationToken), new(SettlementKind.Ack, group, topic, address));
+
+    private async Task AcknowledgeAsync(
         string address, string group, string topic, IReadOnlyCollection<ReceiptHandle> handles, CancellationToken cancellationToken)
     {
         if (handles.Count > 1 && !_withoutBatchAck.ContainsKey(address))
@@ -84,12 +89,10 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
 
     public Task UpdateConsumerOffsetAsync(
         string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
-        => queue.IsLogical
-            ? client.Routes.AtLeaderAsync(
-                queue,
-                leader => client.Brokers.UpdateConsumerOffsetAsync(leader, group, queue, offset, cancellationToken: cancellationToken),
-                cancellationToken)
-            : client.Brokers.UpdateConsumerOffsetAsync(address, group, queue, offset, cancellationToken: cancellationToken);
+        => MeasureAsync(
+            () => TellAsync(address, queue, broker => client.Brokers.UpdateConsumerOffsetAsync(
+                broker, group, queue, offset, cancellationToken: cancellationToken), cancellationToken),
+            new(SettlementKind.Ack, group, queue.Topic, address));
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
         string address, string group, string clientId, IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
@@ -103,17 +106,19 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         => client.Brokers.GetConsumerIdsAsync(address, group, cancellationToken);
 
     public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
-        => client.Brokers.SendMessageBackAsync(
-        address,
-        request.Message.BrokerName,
-        request.Message.CommitLogOffset,
-        request.Group,
-        request.DelayLevel,
-        request.Message.MessageId,
-        request.Message.Topic,
-        request.MaxReconsumeTimes,
-        request.UnitMode,
-        cancellationToken);
+        => MeasureAsync(
+            () => client.Brokers.SendMessageBackAsync(
+                address,
+                request.Message.BrokerName,
+                request.Message.CommitLogOffset,
+                request.Group,
+                request.DelayLevel,
+                request.Message.MessageId,
+                request.Message.Topic,
+                request.MaxReconsumeTimes,
+                request.UnitMode,
+                cancellationToken),
+            new(KindOf(request), request.Group, request.Message.Topic, address));
 
     public Task<SubscriptionGroupConfig> GetGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
         => client.Brokers.GetGroupConfigAsync(address, group, cancellationToken);
@@ -121,14 +126,73 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
     public Task<SubscriptionGroupConfig?> FindGroupConfigAsync(string address, string group, CancellationToken cancellationToken)
         => client.Brokers.FindGroupConfigAsync(address, group, cancellationToken);
 
-    public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => _sender.SendAsync(copy, cancellationToken);
+    public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => MeasureCopyAsync(copy, () => _sender.SendAsync(copy, cancellationToken));
 
-    public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
-        => _sender.SendTimedAsync(copy, _timers, cancellationToken);
+    public async Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+        => await MeasureCopyAsync(copy, () => _sender.SendTimedAsync(copy, _timers, cancellationToken)) is not null;
+
+    // As brokers decide by it.
+    private static SettlementKind KindOf(SendBackRequest request)
+        => request.DelayLevel < 0 || request.Message.ReconsumeTimes >= request.MaxReconsumeTimes
+            ? SettlementKind.Reject
+            : SettlementKind.Nack;
 
     // A logical queue may have been handed over since its broker was looked up.
     private Task<T> AskAsync<T>(string address, MessageQueue queue, Func<string, Task<T>> ask, CancellationToken cancellationToken)
         => queue.IsLogical ? client.Routes.AtLeaderAsync(queue, ask, cancellationToken) : ask(address);
+
+    private Task TellAsync(string address, MessageQueue queue, Func<string, Task> tell, CancellationToken cancellationToken)
+        => queue.IsLogical ? client.Routes.AtLeaderAsync(queue, tell, cancellationToken) : tell(address);
+
+    private async Task<string?> MeasureCopyAsync(SendMessageRequest copy, Func<Task<string?>> send)
+    {
+        var kind = copy.ReconsumeTimes > copy.MaxReconsumeTimes ? SettlementKind.Reject : SettlementKind.Nack;
+        var start = client.Remoting.TimeProvider.GetTimestamp();
+        string? server = null;
+        Exception? error = null;
+        try
+        {
+            return server = await send();
+        }
+        catch (Exception exception)
+        {
+            error = exception;
+            throw;
+        }
+        finally
+        {
+            // A broker without timers was told nothing.
+            if (server is not null || error is not null)
+            {
+                Tell(new(kind, copy.ProducerGroup, copy.Topic, server), start, error);
+            }
+        }
+    }
+
+    private async Task MeasureAsync(Func<Task> settle, Settlement settlement)
+    {
+        var start = client.Remoting.TimeProvider.GetTimestamp();
+        try
+        {
+            await settle();
+        }
+        catch (Exception exception)
+        {
+            Tell(settlement, start, exception);
+            throw;
+        }
+
+        Tell(settlement, start, error: null);
+    }
+
+    private void Tell(Settlement settlement, long start, Exception? error)
+    {
+        if (settlements is { AreWanted: true })
+        {
+            settlements.Settled(settlement, client.Remoting.TimeProvider.GetElapsedTime(start), error);
+        }
+    }
 }
 
 /// <summary>What this silo knows of where brokers are. Thread-safe.</summary>

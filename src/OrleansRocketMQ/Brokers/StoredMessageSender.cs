@@ -16,8 +16,9 @@ internal sealed class StoredMessageSender(RocketMQClient client)
     private int _sent;
 
     /// <summary>Sends a copy; broker and queue of the request are filled in here. A broker that it names is asked first.</summary>
+    /// <returns>The address of the broker that has taken it.</returns>
     /// <exception cref="RocketMQException">No broker has taken it; that of the last attempt.</exception>
-    public async Task SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
+    public async Task<string?> SendAsync(SendMessageRequest copy, CancellationToken cancellationToken)
     {
         var queues = await _queues.GetAsync(copy.Topic, cancellationToken).ConfigureAwait(false);
         var tried = new HashSet<string>(StringComparer.Ordinal);
@@ -27,10 +28,9 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             tried.Add(queue.BrokerName);
             try
             {
-                await client.Routes.AtLeaderAsync(
+                return await client.Routes.AtLeaderAsync(
                     queue, _ => ValueTask.FromResult(MasterOf(queue)), master => SendAsync(copy, queue, master, cancellationToken), cancellationToken)
                     .ConfigureAwait(false);
-                return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
             {
@@ -45,33 +45,33 @@ internal sealed class StoredMessageSender(RocketMQClient client)
     }
 
     /// <summary>Sends a copy that is to come at a time, if the next broker holds messages back to one.</summary>
-    /// <returns>Whether it does.</returns>
+    /// <returns>The broker's address; null when it does not, and has not got it.</returns>
     /// <exception cref="RocketMQException">It does and has not taken it.</exception>
-    public async Task<bool> SendTimedAsync(SendMessageRequest copy, BrokerTimers timers, CancellationToken cancellationToken)
+    public async Task<string?> SendTimedAsync(SendMessageRequest copy, BrokerTimers timers, CancellationToken cancellationToken)
     {
         var queue = Next(await _queues.GetAsync(copy.Topic, cancellationToken), tried: []);
         var master = MasterOf(queue);
         if (!await timers.AreAtAsync(master.Address, cancellationToken))
         {
-            return false;
+            return null;
         }
 
         try
         {
-            await SendAsync(copy, queue, master, cancellationToken);
-            return true;
+            return await SendAsync(copy, queue, master, cancellationToken);
         }
         catch (BrokerResponseException refusal) when (timers.AreMissing(master.Address, refusal))
         {
-            return false;
+            return null;
         }
     }
 
-    private Task<SendMessageResponse> SendAsync(
+    private async Task<string> SendAsync(
         SendMessageRequest copy, MessageQueue queue, BrokerAddress master, CancellationToken cancellationToken)
     {
         var message = copy with { BrokerName = master.BrokerName, QueueId = queue.QueueId };
-        return client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken);
+        await client.Brokers.SendAsync(master.Address, message, cancellationToken: cancellationToken);
+        return master.Address;
     }
 
     private BrokerAddress MasterOf(MessageQueue queue)

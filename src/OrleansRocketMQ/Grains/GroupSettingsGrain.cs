@@ -70,12 +70,9 @@ internal sealed partial class GroupSettingsGrain(
 
     public Task<FlowSettings> PauseAsync(ConsumerScope scope) => ChangeAsync(Flow.Pause(scope), $"pause {scope}");
 
-    public async Task<FlowSettings> ResumeAsync(ConsumerScope scope)
-    {
-        var settings = await ChangeAsync(Flow.Resume(scope), $"resume {scope}");
-        await TellAsync(agent => agent.RecoverAsync(scope));
-        return settings;
-    }
+    // First they forget what has failed before, then they go on: what stops from then on is news.
+    public Task<FlowSettings> ResumeAsync(ConsumerScope scope)
+        => ChangeAsync(Flow.Resume(scope), $"resume {scope}", agent => agent.RecoverAsync(scope));
 
     public Task<FlowSettings> LimitRateAsync(string topic, double? messagesPerSecond)
     {
@@ -123,12 +120,23 @@ internal sealed partial class GroupSettingsGrain(
         }
     }
 
-    private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what)
+    public Task StopQueueAsync(StoppedQueue stop) => ChangeAsync(Flow.Stop(stop), $"{stop.Queue} stands still. {stop}");
+
+    public Task LiftStopAsync(StoppedQueue stop) => Flow.StopOf(stop.Queue) == stop
+        ? ChangeAsync(Flow.Resume(ConsumerScope.OfQueue(stop.Queue)), $"{stop.Queue} goes on")
+        : Task.CompletedTask;
+
+    private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what, Func<IGroupAgent, Task>? first = null)
     {
         if (!ReferenceEquals(changed, Flow))
         {
             await StoreAsync(Settings with { Flow = changed with { Version = Newer(changed.Version) } });
             Log.Changed(logger, Group, what);
+        }
+
+        if (first is not null)
+        {
+            await TellAsync(first);
         }
 
         await TellAsync(agent => agent.ApplyAsync(Settings));

@@ -91,8 +91,11 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
         queue => settings.IsPaused(queue) || settings.Breakers.Any(breaker => !breaker.IsTrial && breaker.Contains(queue.Topic)),
         settings.RateLimits)
     {
+        StopOf = StopOf(settings),
         TrialLimitOf = topic => settings.Breakers.FirstOrDefault(breaker => breaker.IsTrial && breaker.Contains(topic))?.TrialRate,
     };
 
-    private static FlowRules RulesOf(FlowSettings settings) => new(settings.IsPaused, settings.RateLimits);
+    private static FlowRules RulesOf(FlowSettings settings) => new(settings.IsPaused, settings.RateLimits) { StopOf = StopOf(settings) };
+
+    private static Func<MessageQueue, string?> StopOf(FlowSettings settings) => queue => settings.StopOf(queue)?.ToString();
 }

@@ -34,6 +34,7 @@ using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Subscriptions;
+using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Hosting;
@@ -176,7 +177,9 @@ internal sealed class RocketMQSilo(
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
-        var (brokers, routes) = (new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>()), new ClientRoutes(client.Routes));
+        var settlements = new SettlementMetrics(services.GetRequiredService<RocketMQMetrics>());
+        var brokers = new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>(), settlements);
+        var routes = new ClientRoutes(client.Routes);
         var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next)
         {
             Member = silo.SiloAddress.ToParsableString(),

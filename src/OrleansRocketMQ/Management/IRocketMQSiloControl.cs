@@ -17,7 +17,10 @@ public interface IRocketMQSiloControl
     /// <inheritdoc cref="GetFlow"/>
     void Pause(string group, ConsumerScope scope);
 
-    /// <summary>Ends exactly that pause, and lets queues in the scope go on that stopped because of failures.</summary>
+    /// <summary>
+    /// Ends exactly that pause, and lets queues in the scope go on that stopped because of failures. One that an error rule has
+    /// stopped is the whole cluster's: <see cref="IConsumerGroupManagementGrain.ResumeAsync"/> lets it go on.
+    /// </summary>
     /// <inheritdoc cref="GetFlow"/>
     void Resume(string group, ConsumerScope scope);
 

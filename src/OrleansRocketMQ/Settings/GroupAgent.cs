@@ -27,6 +27,7 @@ internal sealed partial class GroupAgent(
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _silo = silo.ToParsableString();
     private readonly BreakerAgent _breakers = new(consumer, grains, time, logger);
+    private readonly StopAgent _stops = new(consumer, grains, silo.ToParsableString(), time, logger);
     private IGroupAgent? _reference;
     private Task _following = Task.CompletedTask;
 
@@ -37,12 +38,13 @@ internal sealed partial class GroupAgent(
         _reference = grains.CreateObjectReference<IGroupAgent>(this);
         _following = BackgroundLoop.Run($"settings of group {consumer.Group}", _ => FollowAsync(), time, logger, _stopping.Token);
         _breakers.Start();
+        _stops.Start();
     }
 
     public async Task StopAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(_following, _breakers.StopAsync()).ConfigureAwait(false);
+        await Task.WhenAll(_following, _breakers.StopAsync(), _stops.StopAsync()).ConfigureAwait(false);
         try
         {
             await Grain.LeaveAsync(_silo).WaitAsync(SoonAgain, time).ConfigureAwait(false);
@@ -64,6 +66,7 @@ internal sealed partial class GroupAgent(
 
     public Task RecoverAsync(ConsumerScope scope)
     {
+        _stops.Forget(scope);
         foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Queue)))
         {
             pump.Recover();

@@ -35,6 +35,9 @@ internal sealed class GroupSettingsState
     [Id(10)]
     public StoredBreaker[] Breakers { get; set; } = [];
 
+    [Id(11)]
+    public StoredStop[] Stopped { get; set; } = [];
+
     public static GroupSettingsState Of(GroupSettings settings) => new()
     {
         Paused = [.. settings.Flow.Paused.Select(StoredScope.Of)],
@@ -53,6 +56,7 @@ internal sealed class GroupSettingsState
             }),
         ],
         Breakers = [.. settings.Flow.Breakers.Select(StoredBreaker.Of)],
+        Stopped = [.. settings.Flow.Stopped.Select(StoredStop.Of)],
     };
 
     public GroupSettings ToSettings() => new(
@@ -63,6 +67,7 @@ internal sealed class GroupSettingsState
             Version = FlowVersion,
             Seeks = [.. Seeks.Select(seek => new SeekMark(seek.Scope!.ToScope(), new(seek.Seek, seek.Effects)))],
             Breakers = [.. Breakers.Select(breaker => breaker.ToStatus())],
+            Stopped = [.. Stopped.Select(stop => stop.ToStoppedQueue())],
         },
         new PlacementSettings
         {
@@ -189,5 +194,49 @@ internal sealed class StoredBreaker
         Failed = Failed,
         Messages = Messages,
         TrialRate = TrialRate,
+    };
+}
+
+/// <summary>A queue that an error rule has stopped.</summary>
+[GenerateSerializer]
+[Alias("OrleansRocketMQ.StoredStop")]
+internal sealed class StoredStop
+{
+    [Id(0)]
+    public StoredQueue? Queue { get; set; }
+
+    [Id(1)]
+    public string MessageId { get; set; } = string.Empty;
+
+    [Id(2)]
+    public long Offset { get; set; }
+
+    [Id(3)]
+    public string Reason { get; set; } = string.Empty;
+
+    [Id(4)]
+    public long Since { get; set; }
+
+    [Id(5)]
+    public string Silo { get; set; } = string.Empty;
+
+    public static StoredStop Of(StoppedQueue stop) => new()
+    {
+        Queue = StoredQueue.Of(stop.Queue),
+        MessageId = stop.MessageId,
+        Offset = stop.Offset,
+        Reason = stop.Reason,
+        Since = stop.Since.ToUnixTimeMilliseconds(),
+        Silo = stop.Silo,
+    };
+
+    public StoppedQueue ToStoppedQueue() => new()
+    {
+        Queue = Queue!.ToQueue(),
+        MessageId = MessageId,
+        Offset = Offset,
+        Reason = Reason,
+        Since = DateTimeOffset.FromUnixTimeMilliseconds(Since),
+        Silo = Silo,
     };
 }

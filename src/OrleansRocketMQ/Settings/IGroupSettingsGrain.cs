@@ -70,6 +70,14 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     [Alias("Describe")]
     Task<List<SiloReport>> DescribeAsync();
 
+    /// <summary>An error rule has stopped a queue: it stands still wherever it goes.</summary>
+    [Alias("StopQueue")]
+    Task StopQueueAsync(StoppedQueue stop);
+
+    /// <summary>A stop that came too late: its queue was resumed before.</summary>
+    [Alias("LiftStop")]
+    Task LiftStopAsync(StoppedQueue stop);
+
     /// <summary>A silo tells how messages fared since it last told, and when circuit breakers open.</summary>
     [Alias("ReportOutcomes")]
     Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings);

@@ -393,7 +393,7 @@ public sealed class QueuePumpPullTests
     public void A_queue_that_a_rule_has_stopped_is_told_to_its_dispatcher_when_it_is_resumed()
     {
         _lab.Start();
-        _lab.Pump.Runs.Gate.Stop("bad");
+        _lab.Pump.Runs.Gate.Stop(new(_lab.Pump.Queue, "id", 0, "bad"));
         var signals = _lab.Signals;
 
         _lab.Pump.Recover();

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Producing;
+using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -93,6 +95,62 @@ public sealed class ConventionsTests
             && Equals(time.Tags[MessagingAttributes.OperationType], "receive")
             && Equals(time.Tags[MessagingAttributes.ConsumerGroup], rocketmq.MyGroup));
         Assert.All(times, time => Assert.InRange(time.Value, 0, 60));
+    }
+
+    /// <summary>One that is done, one that comes again at a level, one that comes again at a time, and one that is dead.</summary>
+    [Fact]
+    public async Task What_becomes_of_messages_tells_the_time_it_took_to_settle_it()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(rocketmq.Recorder.Then((messages, context) =>
+        {
+            var (body, again) = (TestRocketMQ.Text(messages[0]), messages[0].ReconsumeTimes > 0);
+            if (body == "2")
+            {
+                context.Reject(messages[0], "no");
+            }
+            else if (body == "3" && !again)
+            {
+                context.RetryAfter(messages[0], TimeSpan.FromMilliseconds(100));
+            }
+
+            return body == "1" && !again ? ConsumeResult.ReconsumeLater : ConsumeResult.Success;
+        }));
+        using var metrics = MetricsProbe.On(cluster);
+
+        await rocketmq.SendAsync(4);
+        await rocketmq.UntilCommittedAsync(4);
+        await Eventually.TrueAsync(
+            () => Settled("ack").Count > 0 && Settled("nack").Count == 2 && Settled("reject").Count == 1, "all is settled and told");
+
+        var port = int.Parse(rocketmq.Broker.Address.Split(':')[1], CultureInfo.InvariantCulture);
+        Assert.All(new[] { "ack", "nack", "reject" }.SelectMany(Settled), settled =>
+        {
+            Assert.Equal("settle", settled.Tags[MessagingAttributes.OperationType]);
+            Assert.Equal(rocketmq.MyGroup, settled.Tags[MessagingAttributes.ConsumerGroup]);
+            Assert.Equal(port, settled.Tags[MessagingAttributes.ServerPort]);
+            Assert.DoesNotContain(MessagingAttributes.ErrorType, settled.Tags.Keys);
+            Assert.InRange(settled.Value, 0, 60);
+        });
+        Assert.All(Settled("nack").SelectMany(settled => settled.Tags), CheckTag);
+
+        List<Measured> Settled(string name) =>
+            [.. metrics.Of(OperationDuration.Name).Where(measured => Equals(measured.Tags[MessagingAttributes.OperationName], name))];
+    }
+
+    [Fact]
+    public async Task Settling_that_fails_tells_why()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync();
+        using var metrics = MetricsProbe.On(cluster);
+        using var fault = rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemBusy) with { RequestCode = RequestCodes.UpdateConsumerOffset });
+
+        await rocketmq.SendAsync(1);
+        await Eventually.TrueAsync(
+            () => metrics.Of(OperationDuration.Name).Any(measured => Equals(measured.Tags[MessagingAttributes.OperationName], "ack")
+                && Equals(measured.Tags.GetValueOrDefault(MessagingAttributes.ErrorType), typeof(BrokerResponseException).FullName)),
+            "a commit that failed is told");
     }
 
     [Fact]

@@ -1,0 +1,115 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Scheduling;
+
+namespace OrleansRocketMQ.Management;
+
+/// <summary>
+/// Tells the grain of a group's settings which queues error rules have stopped here, so that they stand still wherever they go. Until
+/// it is told they stand still here. Not in broadcasting, where each silo has queues of its own.
+/// </summary>
+internal sealed partial class StopAgent(
+    ConsumerGroupRuntime consumer, IGrainFactory grains, string silo, TimeProvider time, ILogger<GroupAgent> logger)
+{
+    private const int MostOfReason = 1024;
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = new();
+    private readonly WakeUp _wake = new();
+    private Task _telling = Task.CompletedTask;
+
+    private IGroupSettingsGrain Grain => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
+
+    public void Start()
+    {
+        if (!consumer.IsBroadcasting)
+        {
+            consumer.Flow.Gates.Stopped += OnStopped;
+            _telling = BackgroundLoop.Run(
+                $"stopped queues of group {consumer.Group}", _ => TellAsync(), time, logger, _stopping.Token);
+        }
+    }
+
+    public Task StopAsync()
+    {
+        consumer.Flow.Gates.Stopped -= OnStopped;
+        _stopping.Cancel();
+        return _telling;
+    }
+
+    /// <summary>Somebody resumes a part of the group: what is not told yet does not count any more.</summary>
+    public void Forget(ConsumerScope scope)
+    {
+        foreach (var queue in _untold.Keys.Where(scope.Contains))
+        {
+            _untold.TryRemove(queue, out _);
+        }
+    }
+
+    private void OnStopped(QueueStop stop)
+    {
+        var error = stop.Error ?? string.Empty;
+        _untold[stop.Queue] = new StoppedQueue
+        {
+            Queue = stop.Queue,
+            MessageId = stop.MessageId,
+            Offset = stop.Offset,
+            Reason = error.Length <= MostOfReason ? error : error[..MostOfReason],
+
+            // To the millisecond, as it is stored.
+            Since = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),
+            Silo = silo,
+        };
+        _wake.Call();
+    }
+
+    // On the thread pool, where its loop was started: there is no context to leave.
+    private async Task TellAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await _wake.WaitAsync(_untold.IsEmpty ? null : SoonAgain, time, _stopping.Token);
+                foreach (var stop in _untold.Values)
+                {
+                    await TellAsync(stop);
+                }
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                Log.NotTold(logger, consumer.Group, exception.Message);
+            }
+        }
+    }
+
+    private async Task TellAsync(StoppedQueue stop)
+    {
+        await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+        if (!_untold.TryRemove(KeyValuePair.Create(stop.Queue, stop)) && !_untold.ContainsKey(stop.Queue))
+        {
+            // It was resumed while the grain was being told, which may have come to it before.
+            await Grain.LiftStopAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            369,
+            LogLevel.Warning,
+            "Group {Group} could not tell its silos of a queue that an error rule has stopped; it stands still here, and they are told "
+            + "again: {Reason}")]
+        public static partial void NotTold(ILogger logger, string group, string reason);
+    }
+}
