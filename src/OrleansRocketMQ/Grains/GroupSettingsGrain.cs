@@ -26,11 +26,19 @@ internal sealed partial class GroupSettingsGrain(
     // Below the time in which a call of Orleans must be answered, so that who asked is told what is wrong.
     private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(10);
 
+    // Circuit breakers are in force without being stored: nobody waits long for it, nor again and again.
+    private static readonly TimeSpan BreakerStorageTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StoreAgainAfter = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
 
     private readonly GroupBreakers _breakers = new();
 
     private GroupSettings? _settings;
+
+    // Whether circuit breakers have changed since the last write, and when the storage last did not take them.
+    private bool _isUnstored;
+    private long? _storeFailedAt;
 
     private string Group => this.GetPrimaryKeyString();
 
@@ -110,13 +118,37 @@ internal sealed partial class GroupSettingsGrain(
         return reports;
     }
 
-    public async Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings)
+    public async Task ReportOutcomesAsync(
+        List<TopicOutcomes> outcomes, BreakerSettings settings, List<BreakerStatus> decided)
     {
+        _breakers.TakeOver(decided);
         if (_breakers.Take(outcomes, settings, Flow.Breakers, time.GetUtcNow()) is { } open)
         {
-            await ChangeAsync(
-                Flow with { Breakers = open, Version = Flow.Version + 1 },
-                open.Count == 0 ? "all circuit breakers are closed" : string.Join("; ", open));
+            // In force before it is stored: it need not survive what it is for. What operators have set stays as it is stored.
+            _settings = Settings with { Flow = Flow with { Breakers = open, Version = Newer(Flow.Version + 1) } };
+            _isUnstored = true;
+            Log.Changed(logger, Group, open.Count == 0 ? "all circuit breakers are closed" : string.Join("; ", open));
+            await TellAsync(agent => agent.ApplyAsync(Settings));
+        }
+
+        await StoreBreakersAsync();
+    }
+
+    private async Task StoreBreakersAsync()
+    {
+        if (!_isUnstored || (_storeFailedAt is { } failed && time.GetElapsedTime(failed) < StoreAgainAfter))
+        {
+            return;
+        }
+
+        try
+        {
+            await StoreAsync(Settings, BreakerStorageTimeout);
+        }
+        catch (Exception exception)
+        {
+            _storeFailedAt = time.GetTimestamp();
+            Log.BreakersNotStored(logger, Group, exception.Message);
         }
     }
 
@@ -164,15 +196,15 @@ internal sealed partial class GroupSettingsGrain(
     // Of the clock, so that a change after a loss of the storage is still newer than what silos remember.
     private long Newer(long version) => Math.Max(version, time.GetUtcNow().ToUnixTimeMilliseconds());
 
-    private async Task StoreAsync(GroupSettings settings)
+    private async Task StoreAsync(GroupSettings settings, TimeSpan? limit = null)
     {
         var before = state.State;
         state.State = GroupSettingsState.Of(settings);
         try
         {
             // One that never answers must not keep all other commands of the group waiting.
-            await StorageTime.LimitAsync(state.WriteStateAsync, StorageTimeout, SiloRuntime.Of(time), CancellationToken.None);
-            _settings = settings;
+            await StorageTime.LimitAsync(state.WriteStateAsync, limit ?? StorageTimeout, SiloRuntime.Of(time), CancellationToken.None);
+            (_settings, _isUnstored, _storeFailedAt) = (settings, false, null);
         }
         catch
         {
@@ -218,6 +250,12 @@ internal sealed partial class GroupSettingsGrain(
             LogLevel.Warning,
             "Group {Group}: silo {Silo} could not be told of its settings and has to ask for them: {Reason}")]
         public static partial void NotTold(ILogger logger, string group, string silo, string reason);
+
+        [LoggerMessage(
+            402,
+            LogLevel.Warning,
+            "Group {Group}: its circuit breakers could not be stored; they are in force as they are, and it is tried again: {Reason}")]
+        public static partial void BreakersNotStored(ILogger logger, string group, string reason);
 
         [LoggerMessage(
             263,

@@ -13,6 +13,7 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
     private readonly Lock _gate = new();
     private FlowSettings? _cluster;
     private FlowSettings _local = FlowSettings.None;
+    private IReadOnlyList<BreakerStatus>? _own;
     private bool _disposed;
 
     /// <summary>The gates of the queues that run here.</summary>
@@ -59,6 +60,21 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
         Gates.TellOpened();
     }
 
+    /// <summary>
+    /// Circuit breakers as this silo has decided alone, while nobody can be asked; they count in the place of the cluster's. Null: the
+    /// cluster's count.
+    /// </summary>
+    public void DecideAlone(IReadOnlyList<BreakerStatus>? breakers)
+    {
+        lock (_gate)
+        {
+            _own = breakers;
+            Tell();
+        }
+
+        Gates.TellOpened();
+    }
+
     /// <summary>Changes the settings of this silo alone.</summary>
     public void ChangeLocal(Func<FlowSettings, FlowSettings> change)
     {
@@ -82,17 +98,29 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
     }
 
     /// <summary>The group's circuit breakers that are not closed.</summary>
-    public IReadOnlyList<BreakerStatus> Breakers => hasBreakers && Cluster is { } cluster ? cluster.Breakers : [];
+    public IReadOnlyList<BreakerStatus> Breakers
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return BreakersLocked;
+            }
+        }
+    }
+
+    private IReadOnlyList<BreakerStatus> BreakersLocked => hasBreakers ? _own ?? _cluster?.Breakers ?? [] : [];
 
     private void Tell() => Gates.Set(
-        _cluster is null ? FlowRules.Paused : hasBreakers ? WithBreakers(_cluster) : RulesOf(_cluster), RulesOf(_local));
+        _cluster is null ? FlowRules.Paused : hasBreakers ? WithBreakers(_cluster, BreakersLocked) : RulesOf(_cluster),
+        RulesOf(_local));
 
-    private static FlowRules WithBreakers(FlowSettings settings) => new(
-        queue => settings.IsPaused(queue) || settings.Breakers.Any(breaker => !breaker.IsTrial && breaker.Contains(queue.Topic)),
+    private static FlowRules WithBreakers(FlowSettings settings, IReadOnlyList<BreakerStatus> breakers) => new(
+        queue => settings.IsPaused(queue) || breakers.Any(breaker => !breaker.IsTrial && breaker.Contains(queue.Topic)),
         settings.RateLimits)
     {
         StopOf = StopOf(settings),
-        TrialLimitOf = topic => settings.Breakers.FirstOrDefault(breaker => breaker.IsTrial && breaker.Contains(topic))?.TrialRate,
+        TrialLimitOf = topic => breakers.FirstOrDefault(breaker => breaker.IsTrial && breaker.Contains(topic))?.TrialRate,
     };
 
     private static FlowRules RulesOf(FlowSettings settings) => new(settings.IsPaused, settings.RateLimits) { StopOf = StopOf(settings) };

@@ -8,6 +8,19 @@ internal sealed class GroupBreakers
     // By topic; the group's own has no name.
     private readonly Dictionary<string, BreakerState> _breakers = new(StringComparer.Ordinal);
 
+    /// <summary>Takes over those that a silo has opened by itself; what is open here already stays as it is.</summary>
+    public void TakeOver(IReadOnlyList<BreakerStatus> decided)
+    {
+        foreach (var status in decided)
+        {
+            var name = status.Topic ?? string.Empty;
+            if (_breakers.GetValueOrDefault(name, BreakerState.Closed).Phase == BreakerPhase.Closed)
+            {
+                _breakers[name] = Remembered(status);
+            }
+        }
+    }
+
     /// <summary>Takes what a silo tells.</summary>
     /// <param name="outcomes">How messages fared.</param>
     /// <param name="settings">When breakers open.</param>

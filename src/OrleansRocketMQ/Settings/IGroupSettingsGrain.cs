@@ -79,8 +79,11 @@ internal interface IGroupSettingsGrain : IGrainWithStringKey
     Task LiftStopAsync(StoppedQueue stop);
 
     /// <summary>A silo tells how messages fared since it last told, and when circuit breakers open.</summary>
+    /// <param name="outcomes">How messages fared.</param>
+    /// <param name="settings">When circuit breakers open.</param>
+    /// <param name="decided">Those that the silo has opened by itself, while this grain was away.</param>
     [Alias("ReportOutcomes")]
-    Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings);
+    Task ReportOutcomesAsync(List<TopicOutcomes> outcomes, BreakerSettings settings, List<BreakerStatus> decided);
 }
 
 /// <summary>How messages of a topic fared.</summary>

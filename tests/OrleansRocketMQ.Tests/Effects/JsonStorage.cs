@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansRocketMQ.Hosting;
 
 namespace OrleansRocketMQ.Tests.Effects;
 
@@ -36,6 +38,10 @@ internal sealed class JsonStorage : IGrainStorage
     /// <summary>What is stored under a name, by grain key.</summary>
     public IReadOnlyDictionary<string, T> All<T>(string name) => _states.Where(state => state.Key.Name == name)
         .ToDictionary(state => state.Key.Grain.Key.ToString()!, state => JsonSerializer.Deserialize<T>(state.Value.State)!);
+
+    /// <summary>Makes it the storage of a silo.</summary>
+    public void Keep(RocketMQBuilder builder)
+        => builder.Services.AddSingleton<IGrainStorage>(this).AddKeyedSingleton<IGrainStorage>("Default", this);
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {

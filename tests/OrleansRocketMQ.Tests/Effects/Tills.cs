@@ -111,7 +111,7 @@ internal static class TillRocketMQ
             {
                 DeclaredListeners.HideIn(builder.Services);
                 setUp?.Invoke(builder.Services);
-                builder.Services.AddSingleton<IGrainStorage>(storage).AddKeyedSingleton<IGrainStorage>("Default", storage);
+                storage.Keep(builder);
                 builder.AddConsumer<TTill>(rocketmq.MyGroup, consumer => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
                 {
                     options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;

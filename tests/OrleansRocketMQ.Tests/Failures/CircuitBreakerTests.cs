@@ -3,6 +3,9 @@ using Orleans;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Health;
+using OrleansRocketMQ.Hosting;
+using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Tests.Effects;
 using OrleansRocketMQ.Tests.Infrastructure;
 
 namespace OrleansRocketMQ.Tests.Failures;
@@ -23,9 +26,8 @@ public sealed class CircuitBreakerTests
         var breaker = await UntilOpenAsync(management);
         Assert.Null(breaker.Topic);
         Assert.True(breaker.Failed >= 10, $"{breaker}");
-        await Eventually.TrueAsync(
-            () => cluster.StatusOf(rocketmq.MyGroup).All(status => status.Queues.All(queue => queue.IsPaused)), "all queues of both silos are paused");
-        Assert.Contains(Troubles(cluster, rocketmq), trouble => trouble.Contains("circuit breaker", StringComparison.Ordinal));
+        await UntilAllPausedAsync(cluster, rocketmq);
+        Assert.Contains(Troubles(cluster, rocketmq), IsOfBreaker);
 
         // Bad as ever: it stays open for longer.
         await Eventually.TrueAsync(async () => (await management.GetFlowAsync()).Breakers is [{ Openings: > 1 }], "a trial has failed");
@@ -33,7 +35,7 @@ public sealed class CircuitBreakerTests
         Volatile.Write(ref _isGood, true);
         await rocketmq.UntilCommittedAsync(40);
         await Eventually.TrueAsync(async () => (await management.GetFlowAsync()).Breakers.Count == 0, "it is closed");
-        Assert.DoesNotContain(Troubles(cluster, rocketmq), trouble => trouble.Contains("circuit breaker", StringComparison.Ordinal));
+        Assert.DoesNotContain(Troubles(cluster, rocketmq), IsOfBreaker);
     }
 
     [Fact]
@@ -78,6 +80,77 @@ public sealed class CircuitBreakerTests
         Assert.DoesNotContain((await management.GetFlowAsync()).Breakers, breaker => breaker.Topic == Other);
     }
 
+    [Fact]
+    public async Task It_opens_and_closes_though_it_cannot_be_stored_and_is_stored_when_it_can()
+    {
+        var storage = new JsonStorage { OnWrite = name => name == "flow" ? Writing.Fails : Writing.Succeeds };
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await ConsumeAsync(rocketmq, CircuitBreakerScope.Group, prepare: storage.Keep);
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        await rocketmq.SendAsync(40);
+        await UntilOpenAsync(management);
+        await UntilAllPausedAsync(cluster, rocketmq);
+
+        Volatile.Write(ref _isGood, true);
+        await rocketmq.UntilCommittedAsync(40);
+        await Eventually.TrueAsync(async () => (await management.GetFlowAsync()).Breakers.Count == 0, "it is closed");
+        Volatile.Write(ref _isGood, false);
+        await rocketmq.SendAsync(40, first: 40);
+        await UntilOpenAsync(management);
+        storage.OnWrite = _ => Writing.Succeeds;
+
+        await Eventually.TrueAsync(
+            () => storage.All<GroupSettingsState>("flow").Values.Any(state => state.Breakers.Length > 0), "the open breaker is stored");
+    }
+
+    [Fact]
+    public async Task While_nobody_can_be_asked_each_silo_decides_by_itself_and_lifts_no_pause()
+    {
+        var isAway = false;
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 4);
+        await using var cluster = await ConsumeAsync(
+            rocketmq, CircuitBreakerScope.Group, prepare: builder => builder.Services.AddSingleton<IOutgoingGrainCallFilter>(new NoSettings(() => isAway)));
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        var paused = new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0);
+        await management.PauseAsync(ConsumerScope.OfQueue(paused));
+        isAway = true;
+
+        await rocketmq.SendAsync(120);
+        await Eventually.TrueAsync(() => Troubles(cluster, rocketmq).Count(IsOfBreaker) == 2, "both silos have opened theirs, and say so");
+        Volatile.Write(ref _isGood, true);
+        await rocketmq.SendAsync(120, first: 120);
+
+        await Eventually.TrueAsync(() => rocketmq.Committed(TestRocketMQ.Topic) == 180, () => $"180 of 240; there are {rocketmq.Committed(TestRocketMQ.Topic)}");
+        await Eventually.TrueAsync(() => !Troubles(cluster, rocketmq).Any(IsOfBreaker), "both are closed");
+        isAway = false;
+        await management.ResumeAsync(ConsumerScope.OfQueue(paused));
+        await rocketmq.UntilCommittedAsync(240);
+    }
+
+    [Fact]
+    public async Task What_a_silo_has_opened_by_itself_it_tells_as_soon_as_it_can()
+    {
+        var isAway = true;
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await ConsumeAsync(
+            rocketmq,
+            CircuitBreakerScope.Group,
+            options => options.BreakerOpenTime = TimeSpan.FromMinutes(5),
+            prepare: builder => builder.Services.AddSingleton<IOutgoingGrainCallFilter>(new NoSettings(() => isAway)));
+        await rocketmq.SendAsync(80);
+        await Eventually.TrueAsync(() => Troubles(cluster, rocketmq).Any(IsOfBreaker), "a silo has opened its own");
+
+        isAway = false;
+
+        await UntilOpenAsync(cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup));
+        await UntilAllPausedAsync(cluster, rocketmq);
+    }
+
+    private static bool IsOfBreaker(string trouble) => trouble.Contains("circuit breaker", StringComparison.Ordinal);
+
+    private static Task UntilAllPausedAsync(TestCluster cluster, TestRocketMQ rocketmq) => Eventually.TrueAsync(
+        () => cluster.StatusOf(rocketmq.MyGroup).All(status => status.Queues.All(queue => queue.IsPaused)), "all queues of both silos are paused");
+
     private static async Task<BreakerStatus> UntilOpenAsync(IConsumerGroupManagementGrain management)
     {
         BreakerStatus? open = null;
@@ -91,7 +164,7 @@ public sealed class CircuitBreakerTests
             cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!, DateTimeOffset.UtcNow).Troubles);
 
     private Task<TestCluster> ConsumeAsync(
-        TestRocketMQ rocketmq, CircuitBreakerScope scope, Action<ConsumerOptions>? configure = null, Func<MessageBatch, bool>? isBad = null)
+        TestRocketMQ rocketmq, CircuitBreakerScope scope, Action<ConsumerOptions>? configure = null, Func<MessageBatch, bool>? isBad = null, Action<RocketMQBuilder>? prepare = null)
         => rocketmq.ConsumeAsync(
             rocketmq.Recorder.Then((messages, _) => !Volatile.Read(ref _isGood) && isBad?.Invoke(messages) != false
                 ? throw new TimeoutException("the warehouse does not answer")
@@ -104,5 +177,14 @@ public sealed class CircuitBreakerTests
                 options.MaxReconsumeTimes = 1000;
                 configure?.Invoke(options);
             },
-            silos: 2);
+            silos: 2,
+            prepare: prepare);
+
+    /// <summary>Takes the group's settings away from silos: their questions and reports are lost.</summary>
+    private sealed class NoSettings(Func<bool> isAway) : IOutgoingGrainCallFilter
+    {
+        public Task Invoke(IOutgoingGrainCallContext context) => isAway() && context.InterfaceMethod.DeclaringType == typeof(IGroupSettingsGrain)
+            ? throw new TimeoutException("lost")
+            : context.Invoke();
+    }
 }
