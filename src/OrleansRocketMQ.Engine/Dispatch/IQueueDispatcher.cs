@@ -8,6 +8,9 @@ internal interface IQueueDispatcher
     /// <summary>Whether messages are given to listeners for the time of a call only, so that their bytes may be of a pool.</summary>
     bool AreLeased => false;
 
+    /// <summary>Whether messages of a higher priority are handed out first.</summary>
+    bool IsByPriority => false;
+
     void Start();
 
     /// <summary>A queue has messages nobody works on.</summary>
