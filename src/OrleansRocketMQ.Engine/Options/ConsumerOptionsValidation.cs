@@ -143,7 +143,9 @@ internal static class ConsumerOptionsValidation
         if (options.DispatchByPriority && (options.BatchMaxWait > TimeSpan.Zero || options.BatchMaxBytes is not null))
         {
             throw new RocketMQConfigurationException(
-                $"{section}:{nameof(options.DispatchByPriority)}", true, "false, since there are batches that wait, in the order of their queue");
+                $"{section}:{nameof(options.DispatchByPriority)}",
+                true,
+                "false, since there are batches that wait, in the order of their queue");
         }
     }
 

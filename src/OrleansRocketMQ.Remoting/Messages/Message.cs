@@ -133,7 +133,9 @@ public sealed class Message
     /// <exception cref="RocketMQValidationException">It is below -1.</exception>
     public int Priority
     {
-        get => int.TryParse(this[MessageProperties.Priority], NumberStyles.None, CultureInfo.InvariantCulture, out var priority) ? priority : -1;
+        get => int.TryParse(this[MessageProperties.Priority], NumberStyles.None, CultureInfo.InvariantCulture, out var priority)
+            ? priority
+            : -1;
         set => this[MessageProperties.Priority] = value switch
         {
             < -1 => throw new RocketMQValidationException(nameof(Priority), value, "0 or more, or -1 for none"),
