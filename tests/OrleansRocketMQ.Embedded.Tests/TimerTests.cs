@@ -75,14 +75,6 @@ public class TimerTests
     }
 
     [Fact]
-    public async Task To_delete_a_message_that_waits_is_refused()
-    {
-        await using var test = await TestBroker.StartAsync();
-        var client = await test.ConnectAsync();
-        (await client.SendAsync("orders", "x", properties: [("TIMER_DELAY_SEC", "5"), ("TIMER_DEL_UNIQKEY", "K")])).FailedWith(ResponseCodes.MessageIllegal);
-    }
-
-    [Fact]
     public async Task A_level_wins_over_a_time()
     {
         await using var test = await TestBroker.StartAsync();

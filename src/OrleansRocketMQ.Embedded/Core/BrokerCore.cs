@@ -9,6 +9,7 @@ using OrleansRocketMQ.Embedded.Locks;
 using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Pops;
 using OrleansRocketMQ.Embedded.Pulls;
+using OrleansRocketMQ.Embedded.Queries;
 using OrleansRocketMQ.Embedded.Sends;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Settings;
@@ -145,11 +146,13 @@ internal sealed partial class BrokerCore : IDisposable
         new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
         Pops.AddTo(table);
         new AssignmentProcessor(_requestModes, Consumers, Topics, Groups, others.QueuesOf).AddTo(table);
-        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, _options, _logger).AddTo(table);
+        new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, name, _options, _logger).AddTo(table);
+        new RecallProcessor(name, _intake, Store, Topics, _options.RecallMessageEnable).AddTo(table);
         new SendBackProcessor(_intake, Topics, Groups).AddTo(table);
         new EndTransactionProcessor(_halfMessages, _intake).AddTo(table);
         new GroupProcessor(Groups, Consumers, Offsets, Topics, Store, name, _options.PushOffsetResets).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
+        new QueryProcessor(Store).AddTo(table);
         new RelayProcessor(Consumers, Store, name).AddTo(table);
 
         // Last: it stands before the others.
@@ -264,7 +267,13 @@ internal sealed partial class BrokerCore : IDisposable
             Topics.Load(topic with { BornAt = end });
         }
 
-        return new(recovered, files, _options.MaxStoreBytes, _options.TimeProvider, _logger);
+        return new(
+            recovered,
+            files,
+            _options.MaxStoreBytes,
+            _options.TimeProvider,
+            _logger,
+            flushes: _options.FlushDiskType == Embedded.FlushDiskType.Sync);
     }
 
     // Where a queue ends before it did, its next messages get offsets that were given before. Whoever had consumed the

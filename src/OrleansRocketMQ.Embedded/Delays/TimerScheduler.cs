@@ -14,6 +14,8 @@ internal sealed partial class TimerScheduler : IDisposable
 
     private readonly Lock _gate = new();
     private readonly PriorityQueue<long, (long Due, long Offset)> _waiting = new();
+    // What messages of a time say is not to come then; they lie behind those they name and wait like them.
+    private readonly HashSet<(long Due, string Key)> _recalled = [];
     private readonly MessageStore _store;
     private readonly MessageIntake _intake;
     private readonly ILogger _logger;
@@ -37,7 +39,7 @@ internal sealed partial class TimerScheduler : IDisposable
             _firstArriving = store.MaxOffset(TimerProperties.Queue);
             foreach (var (offset, due, _) in Waiting(store, delivered).TakeWhile(message => message.Offset < _firstArriving))
             {
-                _waiting.Enqueue(offset, (due, offset));
+                Wait(offset, due, store.TryGet(TimerProperties.Queue, offset, out _, out var record) ? record : default);
             }
         }
 
@@ -85,11 +87,20 @@ internal sealed partial class TimerScheduler : IDisposable
         {
             if (queueOffset >= _firstArriving)
             {
-                _waiting.Enqueue(queueOffset, (due, queueOffset));
+                Wait(queueOffset, due, record);
             }
         }
 
         Deliver();
+    }
+
+    private void Wait(long offset, long due, ReadOnlyMemory<byte> record)
+    {
+        _waiting.Enqueue(offset, (due, offset));
+        if (TimerProperties.DeletedBy(record) is { } recalled)
+        {
+            _recalled.Add((due, recalled));
+        }
     }
 
     private void Deliver()
@@ -123,7 +134,7 @@ internal sealed partial class TimerScheduler : IDisposable
                 return;
             }
 
-            Deliver(offset);
+            Deliver(offset, place.Due);
             _waiting.Dequeue();
 
             // Others of the same time have not been delivered yet.
@@ -132,11 +143,18 @@ internal sealed partial class TimerScheduler : IDisposable
         }
     }
 
-    private void Deliver(long offset)
+    private void Deliver(long offset, long due)
     {
         if (!_store.TryGet(TimerProperties.Queue, offset, out _, out var record))
         {
             Log.Gone(_logger, offset);
+            return;
+        }
+
+        if (TimerProperties.DeletedBy(record) is { } recalled)
+        {
+            // It lies behind the one it names, whose turn has been.
+            _recalled.Remove((due, recalled));
             return;
         }
 
@@ -148,6 +166,12 @@ internal sealed partial class TimerScheduler : IDisposable
         catch (Exception exception)
         {
             Log.Unreadable(_logger, offset, exception);
+            return;
+        }
+
+        if (message.Properties.TryGetValue(MessageProperties.UniqueKey, out var key)
+            && _recalled.Contains((due, TimerProperties.DeleteKeyOf(message.Topic, key))))
+        {
             return;
         }
 

@@ -18,11 +18,11 @@ internal static class TimerProperties
     private const string DelayMilliseconds = MessageProperties.TimerDelayMilliseconds;
     private const string DeliverAt = MessageProperties.TimerDeliverMilliseconds;
     private const string Slot = MessageProperties.TimerOutMilliseconds;
-    private const string DeleteKey = "TIMER_DEL_UNIQKEY";
+    public const string DeleteKey = "TIMER_DEL_UNIQKEY";
 
     // Of RocketMQ: timerPrecisionMs and timerMaxDelaySec.
     private const long Precision = 1000;
-    private const long LongestDelay = 3 * 24 * 3600 * 1000L;
+    public const long LongestDelay = 3 * 24 * 3600 * 1000L;
 
     /// <summary>Puts a message with such a property where it waits.</summary>
     /// <param name="message">The message.</param>
@@ -58,11 +58,6 @@ internal static class TimerProperties
 
         if (due > now)
         {
-            if (properties.ContainsKey(DeleteKey))
-            {
-                return new(ResponseCodes.MessageIllegal, "timer message illegal, an embedded broker cannot delete messages that wait");
-            }
-
             properties[Slot] = ((due - 1) / Precision * Precision).ToString(CultureInfo.InvariantCulture);
             properties[MessageProperties.RealTopic] = message.Topic;
             properties[MessageProperties.RealQueueId] = message.QueueId.ToString(CultureInfo.InvariantCulture);
@@ -70,7 +65,7 @@ internal static class TimerProperties
             message.QueueId = Queue.QueueId;
         }
 
-        return due - now > LongestDelay ? Illegal : null;
+        return due - now > LongestDelay || (due <= now && properties.ContainsKey(DeleteKey)) ? Illegal : null;
     }
 
     /// <summary>When a message that waits is to come: at the end of its slot. Null when it has none.</summary>
@@ -78,6 +73,15 @@ internal static class TimerProperties
         => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "TIMER_OUT_MS"u8, out var slot)
             && long.TryParse(Encoding.UTF8.GetString(slot), NumberStyles.None, CultureInfo.InvariantCulture, out var time)
             ? time + Precision
+            : null;
+
+    /// <summary>How a message that waits is named to be deleted.</summary>
+    public static string DeleteKeyOf(string topic, string uniqueKey) => $"{topic}+{uniqueKey}";
+
+    /// <summary>The name of the message that this one deletes; null: it deletes none.</summary>
+    public static string? DeletedBy(ReadOnlyMemory<byte> record)
+        => MessageProperties.TryFind(RecordLayout.Properties(record.Span), "TIMER_DEL_UNIQKEY"u8, out var key)
+            ? Encoding.UTF8.GetString(key)
             : null;
 
     private static Refusal Illegal => new(

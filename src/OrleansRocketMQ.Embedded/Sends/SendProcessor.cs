@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Embedded.Intake;
 using OrleansRocketMQ.Embedded.Locks;
@@ -17,6 +18,7 @@ internal sealed partial class SendProcessor(
     TopicTable topics,
     GroupTable groups,
     QueueLockTable locks,
+    string brokerName,
     EmbeddedRocketMQOptions options,
     ILogger logger)
 {
@@ -129,9 +131,19 @@ internal sealed partial class SendProcessor(
         var isHalf = string.Equals(prepared, "true", StringComparison.OrdinalIgnoreCase)
             && !(message.ReconsumeTimes > 0 && message.DelayLevel > 0);
         return (isHalf ? halfMessages.TryPut(message, out var placement) : intake.TryPut(message, out placement))
-            ? Stored(request, queueId, placement.QueueOffset, intake.OffsetId(placement.LogOffset), properties)
+            ? Stored(request, queueId, placement, intake.OffsetId(placement.LogOffset), properties)
+                .Set("recallHandle", RecallHandleOf(properties)?.ToString())
             : Refuse(request, message.Refusal ?? intake.TooLarge);
     }
+
+    /// <summary>How to take back a message that waits for its time. Mirrors <c>attachRecallHandle</c>.</summary>
+    private RecallHandle? RecallHandleOf(Dictionary<string, string> properties)
+        => properties.TryGetValue(MessageProperties.TimerOutMilliseconds, out var text)
+            && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var slot)
+            && properties.TryGetValue(MessageProperties.RealTopic, out var topic)
+            && !SystemTopics.IsRetry(topic)
+                ? new(topic, brokerName, (slot + 1).ToString(CultureInfo.InvariantCulture), properties[MessageProperties.UniqueKey])
+                : null;
 
     private RemotingCommand PutBatch(ClientPeer peer, RemotingCommand request, SendRequest send, int queueId)
     {
@@ -159,7 +171,7 @@ internal sealed partial class SendProcessor(
         }
 
         var ids = string.Join(',', placements.Select(placement => intake.OffsetId(placement.LogOffset)));
-        return Stored(request, queueId, placements[0].QueueOffset, ids, send.Properties);
+        return Stored(request, queueId, placements[0], ids, send.Properties);
     }
 
     /// <summary>
@@ -190,14 +202,14 @@ internal sealed partial class SendProcessor(
     private static RemotingCommand Stored(
         RemotingCommand request,
         int queueId,
-        long queueOffset,
+        Placement placement,
         string ids,
         Dictionary<string, string> properties)
-        => Respond(request, ResponseCodes.Success)
+        => Respond(request, placement.IsNotFlushed ? ResponseCodes.FlushDiskTimeout : ResponseCodes.Success)
             .Set("queueId", queueId)
             .Set("transactionId", properties.GetValueOrDefault(MessageProperties.UniqueKey))
             .Set("msgId", ids)
-            .Set("queueOffset", queueOffset);
+            .Set("queueOffset", placement.QueueOffset);
 
     private static RemotingCommand Refuse(RemotingCommand request, Refusal refusal) => Respond(request, refusal.Code, refusal.Remark);
 

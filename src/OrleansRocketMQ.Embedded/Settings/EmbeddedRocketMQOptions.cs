@@ -40,10 +40,15 @@ public sealed record EmbeddedRocketMQOptions
     /// <summary>
     /// Where messages, topics, groups and offsets are kept, a sub-folder per broker; created when missing. Null
     /// (default) keeps them in memory only. With a folder they are held in memory as well.
-    /// What was acknowledged survives a crash of the process. As with RocketMQ's asynchronous flush, the operating system
-    /// writes to the disk in its own time: a power failure may cost the last messages.
+    /// What was acknowledged survives a crash of the process; <see cref="FlushDiskType"/> says whether that of the machine, too.
     /// </summary>
     public string? DataFolder { get; init; }
+
+    /// <summary>
+    /// Whether a message in the <see cref="DataFolder"/> is on the disk before it is acknowledged (<c>flushDiskType</c>). Default
+    /// <see cref="Embedded.FlushDiskType.Async"/>: a power failure may cost the last messages.
+    /// </summary>
+    public FlushDiskType FlushDiskType { get; init; }
 
     /// <summary>Whether a send to an unknown topic creates it (<c>autoCreateTopicEnable</c>). Default true.</summary>
     public bool AutoCreateTopics { get; init; } = true;
@@ -94,6 +99,12 @@ public sealed record EmbeddedRocketMQOptions
     /// Whether messages may come at a time of their own, and groups may pop, which rests on it (<c>timerWheelEnable</c>). Default true.
     /// </summary>
     public bool TimerWheelEnable { get; init; } = true;
+
+    /// <summary>
+    /// Whether messages that wait for their time may be taken back (<c>recallMessageEnable</c>). Default true, where RocketMQ has
+    /// false.
+    /// </summary>
+    public bool RecallMessageEnable { get; init; } = true;
 
     /// <summary>
     /// Whether messages that were popped and not acknowledged come again in <c>%RETRY%group+topic</c> instead of
@@ -224,6 +235,7 @@ public sealed record EmbeddedRocketMQOptions
         Check(Slaves is >= 0 and <= MostSlaves, nameof(Slaves), Slaves, "0 to 16");
         Check(SlowReadBytes is null or >= 0, nameof(SlowReadBytes), SlowReadBytes, "null, or 0 or more");
         Check(SlaveSyncInterval > TimeSpan.Zero, nameof(SlaveSyncInterval), SlaveSyncInterval, "more than zero");
+        Check(Enum.IsDefined(FlushDiskType), nameof(FlushDiskType), FlushDiskType, "Async or Sync");
         Check(Enum.IsDefined(SerializeType), nameof(SerializeType), SerializeType, "Json or RocketMQ");
         Check(TimeProvider is not null, nameof(TimeProvider), TimeProvider, "a clock");
         Check(LoggerFactory is not null, nameof(LoggerFactory), LoggerFactory, "a logger factory");

@@ -52,6 +52,22 @@ internal sealed class CommitLog : IDisposable
     /// <summary>Appends what was put where <see cref="Reserve"/> said, all of it or nothing.</summary>
     public void Append(int size, ReadOnlySpan<byte> entries) => _segments[^1].Append(size, entries);
 
+    /// <summary>Waits until the disk has what was appended at and behind an offset.</summary>
+    public void Flush(long from)
+    {
+        foreach (var segment in _segments.Where(segment => segment.EndOffset > from))
+        {
+            try
+            {
+                segment.Flush();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It was dropped with the oldest, or the broker ends; then nobody waits for it.
+            }
+        }
+    }
+
     public bool TryRead(long offset, int size, out ReadOnlyMemory<byte> record)
     {
         var segment = Find(offset);

@@ -37,6 +37,9 @@ internal sealed class LogSegment(long baseOffset, byte[] bytes, int length, Segm
         Volatile.Write(ref _length, position + size);
     }
 
+    /// <summary>Waits until the disk has what was appended.</summary>
+    public void Flush() => files?.Flush();
+
     public ReadOnlyMemory<byte> Slice(long offset, int size) => bytes.AsMemory((int)(offset - BaseOffset), size);
 
     public void Dispose() => files?.Dispose();

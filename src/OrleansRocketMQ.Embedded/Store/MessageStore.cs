@@ -5,7 +5,11 @@ using OrleansRocketMQ.Embedded.Filtering;
 namespace OrleansRocketMQ.Embedded.Store;
 
 /// <summary>Where a message was stored.</summary>
-internal readonly record struct Placement(long LogOffset, long QueueOffset, int Size, long StoreTimestamp);
+internal readonly record struct Placement(long LogOffset, long QueueOffset, int Size, long StoreTimestamp)
+{
+    /// <summary>Whether the disk was to have it and does not: it is stored, and a crash of the machine may take it.</summary>
+    public bool IsNotFlushed { get; init; }
+}
 
 /// <summary>Told of each message once it can be read; called on the appending thread outside of all locks.</summary>
 internal delegate void MessageArrived(TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> record);
@@ -24,15 +28,18 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
     private readonly Lock _appendGate = new();
     private readonly ConcurrentDictionary<TopicQueue, QueueIndex> _queues;
     private readonly CommitLog _log;
+    private readonly GroupCommit? _commits;
     private readonly long _maxBytes;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private long _lastStoreTime;
 
-    public MessageStore(RecoveredStore recovered, StoreFolder? folder, long maxBytes, TimeProvider time, ILogger logger)
+    public MessageStore(
+        RecoveredStore recovered, StoreFolder? folder, long maxBytes, TimeProvider time, ILogger logger, bool flushes = false)
     {
         var segmentSize = StoreRecovery.SegmentSizeFor(maxBytes);
         _log = new CommitLog(folder, segmentSize, recovered.Segments);
+        _commits = flushes && folder is not null ? new(_log) : null;
         _queues = new(recovered.Queues);
         _maxBytes = maxBytes;
         _time = time;
@@ -76,6 +83,11 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         if (dropped)
         {
             DropIndexesBelow(_log.MinOffset);
+        }
+
+        if (placements.Length > 0 && _commits?.TryFlush(placements[^1].LogOffset + placements[^1].Size) == false)
+        {
+            placements = [.. placements.Select(placement => placement with { IsNotFlushed = true })];
         }
 
         if (Arrived is { } arrived)
@@ -151,6 +163,9 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
             _queues.TryRemove(queue, out _);
         }
     }
+
+    /// <summary>The queues of a topic that have or had messages.</summary>
+    public IReadOnlyList<TopicQueue> QueuesOf(string topic) => [.. _queues.Keys.Where(queue => queue.Topic == topic)];
 
     /// <summary>The end of every queue, to be remembered for those that lose all their messages.</summary>
     public IReadOnlyDictionary<TopicQueue, long> QueueEnds() => _queues.ToDictionary(pair => pair.Key, pair => pair.Value.Max);

@@ -24,6 +24,9 @@ internal sealed class SegmentFile : IDisposable
 
     public void Write(ReadOnlySpan<byte> bytes, long position) => _disk.Write(_handle, bytes, position);
 
+    /// <summary>Waits until the disk has what was written.</summary>
+    public void Flush() => _disk.Flush(_handle);
+
     public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
 
     /// <summary>Truncates for tidiness: where that fails, what stays is told from records when the file is read again.</summary>

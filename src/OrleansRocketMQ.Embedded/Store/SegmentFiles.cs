@@ -76,6 +76,9 @@ internal sealed class SegmentFiles(SegmentFile log, SegmentFile index, long inde
         _indexLength += entries.Length;
     }
 
+    /// <summary>Waits until the disk has the records; what is kept beside them can be made again.</summary>
+    public void Flush() => log.Flush();
+
     public void Delete()
     {
         Dispose();

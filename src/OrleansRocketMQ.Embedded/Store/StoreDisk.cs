@@ -9,6 +9,9 @@ internal class StoreDisk
 
     public virtual void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long position) => RandomAccess.Write(file, bytes, position);
 
+    /// <summary>Waits until the disk has what was written.</summary>
+    public virtual void Flush(SafeFileHandle file) => RandomAccess.FlushToDisk(file);
+
     /// <summary>Makes a file and waits until the disk has it: what takes another's place must not be empty after a power failure.</summary>
     public virtual void WriteFile(string path, ReadOnlySpan<byte> bytes)
     {

@@ -11,6 +11,9 @@ internal interface IQueueDispatcher
     /// <summary>Whether it takes messages in any order and again at any time, so that they may be popped.</summary>
     bool CanPop => false;
 
+    /// <summary>Whether messages of a higher priority are handed out first.</summary>
+    bool IsByPriority => false;
+
     void Start();
 
     /// <summary>A queue has messages nobody works on.</summary>

@@ -9,10 +9,10 @@ namespace OrleansRocketMQ.Engine.Dispatch;
 /// The queues of a group that have work, and the slots that do it: <see cref="ConsumerOptions.ConsumeThreadMin"/> of them
 /// always, more up to <see cref="ConsumerOptions.ConsumeThreadMax"/> when queues have to wait. Thread-safe.
 /// </summary>
-internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime, ILogger logger)
+internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime, ILogger logger, bool byPriority = false)
 {
     private readonly Lock _gate = new();
-    private readonly Queue<IDispatchedQueue> _line = new();
+    private readonly QueueLine _line = new(byPriority);
     private readonly Queue<FreeSlot> _free = new();
     private readonly Stack<FreeSlot> _spare = new();
     private readonly List<Task> _slots = [];

@@ -144,6 +144,13 @@ public sealed class ConsumerOptions
     /// </summary>
     public long? BatchMaxBytes { get; set; }
 
+    /// <summary>
+    /// Whether, of the messages that wait on a silo, those of a higher priority (<see cref="Message.Priority"/>) are handed
+    /// out first, over all its queues; one call in eight is for what waits longest. Not for groups in order, which ignore it, nor
+    /// with batches that wait. What fails comes again ahead of others, whatever its priority. Default false.
+    /// </summary>
+    public bool DispatchByPriority { get; set; }
+
     /// <summary>Messages asked for in one pull, 1 to 1024. Default 32, which is also what a broker gives at most by default.</summary>
     public int PullBatchSize { get; set; } = 32;
 

@@ -47,6 +47,7 @@ internal static class ConsumerOptionsValidation
         var section = SectionOf(options);
         CheckSubscriptions(options, section);
         CheckCountsAndTimes(options, section);
+        CheckPriorities(options, section);
         CheckOrderly(options, section);
         CheckBreaker(options, section);
         foreach (var (index, rule) in options.ErrorRules.Index())
@@ -134,6 +135,17 @@ internal static class ConsumerOptionsValidation
         {
             throw new RocketMQConfigurationException(
                 $"{section}:SkipHistory", true, $"false, since the group begins at {options.ConsumeFromWhere}");
+        }
+    }
+
+    private static void CheckPriorities(ConsumerOptions options, string section)
+    {
+        if (options.DispatchByPriority && (options.BatchMaxWait > TimeSpan.Zero || options.BatchMaxBytes is not null))
+        {
+            throw new RocketMQConfigurationException(
+                $"{section}:{nameof(options.DispatchByPriority)}",
+                true,
+                "false, since there are batches that wait, in the order of their queue");
         }
     }
 

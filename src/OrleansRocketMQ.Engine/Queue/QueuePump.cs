@@ -76,7 +76,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        Runs = new DispatchBuffer(new ProcessQueue(0), environment.Group.OpenGate(queue), BatchRule.Of(options, _time))
+        Runs = new DispatchBuffer(
+            new ProcessQueue(0), environment.Group.OpenGate(queue), BatchRule.Of(options, _time), environment.Dispatcher.IsByPriority)
         {
             MostBytes = environment.MostBytesPerCall,
         };

@@ -9,6 +9,7 @@ namespace OrleansRocketMQ.Engine.Window;
 internal sealed class DispatchBuffer
 {
     private readonly Lock _lock = new();
+    private readonly bool _byPriority;
     // Former windows of which listeners still have messages; null when there are none, as usually.
     private volatile List<ProcessQueue>? _former;
     private volatile ProcessQueue _window;
@@ -16,12 +17,13 @@ internal sealed class DispatchBuffer
     private int _inLine;
     private long _watched = long.MaxValue;
 
-    public DispatchBuffer(ProcessQueue window, DispatchGate? gate = null, BatchRule? rule = null)
+    public DispatchBuffer(ProcessQueue window, DispatchGate? gate = null, BatchRule? rule = null, bool byPriority = false)
     {
         Gate = gate ?? new DispatchGate();
         Rule = rule;
+        _byPriority = byPriority;
         _window = window;
-        window.Open(Gate, closed: false, rule);
+        window.Open(Gate, closed: false, rule, byPriority);
     }
 
     /// <summary>Another window has taken the place of the one before, whose messages count no more.</summary>
@@ -44,6 +46,9 @@ internal sealed class DispatchBuffer
 
     /// <summary>Messages nobody works on and that may be leased now, without those that a dispatcher has set aside.</summary>
     public int Waiting => _window.Waiting is > 0 and var waiting && Gate.IsOpen ? waiting : 0;
+
+    /// <summary>See <see cref="ProcessQueue.HighestPriority"/>.</summary>
+    public int HighestPriority => _window.HighestPriority;
 
     /// <summary>Whether a message that is set aside may be leased now.</summary>
     public bool MayLease => _window.IsOpen && Gate.IsOpen;
@@ -96,7 +101,7 @@ internal sealed class DispatchBuffer
             _window.Retire();
             (_former ??= []).Add(_window);
             ForgetThrough();
-            window.Open(Gate, _closed, Rule);
+            window.Open(Gate, _closed, Rule, _byPriority);
             _window = window;
         }
 

@@ -12,11 +12,12 @@ internal sealed partial class ProcessQueue
     /// <param name="gate">Whether, and how many, messages may be leased.</param>
     /// <param name="closed">Whether none may be at all, since the queue stops.</param>
     /// <param name="rule">When batches end; null when they do not gather.</param>
-    public void Open(DispatchGate gate, bool closed, BatchRule? rule = null)
+    /// <param name="byPriority">Whether messages of a higher priority are leased first.</param>
+    public void Open(DispatchGate gate, bool closed, BatchRule? rule = null, bool byPriority = false)
     {
         lock (_lock)
         {
-            (_gate, _rule) = (gate, rule);
+            (_gate, _rule, _priorities) = (gate, rule, byPriority ? new() : null);
             if (closed)
             {
                 _state = WindowState.Closed;
@@ -55,6 +56,7 @@ internal sealed partial class ProcessQueue
             _done += dropped.Messages;
             _next = _tail;
             MoveHead();
+            SortAnew();
             CountLeasable();
         }
 
@@ -77,7 +79,9 @@ internal sealed partial class ProcessQueue
 
             var range = _returned.TryPeek(out var returned)
                 ? LeaseReturned(returned, Admit(Math.Min(most, CallSize.Fitting(returned.Messages, mostBytes))))
-                : GathersLocked ? default : HandOut(Admit(Fitting(most, mostBytes)), SlotState.Leased);
+                : GathersLocked ? default
+                : _priorities is null ? HandOut(_next, Admit(Fitting(most, mostBytes)), SlotState.Leased)
+                : HandOutByPriority(most, mostBytes);
             _leased += range.Messages.Count;
             CountLeasable();
             return range;
@@ -269,7 +273,7 @@ internal sealed partial class ProcessQueue
                 return default;
             }
 
-            var range = HandOut(Fitting(most, mostBytes), SlotState.SetAside, room);
+            var range = HandOut(_next, Fitting(most, mostBytes), SlotState.SetAside, room);
             CountLeasable();
             return range;
         }
@@ -293,49 +297,6 @@ internal sealed partial class ProcessQueue
 
         _returnedMessages -= count;
         Move(range.Place, count, SlotState.Returned, SlotState.Leased, EndsOnce);
-        return range;
-    }
-
-    private int Fitting(int most, long mostBytes)
-    {
-        var available = (int)Math.Min(most, _tail - _next);
-        if (available <= 0)
-        {
-            return 0;
-        }
-
-        var count = 1;
-        var bytes = CallSize.Of(At(_next).Message!);
-        var left = (_rule?.Bytes ?? long.MaxValue) - At(_next).Message!.Body.Length;
-        while (count < available
-            && At(_next).Message!.BodyError is null
-            && At(_next + count).Message!.BodyError is null
-            && (bytes += CallSize.Of(At(_next + count).Message!)) <= mostBytes
-            && (left -= At(_next + count).Message!.Body.Length) >= 0)
-        {
-            count++;
-        }
-
-        return count;
-    }
-
-    private ProcessQueueRange HandOut(int count, SlotState state, MessageExt[]? room = null)
-    {
-        if (count == 0)
-        {
-            return default;
-        }
-
-        var messages = new ArraySegment<MessageExt>(room ?? new MessageExt[count], 0, count);
-        for (var index = 0; index < count; index++)
-        {
-            ref var slot = ref At(_next + index);
-            slot.State = state;
-            messages[index] = slot.Message!;
-        }
-
-        var range = new ProcessQueueRange(this, _next, messages);
-        _next += count;
         return range;
     }
 
@@ -396,5 +357,8 @@ internal sealed partial class ProcessQueue
     }
 
     private void CountLeasable()
-        => Volatile.Write(ref _leasable, _state == WindowState.Open ? (int)(_tail - _next) + _returnedMessages : 0);
+    {
+        SortByPriority();
+        Volatile.Write(ref _leasable, _state == WindowState.Open ? WaitingLocked + _returnedMessages : 0);
+    }
 }

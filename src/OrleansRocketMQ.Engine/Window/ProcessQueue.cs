@@ -243,8 +243,10 @@ internal sealed partial class ProcessQueue
                 }
 
                 _tail = _next;
-                CountLeasable();
             }
+
+            SortAnew();
+            CountLeasable();
         }
 
         GiveBack(ended);

@@ -32,12 +32,43 @@ public sealed partial class BrokerClient
                 response.GetInt64("queueOffset"),
                 response["transactionId"],
                 response[MessageProperties.MessageRegion])
+            {
+                RecallHandle = response["recallHandle"],
+            }
             : throw Refused(address, request, response);
     }
 
     /// <summary>Stores a message, or a batch, without asking whether that worked.</summary>
     public ValueTask SendOneWayAsync(string address, SendMessageRequest message, CancellationToken cancellationToken = default)
         => TellAsync(address, CommandOf(message, oneWay: true), cancellationToken);
+
+    /// <summary>RECALL_MESSAGE: takes back a message that waits for its time. Brokers know it from 5.3.2 on.</summary>
+    /// <param name="address">The master of the broker set where it waits.</param>
+    /// <param name="producerGroup">Who asks.</param>
+    /// <param name="topic">The message's topic.</param>
+    /// <param name="recallHandle">What the broker told when it took the message.</param>
+    /// <param name="brokerName">The broker set.</param>
+    /// <param name="timeout">How long to wait; null means 3 s.</param>
+    /// <param name="cancellationToken">Gives up early.</param>
+    /// <returns>The id of the message.</returns>
+    /// <exception cref="BrokerResponseException">The broker does not do it.</exception>
+    public async Task<string> RecallAsync(
+        string address,
+        string producerGroup,
+        string topic,
+        string recallHandle,
+        string brokerName,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
+    {
+        var request = RemotingCommand.Request(RequestCodes.RecallMessage)
+            .Set("producerGroup", producerGroup)
+            .Set("topic", topic)
+            .Set("recallHandle", recallHandle)
+            .Set("bname", brokerName);
+        var response = await AskAsync(address, request, timeout, cancellationToken);
+        return response.Code == ResponseCodes.Success ? response["msgId"] ?? string.Empty : throw Refused(address, request, response);
+    }
 
     /// <summary>END_TRANSACTION, one-way: commits or rolls back a half message.</summary>
     /// <param name="address">The broker that has the half message.</param>

@@ -67,7 +67,13 @@ public sealed record SendMessageResponse(
     int QueueId,
     long QueueOffset,
     string? TransactionId,
-    string? RegionId);
+    string? RegionId)
+{
+    /// <summary>
+    /// What takes the message back while it waits for its time; null where it does not wait, and from brokers before 5.3.2.
+    /// </summary>
+    public string? RecallHandle { get; init; }
+}
 
 /// <summary>How a transaction ends. Mirrors <c>EndTransactionRequestHeader</c>.</summary>
 public sealed record EndTransactionRequest

@@ -162,7 +162,7 @@ internal sealed partial class ConnectionSlot(
         catch (Exception exception)
         {
             // It is tried again and again, and told of once.
-            if (Interlocked.Exchange(ref _whyNotReplaced, exception.Message) != exception.Message)
+            if (Interlocked.Exchange(ref _whyNotReplaced, exception.Message) != exception.Message && !_disposing.IsCancellationRequested)
             {
                 Log.NotReplaced(logger, address, exception.Message);
             }

@@ -125,6 +125,25 @@ public sealed class Message
         }
     }
 
+    /// <summary>
+    /// How urgent the message is among others of its topic, from 0 on, higher first; -1 (default): it has no priority. Brokers from
+    /// 5.4 on hand popped messages of a topic with <c>message.type=PRIORITY</c> out by it; with pulls, and with older brokers,
+    /// a group does that asks for it. Mirrors <c>setPriority</c>.
+    /// </summary>
+    /// <exception cref="RocketMQValidationException">It is below -1.</exception>
+    public int Priority
+    {
+        get => int.TryParse(this[MessageProperties.Priority], NumberStyles.None, CultureInfo.InvariantCulture, out var priority)
+            ? priority
+            : -1;
+        set => this[MessageProperties.Priority] = value switch
+        {
+            < -1 => throw new RocketMQValidationException(nameof(Priority), value, "0 or more, or -1 for none"),
+            -1 => null,
+            _ => value.ToString(CultureInfo.InvariantCulture),
+        };
+    }
+
     /// <summary>The property of that name, or null; setting null removes it.</summary>
     public string? this[string name]
     {

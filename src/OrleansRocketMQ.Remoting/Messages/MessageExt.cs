@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -87,6 +88,12 @@ public sealed class MessageExt
     public long? DeliverTimestamp
         => TimeIn(MessageProperties.TimerDeliverMilliseconds)
             ?? (TimeIn(MessageProperties.TimerOutMilliseconds) is { } slot ? slot + TimerPrecision : null);
+
+    /// <summary>How urgent it is, from 0 on, higher first; -1: it has no priority. See <see cref="Message.Priority"/>.</summary>
+    public int Priority => MessageProperties.TryFind(StoredProperties, "_SYS_MSG_PRIORITY_"u8, out var text)
+        && Utf8Parser.TryParse(text, out int priority, out var length) && length == text.Length && priority >= 0
+            ? priority
+            : -1;
 
     /// <summary>How often the group has failed on the message before.</summary>
     public int ReconsumeTimes => _extras?.Pop?.ReconsumeTimes

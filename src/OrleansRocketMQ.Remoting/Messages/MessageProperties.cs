@@ -35,6 +35,7 @@ public static class MessageProperties
     public const string TimerDelayMilliseconds = "TIMER_DELAY_MS";
     public const string TimerDeliverMilliseconds = "TIMER_DELIVER_MS";
     public const string TimerOutMilliseconds = "TIMER_OUT_MS";
+    public const string Priority = "_SYS_MSG_PRIORITY_";
     public const string PopCheckpoint = "POP_CK";
     public const string FirstPopTime = "1ST_POP_TIME";
 #pragma warning restore CS1591

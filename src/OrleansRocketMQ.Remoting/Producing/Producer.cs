@@ -281,6 +281,7 @@ public sealed partial class Producer : IAsyncDisposable
             QueueOffset = response.QueueOffset,
             TransactionId = response.TransactionId,
             DelayLevel = delayLevel,
+            RecallHandle = response.RecallHandle,
         };
         return string.IsNullOrEmpty(response.RegionId) ? result : result with { RegionId = response.RegionId };
     }

@@ -43,6 +43,12 @@ public sealed record SendResult
     /// </summary>
     public int? DelayLevel { get; init; }
 
+    /// <summary>
+    /// What <see cref="Producer.RecallAsync"/> takes to take the message back while it waits for its time; null for a message that
+    /// does not wait, and from brokers before 5.3.2.
+    /// </summary>
+    public string? RecallHandle { get; init; }
+
     /// <summary>The broker's region.</summary>
     public string RegionId { get; init; } = "DefaultRegion";
 }

@@ -16,10 +16,10 @@ internal sealed class FakeQueue : IDispatchedQueue
     private readonly CancellationTokenSource _abandon = new();
     private long _next;
 
-    public FakeQueue(TimeProvider time, int number = 0, long mostBytes = long.MaxValue, BatchRule? rule = null)
+    public FakeQueue(TimeProvider time, int number = 0, long mostBytes = long.MaxValue, BatchRule? rule = null, bool byPriority = false)
     {
         Queue = new("T", "broker-a", number);
-        Runs = new DispatchBuffer(new ProcessQueue(0, new QueueQuotaUsage(Budgets)), rule: rule) { MostBytes = mostBytes };
+        Runs = new DispatchBuffer(new ProcessQueue(0, new QueueQuotaUsage(Budgets)), rule: rule, byPriority: byPriority) { MostBytes = mostBytes };
         Ownership = QueueLease.WithoutLock(_stopping.Token, _abandon.Token);
         Running = new(time);
         Statistics = new(time, Metrics);

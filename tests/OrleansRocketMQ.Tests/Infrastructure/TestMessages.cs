@@ -49,6 +49,19 @@ internal static class TestMessages
         return [.. MessageDecoder.DecodeAll(body.Memory, "broker-a")];
     }
 
+    /// <summary>Messages that came in this order, from offset 0 on or another one, and their priorities; -1: none.</summary>
+    public static List<MessageExt> WithPriorities(IEnumerable<int> priorities, long from = 0) => [.. MessageDecoder.DecodeAll(
+        priorities.SelectMany((priority, index) => new StoredMessage
+        {
+            Topic = "T",
+            Body = new byte[8],
+            QueueOffset = from + index,
+            BornHost = Host,
+            StoreHost = Host,
+            Properties = Encode([new(MessageProperties.Priority, priority < 0 ? null : $"{priority}")]),
+        }.Encode()).ToArray(),
+        "broker-a")];
+
     private static byte[] Bytes(IEnumerable<long> offsets, int bodyLength = 8, Func<long, string?>? shardingKey = null)
         => [.. offsets.SelectMany(offset => new StoredMessage
         {

@@ -24,13 +24,15 @@ internal sealed partial class ConcurrentDispatcher(
     // Five times what a run may take: not before something is really slow.
     private static readonly TimeSpan ReclaimAfter = 5 * AdaptiveBatchSizer.Limit;
 
-    private readonly ReadyQueue _line = new(options, runtime, logger);
+    private readonly ReadyQueue _line = new(options, runtime, logger, options.DispatchByPriority);
     private readonly AdaptiveBatchSizer _runLength = new();
     private int _replaced;
 
     public bool AreLeased { get; init; }
 
     public bool CanPop => true;
+
+    public bool IsByPriority => options.DispatchByPriority;
 
     public void Start() => _line.Start(RunSlotAsync);
 

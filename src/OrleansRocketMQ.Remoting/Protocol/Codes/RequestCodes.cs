@@ -51,6 +51,7 @@ public static class RequestCodes
     public const int GetTopicConfig = 351;
     public const int GetSubscriptionGroupConfig = 352;
     public const int LitePullMessage = 361;
+    public const int RecallMessage = 370;
     public const int QueryAssignment = 400;
     public const int SetMessageRequestMode = 401;
     public const int GetAllMessageRequestMode = 402;
@@ -104,6 +105,7 @@ public static class ResponseCodes
     public const int BroadcastConsumption = 213;
     public const int FlowControl = 215;
     public const int NotLeaderForQueue = 501;
+    public const int IllegalOperation = 604;
     public const int GoAway = 1500;
 #pragma warning restore CS1591
 
