@@ -28,8 +28,10 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             try
             {
                 await client.Routes.AtLeaderAsync(
-                    queue, _ => ValueTask.FromResult(MasterOf(queue)), master => SendAsync(copy, queue, master, cancellationToken), cancellationToken)
-                    .ConfigureAwait(false);
+                    queue,
+                    _ => ValueTask.FromResult(MasterOf(queue)),
+                    master => SendAsync(copy, queue, master, cancellationToken),
+                    cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
