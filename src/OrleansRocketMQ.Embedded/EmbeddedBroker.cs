@@ -22,7 +22,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     private readonly ServerSecurity _security;
     private readonly RouteTable _routes;
     private readonly BrokerCore _core;
-    private readonly BrokerEndpoints _endpoint;
+    private BrokerEndpoints _endpoint;
     private readonly Presence _presence;
     private readonly FaultInjection _faults;
     private readonly RequestTable _table;
@@ -47,13 +47,15 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         var others = new OtherBrokers(QueuesOf, routes.ForwardAsync);
         _core = new BrokerCore(name, options, () => new IPEndPoint(options.ToldAddress, _endpoint.Port), _table, others, logger);
         _endpoint.PeerClosed += _core.Forget;
-        _presence = new(_endpoint, routes, new Registration(this), _core.Start, _core.Stop);
+        _presence = new(_endpoint, routes, new Registration(this), Start, _core.Stop);
     }
 
     /// <summary>The broker's name.</summary>
     public string Name { get; }
 
-    /// <summary>Where clients find it, <c>host:port</c>; the same after a restart.</summary>
+    /// <summary>
+    /// Where clients find it, <c>host:port</c>; the same after a restart, that of the slave after <see cref="FailOverAsync"/>.
+    /// </summary>
     public string Address => new HostAndPort(_options.ToldAddress.ToString(), _endpoint.Port).ToString();
 
     /// <summary>Whether it listens.</summary>
@@ -113,6 +115,35 @@ public sealed class EmbeddedBroker : IAsyncDisposable
     {
         await StopAsync(unregister).ConfigureAwait(false);
         await StartAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Has a slave take the master's place, as a controller does: from now on the master is where the slave was, with all messages,
+    /// the offsets that had been replicated, and without a member, a lock or a waiting pull. The slave is where the master was: it
+    /// answers there as a slave if the master ran, and does not run if the master did not.
+    /// </summary>
+    /// <param name="slave">A slave of this broker that runs and follows it.</param>
+    /// <exception cref="RocketMQException">With code <see cref="RocketMQErrorCode.State"/>: it is not such a slave.</exception>
+    public Task FailOverAsync(EmbeddedSlave slave)
+    {
+        ArgumentNullException.ThrowIfNull(slave);
+        return _presence.InTurnAsync(() => slave.InTurnAsync(() =>
+        {
+            if (slave.Master != this || !slave.IsRunning || !slave.IsFollowing)
+            {
+                throw new RocketMQException(RocketMQErrorCode.State, $"Slave {slave.BrokerId} cannot take the place of broker {Name}.");
+            }
+
+            var (mine, its) = (_endpoint, slave.Exchange(_endpoint));
+            mine.PeerClosed -= _core.Forget;
+            its.PeerClosed += _core.Forget;
+            _core.BecomeAnother(slave.Offsets);
+            its.Serve(_table);
+            _endpoint = its;
+            _presence.MoveTo(its);
+            slave.MoveTo(mine);
+            return Task.CompletedTask;
+        }));
     }
 
     /// <summary>Closes every connection; new ones are welcome.</summary>
@@ -200,6 +231,17 @@ public sealed class EmbeddedBroker : IAsyncDisposable
         }
 
         _core.Dispose();
+    }
+
+    // What a slave was told that acted as master comes back before clients do. Mirrors BrokerPreOnlineService.
+    private void Start()
+    {
+        foreach (var slave in _slaves.Where(slave => _options.SlaveActingMaster && slave.IsRunning))
+        {
+            _core.Offsets.RaiseTo(slave.Offsets);
+        }
+
+        _core.Start();
     }
 
     private QueueKey[]? QueuesOf(string topic)

@@ -16,7 +16,7 @@ public sealed class EmbeddedNameServer
     {
         _options = options;
         var table = new RequestTable();
-        new NameServerProcessor(Routes).AddTo(table);
+        new NameServerProcessor(Routes, options.SlaveActingMaster).AddTo(table);
         _endpoint = new(
             "name server",
             FaultServers.NameServer,

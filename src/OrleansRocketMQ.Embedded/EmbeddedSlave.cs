@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Connections;
 using OrleansRocketMQ.Embedded.Core;
 using OrleansRocketMQ.Embedded.Naming;
+using OrleansRocketMQ.Embedded.Offsets;
 using OrleansRocketMQ.Embedded.Serving;
 using OrleansRocketMQ.Embedded.Slaves;
 using OrleansRocketMQ.Embedded.StaticTopics;
@@ -15,13 +16,15 @@ namespace OrleansRocketMQ.Embedded;
 /// name, has the master's messages as soon as they are stored (unless replication is paused), answers pulls and
 /// questions, and stores nothing. Its offsets are overwritten by the master's every
 /// <see cref="EmbeddedRocketMQOptions.SlaveSyncInterval"/> while that runs. Keeps nothing on disk. Mirrors a broker with
-/// <c>brokerRole=SLAVE</c> and RocketMQ 5.3's defaults: it never becomes master. Thread-safe.
+/// <c>brokerRole=SLAVE</c> and RocketMQ 5.3's defaults; it becomes master by <see cref="EmbeddedBroker.FailOverAsync"/>, or acts as one
+/// by <see cref="EmbeddedRocketMQOptions.SlaveActingMaster"/>. Thread-safe.
 /// </summary>
 public sealed class EmbeddedSlave : IAsyncDisposable
 {
     private readonly EmbeddedRocketMQOptions _options;
     private readonly SlaveCore _core;
-    private readonly BrokerEndpoints _endpoint;
+    private readonly RequestTable _table;
+    private BrokerEndpoints _endpoint;
     private readonly Presence _presence;
 
     internal EmbeddedSlave(
@@ -37,10 +40,10 @@ public sealed class EmbeddedSlave : IAsyncDisposable
         Master = master;
         BrokerId = brokerId;
         _options = options;
-        var table = new RequestTable(security);
+        _table = new RequestTable(security);
         var logger = options.LoggerFactory.CreateLogger<EmbeddedSlave>();
-        _endpoint = new($"{master.Name} (slave {brokerId})", port, options, table, security, faults, logger);
-        _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, options, table, logger);
+        _endpoint = new($"{master.Name} (slave {brokerId})", port, options, _table, security, faults, logger);
+        _core = new(master.Name, brokerId, masterCore, () => master.IsRunning, IsActing, options, _table, logger);
         _endpoint.PeerClosed += _core.Forget;
         _presence = new(_endpoint, routes, new Registration(this, masterCore), _core.Start, _core.Stop);
     }
@@ -51,7 +54,10 @@ public sealed class EmbeddedSlave : IAsyncDisposable
     /// <summary>Its id in the broker set, from 1 on; the master's is 0.</summary>
     public long BrokerId { get; }
 
-    /// <summary>Where clients find it, <c>host:port</c>; the same after a restart.</summary>
+    /// <summary>
+    /// Where clients find it, <c>host:port</c>; the same after a restart, that of the master after
+    /// <see cref="EmbeddedBroker.FailOverAsync"/>.
+    /// </summary>
     public string Address => new HostAndPort(_options.ToldAddress.ToString(), _endpoint.Port).ToString();
 
     /// <summary>Whether it listens.</summary>
@@ -92,6 +98,32 @@ public sealed class EmbeddedSlave : IAsyncDisposable
     /// <summary>The client ids of a group's members at this slave, once per connection; empty when nobody is online.</summary>
     public IReadOnlyList<string> ClientsOf(string group)
         => [.. (_core.Consumers.View(group)?.Members ?? []).Select(member => member.ClientId)];
+
+    internal OffsetTable Offsets => _core.Offsets;
+
+    /// <summary>Whether all that the master stores arrives.</summary>
+    internal bool IsFollowing => _core.Store.IsFollowing;
+
+    internal Task InTurnAsync(Func<Task> work) => _presence.InTurnAsync(work);
+
+    /// <summary>Answers at another endpoint from now on.</summary>
+    /// <returns>The one it had.</returns>
+    internal BrokerEndpoints Exchange(BrokerEndpoints other)
+    {
+        var mine = _endpoint;
+        mine.PeerClosed -= _core.Forget;
+        other.PeerClosed += _core.Forget;
+        _core.ForgetClients();
+        other.Serve(_table);
+        _endpoint = other;
+        return mine;
+    }
+
+    internal void MoveTo(BrokerEndpoints endpoint) => _presence.MoveTo(endpoint);
+
+    /// <summary>Whether it stands in for its master: the member with the least id that runs does.</summary>
+    private bool IsActing() => _options.SlaveActingMaster && !Master.IsRunning
+        && !Master.Slaves.Any(other => other.BrokerId < BrokerId && other.IsRunning);
 
     /// <summary>Stops it for good.</summary>
     public async ValueTask DisposeAsync() => await _presence.EndAsync().ConfigureAwait(false);

@@ -143,7 +143,7 @@ internal sealed partial class BrokerCore : IDisposable
         new StaticTopicProcessor(TopicAdmin, Mappings).AddTo(table);
         new OffsetProcessor(Offsets, Store, Topics, Groups).AddTo(table);
         new LockProcessor(Locks).AddTo(table);
-        new PullProcessor(BrokerData.MasterId, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
+        new PullProcessor(BrokerData.MasterId, static () => false, Store, Hold, Consumers, Topics, Groups, Offsets, _options).AddTo(table);
         Pops.AddTo(table);
         new AssignmentProcessor(_requestModes, Consumers, Topics, Groups, others.QueuesOf).AddTo(table);
         new SendProcessor(_intake, _halfMessages, Topics, Groups, Locks, name, _options, _logger).AddTo(table);
@@ -175,6 +175,13 @@ internal sealed partial class BrokerCore : IDisposable
     public int DelayedFor(string topic) => DelayScheduler.Waiting(Store, _delays?.Delivered ?? _delivered, topic)
         + TimerScheduler.Waiting(Store, TimersDelivered).Count(message => message.Topic == topic);
 
+    /// <summary>It is another process now: it knows none of its clients, and of offsets what had been replicated.</summary>
+    public void BecomeAnother(OffsetTable replicated)
+    {
+        ForgetClients();
+        Offsets.ReplaceBy(replicated);
+    }
+
     /// <summary>Ends what belongs to a running broker; what it knows of its clients goes with them.</summary>
     public void Stop()
     {
@@ -185,12 +192,17 @@ internal sealed partial class BrokerCore : IDisposable
         _timersDelivered = TimersDelivered;
         _timers?.Dispose();
         _timers = null;
+        ForgetClients();
+        TrySave();
+    }
+
+    private void ForgetClients()
+    {
         Hold.DropAll();
         Pops.DropHeld();
         Consumers.Clear();
         _producers.Clear();
         Locks.Clear();
-        TrySave();
     }
 
     /// <summary>A connection has ended.</summary>

@@ -9,7 +9,9 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Naming;
 
 /// <summary>Answers what clients ask a name server. Mirrors <c>ClientRequestProcessor</c> and <c>DefaultRequestProcessor</c>.</summary>
-internal sealed class NameServerProcessor(RouteTable routes)
+/// <param name="routes">The brokers.</param>
+/// <param name="actingMasters">Whether a slave stands in for a master that is away (<c>supportActingMaster</c>).</param>
+internal sealed class NameServerProcessor(RouteTable routes, bool actingMasters)
 {
     private const string Faq = "See https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
@@ -26,7 +28,7 @@ internal sealed class NameServerProcessor(RouteTable routes)
         var found = (from set in routes.Sets
                      let config = set[0].FindTopic(topic)
                      where config is not null
-                     select (set, config)).ToArray();
+                     select (set, IsActing(set) ? config with { Perm = config.Perm & ~TopicConfig.Write } : config)).ToArray();
         if (found.Length == 0)
         {
             return RemotingCommand.Response(
@@ -34,7 +36,8 @@ internal sealed class NameServerProcessor(RouteTable routes)
         }
 
         var standardJson = request.Version >= ProtocolVersion.StandardJsonRoutes || request.GetBoolean("acceptStandardJsonOnly");
-        return RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(RouteJson(topic, found, standardJson)));
+        return RemotingCommand.Response(
+            request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(RouteJson(topic, found, standardJson)));
     }
 
     private RemotingCommand GetClusterInfo(RemotingCommand request)
@@ -72,12 +75,17 @@ internal sealed class NameServerProcessor(RouteTable routes)
     }
 
     // Old clients get the broker ids as fastjson writes numbers that are keys: bare.
-    private static string SetJson(IReadOnlyList<IRegisteredBroker> set, bool standardJson)
+    // One that acts as master stands where the master would, which only takes what is read.
+    private string SetJson(IReadOnlyList<IRegisteredBroker> set, bool standardJson)
     {
-        var addresses = set.Select(broker => $"{(standardJson ? $"\"{broker.BrokerId}\"" : broker.BrokerId)}:{Quote(broker.Address)}");
+        var addresses = set
+            .Select(broker => (Id: IsActing(set) && broker == set[0] ? BrokerData.MasterId : broker.BrokerId, broker.Address))
+            .Select(member => $"{(standardJson ? $"\"{member.Id}\"" : member.Id)}:{Quote(member.Address)}");
         return $"{{\"brokerAddrs\":{{{string.Join(',', addresses)}}},\"brokerName\":{Quote(set[0].Name)},"
-            + $"\"cluster\":{Quote(set[0].ClusterName)},\"enableActingMaster\":false}}";
+            + $"\"cluster\":{Quote(set[0].ClusterName)},\"enableActingMaster\":{(actingMasters ? "true" : "false")}}}";
     }
+
+    private bool IsActing(IReadOnlyList<IRegisteredBroker> set) => actingMasters && set[0].BrokerId != BrokerData.MasterId;
 
     // Names are validated to hold nothing that JSON would have escaped.
     private static string Quote(string name) => $"\"{name}\"";

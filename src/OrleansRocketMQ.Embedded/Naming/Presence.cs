@@ -46,6 +46,32 @@ internal sealed class Presence(BrokerEndpoints endpoint, RouteTable routes, IReg
         }
     }
 
+    /// <summary>
+    /// Goes on at the endpoint of another member of the set, which leaves: works if that listens, does not if it does not. Nothing
+    /// else may start or stop either of them meanwhile.
+    /// </summary>
+    public void MoveTo(BrokerEndpoints other)
+    {
+        var worked = endpoint.IsRunning;
+        endpoint = other;
+        if (other.IsRunning)
+        {
+            if (!worked)
+            {
+                start();
+            }
+
+            routes.Register(registration);
+            return;
+        }
+
+        routes.Unregister(registration);
+        if (worked)
+        {
+            stop();
+        }
+    }
+
     /// <summary>Stops for good; false when it had before.</summary>
     public async Task<bool> EndAsync()
     {

@@ -26,6 +26,30 @@ internal sealed class OffsetTable
         Interlocked.Increment(ref _changes);
     }
 
+    /// <summary>Has what another member of the set has, and nothing else.</summary>
+    public void ReplaceBy(OffsetTable other)
+    {
+        _resets.Clear();
+        foreach (var queue in _offsets.Keys.Where(queue => other.Find(queue) is null))
+        {
+            _offsets.TryRemove(queue, out _);
+        }
+
+        foreach (var (queue, offset) in other.All)
+        {
+            Commit(queue, offset);
+        }
+    }
+
+    /// <summary>Takes what another member of the set has that is further.</summary>
+    public void RaiseTo(OffsetTable other)
+    {
+        foreach (var (queue, offset) in other.All.Where(pair => !(Find(pair.Key) >= pair.Value)))
+        {
+            Commit(queue, offset);
+        }
+    }
+
     /// <summary>The topics a group has committed offsets for.</summary>
     public IReadOnlyCollection<string> TopicsOf(string group)
         => [.. _offsets.Keys.Where(queue => queue.Group == group).Select(queue => queue.Topic).Distinct(StringComparer.Ordinal)];

@@ -15,6 +15,7 @@ namespace OrleansRocketMQ.Embedded.Pulls;
 /// </summary>
 internal sealed class PullProcessor(
     long brokerId,
+    Func<bool> isActing,
     IMessageReader store,
     PullHold? hold,
     ConsumerTable consumers,
@@ -28,7 +29,8 @@ internal sealed class PullProcessor(
 
     private readonly long _slowBytes = options.SlowReadBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 100 * 40;
 
-    private bool IsSlave => brokerId != BrokerData.MasterId;
+    // One that acts as master serves as one.
+    private bool IsSlave => brokerId != BrokerData.MasterId && !isActing();
 
     public void AddTo(RequestTable table)
     {
@@ -38,7 +40,7 @@ internal sealed class PullProcessor(
 
     private ValueTask<RemotingCommand?> HandleAsync(ClientPeer peer, RemotingCommand request)
     {
-        if (IsSlave && !options.SlaveReadEnable)
+        if (brokerId != BrokerData.MasterId && !options.SlaveReadEnable)
         {
             return ValueTask.FromResult<RemotingCommand?>(RemotingCommand.Response(request, ResponseCodes.SystemBusy, Rejected));
         }

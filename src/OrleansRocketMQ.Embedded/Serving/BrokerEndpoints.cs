@@ -11,10 +11,10 @@ internal sealed class BrokerEndpoints
 
     private readonly string _name;
     private readonly EmbeddedRocketMQOptions _options;
-    private readonly RequestTable _table;
     private readonly ServerSecurity _security;
     private readonly FaultInjection _faults;
     private readonly ILogger _logger;
+    private RequestTable _table;
     private int _wantedPort;
     private ServerEndpoint _main;
     private ServerEndpoint? _vip;
@@ -48,6 +48,14 @@ internal sealed class BrokerEndpoints
     public bool IsRunning => _main.IsRunning;
 
     public int ConnectionCount => _main.ConnectionCount + (_vip?.ConnectionCount ?? 0);
+
+    /// <summary>From now on another member of the broker set answers here.</summary>
+    public void Serve(RequestTable table)
+    {
+        _table = table;
+        _main.Serve(table);
+        _vip?.Serve(table);
+    }
 
     /// <exception cref="RocketMQNetworkException">A port is taken.</exception>
     public async Task StartAsync()

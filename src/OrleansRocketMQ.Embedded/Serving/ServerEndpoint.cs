@@ -49,6 +49,9 @@ internal sealed partial class ServerEndpoint(
 
     public int ConnectionCount => _peers.Count;
 
+    /// <summary>From now on somebody else answers.</summary>
+    public void Serve(RequestTable table) => requests = table;
+
     /// <exception cref="RocketMQNetworkException">The port is taken.</exception>
     public void Start()
     {

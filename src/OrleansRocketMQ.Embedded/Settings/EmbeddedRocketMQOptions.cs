@@ -169,6 +169,13 @@ public sealed record EmbeddedRocketMQOptions
     public bool SlaveReadEnable { get; init; }
 
     /// <summary>
+    /// Whether the slave with the least id stands in for a master that has left: routes name it as the master of topics that can be
+    /// read only, it keeps pulls waiting, and the master takes over its offsets when it is back (<c>enableSlaveActingMaster</c>, and
+    /// <c>supportActingMaster</c> of name servers). Needs <see cref="SlaveReadEnable"/>, as with RocketMQ. Default false.
+    /// </summary>
+    public bool SlaveActingMaster { get; init; }
+
+    /// <summary>
     /// How many bytes before the end of the commit log messages must lie for a pull of them to be sent to a slave. Null
     /// (default): 40 % of the memory this process may use, where RocketMQ takes the machine's
     /// (<c>accessMessageInMemoryMaxRatio</c>).

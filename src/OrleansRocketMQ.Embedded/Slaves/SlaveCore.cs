@@ -21,6 +21,7 @@ internal sealed class SlaveCore
     private readonly EmbeddedRocketMQOptions _options;
     private readonly BrokerCore _master;
     private readonly Func<bool> _isMasterUp;
+    private readonly PullHold _hold;
     private readonly ProducerTable _producers;
     private readonly ClientProcessor _clients;
     private readonly QueueLockTable _locks;
@@ -31,6 +32,7 @@ internal sealed class SlaveCore
         long brokerId,
         BrokerCore master,
         Func<bool> isMasterUp,
+        Func<bool> isActing,
         EmbeddedRocketMQOptions options,
         RequestTable table,
         ILogger logger)
@@ -45,12 +47,13 @@ internal sealed class SlaveCore
         _locks = new(options.LockExpiry, time);
         _clients = new(Consumers, _producers, master.Groups, master.Topics, options, logger);
         _rounds = new(time, logger);
+        _hold = new(master.Store, time);
 
         _clients.AddTo(table);
         new TopicViewProcessor(master.Topics, master.Mappings, Store, brokerName).AddTo(table);
         new OffsetProcessor(Offsets, Store, master.Topics, master.Groups).AddTo(table);
         new LockProcessor(_locks).AddTo(table);
-        new PullProcessor(brokerId, Store, null, Consumers, master.Topics, master.Groups, Offsets, options).AddTo(table);
+        new PullProcessor(brokerId, isActing, Store, _hold, Consumers, master.Topics, master.Groups, Offsets, options).AddTo(table);
         new ViewProcessor(Store).AddTo(table);
         new RelayProcessor(Consumers, Store, brokerName).AddTo(table);
         SlaveRefusals.AddTo(table, options.ToldAddress.ToString());
@@ -66,19 +69,31 @@ internal sealed class SlaveCore
     {
         CopyOffsets();
         _rounds.Every(SilenceCheckPeriod, _clients.CloseSilent);
+        _rounds.Every(PullHold.SweepPeriod, _hold.Sweep);
         _rounds.Every(_options.SlaveSyncInterval, CopyOffsets);
     }
 
     public void Stop()
     {
         _rounds.Stop();
+        ForgetClients();
+    }
+
+    /// <summary>What it knows of its clients goes with them.</summary>
+    public void ForgetClients()
+    {
+        _hold.DropAll();
         Consumers.Clear();
         _producers.Clear();
         _locks.Clear();
     }
 
     /// <summary>A connection has ended.</summary>
-    public void Forget(ClientPeer peer) => _clients.Forget(peer);
+    public void Forget(ClientPeer peer)
+    {
+        _hold.Forget(peer);
+        _clients.Forget(peer);
+    }
 
     // The master's word counts, be it older: as in RocketMQ, what the slave was told while the master was away is lost
     // unless the consumers tell the master again.

@@ -11,13 +11,13 @@ internal static class LogicalOffsets
     {
         if (queue.Items is [{ LogicOffset: 0 } only])
         {
-            return await answers.AskAsync(queue, only, request).ConfigureAwait(false);
+            return await answers.AskAsync(queue, only, request);
         }
 
         request.Set("setZeroIfNotFound", false);
         foreach (var item in queue.Items.Reverse())
         {
-            var answer = await answers.AskAsync(queue, item, request).ConfigureAwait(false);
+            var answer = await answers.AskAsync(queue, item, request);
             if (answer?.Code != ResponseCodes.QueryNotFound)
             {
                 return ToLogical(item, answer);
@@ -38,13 +38,13 @@ internal static class LogicalOffsets
     public static async ValueTask<RemotingCommand?> MaxAsync(LogicalQueue queue, QueueAnswers answers, RemotingCommand request)
     {
         var item = queue.At(long.MaxValue);
-        return ToLogical(item, await answers.AskAsync(queue, item, request).ConfigureAwait(false));
+        return ToLogical(item, await answers.AskAsync(queue, item, request));
     }
 
     public static async ValueTask<RemotingCommand?> MinAsync(LogicalQueue queue, QueueAnswers answers, RemotingCommand request)
     {
         var item = queue.At(0);
-        var answer = await answers.AskAsync(queue, item, request).ConfigureAwait(false);
+        var answer = await answers.AskAsync(queue, item, request);
         return answer?["offset"] is null ? answer : answer.Set("offset", item.ToLogicalWithin(answer.GetInt64("offset")));
     }
 
@@ -60,7 +60,7 @@ internal static class LogicalOffsets
         var found = -1L;
         foreach (var item in queue.Items.Where(item => item.LogicOffset >= 0))
         {
-            var answer = await answers.AskAsync(queue, item, request).ConfigureAwait(false);
+            var answer = await answers.AskAsync(queue, item, request);
             if (answer?["offset"] is null)
             {
                 return answer;

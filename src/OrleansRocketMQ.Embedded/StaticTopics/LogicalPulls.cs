@@ -24,7 +24,7 @@ internal static class LogicalPulls
             | (queue.IsHere(item) ? PullSysFlag.None : PullSysFlag.CommitOffset);
         request.Set("sysFlag", (int)((PullSysFlag)request.GetInt32("sysFlag") & ~without));
 
-        var answer = await answers.AskAsync(queue, item, request).ConfigureAwait(false);
+        var answer = await answers.AskAsync(queue, item, request);
         return answer?["nextBeginOffset"] is null ? answer : PutRight(queue, item, asked, request, answer);
     }
 

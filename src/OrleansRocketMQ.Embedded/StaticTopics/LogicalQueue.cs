@@ -1,6 +1,8 @@
 namespace OrleansRocketMQ.Embedded.StaticTopics;
 
-/// <summary>A logical queue as one broker knows it. Mirrors <c>TopicQueueMappingContext</c> and parts of <c>TopicQueueMappingUtils</c>.</summary>
+/// <summary>
+/// A logical queue as one broker knows it. Mirrors <c>TopicQueueMappingContext</c> and parts of <c>TopicQueueMappingUtils</c>.
+/// </summary>
 internal sealed class LogicalQueue(QueueMapping mapping, int id)
 {
     private readonly IReadOnlyList<MappingItem> _items = mapping.HostedQueues.GetValueOrDefault(id) ?? [];
@@ -21,7 +23,9 @@ internal sealed class LogicalQueue(QueueMapping mapping, int id)
     /// <summary>Whether a piece is on this broker.</summary>
     public bool IsHere(MappingItem item) => item.Bname == Mapping.Bname;
 
-    /// <summary>The piece that has an offset: the last one that begins before it, else the first. One that is not decided is left out.</summary>
+    /// <summary>
+    /// The piece that has an offset: the last one that begins before it, else the first. One that is not decided is left out.
+    /// </summary>
     public MappingItem At(long offset)
         => _items.LastOrDefault(item => item.LogicOffset >= 0 && offset >= item.LogicOffset)
             ?? _items.First(item => item.LogicOffset >= 0);

@@ -57,7 +57,7 @@ internal sealed class LogicalRequests(MappingTable mappings, Forward forward)
     // One that was held finds the queue moved away when it ends, as it is looked at anew.
     private async ValueTask<RemotingCommand?> PullAsync(LogicalQueue queue, QueueAnswers answers, RemotingCommand request)
     {
-        var answer = await LogicalPulls.HandleAsync(queue, answers, request).ConfigureAwait(false);
+        var answer = await LogicalPulls.HandleAsync(queue, answers, request);
         return answer is null || mappings.Find(queue.Mapping.Topic) is { } mapping && new LogicalQueue(mapping, queue.Id).IsLedHere
             ? answer
             : NotLeader(request, queue);

@@ -20,11 +20,11 @@ internal sealed record QueueAnswers(ClientPeer Peer, RequestHandler Here, Forwar
         request.Set(QueueField, item.QueueId);
         if (queue.IsHere(item))
         {
-            return await Here(Peer, request).ConfigureAwait(false);
+            return await Here(Peer, request);
         }
 
         request.Set("lo", false).Set("bname", item.Bname);
-        return await Elsewhere(item.Bname, Peer, request).ConfigureAwait(false) ?? RemotingCommand.Response(
+        return await Elsewhere(item.Bname, Peer, request) ?? RemotingCommand.Response(
             request, ResponseCodes.SystemError, $"org.apache.rocketmq.remoting.rpc.RpcException: No address for {item.Bname}");
     }
 }

@@ -8,8 +8,8 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Locks;
 
 /// <summary>
-/// Takes and keeps the locks of a group's queues at one broker, or of one logical queue: all in one request where it can. One request at a time,
-/// so that an unlock is never overtaken by a lock.
+/// Takes and keeps the locks of a group's queues at one broker, or of one logical queue: all in one request where it can. One
+/// request at a time, so that an unlock is never overtaken by a lock.
 /// </summary>
 internal sealed partial class BrokerLocks(
     MessageQueue place,
@@ -82,7 +82,9 @@ internal sealed partial class BrokerLocks(
         }
     }
 
-    /// <summary>Another broker that has taken this one's place knows of no locks: they are renewed there before somebody else has them.</summary>
+    /// <summary>
+    /// Another broker that has taken this one's place knows of no locks: they are renewed there before somebody else has them.
+    /// </summary>
     public void OnRoutes()
     {
         if (_asked is not { } asked || lockers.Routes.FindAddress(place, onlyThisBroker: true) is not { } now || now.Address == asked)

@@ -76,7 +76,9 @@ internal sealed record QueueEnvironment
     /// <exception cref="BrokerNotAvailableException">Its address is not known.</exception>
     public string MasterOf(MessageQueue queue) => Routes.FindAddress(queue)?.Address ?? throw NoBroker(queue);
 
-    /// <summary>The broker set that a queue's requests go to just now; of a logical queue that nobody leads the name that stands for it.</summary>
+    /// <summary>
+    /// The broker set that a queue's requests go to just now; of a logical queue that nobody leads the name that stands for it.
+    /// </summary>
     public string BrokerOf(MessageQueue queue)
         => queue.IsLogical ? Routes.FindAddress(queue)?.BrokerName ?? queue.BrokerName : queue.BrokerName;
 

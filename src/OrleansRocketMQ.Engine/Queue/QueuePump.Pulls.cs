@@ -38,7 +38,8 @@ internal sealed partial class QueuePump
     /// </summary>
     public void OnRoutes()
     {
-        if (_retry.Asks is { } asked && _environment.Routes.FindAddress(Queue, Volatile.Read(ref _brokerId)) is { } now && now.Address != asked)
+        var broker = _environment.Routes.FindAddress(Queue, Volatile.Read(ref _brokerId));
+        if (_retry.Asks is { } asked && broker is { } now && now.Address != asked)
         {
             _commits.LookAgain();
             RestartPull();

@@ -91,7 +91,7 @@ internal static class RetryCopy
             ProducerGroup = rules.Options.Group,
             Topic = SystemTopics.Retry(rules.Options.Group),
             // A dead letter stays at its broker, as those that brokers file themselves; what comes again is better elsewhere.
-            BrokerName = cause is null || LogicalQueues.IsBroker(message.BrokerName) ? string.Empty : message.BrokerName,
+            BrokerName = cause is null || MessageQueue.IsLogicalBroker(message.BrokerName) ? string.Empty : message.BrokerName,
             QueueId = -1,
             Body = StoredParts.BodyOf(message, out var compression),
             BornTimestamp = message.BornTimestamp,

@@ -39,7 +39,9 @@ public sealed partial class BrokerClient
     {
         var command = CommandOf(in request);
         var answer = await Remoting.InvokeAsync(address, command, timeout, mayResend, cancellationToken).ConfigureAwait(false);
-        return PullAnswer.StatusOf(answer.Code) is null ? throw Refused(address, command, answer) : Of(request.Queue, PullAnswer.Read(answer));
+        return PullAnswer.StatusOf(answer.Code) is null
+            ? throw Refused(address, command, answer)
+            : Of(request.Queue, PullAnswer.Read(answer));
     }
 
     private bool TryPull(

@@ -24,7 +24,7 @@ internal static class LeaderSearch
             queue,
             async address =>
             {
-                await ask(address).ConfigureAwait(false);
+                await ask(address);
                 return true;
             },
             cancellationToken);
@@ -45,15 +45,15 @@ internal static class LeaderSearch
         var start = routes.TimeProvider.GetTimestamp();
         while (true)
         {
-            var asked = await find(cancellationToken).ConfigureAwait(false);
+            var asked = await find(cancellationToken);
             try
             {
-                return await ask(asked).ConfigureAwait(false);
+                return await ask(asked);
             }
             catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.NotLeaderForQueue
                 && routes.TimeProvider.GetElapsedTime(start) < LongestSearch)
             {
-                await FindAnotherAsync(routes, queue, find, asked, cancellationToken).ConfigureAwait(false);
+                await FindAnotherAsync(routes, queue, find, asked, cancellationToken);
             }
         }
     }
@@ -68,8 +68,8 @@ internal static class LeaderSearch
     {
         try
         {
-            await routes.RefreshAsync(queue.Topic, cancellationToken).ConfigureAwait(false);
-            if (!EqualityComparer<TBroker>.Default.Equals(await find(cancellationToken).ConfigureAwait(false), refused))
+            await routes.RefreshAsync(queue.Topic, cancellationToken);
+            if (!EqualityComparer<TBroker>.Default.Equals(await find(cancellationToken), refused))
             {
                 return;
             }
@@ -79,6 +79,6 @@ internal static class LeaderSearch
             // Name servers are away, or nobody leads the queue just now.
         }
 
-        await Task.Delay(Pause, routes.TimeProvider, cancellationToken).ConfigureAwait(false);
+        await Task.Delay(Pause, routes.TimeProvider, cancellationToken);
     }
 }

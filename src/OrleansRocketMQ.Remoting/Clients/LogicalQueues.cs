@@ -10,17 +10,12 @@ namespace OrleansRocketMQ.Clients;
 /// </summary>
 internal sealed class LogicalQueues
 {
-    private const string BrokerPrefix = "__syslo__";
-
     private readonly FrozenDictionary<MessageQueue, string> _leaders;
 
     private LogicalQueues(MessageQueue[] all, FrozenDictionary<MessageQueue, string> leaders) => (All, _leaders) = (all, leaders);
 
     /// <summary>All of them, in order.</summary>
     public IReadOnlyList<MessageQueue> All { get; }
-
-    /// <summary>Whether a broker's name stands for logical queues.</summary>
-    public static bool IsBroker(string brokerName) => brokerName.StartsWith(BrokerPrefix, StringComparison.Ordinal);
 
     /// <summary>Works them out of what a name server told of a static topic.</summary>
     /// <exception cref="MessageFormatException">There are more than a topic may have.</exception>
@@ -55,5 +50,5 @@ internal sealed class LogicalQueues
 
     // Mirrors TopicQueueMappingUtils.getMockBrokerName.
     private static string BrokerOf(string scope)
-        => BrokerPrefix + (scope == TopicQueueMapping.GlobalScope ? scope[2..] : scope);
+        => MessageQueue.LogicalPrefix + (scope == TopicQueueMapping.GlobalScope ? scope[2..] : scope);
 }

@@ -218,9 +218,14 @@ public sealed partial class RouteTable
     {
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
-            or ResponseCodes.TopicNotExist or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway,
+            or ResponseCodes.TopicNotExist or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway
+            || IsSlaveByNow(refused),
         _ => false,
     };
+
+    // So slaves refuse pulls that do not serve any (slaveReadEnable=false), and only they.
+    private static bool IsSlaveByNow(BrokerResponseException refused)
+        => refused is { ResponseCode: ResponseCodes.SystemBusy, RequestCode: RequestCodes.PullMessage or RequestCodes.LitePullMessage };
 
     private static bool IsLeaderElsewhere(Exception reason)
         => reason is BrokerResponseException { ResponseCode: ResponseCodes.NotLeaderForQueue };

@@ -58,7 +58,9 @@ public sealed class TopicRoute
         return new(topic, data);
     }
 
-    /// <summary>The broker set a queue's requests go to: its own, of a logical queue the one that leads it; null when nobody does.</summary>
+    /// <summary>
+    /// The broker set a queue's requests go to: its own, of a logical queue the one that leads it; null when nobody does.
+    /// </summary>
     public string? BrokerOf(MessageQueue queue)
     {
         ArgumentNullException.ThrowIfNull(queue);

@@ -13,8 +13,14 @@ namespace OrleansRocketMQ;
 /// <param name="QueueId">The number of the queue on that broker, or of the logical queue, from 0.</param>
 public sealed record MessageQueue(string Topic, string BrokerName, int QueueId) : IComparable<MessageQueue>
 {
+    /// <summary>How the names of brokers begin that stand for logical queues.</summary>
+    internal const string LogicalPrefix = "__syslo__";
+
     /// <summary>Whether it is a logical queue of a static topic: the route says which broker leads it.</summary>
-    internal bool IsLogical => Clients.LogicalQueues.IsBroker(BrokerName);
+    internal bool IsLogical => IsLogicalBroker(BrokerName);
+
+    /// <summary>Whether a broker's name stands for logical queues.</summary>
+    internal static bool IsLogicalBroker(string brokerName) => brokerName.StartsWith(LogicalPrefix, StringComparison.Ordinal);
 
     /// <inheritdoc/>
     public int CompareTo(MessageQueue? other)

@@ -32,8 +32,8 @@ public sealed partial class Producer
     {
         ArgumentNullException.ThrowIfNull(half);
         var (broker, offset) = half.Queue.IsLogical
-            ? await FindHalfAsync(half, cancellationToken).ConfigureAwait(false)
-            : (await MasterOfAsync(half.Queue, cancellationToken).ConfigureAwait(false), half.QueueOffset);
+            ? await FindHalfAsync(half, cancellationToken)
+            : (await MasterOfAsync(half.Queue, cancellationToken), half.QueueOffset);
         await _client.Brokers.EndTransactionAsync(
             broker.Address,
             new EndTransactionRequest
@@ -59,7 +59,7 @@ public sealed partial class Producer
         var (host, commitLogOffset) = OffsetMessageId.Parse(half.OffsetMessageId);
         var address = host.ToString();
         var stored = await _client.Brokers
-            .ViewMessageAsync(address, commitLogOffset, half.Queue.Topic, cancellationToken: cancellationToken).ConfigureAwait(false);
+            .ViewMessageAsync(address, commitLogOffset, half.Queue.Topic, cancellationToken: cancellationToken);
         var broker = _client.Routes.Brokers.FirstOrDefault(known => known.Address == address);
         return (new(broker.BrokerName ?? string.Empty, BrokerData.MasterId, address), stored.QueueOffset);
     }

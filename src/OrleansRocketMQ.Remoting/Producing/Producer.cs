@@ -179,9 +179,9 @@ public sealed partial class Producer : IAsyncDisposable
             return await SendOnceAsync(outgoing, queue, cancellationToken).ConfigureAwait(false);
         }
 
-        var master = await MasterOfAsync(queue, cancellationToken).ConfigureAwait(false);
+        var master = await MasterOfAsync(queue, cancellationToken);
         await _client.Brokers.SendOneWayAsync(
-            master.Address, outgoing.To(queue.QueueId, master.BrokerName), cancellationToken).ConfigureAwait(false);
+            master.Address, outgoing.To(queue.QueueId, master.BrokerName), cancellationToken);
         return new SendResult
         {
             Status = SendStatus.Ok,
@@ -258,7 +258,7 @@ public sealed partial class Producer : IAsyncDisposable
                 queue,
                 cancelled => MasterOfAsync(queue, cancelled),
                 master => SendToAsync(outgoing, queue.QueueId, master, timeout, cancellationToken),
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken);
         }
         catch (RocketMQException exception)
         {
@@ -291,11 +291,11 @@ public sealed partial class Producer : IAsyncDisposable
     {
         if (outgoing.IsTimed)
         {
-            return await SendTimedAsync(outgoing, queueId, master, timeout, cancellationToken).ConfigureAwait(false);
+            return await SendTimedAsync(outgoing, queueId, master, timeout, cancellationToken);
         }
 
         var request = outgoing.To(queueId, master.BrokerName);
-        return (await _client.Brokers.SendAsync(master.Address, request, timeout, cancellationToken).ConfigureAwait(false), null);
+        return (await _client.Brokers.SendAsync(master.Address, request, timeout, cancellationToken), null);
     }
 
     private async ValueTask<BrokerAddress> MasterOfAsync(MessageQueue queue, CancellationToken cancellationToken)
@@ -326,8 +326,8 @@ public sealed partial class Producer : IAsyncDisposable
     {
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.SystemError or ResponseCodes.SystemBusy
-            or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission or ResponseCodes.NotLeaderForQueue
-            or ResponseCodes.GoAway,
+            or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
+            or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway,
         _ => false,
     };
 

@@ -203,7 +203,7 @@ internal sealed class ClientRoutes(RouteTable routes) : IRoutes
 
     public BrokerAddress? FindMasterOf(MessageExt message)
     {
-        if (!LogicalQueues.IsBroker(message.BrokerName))
+        if (!MessageQueue.IsLogicalBroker(message.BrokerName))
         {
             return routes.FindAddress(message.BrokerName, onlyThisBroker: true);
         }

@@ -29,8 +29,10 @@ internal sealed class StoredMessageSender(RocketMQClient client)
             try
             {
                 return await client.Routes.AtLeaderAsync(
-                    queue, _ => ValueTask.FromResult(MasterOf(queue)), master => SendAsync(copy, queue, master, cancellationToken), cancellationToken)
-                    .ConfigureAwait(false);
+                    queue,
+                    _ => ValueTask.FromResult(MasterOf(queue)),
+                    master => SendAsync(copy, queue, master, cancellationToken),
+                    cancellationToken).ConfigureAwait(false);
             }
             catch (Exception) when (attempt < Attempts && !cancellationToken.IsCancellationRequested)
             {

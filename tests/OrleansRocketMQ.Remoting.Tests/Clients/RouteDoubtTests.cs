@@ -82,6 +82,13 @@ public sealed class RouteDoubtTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pull_refused_as_busy_comes_from_a_slave_and_raises_doubt()
+    {
+        await _routes.GetAsync("T").InTime();
+        Assert.True(_routes.Doubt("T", new BrokerResponseException(RequestCodes.PullMessage, ResponseCodes.SystemBusy, null, "h:1")));
+    }
+
+    [Fact]
     public async Task A_producer_finds_the_new_master_without_waiting_for_the_regular_refresh()
     {
         var old = _cluster.AddBroker(request => request.Code == RequestCodes.SendMessageV2 ? RemotingCommand.Response(request, ResponseCodes.ServiceNotAvailable, "slave") : null);

@@ -27,7 +27,8 @@ internal sealed record TopicQueueMapping
     public bool Dirty { get; init; }
 
     /// <summary>The queue of the broker behind each logical queue it leads, by the logical queue's id.</summary>
-    public IReadOnlyDictionary<int, int> CurrIdMap { get; init => field = value ?? new Dictionary<int, int>(); } = new Dictionary<int, int>();
+    public IReadOnlyDictionary<int, int> CurrIdMap { get; init => field = value ?? new Dictionary<int, int>(); }
+        = new Dictionary<int, int>();
 
     /// <summary>Whether both say the same.</summary>
     public bool SameAs(TopicQueueMapping other)

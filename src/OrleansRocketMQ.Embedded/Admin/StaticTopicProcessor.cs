@@ -1,9 +1,9 @@
-using OrleansRocketMQ.Embedded.Admin;
 using OrleansRocketMQ.Embedded.Serving;
+using OrleansRocketMQ.Embedded.StaticTopics;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
 
-namespace OrleansRocketMQ.Embedded.StaticTopics;
+namespace OrleansRocketMQ.Embedded.Admin;
 
 /// <summary>Makes static topics and moves their queues. Mirrors <c>AdminBrokerProcessor.updateAndCreateStaticTopic</c>.</summary>
 internal sealed class StaticTopicProcessor(TopicProcessor topics, MappingTable mappings)
