@@ -104,6 +104,9 @@ internal sealed class LedgerEntry(SimulatedMessage message, LedgerEntry? previou
 
     public bool IsDone { get; set; }
 
+    /// <summary>Whether another member of the group, which the run plays, has consumed it: what comes of its deliveries undoes nothing.</summary>
+    public bool IsDoneElsewhere { get; set; }
+
     /// <summary>When it was answered to a pull, in ticks of the run.</summary>
     public long PulledAt { get; set; } = long.MinValue / 2;
 

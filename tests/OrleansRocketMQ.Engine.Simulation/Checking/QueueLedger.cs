@@ -72,7 +72,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
             if (entry.Offset >= offset)
             {
                 entry.Era = Moves;
-                entry.IsDone = false;
+                entry.IsDone = entry.IsDoneElsewhere = false;
             }
         }
     }
@@ -185,10 +185,9 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     /// <summary>What a listener has consumed counts no more: of its batch all or nothing does, or it has rolled back.</summary>
     public void TakeBack(Delivery delivery)
     {
-        // Another member may have consumed it meanwhile.
         var wasItsOwn = delivery.End != DeliveryEnd.Returned;
         Ended(delivery, DeliveryEnd.Returned);
-        if (wasItsOwn && delivery.Entry.Last == delivery)
+        if (wasItsOwn && delivery.Entry.Last == delivery && !delivery.Entry.IsDoneElsewhere)
         {
             delivery.Entry.IsDone = false;
             delivery.Entry.ConsumedIn = null;
@@ -275,7 +274,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         var end = Math.Min(place + messages, _entries.Count);
         for (; place < end; place++)
         {
-            _entries[place].IsDone = true;
+            _entries[place].IsDone = _entries[place].IsDoneElsewhere = true;
         }
 
         if (end > 0 && _entries[end - 1].Offset >= from)

@@ -77,8 +77,12 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
     private void LookAtRetry()
     {
         var now = world.Time.Now;
-        if (queue.State.Phase == QueuePhase.BackingOff
-            && now - _failedAt > RetriesWithin
+        if (queue.State.Phase != QueuePhase.BackingOff)
+        {
+            // One that failed behind a closed fence waits from when that opens, if only for a moment.
+            _failedAt = now;
+        }
+        else if (now - _failedAt > RetriesWithin
             && now - world.Trouble.BrokerAwayOf(queue.Queue.Id.BrokerName) > RetriesWithin)
         {
             queue.Ledger.Fail(RetriesSoon, $"{queue.Name} has been waiting since {TimeSpan.FromTicks(_failedAt)}");

@@ -138,6 +138,19 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void What_another_member_has_consumed_stays_consumed_when_a_listener_takes_back_that_it_has()
+    {
+        var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.OtherMember(2);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.TakeBack(delivery);
+        _ledger.Begins(_second, WindowOrigin.Store, 2);
+
+        _ledger.MoveHolds(0);
+        Fails(QueueLedger.NothingLost, () => _ledger.Begins(_second, WindowOrigin.Store, 2));
+    }
+
+    [Fact]
     public void A_queue_that_ends_while_its_listener_has_a_message_has_not_waited_for_it()
     {
         var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
