@@ -91,11 +91,12 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
         return InTurnAsync(
             async () =>
             {
+                using var tooLate = new CancellationTokenSource(LongestWait, time);
                 try
                 {
-                    await WaitForUnderWayAsync(watermark);
+                    await WaitForUnderWayAsync(watermark, tooLate.Token);
                     await TellAsync(watermark(), evenIfKnown: true);
-                    await CheckNotOvertakenAsync(watermark);
+                    await CheckNotOvertakenAsync(watermark, tooLate.Token);
                 }
                 finally
                 {
