@@ -35,6 +35,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     private readonly Dictionary<long, LedgerEntry> _byOffset = [];
     private readonly Dictionary<int, LedgerEntry> _lastOfKey = [];
     private long? _pendingMove;
+    private (long Offset, int MovesBefore)? _storedMove;
 
     /// <summary>How often the queue was moved for sure.</summary>
     public int Moves { get; private set; }
@@ -57,7 +58,19 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     public void Stored(long offset, bool isMove)
     {
         _pendingMove = isMove ? offset : null;
+        _storedMove = isMove ? (offset, Moves) : _storedMove;
         IsMovedSinceStored = false;
+    }
+
+    /// <summary>An owner hears that the store has the offset it is to go on at. Where others have gone on there, that has held since.</summary>
+    public void MoveHeard(long offset)
+    {
+        var hasHeld = _storedMove is { } stored && stored.Offset == offset && stored.MovesBefore < Moves;
+        _storedMove = null;
+        if (!hasHeld)
+        {
+            MoveHolds(offset);
+        }
     }
 
     /// <summary>The queue goes on elsewhere, and everybody knows.</summary>

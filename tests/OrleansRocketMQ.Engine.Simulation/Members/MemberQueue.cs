@@ -119,7 +119,7 @@ internal sealed class MemberQueue : IHandsOut
             case QueueEventKind.OffsetStored when state.Move is { Step: MoveStep.Storing } move && move.Number == happened.Move:
                 // What the store was told after the fence was open says where the queue goes on, whoever went on meanwhile.
                 _closings = _storesSince == Owner.Closings ? _storesSince : _closings;
-                Ledger.MoveHolds(move.Offset);
+                Ledger.MoveHeard(move.Offset);
                 (_told, _demanded) = (move.Offset, null);
                 break;
             case QueueEventKind.BrokerReset when !state.IsStopped && state.Move is not { Reason: MoveReason.Seek }:

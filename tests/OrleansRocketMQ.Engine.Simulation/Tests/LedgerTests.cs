@@ -138,6 +138,20 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void A_move_that_its_owner_hears_of_after_another_went_on_from_there_wants_nothing_again()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.Stored(0, isMove: true);
+        Consume(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
+        _ledger.MoveHeard(0);
+        _ledger.Commits(_second, 1);
+
+        // The next one to the same offset is another one.
+        _ledger.MoveHeard(0);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 1));
+    }
+
+    [Fact]
     public void What_another_member_has_consumed_stays_consumed_when_a_listener_takes_back_that_it_has()
     {
         var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
@@ -147,7 +161,7 @@ public sealed class LedgerTests
         _ledger.Begins(_second, WindowOrigin.Store, 2);
 
         _ledger.MoveHolds(0);
-        Fails(QueueLedger.NothingLost, () => _ledger.Begins(_second, WindowOrigin.Store, 2));
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 2));
     }
 
     [Fact]
