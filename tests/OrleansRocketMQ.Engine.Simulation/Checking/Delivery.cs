@@ -104,7 +104,7 @@ internal sealed class LedgerEntry(SimulatedMessage message, LedgerEntry? previou
 
     public bool IsDone { get; set; }
 
-    /// <summary>Whether another member of the group, which the run plays, has consumed it: what comes of its deliveries undoes nothing.</summary>
+    /// <summary>Whether another member has consumed it, which the run plays: what comes of its deliveries undoes nothing.</summary>
     public bool IsDoneElsewhere { get; set; }
 
     /// <summary>When it was answered to a pull, in ticks of the run.</summary>

@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Checking;
 /// The checker's book of a queue: which message must be consumed, which was, and by whom. It knows nothing of the engine but
 /// what goes in and out. A broken rule fails the run at once.
 /// </summary>
-internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
+internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
 {
     public const string NothingLost = "no message is lost";
     public const string NoDuplicate = "no message comes again without a cause";
@@ -34,14 +34,6 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     private readonly List<LedgerEntry> _entries = [];
     private readonly Dictionary<long, LedgerEntry> _byOffset = [];
     private readonly Dictionary<int, LedgerEntry> _lastOfKey = [];
-    private long? _pendingMove;
-    private (long Offset, int MovesBefore)? _storedMove;
-
-    /// <summary>How often the queue was moved for sure.</summary>
-    public int Moves { get; private set; }
-
-    /// <summary>Whether the store has been told nothing since the last move, not even of that.</summary>
-    public bool IsMovedSinceStored { get; private set; }
 
     /// <summary>Whether all that must be consumed is.</summary>
     public bool IsThrough => !_entries.Exists(entry => entry.IsMissing);
@@ -54,42 +46,6 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         _lastOfKey[message.Key] = entry;
     }
 
-    /// <summary>The store has an offset. A move holds for sure once its owner, or the next one, has heard of it.</summary>
-    public void Stored(long offset, bool isMove)
-    {
-        _pendingMove = isMove ? offset : null;
-        _storedMove = isMove ? (offset, Moves) : _storedMove;
-        IsMovedSinceStored = false;
-    }
-
-    /// <summary>An owner hears that the store has the offset it is to go on at. Where others have gone on there, that has held since.</summary>
-    public void MoveHeard(long offset)
-    {
-        var hasHeld = _storedMove is { } stored && stored.Offset == offset && stored.MovesBefore < Moves;
-        _storedMove = null;
-        if (!hasHeld)
-        {
-            MoveHolds(offset);
-        }
-    }
-
-    /// <summary>The queue goes on elsewhere, and everybody knows.</summary>
-    public void MoveHolds(long offset)
-    {
-        Moves++;
-        _pendingMove = null;
-        IsMovedSinceStored = queue.Stored != offset;
-        foreach (var entry in _entries)
-        {
-            entry.IsRequired = entry.Offset >= offset && entry.Offset >= queue.Min;
-            if (entry.Offset >= offset)
-            {
-                entry.Era = Moves;
-                entry.IsDone = entry.IsDoneElsewhere = false;
-            }
-        }
-    }
-
     /// <summary>The broker has dropped its oldest messages.</summary>
     public void Dropped()
     {
@@ -100,7 +56,14 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     }
 
     /// <summary>An owner begins somewhere.</summary>
-    public WindowRecord Begins(IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress = null, WindowRecord? former = null)
+    /// <param name="loop">The owner.</param>
+    /// <param name="origin">Why there.</param>
+    /// <param name="start">Where.</param>
+    /// <param name="progress">What is done by what it knows.</param>
+    /// <param name="former">The window that was handed over; null when none was.</param>
+    /// <param name="hidesReset">Whether it goes by a record of before the last reset, which the storage did not let go of.</param>
+    public WindowRecord Begins(
+        IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress = null, WindowRecord? former = null, bool hidesReset = false)
     {
         if (_pendingMove == start && origin is (WindowOrigin.Store or WindowOrigin.Overtaken))
         {
@@ -112,6 +75,12 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         foreach (var entry in _entries)
         {
             entry.IsRequired &= !forgets || entry.Offset >= start;
+            if (hidesReset && entry.IsMissing && entry.Offset >= queue.Stored && progress?.IsDone(entry.Offset) is true)
+            {
+                entry.IsRequired = false;
+                world.Coverage.Hidden++;
+            }
+
             if (entry.IsMissing && (progress?.IsDone(entry.Offset) ?? entry.Offset < start))
             {
                 Fail(NothingLost, $"{loop.Name} begins at {start} ({origin}), and {entry.Offset} is not consumed");
@@ -183,7 +152,8 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         delivery.EndedAt = world.Time.Now;
         if (end is DeliveryEnd.Done or DeliveryEnd.Uncommitted or DeliveryEnd.Unheard)
         {
-            entry.ConsumedIn = delivery.Window;
+            // Another owner may have consumed it since.
+            entry.ConsumedIn = entry.Last == delivery ? delivery.Window : entry.ConsumedIn;
         }
         else if (entry.ConsumedIn == delivery.Window && !entry.IsDone)
         {

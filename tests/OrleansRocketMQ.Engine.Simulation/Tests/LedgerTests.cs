@@ -143,12 +143,54 @@ public sealed class LedgerTests
         Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
         _ledger.Stored(0, isMove: true);
         Consume(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
-        _ledger.MoveHeard(0);
+        _ledger.MoveHeard(0, isReset: true);
         _ledger.Commits(_second, 1);
 
         // The next one to the same offset is another one.
-        _ledger.MoveHeard(0);
+        _ledger.MoveHeard(0, isReset: true);
         Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 1));
+    }
+
+    [Fact]
+    public void A_listener_that_ends_at_a_former_owner_says_nothing_of_the_order_at_the_next_one()
+    {
+        var late = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        var window = _ledger.Begins(_second, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        _ledger.Ended(late, DeliveryEnd.Unheard);
+        Consume(window, 1);
+    }
+
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(false, true, false)]
+    [InlineData(true, false, false)]
+    public void A_record_of_before_a_move_hides_messages_only_when_a_broker_demanded_it_and_the_storage_did_not_let_go(
+        bool isReset, bool hasFailed, bool mayHide)
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _world.Time.Advance(TimeSpan.FromMinutes(1).Ticks);
+        if (hasFailed)
+        {
+            _world.Struck(FaultKind.StorageSlow, _queue.Index);
+        }
+
+        _queue.Store(0, isMove: true);
+        _ledger.MoveHeard(0, isReset);
+        Assert.Equal(mayHide, _ledger.MayHideReset(movesBefore: 0));
+        Assert.False(_ledger.MayHideReset(movesBefore: 1));
+
+        void Begin() => _ledger.Begins(
+            _second, WindowOrigin.Store, 1, new AckSnapshot(1, 1, []), hidesReset: _ledger.MayHideReset(movesBefore: 0));
+        if (mayHide)
+        {
+            Begin();
+            Assert.Equal(1, _world.Coverage.Hidden);
+        }
+        else
+        {
+            Fails(QueueLedger.NothingLost, Begin);
+        }
     }
 
     [Fact]

@@ -6,6 +6,7 @@ internal sealed class Trouble
     private const long Never = long.MinValue / 2;
 
     private readonly Dictionary<int, long> _refused = [];
+    private readonly Dictionary<int, long> _storage = [];
     private readonly Dictionary<string, long> _away = new(StringComparer.Ordinal);
 
     /// <summary>When a broker last did not answer what its offset store was told or asked.</summary>
@@ -16,6 +17,9 @@ internal sealed class Trouble
 
     /// <summary>When a broker last did not answer anything.</summary>
     public long BrokerAwayOf(string broker) => _away.GetValueOrDefault(broker, Never);
+
+    /// <summary>When the storage of records last did not do at once what it was asked of a queue.</summary>
+    public long Storage(int queue) => _storage.GetValueOrDefault(queue, Never);
 
     /// <summary>When what was told of a queue was last refused.</summary>
     public long StoreRefused(int queue) => _refused.GetValueOrDefault(queue, Never);
@@ -38,6 +42,7 @@ internal sealed class Trouble
             case FaultKind.StorageSlow or FaultKind.StorageRefused or FaultKind.StorageHangs or FaultKind.StorageAnswerLost
                 or FaultKind.StorageForgets or FaultKind.Standstill:
                 IsStorageSound = false;
+                _storage[target] = now;
                 break;
         }
     }
