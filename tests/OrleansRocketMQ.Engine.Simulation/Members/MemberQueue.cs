@@ -30,6 +30,7 @@ internal sealed class MemberQueue : IHandsOut
             queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0, before.HasUnstoredReset), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
         Watch = new QueueWatch(world, this);
+        Bodies = new BodyPool(Name, world.Scheduler);
         Pump.Runs.Restarted += OnRestarted;
         member.Add(this);
         world.Owners.Add(this);
@@ -58,6 +59,9 @@ internal sealed class MemberQueue : IHandsOut
 
     /// <summary>The last offset it has told; -1 when none since it began.</summary>
     public long Told => _told;
+
+    /// <summary>What its pulls are answered in, where that is of a pool.</summary>
+    public BodyPool Bodies { get; }
 
     /// <summary>Looks at what no event shows.</summary>
     public QueueWatch Watch { get; }

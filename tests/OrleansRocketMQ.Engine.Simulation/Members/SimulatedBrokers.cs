@@ -45,7 +45,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
             queue.Min,
             answer.Max,
             BrokerData.MasterId,
-            Records.Encode(queue, answer.Messages));
+            request.Pooled ? Records.Encode(queue, answer.Messages, member!.Bodies) : Records.Encode(queue, answer.Messages));
     }
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)

@@ -92,6 +92,9 @@ internal sealed record Setup
     /// <summary>Whether every member gets every message, and keeps offsets of its own.</summary>
     public required bool Broadcasts { get; init; }
 
+    /// <summary>Whether pulls are answered in arrays of a pool, and listeners have messages for the time of a call only.</summary>
+    public required bool Leases { get; init; }
+
     public bool IsHarder => Seed > EasierSeeds;
 
     public bool NeedsLock => Mode == Mode.Orderly && !Broadcasts;
@@ -124,8 +127,10 @@ internal sealed record Setup
             HasLocalCheckpoints = random.Chance(40),
             MayStandStill = random.Chance(25),
             KeepsFailureCounts = random.Chance(60),
+            Leases = SeededRandom.Of(seed, "leases").Chance(40),
             Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"), seed > EasierSeeds)],
         };
+        setup = setup with { Leases = setup.Leases && setup.Mode == Mode.Concurrent };
         var aims = SeededRandom.Of(seed, "aims");
         return setup with
         {
