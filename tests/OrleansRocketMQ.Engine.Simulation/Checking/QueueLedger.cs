@@ -222,6 +222,29 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
         }
     }
 
+    /// <summary>
+    /// The first message that is in a window and was not given to a listener from there; null when there is none, or one before it
+    /// has not come to its end.
+    /// </summary>
+    public LedgerEntry? FirstWaiting(WindowRecord window)
+    {
+        for (var place = queue.PlaceOf(window.Start); place < _entries.Count && _entries[place].PulledAt >= window.BeganAt; place++)
+        {
+            var entry = _entries[place];
+            if (entry.Last?.Window == window && entry.Last.End != DeliveryEnd.Done)
+            {
+                return null;
+            }
+
+            if (entry.IsMissing && entry.Last?.Window != window && window.Progress?.IsDone(entry.Offset) is not true)
+            {
+                return entry;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The messages of an origin that have failed and come to a copy.</summary>
     public IEnumerable<(int Queue, SimulatedMessage Message)> Failed(int origin)
         => _entries.Where(entry => entry.Message.Origin == origin && entry.Last is { End: DeliveryEnd.Returned })

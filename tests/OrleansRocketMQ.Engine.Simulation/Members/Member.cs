@@ -188,6 +188,8 @@ internal sealed class Member
         ConsumeThreadMin = setup.Slots,
         ConsumeThreadMax = setup.Slots + 2,
         ConsumeBatchSize = setup.Batch,
+        BatchMaxWait = setup.BatchWait,
+        BatchMaxBytes = setup.BatchBytes,
         PullBatchSize = setup.PullBatch,
         PullSuspendTimeout = SimulatedWorld.Suspend,
         PullThresholdForAll = setup.SharedLimit,

@@ -13,6 +13,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// </summary>
 internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
 {
+    public const string BatchesFit = "a call of a listener gets no more than a batch may be";
     public const string UnreachedWaits = "a worker that does not reach its listener waits";
 
     // The first time its messages wait instead; a queue that ends ends the wait, too.
@@ -146,7 +147,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             world.Attempts.Told(at.Queue, at.Window, world.Find(messages[index]).Message, messages[index].ReconsumeTimes, told(index));
         }
 
-        return new Call(at, at.Window, messages);
+        return new Call(at, at.Window, messages, world.Setup);
     }
 
     /// <summary>Whether a listener is where it is called; it cannot always be asked.</summary>
@@ -171,10 +172,11 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     }
 
     /// <summary>Messages that were given to a listener together.</summary>
-    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages)
+    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages, Setup Setup)
     {
         public List<Delivery> HandOut(int from, int to)
         {
+            CheckBatch(from, to);
             var deliveries = new List<Delivery>(to - from);
             for (var index = from; index < to; index++)
             {
@@ -182,6 +184,15 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             }
 
             return deliveries;
+        }
+
+        private void CheckBatch(int from, int to)
+        {
+            var bytes = Messages[from..to].Sum(static message => (long)message.Body.Length);
+            if (to - from > Setup.Batch || (to - from > 1 && bytes > Setup.BatchBytes))
+            {
+                Queue.Ledger.Fail(BatchesFit, $"{Queue.Name} gives a listener {to - from} messages of {bytes} bytes");
+            }
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed class Trouble
     /// <summary>Whether the storage of records has done all it was asked, at once, and no member has stood still.</summary>
     public bool IsStorageSound { get; private set; } = true;
 
+    /// <summary>When a listener was last not reached, or did not end.</summary>
+    public long ListenersAway { get; private set; } = Never;
+
     /// <summary>When a broker last did not answer anything.</summary>
     public long BrokerAwayOf(string broker) => _away.GetValueOrDefault(broker, Never);
 
@@ -34,6 +37,10 @@ internal sealed class Trouble
             case FaultKind.BrokerAway or FaultKind.BrokerSilent or FaultKind.BrokerRestart:
                 StoreAway = now;
                 _away[SimulatedWorld.BrokerOf(target % (Setup.Queues + 1))] = now;
+                break;
+            case FaultKind.ListenerUnreachable or FaultKind.ListenerGone or FaultKind.ListenerLeaves or FaultKind.ListenerHangs
+                or FaultKind.ListenerHoldsThread or FaultKind.ListenerIgnoresToken or FaultKind.ListenerCallbackThrows:
+                ListenersAway = now;
                 break;
             case FaultKind.StoreSlow or FaultKind.StoreWriteLost or FaultKind.StoreAnswerLost or FaultKind.StoreWriteLate
                 or FaultKind.StoreUnreadable:
