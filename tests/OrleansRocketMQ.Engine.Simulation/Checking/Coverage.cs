@@ -25,6 +25,12 @@ internal sealed class Coverage
 
     public long Runs { get; set; }
 
+    /// <summary>Messages that were to be dead letters by their listener's word.</summary>
+    public long Rejected { get; set; }
+
+    /// <summary>Messages that were to come again after a time by their listener's word.</summary>
+    public long Postponed { get; set; }
+
     /// <summary>Messages that did not come again because a record of before a reset hid them that its storage had not let go of.</summary>
     public long Hidden { get; set; }
 
@@ -72,6 +78,8 @@ internal sealed class Coverage
         VirtualTicks += other.VirtualTicks;
         Runs += other.Runs;
         Hidden += other.Hidden;
+        Rejected += other.Rejected;
+        Postponed += other.Postponed;
     }
 
     /// <summary>Cells of the table that can occur and were not reached.</summary>

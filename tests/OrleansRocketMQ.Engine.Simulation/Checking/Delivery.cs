@@ -81,6 +81,9 @@ internal sealed class Delivery(LedgerEntry entry, WindowRecord window, int era)
 
     public DeliveryEnd End { get; set; }
 
+    /// <summary>When its message may come again to its window, by its listener's word; in ticks of the run.</summary>
+    public long NotBefore { get; set; } = long.MinValue;
+
     /// <summary>When it ended, in ticks of the run.</summary>
     public long EndedAt { get; set; } = long.MaxValue;
 }

@@ -17,6 +17,7 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
     public const string CommitsRise = "commits never fall but by a move";
     public const string NoResetLost = "what a broker demands once is stored before the queue ends";
     public const string ListenersAwaited = "a queue that ends in its time has waited for its listeners";
+    public const string NotBeforeAsked = "a message does not come again before its listener wants it";
     public const string CommitAllowed = "nothing is committed without the lock or behind a closed fence";
 
     // Why a message comes again.
@@ -326,6 +327,11 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
         {
             var mayComeAgain = last.End is DeliveryEnd.Returned or DeliveryEnd.Unheard;
             Require(mayComeAgain, entry, window, $"which its own window has given out already ({last.End})");
+            if (world.Time.Now < last.NotBefore)
+            {
+                Fail(NotBeforeAsked, $"{window.Loop.Name} hands {entry.Offset} out before {TimeSpan.FromTicks(last.NotBefore)}");
+            }
+
             world.Coverage.Duplicate(last.End == DeliveryEnd.Unheard ? AnswerLost : TriedAgain);
         }
         else if (ReferenceEquals(last.Window.Loop, window.Loop))

@@ -239,6 +239,11 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
                         : new FailedMessage(failed, 0, "failed", "test"));
                 }
 
+                if (consumed == batch.Count && listeners.SayOfOne(run, batch, index, call.InOrder) is { } said)
+                {
+                    failures.Add(said);
+                }
+
                 listeners.GiveUp(run, call.Messages[(index + consumed)..end], 1);
                 late += isLate ? end - index : 0;
                 index = end;
@@ -248,8 +253,9 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
                 }
             }
 
-            // In order, only the first that failed is to blame.
-            listeners.Failed(run, failures.Select(failure => failure.Index), cancellationToken.IsCancellationRequested ? 0 : 1);
+            // In order, only the first that failed is to blame; what is rejected is no failure that anybody counts.
+            var isHeard = !cancellationToken.IsCancellationRequested && !failures.Exists(static failure => failure.IsRejected);
+            listeners.Failed(run, failures.Select(failure => failure.Index), isHeard ? 1 : 0);
             listeners.ThrowIfUnheard(run, failures.Count == 0 ? index : 0);
             return new ListenerOutcome(index, run.Queue.Now - began, failures.Count > 0 ? failures : null) { TimedOut = late };
         }

@@ -104,6 +104,18 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void A_message_does_not_come_again_before_the_time_its_listener_has_said()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        var delivery = HandOut(window, 0);
+        _ledger.Ended(delivery, DeliveryEnd.Returned);
+        delivery.NotBefore = TimeSpan.FromSeconds(1).Ticks;
+        Fails(QueueLedger.NotBeforeAsked, () => HandOut(window, 0));
+        _world.Time.Advance(TimeSpan.FromSeconds(1).Ticks);
+        Consume(window, 0);
+    }
+
+    [Fact]
     public void A_message_that_came_back_is_tried_again()
     {
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);

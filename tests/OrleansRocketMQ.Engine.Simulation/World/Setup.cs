@@ -98,6 +98,9 @@ internal sealed record Setup
     /// <summary>Bytes of bodies a call gets at most, unless one message has more; null for any.</summary>
     public required int? BatchBytes { get; init; }
 
+    /// <summary>Whether listeners say of single messages that they are to be dead letters, or when they are to come again.</summary>
+    public required bool SpeaksOfEach { get; init; }
+
     /// <summary>Whether pulls are answered in arrays of a pool, and listeners have messages for the time of a call only.</summary>
     public required bool Leases { get; init; }
 
@@ -136,6 +139,7 @@ internal sealed record Setup
             KeepsFailureCounts = random.Chance(60),
             BatchWait = windows.Chance(35) ? windows.Between(Millis(50), Millis(1200)) : TimeSpan.Zero,
             BatchBytes = windows.Chance(25) ? windows.Between(40, 400) : null,
+            SpeaksOfEach = windows.Chance(35),
             Leases = SeededRandom.Of(seed, "leases").Chance(40),
             Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"), seed > EasierSeeds)],
         };
