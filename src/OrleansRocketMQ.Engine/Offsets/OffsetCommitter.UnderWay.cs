@@ -53,6 +53,27 @@ internal sealed partial class OffsetCommitter
     }
 
     /// <summary>
+    /// Of what shows only later whether it has come the store may have one already, which will not show any more then: it has most
+    /// likely come, and a stop does not wait for it.
+    /// </summary>
+    private async Task LookForSeenAsync(Func<long> watermark, CancellationToken tooLate)
+    {
+        if (!MayBeOvertaken(watermark) || tooLate.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
+        {
+            _underWay.NoteSeen(await ReadAsync(tooLate));
+        }
+        catch (Exception exception) when (exception is RocketMQException || tooLate.IsCancellationRequested)
+        {
+            // All of them are waited for.
+        }
+    }
+
+    /// <summary>
     /// What was under way and did not come in time may have overtaken the last offset: looks, and tells it again. Of some that shows
     /// only now that the store has taken the last offset: it is waited for them in what time is left.
     /// </summary>

@@ -95,6 +95,7 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
                 try
                 {
                     await WaitForUnderWayAsync(watermark, tooLate.Token);
+                    await LookForSeenAsync(watermark, tooLate.Token);
                     await TellAsync(watermark(), evenIfKnown: true);
                     await CheckNotOvertakenAsync(watermark, tooLate.Token);
                 }
