@@ -31,18 +31,18 @@ internal sealed partial class OffsetCommitter
         }
     }
 
-    /// <summary>Waits until nothing can come after the last offset any more, for as long as a stop has time for it.</summary>
-    private async Task WaitForUnderWayAsync(Func<long> watermark)
+    /// <summary>Waits until nothing can come any more that would change the last offset, as far as that shows.</summary>
+    private async Task WaitForUnderWayAsync(Func<long> watermark, CancellationToken tooLate)
     {
-        using var tooLate = new CancellationTokenSource(LongestWait, time);
         try
         {
-            for (var pause = FirstPause; IsToWait(watermark); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+            for (var pause = FirstPause; IsToWait(watermark) && !tooLate.IsCancellationRequested;
+                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
             {
-                await ReadAsync(tooLate.Token);
+                await ReadAsync(tooLate);
                 if (IsToWait(watermark))
                 {
-                    await Task.Delay(pause, time, tooLate.Token);
+                    await Task.Delay(pause, time, tooLate);
                 }
             }
         }
@@ -52,11 +52,36 @@ internal sealed partial class OffsetCommitter
         }
     }
 
-    /// <summary>What was under way and did not come in time may have overtaken the last offset: looks, and tells it again.</summary>
-    private async Task CheckNotOvertakenAsync(Func<long> watermark)
+    /// <summary>
+    /// Of what shows only later whether it has come the store may have one already, which will not show any more then: it has most
+    /// likely come, and a stop does not wait for it.
+    /// </summary>
+    private async Task LookForSeenAsync(Func<long> watermark, CancellationToken tooLate)
+    {
+        if (!MayBeOvertaken(watermark) || tooLate.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
+        {
+            _underWay.NoteSeen(await ReadAsync(tooLate));
+        }
+        catch (Exception exception) when (exception is RocketMQException || tooLate.IsCancellationRequested)
+        {
+            // All of them are waited for.
+        }
+    }
+
+    /// <summary>
+    /// What was under way and did not come in time may have overtaken the last offset: looks, and tells it again. Of some that shows
+    /// only now that the store has taken the last offset: it is waited for them in what time is left.
+    /// </summary>
+    private async Task CheckNotOvertakenAsync(Func<long> watermark, CancellationToken tooLate)
     {
         for (var attempt = 0; attempt < 3 && MayBeOvertaken(watermark); attempt++)
         {
+            await WaitForUnderWayAsync(watermark, tooLate);
             if (await ReadAsync(CancellationToken.None) >= Committed || watermark() < 0)
             {
                 return;

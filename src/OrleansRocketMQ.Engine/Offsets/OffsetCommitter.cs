@@ -99,11 +99,13 @@ internal sealed partial class OffsetCommitter(MessageQueue queue, IOffsetStore o
         return InTurnAsync(
             async () =>
             {
+                using var tooLate = new CancellationTokenSource(LongestWait, time);
                 try
                 {
-                    await WaitForUnderWayAsync(watermark);
+                    await WaitForUnderWayAsync(watermark, tooLate.Token);
+                    await LookForSeenAsync(watermark, tooLate.Token);
                     await TellAsync(watermark(), evenIfKnown: true);
-                    await CheckNotOvertakenAsync(watermark);
+                    await CheckNotOvertakenAsync(watermark, tooLate.Token);
                 }
                 finally
                 {

@@ -43,7 +43,7 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
     {
         lock (_gate)
         {
-            return _sent.Exists(sent => sent.Offset != offset && sent.Evidence != Evidence.None);
+            return _sent.Exists(sent => sent.Offset != offset && !sent.MayHaveCome && sent.Evidence != Evidence.None);
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
     {
         lock (_gate)
         {
-            return _sent.Exists(sent => sent.Offset != offset);
+            return _sent.Exists(sent => sent.Offset != offset && !sent.MayHaveCome);
         }
     }
 
@@ -139,6 +139,15 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         }
     }
 
+    /// <summary>The store has what one of them would bring: be it that it had that before, that one is not waited for.</summary>
+    public void NoteSeen(long? known)
+    {
+        lock (_gate)
+        {
+            _sent.FindAll(sent => sent.Offset == known).ForEach(static sent => sent.MayHaveCome = true);
+        }
+    }
+
     /// <summary>What the store had shows which have come.</summary>
     /// <param name="known">What it had.</param>
     /// <param name="committed">What it was told last.</param>
@@ -210,5 +219,8 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         public bool IsPull => isPull;
 
         public Evidence Evidence { get; set; }
+
+        /// <summary>Whether the store was seen to have it, which it may have had before.</summary>
+        public bool MayHaveCome { get; set; }
     }
 }

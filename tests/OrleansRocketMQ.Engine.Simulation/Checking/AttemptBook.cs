@@ -16,6 +16,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Checking;
 internal sealed class AttemptBook(SimulatedWorld world)
 {
     public const string CountsRight = "a listener is told how often a message has failed";
+    public const string RejectedDies = "what its listener rejects becomes a dead letter";
     public const string NotTooSoon = "a message is given up only when it has failed as often as it may";
 
     // In which a count reaches a storage that does all it is asked at once.
@@ -23,6 +24,7 @@ internal sealed class AttemptBook(SimulatedWorld world)
 
     private readonly Dictionary<(int Queue, long Offset), Entry> _entries = [];
     private readonly HashSet<int> _inexact = [];
+    private readonly HashSet<(int Queue, long Offset)> _rejected = [];
 
     /// <summary>How many messages were given to a listener that had failed in their queue before.</summary>
     public long Repeated { get; private set; }
@@ -37,6 +39,7 @@ internal sealed class AttemptBook(SimulatedWorld world)
     /// <param name="told">How often it has failed by what the listener is told.</param>
     public void Told(SimulatedQueue queue, WindowRecord window, SimulatedMessage message, int own, int told)
     {
+        _rejected.Remove((queue.Index, message.Offset));
         if (own != message.Attempts)
         {
             Fail(CountsRight, $"{message.Offset} of {queue.Name} says that it has failed {own} times, and not {message.Attempts}");
@@ -97,6 +100,12 @@ internal sealed class AttemptBook(SimulatedWorld world)
         }
     }
 
+    /// <summary>A listener wants a message to be a dead letter.</summary>
+    public void Reject(int queue, long offset) => _rejected.Add((queue, offset));
+
+    /// <summary>Whether that was the last word of a message.</summary>
+    public bool IsRejected(int queue, long offset) => _rejected.Contains((queue, offset));
+
     /// <summary>Owners of the queue may count what does not end as it does here.</summary>
     public void Unknown(int queue) => _inexact.Add(queue);
 
@@ -104,9 +113,18 @@ internal sealed class AttemptBook(SimulatedWorld world)
     public void GivenUp(int queue, SimulatedMessage message)
     {
         var failed = message.Attempts + (_entries.GetValueOrDefault((queue, message.Offset))?.Ever ?? 0);
-        if (!IsInexact(queue) && failed <= SimulatedWorld.MaxAttempts)
+        if (!IsRejected(queue, message.Offset) && !IsInexact(queue) && failed <= SimulatedWorld.MaxAttempts)
         {
             Fail(NotTooSoon, $"{message.Offset} of {world.Queues[queue].Name} is given up, and has failed {failed} times");
+        }
+    }
+
+    /// <summary>A message is to come again.</summary>
+    public void ComesAgain(int queue, SimulatedMessage message)
+    {
+        if (IsRejected(queue, message.Offset))
+        {
+            Fail(RejectedDies, $"{message.Offset} of {world.Queues[queue].Name} is to come again");
         }
     }
 

@@ -25,6 +25,15 @@ internal sealed class Coverage
 
     public long Runs { get; set; }
 
+    /// <summary>Messages that were to be dead letters by their listener's word.</summary>
+    public long Rejected { get; set; }
+
+    /// <summary>Messages that were to come again after a time by their listener's word.</summary>
+    public long Postponed { get; set; }
+
+    /// <summary>Messages that did not come again because a record of before a reset hid them that its storage had not let go of.</summary>
+    public long Hidden { get; set; }
+
     /// <summary>The column of the table a state belongs to.</summary>
     public static string Column(QueueState state) => state.Phase switch
     {
@@ -68,6 +77,9 @@ internal sealed class Coverage
         Steps += other.Steps;
         VirtualTicks += other.VirtualTicks;
         Runs += other.Runs;
+        Hidden += other.Hidden;
+        Rejected += other.Rejected;
+        Postponed += other.Postponed;
     }
 
     /// <summary>Cells of the table that can occur and were not reached.</summary>

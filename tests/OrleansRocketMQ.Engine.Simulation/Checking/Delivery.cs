@@ -81,6 +81,9 @@ internal sealed class Delivery(LedgerEntry entry, WindowRecord window, int era)
 
     public DeliveryEnd End { get; set; }
 
+    /// <summary>When its message may come again to its window, by its listener's word; in ticks of the run.</summary>
+    public long NotBefore { get; set; } = long.MinValue;
+
     /// <summary>When it ended, in ticks of the run.</summary>
     public long EndedAt { get; set; } = long.MaxValue;
 }
@@ -103,6 +106,9 @@ internal sealed class LedgerEntry(SimulatedMessage message, LedgerEntry? previou
     public bool IsRequired { get; set; } = true;
 
     public bool IsDone { get; set; }
+
+    /// <summary>Whether another member has consumed it, which the run plays: what comes of its deliveries undoes nothing.</summary>
+    public bool IsDoneElsewhere { get; set; }
 
     /// <summary>When it was answered to a pull, in ticks of the run.</summary>
     public long PulledAt { get; set; } = long.MinValue / 2;

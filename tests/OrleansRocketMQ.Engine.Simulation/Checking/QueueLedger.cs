@@ -8,7 +8,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Checking;
 /// The checker's book of a queue: which message must be consumed, which was, and by whom. It knows nothing of the engine but
 /// what goes in and out. A broken rule fails the run at once.
 /// </summary>
-internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
+internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
 {
     public const string NothingLost = "no message is lost";
     public const string NoDuplicate = "no message comes again without a cause";
@@ -17,6 +17,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     public const string CommitsRise = "commits never fall but by a move";
     public const string NoResetLost = "what a broker demands once is stored before the queue ends";
     public const string ListenersAwaited = "a queue that ends in its time has waited for its listeners";
+    public const string NotBeforeAsked = "a message does not come again before its listener wants it";
     public const string CommitAllowed = "nothing is committed without the lock or behind a closed fence";
 
     // Why a message comes again.
@@ -34,13 +35,6 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     private readonly List<LedgerEntry> _entries = [];
     private readonly Dictionary<long, LedgerEntry> _byOffset = [];
     private readonly Dictionary<int, LedgerEntry> _lastOfKey = [];
-    private long? _pendingMove;
-
-    /// <summary>How often the queue was moved for sure.</summary>
-    public int Moves { get; private set; }
-
-    /// <summary>Whether the store has been told nothing since the last move, not even of that.</summary>
-    public bool IsMovedSinceStored { get; private set; }
 
     /// <summary>Whether all that must be consumed is.</summary>
     public bool IsThrough => !_entries.Exists(entry => entry.IsMissing);
@@ -53,30 +47,6 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         _lastOfKey[message.Key] = entry;
     }
 
-    /// <summary>The store has an offset. A move holds for sure once its owner, or the next one, has heard of it.</summary>
-    public void Stored(long offset, bool isMove)
-    {
-        _pendingMove = isMove ? offset : null;
-        IsMovedSinceStored = false;
-    }
-
-    /// <summary>The queue goes on elsewhere, and everybody knows.</summary>
-    public void MoveHolds(long offset)
-    {
-        Moves++;
-        _pendingMove = null;
-        IsMovedSinceStored = queue.Stored != offset;
-        foreach (var entry in _entries)
-        {
-            entry.IsRequired = entry.Offset >= offset && entry.Offset >= queue.Min;
-            if (entry.Offset >= offset)
-            {
-                entry.Era = Moves;
-                entry.IsDone = false;
-            }
-        }
-    }
-
     /// <summary>The broker has dropped its oldest messages.</summary>
     public void Dropped()
     {
@@ -87,7 +57,14 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     }
 
     /// <summary>An owner begins somewhere.</summary>
-    public WindowRecord Begins(IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress = null, WindowRecord? former = null)
+    /// <param name="loop">The owner.</param>
+    /// <param name="origin">Why there.</param>
+    /// <param name="start">Where.</param>
+    /// <param name="progress">What is done by what it knows.</param>
+    /// <param name="former">The window that was handed over; null when none was.</param>
+    /// <param name="hidesReset">Whether it goes by a record of before the last reset, which the storage did not let go of.</param>
+    public WindowRecord Begins(
+        IHandsOut loop, WindowOrigin origin, long start, AckSnapshot? progress = null, WindowRecord? former = null, bool hidesReset = false)
     {
         if (_pendingMove == start && origin is (WindowOrigin.Store or WindowOrigin.Overtaken))
         {
@@ -99,6 +76,12 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         foreach (var entry in _entries)
         {
             entry.IsRequired &= !forgets || entry.Offset >= start;
+            if (hidesReset && entry.IsMissing && entry.Offset >= queue.Stored && progress?.IsDone(entry.Offset) is true)
+            {
+                entry.IsRequired = false;
+                world.Coverage.Hidden++;
+            }
+
             if (entry.IsMissing && (progress?.IsDone(entry.Offset) ?? entry.Offset < start))
             {
                 Fail(NothingLost, $"{loop.Name} begins at {start} ({origin}), and {entry.Offset} is not consumed");
@@ -170,7 +153,8 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         delivery.EndedAt = world.Time.Now;
         if (end is DeliveryEnd.Done or DeliveryEnd.Uncommitted or DeliveryEnd.Unheard)
         {
-            entry.ConsumedIn = delivery.Window;
+            // Another owner may have consumed it since.
+            entry.ConsumedIn = entry.Last == delivery ? delivery.Window : entry.ConsumedIn;
         }
         else if (entry.ConsumedIn == delivery.Window && !entry.IsDone)
         {
@@ -185,10 +169,9 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
     /// <summary>What a listener has consumed counts no more: of its batch all or nothing does, or it has rolled back.</summary>
     public void TakeBack(Delivery delivery)
     {
-        // Another member may have consumed it meanwhile.
         var wasItsOwn = delivery.End != DeliveryEnd.Returned;
         Ended(delivery, DeliveryEnd.Returned);
-        if (wasItsOwn && delivery.Entry.Last == delivery)
+        if (wasItsOwn && delivery.Entry.Last == delivery && !delivery.Entry.IsDoneElsewhere)
         {
             delivery.Entry.IsDone = false;
             delivery.Entry.ConsumedIn = null;
@@ -240,6 +223,29 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         }
     }
 
+    /// <summary>
+    /// The first message that is in a window and was not given to a listener from there; null when there is none, or one before it
+    /// has not come to its end.
+    /// </summary>
+    public LedgerEntry? FirstWaiting(WindowRecord window)
+    {
+        for (var place = queue.PlaceOf(window.Start); place < _entries.Count && _entries[place].PulledAt >= window.BeganAt; place++)
+        {
+            var entry = _entries[place];
+            if (entry.Last?.Window == window && entry.Last.End != DeliveryEnd.Done)
+            {
+                return null;
+            }
+
+            if (entry.IsMissing && entry.Last?.Window != window && window.Progress?.IsDone(entry.Offset) is not true)
+            {
+                return entry;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The messages of an origin that have failed and come to a copy.</summary>
     public IEnumerable<(int Queue, SimulatedMessage Message)> Failed(int origin)
         => _entries.Where(entry => entry.Message.Origin == origin && entry.Last is { End: DeliveryEnd.Returned })
@@ -275,7 +281,7 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         var end = Math.Min(place + messages, _entries.Count);
         for (; place < end; place++)
         {
-            _entries[place].IsDone = true;
+            _entries[place].IsDone = _entries[place].IsDoneElsewhere = true;
         }
 
         if (end > 0 && _entries[end - 1].Offset >= from)
@@ -321,6 +327,11 @@ internal sealed class QueueLedger(SimulatedQueue queue, SimulatedWorld world)
         {
             var mayComeAgain = last.End is DeliveryEnd.Returned or DeliveryEnd.Unheard;
             Require(mayComeAgain, entry, window, $"which its own window has given out already ({last.End})");
+            if (world.Time.Now < last.NotBefore)
+            {
+                Fail(NotBeforeAsked, $"{window.Loop.Name} hands {entry.Offset} out before {TimeSpan.FromTicks(last.NotBefore)}");
+            }
+
             world.Coverage.Duplicate(last.End == DeliveryEnd.Unheard ? AnswerLost : TriedAgain);
         }
         else if (ReferenceEquals(last.Window.Loop, window.Loop))

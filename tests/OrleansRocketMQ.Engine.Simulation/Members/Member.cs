@@ -78,7 +78,10 @@ internal sealed class Member
                 runtime,
                 NullLogger<OrderlyDispatcher>.Instance),
             Mode.KeyOrdered => new KeyOrderedDispatcher(options, listeners, retry, runtime, NullLogger<KeyOrderedDispatcher>.Instance),
-            _ => new ConcurrentDispatcher(options, listeners, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance),
+            _ => new ConcurrentDispatcher(options, listeners, retry, runtime, NullLogger<ConcurrentDispatcher>.Instance)
+            {
+                AreLeased = world.Setup.Leases,
+            },
         };
         _locks = world.Setup.NeedsLock
             ? new QueueLocks(options, new Lockers(owner.Name, brokers, routes), () => deadMembers, runtime, NullLogger<QueueLocks>.Instance)
@@ -106,6 +109,7 @@ internal sealed class Member
             Budgets = Budgets,
             Statistics = new GroupStatistics(time),
             Locks = _locks,
+            AreLeased = world.Setup.Leases,
             Checkpoints = world.Setup.HasCheckpoints
                 ? new GroupCheckpoints(options, world.Checkpoints.For(owner), runtime, NullLogger<GroupCheckpoints>.Instance)
                 : null,
@@ -184,6 +188,8 @@ internal sealed class Member
         ConsumeThreadMin = setup.Slots,
         ConsumeThreadMax = setup.Slots + 2,
         ConsumeBatchSize = setup.Batch,
+        BatchMaxWait = setup.BatchWait,
+        BatchMaxBytes = setup.BatchBytes,
         PullBatchSize = setup.PullBatch,
         PullSuspendTimeout = SimulatedWorld.Suspend,
         PullThresholdForAll = setup.SharedLimit,

@@ -88,6 +88,13 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
     public void LookAgain()
     {
         var cluster = LookAtCluster(withoutThisMember: false);
+        if (_listed.Any(name => !cluster.Members.Knows(name)))
+        {
+            // A look asks before it takes anybody for a stranger.
+            Told(world.Cluster.Table);
+            cluster = LookAtCluster(withoutThisMember: false);
+        }
+
         View = AllocationView.Compute(Group, OwnStrategy, Topics, _listed, cluster.Members, cluster.Overrides);
     }
 

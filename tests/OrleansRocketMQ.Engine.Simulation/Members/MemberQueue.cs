@@ -30,6 +30,7 @@ internal sealed class MemberQueue : IHandsOut
             queue.Id, member.Environment, before is null ? null : new QueueArrival(before.Progress, before.HasCheckpoint, 0, before.HasUnstoredReset), NullLogger.Instance);
         Window = new WindowRecord(this, WindowOrigin.Store, 0, null, null);
         Watch = new QueueWatch(world, this);
+        Bodies = new BodyPool(Name, world.Scheduler);
         Pump.Runs.Restarted += OnRestarted;
         member.Add(this);
         world.Owners.Add(this);
@@ -58,6 +59,9 @@ internal sealed class MemberQueue : IHandsOut
 
     /// <summary>The last offset it has told; -1 when none since it began.</summary>
     public long Told => _told;
+
+    /// <summary>What its pulls are answered in, where that is of a pool.</summary>
+    public BodyPool Bodies { get; }
 
     /// <summary>Looks at what no event shows.</summary>
     public QueueWatch Watch { get; }
@@ -119,7 +123,7 @@ internal sealed class MemberQueue : IHandsOut
             case QueueEventKind.OffsetStored when state.Move is { Step: MoveStep.Storing } move && move.Number == happened.Move:
                 // What the store was told after the fence was open says where the queue goes on, whoever went on meanwhile.
                 _closings = _storesSince == Owner.Closings ? _storesSince : _closings;
-                Ledger.MoveHolds(move.Offset);
+                Ledger.MoveHeard(move.Offset, isReset: move.Reason == MoveReason.Reset);
                 (_told, _demanded) = (move.Offset, null);
                 break;
             case QueueEventKind.BrokerReset when !state.IsStopped && state.Move is not { Reason: MoveReason.Seek }:
@@ -284,7 +288,7 @@ internal sealed class MemberQueue : IHandsOut
         if (origin == WindowOrigin.HandOver && _before!.Demanded == progress.Watermark)
         {
             // What the store could not be told any more came along.
-            Ledger.MoveHolds(progress.Watermark);
+            Ledger.MoveHolds(progress.Watermark, isReset: true);
         }
 
         if (origin == WindowOrigin.Store && _demanded == progress.Watermark)
@@ -293,7 +297,10 @@ internal sealed class MemberQueue : IHandsOut
             _demanded = null;
         }
 
-        Window = Ledger.Begins(this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null);
+        var hidesReset = origin == WindowOrigin.Store
+            && _world.Checkpoints.MovesBefore(Queue.Id, Owner) is { } moves && Ledger.MayHideReset(moves);
+        Window = Ledger.Begins(
+            this, origin, progress.Watermark, progress, origin == WindowOrigin.HandOver ? _before!.Window : null, hidesReset);
     }
 
     private bool IsHandedOver(AckSnapshot progress)

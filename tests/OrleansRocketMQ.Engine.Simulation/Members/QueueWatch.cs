@@ -27,6 +27,7 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
     // In which a member that has stood still makes up for what it has missed.
     private static readonly long AfterStandstill = TimeSpan.FromSeconds(6).Ticks;
 
+    private readonly IdleWatch _idle = new(world, queue);
     private WindowRecord? _window;
     private long _thawedAt = long.MinValue / 2;
     private long _uncommitted;
@@ -52,6 +53,7 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
         if (queue.Owner.IsDead || queue.Owner.IsDeclaredDead || queue.IsStopAsked || world.Time.Now - _thawedAt < AfterStandstill)
         {
             _uncommittedSince = world.Time.Now;
+            _idle.Rest();
             return;
         }
 
@@ -63,6 +65,7 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
         LookAtCalls();
         LookAtRetry();
         LookAtCommits();
+        _idle.Look();
     }
 
     // In order, only the listener's side ends a call.
@@ -77,8 +80,12 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
     private void LookAtRetry()
     {
         var now = world.Time.Now;
-        if (queue.State.Phase == QueuePhase.BackingOff
-            && now - _failedAt > RetriesWithin
+        if (queue.State.Phase != QueuePhase.BackingOff)
+        {
+            // One that failed behind a closed fence waits from when that opens, if only for a moment.
+            _failedAt = now;
+        }
+        else if (now - _failedAt > RetriesWithin
             && now - world.Trouble.BrokerAwayOf(queue.Queue.Id.BrokerName) > RetriesWithin)
         {
             queue.Ledger.Fail(RetriesSoon, $"{queue.Name} has been waiting since {TimeSpan.FromTicks(_failedAt)}");

@@ -1,6 +1,7 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Protocol;
 
@@ -48,24 +49,22 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
             member?.Commits(request.CommitOffset);
         }
 
-        return await AskAsync(RequestCodes.PullMessage, async () =>
-        {
-            var answer = await world.PullAsync(owner, queue, request, window, cancellationToken);
-            member?.Pulled(request.Offset, answer);
-            return new PullResult(
-                answer.Verdict switch
-                {
-                    PullVerdict.Found => PullStatus.Found,
-                    PullVerdict.NothingNew => PullStatus.NoNewMessage,
-                    PullVerdict.NothingMatched => PullStatus.NoMatchedMessage,
-                    _ => PullStatus.OffsetIllegal,
-                },
-                answer.Next,
-                queue.Min,
-                answer.Max,
-                BrokerData.MasterId,
-                Records.Encode(queue, answer.Messages));
-        });
+        var answer = await AskAsync(
+            RequestCodes.PullMessage, () => world.PullAsync(owner, queue, request, window, cancellationToken));
+        member?.Pulled(request.Offset, answer);
+        return new PullResult(
+            answer.Verdict switch
+            {
+                PullVerdict.Found => PullStatus.Found,
+                PullVerdict.NothingNew => PullStatus.NoNewMessage,
+                PullVerdict.NothingMatched => PullStatus.NoMatchedMessage,
+                _ => PullStatus.OffsetIllegal,
+            },
+            answer.Next,
+            queue.Min,
+            answer.Max,
+            BrokerData.MasterId,
+            request.Pooled ? Records.Encode(queue, answer.Messages, member!.Bodies) : Records.Encode(queue, answer.Messages));
     }
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
@@ -158,11 +157,11 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     // These brokers are old enough to know levels only.
     public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => Task.FromResult(false);
 
-    private static async Task<T> AskAsync<T>(int request, Func<Task<T>> ask)
+    private async Task<T> AskAsync<T>(int request, Func<Task<T>> ask)
     {
         try
         {
-            return await ask();
+            return await (world.Setup.MayStandStill ? ApartAsync(ask) : ask());
         }
         catch (CallFailedException failed)
         {
@@ -172,6 +171,24 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         {
             throw new RocketMQNetworkException("nothing of a dead member reaches anybody");
         }
+    }
+
+    /// <summary>What was sent comes to its broker, and is done there, also while the member stands still.</summary>
+    private Task<T> ApartAsync<T>(Func<Task<T>> ask)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = world.Scheduler.Start("request", async () =>
+        {
+            try
+            {
+                answer.SetResult(await ask());
+            }
+            catch (Exception exception) when (exception is not SimulationException)
+            {
+                answer.SetException(exception);
+            }
+        });
+        return answer.Task;
     }
 
     private static RocketMQException ErrorOf(int request, CallFailedException failed) => failed.Reason switch

@@ -29,6 +29,7 @@ internal sealed class Place(int index)
 internal sealed class Activation(Member member)
 {
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Member Member => member;
 
@@ -39,7 +40,16 @@ internal sealed class Activation(Member member)
     /// <summary>Ends when it is here no more.</summary>
     public Task Gone => _gone.Task;
 
-    public void End() => _gone.TrySetResult();
+    /// <summary>Ends when it has what came along: no call reaches a grain before.</summary>
+    public Task Ready => _ready.Task;
+
+    public void IsReady() => _ready.TrySetResult();
+
+    public void End()
+    {
+        IsReady();
+        _gone.TrySetResult();
+    }
 }
 
 /// <summary>
@@ -99,9 +109,13 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
         await TravelAsync(caller.Owner, place);
         while (true)
         {
-            var activation = place.Activation ??= new Activation(OwnerSeenBy(caller, id) is { } owner && IsThere(owner)
-                ? owner
-                : throw new RebalanceException($"{caller.Owner.Name} sees nobody who may have {id}."));
+            var activation = place.Activation ??= NewFor(caller, id);
+            if (!activation.Ready.IsCompleted)
+            {
+                await WaitAsync(activation.Ready);
+                continue;
+            }
+
             if (activation.IsLeaving)
             {
                 await WaitAsync(activation.Gone);
@@ -123,6 +137,15 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
             await TravelAsync(caller.Owner, place);
             return answer;
         }
+    }
+
+    private Activation NewFor(Member caller, MessageQueue id)
+    {
+        var activation = new Activation(OwnerSeenBy(caller, id) is { } owner && IsThere(owner)
+            ? owner
+            : throw new RebalanceException($"{caller.Owner.Name} sees nobody who may have {id}."));
+        activation.IsReady();
+        return activation;
     }
 
     private string? EnsureStarted(Place place, Activation activation, Member caller)
@@ -220,9 +243,16 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
 
         var next = place.Activation = new Activation(to);
         activation.End();
-        if (before is not null && fault != FaultKind.HandOverBroken)
+        try
         {
-            await to.RunAsync(() => Arrive(place, next, before, from, isTaken: fault != FaultKind.HandOverFails));
+            if (before is not null && fault != FaultKind.HandOverBroken)
+            {
+                await to.RunAsync(() => Arrive(place, next, before, from, isTaken: fault != FaultKind.HandOverFails));
+            }
+        }
+        finally
+        {
+            next.IsReady();
         }
     }
 

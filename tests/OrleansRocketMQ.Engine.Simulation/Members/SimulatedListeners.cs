@@ -13,6 +13,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// </summary>
 internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IListeners
 {
+    public const string BatchesFit = "a call of a listener gets no more than a batch may be";
     public const string UnreachedWaits = "a worker that does not reach its listener waits";
 
     // The first time its messages wait instead; a queue that ends ends the wait, too.
@@ -146,7 +147,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             world.Attempts.Told(at.Queue, at.Window, world.Find(messages[index]).Message, messages[index].ReconsumeTimes, told(index));
         }
 
-        return new Call(at, at.Window, messages);
+        return new Call(at, at.Window, messages, world.Setup);
     }
 
     /// <summary>Whether a listener is where it is called; it cannot always be asked.</summary>
@@ -171,10 +172,11 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     }
 
     /// <summary>Messages that were given to a listener together.</summary>
-    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages)
+    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages, Setup Setup)
     {
         public List<Delivery> HandOut(int from, int to)
         {
+            CheckBatch(from, to);
             var deliveries = new List<Delivery>(to - from);
             for (var index = from; index < to; index++)
             {
@@ -182,6 +184,15 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             }
 
             return deliveries;
+        }
+
+        private void CheckBatch(int from, int to)
+        {
+            var bytes = Messages[from..to].Sum(static message => (long)message.Body.Length);
+            if (to - from > Setup.Batch || (to - from > 1 && bytes > Setup.BatchBytes))
+            {
+                Queue.Ledger.Fail(BatchesFit, $"{Queue.Name} gives a listener {to - from} messages of {bytes} bytes");
+            }
         }
     }
 
@@ -202,6 +213,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             var run = listeners.Begin(
                 call.Queue, call.Messages, index => call.Messages[index].ReconsumeTimes + (index == 0 ? call.Failures : 0));
             Reach(run.Queue);
+            using var held = Hold(run);
             var began = run.Queue.Now;
             var failures = new List<FailedMessage>();
             var deliveries = new List<Delivery>();
@@ -216,13 +228,20 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
 
                 var batch = run.HandOut(index, end);
                 deliveries.AddRange(batch);
+                listeners.CheckReadable(run, index, end);
                 var (consumed, isLate) = await TryAsync(run, batch, deliveries, cancellationToken);
+                listeners.CheckReadable(run, index, end);
                 listeners.Consumed(run, index, index + consumed);
                 for (var failed = index + consumed; failed < end; failed++)
                 {
                     failures.Add(isLate
                         ? FailedMessage.TimedOut(failed, call.ConsumeTimeout)
                         : new FailedMessage(failed, 0, "failed", "test"));
+                }
+
+                if (consumed == batch.Count && listeners.SayOfOne(run, batch, index, call.InOrder) is { } said)
+                {
+                    failures.Add(said);
                 }
 
                 listeners.GiveUp(run, call.Messages[(index + consumed)..end], 1);
@@ -234,8 +253,9 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
                 }
             }
 
-            // In order, only the first that failed is to blame.
-            listeners.Failed(run, failures.Select(failure => failure.Index), cancellationToken.IsCancellationRequested ? 0 : 1);
+            // In order, only the first that failed is to blame; what is rejected is no failure that anybody counts.
+            var isHeard = !cancellationToken.IsCancellationRequested && !failures.Exists(static failure => failure.IsRejected);
+            listeners.Failed(run, failures.Select(failure => failure.Index), isHeard ? 1 : 0);
             listeners.ThrowIfUnheard(run, failures.Count == 0 ? index : 0);
             return new ListenerOutcome(index, run.Queue.Now - began, failures.Count > 0 ? failures : null) { TimedOut = late };
         }
@@ -302,97 +322,6 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
         {
             call.Queue.Ledger.Unheard(call.Messages.Slice(0, consumed));
             throw new InvalidOperationException("the listener's answer is lost");
-        }
-    }
-
-    /// <summary>Decides what is committed, too, where the group does not commit by itself.</summary>
-    private sealed class QueueListener(SimulatedListeners listeners) : IQueueListener
-    {
-        private readonly List<Delivery> _uncommitted = [];
-        private WindowRecord? _window;
-        private int _batches;
-
-        public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
-
-        public Task QueueLeftAsync() => Task.CompletedTask;
-
-        public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
-            => RunAsync(call, cancellationToken);
-
-        private async Task<OrderlyOutcome> RunAsync(OrderlyCall call, CancellationToken cancellationToken)
-        {
-            var run = listeners.Begin(
-                call.Queue, call.Messages, index => call.ReconsumeTimes?[index] ?? call.Messages[index].ReconsumeTimes);
-            if (_window != run.Window)
-            {
-                _uncommitted.Clear();
-                _window = run.Window;
-            }
-
-            listeners.ThrowIfUnreachable(run.Queue, 30);
-            var began = run.Queue.Now;
-            var (index, committed, batches) = (0, 0, 0);
-            FailedBatch? stopped = null;
-            while (index < call.Messages.Count && stopped is null && call.Ownership is not { IsValid: false })
-            {
-                var end = Math.Min(index + call.BatchSize, call.Messages.Count);
-                var batch = run.HandOut(index, end);
-                batches++;
-                if ((await listeners.ConsumeAsync(run, batch, cancellationToken)).Consumed < batch.Count)
-                {
-                    // Of an ordered batch all or nothing counts.
-                    batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
-                    listeners.GiveUp(run, call.Messages[index..end], 1);
-                    var isHeard = !cancellationToken.IsCancellationRequested && call.Ownership is not { IsValid: false };
-                    listeners.Failed(run, Enumerable.Range(index, batch.Count), isHeard ? batch.Count : 0);
-                    stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
-                    break;
-                }
-
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    break;
-                }
-
-                listeners.Consumed(run, index, end);
-                (index, committed, stopped) = Decide(call, run, batch, (index, end, committed));
-                if (run.Queue.Now - began > call.TimeLimit)
-                {
-                    break;
-                }
-            }
-
-            return new OrderlyOutcome(index, committed, stopped, batches, run.Queue.Now - began);
-        }
-
-        private (int Index, int Committed, FailedBatch? Stopped) Decide(
-            OrderlyCall call, Call run, List<Delivery> batch, (int Index, int End, int Committed) at)
-        {
-            if (call.AutoCommit || !call.MayDecideCommit)
-            {
-                return (at.End, at.End, null);
-            }
-
-            _batches++;
-            if (_batches % 19 == 0)
-            {
-                batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
-                _uncommitted.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
-                _uncommitted.Clear();
-                return (at.Index, at.Committed, new FailedBatch(batch.Count, IsRollback: true, Pause: null, AutoCommit: false, null));
-            }
-
-            _uncommitted.AddRange(batch);
-            if (_batches % 3 != 0 && at.End < call.Messages.Count)
-            {
-                // The next ones are here already, with which these are committed.
-                batch.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Uncommitted));
-                return (at.End, at.Committed, null);
-            }
-
-            _uncommitted.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Done));
-            _uncommitted.Clear();
-            return (at.End, at.End, null);
         }
     }
 }

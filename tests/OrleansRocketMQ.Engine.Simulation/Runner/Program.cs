@@ -5,8 +5,8 @@ using OrleansRocketMQ.Engine.Simulation.World;
 namespace OrleansRocketMQ.Engine.Simulation.Runner;
 
 /// <summary>
-/// <c>--seed=N</c> runs one seed and tells all of it; <c>--seeds=A..B</c> runs many, and shrinks the first that fails;
-/// <c>--all</c> does not end at the first failure, and <c>--whole</c> does not shrink.
+/// <c>--seed=N</c> runs one seed and tells its last events, 400 or as many as <c>--events=M</c> says; <c>--whole</c> does not shrink.
+/// <c>--seeds=A..B</c> runs many, and shrinks the first that fails; <c>--all</c> does not end at the first failure.
 /// </summary>
 internal static class Program
 {
@@ -26,16 +26,17 @@ internal static class Program
             return RunMany(first, last, arguments.Contains("--all") ? int.MaxValue : 1);
         }
 
-        Console.Error.WriteLine("--seed=N or --seeds=A..B [--all]");
+        Console.Error.WriteLine("--seed=N [--events=M] [--whole] or --seeds=A..B [--all]");
         return 2;
     }
 
     private static int Replay(long seed, string[] arguments)
     {
-        var result = SimulationRun.Execute(Setup.Of(seed), Report.Events);
+        var events = int.TryParse(Value(arguments, "--events="), CultureInfo.InvariantCulture, out var most) ? most : Report.Events;
+        var result = SimulationRun.Execute(Setup.Of(seed), events);
         Console.WriteLine(result.Failure is null
             ? $"seed {seed} ({result.Setup.Mode}): {result.Coverage.Steps} steps, digest {result.Digest:x16}"
-            : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result), Report.Events));
+            : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result, events: events), events));
         return result.Failure is null ? 0 : 1;
     }
 

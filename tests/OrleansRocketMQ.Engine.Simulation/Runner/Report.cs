@@ -45,6 +45,10 @@ internal static class Report
             text.AppendLine(CultureInfo.InvariantCulture, $"  {cause,-50} {count}");
         }
 
+        text.AppendLine(
+            CultureInfo.InvariantCulture, $"by their listeners' word rejected {coverage.Rejected}, postponed {coverage.Postponed}");
+        text.AppendLine(
+            CultureInfo.InvariantCulture, $"messages hidden by a record that storage kept over a reset: {coverage.Hidden}");
         text.AppendLine(CultureInfo.InvariantCulture, $"cells of the table: {coverage.Cells.Count}; not reached:");
         foreach (var row in coverage.Missing().GroupBy(cell => cell.Event))
         {

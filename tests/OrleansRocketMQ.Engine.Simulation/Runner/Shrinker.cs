@@ -5,9 +5,9 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>Finds a run with fewer faults that breaks the same rule.</summary>
 internal static class Shrinker
 {
-    public static RunResult Shrink(RunResult failed, Func<Setup, RunResult>? run = null)
+    public static RunResult Shrink(RunResult failed, Func<Setup, RunResult>? run = null, int events = Report.Events)
     {
-        run ??= setup => SimulationRun.Execute(setup, Report.Events);
+        run ??= setup => SimulationRun.Execute(setup, events);
         var smallest = run(failed.Setup);
         for (var part = Math.Max(1, smallest.Setup.Faults.Count / 2); part >= 1; part /= 2)
         {

@@ -31,7 +31,7 @@ internal sealed partial class SimulationRun
                 return;
             }
 
-            if (place.IsMoving || place.Queue != rests || !MayCommit(rests!) || !IsThrough(queue))
+            if (place.IsMoving || place.Queue != rests || !MayCommit(rests!) || !IsThrough(queue, rests!))
             {
                 (rests, since) = (place.Queue, _world.Time.Now);
             }
@@ -55,5 +55,7 @@ internal sealed partial class SimulationRun
     private static bool MayCommit(MemberQueue queue)
         => !queue.Owner.IsFenceClosed && queue.State is { MayStore: true, IsPositioned: true, Move: null };
 
-    private bool IsThrough(int queue) => _world.Ledgers[queue].IsThrough && _world.Queues[queue].Stored == _world.Queues[queue].Max;
+    // And its owner has heard so: what it has written down stays until then.
+    private bool IsThrough(int queue, MemberQueue at) => _world.Ledgers[queue].IsThrough
+        && _world.Queues[queue].Stored == _world.Queues[queue].Max && at.Pump.Snapshot().CommittedOffset == _world.Queues[queue].Max;
 }

@@ -208,8 +208,10 @@ internal sealed partial class SimulationRun
             member.Owner.Dispose();
         }
 
-        _world.Coverage.Messages += _world.Queues.Sum(queue => queue.Messages.Count);
+        // What was pulled and not done by a queue that has ended elsewhere is nobody's, pooled or not.
         await _world.Time.Delay(Stragglers);
+        Array.ForEach(Places, static place => place.Queue!.Bodies.CheckEnd());
+        _world.Coverage.Messages += _world.Queues.Sum(queue => queue.Messages.Count);
     }
 
     /// <summary>Nothing is held when all is consumed, be it that the queues still run.</summary>

@@ -87,6 +87,19 @@ public sealed class AttemptBookTests
     }
 
     [Fact]
+    public void What_its_listener_has_rejected_is_given_up_however_often_it_has_failed_and_does_not_come_again()
+    {
+        _book.Reject(0, 0);
+        _book.GivenUp(0, _queue.Messages[0]);
+        Refuses(AttemptBook.RejectedDies, () => _book.ComesAgain(0, _queue.Messages[0]));
+
+        // Its listener has it once more, and may say something else.
+        Tell(_window, 2);
+        _book.ComesAgain(0, _queue.Messages[0]);
+        Refuses(AttemptBook.NotTooSoon, () => _book.GivenUp(0, _queue.Messages[0]));
+    }
+
+    [Fact]
     public void A_copy_says_one_failure_more_than_its_message()
     {
         _book.ComesAgain([(0, _queue.Messages[0])], told: 3);

@@ -104,6 +104,18 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void A_message_does_not_come_again_before_the_time_its_listener_has_said()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        var delivery = HandOut(window, 0);
+        _ledger.Ended(delivery, DeliveryEnd.Returned);
+        delivery.NotBefore = TimeSpan.FromSeconds(1).Ticks;
+        Fails(QueueLedger.NotBeforeAsked, () => HandOut(window, 0));
+        _world.Time.Advance(TimeSpan.FromSeconds(1).Ticks);
+        Consume(window, 0);
+    }
+
+    [Fact]
     public void A_message_that_came_back_is_tried_again()
     {
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
@@ -135,6 +147,75 @@ public sealed class LedgerTests
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
         Consume(window, 0);
         Fails(QueueLedger.InOrder, () => HandOut(window, 2));
+    }
+
+    [Fact]
+    public void A_move_that_its_owner_hears_of_after_another_went_on_from_there_wants_nothing_again()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.Stored(0, isMove: true);
+        Consume(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
+        _ledger.MoveHeard(0, isReset: true);
+        _ledger.Commits(_second, 1);
+
+        // The next one to the same offset is another one.
+        _ledger.MoveHeard(0, isReset: true);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 1));
+    }
+
+    [Fact]
+    public void A_listener_that_ends_at_a_former_owner_says_nothing_of_the_order_at_the_next_one()
+    {
+        var late = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        var window = _ledger.Begins(_second, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        _ledger.Ended(late, DeliveryEnd.Unheard);
+        Consume(window, 1);
+    }
+
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(false, true, false)]
+    [InlineData(true, false, false)]
+    public void A_record_of_before_a_move_hides_messages_only_when_a_broker_demanded_it_and_the_storage_did_not_let_go(
+        bool isReset, bool hasFailed, bool mayHide)
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _world.Time.Advance(TimeSpan.FromMinutes(1).Ticks);
+        if (hasFailed)
+        {
+            _world.Struck(FaultKind.StorageSlow, _queue.Index);
+        }
+
+        _queue.Store(0, isMove: true);
+        _ledger.MoveHeard(0, isReset);
+        Assert.Equal(mayHide, _ledger.MayHideReset(movesBefore: 0));
+        Assert.False(_ledger.MayHideReset(movesBefore: 1));
+
+        void Begin() => _ledger.Begins(
+            _second, WindowOrigin.Store, 1, new AckSnapshot(1, 1, []), hidesReset: _ledger.MayHideReset(movesBefore: 0));
+        if (mayHide)
+        {
+            Begin();
+            Assert.Equal(1, _world.Coverage.Hidden);
+        }
+        else
+        {
+            Fails(QueueLedger.NothingLost, Begin);
+        }
+    }
+
+    [Fact]
+    public void What_another_member_has_consumed_stays_consumed_when_a_listener_takes_back_that_it_has()
+    {
+        var delivery = HandOut(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.OtherMember(2);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.TakeBack(delivery);
+        _ledger.Begins(_second, WindowOrigin.Store, 2);
+
+        _ledger.MoveHolds(0);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 2));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ internal static class Meetings
         var fitting = new List<Func<TimeSpan, int, SeededRandom, Fault[]>>();
         if (setup.NeedsLock)
         {
-            fitting.AddRange([WithdrawnWhileLooking, LockLostWhileArriving]);
+            fitting.AddRange([WithdrawnWhileLooking, LockLostWhileArriving, LockLostAfterSeek]);
         }
 
         if (setup.Mode != Mode.Concurrent)
@@ -77,6 +77,18 @@ internal static class Meetings
     /// <summary>The same, and the queue's lock is lost.</summary>
     private static Fault[] LockLostWhileArriving(TimeSpan at, int queue, SeededRandom random) =>
         [.. ResetNotTaken(at, queue, random), new(FaultKind.LockTaken, at, Millis(1500), queue, 1, "R2")];
+
+    /// <summary>
+    /// The lock is lost while a queue waits for its turn to begin where somebody wanted it: the store is asked slowly whether what was
+    /// told without an answer has come.
+    /// </summary>
+    private static Fault[] LockLostAfterSeek(TimeSpan at, int queue, SeededRandom random) =>
+    [
+        new(FaultKind.StoreWriteLost, at - Millis(1600), Millis(1000), queue, 0),
+        new(FaultKind.StoreSlow, at - Millis(500), Millis(4500), queue, 0),
+        new(FaultKind.SeekBack, at, Millis(1), queue, random.Next(100)),
+        new(FaultKind.LockTaken, at, random.Between(Millis(1200), Millis(2000)), queue, 1, "S1"),
+    ];
 
     private static Fault[] ResetNotTaken(TimeSpan at, int queue, SeededRandom random) =>
     [

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 
 namespace OrleansRocketMQ.Engine.Simulation.World;
@@ -30,6 +31,26 @@ internal static class Records
         return bytes;
     }
 
+    /// <summary>The same in an array of a pool, which is whose who asked for it.</summary>
+    public static ReadOnlyMemory<byte> Encode(SimulatedQueue queue, IReadOnlyList<SimulatedMessage> messages, BodyPool pool)
+        => messages.Count == 0
+            ? ReadOnlyMemory<byte>.Empty
+            : PooledBody.Copy(new ReadOnlySequence<byte>(Encode(queue, messages)), pool).Memory;
+
+    /// <summary>Whether a body is the one that a message was sent with.</summary>
+    public static bool IsBodyOf(ReadOnlySpan<byte> body, SimulatedMessage message) => body.SequenceEqual(BodyOf(message));
+
+    private static byte[] BodyOf(SimulatedMessage message)
+    {
+        var body = new byte[message.BodyLength];
+        for (var index = 0; index < body.Length; index++)
+        {
+            body[index] = (byte)(message.Origin + index);
+        }
+
+        return body;
+    }
+
     /// <summary>The queue and the offset of a message.</summary>
     public static (int Queue, long Offset) PlaceOf(MessageExt message)
         => ((int)(message.CommitLogOffset / PerQueue), message.CommitLogOffset % PerQueue);
@@ -51,7 +72,7 @@ internal static class Records
         {
             Topic = queue.Id.Topic,
             QueueId = queue.Id.QueueId,
-            Body = new byte[message.BodyLength],
+            Body = BodyOf(message),
             QueueOffset = message.Offset,
             CommitLogOffset = (queue.Index * PerQueue) + message.Offset,
             ReconsumeTimes = message.Attempts,

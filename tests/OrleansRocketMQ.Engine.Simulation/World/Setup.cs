@@ -92,6 +92,18 @@ internal sealed record Setup
     /// <summary>Whether every member gets every message, and keeps offsets of its own.</summary>
     public required bool Broadcasts { get; init; }
 
+    /// <summary>How long messages wait for others of their batch; zero where batches are what is there.</summary>
+    public required TimeSpan BatchWait { get; init; }
+
+    /// <summary>Bytes of bodies a call gets at most, unless one message has more; null for any.</summary>
+    public required int? BatchBytes { get; init; }
+
+    /// <summary>Whether listeners say of single messages that they are to be dead letters, or when they are to come again.</summary>
+    public required bool SpeaksOfEach { get; init; }
+
+    /// <summary>Whether pulls are answered in arrays of a pool, and listeners have messages for the time of a call only.</summary>
+    public required bool Leases { get; init; }
+
     public bool IsHarder => Seed > EasierSeeds;
 
     public bool NeedsLock => Mode == Mode.Orderly && !Broadcasts;
@@ -104,6 +116,7 @@ internal sealed record Setup
         var random = SeededRandom.Of(seed, "setup");
         var pullBatch = random.Pick([4, 16, 32]);
         var broadcasts = random.Chance(20);
+        var windows = SeededRandom.Of(seed, "windows");
         var setup = new Setup
         {
             Seed = seed,
@@ -124,8 +137,13 @@ internal sealed record Setup
             HasLocalCheckpoints = random.Chance(40),
             MayStandStill = random.Chance(25),
             KeepsFailureCounts = random.Chance(60),
+            BatchWait = windows.Chance(35) ? windows.Between(Millis(50), Millis(1200)) : TimeSpan.Zero,
+            BatchBytes = windows.Chance(25) ? windows.Between(40, 400) : null,
+            SpeaksOfEach = windows.Chance(35),
+            Leases = SeededRandom.Of(seed, "leases").Chance(40),
             Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"), seed > EasierSeeds)],
         };
+        setup = setup with { Leases = setup.Leases && setup.Mode == Mode.Concurrent };
         var aims = SeededRandom.Of(seed, "aims");
         return setup with
         {

@@ -24,11 +24,15 @@ internal sealed class SimulatedRecords<T>(SimulatedWorld world, string name, boo
     {
         foreach (var place in _entries.Keys.Where(place => place.Queue == queue).ToArray())
         {
-            _entries[place] = new Entry(null, _entries[place].Version + 1);
+            _entries[place] = new Entry(null, _entries[place].Version + 1, 0);
         }
     }
 
-    private Entry Find((MessageQueue Queue, int Place) place) => _entries.GetValueOrDefault(place, new Entry(null, 0));
+    /// <summary>How often a queue had been moved when what a member finds of it was to be written; null when it finds nothing.</summary>
+    public int? MovesBefore(MessageQueue queue, Owner owner)
+        => Find((queue, isLocal ? owner.Index : 0)) is { Value: not null } entry ? entry.Moves : null;
+
+    private Entry Find((MessageQueue Queue, int Place) place) => _entries.GetValueOrDefault(place, new Entry(null, 0, 0));
 
     /// <summary>Does something at the storage, and what comes between.</summary>
     private async Task CallAsync(Owner owner, MessageQueue queue, Action act, CancellationToken cancellationToken)
@@ -66,7 +70,7 @@ internal sealed class SimulatedRecords<T>(SimulatedWorld world, string name, boo
         }
     }
 
-    private readonly record struct Entry(T? Value, int Version);
+    private readonly record struct Entry(T? Value, int Version, int Moves);
 
     private sealed class Storage(SimulatedRecords<T> records, Owner owner) : IRecordStorage<T>
     {
@@ -83,6 +87,8 @@ internal sealed class SimulatedRecords<T>(SimulatedWorld world, string name, boo
 
     private bool IsLocal => isLocal;
 
+    private int Moves(MessageQueue queue) => world.Ledgers[world.Find(queue).Index].Moves;
+
     private sealed class Record(SimulatedRecords<T> records, Owner owner, (MessageQueue Queue, int Place) place, Entry entry)
         : IStoredRecord<T>
     {
@@ -96,7 +102,7 @@ internal sealed class SimulatedRecords<T>(SimulatedWorld world, string name, boo
 
         private async Task StoreAsync(T? value, CancellationToken cancellationToken)
         {
-            var stored = new Entry(value, _entry.Version + 1);
+            var stored = new Entry(value, _entry.Version + 1, records.Moves(place.Queue));
             await records.CallAsync(
                 owner,
                 place.Queue,

@@ -20,6 +20,11 @@ internal sealed partial class SimulatedWorld
             throw new CallFailedException(FaultKind.SendBackRefused);
         }
 
+        if (!isDead)
+        {
+            Attempts.ComesAgain(queue.Index, message);
+        }
+
         BringAgain(queue.Index, message, message.Attempts + 1, isDead);
         Ledgers[queue.Index].SafelyElsewhere(message.Offset, isHeard: false);
         if (Strikes(FaultKind.SendBackAnswerLost, queue.Index))
@@ -50,7 +55,9 @@ internal sealed partial class SimulatedWorld
         }
 
         // Of a message that has come again several may have failed; the copy is of the one whose attempts it tells.
-        var source = failed.FirstOrDefault(one => one.Message.Attempts + 1 == copy.ReconsumeTimes, failed[0]);
+        var source = failed.Where(one => isDead && Attempts.IsRejected(one.Queue, one.Message.Offset))
+            .Concat(failed.Where(one => one.Message.Attempts + 1 == copy.ReconsumeTimes))
+            .Append(failed[0]).First();
         BringAgain(source.Queue, source.Message, copy.ReconsumeTimes, isDead);
         foreach (var (queue, message) in failed)
         {

@@ -6,6 +6,7 @@ internal sealed class Trouble
     private const long Never = long.MinValue / 2;
 
     private readonly Dictionary<int, long> _refused = [];
+    private readonly Dictionary<int, long> _storage = [];
     private readonly Dictionary<string, long> _away = new(StringComparer.Ordinal);
 
     /// <summary>When a broker last did not answer what its offset store was told or asked.</summary>
@@ -14,8 +15,14 @@ internal sealed class Trouble
     /// <summary>Whether the storage of records has done all it was asked, at once, and no member has stood still.</summary>
     public bool IsStorageSound { get; private set; } = true;
 
+    /// <summary>When a listener was last not reached, or did not end.</summary>
+    public long ListenersAway { get; private set; } = Never;
+
     /// <summary>When a broker last did not answer anything.</summary>
     public long BrokerAwayOf(string broker) => _away.GetValueOrDefault(broker, Never);
+
+    /// <summary>When the storage of records last did not do at once what it was asked of a queue.</summary>
+    public long Storage(int queue) => _storage.GetValueOrDefault(queue, Never);
 
     /// <summary>When what was told of a queue was last refused.</summary>
     public long StoreRefused(int queue) => _refused.GetValueOrDefault(queue, Never);
@@ -31,6 +38,10 @@ internal sealed class Trouble
                 StoreAway = now;
                 _away[SimulatedWorld.BrokerOf(target % (Setup.Queues + 1))] = now;
                 break;
+            case FaultKind.ListenerUnreachable or FaultKind.ListenerGone or FaultKind.ListenerLeaves or FaultKind.ListenerHangs
+                or FaultKind.ListenerHoldsThread or FaultKind.ListenerIgnoresToken or FaultKind.ListenerCallbackThrows:
+                ListenersAway = now;
+                break;
             case FaultKind.StoreSlow or FaultKind.StoreWriteLost or FaultKind.StoreAnswerLost or FaultKind.StoreWriteLate
                 or FaultKind.StoreUnreadable:
                 StoreAway = now;
@@ -38,6 +49,7 @@ internal sealed class Trouble
             case FaultKind.StorageSlow or FaultKind.StorageRefused or FaultKind.StorageHangs or FaultKind.StorageAnswerLost
                 or FaultKind.StorageForgets or FaultKind.Standstill:
                 IsStorageSound = false;
+                _storage[target] = now;
                 break;
         }
     }

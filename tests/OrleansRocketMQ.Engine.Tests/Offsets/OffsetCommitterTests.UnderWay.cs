@@ -309,4 +309,44 @@ public sealed partial class OffsetCommitterTests
         Commit(commits, 5);
         Assert.Equal(5, _store.Stored);
     }
+
+    [Fact]
+    public void A_pull_of_after_a_reset_that_was_not_taken_does_not_overtake_the_last_offset()
+    {
+        var commits = At(30);
+        _store.Fails = true;
+        _world.Do(() => commits.MoveAsync(4, () => true, () => { }, CancellationToken.None, evenIfNotStored: () => true));
+        _store.Fails = false;
+        commits.Piggyback(5, toSlave: false);
+
+        // What the store had before may be as much: it shows only after the last offset that the pull comes later.
+        var leaving = _world.Begin(() => commits.LeaveAsync(() => 20));
+        _world.Wait(0.3);
+        Assert.False(leaving.IsCompleted);
+        _store.Stored = 5;
+        _world.Wait(0.5);
+
+        Assert.True(leaving.IsCompletedSuccessfully);
+        Assert.Equal([30L, 20L, 20L], _store.Told);
+        Assert.Equal(20, _store.Stored);
+    }
+
+    [Fact]
+    public void A_commit_that_a_pull_with_news_has_overtaken_does_not_overtake_the_last_offset()
+    {
+        var commits = At(10);
+        commits.Piggyback(14, toSlave: false);
+        _store.LosesAnswers = true;
+        Assert.True(_world.Begin(() => commits.CommitAsync(() => 12)).IsFaulted);
+        _store.LosesAnswers = false;
+        _store.Stored = 14;
+
+        var leaving = _world.Begin(() => commits.LeaveAsync(() => 20));
+        _world.Wait(0.3);
+        _store.Stored = 12;
+        _world.Wait(3);
+
+        Assert.True(leaving.IsCompletedSuccessfully);
+        Assert.Equal(20, _store.Stored);
+    }
 }
