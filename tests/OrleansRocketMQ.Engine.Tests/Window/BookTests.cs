@@ -56,6 +56,22 @@ public sealed class BookTests
     }
 
     [Fact]
+    public void What_is_leased_of_each_of_the_windows_before_counts_until_its_lease_ends()
+    {
+        var runs = new DispatchBuffer(Window(3));
+        var first = runs.Lease(2);
+        runs.Restart(Window(3));
+        var second = runs.Lease(3);
+        runs.Restart(new ProcessQueue(50));
+        Assert.Equal(5, runs.InFlight);
+
+        first.Complete();
+        Assert.Equal(3, runs.InFlight);
+        second.Complete();
+        Assert.Equal(0, runs.InFlight);
+    }
+
+    [Fact]
     public void What_waits_for_a_commit_is_given_back_to_the_quotas_when_it_is_committed()
     {
         var window = Window(3);
