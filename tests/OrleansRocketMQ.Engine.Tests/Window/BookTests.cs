@@ -140,6 +140,56 @@ public sealed class BookTests
     }
 
     [Fact]
+    public void What_is_done_out_of_order_is_not_held_and_does_not_end_a_batch()
+    {
+        var time = new FakeTimeProvider();
+        var runs = Gathering(new(Messages: 2, Bytes: long.MaxValue, TimeSpan.FromSeconds(1), MostHeld: 4, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 2)), 2);
+        var range = runs.Lease(5);
+        range.Slice(1, 1).Complete();
+        runs.Window.Add(TestMessages.Pull(Offsets(2, 1)), 3);
+        Assert.NotNull(runs.Due);
+        Assert.True(runs.Lease(5).IsEmpty);
+
+        // As soon as the queue may hold no more, nothing waits.
+        runs = Gathering(new(Messages: 4, Bytes: long.MaxValue, TimeSpan.FromSeconds(1), MostHeld: 2, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 1)), 1);
+        Assert.NotNull(runs.Due);
+        runs.Window.Add(TestMessages.Pull(Offsets(1, 1)), 2);
+        Assert.Null(runs.Due);
+        Assert.Equal(2, runs.Lease(5).Messages.Count);
+    }
+
+    [Fact]
+    public void As_many_bytes_as_a_batch_may_have_are_a_batch()
+    {
+        var time = new FakeTimeProvider();
+        var runs = Gathering(new(Messages: 10, Bytes: 16, TimeSpan.FromSeconds(1), MostHeld: 100, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 1)), 1);
+        Assert.True(runs.Lease(5).IsEmpty);
+        runs.Window.Add(TestMessages.Pull(Offsets(1, 1)), 2);
+
+        Assert.Null(runs.Due);
+        Assert.Equal(2, runs.Lease(5).Messages.Count);
+        Assert.Null(runs.Due);
+    }
+
+    [Fact]
+    public void Somebody_looks_at_a_queue_when_it_is_due_first_and_one_is_enough()
+    {
+        var runs = new DispatchBuffer(Window(1));
+        Assert.True(runs.TryWatch(200));
+        Assert.False(runs.TryWatch(200));
+        Assert.False(runs.TryWatch(300));
+        Assert.True(runs.TryWatch(100));
+
+        runs.EndWatch(200);
+        Assert.False(runs.TryWatch(150));
+        runs.EndWatch(100);
+        Assert.True(runs.TryWatch(300));
+    }
+
+    [Fact]
     public void After_a_broken_rule_nothing_is_taken_and_a_window_that_was_replaced_stays_so()
     {
         var window = Window(4);
@@ -241,6 +291,8 @@ public sealed class BookTests
     }
 
     private static IEnumerable<long> Offsets(int first, int count) => Enumerable.Range(first, count).Select(offset => (long)offset);
+
+    private static DispatchBuffer Gathering(BatchRule rule) => new(new ProcessQueue(0), rule: rule);
 
     private ProcessQueue Window(int count)
     {
