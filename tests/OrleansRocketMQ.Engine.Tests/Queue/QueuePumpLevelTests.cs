@@ -1,6 +1,7 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 
@@ -112,6 +113,35 @@ public sealed class QueuePumpLevelTests
 
         _lab.Pump.Runs.Gate.Break("a rule of the engine");
         Assert.Contains("a rule of the engine", _lab.Pump.Level.LastError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_it_says_of_a_closed_fence_is_over_with_it()
+    {
+        _lab.Brokers.Store(PumpLab.Queue, 3);
+        _lab.Start();
+        _lab.Fence(closed: true);
+        Assert.NotEmpty(_lab.Pump.Level.LastError);
+
+        _lab.Fence(closed: false);
+
+        Assert.Equal((string.Empty, QueuePhase.Running), (_lab.Pump.Level.LastError, _lab.Phase));
+    }
+
+    [Theory]
+    [InlineData(ResponseCodes.NoPermission, QueuePhase.Paused)]
+    [InlineData(ResponseCodes.SystemError, QueuePhase.BackingOff)]
+    public void A_paused_queue_whose_end_may_not_be_asked_for_has_not_failed(int code, object phase)
+    {
+        _lab.Brokers.Faults["max"] = () => FakeBrokers.Refusal(code);
+        _lab.Start();
+        _lab.Pause(true);
+
+        // The pull under way ends by itself.
+        _lab.World.Wait(15.1);
+
+        Assert.Equal(phase, _lab.Phase);
+        Assert.Equal(phase is QueuePhase.Paused, _lab.Pump.Level.LastError.Length == 0);
     }
 
     [Fact]
