@@ -55,6 +55,21 @@ public sealed class AdaptiveBatchSizerTests
     }
 
     [Fact]
+    public void A_listener_that_took_no_time_at_all_is_known_for_slow_as_soon_as_another_one()
+    {
+        var length = new AdaptiveBatchSizer();
+        Teach(length, TimeSpan.Zero);
+        Assert.Equal(64, length.Batches);
+
+        for (var run = 0; run < 24; run++)
+        {
+            length.Learn(TimeSpan.FromMilliseconds(10), 1);
+        }
+
+        Assert.Equal(1, length.Batches);
+    }
+
+    [Fact]
     public void A_run_is_cut_off_long_after_it_should_have_ended()
         => Assert.True(AdaptiveBatchSizer.Limit > AdaptiveBatchSizer.Target * 4 && AdaptiveBatchSizer.Target > TimeSpan.Zero);
 

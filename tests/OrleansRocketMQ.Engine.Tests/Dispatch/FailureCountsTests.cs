@@ -79,11 +79,25 @@ public sealed class FailureCountsTests
     }
 
     [Fact]
+    public void Counts_of_messages_that_are_done_together_are_taken_out_of_the_storage_together()
+    {
+        var counts = Begun();
+        Count(counts, 1, 2, 3);
+        Save(counts);
+
+        counts.Forget([TestMessages.At(1), TestMessages.At(2)]);
+        Save(counts);
+
+        Assert.Equal([(3, 1)], Snapshot(Begun()));
+    }
+
+    [Fact]
     public void A_storage_that_is_away_stops_nothing_and_gets_what_it_has_missed()
     {
         _records.FailsToRead = true;
         var counts = Begun();
         Assert.Equal([189], _log.Ids);
+        Assert.False(counts.Any);
         _records.FailsToRead = false;
         _records.FailsToWrite = true;
         Count(counts, 1);
@@ -143,7 +157,7 @@ public sealed class FailureCountsTests
         Assert.False(counts.Any);
         Assert.Empty(counts.Snapshot);
         Save(counts);
-        Assert.Equal(0, _records.Writes);
+        Assert.Equal((0, 0), (_records.Writes, _records.Clears));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Locks;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Tests.Support;
@@ -121,6 +122,90 @@ public sealed partial class OrderlyDispatcherTests
         Assert.Single(_lab.Listeners.Made);
     }
 
+    [Fact]
+    public void A_queue_that_stops_while_it_waits_for_its_turn_makes_no_call_and_others_have_the_turn()
+    {
+        _lab.Options.ConsumeThreadMax = 1;
+        var queues = new[] { Filled(1, 0), Filled(1, 1), Filled(1, 2) };
+        var held = new TaskCompletionSource();
+        _lab.Listeners.ConsumeInOrder = async (call, _) =>
+        {
+            await held.Task;
+            return await FakeListeners.Succeed(call);
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queues);
+
+        queues[1].Stop();
+        _lab.World.Steps.Run();
+        Assert.Null(dispatcher.Describe(queues[1], Snapshot(queues[1])).Orderly);
+        Assert.Equal(0, queues[1].Runs.InFlight);
+        Assert.Single(_lab.Listeners.Calls);
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+        Assert.Equal([1L, 0L, 1L], queues.Select(queue => queue.Watermark));
+    }
+
+    [Fact]
+    public void A_queue_that_is_told_of_while_its_listener_works_makes_no_second_call()
+    {
+        var queue = Filled(2);
+        var held = new TaskCompletionSource();
+        _lab.Listeners.ConsumeInOrder = async (call, _) =>
+        {
+            await held.Task;
+            return await FakeListeners.Succeed(call);
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue, queue, queue);
+        Assert.Single(_lab.Listeners.Calls);
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+        Assert.Equal([0L, 1L], _lab.Listeners.Given);
+    }
+
+    [Fact]
+    public void What_came_back_as_a_long_run_comes_again_in_short_ones_when_its_listener_has_become_slow()
+    {
+        var queue = Filled(8);
+        TeachLongRuns(queue);
+        _lab.Listeners.ConsumeInOrder = static (_, _) => throw new InvalidOperationException("no such grain");
+        queue.Add(4);
+        _lab.Signal(_dispatcher!, queue);
+        Assert.Equal(":8,9,10,11", _lab.Listeners.Texts[^1]);
+        for (var run = 0; run < 40; run++)
+        {
+            _dispatcher!.AdaptiveBatchSizer.Learn(TimeSpan.FromMilliseconds(10), 1);
+        }
+
+        Succeed();
+        _lab.World.Wait(1);
+
+        Assert.Equal([":8", ":9", ":10", ":11"], _lab.Listeners.Texts.TakeLast(4));
+        Assert.Equal(12, queue.Watermark);
+    }
+
+    [Fact]
+    public void Of_a_batch_no_more_is_handed_out_than_the_rate_allows_and_the_rest_keeps_its_place()
+    {
+        _lab.Options.ConsumeBatchSize = 5;
+        var queue = Filled(5);
+        var dispatcher = _lab.Orderly();
+        using var rate = new TopicRate(2, _lab.World.Time, () => dispatcher.Signal(queue));
+        queue.Runs.Gate.Set(paused: false, rate);
+        _lab.Signal(dispatcher, queue);
+        Assert.Empty(_lab.Listeners.Calls);
+
+        _lab.World.Wait(1.1);
+        Assert.Equal([":0", ":1"], _lab.Listeners.Texts);
+        _lab.World.Wait(1.6);
+
+        Assert.Equal([":0", ":1", ":2", ":3", ":4"], _lab.Listeners.Texts);
+        Assert.Equal(5, queue.Watermark);
+    }
+
     [Theory]
     [InlineData(true, false, 0)]
     [InlineData(false, true, 0)]
@@ -167,10 +252,12 @@ public sealed partial class OrderlyDispatcherTests
         _lab.Signal(dispatcher, queue);
 
         queue.Stop();
+        var told = queue.Progress;
         queue.Abandon();
         _lab.World.Steps.Run();
 
         Assert.Equal((0L, 0), (queue.Watermark, queue.Runs.InFlight));
+        Assert.True(queue.Progress > told);
         Assert.Empty(queue.Failures);
         Assert.Null(dispatcher.Describe(queue, Snapshot(queue)).Orderly);
     }

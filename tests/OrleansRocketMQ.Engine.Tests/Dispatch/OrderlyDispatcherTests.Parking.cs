@@ -186,4 +186,97 @@ public sealed partial class OrderlyDispatcherTests
 
         Assert.Equal([0L, 0L, 0L, 0L], _lab.Listeners.Given);
     }
+
+    [Fact]
+    public void What_is_parked_is_forgotten_as_soon_as_the_queue_begins_anew_be_there_messages_or_not()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        Assert.Single(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+
+        queue.Restart(100);
+        _lab.World.Steps.Run();
+
+        Assert.Empty(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+    }
+
+    [Fact]
+    public void What_finds_no_room_at_its_parked_key_waits_with_all_that_is_behind_it()
+    {
+        (_lab.Options.PoisonHandling, _lab.Options.MaxParkedMessages) = (PoisonHandling.Park, 1);
+        var queue = _lab.Queue();
+        queue.Add("a", "a", "b");
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+        _lab.World.Wait(2.5);
+        Assert.Equal([0L, 0L, 0L], _lab.Listeners.Given);
+
+        Succeed();
+        _lab.World.Wait(1);
+
+        Assert.Equal([0L, 1L, 2L], _lab.Listeners.Given.TakeLast(3));
+        Assert.Equal(3, queue.Watermark);
+    }
+
+    [Fact]
+    public void Of_a_batch_the_messages_of_a_parked_key_go_to_their_place_and_the_others_to_the_listener()
+    {
+        (_lab.Options.PoisonHandling, _lab.Options.ConsumeBatchSize) = (PoisonHandling.Park, 2);
+        var queue = _lab.Queue();
+        queue.Add("a");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        queue.Add("b", "a", "a", "b", "a", "a", "b");
+        _lab.Signal(dispatcher, queue);
+        Assert.Equal([":0", ":1", ":4", ":7"], _lab.Listeners.Texts);
+        Assert.Equal([new ParkedKeySnapshot("a", 5, 0)], dispatcher.Describe(queue, Snapshot(queue)).Orderly!.ParkedKeys);
+
+        Succeed();
+        _lab.World.Wait(1);
+
+        Assert.Equal([":0,2", ":3,5", ":6"], _lab.Listeners.Texts.Skip(4));
+        Assert.Equal(8, queue.Watermark);
+    }
+
+    [Fact]
+    public void A_parked_key_that_is_due_and_what_is_not_parked_take_turns()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        var queue = _lab.Queue();
+        queue.Add("a", "a", "a");
+        FailOn(0);
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        queue.Runs.Gate.Set(paused: true, rate: null);
+        queue.Add("b", "b", "b");
+        _lab.World.Wait(1);
+        Succeed();
+
+        queue.Runs.Gate.Set(paused: false, rate: null);
+        _lab.Signal(dispatcher, queue);
+
+        Assert.Equal([0L, 0L, 3L, 1L, 4L, 2L, 5L], _lab.Listeners.Given);
+    }
+
+    [Theory]
+    [InlineData(PoisonHandling.Block)]
+    [InlineData(PoisonHandling.Park)]
+    public void What_failed_is_tried_again_when_its_pause_is_over_and_no_sooner(PoisonHandling handling)
+    {
+        _lab.Options.PoisonHandling = handling;
+        var queue = _lab.Queue();
+        queue.Add("a");
+        FailOn(0);
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(0.99);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(0.01);
+        Assert.Equal(2, _lab.Listeners.Calls.Count);
+    }
 }

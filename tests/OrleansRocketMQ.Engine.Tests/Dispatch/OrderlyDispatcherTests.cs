@@ -26,6 +26,7 @@ public sealed partial class OrderlyDispatcherTests
         Assert.Single(_lab.Listeners.Made);
         Assert.True(dispatcher.KeepsFailedMessages);
         Assert.Empty(_lab.Log.Ids);
+        Assert.False(dispatcher.Describe(queue, Snapshot(queue)).Orderly!.IsSuspended);
         Assert.Equal(TimeSpan.FromMilliseconds(5).Ticks, queue.Statistics.Totals().ListenerTicks);
         Assert.All(_lab.Listeners.OrderlyCalls, call =>
         {
@@ -278,18 +279,48 @@ public sealed partial class OrderlyDispatcherTests
         Assert.Equal((3L, 0, 0), (queue.Watermark, queue.Metrics["failed"], _lab.Failures.Writes));
     }
 
-    [Fact]
-    public void When_the_last_of_a_batch_has_died_what_was_not_committed_is_if_it_may_be_at_once()
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 0)]
+    public void When_the_last_of_a_batch_has_died_what_was_not_committed_is_if_it_may_be_at_once(bool autoCommit, int watermark)
     {
         _lab.Options.MaxReconsumeTimes = 0;
         var queue = Filled(2);
         _lab.Listeners.ConsumeInOrder = (call, _) => call.Messages[0].QueueOffset == 0
             ? Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)))
-            : Stopped(0, Failed(1));
+            : Stopped(0, Failed(1) with { AutoCommit = autoCommit });
 
         _lab.Signal(_lab.Orderly(), queue);
 
-        Assert.Equal(2, queue.Watermark);
+        Assert.Equal((watermark, 1), ((int)queue.Watermark, queue.Metrics["dead"]));
+    }
+
+    [Fact]
+    public void What_was_not_committed_before_the_queue_began_anew_is_not_rolled_back()
+    {
+        var queue = Filled(2);
+        var rolls = true;
+        _lab.Listeners.ConsumeInOrder = (call, _) =>
+        {
+            if (call.Messages[0].QueueOffset < 100)
+            {
+                return Task.FromResult(new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromMilliseconds(1)));
+            }
+
+            var outcome = rolls ? Stopped(0, new(1, IsRollback: true, null, AutoCommit: false, null)) : FakeListeners.Succeed(call);
+            rolls = false;
+            return outcome;
+        };
+        var dispatcher = _lab.Orderly();
+        _lab.Signal(dispatcher, queue);
+        queue.Restart(100);
+        queue.Add(1);
+        _lab.Signal(dispatcher, queue);
+
+        _lab.World.Wait(1);
+
+        Assert.Equal([0L, 1L, 100L, 100L], _lab.Listeners.Given);
+        Assert.Equal(101, queue.Watermark);
     }
 
     private OrderlyDispatcher? _dispatcher;

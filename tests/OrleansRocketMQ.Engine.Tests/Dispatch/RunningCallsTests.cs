@@ -58,5 +58,27 @@ public sealed class RunningCallsTests
         Assert.Equal((4, 2), (share.Left, share.Begun));
     }
 
+    [Fact]
+    public void However_many_calls_are_under_way_each_is_known_and_so_are_those_that_come_after_them()
+    {
+        foreach (var first in new[] { 0, 20 })
+        {
+            var calls = new List<RunningCalls.Running>();
+            for (var offset = first; offset < first + 9; offset++)
+            {
+                calls.Add(_calls.Begin(new[] { TestMessages.At(offset) }));
+                _time.Advance(TimeSpan.FromSeconds(1));
+            }
+
+            for (var ended = 0; ended < calls.Count; ended++)
+            {
+                Assert.Equal(first + ended, Slowest().Offset);
+                calls[ended].Dispose();
+            }
+
+            Assert.Null(_calls.Slowest());
+        }
+    }
+
     private (long Offset, TimeSpan Age) Slowest() => (_calls.Slowest()!.Offset, _calls.Slowest()!.Age);
 }

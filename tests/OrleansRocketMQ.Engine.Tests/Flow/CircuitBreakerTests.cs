@@ -27,6 +27,21 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
+    public void As_many_failures_as_successes_are_half_of_them()
+    {
+        Assert.Equal(BreakerPhase.Open, After(1, succeeded: 5, failed: 5));
+        Assert.Equal((5L, 10L), _breaker.Cause);
+    }
+
+    [Fact]
+    public void A_longest_time_that_is_shorter_than_the_first_one_shortens_nothing()
+    {
+        _breaker = _breaker.Next(Rules with { MaxOpenTime = TimeSpan.FromSeconds(10) }, succeeded: 0, failed: 10, _now);
+
+        Assert.Equal(30, (_breaker.Until - _breaker.Since).TotalSeconds);
+    }
+
+    [Fact]
     public void What_is_older_than_the_window_counts_no_more()
     {
         Assert.Equal(BreakerPhase.Closed, After(0, succeeded: 0, failed: 9));

@@ -219,6 +219,27 @@ public sealed class PullFlowControllerTests
     }
 
     [Fact]
+    public void It_is_known_how_many_wait_and_none_does_when_its_wait_has_ended_however_it_ended()
+    {
+        var flow = New();
+        using var stopping = new CancellationTokenSource();
+        var isSo = false;
+        var first = _world.Begin(() => flow.WaitAsync(() => isSo, most: null, CancellationToken.None));
+        var second = _world.Begin(() => flow.WaitAsync(() => false, TimeSpan.FromMinutes(1), stopping.Token));
+        Assert.Equal(2, flow.Waits);
+
+        stopping.Cancel();
+        _world.Steps.Run();
+        Assert.True(second.IsCanceled);
+        Assert.Equal(1, flow.Waits);
+        isSo = true;
+        flow.OnProgress();
+        _world.Steps.Run();
+        Assert.True(Stepped.ResultOf(first));
+        Assert.Equal(0, flow.Waits);
+    }
+
+    [Fact]
     public void A_wait_for_no_time_looks_once_and_ends()
     {
         var flow = New();

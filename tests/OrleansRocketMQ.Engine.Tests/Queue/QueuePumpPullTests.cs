@@ -114,6 +114,7 @@ public sealed class QueuePumpPullTests
         Assert.Contains("away", _lab.Snapshot().LastError, StringComparison.Ordinal);
         Assert.Contains(PumpLab.Queue.Topic, _lab.Routes.Doubted);
         Assert.Null(_lab.Pump.Lag);
+        Assert.Equal((1, 0), (_lab.Metrics["pull failed"], _lab.Metrics["pulled"]));
 
         _lab.World.Wait(0.9);
         Assert.Single(_lab.Brokers.Pulls);

@@ -56,6 +56,22 @@ public sealed class BookTests
     }
 
     [Fact]
+    public void What_is_leased_of_each_of_the_windows_before_counts_until_its_lease_ends()
+    {
+        var runs = new DispatchBuffer(Window(3));
+        var first = runs.Lease(2);
+        runs.Restart(Window(3));
+        var second = runs.Lease(3);
+        runs.Restart(new ProcessQueue(50));
+        Assert.Equal(5, runs.InFlight);
+
+        first.Complete();
+        Assert.Equal(3, runs.InFlight);
+        second.Complete();
+        Assert.Equal(0, runs.InFlight);
+    }
+
+    [Fact]
     public void What_waits_for_a_commit_is_given_back_to_the_quotas_when_it_is_committed()
     {
         var window = Window(3);
@@ -121,6 +137,56 @@ public sealed class BookTests
         runs.Gate.Set(paused: false, rate: null);
 
         Assert.Equal([0L, 1L], runs.Lease(1).Messages.Concat(runs.Lease(1).Messages).Select(message => message.QueueOffset));
+    }
+
+    [Fact]
+    public void What_is_done_out_of_order_is_not_held_and_does_not_end_a_batch()
+    {
+        var time = new FakeTimeProvider();
+        var runs = Gathering(new(Messages: 2, Bytes: long.MaxValue, TimeSpan.FromSeconds(1), MostHeld: 4, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 2)), 2);
+        var range = runs.Lease(5);
+        range.Slice(1, 1).Complete();
+        runs.Window.Add(TestMessages.Pull(Offsets(2, 1)), 3);
+        Assert.NotNull(runs.Due);
+        Assert.True(runs.Lease(5).IsEmpty);
+
+        // As soon as the queue may hold no more, nothing waits.
+        runs = Gathering(new(Messages: 4, Bytes: long.MaxValue, TimeSpan.FromSeconds(1), MostHeld: 2, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 1)), 1);
+        Assert.NotNull(runs.Due);
+        runs.Window.Add(TestMessages.Pull(Offsets(1, 1)), 2);
+        Assert.Null(runs.Due);
+        Assert.Equal(2, runs.Lease(5).Messages.Count);
+    }
+
+    [Fact]
+    public void As_many_bytes_as_a_batch_may_have_are_a_batch()
+    {
+        var time = new FakeTimeProvider();
+        var runs = Gathering(new(Messages: 10, Bytes: 16, TimeSpan.FromSeconds(1), MostHeld: 100, time));
+        runs.Window.Add(TestMessages.Pull(Offsets(0, 1)), 1);
+        Assert.True(runs.Lease(5).IsEmpty);
+        runs.Window.Add(TestMessages.Pull(Offsets(1, 1)), 2);
+
+        Assert.Null(runs.Due);
+        Assert.Equal(2, runs.Lease(5).Messages.Count);
+        Assert.Null(runs.Due);
+    }
+
+    [Fact]
+    public void Somebody_looks_at_a_queue_when_it_is_due_first_and_one_is_enough()
+    {
+        var runs = new DispatchBuffer(Window(1));
+        Assert.True(runs.TryWatch(200));
+        Assert.False(runs.TryWatch(200));
+        Assert.False(runs.TryWatch(300));
+        Assert.True(runs.TryWatch(100));
+
+        runs.EndWatch(200);
+        Assert.False(runs.TryWatch(150));
+        runs.EndWatch(100);
+        Assert.True(runs.TryWatch(300));
     }
 
     [Fact]
@@ -225,6 +291,8 @@ public sealed class BookTests
     }
 
     private static IEnumerable<long> Offsets(int first, int count) => Enumerable.Range(first, count).Select(offset => (long)offset);
+
+    private static DispatchBuffer Gathering(BatchRule rule) => new(new ProcessQueue(0), rule: rule);
 
     private ProcessQueue Window(int count)
     {

@@ -21,6 +21,8 @@ public sealed class CallSizeTests
         Assert.Equal(512 + packed.StoreSize, CallSize.Of(packed));
         Assert.Equal(512 + (2 * foreign.StoreSize) + (foreign.Body.Length / 128), CallSize.Of(foreign));
         Assert.Equal(512 + TestMessages.At(0).StoreSize, CallSize.Of(TestMessages.At(0)));
+        var named = Compressed(0, Lz4 & ~MessageSysFlag.Compressed);
+        Assert.Equal(512 + named.StoreSize, CallSize.Of(named));
     }
 
     [Fact]
