@@ -50,6 +50,26 @@ public sealed class StoppedQueueTests
         Assert.Equal(3, queue.Watermark);
     }
 
+    [Fact]
+    public void Where_every_member_gets_every_message_a_stopped_queue_keeps_its_message_too()
+    {
+        _lab.Options.MessageModel = Configuration.MessageModel.Broadcasting;
+        var queue = Filled(0);
+        _lab.Listeners.Consume = (_, call, _) => IsBad(call.Queue, call.Messages)
+            ? Task.FromResult(new ListenerOutcome(1, TimeSpan.FromMilliseconds(1), [new FailedMessage(0, 0, "bad", "kind") { StopsQueue = true }]))
+            : FakeListeners.Succeed(call);
+        var dispatcher = _lab.Concurrent();
+
+        _lab.Signal(dispatcher, queue);
+        Assert.Contains("bad", queue.Runs.Gate.Stopped, StringComparison.Ordinal);
+        Assert.Equal(1, queue.Watermark);
+        _isGood = true;
+        queue.Runs.Gate.EndStop();
+        _lab.Signal(dispatcher, queue);
+
+        Assert.Equal(3, queue.Watermark);
+    }
+
     private bool IsBad(MessageQueue queue, ArraySegment<MessageExt> messages) => !_isGood && queue.QueueId == 0 && messages[0].QueueOffset == 1;
 
     private FakeQueue Filled(int number)

@@ -69,6 +69,24 @@ public sealed class EffectsOnceTests
     }
 
     [Fact]
+    public async Task A_seek_that_cannot_be_noted_goes_on_unless_effects_are_to_run_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await ConsumeAsync(rocketmq, Mode.KeyOrdered);
+        await rocketmq.PayAsync("north", 5);
+        await rocketmq.UntilCommittedAsync(5);
+        _storage.OnWrite = name => name == "flow" ? Writing.Fails : Writing.Succeeds;
+
+        await Assert.ThrowsAnyAsync<Exception>(() => rocketmq.Management(cluster).SeekAsync(Orders, SeekTarget.Begin with { EffectsAgain = true }));
+        Assert.Equal(5, TillScript.Of(rocketmq.MyGroup).Delivered.Count);
+        await rocketmq.Management(cluster).SeekAsync(Orders, SeekTarget.Begin);
+
+        await TillScript.Of(rocketmq.MyGroup).UntilDeliveredAsync(10);
+        Assert.Contains(TillRocketMQ.Log.Lines, line => line.Contains(rocketmq.MyGroup, StringComparison.Ordinal) && line.Contains("The seek goes on; effects do not run again", StringComparison.Ordinal));
+        Assert.Equal(Enumerable.Range(0, 5), _storage.Payments());
+    }
+
+    [Fact]
     public async Task Effects_that_could_not_be_stored_are_there_once_in_the_end()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
