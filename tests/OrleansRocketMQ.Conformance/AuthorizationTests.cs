@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Testing;
@@ -186,6 +187,47 @@ public sealed class AuthorizationTests : IAsyncLifetime
 
         await UntilCameAsync("1", "2");
         await Eventually.TrueAsync(async () => await _rocketmq.CommittedAsync(_group, _topic) == 2, "both committed");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_group_goes_by_its_brokers_retry_policy_if_it_may_ask_for_it_and_says_so_once_if_not(bool mayAsk)
+    {
+        await MayConsumeAsync();
+        if (mayAsk)
+        {
+            await _rocketmq.GrantAsync($"Group:{_group}", "Sub", "Get");
+        }
+
+        await _rocketmq.SendAsync(_topic, "1", "2");
+        await using var cluster = await ConsumeAsync("concurrent", options => options.UseBrokerRetryPolicy = true);
+
+        await UntilCameAsync("1", "2");
+        if (mayAsk)
+        {
+            await Eventually.TrueAsync(() => MayFailAsync(16), "what brokers say of groups that nobody has set up");
+        }
+        else
+        {
+            await Eventually.TrueAsync(() => OwnSettings().Length > 0, "it is told");
+            Assert.True(await MayFailAsync(1));
+        }
+
+        Assert.Equal(mayAsk ? 0 : 1, OwnSettings().Length);
+
+        string[] OwnSettings() => [.. _log.Lines.Where(line => line.Contains("goes by its own settings for failed messages", StringComparison.Ordinal))];
+    }
+
+    /// <summary>Whether the member says that its messages may fail so often.</summary>
+    private async Task<bool> MayFailAsync(int times)
+    {
+        var request = RemotingCommand.Request(RequestCodes.GetConsumerRunningInfo)
+            .Set("consumerGroup", _group)
+            .Set("clientId", (await _rocketmq.MembersAsync(_group))[0])
+            .Set("jstackEnable", false);
+        var info = await _rocketmq.Super.Brokers.InvokeAsync((await _rocketmq.BrokersAsync())[0], request);
+        return Encoding.UTF8.GetString(info.Body.Span).Contains($"\"maxReconsumeTimes\":\"{times}\"", StringComparison.Ordinal);
     }
 
     private static bool IsDenied(string text) => text.Contains("NoPermission", StringComparison.Ordinal) || text.Contains("no permission", StringComparison.Ordinal);

@@ -160,7 +160,7 @@ internal sealed class AuthorizedCluster : IAsyncDisposable
 
     private string MasterOf(MessageQueue queue) => Super.Routes.FindAddress(queue.BrokerName)!.Value.Address;
 
-    private async Task<IReadOnlyList<string>> BrokersAsync()
+    public async Task<IReadOnlyList<string>> BrokersAsync()
     {
         var cluster = await Super.NameServer.GetClusterInfoAsync();
         return [.. cluster.BrokerAddrTable.Values.Select(broker => broker.BrokerAddrs[BrokerData.MasterId])];

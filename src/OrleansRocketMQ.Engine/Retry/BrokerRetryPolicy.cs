@@ -65,8 +65,9 @@ internal sealed partial class BrokerRetryPolicy(
         }
         catch (BrokerResponseException refusal)
         {
+            // A group that is new is made by its members' heartbeat, and one that may not be made is told of elsewhere.
             rules.Broker = null;
-            if (ShouldTell(refusal.Message))
+            if (refusal.ResponseCode != ResponseCodes.SubscriptionGroupNotExist && ShouldTell(refusal.Message))
             {
                 Log.Refused(logger, Group, refusal.Message);
             }

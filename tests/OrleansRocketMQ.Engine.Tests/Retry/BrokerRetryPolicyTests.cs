@@ -137,6 +137,21 @@ public sealed class BrokerRetryPolicyTests
     }
 
     [Fact]
+    public void A_group_that_is_just_being_made_is_no_news()
+    {
+        _lab.Brokers.GroupConfig = new() { RetryMaxTimes = 3 };
+        _lab.Brokers.Faults["groupconfig"] = static () => new BrokerResponseException(
+            RequestCodes.GetSubscriptionGroupConfig, ResponseCodes.SubscriptionGroupNotExist, "No group in this broker", Broker);
+        Look();
+        Assert.Equal(16, _lab.Rules.MaxReconsumeTimes);
+        Assert.Empty(_lab.Log.Texts);
+
+        _lab.Brokers.Faults.Clear();
+        Look();
+        Assert.Equal(3, _lab.Rules.MaxReconsumeTimes);
+    }
+
+    [Fact]
     public void A_broker_that_does_not_know_the_question_for_one_group_is_asked_for_all()
     {
         _lab.Brokers.GroupConfig = new() { RetryMaxTimes = 3 };
