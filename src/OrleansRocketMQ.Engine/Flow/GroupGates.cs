@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Engine.Flow;
 
@@ -102,7 +103,9 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
     }
 
     private void Set(MessageQueue queue, DispatchGate gate)
-        => gate.Set(_cluster.IsPaused(queue) || _local.IsPaused(queue), RateOf(queue.Topic));
+        => gate.Set(IsPaused(QueueShare.QueueOf(queue)), RateOf(queue.Topic));
+
+    private bool IsPaused(MessageQueue queue) => _cluster.IsPaused(queue) || _local.IsPaused(queue);
 
     private TopicRate? RateOf(string topic)
     {
