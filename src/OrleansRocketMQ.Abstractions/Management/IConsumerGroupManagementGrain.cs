@@ -367,6 +367,9 @@ public sealed record QueueStatus
     /// <summary>Messages not yet consumed; null when that is not known, for example because the broker does not answer.</summary>
     public long? Lag => MaxOffset < 0 || Watermark < 0 ? null : Math.Max(0, MaxOffset - Watermark);
 
+    /// <summary>Whether it is known where it begins: it has been pulled or popped on its silo, or is about to be.</summary>
+    internal bool HasBegun => Popped is null ? NextPullOffset >= 0 : LastPulledAt is not null;
+
     /// <summary>Of all queues; null when that of one is not known.</summary>
     internal static long? SumOfLags(IEnumerable<QueueStatus> queues)
     {

@@ -17,7 +17,9 @@ const span = ms => !ms ? '–' : ms < 1000 ? `${fine.format(ms)} ms` : ms < 6000
 const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 const shortSilo = name => name ? name.split('@')[0] : '';
 const queueKey = q => `${q.topic}\n${q.broker}\n${q.id ?? 0}`;
-const queueName = q => `${q.topic} / ${q.broker} / ${q.id ?? 0}`;
+// A queue that is popped may be shared by several silos; further shares have ids below zero.
+const queueId = id => id < 0 ? `${-id % 65536} (share ${Math.floor(-id / 65536) + 1})` : `${id ?? 0}`;
+const queueName = q => `${q.topic} / ${q.broker} / ${queueId(q.id)}`;
 
 // ---- Changing the page as little as possible
 

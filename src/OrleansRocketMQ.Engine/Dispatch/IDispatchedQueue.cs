@@ -10,6 +10,9 @@ internal interface IDispatchedQueue
 {
     MessageQueue Queue { get; }
 
+    /// <summary>The queue as listeners know it.</summary>
+    MessageQueue Source => Queue;
+
     /// <summary>What it has for listeners.</summary>
     DispatchBuffer Runs { get; }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Engine.Flow;
 
@@ -108,7 +109,10 @@ internal sealed class GroupGates(TimeProvider time) : IDisposable
     }
 
     private void Set(MessageQueue queue, DispatchGate gate)
-        => gate.Set(_cluster.IsPaused(queue) || _local.IsPaused(queue), RateOf(queue.Topic), _cluster.StopOf(queue));
+    {
+        var source = QueueShare.QueueOf(queue);
+        gate.Set(_cluster.IsPaused(source) || _local.IsPaused(source), RateOf(queue.Topic), _cluster.StopOf(source));
+    }
 
     private TopicRate? RateOf(string topic)
     {

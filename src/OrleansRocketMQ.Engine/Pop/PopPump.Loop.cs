@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Subscriptions;
@@ -50,7 +51,7 @@ internal sealed partial class PopPump
 
     private Task CarryOutAsync(PopState state) => state.Phase switch
     {
-        PopPhase.Placing => PlaceAsync(),
+        PopPhase.Placing => PlaceAsync(state),
         PopPhase.Popping => PopNextAsync(),
         PopPhase.Fenced => WaitForFenceAsync(),
         PopPhase.BackingOff => WaitForRetryAsync(state),
@@ -61,14 +62,21 @@ internal sealed partial class PopPump
 
     /// <summary>
     /// Where a group begins that has nothing of a queue yet is its own word, as with pulls: a pop could only say first or last.
+    /// Further shares of the queue wait for whoever has the queue itself.
     /// </summary>
-    private async Task PlaceAsync()
+    private async Task PlaceAsync(PopState state)
     {
         var master = _environment.MasterOf(Queue);
-        if (await _environment.Offsets.ReadAsync(Queue, OffsetReadMode.Store, _stopping.Token) is null)
+        if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
         {
-            var begin = await _environment.StartOffset.FindAsync(master, Queue, _stopping.Token);
-            await _environment.Brokers.UpdateConsumerOffsetAsync(master, Options.Group, Queue, begin, _stopping.Token);
+            if (QueueShare.IsFurther(Queue))
+            {
+                await WaitForNewsAsync(state, Options.RetryInterval);
+                return;
+            }
+
+            var begin = await _environment.StartOffset.FindAsync(master, Source, _stopping.Token);
+            await _environment.Brokers.UpdateConsumerOffsetAsync(master, Options.Group, Source, begin, _stopping.Token);
         }
 
         Raise(QueueEventKind.Positioned);
@@ -90,7 +98,7 @@ internal sealed partial class PopPump
         {
             // Not given up at a stop: what is on its way would not be seen by anybody until its time is over.
             result = await _environment.Brokers.PopAsync(
-                broker.Address, RequestOf(Queue, Options, subscription, _flow.MessagesPerPull), _asking.Token);
+                broker.Address, RequestOf(Source, Options, subscription, _flow.MessagesPerPull), _asking.Token);
         }
         catch (RocketMQException exception)
         {

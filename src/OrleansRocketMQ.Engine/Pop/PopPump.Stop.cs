@@ -50,7 +50,7 @@ internal sealed partial class PopPump
         Runs.Window.Retire();
         await DespiteFailureAsync(_keeper.EndAsync(LongestTelling));
         Raise(QueueEventKind.Ended);
-        _environment.Offsets.Remove(Queue);
+        _environment.Offsets.Remove(Source);
         _holdings.Close();
         _environment.Group.CloseGate(Queue);
         _environment.Statistics.Close(Queue);

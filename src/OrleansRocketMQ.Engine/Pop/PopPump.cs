@@ -51,6 +51,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     {
         var options = environment.Options;
         Queue = queue;
+        Source = QueueShare.QueueOf(queue);
         _environment = environment;
         _runtime = environment.Runtime;
         _time = _runtime.Time;
@@ -62,7 +63,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        _keeper = new PopKeeper(queue, environment, Statistics, this, logger);
+        _keeper = new PopKeeper(Source, environment, Statistics, this, logger);
         Runs = new DispatchBuffer(NewWindow(), environment.Group.OpenGate(queue), BatchRule.Of(options, _time))
         {
             MostBytes = environment.MostBytesPerCall,
@@ -73,6 +74,9 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     }
 
     public MessageQueue Queue { get; }
+
+    /// <summary>The queue at its broker; <see cref="Queue"/> may be a further share of it.</summary>
+    public MessageQueue Source { get; }
 
     public long StartedAt { get; }
 
@@ -187,7 +191,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// <exception cref="RocketMQException">The broker did not take it; the queue stays where it is.</exception>
     public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
     {
-        await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Queue, offset, _stopping.Token);
+        await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Source, offset, _stopping.Token);
         Runs.DropWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     });

@@ -1,5 +1,6 @@
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Engine.Rebalance;
 
@@ -32,7 +33,8 @@ internal sealed class AllocationLook(IRebalancedGroup group)
             return null;
         }
 
-        (_unlisted, _topics, _clientIds) = (0, topics, clientIds);
+        (_unlisted, _clientIds) = (0, clientIds);
+        _topics = [.. topics.Select(queues => QueueShare.Divide(queues, clientIds.Count, group.Pops))];
         group.NoteListed(clientIds);
         await LearnOfNewMembersAsync(clientIds, cancellationToken);
         return Compute(strategy, group.LookAtCluster(withoutThisMember: false));

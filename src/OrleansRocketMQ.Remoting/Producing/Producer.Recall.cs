@@ -23,8 +23,8 @@ public sealed partial class Producer
         ArgumentException.ThrowIfNullOrWhiteSpace(topic);
         ArgumentException.ThrowIfNullOrWhiteSpace(recallHandle);
         var broker = RecallHandle.Parse(recallHandle).BrokerName;
-        var address = await MasterOfAsync(new(topic, broker, 0), cancellationToken);
+        var master = await MasterOfAsync(new(topic, broker, 0), cancellationToken);
         return await _client.Brokers.RecallAsync(
-            address, Options.Group, topic, recallHandle, broker, Options.SendTimeout, cancellationToken);
+            master.Address, Options.Group, topic, recallHandle, broker, Options.SendTimeout, cancellationToken);
     }
 }

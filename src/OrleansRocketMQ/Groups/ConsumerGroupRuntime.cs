@@ -9,6 +9,7 @@ using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Engine.Allocation;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Dispatch;
 using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Group;
@@ -40,6 +41,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     private readonly Lock _gate = new();
     private readonly LeavingMembers _leaving = new();
     private readonly ConditionalWeakTable<IGroupQueue, IGrainContext> _owners = [];
+    private readonly ConcurrentDictionary<MessageQueue, bool> _shares = [];
     private readonly EngineRuntime _runtime;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
@@ -131,7 +133,18 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     public MessageTrace? Trace { get; init; }
 
     /// <summary>Who owns which queue, as this silo last saw it.</summary>
-    public AllocationView View { get; set; } = AllocationView.Empty;
+    public AllocationView View
+    {
+        get;
+        set
+        {
+            field = value;
+            foreach (var share in value.Queues.Where(QueueShare.IsFurther))
+            {
+                _shares.TryAdd(share, true);
+            }
+        }
+    } = AllocationView.Empty;
 
     /// <summary>By what rule all silos share out the queues.</summary>
     public AllocationAgent? Allocation { get; set; }
@@ -197,6 +210,10 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         Queues.Start();
     }
 
+    /// <summary>The further shares of a queue that there have been.</summary>
+    public IEnumerable<MessageQueue> FurtherSharesOf(MessageQueue queue)
+        => _shares.Keys.Where(share => QueueShare.QueueOf(share) == queue);
+
     /// <summary>The key of the grain that has a queue for this silo.</summary>
     public string GrainKeyOf(MessageQueue queue) => QueueGrainKey.Of(Group, queue, Instance);
 
@@ -204,9 +221,10 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <param name="queue">The queue.</param>
     /// <param name="owner">The activation of its grain.</param>
     /// <param name="handOver">What comes along from the silo it was on.</param>
+    /// <param name="wasPopped">Whether it was popped there; counts while nothing is known here.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null)
-        => Queues.StartQueue(queue, handOver?.ToArrival(), Modes.Pops(queue) is true, pump => _owners.Add(pump, owner));
+    public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null, bool wasPopped = false)
+        => Queues.StartQueue(queue, handOver?.ToArrival(), Modes.Pops(queue) ?? wasPopped, pump => _owners.Add(pump, owner));
 
     /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>
     public async Task StopQueueAsync(IGroupQueue pump, TimeSpan budget)

@@ -46,7 +46,7 @@ internal sealed class GroupPlacement(IGrainFactory grains, GroupSilos silos, IOp
 
         await SettingsOf(consumer).PinAsync(queue, silo).ConfigureAwait(false);
         var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
-        if (!await UntilAsync(async () => await grain.GetStatusAsync().ConfigureAwait(false) is { NextPullOffset: >= 0 } status
+        if (!await UntilAsync(async () => await grain.GetStatusAsync().ConfigureAwait(false) is { HasBegun: true } status
             && status.Silo == silo).ConfigureAwait(false))
         {
             throw new RebalanceException(

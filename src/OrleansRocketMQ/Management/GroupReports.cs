@@ -26,7 +26,7 @@ internal sealed class GroupReports(IReadOnlyList<SiloReport> all, IReadOnlyDicti
             Owner = view.OwnerOf(queue) ?? string.Empty,
             PinnedTo = pin ?? string.Empty,
             IsPinIgnored = pin is not null && pin != home,
-            IsMoving = home is not null && (status.Silo != home || status.NextPullOffset < 0),
+            IsMoving = home is not null && (status.Silo != home || !status.HasBegun),
         };
     }
 }

@@ -41,7 +41,7 @@ internal sealed class RocketMQSiloControl(ConsumerRegistry consumers) : IRocketM
     {
         var consumer = Find(group, "resume");
         consumer.Flow.ChangeLocal(settings => settings.Resume(scope));
-        foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Queue)))
+        foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Source)))
         {
             pump.Recover();
         }

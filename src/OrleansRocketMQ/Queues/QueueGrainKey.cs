@@ -6,7 +6,7 @@ namespace OrleansRocketMQ.Queues;
 /// <summary>
 /// The key of a queue's grain: <c>group/topic/queueId/broker</c>, and before it <c>@instance/</c> when every instance of
 /// the group has a grain of its own for the queue. Groups and topics cannot hold a slash or an at sign; a broker's name
-/// may, so it comes last.
+/// may, so it comes last. A further share of a queue that is popped has an id below zero (<see cref="Engine.Contracts.QueueShare"/>).
 /// </summary>
 internal readonly record struct QueueGrainKey(string Group, MessageQueue Queue, string? Instance)
 {
@@ -35,7 +35,7 @@ internal readonly record struct QueueGrainKey(string Group, MessageQueue Queue, 
             parts = parts[1..];
         }
 
-        return parts.Length == 4 && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var queueId)
+        return parts.Length == 4 && int.TryParse(parts[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var queueId)
             ? new(parts[0], new MessageQueue(parts[1], parts[3], queueId), instance)
             : throw new RocketMQValidationException("Key of a queue grain", key, "group/topic/queueId/broker");
     }

@@ -1,6 +1,7 @@
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Queues;
@@ -14,9 +15,47 @@ internal sealed class GrainQueueDirectory(ConsumerGroupRuntime consumer, IGrainF
 
     public async Task<string?> StartAsync(MessageQueue queue)
     {
+        if (!await MayStartAsync(queue))
+        {
+            return null;
+        }
+
         var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
         var owner = await grain.EnsureStartedAsync(silo).ConfigureAwait(false);
         return owner?.ToParsableString();
+    }
+
+    /// <summary>
+    /// A queue is pulled by one silo or popped by several, not both at once: a further share begins when the queue itself is
+    /// popped, and a queue is pulled when no share is left.
+    /// </summary>
+    private async Task<bool> MayStartAsync(MessageQueue queue)
+    {
+        if (QueueShare.IsFurther(queue))
+        {
+            return await IsPoppedAsync(QueueShare.QueueOf(queue));
+        }
+
+        if (consumer.Modes.Pops(queue) is true)
+        {
+            return true;
+        }
+
+        var popped = await Task.WhenAll(consumer.FurtherSharesOf(queue).Select(IsPoppedAsync));
+        return !popped.Contains(true);
+    }
+
+    private async Task<bool> IsPoppedAsync(MessageQueue queue)
+    {
+        try
+        {
+            return await grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue)).GetStatusAsync() is { Popped: not null };
+        }
+        catch (Exception exception) when (exception is RebalanceException or OrleansException)
+        {
+            // It has no place, or is between two.
+            return false;
+        }
     }
 
     public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget) => consumer.ReleaseQueueAsync(pump, budget);

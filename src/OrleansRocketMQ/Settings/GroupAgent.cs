@@ -67,7 +67,7 @@ internal sealed partial class GroupAgent(
     public Task RecoverAsync(ConsumerScope scope)
     {
         _stops.Forget(scope);
-        foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Queue)))
+        foreach (var pump in consumer.Pumps.Values.Where(pump => scope.Contains(pump.Source)))
         {
             pump.Recover();
         }

@@ -401,6 +401,22 @@ public sealed class PopPumpTests
     }
 
     [Fact]
+    public void A_further_share_of_a_queue_pops_the_queue_itself_once_the_broker_knows_where_the_group_begins()
+    {
+        _lab.Pops.Store(3);
+        _lab.Start(QueueShare.Of(PopLab.Queue, 2)).Wait(5);
+        Assert.Empty(_lab.Pops.Requests);
+
+        _lab.Brokers.Offsets[PopLab.Queue] = 0;
+        _lab.Wait(2);
+
+        Assert.All(_lab.Pops.Requests, request => Assert.Equal(PopLab.Queue, request.Queue));
+        Assert.All(_lab.Listeners.ListenerCalls, call => Assert.Equal(PopLab.Queue, call.Queue));
+        Assert.Equal([0, 1, 2], _lab.Pops.Acknowledged.Order());
+        Assert.Empty(_lab.Brokers.Told);
+    }
+
+    [Fact]
     public void One_message_that_takes_long_holds_up_no_others_however_many_they_are()
     {
         _lab.Options.ConsumeThreadMax = 2;

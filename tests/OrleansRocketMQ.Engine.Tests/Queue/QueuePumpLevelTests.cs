@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Tests.Support;
 using OrleansRocketMQ.Protocol;
@@ -107,9 +108,10 @@ public sealed class QueuePumpLevelTests
     public void The_status_says_why_a_queue_stands_still()
     {
         _lab.Start();
-        _lab.Pump.Runs.Gate.Stop("a rule of the group");
-        Assert.Equal(("a rule of the group", true), (_lab.Pump.Level.LastError, _lab.Pump.Level.HasFailed));
-        Assert.Equal(("a rule of the group", true, true), (_lab.Snapshot().LastError, _lab.Snapshot().HasFailed, _lab.Snapshot().IsPaused));
+        var stop = new QueueStop(PumpLab.Queue, "id", 0, "a rule of the group");
+        _lab.Pump.Runs.Gate.Stop(stop);
+        Assert.Equal((stop.ToString(), true), (_lab.Pump.Level.LastError, _lab.Pump.Level.HasFailed));
+        Assert.Equal((stop.ToString(), true, true), (_lab.Snapshot().LastError, _lab.Snapshot().HasFailed, _lab.Snapshot().IsPaused));
 
         _lab.Pump.Runs.Gate.Break("a rule of the engine");
         Assert.Contains("a rule of the engine", _lab.Pump.Level.LastError, StringComparison.Ordinal);

@@ -37,7 +37,7 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
     public Dictionary<MessageQueue, long> Offsets { get; } = [];
 
     /// <summary>Messages that are popped.</summary>
-    public FakePops Pops { get; } = new(time);
+    public FakePops Pops { get; init; } = new(time);
 
     /// <summary>Every offset that was stored, by a call of its own.</summary>
     public List<long> Told { get; } = [];

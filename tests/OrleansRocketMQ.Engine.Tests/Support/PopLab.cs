@@ -23,14 +23,22 @@ internal sealed class PopLab : IFence, IGroup
     private readonly List<int> _consumed = [];
 
     public PopLab()
+        : this(new Stepped())
     {
-        Brokers = new(World.Time);
+    }
+
+    /// <param name="world">The clock and the scheduler of all members.</param>
+    /// <param name="pops">What they pop together; null: what is this one's alone.</param>
+    public PopLab(Stepped world, FakePops? pops = null)
+    {
+        World = world;
+        Brokers = new(World.Time) { Pops = pops ?? new(World.Time) };
         Listeners.Consume = (_, call, _) => ConsumeAsync(call);
     }
 
     public event Action<bool>? Changed;
 
-    public Stepped World { get; } = new();
+    public Stepped World { get; }
 
     public LogLines Log { get; } = new();
 
@@ -89,7 +97,7 @@ internal sealed class PopLab : IFence, IGroup
 
     public string RetryTopic => "%RETRY%g";
 
-    public PopLab Start()
+    public PopLab Start(MessageQueue? queue = null)
     {
         var offsets = new BrokerOffsetStore(Brokers, Routes, Options, new(World.Time));
         var targets = new RetryTargets(Brokers, Routes, Parked, ClientNamespace.None, static () => "id");
@@ -99,7 +107,7 @@ internal sealed class PopLab : IFence, IGroup
             new RetryPublisher(new RetryRules(Options), targets, World.Time, Log.For<RetryPublisher>()),
             World.Runtime,
             Log.For<ConcurrentDispatcher>());
-        Pump = new PopPump(Queue, new QueueEnvironment
+        Pump = new PopPump(queue ?? Queue, new QueueEnvironment
         {
             Options = Options,
             ClientId = "me",

@@ -219,6 +219,58 @@ public sealed class PopTests
         Assert.Equal(20, rocketmq.Recorder.Count);
     }
 
+    [Fact]
+    public async Task Shares_come_and_go_with_the_mode_and_nothing_comes_twice()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(silos: 3);
+        for (var turn = 0; turn < 2; turn++)
+        {
+            await SetModeAsync(rocketmq, MessageRequestMode.Pop);
+            await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Count(pump => pump is { IsPopped: true, HasBegun: true }) == 3, "three silos pop the queue");
+            await rocketmq.SendAsync(30, 60 * turn);
+            await rocketmq.UntilAllCameAsync((60 * turn) + 30);
+            await SetModeAsync(rocketmq, MessageRequestMode.Pull);
+            await Eventually.TrueAsync(
+                () => PumpsOf(cluster, rocketmq).ToArray() is [{ IsPopped: false, HasBegun: true }], "one silo pulls the queue");
+            await rocketmq.SendAsync(30, (60 * turn) + 30);
+            await rocketmq.UntilAllCameAsync((60 * turn) + 60);
+        }
+
+        Assert.Equal(TestRocketMQ.Numbers(120), rocketmq.Recorder.Bodies.Order());
+    }
+
+    [Fact]
+    public async Task More_silos_than_queues_get_work_and_each_the_same_part_of_it()
+    {
+        const int silos = 16;
+        const int messages = silos * 100;
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (batch, context, token) =>
+            {
+                // As long as a listener takes at saturation: whoever is quicker would only have more of it.
+                await Task.Delay(TimeSpan.FromMilliseconds(20), token);
+                rocketmq.Recorder.Record(batch, context);
+                return ConsumeResult.Success;
+            },
+            options =>
+            {
+                Pops(options);
+                (options.ConsumeThreadMin, options.ConsumeThreadMax, options.PullThresholdForQueue, options.PullBatchSize) = (1, 1, 8, 4);
+            },
+            silos);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Count(pump => pump.HasBegun) == silos, "each silo pops a share");
+
+        await rocketmq.SendAsync(messages);
+        await rocketmq.UntilAllCameAsync(messages);
+
+        Assert.Equal(messages, rocketmq.Recorder.Count);
+        var consumed = cluster.StatusOf(rocketmq.MyGroup).Select(static silo => silo.Figures.Consumed).ToArray();
+        Assert.Equal(silos, consumed.Length);
+        Assert.All(consumed, count => Assert.InRange(count, 80, 120));
+    }
+
     private static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
 
     private static IEnumerable<Engine.Queue.IGroupQueue> PumpsOf(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()

@@ -273,7 +273,7 @@ internal sealed partial class ConcurrentDispatcher(
     private async ValueTask<ListenerOutcome> RunAsync(
         IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker, BatchClaim share)
     {
-        var run = new ListenerCall(queue.Queue, range.Messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
+        var run = new ListenerCall(queue.Source, range.Messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             Share = share,
             Ownership = queue.Ownership,
