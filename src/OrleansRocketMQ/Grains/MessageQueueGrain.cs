@@ -152,7 +152,8 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         if (_pump is { IsPopped: true })
         {
             dehydrationContext.TryAddValue(
-                PoppedHandOverKey, new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster));
+                PoppedHandOverKey,
+                new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster));
         }
         else if (_pump is QueuePump { Progress: { } progress } pump)
         {

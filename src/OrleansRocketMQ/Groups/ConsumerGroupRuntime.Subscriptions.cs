@@ -1,4 +1,6 @@
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Subscriptions;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Consumers;
 
@@ -47,4 +49,19 @@ internal sealed partial class ConsumerGroupRuntime
     private void TellTopics() => Client.ConsumerChanged(
         Group, Subscriptions.All.Select(subscription => subscription.Topic).Union(
             Pumps.Keys.Select(queue => queue.Topic), StringComparer.Ordinal));
+
+    /// <summary>What heartbeats tell of the group.</summary>
+    public ConsumerData Describe() => new()
+    {
+        GroupName = Group,
+        MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,
+        ConsumeFromWhere = Options.ConsumeFromWhere switch
+        {
+            ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
+            ConsumeFromWhere.Timestamp => ConsumerDataValues.FromTimestamp,
+            _ => ConsumerDataValues.FromLastOffset,
+        },
+        SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
+        UnitMode = Options.UnitMode,
+    };
 }

@@ -380,21 +380,6 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         AreLeased = Dispatcher.AreLeased,
     };
 
-    /// <summary>What heartbeats tell of the group.</summary>
-    public ConsumerData Describe() => new()
-    {
-        GroupName = Group,
-        MessageModel = IsBroadcasting ? ConsumerDataValues.Broadcasting : ConsumerDataValues.Clustering,
-        ConsumeFromWhere = Options.ConsumeFromWhere switch
-        {
-            ConsumeFromWhere.FirstOffset => ConsumerDataValues.FromFirstOffset,
-            ConsumeFromWhere.Timestamp => ConsumerDataValues.FromTimestamp,
-            _ => ConsumerDataValues.FromLastOffset,
-        },
-        SubscriptionDataSet = [.. Subscriptions.All.Select(subscription => subscription.Data)],
-        UnitMode = Options.UnitMode,
-    };
-
     private static partial class Log
     {
         [LoggerMessage(142, LogLevel.Warning, "Group {Group}: {Queue} has stopped, but its grain has not left this silo within {Timeout}")]
