@@ -44,10 +44,29 @@ public sealed class KeyQueuesTests
         Assert.Equal("b", second.Key);
         Assert.Equal([2L], messages.Select(message => message.QueueOffset));
         Assert.Null(lanes.Take(10, out _));
-        lanes.Unblock(first);
+        lanes.Unblock(first, first.Turn);
         Assert.Same(first, lanes.Take(10, out messages));
         Assert.Equal([0L, 1L], messages.Select(message => message.QueueOffset));
         Assert.Equal(0, window.Watermark);
+    }
+
+    [Fact]
+    public void The_end_of_a_wait_from_before_a_key_was_forgotten_ends_no_later_wait()
+    {
+        var (window, lanes) = Filled("a", "b");
+        var lane = lanes.Take(1, out _)!;
+        var before = lane.Turn;
+        lanes.Block(lane, "no");
+        lanes.Forget();
+        window.Add([TestMessages.At(2, shardingKey: "a")], 3);
+        lanes.Add(window.TakeAside(1));
+        Assert.Same(lane, lanes.Take(1, out _));
+        lanes.Block(lane, "not yet");
+
+        lanes.Unblock(lane, before);
+        Assert.False(lanes.HasReady);
+        lanes.Unblock(lane, lane.Turn);
+        Assert.Same(lane, lanes.Take(1, out _));
     }
 
     [Fact]
@@ -277,7 +296,7 @@ public sealed class KeyQueuesTests
                 case 4 when _blocked.Count > 0:
                     var waited = _blocked[choice % _blocked.Count];
                     _blocked.Remove(waited);
-                    _lanes.Unblock(waited);
+                    _lanes.Unblock(waited, waited.Turn);
                     break;
             }
         }

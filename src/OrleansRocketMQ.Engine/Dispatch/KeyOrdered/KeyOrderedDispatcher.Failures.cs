@@ -159,13 +159,14 @@ internal sealed partial class KeyOrderedDispatcher
 
     private void BlockFor(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait, string? error)
     {
+        var turn = lane.Turn;
         if (queue.Block(lane, error))
         {
-            queue.Pump.Track(UnblockAfterAsync(queue, lane, wait));
+            queue.Pump.Track(UnblockAfterAsync(queue, lane, turn, wait));
         }
     }
 
-    private async Task UnblockAfterAsync(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait)
+    private async Task UnblockAfterAsync(KeyOrderedQueue queue, KeyQueue lane, long turn, TimeSpan wait)
     {
         try
         {
@@ -177,7 +178,7 @@ internal sealed partial class KeyOrderedDispatcher
             return;
         }
 
-        queue.Unblock(lane);
+        queue.Unblock(lane, turn);
         _line.Signal(queue.Pump);
     }
 }

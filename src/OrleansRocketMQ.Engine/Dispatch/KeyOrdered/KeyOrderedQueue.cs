@@ -134,12 +134,12 @@ internal sealed class KeyOrderedQueue
         }
     }
 
-    /// <summary>A blocked lane has waited long enough.</summary>
-    public void Unblock(KeyQueue lane)
+    /// <inheritdoc cref="KeyQueues.Unblock"/>
+    public void Unblock(KeyQueue lane, long turn)
     {
         lock (_gate)
         {
-            _lanes.Unblock(lane);
+            _lanes.Unblock(lane, turn);
         }
     }
 

@@ -171,10 +171,15 @@ internal sealed class KeyQueues(Func<MessageExt, string?>? keySelector = null, F
         _blocked.AddLast(lane.Node);
     }
 
-    /// <summary>A blocked lane has waited long enough. Nothing happens when it was emptied meanwhile.</summary>
-    public void Unblock(KeyQueue lane)
+    /// <summary>
+    /// A blocked lane has waited long enough. Nothing happens when it was emptied meanwhile, be it that it has messages again and waits
+    /// for something else.
+    /// </summary>
+    /// <param name="lane">The lane.</param>
+    /// <param name="turn">Its turn in which it was blocked.</param>
+    public void Unblock(KeyQueue lane, long turn)
     {
-        if (lane.State == KeyQueueState.Blocked)
+        if (lane.State == KeyQueueState.Blocked && lane.Turn == turn)
         {
             _blocked.Remove(lane.Node);
             Enqueue(lane);
