@@ -53,7 +53,7 @@ await host.StartAsync();
 
 // 3. The shop, in a process that can be killed.
 var folder = Directory.CreateTempSubdirectory("rocketmq-checkout-");
-var shop = new Shop(
+using var shop = new Shop(
     nameServer, folder.FullName, builder.Configuration.GetValue("Shop:SiloPort", 11112), builder.Configuration.GetValue("Shop:GatewayPort", 30001));
 
 // 4. Orders come in. When a third of them has been paid the shop is killed, and once more after the second.
@@ -62,7 +62,7 @@ var orders = Enumerable.Range(1, Customers).ToDictionary(
     customer => Enumerable.Range(1, OrdersEach).Select(number => new OrderPlaced($"{customer}-{number}-{run}", run, customer * number)).ToList());
 await using (var producer = new Producer(
     new RocketMQClientOptions { NameServerAddresses = RocketMQClientOptions.ParseAddresses(nameServer), ClientId = $"127.0.0.1@site#{Environment.ProcessId}" },
-    new ProducerOptions { Group = "site" },
+    new ProducerOptions { Group = "site", SendTimeout = TimeSpan.FromSeconds(30) }, // An order that is sent again counts again.
     host.Services.GetRequiredService<ILoggerFactory>()))
 {
     for (var number = 0; number < OrdersEach; number++)

@@ -12,6 +12,7 @@ internal sealed class Shop : IDisposable
 {
     private readonly string[] _arguments;
     private Process _process;
+    private bool _isDisposed;
 
     /// <param name="nameServer">Where it consumes.</param>
     /// <param name="folder">Where its state is.</param>
@@ -29,12 +30,22 @@ internal sealed class Shop : IDisposable
     /// <summary>Ends the process as a power failure would, and starts another.</summary>
     public async Task KillAndStartAgainAsync()
     {
-        Dispose();
+        Kill();
         await Task.Delay(TimeSpan.FromMilliseconds(200)); // Its ports are free again.
         _process = Start();
     }
 
+    /// <summary>Leaves no process behind. May be called again.</summary>
     public void Dispose()
+    {
+        if (!_isDisposed)
+        {
+            _isDisposed = true;
+            Kill();
+        }
+    }
+
+    private void Kill()
     {
         _process.Kill();
         _process.WaitForExit();
