@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
+using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -25,20 +26,30 @@ public sealed partial class ObservabilityDocumentTests
         // What takes more than one silo, or a broker that fails, is told here without.
         var queue = new QueueMetrics(services.GetRequiredService<RocketMQMetrics>(), rocketmq.MyGroup, new MessageQueue(TestRocketMQ.Topic, rocketmq.Broker.Name, 0));
         queue.LockLost();
+        queue.CameLate(1);
         queue.Parked();
         queue.TakenOver(TimeSpan.FromSeconds(1));
         services.GetRequiredService<RocketMQMetrics>().Rebalanced(rocketmq.MyGroup);
         services.GetRequiredService<RocketMQMetrics>().Unreadable(rocketmq.MyGroup, TestRocketMQ.Topic, OrleansRocketMQ.Configuration.UnreadableHandling.Skip);
 
+        var pulled = AttributesOf(probe);
+        await rocketmq.Client.Brokers.SetMessageRequestModeAsync(rocketmq.Broker.Address, TestRocketMQ.Topic, rocketmq.MyGroup, MessageRequestMode.Pop);
+        await Eventually.TrueAsync(() => probe.Of(RocketMQMetrics.Unacknowledged).Count > 0, "the queue is popped");
+        var popped = AttributesOf(probe);
+
         var real = probe.Instruments.Select(instrument => new Row(
             instrument.Name,
             KindOf(instrument.GetType().Name),
             instrument.Unit ?? string.Empty,
-            string.Join(' ', probe.Of(instrument.Name).SelectMany(measured => measured.Tags.Keys).Distinct().Order(StringComparer.Ordinal)))).Distinct().OrderBy(row => row.Name, StringComparer.Ordinal);
+            string.Join(' ', pulled[instrument.Name].Union(popped[instrument.Name]).Order(StringComparer.Ordinal)))).Distinct().OrderBy(row => row.Name, StringComparer.Ordinal);
 
         Assert.All(probe.Instruments, instrument => Assert.False(string.IsNullOrEmpty(instrument.Description)));
         Assert.Equal(Documented().OrderBy(row => row.Name, StringComparer.Ordinal), real);
     }
+
+    // Of levels those that are told now: a queue that is pulled has others than one that is popped.
+    private static Dictionary<string, HashSet<string>> AttributesOf(MetricsProbe probe) => probe.Instruments.Select(instrument => instrument.Name).Distinct()
+        .ToDictionary(name => name, name => probe.Of(name).SelectMany(measured => measured.Tags.Keys).ToHashSet());
 
     private static string KindOf(string type) => type switch
     {
