@@ -54,7 +54,10 @@ await host.StartAsync();
 // 3. The shop, in a process that can be killed.
 var folder = Directory.CreateTempSubdirectory("rocketmq-checkout-");
 using var shop = new Shop(
-    nameServer, folder.FullName, builder.Configuration.GetValue("Shop:SiloPort", 11112), builder.Configuration.GetValue("Shop:GatewayPort", 30001));
+    nameServer,
+    folder.FullName,
+    builder.Configuration.GetValue("Shop:SiloPort", 11112),
+    builder.Configuration.GetValue("Shop:GatewayPort", 30001));
 
 // 4. Orders come in. When a third of them has been paid the shop is killed, and once more after the second.
 var orders = Enumerable.Range(1, Customers).ToDictionary(
