@@ -30,6 +30,17 @@ public sealed class QueueLineTests
     public void Without_being_asked_for_queues_are_served_as_they_came()
         => Assert.Equal([0, 1, 2], Order(Line(byPriority: false, 0, 9, 4)));
 
+    [Fact]
+    public void Only_groups_in_no_order_go_by_priority()
+    {
+        var lab = new DispatchLab();
+        lab.Options.DispatchByPriority = true;
+
+        IQueueDispatcher[] inOrder = [lab.Keyed(), lab.Orderly()];
+        Assert.True(((IQueueDispatcher)lab.Concurrent()).IsByPriority);
+        Assert.All(inOrder, dispatcher => Assert.False(dispatcher.IsByPriority));
+    }
+
     private QueueLine Line(bool byPriority, params int[] priorities)
     {
         var line = new QueueLine(byPriority);

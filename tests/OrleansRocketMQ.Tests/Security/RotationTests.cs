@@ -44,10 +44,12 @@ public sealed class RotationTests : IDisposable
             options: TestRocketMQ.QuickRetries with { TlsCertificate = _old.Server, TlsClientAuthority = _old.Authority });
         var files = new MountedSecret(_folder.Path);
         files.Write(("tls.crt", _old.Issue("silo")));
+        // Written once: the silos read it at the same time.
+        var authority = _old.WriteAuthority(_folder.Path);
         await using var cluster = await ConsumeAsync(test, options =>
         {
             options.UseTls = true;
-            options.TlsAuthorityFile = _old.WriteAuthority(_folder.Path);
+            options.TlsAuthorityFile = authority;
             options.TlsClientCertificateFile = files.PathOf("tls.crt");
         });
         await SendAndReceiveAsync(test);
