@@ -7,7 +7,7 @@ using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Tests.Queue;
 
-/// <summary>What a queue tells of itself: how far behind it is, whether its broker is heard, and when it has stood still for too long.</summary>
+/// <summary>What a queue tells of itself: how far behind it is, whether its broker is heard, when it stands still for too long.</summary>
 public sealed class QueuePumpLevelTests
 {
     private readonly PumpLab _lab = new();
