@@ -68,6 +68,12 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
         var isRunning = _pump is { IsStopped: false } && ReferenceEquals(_consumer, _consumers.Find(_group));
         var answer = HandOverDecisions.AnswerTo(Owner, _silo, caller, isRunning);
+        if (answer == StartAnswer.StartsHere && !isRunning && _consumers.Find(_group)?.Modes.Pops(_queue) is null)
+        {
+            // Nobody here knows yet whether it is pulled or popped.
+            return null;
+        }
+
         switch (answer)
         {
             case StartAnswer.StartsHere when isRunning:
@@ -190,7 +196,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         {
             _poppedHandOver = null;
             Learn(popped.From, popped.FromLeaves, popped.Placement, popped.Flow);
-            Start(handOver: null);
+            Start(handOver: null, wasPopped: true);
         }
 
         return Task.CompletedTask;
@@ -240,10 +246,10 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     }
 
     // The group may have stopped and started again since the queue last ran here; it is another consumer then.
-    private void Start(QueueHandOver? handOver)
+    private void Start(QueueHandOver? handOver, bool wasPopped = false)
     {
         _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
-        _pump = _consumer.StartQueue(_queue, _context, handOver);
+        _pump = _consumer.StartQueue(_queue, _context, handOver, wasPopped);
     }
 
     private static partial class Log

@@ -57,7 +57,11 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
                 batch.ForEach(delivery => call.Queue.Ledger.Ended(delivery, DeliveryEnd.Returned));
                 GiveUp(call, call.Messages, MostFailures);
                 isEnded = true;
+
+                // What comes for the same grain waits for it until then, and for the time of one more attempt.
+                world.Trouble.Note(FaultKind.ListenerHoldsThread, queue, world.Time.Now);
                 await world.Time.Delay(TimeSpan.FromSeconds(6), CancellationToken.None);
+                world.Trouble.Note(FaultKind.ListenerHoldsThread, queue, world.Time.Now);
                 return (0, true);
             }
 
