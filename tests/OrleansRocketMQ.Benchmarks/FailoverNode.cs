@@ -11,6 +11,9 @@ internal sealed class FailoverNode : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
+    /// <summary>The node's program, when it is another one than was built with this.</summary>
+    public static string? Program { get; set; }
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Process _process;
     private readonly Task _reading;
@@ -28,7 +31,7 @@ internal sealed class FailoverNode : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public static async Task<FailoverNode> StartAsync(string nameServer, string topic, IPEndPoint primary, QueueOwners owners, params string[] words)
     {
-        var path = typeof(FailoverNode).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "node").Value!;
+        var path = Program ?? typeof(FailoverNode).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == "node").Value!;
         var ports = FreePorts.Take(2);
         var start = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",

@@ -4,7 +4,8 @@ namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>
 /// How long queues pause when a silo joins and in a rolling restart, with silos in processes of their own whose listeners take a
-/// millisecond. A pause is the longest time between two deliveries of a queue. <c>pauses --rounds 5 --out FILE</c>
+/// millisecond. A pause is the longest time between two deliveries of a queue. <c>pauses --rounds 5 --out FILE</c>; with
+/// <c>--node FILE</c> silos run that program, for example the node published with ReadyToRun.
 /// </summary>
 internal static class PausesBenchmark
 {
@@ -16,6 +17,7 @@ internal static class PausesBenchmark
     public static async Task<int> RunAsync(Arguments arguments)
     {
         var rounds = arguments.Number("rounds", 5);
+        FailoverNode.Program = arguments["node"];
         using var broker = BrokerProcess.Start();
         await using var client = Cluster.Connect(broker.NameServer);
         await Cluster.CreateTopicAsync(client, Topic, Queues);

@@ -16,7 +16,8 @@ internal sealed record Subject(string Name, string Command, string[] Arguments)
         ["pull", "signed"] => new(name, "pull", ["--signed"]),
         [var mode, var batch] => new(name, "consume", [$"--mode={mode}", $"--batch={batch}"]),
         [var mode, var batch, "metrics"] => new(name, "consume", [$"--mode={mode}", $"--batch={batch}", "--metrics"]),
+        [var mode, var batch, "traced"] => new(name, "consume", [$"--mode={mode}", $"--batch={batch}", "--metrics", "--traces"]),
         _ => throw new RocketMQValidationException(
-            setting, name, "pull, pull-signed, or a mode and a batch such as concurrent-32, with -metrics behind them if wanted"),
+            setting, name, "pull, pull-signed, or a mode and a batch such as concurrent-32, with -metrics or -traced (and metrics) behind them if wanted"),
     };
 }

@@ -41,7 +41,7 @@ internal static class SendSpan
         }
 
         var isHalf = message[MessageProperties.TransactionPrepared] is not null;
-        new MessageTags(name => message[name], message.Body.Length, now, isHalf).SetOn(activity);
+        new MessageTags(name => message[name], message.Body.Length, now, isHalf).AddTo(activity);
         return activity;
     }
 

@@ -15,30 +15,35 @@ internal readonly record struct MessageTags(Func<string, string?> Property, int 
     private const string DelayMilliseconds = "TIMER_DELAY_MS";
     private const string DelaySeconds = "TIMER_DELAY_SEC";
 
-    private string? ShardingKey => Property(MessageProperties.ShardingKey);
-
-    private int? DelayLevel => NumberIn(MessageProperties.DelayTimeLevel) is { } level and > 0 ? (int)level : null;
-
-    private long? DeliveryTimestamp => NumberIn(DeliverAt)
-        ?? BornTimestamp + (NumberIn(DelayMilliseconds) ?? NumberIn(DelaySeconds) * 1000);
-
-    private string Type => IsTransaction ? "transaction"
-        : DelayLevel is not null || DeliveryTimestamp is not null ? "delay"
-        : ShardingKey is not null ? "fifo"
-        : "normal";
-
-    /// <summary>Sets them; those the message does not have are left out.</summary>
-    public void SetOn(Activity activity)
+    /// <summary>Adds them; those the message does not have are left out. None may be there already.</summary>
+    public void AddTo(Activity activity)
     {
-        activity.SetTag(MessagingAttributes.BodySize, BodySize);
-        activity.SetTag(MessagingAttributes.MessageType, Type);
-        activity.SetTag(MessagingAttributes.Tag, Property(MessageProperties.Tags));
-        activity.SetTag(
+        // Each is looked for once, and added without a search through those that are there: this is done for every message.
+        var delayLevel = NumberIn(MessageProperties.DelayTimeLevel) is { } level and > 0 ? (int)level : default(int?);
+        var deliveryTimestamp = NumberIn(DeliverAt) ?? BornTimestamp + (NumberIn(DelayMilliseconds) ?? NumberIn(DelaySeconds) * 1000);
+        var shardingKey = Property(MessageProperties.ShardingKey);
+        var type = IsTransaction ? "transaction"
+            : delayLevel is not null || deliveryTimestamp is not null ? "delay"
+            : shardingKey is not null ? "fifo"
+            : "normal";
+        activity.AddTag(MessagingAttributes.BodySize, BodySize);
+        activity.AddTag(MessagingAttributes.MessageType, type);
+        AddIfAny(activity, MessagingAttributes.Tag, Property(MessageProperties.Tags));
+        AddIfAny(
+            activity,
             MessagingAttributes.Keys,
             Property(MessageProperties.Keys)?.Split(MessageProperties.KeySeparator, StringSplitOptions.RemoveEmptyEntries));
-        activity.SetTag(MessagingAttributes.MessageGroup, ShardingKey);
-        activity.SetTag(MessagingAttributes.DelayLevel, DelayLevel);
-        activity.SetTag(MessagingAttributes.DeliveryTimestamp, DeliveryTimestamp);
+        AddIfAny(activity, MessagingAttributes.MessageGroup, shardingKey);
+        AddIfAny(activity, MessagingAttributes.DelayLevel, delayLevel);
+        AddIfAny(activity, MessagingAttributes.DeliveryTimestamp, deliveryTimestamp);
+    }
+
+    private static void AddIfAny(Activity activity, string name, object? value)
+    {
+        if (value is not null)
+        {
+            activity.AddTag(name, value);
+        }
     }
 
     private long? NumberIn(string property)

@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
-using OrleansRocketMQ.Engine.Group;
 
 namespace OrleansRocketMQ.Telemetry;
 
@@ -25,7 +23,6 @@ internal static class ProcessSpan
     public static Activity? Start(
         string group, ConsumerGroupRuntime? consumer, MessageQueue queue, ArraySegment<MessageExt> batch, int failures)
     {
-        var topic = batch[0].Topic;
         List<ActivityLink>? links = null;
         foreach (var message in batch)
         {
@@ -35,18 +32,12 @@ internal static class ProcessSpan
             }
         }
 
+        var common = ProcessTags.Of(group, consumer, queue, batch[0].Topic);
         var activity = RocketMQTelemetry.Source.StartActivity(
-            $"{MessagingAttributes.Process} {topic}",
+            common.Name,
             ActivityKind.Consumer,
             batch.Count == 1 && links is not null ? links[0].Context : default,
-            [
-                new(MessagingAttributes.System, MessagingAttributes.RocketMQ),
-                new(MessagingAttributes.OperationName, MessagingAttributes.Process),
-                new(MessagingAttributes.OperationType, MessagingAttributes.Process),
-                new(MessagingAttributes.Destination, topic),
-                new(MessagingAttributes.Partition, MessagingAttributes.PartitionOf(queue)),
-                new(MessagingAttributes.ConsumerGroup, group),
-            ],
+            common.Tags,
             links);
         if (activity is null)
         {
@@ -61,7 +52,6 @@ internal static class ProcessSpan
         if (activity.IsAllDataRequested)
         {
             Describe(activity, batch, failures);
-            DescribeConsumer(activity, consumer, queue);
         }
 
         return activity;
@@ -84,36 +74,19 @@ internal static class ProcessSpan
         activity.Dispose();
     }
 
+    // Each tag is set once: looking whether it is there already would cost more with each.
     private static void Describe(Activity activity, ArraySegment<MessageExt> batch, int failures)
     {
-        activity.SetTag(MessagingAttributes.DeliveryAttempt, failures + 1);
+        activity.AddTag(MessagingAttributes.DeliveryAttempt, failures + 1);
         if (batch.Count > 1)
         {
-            activity.SetTag(MessagingAttributes.BatchCount, batch.Count);
+            activity.AddTag(MessagingAttributes.BatchCount, batch.Count);
             return;
         }
 
         var message = batch[0];
-        activity.SetTag(MessagingAttributes.MessageId, message.MessageId);
+        activity.AddTag(MessagingAttributes.MessageId, message.MessageId);
         var isTransaction = message.TransactionState == TransactionState.Committed;
-        new MessageTags(message.GetProperty, message.Body.Length, message.BornTimestamp, isTransaction).SetOn(activity);
-    }
-
-    private static void DescribeConsumer(Activity activity, ConsumerGroupRuntime? consumer, MessageQueue queue)
-    {
-        if (consumer is null)
-        {
-            return;
-        }
-
-        activity.SetTag(MessagingAttributes.Namespace, consumer.Client.Options.Namespace);
-        activity.SetTag(MessagingAttributes.ClientId, consumer.Client.ClientId);
-        activity.SetTag(
-            MessagingAttributes.ConsumptionModel,
-            consumer.Options.MessageModel == MessageModel.Broadcasting ? "broadcasting" : "clustering");
-        foreach (var (name, value) in OperationDuration.TagsOf(consumer.Client.Routes.FindAddressOf(queue)?.Address))
-        {
-            activity.SetTag(name, value);
-        }
+        new MessageTags(message.GetProperty, message.Body.Length, message.BornTimestamp, isTransaction).AddTo(activity);
     }
 }
