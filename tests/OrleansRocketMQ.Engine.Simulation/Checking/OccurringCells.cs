@@ -29,7 +29,7 @@ internal static class OccurringCells
     private const string Table = """
         event          lock find run paus fenc veri back halt S0 S1 S2 R0 R1 R2 V2 stop sR end | why
         LockGained     x    .    .   .    .    .    .    .    .  .  .  .  .  .  .  x    o  .   | the loop, which waits for the lock; a stop may come between
-        LockLost       o    x    x   x    x    x    x    x    x  x  x  x  x  x  o  x    x  x   | the lock's end, at any time; once more when the clock showed it before
+        LockLost       o    x    x   x    x    x    x    x    x  x  o  x  x  o  o  x    x  x   | the lock's end, at any time; once more when the clock showed it before. Where only its turn is waited for there is little time for it
         Positioned     .    x    .   .    .    .    .    .    .  .  .  .  .  .  .  .    .  .   | the loop, for the state it began to look in
         FenceClosed    x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the membership, at any time
         FenceOpened    x    x    x   x    x    x    x    x    x  x  x  x  x  x  x  x    x  x   | the same; told late by one when the loop has seen it itself
@@ -42,7 +42,7 @@ internal static class OccurringCells
         BrokerReset    o    o    x   x    x    o    .    .    x  .  .  .  .  .  .  x    .  .   | the loop, after a pull, be it one that looks for a checkpoint's message; the state may be another by then
         StoreBegun     .    .    .   .    .    .    .    .    x  x  .  x  x  .  .  o    x  .   | the loop, when a move may be stored; once more after a failure, and at the end
         OffsetStored   x    o    .   .    x    x    .    .    x  x  .  .  x  .  .  x    x  .   | the loop, after the store has answered; the state may be another by then, also no move at all when a second seek came and was withdrawn
-        ListenersDone  x    o    .   .    x    o    .    .    x  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then
+        ListenersDone  o    o    .   .    o    o    .    .    o  .  x  .  .  x  x  o    .  .   | the loop, when nobody tells the store anything; the state may be another by then, if somebody does, which is a look at the store alone
         AttemptFailed  x    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    o  .   | the loop, after anything that can fail; of a reset only what the fence or the lock keeps from being stored
         FailedTooOften o    x    x   x    x    x    .    .    x  x  .  .  .  .  .  x    o  .   | the same
         RetryDue       .    .    .   .    .    .    x    .    .  .  .  .  .  .  .  .    .  .   | the loop, for the state in which it waits
