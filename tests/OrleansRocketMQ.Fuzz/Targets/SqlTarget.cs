@@ -11,6 +11,9 @@ internal sealed class SqlTarget : FuzzTarget
 
     public override IReadOnlyList<string> Decoders => [nameof(SqlParser), "SqlLexer", nameof(SqlNode), nameof(SqlComparison), "SqlToken"];
 
+    // Each of up to 200 links of a chain tells the chain behind it.
+    public override long MayAllocate(int length) => 256 * 1024 + 4000L * length;
+
     public override IReadOnlyList<byte[]> Words { get; } =
     [
         .. new[]
@@ -49,9 +52,14 @@ internal sealed class SqlTarget : FuzzTarget
         return true;
     }
 
-    // What follows a complete condition is ignored; a bracket there would end the opposite too early.
+    // What follows a complete condition is ignored; a bracket there would end the opposite too early. Texts and comments may hold any.
     private static bool ClosesOnlyWhatItOpens(string expression)
     {
+        if (expression.Contains('\'', StringComparison.Ordinal) || expression.Contains("--", StringComparison.Ordinal) || expression.Contains("/*", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
         var open = 0;
         foreach (var letter in expression)
         {
