@@ -43,11 +43,11 @@ public sealed class PulledRetriesTests
     {
         _lab.Origins[topic] = "orders";
         var records = new PulledRecords(PumpLab.Queue with { Topic = topic }, _lab.Make().Environment, _lab.Log);
-        var bytes = properties.SelectMany((some, offset) => TestMessages.At(offset, topic: topic, properties: some.ToDictionary(pair => pair.Key, pair => (string?)pair.Value))
-            .Record.ToArray()).ToArray();
+        var bytes = properties.SelectMany((some, offset) => TestMessages.At(
+            offset, topic: topic, properties: some.ToDictionary(pair => pair.Key, pair => (string?)pair.Value)).Record.ToArray());
         var messages = new List<MessageExt>();
         var next = records.Decode(
-            new PullResult(PullStatus.Found, properties.Length, 0, properties.Length, 0, bytes),
+            new PullResult(PullStatus.Found, properties.Length, 0, properties.Length, 0, bytes.ToArray()),
             new Subscription(topic, MessageSelector.All, version: 1),
             messages);
         return (messages, next);
