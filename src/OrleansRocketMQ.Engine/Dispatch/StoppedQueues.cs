@@ -15,8 +15,9 @@ internal static partial class StoppedQueues
     /// <param name="logger">Tells of it.</param>
     public static void StopAt(this IDispatchedQueue queue, string group, MessageExt message, string? error, ILogger logger)
     {
-        queue.Runs.Gate.Stop(new(queue.Queue, message.MessageId, message.QueueOffset, error));
-        Log.Stopped(logger, group, queue.Queue, message.MessageId, message.QueueOffset, error);
+        // A rule is about the queue: by a further share of it no gate would be closed, nor opened again.
+        queue.Runs.Gate.Stop(new(queue.Source, message.MessageId, message.QueueOffset, error));
+        Log.Stopped(logger, group, queue.Source, message.MessageId, message.QueueOffset, error);
     }
 
     private static partial class Log

@@ -26,6 +26,9 @@ internal sealed class StartOffset(IOffsetStore store, IQueueBroker brokers, Cons
         var isRetry = SystemTopics.IsRetry(queue.Topic);
         return options.ConsumeFromWhere switch
         {
+            // What the group popped once and has not acknowledged, be the topic as old as it may.
+            _ when isRetry && queue.Topic != SystemTopics.Retry(options.Group) => 0,
+
             // Messages in %RETRY% are the group's own unfinished work, however old.
             ConsumeFromWhere.LastOffset or ConsumeFromWhere.MaxOffset or ConsumeFromWhere.MinOffset when isRetry => 0,
             ConsumeFromWhere.FirstOffset => 0,

@@ -72,7 +72,10 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
         }
     }
 
-    /// <summary>Messages have come. They are not in the window yet.</summary>
+    /// <summary>
+    /// Messages have come. They are not in the window yet. Those of an inner batch are one to the broker: done when the last of
+    /// them is, and brought again as soon as one is to come again.
+    /// </summary>
     /// <param name="messages">The messages.</param>
     /// <param name="invisibleTime">For how long from now on others do not get them.</param>
     public void Add(IReadOnlyList<MessageExt> messages, TimeSpan invisibleTime)
@@ -82,8 +85,20 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
             var until = time.GetTimestamp() + Stamps(time, invisibleTime);
             foreach (var message in messages)
             {
-                var entry = new Entry(message.ReceiptHandle!.Value, until);
-                Invariant.Holds(_entries.TryAdd(entry.Key, entry), "a delivery of a message comes once");
+                // Before any is in the book, where it would be held for ever.
+                Invariant.Holds(!_entries.ContainsKey(message.ReceiptHandle!.Value), "a delivery of a message comes once");
+            }
+
+            foreach (var message in messages)
+            {
+                if (_entries.TryGetValue(message.ReceiptHandle!.Value, out var whole))
+                {
+                    whole.Parts++;
+                    continue;
+                }
+
+                var entry = new Entry(message.ReceiptHandle.Value, until);
+                _entries.Add(entry.Key, entry);
                 _held.AddLast(entry.Place);
             }
         }
@@ -96,7 +111,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     public void GiveBack(MessageExt message, TimeSpan delay) => Settle(message, receipt => receipt.GiveBack(delay));
 
     /// <inheritdoc/>
-    public void Done(MessageExt message) => Settle(message, static receipt => receipt.Finish());
+    public void Done(MessageExt message) => Settle(message, static receipt => receipt.Finish(), ofPart: true);
 
     /// <inheritdoc/>
     public void Dropped(MessageExt message) => Settle(message, static receipt => receipt.GiveBack(TimeSpan.Zero));
@@ -220,7 +235,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
         return new PopTask(entry.Key, entry.Receipt);
     }
 
-    private void Settle(MessageExt message, Func<PopReceipt, PopReceipt> next)
+    private void Settle(MessageExt message, Func<PopReceipt, PopReceipt> next, bool ofPart = false)
     {
         lock (_lock)
         {
@@ -228,6 +243,11 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
             if (!isKnown || entry!.Receipt.Step != PopStep.Held)
             {
                 // It was given back before it was completed, and the broker may have heard of that already.
+                return;
+            }
+
+            if (ofPart && --entry.Parts > 0)
+            {
                 return;
             }
 
@@ -285,6 +305,9 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
         public ReceiptHandle Key { get; }
 
         public PopReceipt Receipt { get; set; }
+
+        /// <summary>How many messages came with the handle and are not done.</summary>
+        public int Parts { get; set; } = 1;
 
         public LinkedListNode<Entry> Place { get; }
     }

@@ -126,20 +126,36 @@ internal sealed partial class PopPump
     {
         var popped = result.Decode(_environment.DecoderOptions);
         Book.Add(popped, result.InvisibleTime);
-        var wanted = new List<MessageExt>(popped.Count);
-        foreach (var message in popped)
+        int added;
+        try
         {
-            if (subscription.Wants(message))
+            var wanted = new List<MessageExt>(popped.Count);
+            foreach (var message in popped)
             {
-                wanted.Add(message);
+                if (subscription.Wants(message))
+                {
+                    wanted.Add(message);
+                }
+                else
+                {
+                    Book.Done(message);
+                }
             }
-            else
+
+            added = Runs.Window.Add(wanted, pulledTo: 0);
+        }
+        catch
+        {
+            // What is in the book and in no window would be held for ever.
+            foreach (var message in popped)
             {
-                Book.Done(message);
+                Book.Dropped(message);
             }
+
+            throw;
         }
 
-        if (Runs.Window.Add(wanted, pulledTo: 0) > 0)
+        if (added > 0)
         {
             _environment.Dispatcher.Signal(this);
         }
@@ -174,7 +190,8 @@ internal sealed partial class PopPump
         return false;
     }
 
-    private bool IsOver() => State.Phase != PopPhase.Popping;
+    // A gate that breaks or stops tells nobody.
+    private bool IsOver() => State is var state && (state.Phase != PopPhase.Popping || Runs.Gate.IsPaused != state.IsPauseWanted);
 
     private async Task BackOffWhenFullAsync(PopStatus status)
     {

@@ -160,7 +160,13 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         _flow.OnProgress();
     }
 
-    public void Fail(Exception exception) => _retry.LastError = exception;
+    public void Fail(Exception exception)
+    {
+        _retry.LastError = exception;
+
+        // The gate may be broken or stopped with it.
+        OnFlow();
+    }
 
     public void Recover()
     {
@@ -196,7 +202,11 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     });
 
-    public void Abandon() => _runtime.Scheduler.Cancel(_abandon);
+    public void Abandon()
+    {
+        GiveUpAsking();
+        _runtime.Scheduler.Cancel(_abandon);
+    }
 
     /// <summary>As a broker would delay what it brings again, or as the listener has said.</summary>
     public bool TryGiveBack(MessageExt message, in FailedMessage failure)

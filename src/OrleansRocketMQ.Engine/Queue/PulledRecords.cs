@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Subscriptions;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Queue;
 
@@ -8,6 +9,11 @@ namespace OrleansRocketMQ.Engine.Queue;
 internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment environment, ILogger logger)
 {
     private readonly string? _origin = environment.Group.OriginOf(queue.Topic);
+
+    // "%RETRY%billing_orders" is where popped messages of topic "orders" come again to group "billing", and the retry topic of group
+    // "billing_orders". Names of the second version have a sign in them that no group may have.
+    private readonly bool _mayBeOfOthers = environment.Group.OriginOf(queue.Topic) is { } origin
+        && queue.Topic == SystemTopics.PopRetryV1(origin, environment.Options.Group);
 
     private bool IsRetry => _origin is not null || queue.Topic == environment.Group.RetryTopic;
 
@@ -35,6 +41,11 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
             messages.RemoveAll(message => !subscription.Wants(message));
         }
 
+        if (_mayBeOfOthers)
+        {
+            messages.RemoveAll(message => !CameByPop(message));
+        }
+
         if (IsRetry)
         {
             for (var index = 0; index < messages.Count; index++)
@@ -45,6 +56,11 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
 
         return next;
     }
+
+    // Brokers note when they bring a popped message again that it was popped. One that another group popped, pulled from a retry topic
+    // and sent back tells whence, and that is elsewhere.
+    private bool CameByPop(MessageExt message)
+        => message.GetProperty(MessageProperties.FirstPopTime) is not null && TopicOf(message) == _origin;
 
     // One that was pulled from a retry topic of pops and failed comes from the group's own, which tells of the former.
     private string? TopicOf(MessageExt message)

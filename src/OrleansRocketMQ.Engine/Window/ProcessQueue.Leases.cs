@@ -42,20 +42,10 @@ internal sealed partial class ProcessQueue
         lock (_lock)
         {
             _state = WindowState.Retired;
-            _returned.Clear();
-            _returnedMessages = 0;
-            for (var slot = _head; slot < _tail; slot++)
-            {
-                if (At(slot).State is SlotState.Waiting or SlotState.SetAside or SlotState.Returned)
-                {
-                    dropped += Drop(slot);
-                }
-            }
 
             // Those behind the last one handed out count as handed out now, so that the head can move over them.
-            _done += dropped.Messages;
             _next = _tail;
-            MoveHead();
+            dropped = DropIdle();
             SortAnew();
             CountLeasable();
         }

@@ -52,6 +52,25 @@ internal sealed partial class ProcessQueue
         }
     }
 
+    /// <summary>Forgets what nobody works on, up to the last one handed out.</summary>
+    private Amount DropIdle(bool skips = false)
+    {
+        var dropped = default(Amount);
+        _returned.Clear();
+        _returnedMessages = 0;
+        for (var slot = _head; slot < _next; slot++)
+        {
+            if (At(slot).State is SlotState.Waiting or SlotState.SetAside or SlotState.Returned)
+            {
+                dropped += Drop(slot, skips);
+            }
+        }
+
+        _done += dropped.Messages;
+        MoveHead();
+        return dropped;
+    }
+
     private Amount Drop(long slot, bool skips = false)
     {
         if (skips)

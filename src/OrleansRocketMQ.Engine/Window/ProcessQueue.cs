@@ -226,7 +226,10 @@ internal sealed partial class ProcessQueue
         }
     }
 
-    /// <summary>Forgets the messages that were never handed out; the window ends before them, as if they had not been pulled.</summary>
+    /// <summary>
+    /// Forgets the messages that were never handed out; the window ends before them, as if they had not been pulled. With a ledger
+    /// also those that were handed out and returned: what nobody works on others may have.
+    /// </summary>
     /// <param name="skips">Whether that is because the queue is to go on elsewhere; of interest to a ledger.</param>
     public void DropWaiting(bool skips = false)
     {
@@ -243,6 +246,11 @@ internal sealed partial class ProcessQueue
                 }
 
                 _tail = _next;
+            }
+
+            if (_ledger is not null)
+            {
+                ended += DropIdle(skips);
             }
 
             SortAnew();

@@ -113,8 +113,16 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
 
         if (_pump is PopPump { IsEnding: false } popped)
         {
-            await popped.SeekAsync(offset);
-            return true;
+            try
+            {
+                await popped.SeekAsync(offset);
+                return true;
+            }
+            catch (OperationCanceledException) when (popped.IsEnding)
+            {
+                // As with one that is pulled.
+                return false;
+            }
         }
 
         if (_pump is not QueuePump pump)

@@ -22,10 +22,17 @@ internal sealed partial class ConsumeModes(
     // Operators switch by hand. A group of thousands of topics asks for some of them at a time.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
+
+    // A broker older than 5.0 does not know the question until it is another one.
+    private static readonly TimeSpan FreshRefusal = TimeSpan.FromMinutes(1);
+
+    // A queue does not start while nobody has said. Pulled by mistake is better than not consumed.
+    private static readonly TimeSpan LongestUnknown = TimeSpan.FromSeconds(5);
     private const int MostAgain = 64;
     private const int MostAtOnce = 16;
 
     private readonly ConcurrentDictionary<(string Topic, string Broker), Answer> _answers = [];
+    private readonly ConcurrentDictionary<(string Topic, string Broker), long> _unknownSince = [];
     private bool _isToldInOrder;
 
     private bool Asks => canPop && options.ConsumeMode == ConsumeMode.AsBroker;
@@ -46,60 +53,90 @@ internal sealed partial class ConsumeModes(
 
         var wanted = queues.Where(static queue => !SystemTopics.IsRetry(queue.Topic) && !queue.IsLogical)
             .Select(static queue => (queue.Topic, queue.BrokerName)).ToHashSet();
-        foreach (var gone in _answers.Keys.Where(key => !wanted.Contains(key)))
+        foreach (var gone in _answers.Keys.Concat(_unknownSince.Keys).Where(key => !wanted.Contains(key)))
         {
             _answers.TryRemove(gone, out _);
+            _unknownSince.TryRemove(gone, out _);
         }
 
         var now = time.GetTimestamp();
-        var old = _answers.Where(answer => time.GetElapsedTime(answer.Value.At, now) >= Fresh)
+        var old = _answers.Where(answer => time.GetElapsedTime(answer.Value.At, now) >= answer.Value.Fresh)
             .OrderBy(static answer => answer.Value.At).Take(MostAgain).Select(static answer => answer.Key);
+        var silent = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
         foreach (var some in wanted.Where(key => !_answers.ContainsKey(key)).Concat(old).ToArray().Chunk(MostAtOnce))
         {
-            await Task.WhenAll(some.Select(key => AskAsync(key, cancellationToken)));
+            await Task.WhenAll(some.Select(key => AskAsync(key, silent, cancellationToken)));
         }
     }
 
     /// <summary>
     /// Asked as one who gets every queue: whose queues are whose is this cluster's own word, and a broker that has not heard of
-    /// this member yet would say nothing.
+    /// this member yet would say nothing. One that was silent is not asked of its other topics by the same look: it would hold
+    /// up all others for as long as it has topics.
     /// </summary>
-    private async Task AskAsync((string Topic, string Broker) key, CancellationToken cancellationToken)
+    private async Task AskAsync(
+        (string Topic, string Broker) key, ConcurrentDictionary<string, bool> silent, CancellationToken cancellationToken)
     {
-        var before = _answers.GetValueOrDefault(key);
-        var pops = before is { Pops: true };
         try
         {
-            if (client.Routes.FindAddress(key.Broker, onlyThisBroker: true) is { } master)
+            if (silent.ContainsKey(key.Broker) || client.Routes.FindAddress(key.Broker, onlyThisBroker: true) is not { } master)
             {
-                var assigned = await client.Brokers.QueryAssignmentAsync(
-                    master.Address,
-                    key.Topic,
-                    options.Group,
-                    client.ClientId,
-                    messageModel: ConsumerDataValues.Broadcasting,
-                    cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
-                if (assigned is not { Count: > 0 })
-                {
-                    // It has only just heard of the topic.
-                    return;
-                }
+                NoteNoWord(key);
+                return;
+            }
 
-                pops = assigned[0].Mode == MessageRequestMode.Pop;
+            var assigned = await client.Brokers.QueryAssignmentAsync(
+                master.Address,
+                key.Topic,
+                options.Group,
+                client.ClientId,
+                messageModel: ConsumerDataValues.Broadcasting,
+                cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
+            if (assigned is { Count: > 0 })
+            {
+                Note(key, assigned[0].Mode == MessageRequestMode.Pop, Fresh);
+            }
+            else
+            {
+                // It has only just heard of the topic.
+                NoteNoWord(key);
             }
         }
-        catch (BrokerResponseException refused) when (refused.ResponseCode == ResponseCodes.RequestCodeNotSupported)
+        catch (BrokerResponseException refused)
         {
-            // Older than 5.0.
-            pops = false;
+            var isOld = refused.ResponseCode == ResponseCodes.RequestCodeNotSupported;
+            Note(key, !isOld && _answers.GetValueOrDefault(key) is { Pops: true }, isOld ? FreshRefusal : Fresh);
         }
-        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
+        catch (TimeoutException)
         {
-            // As it was; a broker that does not say, such as one that is away, is pulled from until it does.
+            silent.TryAdd(key.Broker, true);
+            NoteNoWord(key);
         }
+        catch (RocketMQException)
+        {
+            NoteNoWord(key);
+        }
+    }
 
-        _answers[key] = new Answer(pops, time.GetTimestamp());
-        if (before is { Pops: true } != pops)
+    /// <summary>It stays as it was. What is not known may be popped elsewhere: to pull it at once would bring messages twice.</summary>
+    private void NoteNoWord((string Topic, string Broker) key)
+    {
+        if (_answers.TryGetValue(key, out var before))
+        {
+            Note(key, before.Pops, Fresh);
+        }
+        else if (time.GetElapsedTime(_unknownSince.GetOrAdd(key, time.GetTimestamp())) >= LongestUnknown)
+        {
+            Note(key, pops: false, Fresh);
+        }
+    }
+
+    private void Note((string Topic, string Broker) key, bool pops, TimeSpan fresh)
+    {
+        var didPop = _answers.GetValueOrDefault(key) is { Pops: true };
+        _answers[key] = new Answer(pops, time.GetTimestamp(), fresh);
+        _unknownSince.TryRemove(key, out _);
+        if (didPop != pops)
         {
             Log.Switches(logger, options.Group, key.Topic, key.Broker, pops ? MessageRequestMode.Pop : MessageRequestMode.Pull);
         }
@@ -114,7 +151,7 @@ internal sealed partial class ConsumeModes(
         }
     }
 
-    private sealed record Answer(bool Pops, long At);
+    private sealed record Answer(bool Pops, long At, TimeSpan Fresh);
 
     private static partial class Log
     {

@@ -224,7 +224,11 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <param name="wasPopped">Whether it was popped there; counts while nothing is known here.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
     public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null, bool wasPopped = false)
-        => Queues.StartQueue(queue, handOver?.ToArrival(), Modes.Pops(queue) ?? wasPopped, pump => _owners.Add(pump, owner));
+        => Queues.StartQueue(
+            queue,
+            handOver?.ToArrival(),
+            QueueShare.IsFurther(queue) || (Modes.Pops(queue) ?? wasPopped),
+            pump => _owners.Add(pump, owner));
 
     /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>
     public async Task StopQueueAsync(IGroupQueue pump, TimeSpan budget)

@@ -17,12 +17,16 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(10);
     private const int MostAtOnce = 64;
 
+    // Name servers that are silent must not hold up the look.
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<string, long> _lookedAt = new(StringComparer.Ordinal);
 
     /// <summary>Subscribes to those that are there.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        if (consumer.IsBroadcasting || consumer.Options.ConsumeMode == ConsumeMode.Pop)
+        // Who wants an order, or every message on every silo, has never popped.
+        if (consumer.IsBroadcasting || !consumer.Dispatcher.CanPop || consumer.Options.ConsumeMode == ConsumeMode.Pop)
         {
             return;
         }
@@ -63,10 +67,10 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
     {
         try
         {
-            await consumer.Client.NameServer.GetRouteAsync(retry, cancellationToken);
+            await consumer.Client.NameServer.GetRouteAsync(retry, cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
             return (topic, retry);
         }
-        catch (RocketMQException)
+        catch (Exception exception) when (exception is RocketMQException or TimeoutException)
         {
             // It is not there, as mostly, or nobody knows: it is looked for again.
             return null;

@@ -35,6 +35,19 @@ public sealed class StartOffsetTests
 
     [Theory]
     [InlineData(ConsumeFromWhere.LastOffset)]
+    [InlineData(ConsumeFromWhere.MinOffset)]
+    [InlineData(ConsumeFromWhere.FirstOffset)]
+    [InlineData(ConsumeFromWhere.Timestamp)]
+    public void What_was_popped_and_is_to_come_again_is_all_consumed_by_every_setting(ConsumeFromWhere where)
+    {
+        var retries = Retry with { Topic = SystemTopics.PopRetryV2("orders", "billing") };
+        _brokers.Store(retries, 7);
+
+        Assert.Equal(0, Find(retries, where));
+    }
+
+    [Theory]
+    [InlineData(ConsumeFromWhere.LastOffset)]
     [InlineData(ConsumeFromWhere.FirstOffset)]
     [InlineData(ConsumeFromWhere.Timestamp)]
     public void A_stored_offset_comes_before_every_setting(ConsumeFromWhere where)

@@ -57,6 +57,19 @@ internal sealed class FakePops(TimeProvider time)
         }
     }
 
+    /// <summary>Messages come that are one to the broker; the body of each is its number.</summary>
+    public void StoreBatch(params int[] numbers)
+    {
+        _all.Add(New(
+            "orders",
+            _stored,
+            MessageBatchCodec.Encode(numbers.Select(static number => new Message("orders", BitConverter.GetBytes(number)))),
+            0,
+            sysFlag: MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap));
+        _waiting.Enqueue(_all[^1]);
+        _stored++;
+    }
+
     /// <summary>The topic goes on at an offset: what lies behind it comes, be it once more, and what lies before it does not.</summary>
     public void Reset(long offset)
     {
@@ -137,12 +150,17 @@ internal sealed class FakePops(TimeProvider time)
         return next;
     }
 
-    private static StoredMessage New(string topic, long offset, int number, int reconsumeTimes, string properties = "") => new()
+    private static StoredMessage New(string topic, long offset, int number, int reconsumeTimes, string properties = "")
+        => New(topic, offset, BitConverter.GetBytes(number), reconsumeTimes, properties);
+
+    private static StoredMessage New(
+        string topic, long offset, ReadOnlyMemory<byte> body, int reconsumeTimes, string properties = "", int sysFlag = 0) => new()
     {
         Topic = topic,
         QueueOffset = offset,
         CommitLogOffset = offset * 1000,
-        Body = BitConverter.GetBytes(number),
+        Body = body,
+        SysFlag = sysFlag,
         Properties = properties,
         ReconsumeTimes = reconsumeTimes,
         BornHost = new IPEndPoint(IPAddress.Loopback, 1),
@@ -156,7 +174,7 @@ internal sealed class FakePops(TimeProvider time)
         {
             _hidden.Remove(handle);
             _waiting.Enqueue(New(
-                "%RETRY%g_orders", _revived++, BitConverter.ToInt32(message.Body.Span), message.ReconsumeTimes + 1, message.Properties));
+                "%RETRY%g_orders", _revived++, message.Body, message.ReconsumeTimes + 1, message.Properties, message.SysFlag));
         }
     }
 }

@@ -33,6 +33,7 @@ internal sealed class PopLab : IFence, IGroup
     {
         World = world;
         Brokers = new(World.Time) { Pops = pops ?? new(World.Time) };
+        Gate = new() { OnStop = Stops.Add };
         Listeners.Consume = (_, call, _) => ConsumeAsync(call);
     }
 
@@ -56,7 +57,10 @@ internal sealed class PopLab : IFence, IGroup
 
     public SharedQuota SiloBytes { get; } = new(long.MaxValue);
 
-    public DispatchGate Gate { get; } = new();
+    public DispatchGate Gate { get; }
+
+    /// <summary>What error rules have stopped.</summary>
+    public List<QueueStop> Stops { get; } = [];
 
     public ConsumerOptions Options { get; } = new()
     {

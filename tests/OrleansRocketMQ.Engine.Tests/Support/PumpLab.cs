@@ -74,9 +74,14 @@ internal sealed class PumpLab : IFence, IGroup, IQueueDispatcher
 
     public string RetryTopic => "%RETRY%g";
 
+    /// <summary>Retry topics of pops, and the topics they are of.</summary>
+    public Dictionary<string, string> Origins { get; } = [];
+
     public long? Committed => Brokers.Offsets.TryGetValue(Queue, out var offset) ? offset : null;
 
     public QueuePhase Phase => Pump.State.Phase;
+
+    public string? OriginOf(string retryTopic) => Origins.GetValueOrDefault(retryTopic);
 
     public PumpLab Make(QueueArrival? arrival = null, bool locks = false, bool checkpoints = false, bool parks = true)
     {
