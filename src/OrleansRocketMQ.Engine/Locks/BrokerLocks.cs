@@ -87,7 +87,7 @@ internal sealed partial class BrokerLocks(
     /// </summary>
     public void OnRoutes()
     {
-        if (_asked is not { } asked || lockers.Routes.FindAddress(place, onlyThisBroker: true) is not { } now || now.Address == asked)
+        if (!IsElsewhere(_asked))
         {
             return;
         }
@@ -99,6 +99,9 @@ internal sealed partial class BrokerLocks(
 
         _wake.Call();
     }
+
+    private bool IsElsewhere(string? asked)
+        => asked is not null && lockers.Routes.FindAddress(place, onlyThisBroker: true) is { } now && now.Address != asked;
 
     private async Task UnlockAsync(List<MessageQueue> queues)
     {
@@ -196,11 +199,12 @@ internal sealed partial class BrokerLocks(
     {
         var topics = wanted.Select(queueLock => queueLock.Queue.Topic).ToHashSet(StringComparer.Ordinal);
         var askedAt = runtime.Time.GetTimestamp();
+        string? asked = null;
         HashSet<MessageQueue> held;
         try
         {
             held = [.. await lockers.Brokers.LockAsync(
-                _asked = Address(), options.Group, lockers.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token)];
+                _asked = asked = Address(), options.Group, lockers.ClientId, wanted.Select(queueLock => queueLock.Queue), _stopping.Token)];
         }
         catch (BrokerResponseException refused) when (IsDenied(refused) && topics.Count > 1)
         {
@@ -224,11 +228,22 @@ internal sealed partial class BrokerLocks(
                 Log.LockFailed(logger, options.Group, place.BrokerName, wanted.Count, exception.Message);
             }
 
+            AskElsewhere(asked, wanted);
             return;
         }
 
         _deniedTopics.ExceptWith(topics);
         NoteAnswer(wanted, held, askedAt);
+        AskElsewhere(asked, wanted);
+    }
+
+    /// <summary>What the old broker said last is not to put off what <see cref="OnRoutes"/> wants of the new one.</summary>
+    private void AskElsewhere(string? asked, List<QueueLock> wanted)
+    {
+        if (IsElsewhere(asked))
+        {
+            wanted.ForEach(queueLock => queueLock.AskSoon());
+        }
     }
 
     private void NoteAnswer(List<QueueLock> wanted, HashSet<MessageQueue> held, long askedAt)

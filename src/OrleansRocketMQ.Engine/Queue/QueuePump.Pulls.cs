@@ -13,10 +13,14 @@ internal sealed partial class QueuePump
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
 
+    // What a broker holds takes far longer before it is answered with nothing.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(100);
+
     private readonly Func<bool> _isPullOver;
     private CancellationTokenSource? _pull;
     private QueueLease? _pullLease;
     private long _brokerId;
+    private volatile string? _master;
     private int _emptyPulls;
 
     /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
@@ -38,6 +42,13 @@ internal sealed partial class QueuePump
     /// </summary>
     public void OnRoutes()
     {
+        // Offsets go to the master, also while a slave is read, and that may be the new master at the address it always had.
+        if (_master is { } before && FindMaster() is { } master && master != before)
+        {
+            _master = master;
+            _commits.LookAgain();
+        }
+
         var broker = _environment.Routes.FindAddress(Queue, Volatile.Read(ref _brokerId));
         if (_retry.Asks is { } asked && broker is { } now && now.Address != asked)
         {
@@ -77,6 +88,7 @@ internal sealed partial class QueuePump
         var subscription = PresentSubscription();
         var broker = _environment.Routes.FindAddress(Queue, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
+        _master ??= FindMaster();
         var request = new PullRequest(Options.Group, Queue, _nextOffset)
         {
             MaxMessages = _pullFlow.MessagesPerPull,
@@ -118,18 +130,27 @@ internal sealed partial class QueuePump
         }
 
         NoteNewest();
+        var took = _time.GetElapsedTime(asked);
         if (result.Status == PullStatus.Found)
         {
             // As in Java: how long a pull waited for nothing says nothing.
-            var took = _time.GetElapsedTime(asked);
             Statistics.Recent.Pulled(_pulled.Count, took);
             Statistics.Metrics?.Pulled(took, broker.Address);
         }
 
         _pulled.Clear();
         PooledBody.Of(result.Records)?.Release();
-        await BackOffAfterEmptyPullAsync(broker, isFruitless: result.Status == PullStatus.NoMatchedMessage && next <= request.Offset);
+        await BackOffAfterEmptyPullAsync(broker, isFruitless: next <= request.Offset && IsUnheld(result.Status, took));
     }
+
+    /// <summary>
+    /// Whether nothing came, and without a wait. A leader says so of a logical queue whose new piece has no offset yet, until the
+    /// remapping is done.
+    /// </summary>
+    private bool IsUnheld(PullStatus status, TimeSpan took) => status == PullStatus.NoMatchedMessage
+        || (status == PullStatus.NoNewMessage && Queue.IsLogical && took < AtOnce && took < Options.PullSuspendTimeout / 2);
+
+    private string? FindMaster() => _environment.Routes.FindAddress(Queue, onlyThisBroker: true)?.Address;
 
     /// <summary>The broker demands another offset.</summary>
     private async Task ResetAsync(PullResult result, PullRequest request, BrokerAddress broker)
@@ -179,12 +200,16 @@ internal sealed partial class QueuePump
         }
     }
 
-    /// <summary>Pulls; null when the subscription has changed meanwhile, or the queue's state says something else by now.</summary>
+    private bool HasMoved(BrokerAddress broker)
+        => _environment.Routes.FindAddress(Queue, _brokerId) is { } now && now.Address != broker.Address;
+
+    /// <summary>Pulls; null when subscription or broker have changed meanwhile, or the queue's state says something else by now.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
     {
         var pull = PullCancellation();
-        if (!ReferenceEquals(PresentSubscription(), subscription) || _isPullOver())
+        // What changed before there was a pull to give up has given up none.
+        if (!ReferenceEquals(PresentSubscription(), subscription) || HasMoved(broker) || _isPullOver())
         {
             _commits.PiggybackDropped();
             return null;

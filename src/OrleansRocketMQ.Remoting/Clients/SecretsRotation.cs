@@ -13,6 +13,9 @@ internal sealed class SecretsRotation(RemotingClient remoting, string clientId)
 
     private readonly TimeSpan _interval = remoting.Options.FileReloadInterval;
 
+    // Kept while a failure ends the loop, which is begun anew: the files would not change once more for them.
+    private IReadOnlyCollection<string> _toReplace = [];
+
     public async Task RunAsync(CancellationToken stopping)
     {
         if (!remoting.Secrets.HasFiles)
@@ -20,17 +23,16 @@ internal sealed class SecretsRotation(RemotingClient remoting, string clientId)
             return;
         }
 
-        IReadOnlyCollection<string> toReplace = [];
         while (true)
         {
             var wait = remoting.Secrets.IsUnsettled && Settling < _interval ? Settling : _interval;
             await Task.Delay(wait, remoting.TimeProvider, stopping);
             if (remoting.Secrets.Look())
             {
-                toReplace = [.. remoting.Addresses];
+                _toReplace = [.. remoting.Addresses];
             }
 
-            toReplace = await remoting.ReplaceAsync(toReplace, () => ConnectionPulse.QuestionOf(clientId));
+            _toReplace = await remoting.ReplaceAsync(_toReplace, () => ConnectionPulse.QuestionOf(clientId));
         }
     }
 }

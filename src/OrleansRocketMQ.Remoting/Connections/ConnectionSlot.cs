@@ -306,6 +306,8 @@ internal sealed partial class ConnectionSlot(
             _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
             _retired.Add(old);
             _current = Task.FromResult(replacement);
+            // The same reason is news when it comes again.
+            _whyNotReplaced = null;
             return true;
         }
     }

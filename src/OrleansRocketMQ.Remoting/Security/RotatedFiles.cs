@@ -80,8 +80,9 @@ internal sealed partial class RotatedFiles<T>
             Log.Taken(_logger, _name, string.Join(", ", _files));
             return true;
         }
-        catch (RocketMQConfigurationException exception)
+        catch (Exception exception) when (exception is not OutOfMemoryException)
         {
+            // Whatever it is: what was before serves, and whoever looks has more to do than this.
             _refused = digest;
             _trouble = $"{_name} changed and cannot be used, those from before stay: {exception.Message}";
             Log.Refused(_logger, _name, exception.Message);

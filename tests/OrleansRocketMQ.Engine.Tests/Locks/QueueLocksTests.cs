@@ -56,6 +56,21 @@ public sealed class QueueLocksTests
     }
 
     [Fact]
+    public void An_answer_of_the_old_broker_does_not_keep_the_new_one_from_being_asked_at_once()
+    {
+        var answer = new TaskCompletionSource();
+        _brokers.Holds["lock"] = answer.Task;
+        var wanted = Add(Queue);
+        _routes.Instead["broker-a"] = new("broker-a", 0, "new:10911");
+        _locks.OnRoutes();
+        answer.SetResult();
+        _world.Steps.Run();
+
+        Assert.Equal(["broker-a:10911", "new:10911"], _brokers.Calls.Where(call => call.Call == "lock").Select(call => call.Address));
+        Assert.True(wanted.IsHeld);
+    }
+
+    [Fact]
     public void Logical_queues_are_locked_each_by_itself()
     {
         Add(new MessageQueue("orders", "__syslo__global__", 0));

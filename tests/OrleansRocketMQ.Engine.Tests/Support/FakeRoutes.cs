@@ -9,6 +9,12 @@ internal sealed class FakeRoutes : IRoutes
     /// <summary>Members of broker sets in the place of the usual master: null for one that nobody knows.</summary>
     public Dictionary<string, BrokerAddress?> Instead { get; } = [];
 
+    /// <summary>Addresses of single members, where they are not the usual ones.</summary>
+    public Dictionary<(string Broker, long Id), string> Members { get; } = [];
+
+    /// <summary>What happens after an address was found, and before it is used.</summary>
+    public Action Meanwhile { get; set; } = static () => { };
+
     /// <summary>What is known of topics.</summary>
     public Dictionary<string, TopicRoute> Topics { get; } = [];
 
@@ -27,7 +33,11 @@ internal sealed class FakeRoutes : IRoutes
     private BrokerAddress? Find(string brokerName, long brokerId, bool onlyThisBroker)
     {
         Asked.Add((brokerName, brokerId, onlyThisBroker));
-        return Instead.TryGetValue(brokerName, out var instead) ? instead : new BrokerAddress(brokerName, brokerId, AddressOf(brokerName));
+        BrokerAddress? found = Instead.TryGetValue(brokerName, out var instead)
+            ? instead
+            : new(brokerName, brokerId, Members.GetValueOrDefault((brokerName, brokerId), AddressOf(brokerName)));
+        Meanwhile();
+        return found;
     }
 
     public TopicRoute? Find(string topic) => Topics.GetValueOrDefault(topic);

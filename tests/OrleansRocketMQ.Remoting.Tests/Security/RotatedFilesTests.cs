@@ -95,6 +95,24 @@ public sealed class RotatedFilesTests : IDisposable
     }
 
     [Fact]
+    public void Whatever_goes_wrong_with_new_files_leaves_what_was_before()
+    {
+        Write("a");
+        var breaks = false;
+        var files = new RotatedFiles<AclCredentials>(
+            "Access keys", [Keys], () => breaks ? throw new InvalidOperationException("odd") : CredentialsFile.Read(Keys), _log);
+        breaks = true;
+        Write("b");
+        files.Look();
+
+        Assert.False(files.Look());
+
+        Assert.Equal("a", files.Current.AccessKey);
+        Assert.Contains("odd", files.Trouble, StringComparison.Ordinal);
+        Assert.False(files.IsUnsettled);
+    }
+
+    [Fact]
     public void A_file_that_is_away_leaves_what_was_before()
     {
         var files = Rotated("a");
