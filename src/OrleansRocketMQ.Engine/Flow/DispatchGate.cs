@@ -74,11 +74,13 @@ internal sealed class DispatchGate
     {
         _rate = rate;
         _paused = paused;
-        _stoppedForAll = stopped;
-        if (stopped is not null)
+        if (stopped is not null || _stoppedForAll is not null)
         {
-            // From now on it is the cluster's, and ends with that.
+            // It is the cluster's and ends with that; so does one that a call made which still ran meanwhile. Before it ends, so
+            // that a stop that comes from then on counts.
             _stopped = null;
         }
+
+        _stoppedForAll = stopped;
     }
 }

@@ -19,14 +19,18 @@ namespace OrleansRocketMQ.Engine.Retry;
 internal sealed partial class BrokerRetryPolicy(
     RetryRules rules, IRetryBroker brokers, IRoutes routes, Func<IEnumerable<string>> topics, TimeProvider time, ILogger logger)
 {
+    // Until there is a first answer the group goes by its own options, and its messages could die too early.
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(1);
+
     private string? _told;
+    private bool _hasAnswer;
 
     /// <summary>What goes by it.</summary>
     public RetryRules Rules => rules;
 
     private string Group => rules.Options.Group;
 
-    /// <summary>Looks at once and then from time to time, until it is told to stop.</summary>
+    /// <summary>Looks at once, soon again until there is a first answer, and then from time to time, until it is told to stop.</summary>
     public async Task RunAsync(TimeSpan interval, CancellationToken stopping)
     {
         try
@@ -34,7 +38,7 @@ internal sealed partial class BrokerRetryPolicy(
             while (true)
             {
                 await LookAsync(stopping);
-                await Task.Delay(interval, time, stopping);
+                await Task.Delay(_hasAnswer || interval < SoonAgain ? interval : SoonAgain, time, stopping);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -44,8 +48,8 @@ internal sealed partial class BrokerRetryPolicy(
     }
 
     /// <summary>
-    /// Asks the broker whose name is first. What it refuses leaves the group to its own options; one that does not answer leaves
-    /// everything as it was.
+    /// Asks the broker whose name is first. One that has nothing to tell leaves the group to its own options; one that does not
+    /// answer, or not now, leaves everything as it was.
     /// </summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
@@ -57,16 +61,17 @@ internal sealed partial class BrokerRetryPolicy(
         try
         {
             var config = await AskAsync(broker.Address, cancellationToken);
-            rules.Broker = config;
+            (rules.Broker, _hasAnswer) = (config, true);
             if (ShouldTell($"{config.RetryMaxTimes} {config.GroupRetryPolicy}"))
             {
                 Log.Found(logger, Group, broker.BrokerName, rules.MaxReconsumeTimes, $"{config.GroupRetryPolicy}");
             }
         }
-        catch (BrokerResponseException refusal)
+        catch (BrokerResponseException refusal) when (refusal.ResponseCode is
+            ResponseCodes.SubscriptionGroupNotExist or ResponseCodes.NoPermission or ResponseCodes.RequestCodeNotSupported)
         {
             // A group that is new is made by its members' heartbeat, and one that may not be made is told of elsewhere.
-            rules.Broker = null;
+            (rules.Broker, _hasAnswer) = (null, true);
             if (refusal.ResponseCode != ResponseCodes.SubscriptionGroupNotExist && ShouldTell(refusal.Message))
             {
                 Log.Refused(logger, Group, refusal.Message);

@@ -88,6 +88,33 @@ public sealed class DispatchGateTests
         Assert.Contains("a lease ends once", _gate.Broken!.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_stop_that_the_cluster_knows_of_ends_with_that_also_for_a_call_that_failed_after_it()
+    {
+        _gate.Set(paused: false, rate: null, "1 at silo A");
+        _gate.Stop(Stop());
+        _gate.Set(paused: false, rate: null);
+
+        Assert.Null(_gate.Stopped);
+        Assert.Equal(7, _gate.Admit(7));
+    }
+
+    [Fact]
+    public void A_stop_that_the_cluster_does_not_know_of_yet_outlives_its_settings()
+    {
+        var told = 0;
+        var gate = new DispatchGate { OnStop = _ => told++ };
+        gate.Set(paused: false, rate: null, "1 at silo A");
+        gate.Set(paused: false, rate: null);
+        gate.Stop(Stop());
+        gate.Set(paused: false, rate: null);
+
+        Assert.Contains("bad", gate.Stopped, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (gate.Admit(7), told));
+    }
+
+    private static QueueStop Stop() => new(new("T", "broker-a", 0), "id", 3, "bad");
+
     private (bool IsPaused, bool IsFenced, bool IsShut, bool IsOpen, int Admitted) Figures()
         => (_gate.IsPaused, _gate.IsFenced, _gate.IsShut, _gate.IsOpen, _gate.Admit(7));
 }

@@ -136,6 +136,42 @@ public sealed class BrokerRetryPolicyTests
         Assert.Equal(3, _lab.Rules.MaxReconsumeTimes);
     }
 
+    [Theory]
+    [InlineData(ResponseCodes.SystemBusy)]
+    [InlineData(ResponseCodes.SystemError)]
+    public void A_broker_that_does_not_answer_now_changes_nothing(int code)
+    {
+        _lab.Brokers.GroupConfig = new() { RetryMaxTimes = 30 };
+        Look();
+        _lab.Brokers.Faults["groupconfig"] = () => new BrokerResponseException(
+            RequestCodes.GetSubscriptionGroupConfig, code, "not now", Broker);
+        Look();
+
+        Assert.Equal(30, _lab.Rules.MaxReconsumeTimes);
+        Assert.DoesNotContain(_lab.Log.Texts, line => line.Contains("its own settings", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Until_there_is_a_first_answer_it_is_asked_soon_again()
+    {
+        using var stopping = new CancellationTokenSource();
+        _lab.Brokers.GroupConfig = new() { RetryMaxTimes = 30 };
+        var route = _lab.Routes.Topics["T"];
+        _lab.Routes.Topics.Remove("T", out _);
+        _ = _lab.World.Begin(() => _policy.RunAsync(TimeSpan.FromSeconds(20), stopping.Token));
+        _lab.World.Wait(2);
+        Assert.Equal(0, _lab.Brokers.CountOf("groupconfig"));
+
+        _lab.Routes.Topics["T"] = route;
+        _lab.World.Wait(1);
+        Assert.Equal((30, 1), (_lab.Rules.MaxReconsumeTimes, _lab.Brokers.CountOf("groupconfig")));
+
+        _lab.World.Wait(15);
+        Assert.Equal(1, _lab.Brokers.CountOf("groupconfig"));
+        stopping.Cancel();
+        _lab.World.Steps.Run();
+    }
+
     [Fact]
     public void A_group_that_is_just_being_made_is_no_news()
     {

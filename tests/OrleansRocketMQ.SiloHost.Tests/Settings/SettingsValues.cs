@@ -25,7 +25,8 @@ internal sealed class SettingsValues
     public IReadOnlyList<SettingsValue> Of(string row) => [.. _values.Where(value => value.Row == row)];
 
     /// <summary>Which host has a setting whose value comes from its row.</summary>
-    public static SettingsHost HostOf(string key) => key == $"{Consumer}:AutoCommit" ? SettingsHost.OnThisMachine : SettingsHost.InAStore;
+    public static SettingsHost HostOf(string key)
+        => key is $"{Consumer}:AutoCommit" or $"{Consumer}:DispatchByPriority" ? SettingsHost.OnThisMachine : SettingsHost.InAStore;
 
     /// <summary>What a host needs beside the settings it is to show, so that it can be built.</summary>
     public static IReadOnlyList<(string Key, string Text)> Needed(SettingsHost host) => host switch
