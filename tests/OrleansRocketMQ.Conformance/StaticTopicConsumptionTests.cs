@@ -189,6 +189,26 @@ public sealed class StaticTopicConsumptionTests(TwoBrokerCluster rocketmq)
         Assert.Equal(Texts(0, 20), _recorder.Bodies.Skip(33).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task A_seek_to_the_piece_before_stands_also_when_nobody_has_read_on_since()
+    {
+        var topic = await CreateAsync(queues: 1);
+        var queue = topic.Queues[0];
+        await using var cluster = await ConsumeAsync(topic, _recorder.Succeed());
+        await SendAsync(topic, 0, 10);
+        await topic.MoveAsync();
+        await SendAsync(topic, 10, 10);
+        await _recorder.UntilAsync(20);
+        await UntilCommittedAsync(topic);
+        await Management(cluster).PauseAsync(ConsumerScope.Everything);
+
+        await Management(cluster).SeekAsync(ConsumerScope.OfQueue(queue), SeekTarget.AtOffset(7));
+
+        // Whoever has the queue next asks this.
+        Assert.Equal(
+            7, await rocketmq.Client.Brokers.QueryConsumerOffsetAsync(rocketmq.MasterOf(queue), _group, queue, setZeroIfNotFound: false));
+    }
+
     private Task<StaticTopic> CreateAsync(int queues) => StaticTopic.CreateAsync(rocketmq.Client, RocketMQCluster.NewName("static"), queues);
 
     private Task<TestCluster> ConsumeAsync(StaticTopic topic, ListenerScript script, short silos = 1, Action<ConsumerOptions>? configure = null) => TestCluster.ConsumeAsync(

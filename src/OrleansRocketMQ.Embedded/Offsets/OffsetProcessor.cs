@@ -25,7 +25,7 @@ internal sealed class OffsetProcessor(OffsetTable offsets, IMessageReader store,
     private RemotingCommand Query(RemotingCommand request)
     {
         var queue = QueueOf(request);
-        if (offsets.Find(new(request.GetRequired("consumerGroup"), queue.Topic, queue.QueueId)) is { } committed)
+        if (offsets.Find(new(request.GetRequired("consumerGroup"), queue.Topic, queue.QueueId)) is >= 0 and var committed)
         {
             return WithOffset(request, committed);
         }

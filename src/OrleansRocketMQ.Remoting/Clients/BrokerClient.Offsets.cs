@@ -72,6 +72,19 @@ public sealed partial class BrokerClient
     }
 
     /// <summary>
+    /// UPDATE_CONSUMER_OFFSET: from then on the group has no offset for one piece of a logical queue, named by the broker that has it and
+    /// the id it has there. Below zero is none, also to brokers.
+    /// </summary>
+    internal Task ForgetPieceOffsetAsync(
+        string address, string consumerGroup, MessageQueue piece, CancellationToken cancellationToken = default)
+        => InvokeAsync(
+            address,
+            QueueRequest(RequestCodes.UpdateConsumerOffset, piece)
+                .Set("consumerGroup", consumerGroup).Set("commitOffset", -1).Set("lo", false),
+            PatientTimeout,
+            cancellationToken);
+
+    /// <summary>
     /// INVOKE_BROKER_TO_RESET_OFFSET, of one queue: the group's next pull of it is told to go on there, and commits are
     /// ignored until then. Brokers from 5.2 on; older ones tell the members, of all queues.
     /// </summary>

@@ -10,9 +10,10 @@ namespace OrleansRocketMQ.Clients;
 /// </summary>
 internal sealed class LogicalQueues
 {
-    private readonly FrozenDictionary<MessageQueue, string> _leaders;
+    // The newest piece of each, by its broker and the id it has there.
+    private readonly FrozenDictionary<MessageQueue, MessageQueue> _pieces;
 
-    private LogicalQueues(MessageQueue[] all, FrozenDictionary<MessageQueue, string> leaders) => (All, _leaders) = (all, leaders);
+    private LogicalQueues(MessageQueue[] all, FrozenDictionary<MessageQueue, MessageQueue> pieces) => (All, _pieces) = (all, pieces);
 
     /// <summary>All of them, in order.</summary>
     public IReadOnlyList<MessageQueue> All { get; }
@@ -22,7 +23,7 @@ internal sealed class LogicalQueues
     public static LogicalQueues Of(string topic, TopicRouteData data)
     {
         var all = new List<MessageQueue>();
-        var leaders = new Dictionary<MessageQueue, string>();
+        var pieces = new Dictionary<MessageQueue, MessageQueue>();
         var mappings = data.TopicQueueMappingByBroker!.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value);
         foreach (var scope in mappings.GroupBy(mapping => mapping.Scope, StringComparer.Ordinal))
         {
@@ -34,19 +35,22 @@ internal sealed class LogicalQueues
             // While a queue moves both brokers call it theirs; the newer mapping counts.
             foreach (var mapping in scope.OrderBy(mapping => mapping.Epoch))
             {
-                foreach (var id in mapping.CurrIdMap.Keys)
+                foreach (var (id, idThere) in mapping.CurrIdMap)
                 {
-                    leaders[new MessageQueue(topic, broker, id)] = mapping.Bname;
+                    pieces[new MessageQueue(topic, broker, id)] = new MessageQueue(topic, mapping.Bname, idThere);
                 }
             }
         }
 
         all.Sort();
-        return new([.. all], leaders.ToFrozenDictionary());
+        return new([.. all], pieces.ToFrozenDictionary());
     }
 
     /// <summary>The broker that leads a queue; null when nobody does.</summary>
-    public string? LeaderOf(MessageQueue queue) => _leaders.GetValueOrDefault(queue);
+    public string? LeaderOf(MessageQueue queue) => NewestPieceOf(queue)?.BrokerName;
+
+    /// <summary>The queue behind it that is written to now, of the broker that leads it; null when nobody does.</summary>
+    public MessageQueue? NewestPieceOf(MessageQueue queue) => _pieces.GetValueOrDefault(queue);
 
     // Mirrors TopicQueueMappingUtils.getMockBrokerName.
     private static string BrokerOf(string scope)

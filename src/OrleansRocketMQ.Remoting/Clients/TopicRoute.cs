@@ -67,6 +67,9 @@ public sealed class TopicRoute
         return _logical is null ? queue.BrokerName : _logical.LeaderOf(queue);
     }
 
+    /// <summary>See <see cref="LogicalQueues.NewestPieceOf"/>; null also for a queue that is no logical one.</summary>
+    internal MessageQueue? NewestPieceOf(MessageQueue queue) => _logical?.NewestPieceOf(queue);
+
     /// <summary>Whether both tell the same, in whatever order the name server wrote it.</summary>
     public bool SameAs(TopicRoute? other)
         => other is not null && Topic == other.Topic && SameData(Data, other.Data);

@@ -90,8 +90,9 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
     public Task UpdateConsumerOffsetAsync(
         string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
         => MeasureAsync(
-            () => TellAsync(address, queue, broker => client.Brokers.UpdateConsumerOffsetAsync(
-                broker, group, queue, offset, cancellationToken: cancellationToken), cancellationToken),
+            () => queue.IsLogical
+                ? client.CommitLogicalOffsetAsync(group, queue, offset, cancellationToken)
+                : client.Brokers.UpdateConsumerOffsetAsync(address, group, queue, offset, cancellationToken: cancellationToken),
             new(SettlementKind.Ack, group, queue.Topic, address));
 
     public Task<IReadOnlyList<MessageQueue>> LockAsync(
@@ -141,9 +142,6 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
     // A logical queue may have been handed over since its broker was looked up.
     private Task<T> AskAsync<T>(string address, MessageQueue queue, Func<string, Task<T>> ask, CancellationToken cancellationToken)
         => queue.IsLogical ? client.Routes.AtLeaderAsync(queue, ask, cancellationToken) : ask(address);
-
-    private Task TellAsync(string address, MessageQueue queue, Func<string, Task> tell, CancellationToken cancellationToken)
-        => queue.IsLogical ? client.Routes.AtLeaderAsync(queue, tell, cancellationToken) : tell(address);
 
     private async Task<string?> MeasureCopyAsync(SendMessageRequest copy, Func<Task<string?>> send)
     {

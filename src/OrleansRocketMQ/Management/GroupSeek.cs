@@ -135,7 +135,9 @@ internal sealed partial class GroupSeek(
     }
 
     private static Task CommitAsync(RocketMQClient client, string group, MessageQueue queue, long offset)
-        => client.Routes.AtLeaderAsync(queue, master => client.Brokers.UpdateConsumerOffsetAsync(master, group, queue, offset));
+        => queue.IsLogical
+            ? client.CommitLogicalOffsetAsync(group, queue, offset)
+            : client.Routes.AtLeaderAsync(queue, master => client.Brokers.UpdateConsumerOffsetAsync(master, group, queue, offset));
 
     private static async Task<List<MessageQueue>> QueuesAsync(
         RocketMQClient client,
