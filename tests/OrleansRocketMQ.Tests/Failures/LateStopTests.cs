@@ -50,7 +50,13 @@ public sealed class LateStopTests
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
         await using var cluster = await ConsumeAsync(rocketmq, storage.Keep);
         var settings = cluster.Silos.Client.GetGrain<IGroupSettingsGrain>(rocketmq.MyGroup);
-        StoppedQueue Stop(int queue) => new() { Queue = new("other", rocketmq.Broker.Name, queue), MessageId = "id", Reason = "bad", Silo = "s" };
+        StoppedQueue Stop(int queue) => new()
+        {
+            Queue = new("other", rocketmq.Broker.Name, queue),
+            MessageId = "id",
+            Reason = "bad",
+            Silo = "s",
+        };
 
         await Assert.ThrowsAsync<OrleansException>(() => settings.StopQueueAsync(Stop(0)));
         var before = writes;
@@ -90,7 +96,7 @@ public sealed class LateStopTests
             .OnError<InvalidDataException>(rule => rule.Stop()),
         prepare: prepare);
 
-    /// <summary>Keeps the first stop back until it is told to go on, and then nobody hears that it has come; nor are the first lifts heard of.</summary>
+    /// <summary>Keeps the first stop back until it is told to go on; nobody hears that it has come. The first lifts fail.</summary>
     private sealed class LateStops : IOutgoingGrainCallFilter
     {
         private int _lifts;
@@ -106,12 +112,14 @@ public sealed class LateStopTests
         public async Task Invoke(IOutgoingGrainCallContext context)
         {
             var isSettings = context.InterfaceMethod.DeclaringType == typeof(IGroupSettingsGrain);
-            if (isSettings && context.InterfaceMethod.Name == nameof(IGroupSettingsGrain.LiftStopAsync) && Interlocked.Increment(ref _lifts) <= 2)
+            var isLift = isSettings && context.InterfaceMethod.Name == nameof(IGroupSettingsGrain.LiftStopAsync);
+            if (isLift && Interlocked.Increment(ref _lifts) <= 2)
             {
                 throw new TimeoutException("lost");
             }
 
-            var isFirst = isSettings && context.InterfaceMethod.Name == nameof(IGroupSettingsGrain.StopQueueAsync) && IsTold.TrySetResult();
+            var isStop = isSettings && context.InterfaceMethod.Name == nameof(IGroupSettingsGrain.StopQueueAsync);
+            var isFirst = isStop && IsTold.TrySetResult();
             if (isFirst)
             {
                 await GoOn.Task;
