@@ -106,7 +106,7 @@ public sealed class ConsumeContext : IMessageOutcomes
     /// levels (1, 5, 10, 30 s, 1 to 10, 20, 30 min, 1, 2 h) that is not shorter. Of a call that takes too long nothing counts. Thread-safe.
     /// </summary>
     /// <param name="message">A message of the batch.</param>
-    /// <param name="time">The time, from the end of the call.</param>
+    /// <param name="time">The time, from the end of the call; what is above 40 days counts as 40 days.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
     public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
 

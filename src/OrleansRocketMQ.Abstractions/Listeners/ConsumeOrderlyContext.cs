@@ -92,7 +92,7 @@ public sealed class ConsumeOrderlyContext : IMessageOutcomes
     /// A rollback takes back what was said. Thread-safe.
     /// </summary>
     /// <param name="message">A message of the batch.</param>
-    /// <param name="time">The time, from the end of the call.</param>
+    /// <param name="time">The time, from the end of the call; what is above 40 days counts as 40 days.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
     public void RetryAfter(MessageExt message, TimeSpan time) => Say(message, MessageOutcome.Retry(time));
 

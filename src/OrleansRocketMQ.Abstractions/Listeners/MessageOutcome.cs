@@ -5,6 +5,9 @@ namespace OrleansRocketMQ;
 /// <param name="RetryAfter">The time after which it comes again; null when it does not.</param>
 public readonly record struct MessageOutcome(string? Rejected, TimeSpan? RetryAfter)
 {
+    // As for rules, and far below what a timer takes.
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(40);
+
     internal static MessageOutcome Reject(string reason)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
@@ -14,6 +17,6 @@ public readonly record struct MessageOutcome(string? Rejected, TimeSpan? RetryAf
     internal static MessageOutcome Retry(TimeSpan time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
-        return new(null, time);
+        return new(null, time < s_longest ? time : s_longest);
     }
 }

@@ -106,6 +106,10 @@ public sealed record FlowSettings
             : this;
     }
 
+    /// <summary>The same without one stop by an error rule; what operators have paused stays so.</summary>
+    internal FlowSettings Without(StoppedQueue stop)
+        => this with { Stopped = Stopped.Where(known => known != stop).ToArray(), Version = Version + 1 };
+
     /// <summary>The same with another limit of a topic; null: none.</summary>
     /// <exception cref="RocketMQValidationException">The limit is not above 0.</exception>
     public FlowSettings LimitRate(string topic, double? messagesPerSecond)

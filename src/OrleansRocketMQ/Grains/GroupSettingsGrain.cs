@@ -26,8 +26,9 @@ internal sealed partial class GroupSettingsGrain(
     // Below the time in which a call of Orleans must be answered, so that who asked is told what is wrong.
     private static readonly TimeSpan StorageTimeout = TimeSpan.FromSeconds(10);
 
-    // Circuit breakers are in force without being stored: nobody waits long for it, nor again and again.
-    private static readonly TimeSpan BreakerStorageTimeout = TimeSpan.FromSeconds(2);
+    // Circuit breakers are in force without being stored, and stopped queues stand still where they are: nobody waits long for it,
+    // nor again and again.
+    private static readonly TimeSpan ShortStorageTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StoreAgainAfter = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, (IGroupAgent Agent, long SeenAt)> _silos = new(StringComparer.Ordinal);
@@ -36,13 +37,15 @@ internal sealed partial class GroupSettingsGrain(
 
     private GroupSettings? _settings;
 
-    // Whether circuit breakers have changed since the last write, and when the storage last did not take them.
+    // Whether circuit breakers have changed since the last write, and when the storage last did not take anything.
     private bool _isUnstored;
     private long? _storeFailedAt;
 
     private string Group => this.GetPrimaryKeyString();
 
     private GroupSettings Settings => _settings ??= state.State.ToSettings();
+
+    private bool HasJustFailed => _storeFailedAt is { } failed && time.GetElapsedTime(failed) < StoreAgainAfter;
 
     private FlowSettings Flow => Settings.Flow;
 
@@ -136,33 +139,39 @@ internal sealed partial class GroupSettingsGrain(
 
     private async Task StoreBreakersAsync()
     {
-        if (!_isUnstored || (_storeFailedAt is { } failed && time.GetElapsedTime(failed) < StoreAgainAfter))
+        if (!_isUnstored || HasJustFailed)
         {
             return;
         }
 
         try
         {
-            await StoreAsync(Settings, BreakerStorageTimeout);
+            await StoreAsync(Settings, ShortStorageTimeout);
         }
         catch (Exception exception)
         {
-            _storeFailedAt = time.GetTimestamp();
             Log.BreakersNotStored(logger, Group, exception.Message);
         }
     }
 
-    public Task StopQueueAsync(StoppedQueue stop) => ChangeAsync(Flow.Stop(stop), $"{stop.Queue} stands still. {stop}");
+    public Task StopQueueAsync(StoppedQueue stop) => ChangeSoonAsync(Flow.Stop(stop), $"{stop.Queue} stands still. {stop}");
 
     public Task LiftStopAsync(StoppedQueue stop) => Flow.StopOf(stop.Queue) == stop
-        ? ChangeAsync(Flow.Resume(ConsumerScope.OfQueue(stop.Queue)), $"{stop.Queue} goes on")
+        ? ChangeSoonAsync(Flow.Without(stop), $"{stop.Queue} goes on")
         : Task.CompletedTask;
 
-    private async Task<FlowSettings> ChangeAsync(FlowSettings changed, string what, Func<IGroupAgent, Task>? first = null)
+    // Several silos ask for it, again and again until it is done: they must not keep the group's other commands waiting.
+    private Task<FlowSettings> ChangeSoonAsync(FlowSettings changed, string what)
+        => HasJustFailed && !ReferenceEquals(changed, Flow)
+            ? throw new TimeoutException("The storage of the group's settings has just failed; it is tried again in a moment.")
+            : ChangeAsync(changed, what, limit: ShortStorageTimeout);
+
+    private async Task<FlowSettings> ChangeAsync(
+        FlowSettings changed, string what, Func<IGroupAgent, Task>? first = null, TimeSpan? limit = null)
     {
         if (!ReferenceEquals(changed, Flow))
         {
-            await StoreAsync(Settings with { Flow = changed with { Version = Newer(changed.Version) } });
+            await StoreAsync(Settings with { Flow = changed with { Version = Newer(changed.Version) } }, limit);
             Log.Changed(logger, Group, what);
         }
 
@@ -210,6 +219,7 @@ internal sealed partial class GroupSettingsGrain(
         {
             // What is not stored is not in force.
             state.State = before;
+            _storeFailedAt = time.GetTimestamp();
             throw;
         }
     }

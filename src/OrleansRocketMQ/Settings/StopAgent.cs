@@ -21,6 +21,9 @@ internal sealed partial class StopAgent(
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = new();
+
+    // What was resumed while the grain was being told: it may have come to it after the resume, also where that has thrown.
+    private readonly ConcurrentQueue<StoppedQueue> _late = new();
     private readonly WakeUp _wake = new();
     private Task _telling = Task.CompletedTask;
 
@@ -76,7 +79,10 @@ internal sealed partial class StopAgent(
         {
             try
             {
-                await _wake.WaitAsync(_untold.IsEmpty ? null : SoonAgain, time, _stopping.Token);
+                await _wake.WaitAsync(_untold.IsEmpty && _late.IsEmpty ? null : SoonAgain, time, _stopping.Token);
+
+                // First, so that no stop that is told then is taken for one of these.
+                await LiftLateAsync();
                 foreach (var stop in _untold.Values)
                 {
                     await TellAsync(stop);
@@ -95,11 +101,30 @@ internal sealed partial class StopAgent(
 
     private async Task TellAsync(StoppedQueue stop)
     {
-        await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
-        if (!_untold.TryRemove(KeyValuePair.Create(stop.Queue, stop)) && !_untold.ContainsKey(stop.Queue))
+        var isTold = false;
+        try
         {
-            // It was resumed while the grain was being told, which may have come to it before.
+            await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+            isTold = true;
+        }
+        finally
+        {
+            var entry = KeyValuePair.Create(stop.Queue, stop);
+            if (!(isTold ? _untold.TryRemove(entry) : _untold.Contains(entry)))
+            {
+                _late.Enqueue(stop);
+            }
+        }
+
+        await LiftLateAsync();
+    }
+
+    private async Task LiftLateAsync()
+    {
+        while (_late.TryPeek(out var stop))
+        {
             await Grain.LiftStopAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+            _late.TryDequeue(out _);
         }
     }
 

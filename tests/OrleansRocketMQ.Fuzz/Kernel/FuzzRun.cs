@@ -57,6 +57,8 @@ internal sealed class FuzzRun
             edges.Add();
         }
 
+        // Of the inputs that are made: those above are known to be taken.
+        _accepted = 0;
         for (var number = 0L; number < inputs; number++)
         {
             var input = Next();

@@ -253,6 +253,17 @@ public sealed class OutcomeTests
         Assert.Null(context.OutcomeOf(TestMessages.At(4)));
     }
 
+    [Fact]
+    public void A_time_that_no_timer_takes_counts_as_40_days()
+    {
+        var (message, queue) = (TestMessages.At(3), new MessageQueue("T", "broker-a", 0));
+        var context = new ConsumeContext("g", queue);
+
+        context.RetryAfter(message, TimeSpan.MaxValue);
+
+        Assert.Equal(TimeSpan.FromDays(40), context.OutcomeOf(message)?.RetryAfter);
+    }
+
     private static Task<TestCluster> ConsumeByKeyAsync(TestRocketMQ rocketmq, Action<MessageBatch, ConsumeContext> say)
         => ScriptedKeyedListener.ConsumeAsync(
             rocketmq.Embedded.NameServerAddress,

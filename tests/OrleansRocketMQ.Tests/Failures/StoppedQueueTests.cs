@@ -132,6 +132,20 @@ public sealed class StoppedQueueTests
         static IEnumerable<(string, int)> Left(FlowSettings settings) => settings.Stopped.Select(stop => (stop.Queue.Topic, stop.Queue.QueueId));
     }
 
+    [Fact]
+    public void A_stop_that_is_lifted_leaves_what_operators_have_paused()
+    {
+        var queue = new MessageQueue("T", "broker-a", 0);
+        var stop = new StoppedQueue { Queue = queue, Reason = "bad" };
+        var flow = FlowSettings.None.Pause(ConsumerScope.OfQueue(queue)).Stop(stop).Stop(new() { Queue = new("T", "broker-a", 1) });
+
+        var lifted = flow.Without(stop);
+
+        Assert.True(lifted.IsPaused(queue));
+        Assert.Equal(1, Assert.Single(lifted.Stopped).Queue.QueueId);
+        Assert.Equal(flow.Version + 1, lifted.Version);
+    }
+
     private static Task<StoppedQueue> StopOfAsync(IConsumerGroupManagementGrain management) => Eventually.GetAsync(
         async () => (await management.GetFlowAsync()).Stopped.SingleOrDefault(), "the cluster knows of the stop");
 

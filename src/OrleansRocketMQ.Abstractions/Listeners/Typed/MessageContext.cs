@@ -55,7 +55,7 @@ public sealed class MessageContext
     /// in order is held exactly that long. In no order the broker brings it back; see
     /// <see cref="ConsumeContext.RetryAfter(MessageExt, TimeSpan)"/>.
     /// </summary>
-    /// <param name="time">The time, from the end of the call.</param>
+    /// <param name="time">The time, from the end of the call; what is above 40 days counts as 40 days.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative.</exception>
     public void RetryAfter(TimeSpan time)
     {
