@@ -50,7 +50,7 @@ internal sealed record ActionRequest
 
     /// <summary>The part of the group it names.</summary>
     internal ConsumerScope Scope => Queue is { } queue ? ConsumerScope.OfQueue(queue)
-        : Topic is { Length: > 0 } topic ? ConsumerScope.OfTopic(topic)
+        : Topic is { Length: > 0 } ? ConsumerScope.OfTopic(Required(Topic, nameof(Topic)))
         : ConsumerScope.Everything;
 
     internal MessageQueue RequiredQueue

@@ -13,8 +13,8 @@ internal static class LogicalCommits
     public static async Task CommitLogicalOffsetAsync(
         this RocketMQClient client, string group, MessageQueue queue, long offset, CancellationToken cancellationToken = default)
     {
-        await client.TellAsync(group, queue, offset, cancellationToken).ConfigureAwait(false);
-        if (await client.HigherAsync(group, queue, offset, cancellationToken).ConfigureAwait(false) is null)
+        await client.TellAsync(group, queue, offset, cancellationToken);
+        if (await client.HigherAsync(group, queue, offset, cancellationToken) is null)
         {
             return;
         }
@@ -23,13 +23,13 @@ internal static class LogicalCommits
             && route.NewestPieceOf(queue) is { } piece
             && client.Routes.FindAddress(piece.BrokerName, onlyThisBroker: true) is { } leader)
         {
-            await client.Brokers.ForgetPieceOffsetAsync(leader.Address, group, piece, cancellationToken).ConfigureAwait(false);
+            await client.Brokers.ForgetPieceOffsetAsync(leader.Address, group, piece, cancellationToken);
 
             // Should it lie in the newest piece after all, and somebody have told a higher one meanwhile, it has just been forgotten.
-            await client.TellAsync(group, queue, offset, cancellationToken).ConfigureAwait(false);
+            await client.TellAsync(group, queue, offset, cancellationToken);
         }
 
-        if (await client.HigherAsync(group, queue, offset, cancellationToken).ConfigureAwait(false) is { } higher)
+        if (await client.HigherAsync(group, queue, offset, cancellationToken) is { } higher)
         {
             throw new OffsetException(
                 queue, $"it cannot go back to {offset}: the broker has {higher} with a newer piece of the queue, and goes on telling that");
@@ -49,7 +49,7 @@ internal static class LogicalCommits
         var told = await client.Routes.AtLeaderAsync(
             queue,
             leader => client.Brokers.QueryConsumerOffsetAsync(leader, group, queue, setZeroIfNotFound: false, cancellationToken),
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken);
         return told > offset ? told : null;
     }
 }
