@@ -34,7 +34,11 @@ public sealed class StoppedQueueTests
 
         var second = await cluster.Silos.StartAdditionalSiloAsync();
         await cluster.Silos.StopSiloAsync(first);
-        var runtime = cluster.Silos.GetSiloServiceProvider(second.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+        var services = cluster.Silos.GetSiloServiceProvider(second.SiloAddress);
+        var runtime = services.GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+
+        // The client may still know the gateway of the silo that is gone.
+        management = services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
         await Eventually.TrueAsync(
             () => runtime.Pumps.Values.Any(pump => pump.Queue == stop.Queue && pump.Runs.Gate.Stopped is not null),
             "the queue is on the second silo");
