@@ -184,6 +184,7 @@ internal sealed partial class QueuePump
             return;
         }
 
+        _startPosition.NoteBegun();
         Log.Begins(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }
 

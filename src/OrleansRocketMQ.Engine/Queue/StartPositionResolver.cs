@@ -19,8 +19,16 @@ namespace OrleansRocketMQ.Engine.Queue;
 internal sealed class StartPositionResolver(
     MessageQueue queue, QueueEnvironment environment, QueueArrival? arrival, QueueCheckpoint? checkpoint, Action<long> reset)
 {
-    /// <summary>What came along from the silo the queue was on; null when nothing did.</summary>
-    public QueueArrival? Arrival => arrival;
+    private bool _hasBegun;
+
+    /// <summary>What came along from the silo the queue was on; null when nothing did, or when the queue has begun since.</summary>
+    public QueueArrival? Arrival => _hasBegun ? null : arrival;
+
+    /// <summary>
+    /// The queue has begun: what was known before says nothing any more. One that looks for its place once more, such as after a
+    /// seek that was withdrawn, goes on where the store says.
+    /// </summary>
+    public void NoteBegun() => _hasBegun = true;
 
     /// <summary>The first window of a queue that just starts.</summary>
     /// <param name="masterAddress">The queue's broker.</param>
@@ -29,7 +37,7 @@ internal sealed class StartPositionResolver(
     /// <exception cref="OffsetFetchException">The store could not be asked.</exception>
     public async Task<ProcessQueue> FirstWindowAsync(string masterAddress, QueueLease ownership, QueueQuotaUsage holdings)
     {
-        var before = arrival?.Progress;
+        var before = Arrival?.Progress;
         if (before is not null && !ownership.IsLocked)
         {
             // What came along is newer than what the broker knows, or as new.
@@ -49,7 +57,7 @@ internal sealed class StartPositionResolver(
         // Without the lock, for however short a time, another member may have gone on; only if none has, what came along still
         // holds. A lower offset is one that a pull of the former owner carried and that arrived late; and where the store has not
         // taken a reset, what it has says nothing.
-        var isFirst = ownership.Number <= 1;
+        var isFirst = !_hasBegun && ownership.Number <= 1;
         if (before is not null)
         {
             return isFirst && (before.Watermark >= offset || arrival!.HasUnstoredReset)

@@ -65,6 +65,24 @@ public sealed class QueuePumpMoveTests
         Assert.True(other.Done.IsCanceled);
     }
 
+    /// <summary>Seed 15965: a reset that was stored was lost so.</summary>
+    [Fact]
+    public void What_came_along_at_the_start_says_nothing_of_a_queue_that_looks_for_its_place_once_more()
+    {
+        _lab.Start(new QueueArrival(new(60, 60, []), HasCheckpoint: false, IdleSince: 0));
+        var range = _lab.Lease(5);
+        _lab.Seek(20);
+        Assert.Equal((20L, QueuePhase.Draining), (_lab.Committed, _lab.Phase));
+        _lab.Fence(closed: true);
+        Assert.True(_lab.Pump.Withdraw(_lab.Seek(45)));
+
+        _lab.Fence(closed: false);
+        _lab.Complete(range);
+        _lab.World.Wait(1.1);
+
+        Assert.Equal(20, _lab.Lease(1).Messages[0].QueueOffset);
+    }
+
     [Fact]
     public void A_seek_removes_the_checkpoint_before_the_store_hears_of_it_and_waits_while_that_fails()
     {
