@@ -39,7 +39,10 @@ public sealed class StaticTopicConsumptionTests(TwoBrokerCluster rocketmq)
     public async Task A_pull_that_waits_at_the_old_leader_is_given_up_once_the_route_tells_of_the_new_one()
     {
         var topic = await CreateAsync(queues: 1);
-        await using var cluster = await ConsumeAsync(topic, _recorder.Succeed(), configure: options => options.PullSuspendTimeout = TimeSpan.FromMinutes(4));
+
+        // Where there is one broker only the queue moves within it, which no route tells of: the pull ends by itself.
+        var suspend = (await rocketmq.MastersAsync()).Count > 1 ? TimeSpan.FromMinutes(4) : TimeSpan.FromSeconds(10);
+        await using var cluster = await ConsumeAsync(topic, _recorder.Succeed(), configure: options => options.PullSuspendTimeout = suspend);
         await SendAsync(topic, 0, 1);
         await _recorder.UntilAsync(1);
         await UntilCommittedAsync(topic);
