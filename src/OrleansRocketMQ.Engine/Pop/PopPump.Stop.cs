@@ -58,18 +58,8 @@ internal sealed partial class PopPump
 
     private void GiveUpAsking() => _runtime.Scheduler.Cancel(_asking);
 
-    /// <summary>Waits for what ends with the queue. Whatever became of it, the queue must be given up, or nobody could have it.</summary>
-    private async Task DespiteFailureAsync(Task ending)
-    {
-        try
-        {
-            await ending;
-        }
-        catch (Exception exception)
-        {
-            Log.EndedBadly(_logger, Options.Group, Queue, exception);
-        }
-    }
+    private Task DespiteFailureAsync(Task ending)
+        => ending.DespiteFailureAsync(exception => Log.EndedBadly(_logger, Options.Group, Queue, exception));
 
     private static partial class Log
     {

@@ -89,18 +89,8 @@ internal sealed partial class QueuePump
         _environment.Statistics.Close(Queue);
     }
 
-    /// <summary>Waits for what ends with the queue. Whatever became of it, the queue must be given up, or nobody could have it.</summary>
-    private async Task DespiteFailureAsync(Task ending)
-    {
-        try
-        {
-            await ending;
-        }
-        catch (Exception exception)
-        {
-            StopLog.EndedBadly(_logger, Options.Group, Queue, exception);
-        }
-    }
+    private Task DespiteFailureAsync(Task ending)
+        => ending.DespiteFailureAsync(exception => StopLog.EndedBadly(_logger, Options.Group, Queue, exception));
 
     private static partial class StopLog
     {

@@ -12,6 +12,7 @@ internal sealed class Round(RoundPlan plan, string folder)
     /// <summary>After the last fault is over: what is late then is lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
+    private readonly SemaphoreSlim _brokersAreStruck = new(1);
     private readonly RedisServer _redis = new();
     private readonly Links _links = new();
     private readonly BrokerProcess _brokers = new(Path.Join(folder, "store"));
@@ -99,8 +100,6 @@ internal sealed class Round(RoundPlan plan, string folder)
                 break;
         }
     }
-
-    private readonly SemaphoreSlim _brokersAreStruck = new(1);
 
     // One after the other: a process that is killed cannot be told anything.
     private async Task StrikeBrokersAsync(Fault fault)
