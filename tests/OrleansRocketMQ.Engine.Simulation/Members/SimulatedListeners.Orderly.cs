@@ -44,9 +44,9 @@ internal sealed partial class SimulatedListeners
                 {
                     // Of an ordered batch all or nothing counts.
                     batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
-                    listeners.GiveUp(run, call.Messages[index..end], 1);
                     var isHeard = !cancellationToken.IsCancellationRequested && call.Ownership is not { IsValid: false };
                     listeners.Failed(run, Enumerable.Range(index, batch.Count), isHeard ? batch.Count : 0);
+                    listeners.GiveUp(run, call.Messages[index..end], 1);
                     stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
                     break;
                 }

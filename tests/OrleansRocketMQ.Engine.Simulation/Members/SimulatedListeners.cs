@@ -122,6 +122,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             if (world.Setup.Mode == Mode.Concurrent || _failures[place] >= MostFailures)
             {
                 call.Queue.Ledger.SafelyElsewhere(message.QueueOffset, isHeard: false);
+                world.Attempts.Done(call.Queue.Queue.Index, message.QueueOffset);
             }
         }
     }

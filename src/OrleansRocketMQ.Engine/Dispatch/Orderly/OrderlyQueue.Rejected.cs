@@ -37,16 +37,18 @@ internal sealed partial class OrderlyQueue
     private async Task<bool> FileAsync(ProcessQueueRange single, FailedMessage failure, QueueLease ownership)
     {
         var message = single.Messages[0];
-        var before = _failures.Of(message);
-        var cause = failure.ToCause(before + 1, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
+
+        // What dies for a reason is not counted.
+        var times = _failures.Of(message) + (failure.Reason is null ? 0 : 1);
+        var cause = failure.ToCause(times, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
         var outcome = await _group.Retry.SendToDeadLettersAsync(
-            _pump.Queue, message, Math.Max(before, _group.Retry.Rules.MaxReconsumeTimes), ownership.Listening, cause);
+            _pump.Queue, message, Math.Max(times - 1, _group.Retry.Rules.MaxReconsumeTimes), ownership.Listening, cause);
         if (outcome == PublishOutcome.NotTaken)
         {
             return false;
         }
 
-        Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
+        Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, times);
         _pump.Statistics.CountPublished(outcome, asDead: true);
         Complete(single);
         return true;

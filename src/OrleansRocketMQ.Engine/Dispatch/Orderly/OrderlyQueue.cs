@@ -310,24 +310,41 @@ internal sealed partial class OrderlyQueue
     /// </summary>
     private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership)
     {
-        var left = new List<ProcessQueueRange>(singles.Length);
-        foreach (var (index, single) in singles.Index())
+        var failed = singles.Select((single, index) => (Single: single, Failure: result.FailureOf(result.Succeeded + index))).ToArray();
+        foreach (var (single, _) in failed.Where(static one => one.Failure.Reason is null))
         {
-            var message = single.Messages[0];
-            var failure = result.FailureOf(result.Succeeded + index);
-            var isLast = _failures.Of(message) >= _group.Retry.Rules.MaxReconsumeTimes || failure.Reason is not null;
-            if (isLast && await FileAsync(single, failure, ownership))
+            _failures.Count(single.Messages[0]);
+        }
+
+        if (Array.Exists(failed, one => IsLast(one.Single, one.Failure)))
+        {
+            // Brokers may take their time, and whoever goes on with the queue if this member dies is to know of all failures.
+            await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
+        }
+
+        var left = new List<ProcessQueueRange>(singles.Length);
+        foreach (var (single, failure) in failed)
+        {
+            if (IsLast(single, failure) && await FileAsync(single, failure, ownership))
             {
                 continue;
             }
 
-            _failures.Count(message);
+            if (failure.Reason is not null)
+            {
+                _failures.Count(single.Messages[0]);
+            }
+
             _pump.Statistics.Metrics?.Retried(1);
             left.Add(single);
         }
 
         return left;
     }
+
+    /// <summary>Whether a message that has failed does not come again: its failure is counted, but for one that dies for a reason.</summary>
+    private bool IsLast(ProcessQueueRange single, FailedMessage failure)
+        => failure.Reason is not null || _failures.Of(single.Messages[0]) > _group.Retry.Rules.MaxReconsumeTimes;
 
     /// <summary>Everything that succeeded is done, and the range too.</summary>
     private void Commit(ProcessQueueRange range)
