@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace OrleansRocketMQ.Docs;
 
-/// <summary>What docs/security.md claims is shown by tests that there are.</summary>
+/// <summary>What docs/security.md claims, and what docs/reliability.md says of hostile peers, is shown by tests that there are.</summary>
 public sealed partial class SecurityTests
 {
     private static readonly Lazy<ILookup<string, string>> Tests = new(() => Repository.Sources("tests")
@@ -13,6 +13,7 @@ public sealed partial class SecurityTests
 
     [Theory]
     [InlineData("docs/security.md", "What is claimed, and what shows it", 14)]
+    [InlineData("docs/reliability.md", "Hostile peers and listeners", 17)]
     public void Each_row_names_tests_that_there_are(string document, string heading, int least)
     {
         var rows = Table(document, heading);
