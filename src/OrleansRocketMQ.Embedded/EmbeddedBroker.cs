@@ -192,6 +192,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
             if (_core.Store.TryGet(queue, offset, out _, out var record))
             {
                 MessageDecoder.DecodeAll(record, Name, messages);
+                offset += RecordLayout.MessagesIn(record.Span) - 1;
             }
         }
 

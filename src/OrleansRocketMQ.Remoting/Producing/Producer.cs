@@ -327,7 +327,7 @@ public sealed partial class Producer : IAsyncDisposable
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.SystemError or ResponseCodes.SystemBusy
             or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
-            or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway,
+            or ResponseCodes.NotLeaderForQueue or ResponseCodes.NotInCurrentUnit or ResponseCodes.GoAway,
         _ => false,
     };
 

@@ -57,7 +57,7 @@ internal sealed class RebalancedGroup(
         CancellationToken cancellationToken)
     {
         var read = await _subscribed.ReadAsync(cancellationToken);
-        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), cancellationToken);
+        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), options.RebalanceInterval, cancellationToken);
         if (consumer.View.Queues.Any())
         {
             // Not before the first queues run: what is to come again has time.

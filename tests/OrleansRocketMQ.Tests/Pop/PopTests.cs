@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
 
@@ -200,6 +202,30 @@ public sealed class PopTests
         await UntilNothingIsHeldAsync(rocketmq);
 
         Assert.All(rocketmq.Recorder.Bodies.CountBy(static body => body), body => Assert.Equal(2, body.Value));
+    }
+
+    [Fact]
+    public async Task A_seek_that_meets_the_stop_of_its_queue_says_so_instead_of_failing()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(configure: Pops);
+        await rocketmq.SendAsync(1);
+        await rocketmq.UntilAllCameAsync(1);
+        var asked = new TaskCompletionSource();
+        using var silent = rocketmq.Faults.Inject(Fault.NoAnswer() with
+        {
+            RequestCode = RequestCodes.InvokeBrokerToResetOffset,
+            When = _ => asked.TrySetResult() || true,
+        });
+        var services = cluster.Silos.GetSiloServiceProvider(Assert.Single(cluster.Silos.GetActiveSilos()).SiloAddress);
+        var key = services.GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.GrainKeyOf(Assert.Single(PumpsOf(cluster, rocketmq)).Queue);
+        var queue = services.GetRequiredService<IGrainFactory>().GetGrain<IMessageQueueGrain>(key);
+
+        var seek = queue.SeekAsync(0);
+        await asked.Task;
+        await cluster.Consumer(rocketmq.MyGroup).StopAsync();
+
+        Assert.False(await seek);
     }
 
     [Fact]
