@@ -43,15 +43,17 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
     private readonly InProcessTestCluster _cluster;
     private int _disposed;
 
-    private RocketMQTestKit(RocketMQTestKitOptions options, EmbeddedRocketMQ embedded, InProcessTestCluster cluster)
+    private RocketMQTestKit(RocketMQTestKitOptions options, KitClock clock, EmbeddedRocketMQ embedded, InProcessTestCluster cluster)
     {
+        _clock = clock;
         _options = options;
         _cluster = cluster;
         Embedded = embedded;
         Producer = new Producer(
             new RocketMQClientOptions { NameServerAddresses = [embedded.NameServerAddress], ClientId = "127.0.0.1@test-kit" },
             new ProducerOptions { Group = "test-kit" },
-            NullLoggerFactory.Instance);
+            NullLoggerFactory.Instance,
+            clock);
     }
 
     /// <summary>
@@ -94,8 +96,12 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
     {
         options ??= new();
         options.Validate();
-        var embedded = await EmbeddedRocketMQ.StartAsync(options.Embedded, cancellationToken).ConfigureAwait(false);
-        var kit = new RocketMQTestKit(options, embedded, BuildCluster(embedded, options, configure));
+        var clock = new KitClock();
+        var ofBroker = options.Embedded.TimeProvider == TimeProvider.System
+            ? options.Embedded with { TimeProvider = clock.ForBroker }
+            : options.Embedded;
+        var embedded = await EmbeddedRocketMQ.StartAsync(ofBroker, cancellationToken).ConfigureAwait(false);
+        var kit = new RocketMQTestKit(options, clock, embedded, BuildCluster(embedded, clock, options, configure));
         try
         {
             await kit._cluster.DeployAsync(cancellationToken).ConfigureAwait(false);
@@ -194,6 +200,7 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
 
     private static InProcessTestCluster BuildCluster(
         EmbeddedRocketMQ embedded,
+        KitClock clock,
         RocketMQTestKitOptions options,
         Action<RocketMQBuilder>? configure)
     {
@@ -208,6 +215,7 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
                     logging.AddProvider(options.LoggerProvider);
                 }
             });
+            silo.Services.AddSingleton<TimeProvider>(clock);
             var consumers = new KitConsumers(embedded, options.Queues);
             silo.AddRocketMQ(rocketmq =>
             {

@@ -20,7 +20,7 @@ internal sealed partial class StopAgent(
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = new();
+    private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = consumer.Flow.UntoldStops;
 
     // What was resumed while the grain was being told: it may have come to it after the resume, also where that has thrown.
     private readonly ConcurrentQueue<StoppedQueue> _late = new();
@@ -58,7 +58,9 @@ internal sealed partial class StopAgent(
     private void OnStopped(QueueStop stop)
     {
         var error = stop.Error ?? string.Empty;
-        _untold[stop.Queue] = new StoppedQueue
+
+        // One that came along with its queue says where and when that was.
+        _untold.TryAdd(stop.Queue, new StoppedQueue
         {
             Queue = stop.Queue,
             MessageId = stop.MessageId,
@@ -68,7 +70,7 @@ internal sealed partial class StopAgent(
             // To the millisecond, as it is stored.
             Since = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),
             Silo = silo,
-        };
+        });
         _wake.Call();
     }
 

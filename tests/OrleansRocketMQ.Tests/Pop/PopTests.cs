@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
@@ -86,6 +87,36 @@ public sealed class PopTests
         await UntilNothingIsHeldAsync(rocketmq);
         Assert.Equal(60, rocketmq.Recorder.Count);
         Assert.Equal(60, rocketmq.Committed());
+    }
+
+    [Fact]
+    public async Task A_reset_that_the_broker_told_a_pull_and_that_its_store_did_not_take_holds_for_the_pops_after_a_switch()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(5);
+        var blocks = false;
+        var release = new TaskCompletionSource();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, _) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                await (Volatile.Read(ref blocks) ? release.Task : Task.CompletedTask);
+                return ConsumeResult.Success;
+            },
+            options => (options.ConsumeThreadMin, options.ConsumeThreadMax) = (1, 1));
+        await rocketmq.UntilCommittedAsync(5);
+        rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.UpdateConsumerOffset });
+        Volatile.Write(ref blocks, true);
+        await rocketmq.ResetAsync();
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.UnstoredReset == 0), "it is told and not stored");
+
+        await SetModeAsync(rocketmq, MessageRequestMode.Pop);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.IsEnding), "the queue that was pulled ends");
+        release.SetResult();
+        await UntilAsync(rocketmq, cluster, isPopped: true);
+
+        await Eventually.TrueAsync(
+            () => rocketmq.Recorder.Bodies.Skip(5).Distinct().Count() == 5, "every message has come again");
     }
 
     [Fact]
