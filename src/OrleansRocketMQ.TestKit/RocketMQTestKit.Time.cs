@@ -30,7 +30,7 @@ public sealed partial class RocketMQTestKit
     public void Advance(TimeSpan time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(time, TimeSpan.Zero);
-        if (_options.Embedded.TimeProvider != TimeProvider.System)
+        if (_options.HasClock)
         {
             throw new InvalidOperationException(
                 $"The embedded broker goes by {nameof(RocketMQTestKitOptions)}.{nameof(RocketMQTestKitOptions.Embedded)}.TimeProvider; "

@@ -97,9 +97,7 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
         options ??= new();
         options.Validate();
         var clock = new KitClock();
-        var ofBroker = options.Embedded.TimeProvider == TimeProvider.System
-            ? options.Embedded with { TimeProvider = clock.ForBroker }
-            : options.Embedded;
+        var ofBroker = options.HasClock ? options.Embedded : options.Embedded with { TimeProvider = clock.ForBroker };
         var embedded = await EmbeddedRocketMQ.StartAsync(ofBroker, cancellationToken).ConfigureAwait(false);
         var kit = new RocketMQTestKit(options, clock, embedded, BuildCluster(embedded, clock, options, configure));
         try
@@ -257,15 +255,15 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
         TimeSpan? deadline,
         CancellationToken cancellationToken)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        var start = _clock.GetTimestamp();
         while (missing() is { Count: > 0 } left)
         {
-            if (TimeProvider.System.GetElapsedTime(start) > (deadline ?? _options.Deadline))
+            if (_clock.GetElapsedTime(start) > (deadline ?? _options.Deadline))
             {
                 throw new TimeoutException(complaint(left));
             }
 
-            await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(PollInterval, _clock, cancellationToken).ConfigureAwait(false);
         }
     }
 

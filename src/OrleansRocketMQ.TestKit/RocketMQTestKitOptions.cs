@@ -37,6 +37,9 @@ public sealed record RocketMQTestKitOptions
     /// <summary>Adds to each silo what listeners need, such as services and grain storage. Null (default): nothing.</summary>
     public Action<ISiloBuilder>? ConfigureSilo { get; init; }
 
+    /// <summary>Whether the broker goes by a clock of the test's own.</summary>
+    internal bool HasClock => Embedded.TimeProvider != TimeProvider.System;
+
     internal void Validate()
     {
         Check(Silos is >= 1 and <= 16, nameof(Silos), Silos, "1 to 16");

@@ -76,13 +76,12 @@ public sealed class KitTimeTests
     {
         await using var kit = await RocketMQTestKit.StartAsync(
             rocketmq => rocketmq.AddConsumer("billing", consumer => consumer.Handle<int>("orders", (_, _, _) => Task.CompletedTask)),
-            new RocketMQTestKitOptions { Silos = 2 });
+            new RocketMQTestKitOptions { Silos = 2, Deadline = TimeSpan.FromMinutes(1) });
         var before = TimeProvider.System.GetUtcNow();
         kit.Advance(TimeSpan.FromDays(10));
 
         Assert.True(kit.Services.GetRequiredService<TimeProvider>().GetUtcNow() >= before.AddDays(10));
         Assert.True(kit.Time.GetUtcNow() >= before.AddDays(10));
-        await kit.Cluster.StartAdditionalSiloAsync();
         foreach (var number in Enumerable.Range(0, 20))
         {
             await kit.SendAsync("orders", number);

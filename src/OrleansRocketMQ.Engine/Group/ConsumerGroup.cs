@@ -51,7 +51,9 @@ internal sealed partial class ConsumerGroup
     /// <param name="queue">The queue.</param>
     /// <param name="arrival">What comes along from the member it was on.</param>
     /// <param name="pops">Whether its messages are to be popped.</param>
-    /// <param name="stop">An error rule has stopped it, on this member or another, and the cluster may not know of it; null: none has.</param>
+    /// <param name="stop">
+    /// An error rule has stopped it, on this member or another, and the cluster may not know of it; null: none has.
+    /// </param>
     /// <param name="made">Is told of the queue before it starts; not of one that runs already.</param>
     /// <exception cref="ConsumerStateException">The group stops, or the queue is still ending.</exception>
     public IGroupQueue StartQueue(

@@ -97,5 +97,6 @@ internal sealed record QueueEnvironment
 internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false)
 {
     /// <summary>Nothing is known but where the broker demands that the queue begins, which the store has not taken.</summary>
-    public static QueueArrival AtUnstoredReset(long offset) => new(new(offset, offset, []), HasCheckpoint: false, 0, HasUnstoredReset: true);
+    public static QueueArrival AtUnstoredReset(long offset)
+        => new(new(offset, offset, []), HasCheckpoint: false, IdleSince: 0, HasUnstoredReset: true);
 }

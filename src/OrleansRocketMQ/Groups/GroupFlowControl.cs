@@ -40,16 +40,8 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
     }
 
     /// <summary>The cluster's settings; null until they are known.</summary>
-    public FlowSettings? Cluster
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _cluster;
-            }
-        }
-    }
+    // Asked for each run of each listener.
+    public FlowSettings? Cluster => Volatile.Read(ref _cluster);
 
     /// <summary>The stop of a queue that starts here, where the cluster may not know of it.</summary>
     public QueueStop? UntoldStopOf(MessageQueue queue) => UntoldStops.TryGetValue(QueueShare.QueueOf(queue), out var stop)

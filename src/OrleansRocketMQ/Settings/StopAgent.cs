@@ -107,6 +107,7 @@ internal sealed partial class StopAgent(
         try
         {
             await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+            await LearnOfAsync(stop);
             isTold = true;
         }
         finally
@@ -119,6 +120,22 @@ internal sealed partial class StopAgent(
         }
 
         await LiftLateAsync();
+    }
+
+    /// <summary>
+    /// From now on it is the cluster's, and ends with that. Whoever resumes the queue may not reach this silo: it must not find out
+    /// that there is no stop without having known that there was one.
+    /// </summary>
+    private async Task LearnOfAsync(StoppedQueue stop)
+    {
+        consumer.Flow.Apply((await Grain.GetAsync().WaitAsync(Longest, time, _stopping.Token)).Flow);
+        if (consumer.Flow.Cluster?.StopOf(stop.Queue) is null)
+        {
+            foreach (var pump in consumer.Pumps.Values.Where(pump => pump.Source == stop.Queue))
+            {
+                pump.Recover();
+            }
+        }
     }
 
     private async Task LiftLateAsync()
