@@ -62,12 +62,18 @@ internal sealed partial class PopPump
 
     /// <summary>
     /// Where a group begins that has nothing of a queue yet is its own word, as with pulls: a pop could only say first or last.
-    /// Further shares of the queue wait for whoever has the queue itself.
+    /// Further shares of the queue wait for whoever has the queue itself. What a broker has demanded of a pull it says once: where
+    /// the store has not taken it yet, the queue begins there.
     /// </summary>
     private async Task PlaceAsync(PopState state)
     {
         var master = _environment.MasterOf(Queue);
-        if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
+        if (UnstoredReset is { } demanded)
+        {
+            await _environment.Brokers.ResetOffsetAsync(master, Options.Group, Source, demanded, _stopping.Token);
+            Interlocked.CompareExchange(ref _unstoredReset, -1, demanded);
+        }
+        else if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
         {
             if (QueueShare.IsFurther(Queue))
             {

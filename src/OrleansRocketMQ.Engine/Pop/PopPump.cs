@@ -42,13 +42,20 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     private long _lastConsumedAt;
     private long _heardAt;
     private volatile bool _hasPopped;
+    private long _unstoredReset = -1;
 
     /// <param name="queue">The queue.</param>
     /// <param name="environment">What it shares with the other queues of its group.</param>
+    /// <param name="arrival">What comes along from the member it was on, or from before it was popped; null when nothing does.</param>
     /// <param name="logger">The log.</param>
     /// <exception cref="NotSubscribedException">The group does not subscribe to the queue's topic.</exception>
-    public PopPump(MessageQueue queue, QueueEnvironment environment, ILogger logger)
+    public PopPump(MessageQueue queue, QueueEnvironment environment, QueueArrival? arrival, ILogger logger)
     {
+        if (arrival is { HasUnstoredReset: true, Progress.Watermark: var offset })
+        {
+            _unstoredReset = offset;
+        }
+
         var options = environment.Options;
         Queue = queue;
         Source = QueueShare.QueueOf(queue);
@@ -125,6 +132,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public long? Unacknowledged => Book.Count;
 
+    public long? UnstoredReset => Volatile.Read(ref _unstoredReset) is >= 0 and var offset ? offset : null;
+
     public QueueLevel Level => new(Queue, HasBegun, Error, HasFailed, Moment(ref _lastPoppedAt));
 
     private ConsumerOptions Options => _environment.Options;
@@ -198,6 +207,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
     {
         await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Source, offset, _stopping.Token);
+        Volatile.Write(ref _unstoredReset, -1);
         Runs.DropWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     });

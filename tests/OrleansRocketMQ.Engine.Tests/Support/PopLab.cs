@@ -101,7 +101,7 @@ internal sealed class PopLab : IFence, IGroup
 
     public string RetryTopic => "%RETRY%g";
 
-    public PopLab Start(MessageQueue? queue = null)
+    public PopLab Start(MessageQueue? queue = null, QueueArrival? arrival = null)
     {
         var offsets = new BrokerOffsetStore(Brokers, Routes, Options, new(World.Time));
         var targets = new RetryTargets(Brokers, Routes, Parked, ClientNamespace.None, static () => "id");
@@ -125,7 +125,7 @@ internal sealed class PopLab : IFence, IGroup
             Dispatcher = Dispatcher,
             Budgets = new GroupQuotas(Options, SiloBytes),
             Statistics = new GroupStatistics(World.Time, _ => Metrics),
-        }, Log);
+        }, arrival, Log);
         Dispatcher.Start();
         Pump.Start();
         World.Steps.Run();

@@ -91,6 +91,36 @@ public sealed class PopTests
     }
 
     [Fact]
+    public async Task A_reset_that_the_broker_told_a_pull_and_that_its_store_did_not_take_holds_for_the_pops_after_a_switch()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(5);
+        var blocks = false;
+        var release = new TaskCompletionSource();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, _) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                await (Volatile.Read(ref blocks) ? release.Task : Task.CompletedTask);
+                return ConsumeResult.Success;
+            },
+            options => (options.ConsumeThreadMin, options.ConsumeThreadMax) = (1, 1));
+        await rocketmq.UntilCommittedAsync(5);
+        rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.UpdateConsumerOffset });
+        Volatile.Write(ref blocks, true);
+        await rocketmq.ResetAsync();
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.UnstoredReset == 0), "it is told and not stored");
+
+        await SetModeAsync(rocketmq, MessageRequestMode.Pop);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.IsEnding), "the queue that was pulled ends");
+        release.SetResult();
+        await UntilAsync(rocketmq, cluster, isPopped: true);
+
+        await Eventually.TrueAsync(
+            () => rocketmq.Recorder.Bodies.Skip(5).Distinct().Count() == 5, "every message has come again");
+    }
+
+    [Fact]
     public async Task After_the_switch_back_to_pulls_what_was_not_acknowledged_comes_from_the_retry_topic_of_pops()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
