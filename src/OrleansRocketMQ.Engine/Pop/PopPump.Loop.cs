@@ -182,18 +182,23 @@ internal sealed partial class PopPump
         return popped.Count;
     }
 
-    /// <summary>As long as there is no room the broker is not asked, and need not be heard of.</summary>
+    /// <summary>As long as listeners keep the room the broker is not asked, and need not be heard of.</summary>
     private async Task<bool> WaitForRoomAsync()
     {
-        var began = _time.GetTimestamp();
+        var finding = FindRoomAsync();
+        if (finding.IsCompleted)
+        {
+            return await finding;
+        }
+
         _waitsForRoom = true;
         try
         {
-            return await FindRoomAsync();
+            return await finding;
         }
         finally
         {
-            Interlocked.Add(ref _heardAt, _time.GetTimestamp() - began);
+            Volatile.Write(ref _heardAt, _time.GetTimestamp());
             _waitsForRoom = false;
         }
     }

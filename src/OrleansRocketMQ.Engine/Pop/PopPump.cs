@@ -118,7 +118,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public bool HasBegun => _hasPopped;
 
-    public bool IsUnheard => !_waitsForRoom
+    public bool IsUnheard => !(_waitsForRoom && (Runs.Window.Count > 0 || Runs.InFlight > 0))
         && _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > Options.PopPollTime + LongestOverdue
         && State.Phase is PopPhase.Popping or PopPhase.BackingOff or PopPhase.Placing;
 
@@ -164,6 +164,12 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     public void OnProgress()
     {
         Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
+        if (_waitsForRoom)
+        {
+            // From now on it may be the broker that is waited for.
+            Volatile.Write(ref _heardAt, _time.GetTimestamp());
+        }
+
         _flow.OnProgress();
     }
 

@@ -45,7 +45,9 @@ public sealed class PopStopTests
         _lab.Brokers.Faults["ack"] = static () => FakeBrokers.Refusal(Protocol.ResponseCodes.SystemBusy);
         _lab.Pops.Store(100);
         _lab.Start().Wait(2);
-        Assert.Equal((0, 32), (_lab.Pump.Runs.Window.Count, _lab.Pump.Book.Count));
+        Assert.Equal((0, 32, false), (_lab.Pump.Runs.Window.Count, _lab.Pump.Book.Count, _lab.Pump.IsUnheard));
+        _lab.Wait(6);
+        Assert.True(_lab.Pump.IsUnheard);
 
         var stopping = _lab.Stop(seconds: 2);
         _lab.Wait(10);
