@@ -13,7 +13,7 @@ namespace OrleansRocketMQ.Consumers;
 /// </summary>
 /// <param name="options">Of the group.</param>
 /// <param name="client">Asks.</param>
-/// <param name="canPop">Whether the group takes messages in any order, each by one member.</param>
+/// <param name="canPop">Whether each message is for one member.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class ConsumeModes(
@@ -33,7 +33,7 @@ internal sealed partial class ConsumeModes(
 
     private readonly ConcurrentDictionary<(string Topic, string Broker), Answer> _answers = [];
     private readonly ConcurrentDictionary<(string Topic, string Broker), long> _unknownSince = [];
-    private bool _isToldInOrder;
+    private bool _isTold;
 
     private bool Asks => canPop && options.ConsumeMode == ConsumeMode.AsBroker;
 
@@ -53,7 +53,7 @@ internal sealed partial class ConsumeModes(
     {
         if (!Asks)
         {
-            TellThatItIsInOrder();
+            TellThatItPulls();
             return;
         }
 
@@ -149,11 +149,11 @@ internal sealed partial class ConsumeModes(
         }
     }
 
-    private void TellThatItIsInOrder()
+    private void TellThatItPulls()
     {
-        if (!canPop && options.ConsumeMode == ConsumeMode.Pop && !_isToldInOrder)
+        if (!canPop && options.ConsumeMode == ConsumeMode.Pop && !_isTold)
         {
-            _isToldInOrder = true;
+            _isTold = true;
             Log.CannotPop(logger, options.Group);
         }
     }
@@ -172,7 +172,7 @@ internal sealed partial class ConsumeModes(
         [LoggerMessage(
             380,
             LogLevel.Warning,
-            "Group {Group} is to pop, but its listener wants its messages in order, or every silo wants all of them: it pulls")]
+            "Group {Group} is to pop, but every silo wants all of its messages: it pulls")]
         public static partial void CannotPop(ILogger logger, string group);
     }
 }

@@ -51,6 +51,8 @@ internal sealed class RebalancedGroup(
 
     public bool IsSubscribed(string topic) => consumer.Subscriptions.Has(topic);
 
+    public bool KeepsOrder => consumer.Dispatcher.KeepsOrder;
+
     public bool? Pops(MessageQueue queue) => consumer.Modes.Pops(queue);
 
     public async Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(
@@ -67,9 +69,9 @@ internal sealed class RebalancedGroup(
         return (read.Topics.Select(Pulled).ToArray(), read.Complete);
     }
 
-    /// <summary>A retry topic of pops is pulled where the topic it is of is pulled; else its broker gives both at once.</summary>
+    /// <summary>A retry topic of pops is pulled where no pop of the topic it is of brings both at once.</summary>
     private IReadOnlyList<MessageQueue> Pulled(IReadOnlyList<MessageQueue> queues)
-        => queues.Count == 0 || consumer.Subscriptions.OriginOf(queues[0].Topic) is not { } origin
+        => queues.Count == 0 || KeepsOrder || consumer.Subscriptions.OriginOf(queues[0].Topic) is not { } origin
             ? queues
             : [.. queues.Where(queue => consumer.Modes.Pops(new(origin, queue.BrokerName, 0)) is false)];
 

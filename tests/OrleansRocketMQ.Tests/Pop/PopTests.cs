@@ -327,22 +327,22 @@ public sealed class PopTests
         Assert.All(consumed, count => Assert.InRange(count, 80, 120));
     }
 
-    private static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
+    internal static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
 
-    private static IEnumerable<Engine.Queue.IGroupQueue> PumpsOf(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
+    internal static IEnumerable<Engine.Queue.IGroupQueue> PumpsOf(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
         .SelectMany(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)?.Pumps.Values ?? [])
         .Where(pump => pump.Queue.Topic == TestRocketMQ.Topic);
 
     private static Task SetModeAsync(TestRocketMQ rocketmq, MessageRequestMode mode)
         => rocketmq.Client.Brokers.SetMessageRequestModeAsync(rocketmq.Broker.Address, TestRocketMQ.Topic, rocketmq.MyGroup, mode);
 
-    private static async Task SwitchAsync(TestRocketMQ rocketmq, TestCluster cluster, MessageRequestMode mode)
+    internal static async Task SwitchAsync(TestRocketMQ rocketmq, TestCluster cluster, MessageRequestMode mode)
     {
         await SetModeAsync(rocketmq, mode);
         await UntilAsync(rocketmq, cluster, mode == MessageRequestMode.Pop);
     }
 
-    private static Task UntilAsync(TestRocketMQ rocketmq, TestCluster cluster, bool isPopped) => Eventually.TrueAsync(
+    internal static Task UntilAsync(TestRocketMQ rocketmq, TestCluster cluster, bool isPopped) => Eventually.TrueAsync(
         () => PumpsOf(cluster, rocketmq).Count(pump => pump.IsPopped == isPopped && pump.HasBegun && !pump.IsEnding) == rocketmq.Broker.QueueCount(TestRocketMQ.Topic),
         () => $"every queue is {(isPopped ? "popped" : "pulled")}");
 
