@@ -33,7 +33,7 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         {
             lock (_gate)
             {
-                return _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
+                return HighestLocked();
             }
         }
     }
@@ -177,10 +177,22 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         HideAll();
 
         // A store that has as much may have it from another one.
-        var isAlone = !_sent.Exists(other => other.Offset >= offset);
+        var isAlone = HighestLocked() < offset;
         var sent = new Sent(offset, time.GetTimestamp(), isPull) { Evidence = isNews && isAlone ? Evidence.AsMuch : Evidence.None };
         _sent.Add(sent);
         return sent;
+    }
+
+    // Without a closure: each pull asks.
+    private long HighestLocked()
+    {
+        var highest = -1L;
+        foreach (var sent in _sent)
+        {
+            highest = Math.Max(highest, sent.Offset);
+        }
+
+        return highest;
     }
 
     private Sent? TakeBack()
