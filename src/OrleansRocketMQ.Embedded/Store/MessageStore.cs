@@ -311,12 +311,7 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
 
                 next++;
                 lastSeen = entry.LogOffset;
-                if (entry.IsLost)
-                {
-                    continue;
-                }
-
-                if (filter is not null && !filter.MayMatch(entry.TagHash))
+                if (entry.IsLost || filter?.MayMatch(entry.TagHash) == false)
                 {
                     continue;
                 }
@@ -327,12 +322,10 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
                     continue;
                 }
 
-                if (filter is { NeedsMessage: true } && !filter.Matches(RecordLayout.Properties(record.Span)))
+                if (filter is not { NeedsMessage: true } || filter.Matches(RecordLayout.Properties(record.Span)))
                 {
-                    continue;
+                    parts.Add(record);
                 }
-
-                parts.Add(record);
             }
         }
 

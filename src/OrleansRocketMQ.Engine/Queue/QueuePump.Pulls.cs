@@ -87,8 +87,7 @@ internal sealed partial class QueuePump
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PullAsync()
     {
-        var subscription = PresentSubscription();
-        var routeChanges = Volatile.Read(ref _routeChanges);
+        var (subscription, routeChanges) = (PresentSubscription(), Volatile.Read(ref _routeChanges));
         var broker = _environment.Routes.FindAddress(Queue, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
         _master ??= FindMaster();

@@ -285,11 +285,13 @@ public sealed partial class RouteTable
         return route;
     }
 
-    private async Task<TopicRouteData> AskForAsync(WatchedTopic watched)
+    private Task<TopicRouteData> AskForAsync(WatchedTopic watched)
         => SystemTopics.IsLight(watched.Topic)
-            ? LightQueues.RouteOf(await _nameServer.GetClusterInfoAsync(CancellationToken.None).ConfigureAwait(false))
-            : await _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None)
-                .ConfigureAwait(false);
+            ? AskForLightQueuesAsync()
+            : _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None);
+
+    private async Task<TopicRouteData> AskForLightQueuesAsync()
+        => LightQueues.RouteOf(await _nameServer.GetClusterInfoAsync(CancellationToken.None).ConfigureAwait(false));
 
     // What was learnt last about a broker set holds, as another topic's route may be older.
     private void RebuildBrokers() => _brokers = BrokerTable.From(_topics.Values
