@@ -123,7 +123,7 @@ internal sealed class AttemptBook(SimulatedWorld world)
     {
         if (_rejected.TryGetValue((queue, offset), out var rejection))
         {
-            rejection.IsTried = true;
+            rejection.Tries++;
         }
     }
 
@@ -143,10 +143,11 @@ internal sealed class AttemptBook(SimulatedWorld world)
         }
     }
 
-    /// <summary>The copy of a message that is a dead letter says why it is one.</summary>
+    /// <summary>The copy of a message that is a dead letter says why it is one. It may do without where one that did was refused.</summary>
     public void Says(int queue, SimulatedMessage message, string? reason)
     {
-        if (IsRejected(queue, message.Offset) != (reason == Reason))
+        var rejection = _rejected.GetValueOrDefault((queue, message.Offset));
+        if (rejection is null ? reason == Reason : reason != Reason && (reason is not null || rejection.Tries < 2))
         {
             Fail(ReasonTold, $"{message.Offset} of {world.Queues[queue].Name} is a dead letter since '{reason}'");
         }
@@ -196,10 +197,11 @@ internal sealed class AttemptBook(SimulatedWorld world)
     {
         public WindowRecord Window => window;
 
-        public bool IsTried { get; set; }
+        /// <summary>How often somebody was asked to take the message.</summary>
+        public int Tries { get; set; }
 
         /// <summary>In order nobody is asked to take what is behind one that nobody takes.</summary>
-        public bool MayComeAgain => IsTried || before is { MayComeAgain: true };
+        public bool MayComeAgain => Tries > 0 || before is { MayComeAgain: true };
     }
 
     private sealed class Entry

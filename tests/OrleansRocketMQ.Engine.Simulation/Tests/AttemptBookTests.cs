@@ -124,6 +124,12 @@ public sealed class AttemptBookTests
         _book.Reject(0, _window, 0);
         Refuses(AttemptBook.ReasonTold, () => _book.Says(0, message, null));
         _book.Says(0, message, AttemptBook.Reason);
+
+        // One that says why was refused.
+        _book.Tried(0, 0);
+        _book.Tried(0, 0);
+        _book.Says(0, message, null);
+        Refuses(AttemptBook.ReasonTold, () => _book.Says(0, message, "failed"));
     }
 
     [Fact]
