@@ -16,12 +16,13 @@ public sealed class OccurringCellsTests
             OccurringCells.All.Keys.Order());
 
     [Fact]
-    public void A_run_that_has_met_nothing_falls_short_of_every_cell_that_occurs_and_of_every_fault()
+    public void A_run_that_has_met_nothing_falls_short_of_every_cell_that_occurs_of_every_fault_and_of_every_word()
     {
-        var shortcomings = new Coverage().Shortcomings(leastOfEachFault: 1);
+        var shortcomings = new Coverage().Shortcomings(leastOfEach: 1);
 
         var occurring = OccurringCells.All.Values.Count(occurrence => occurrence == Occurrence.Occurs);
-        Assert.Equal(occurring + Enum.GetValues<FaultKind>().Length, shortcomings.Count);
+        var words = Enum.GetValues<Mode>().Length * Enum.GetValues<ListenerWord>().Length;
+        Assert.Equal(occurring + Enum.GetValues<FaultKind>().Length + words, shortcomings.Count);
     }
 
     [Fact]
@@ -30,6 +31,6 @@ public sealed class OccurringCellsTests
         var coverage = new Coverage();
         coverage.Reached(QueueState.New(needsLock: false), QueueEventKind.Ended);
 
-        Assert.Contains("Ended met a queue that is find, which cannot be", coverage.Shortcomings(leastOfEachFault: 0));
+        Assert.Contains("Ended met a queue that is find, which cannot be", coverage.Shortcomings(leastOfEach: 0));
     }
 }
