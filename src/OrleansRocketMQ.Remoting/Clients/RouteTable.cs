@@ -287,9 +287,8 @@ public sealed partial class RouteTable
 
     private async Task<TopicRouteData> AskForAsync(WatchedTopic watched)
         => SystemTopics.IsLight(watched.Topic)
-            ? LightQueues.RouteOf(await _nameServer.GetClusterInfoAsync(CancellationToken.None).ConfigureAwait(false))
-            : await _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None)
-                .ConfigureAwait(false);
+            ? LightQueues.RouteOf(await _nameServer.GetClusterInfoAsync(CancellationToken.None))
+            : await _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None);
 
     // What was learnt last about a broker set holds, as another topic's route may be older.
     private void RebuildBrokers() => _brokers = BrokerTable.From(_topics.Values
