@@ -258,7 +258,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
         public string Address => broker.Address;
 
-        public TopicConfig? FindTopic(string topic) => broker._core.Topics.Find(topic);
+        public TopicConfig? FindTopic(string topic) => broker._core.Topics.FindListed(topic);
 
         public IEnumerable<TopicConfig> Topics => broker._core.Topics.All;
 

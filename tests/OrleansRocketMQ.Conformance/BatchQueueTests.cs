@@ -41,6 +41,11 @@ public sealed class BatchQueueTests(RocketMQCluster rocketmq)
         await SendAsync(topic, "a", "b", "c");
         await SendAsync(topic, "d", "e");
         var queue = Assert.Single((await rocketmq.Client.Routes.GetAsync(topic)).ReadQueues);
+        await rocketmq.Client.Brokers.InvokeAsync(
+            rocketmq.MasterOf(queue),
+            Framing.RemotingCommand.Request(
+                Protocol.RequestCodes.UpdateAndCreateSubscriptionGroup,
+                Encoding.UTF8.GetBytes($$"""{"groupName":"{{group}}","consumeEnable":true,"retryQueueNums":1,"retryMaxTimes":16}""")));
         await rocketmq.Client.Brokers.UpdateConsumerOffsetAsync(rocketmq.MasterOf(queue), group, queue, 1);
         await Eventually.TrueAsync(async () => await rocketmq.CommittedAsync(group, topic) == 1, "the group begins at offset 1");
 

@@ -27,6 +27,8 @@ public class LightQueueTests
         Assert.Equal(["a", "b"], both.Bodies());
         Assert.Equal((Others + "," + Mine, "1,0"), (both.Messages()[1].GetProperty(MessageProperties.MultiDispatch), both.Messages()[1].GetProperty(MessageProperties.MultiQueueOffset)));
         (await client.PullAsync("g", Mine, 0, queueId: 1)).FailedWith(ResponseCodes.InvalidParameter);
+        var nameServer = await test.ConnectToNameServerAsync();
+        (await nameServer.InvokeAsync(RequestCodes.GetRouteInfoByTopic, ("topic", Mine))).FailedWith(ResponseCodes.TopicNotExist);
     }
 
     [Fact]

@@ -311,18 +311,7 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
 
                 next++;
                 lastSeen = entry.LogOffset;
-                if (entry.IsLost || filter?.MayMatch(entry.TagHash) == false)
-                {
-                    continue;
-                }
-
-                if (!_log.TryRead(entry.LogOffset, entry.Size, out var record))
-                {
-                    nothing = GetStatus.MessageWasRemoving;
-                    continue;
-                }
-
-                if (filter is not { NeedsMessage: true } || filter.Matches(RecordLayout.Properties(record.Span)))
+                if (TryRead(entry, filter, ref nothing, out var record))
                 {
                     parts.Add(record);
                 }
@@ -330,6 +319,24 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         }
 
         return new(parts.Count > 0 ? GetStatus.Found : nothing, next, min, max) { Parts = parts.ToList(), Behind = logEnd - lastSeen };
+    }
+
+    /// <summary>Reads a message that is there and wanted.</summary>
+    private bool TryRead(in IndexEntry entry, MessageFilter? filter, ref GetStatus nothing, out ReadOnlyMemory<byte> record)
+    {
+        record = default;
+        if (entry.IsLost || filter?.MayMatch(entry.TagHash) == false)
+        {
+            return false;
+        }
+
+        if (!_log.TryRead(entry.LogOffset, entry.Size, out record))
+        {
+            nothing = GetStatus.MessageWasRemoving;
+            return false;
+        }
+
+        return filter is not { NeedsMessage: true } || filter.Matches(RecordLayout.Properties(record.Span));
     }
 
     private void DropIndexesBelow(long logOffset)

@@ -13,8 +13,11 @@ internal sealed class TopicTable(bool autoCreate, bool lightQueues, Func<long> l
 
     public IEnumerable<TopicConfig> All => _topics.Values;
 
+    /// <summary>A topic that name servers hear of.</summary>
+    public TopicConfig? FindListed(string topic) => _topics.GetValueOrDefault(topic);
+
     // Light queues are there for whoever asks, and are listed nowhere. Mirrors LmqTopicConfigManager.
-    public TopicConfig? Find(string topic) => _topics.GetValueOrDefault(topic)
+    public TopicConfig? Find(string topic) => FindListed(topic)
         ?? (lightQueues && SystemTopics.IsLight(topic) ? new(topic, 1, 1) : null);
 
     /// <summary>Puts a topic there without telling anybody; for what a broker starts with.</summary>

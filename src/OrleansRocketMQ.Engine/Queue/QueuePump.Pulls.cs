@@ -133,16 +133,20 @@ internal sealed partial class QueuePump
 
         NoteNewest();
         var took = _time.GetElapsedTime(asked);
-        if (result.Status == PullStatus.Found)
-        {
-            // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took, broker.Address);
-        }
-
+        NoteFound(result.Status, took, broker);
         _pulled.Clear();
         PooledBody.Of(result.Records)?.Release();
         await BackOffAfterEmptyPullAsync(broker, isFruitless: next <= request.Offset && IsUnheld(result.Status, took));
+    }
+
+    // As in Java: how long a pull waited for nothing says nothing.
+    private void NoteFound(PullStatus status, TimeSpan took, BrokerAddress broker)
+    {
+        if (status == PullStatus.Found)
+        {
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
+        }
     }
 
     /// <summary>
