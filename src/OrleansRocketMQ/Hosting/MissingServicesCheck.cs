@@ -57,6 +57,8 @@ internal sealed class MissingServicesCheck(
         var storage = OutboxPlace.StorageOf(grain);
         return known.IsKeyedService(typeof(IGrainStorage), storage) || known.IsService(typeof(IGrainStorage))
             ? null
-            : new(grain, $"a class whose state can be stored: no grain storage '{storage}' is registered (AddMemoryGrainStorage and the like)");
+            : new(
+                grain,
+                $"a class whose state can be stored: no grain storage '{storage}' is registered (AddMemoryGrainStorage and the like)");
     }
 }
