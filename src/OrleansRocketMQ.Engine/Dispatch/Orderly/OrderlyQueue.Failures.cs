@@ -89,7 +89,9 @@ internal sealed partial class OrderlyQueue
         return left;
     }
 
-    /// <summary>Whether a message that has failed does not come again: its failure is counted, but for one that dies for a reason.</summary>
+    /// <summary>
+    /// Whether a message that has failed does not come again: its failure is counted, but for one that dies for a reason.
+    /// </summary>
     private bool IsLast(ProcessQueueRange single, FailedMessage failure)
         => failure.Reason is not null || _failures.Of(single.Messages[0]) > _group.Retry.Rules.MaxReconsumeTimes;
 
