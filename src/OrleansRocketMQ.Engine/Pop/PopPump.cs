@@ -138,6 +138,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public bool DoListenersMove => _environment.Group.DoListenersMove;
 
+    public bool ComesWhenAllIsDone => _isInOrder;
+
     public long InFlight => _environment.Dispatcher.InFlightOf(this);
 
     /// <summary>Not known: what others have in work counts as consumed at the broker.</summary>

@@ -282,6 +282,25 @@ public sealed class OrderedPopTests
     }
 
     [Fact]
+    public void A_queue_that_stands_still_since_nothing_of_it_is_committed_is_told_of()
+    {
+        var lab = New(HandlerMode.Orderly);
+        lab.Options.ConsumeBatchSize = 1;
+        lab.Listeners.ConsumeInOrder = async (_, token) =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), lab.World.Time, token);
+            return new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromSeconds(1));
+        };
+        lab.Pops.Store(3, KeyOf("a"));
+        lab.Start().Wait(2.5);
+        Assert.Equal(0, lab.Log.Count(187));
+
+        lab.Wait(5);
+
+        Assert.Equal(1, lab.Log.Count(187));
+    }
+
+    [Fact]
     public void A_listener_that_takes_long_is_no_silence_of_the_broker()
     {
         var lab = New(HandlerMode.Orderly);
