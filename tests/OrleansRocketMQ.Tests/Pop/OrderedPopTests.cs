@@ -3,6 +3,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
+using OrleansRocketMQ.Tests.Orderly;
 using static OrleansRocketMQ.Tests.Pop.PopTests;
 
 namespace OrleansRocketMQ.Tests.Pop;
