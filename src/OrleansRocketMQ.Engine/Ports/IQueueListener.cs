@@ -96,6 +96,11 @@ internal sealed record FailedBatch(
     /// <summary>Whether the queue is to stand still, with the batch in it, until somebody says otherwise.</summary>
     public bool StopsQueue { get; init; }
 
+    /// <summary>
+    /// Whether no broker has just taken its message, which is to be a dead letter: none is asked once more before it comes again.
+    /// </summary>
+    public bool IsRefused { get; init; }
+
     /// <summary>Where the exception was thrown; null when there was none.</summary>
     public string? Stack { get; init; }
 }

@@ -70,6 +70,71 @@ public sealed class OutcomeTests
     }
 
     [Fact]
+    public void A_rejected_message_that_nobody_has_taken_is_not_offered_again_before_it_comes_again_with_those_behind_it()
+    {
+        _lab.Options.ConsumeBatchSize = 2;
+        _lab.Options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(1);
+        var queue = Filled(2);
+        RefuseDeadLetters(times: 1);
+        InOrder((call, _) => call.Messages[0].QueueOffset == 0 ? Success(call) with { Rejected = [new(0, "bad")] } : Success(call));
+
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal((0L, 0), (queue.Watermark, queue.Metrics["dead"]));
+        Assert.Equal([0L, 1L], _lab.Listeners.Given);
+        _lab.World.Wait(1.1);
+
+        Assert.Equal([0L, 1L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal((2L, 1), (queue.Watermark, queue.Metrics["dead"]));
+    }
+
+    [Theory]
+    [InlineData("a", "b")]
+    [InlineData("a", "a")]
+    [InlineData(null, null)]
+    public void What_is_postponed_behind_a_rejected_message_that_nobody_has_taken_waits_for_its_time_where_keys_are_parked(
+        string? first, string? second)
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        _lab.Options.ConsumeBatchSize = 2;
+        var queue = _lab.Queue();
+        queue.Add(first, second);
+        RefuseDeadLetters(times: 1);
+        InOrder((call, _) => _lab.Listeners.Calls.Count > 1
+            ? Success(call)
+            : new(1, 1, Later(TimeSpan.FromSeconds(90)), 1, TimeSpan.Zero) { Rejected = [new(0, "bad")] });
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(89);
+        Assert.Equal([0L, 1L], _lab.Listeners.Given);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 1L, 0L, 1L], _lab.Listeners.Given);
+    }
+
+    [Fact]
+    public void What_a_parked_key_postpones_behind_a_rejected_message_that_nobody_has_taken_waits_for_its_time()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        _lab.Options.ConsumeBatchSize = 2;
+        var queue = _lab.Queue();
+        queue.Add("a", "a");
+        RefuseDeadLetters(times: 1);
+        InOrder((call, _) => _lab.Listeners.Calls.Count switch
+        {
+            1 => new(0, 0, Later(TimeSpan.FromSeconds(1)), 1, TimeSpan.Zero),
+            2 => new(1, 1, Later(TimeSpan.FromSeconds(90)), 1, TimeSpan.Zero) { Rejected = [new(0, "bad")] },
+            _ => Success(call),
+        });
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(90);
+        Assert.Equal([0L, 1L, 0L, 1L], _lab.Listeners.Given);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 1L, 0L, 1L, 0L, 1L], _lab.Listeners.Given);
+    }
+
+    [Fact]
     public void What_was_committed_with_a_rejected_message_that_nobody_takes_is_not_rolled_back_with_it()
     {
         _lab.Options.AutoCommit = false;
@@ -287,11 +352,12 @@ public sealed class OutcomeTests
     private static string ReasonOf(string properties)
         => properties.Split('\u0002').Select(piece => piece.Split('\u0001')).Single(piece => piece[0] == MessageProperties.DeadLetterReason)[1];
 
-    private void RefuseDeadLetters()
+    private void RefuseDeadLetters(int times = int.MaxValue)
     {
         foreach (var call in new[] { "copy", "sendback" })
         {
-            _lab.Brokers.Faults[call] = static () => new BrokerNotAvailableException("away");
+            var left = times;
+            _lab.Brokers.Faults[call] = () => left-- > 0 ? new BrokerNotAvailableException("away") : null;
         }
     }
 

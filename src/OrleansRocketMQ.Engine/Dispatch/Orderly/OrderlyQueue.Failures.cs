@@ -35,7 +35,9 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        if (Parks && _backlog.Parked.TryPark(left, Now + pause))
+        // Behind one that was refused there may be one of another key that has its time.
+        var mayPark = Parks && stopped is not { IsRefused: true, RetryAfter: not null };
+        if (mayPark && _backlog.Parked.TryPark(left, Now + pause))
         {
             SetAside(left);
             Log.Parked(_group.Logger, Options.Group, _pump.Queue, left[0].Messages[0].ShardingKey!, left[0].Messages[0].MessageId);
@@ -63,7 +65,9 @@ internal sealed partial class OrderlyQueue
             _failures.Count(single.Messages[0]);
         }
 
-        if (Array.Exists(failed, one => IsLast(one.Single, one.Failure)))
+        // What was behind one that was refused comes again already: should a broker take it now, that would be for nothing.
+        var mayFile = result.Stopped is not { IsRefused: true };
+        if (mayFile && Array.Exists(failed, one => IsLast(one.Single, one.Failure)))
         {
             // Brokers may take their time, and whoever goes on with the queue if this member dies is to know of all failures.
             await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
@@ -73,7 +77,7 @@ internal sealed partial class OrderlyQueue
         foreach (var (single, failure) in failed)
         {
             var endsAll = left.Count == 0 && single.Place == singles[^1].Place;
-            if (IsLast(single, failure) && await FileAsync(single, failure, ownership, commits && endsAll))
+            if (mayFile && IsLast(single, failure) && await FileAsync(single, failure, ownership, commits && endsAll))
             {
                 continue;
             }

@@ -51,6 +51,7 @@ internal sealed partial class OrderlyQueue
             Stopped = new(1, IsRollback: false, Pause: null, Options.AutoCommit, rejected.Reason, ErrorTypes.Rejected)
             {
                 RetryAfter = result.Stopped?.RetryAfter,
+                IsRefused = true,
             },
         };
     }
