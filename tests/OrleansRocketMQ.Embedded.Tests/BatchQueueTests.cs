@@ -1,4 +1,6 @@
 using System.Text;
+using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Embedded.Store;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Support;
 using OrleansRocketMQ.Testing;
@@ -46,6 +48,39 @@ public class BatchQueueTests
     }
 
     [Fact]
+    public async Task A_pull_goes_on_behind_a_batch_of_any_size()
+    {
+        await using var test = await TestBroker.StartAsync();
+        var client = await CreateTopicAsync(test);
+        await SendAsync(client, [.. Enumerable.Range(0, 2000).Select(number => $"{number}")]);
+
+        var pulled = (await client.PullAsync("g", "batches", 0)).Succeeded();
+
+        Assert.Equal((2000, "2000"), (pulled.Messages().Count, pulled["nextBeginOffset"]));
+    }
+
+    [Fact]
+    public async Task Nobody_sees_a_queue_end_within_a_batch()
+    {
+        var index = new QueueIndex();
+        var writing = Task.Run(() =>
+        {
+            for (var batch = 0; batch < 2000; batch++)
+            {
+                index.Append(new(batch, 0, 1, 0), times: 100);
+            }
+        });
+        var within = 0;
+        while (!writing.IsCompleted)
+        {
+            within += index.Max % 100 == 0 ? 0 : 1;
+        }
+
+        await writing;
+        Assert.Equal((0, 200_000), (within, index.Max));
+    }
+
+    [Fact]
     public async Task Batches_survive_a_restart_and_the_offsets_go_on_behind_them()
     {
         using var folder = new TempFolder();
@@ -59,6 +94,34 @@ public class BatchQueueTests
             var client = await test.ConnectAsync();
             Assert.Equal("3", (await SendAsync(client, "d", "e")).Succeeded()["queueOffset"]);
             Assert.Equal("abcde", string.Concat((await client.PullAsync("g", "batches", 0)).Succeeded().Bodies()));
+        }
+    }
+
+    [Theory]
+    [InlineData(0, "xyz", "uvw")]
+    [InlineData(1, "abc", "uvw")]
+    [InlineData(2, "abc", "xyz")]
+    public async Task A_damaged_batch_costs_its_own_messages_and_no_offset_is_given_twice(int damaged, params string[] left)
+    {
+        using var folder = new TempFolder();
+        EmbeddedRocketMQOptions Kept(EmbeddedRocketMQOptions options) => options with { DataFolder = folder.Path, BrokerName = "broker-a" };
+        var batches = new[] { "abc", "xyz", "uvw" }.ToDictionary(name => name, name => Enumerable.Range(0, 100).Select(number => $"{name[0]}{number}").ToArray());
+        await using (var test = await TestBroker.StartAsync(Kept))
+        {
+            var client = await CreateTopicAsync(test);
+            foreach (var texts in batches.Values)
+            {
+                (await SendAsync(client, texts)).Succeeded();
+            }
+        }
+
+        var segment = Assert.Single(folder.Segments());
+        StoredFolder.Damage(segment, StoredFolder.Records(await File.ReadAllBytesAsync(segment))[damaged] + 100);
+
+        await using (var test = await TestBroker.StartAsync(Kept))
+        {
+            Assert.Equal(left.SelectMany(name => batches[name]), test.Broker.Messages("batches", 0).Select(message => message.Text()));
+            Assert.Equal("300", (await SendAsync(await test.ConnectAsync(), "d", "e")).Succeeded()["queueOffset"]);
         }
     }
 

@@ -72,6 +72,61 @@ public class LightQueueTests
         }
     }
 
+    [Theory]
+    [InlineData("DELAY", "1")]
+    [InlineData("TRAN_MSG", "true")]
+    [InlineData("KEYS", "k")]
+    public async Task Offsets_that_a_producer_tells_put_nothing_into_a_light_queue(string property, string value)
+    {
+        using var folder = new TempFolder();
+        EmbeddedRocketMQOptions Kept(EmbeddedRocketMQOptions options) => options with { DataFolder = folder.Path, BrokerName = "broker-a" };
+        (string, string)[] forged = [(MessageProperties.MultiDispatch, Mine), (MessageProperties.MultiQueueOffset, "0"), (property, value)];
+        await using (var test = await TestBroker.StartAsync(Kept))
+        {
+            (await (await test.ConnectAsync()).SendAsync("orders", "forged", properties: forged)).Succeeded();
+        }
+
+        await using (var test = await TestBroker.StartAsync(options => WithLightQueues(Kept(options))))
+        {
+            Assert.Equal(0, test.Broker.MaxOffset(Mine, 0));
+        }
+    }
+
+    [Fact]
+    public async Task A_light_queue_is_not_deleted_and_a_restart_finds_what_it_had()
+    {
+        using var folder = new TempFolder();
+        EmbeddedRocketMQOptions Kept(EmbeddedRocketMQOptions options) => WithLightQueues(options) with { DataFolder = folder.Path, BrokerName = "broker-a" };
+        await using (var test = await TestBroker.StartAsync(Kept))
+        {
+            var client = await test.ConnectAsync();
+            await SendAsync(client, "a", Mine);
+            (await client.InvokeAsync(RequestCodes.DeleteTopicInBroker, ("topic", Mine))).FailedWith(ResponseCodes.InvalidParameter);
+            Assert.False(test.Broker.DeleteTopic(Mine));
+            await SendAsync(client, "b", Mine);
+        }
+
+        await using (var test = await TestBroker.StartAsync(Kept))
+        {
+            Assert.Equal(["a", "b"], (await (await test.ConnectAsync()).PullAsync("g", Mine, 0)).Succeeded().Bodies());
+        }
+    }
+
+    [Fact]
+    public async Task What_is_sent_to_a_light_queue_itself_is_listed_there_once_also_after_a_restart()
+    {
+        using var folder = new TempFolder();
+        EmbeddedRocketMQOptions Kept(EmbeddedRocketMQOptions options) => WithLightQueues(options) with { DataFolder = folder.Path, BrokerName = "broker-a" };
+        for (var start = 1; start <= 2; start++)
+        {
+            await using var test = await TestBroker.StartAsync(Kept);
+            var client = await test.ConnectAsync();
+            (await client.SendAsync(Mine, "direct", properties: [(MessageProperties.MultiDispatch, Mine)])).Succeeded();
+            await SendAsync(client, "named", Mine);
+            Assert.Equal(start * 2, (await client.PullAsync("g", Mine, 0)).Succeeded().Bodies().Length);
+        }
+    }
+
     [Fact]
     public async Task A_delayed_message_is_listed_when_it_is_delivered_and_one_that_comes_again_is_not()
     {

@@ -19,8 +19,14 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
     }
 
     /// <summary>Deletes a topic with its messages and everybody's offsets.</summary>
+    /// <returns>False when there was none, and for a light queue: messages of other topics keep their places in it.</returns>
     public bool Delete(string topic)
     {
+        if (SystemTopics.IsLight(topic))
+        {
+            return false;
+        }
+
         // What groups failed on goes with it (clearRetryTopicWhenDeleteTopic).
         foreach (var retries in offsets.GroupsOf(topic).SelectMany(group => new RetryTopics(isV2: true).All(topic, group)))
         {
@@ -83,6 +89,11 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
         if (ReservedTopics.IsReserved(topic))
         {
             return RemotingCommand.Response(request, ResponseCodes.InvalidParameter, $"The topic[{topic}] is conflict with system topic.");
+        }
+
+        if (SystemTopics.IsLight(topic))
+        {
+            return RemotingCommand.Response(request, ResponseCodes.InvalidParameter, $"The topic[{topic}] is a light queue.");
         }
 
         Delete(topic);

@@ -95,6 +95,12 @@ internal sealed class MessageIntake(
         var records = new List<(byte[], int)>();
         foreach (var item in MessageBatchCodec.Decode(batch.Body))
         {
+            if (MessageProperties.TryFind(item.StoredProperties.Span, "INNER_MULTI_QUEUE_OFFSET"u8, out _))
+            {
+                // Only brokers say so, of what they have listed.
+                return false;
+            }
+
             var own = Encoding.UTF8.GetString(item.StoredProperties.Span);
             var separator = own.Length > 0 && common.Length > 0 && own[^1] != (char)2 ? "\u0002" : string.Empty;
             var single = new OutgoingMessage
@@ -168,11 +174,9 @@ internal sealed class MessageIntake(
     private static bool IsAllowed(OutgoingMessage message)
         => (message.SysFlag & MessageSysFlag.InnerBatch) == 0 && !message.Properties.ContainsKey(MessageProperties.InnerNumber);
 
-    // Mirrors MixAll.topicAllowsLMQ; half messages are not listed either.
     private string[] LightQueuesOf(OutgoingMessage message)
         => lightQueues
-            && !SystemTopics.IsRetry(message.Topic)
-            && !ReservedTopics.IsReserved(message.Topic)
+            && ReservedTopics.MayNameLightQueues(message.Topic)
             && message.Properties.TryGetValue(MessageProperties.MultiDispatch, out var names)
                 ? LightQueues.NamesOf(names)
                 : [];

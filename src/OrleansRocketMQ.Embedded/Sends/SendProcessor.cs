@@ -62,6 +62,8 @@ internal sealed partial class SendProcessor(
         send.Properties[MessageProperties.MessageRegion] = Region;
         send.Properties[MessageProperties.TraceSwitch] = "true";
         send.Properties.Remove("POP_CK");
+        // Where a message stands in light queues only its broker says, and finds them by that when it starts.
+        send.Properties.Remove(MessageProperties.MultiQueueOffset);
         return send.IsBatch ? PutBatch(peer, request, send, queueId, topic.KeepsBatches) : PutOne(peer, request, send, queueId);
     }
 

@@ -109,9 +109,8 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
                 return null;
             }
 
-            placement = AppendLocked([message], queue, index)[0];
+            placement = AppendLocked([message], queue, index, offsets)[0];
             entry = new(placement.LogOffset, placement.StoreTimestamp, placement.Size, message.TagHash);
-            index.Append(entry, offsets - 1);
             Array.ForEach(lists, list => list.Append(entry));
             dropped = DropOldestLocked();
         }
@@ -238,7 +237,8 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         }
     }
 
-    private Placement[] AppendLocked(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue, QueueIndex index)
+    private Placement[] AppendLocked(
+        IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue, QueueIndex index, int offsetsEach = 1)
     {
         // Store times never go back, or searching by time would not work.
         _lastStoreTime = Math.Max(_lastStoreTime, Now);
@@ -265,7 +265,7 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         _log.Append(size, entries);
         for (var i = 0; i < placements.Length; i++)
         {
-            index.Append(new(placements[i].LogOffset, _lastStoreTime, placements[i].Size, messages[i].TagHash));
+            index.Append(new(placements[i].LogOffset, _lastStoreTime, placements[i].Size, messages[i].TagHash), offsetsEach);
         }
 
         return placements;
@@ -282,9 +282,9 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         var nothing = GetStatus.NoMatchedMessage;
         var lastSeen = logEnd;
         Span<IndexEntry> entries = stackalloc IndexEntry[MaxMessagesPerRead];
-        while (next < scanEnd && !parts.IsFull)
+        while (next < max && !parts.IsFull)
         {
-            var count = index.Read(next, entries[..(int)Math.Min(MaxMessagesPerRead, scanEnd - next)]);
+            var count = index.Read(next, entries[..(int)Math.Min(MaxMessagesPerRead, max - next)]);
             if (count == 0)
             {
                 // Retention has overtaken the reader; what it still has is answered first.
@@ -303,13 +303,19 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
                     continue;
                 }
 
-                if (parts.Count > 0 && (parts.Count >= messageLimit || parts.Bytes + entry.Size > byteLimit))
+                if (next >= scanEnd || (parts.Count > 0 && (parts.Count >= messageLimit || parts.Bytes + entry.Size > byteLimit)))
                 {
                     parts.IsFull = true;
                     break;
                 }
 
                 next++;
+                if (entry.IsLost)
+                {
+                    // Has the place of the record behind it, which is none of its messages.
+                    continue;
+                }
+
                 lastSeen = entry.LogOffset;
                 if (TryRead(entry, filter, ref nothing, out var record))
                 {
@@ -325,7 +331,7 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
     private bool TryRead(in IndexEntry entry, MessageFilter? filter, ref GetStatus nothing, out ReadOnlyMemory<byte> record)
     {
         record = default;
-        if (entry.IsLost || filter?.MayMatch(entry.TagHash) == false)
+        if (filter?.MayMatch(entry.TagHash) == false)
         {
             return false;
         }

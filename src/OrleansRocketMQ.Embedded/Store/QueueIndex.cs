@@ -68,27 +68,26 @@ internal sealed class QueueIndex
         }
     }
 
-    public void Append(in IndexEntry entry)
+    /// <summary>
+    /// Appends the same entry so many times, and nobody sees only some of them: each offset of a batch that is kept whole is found at
+    /// its one record.
+    /// </summary>
+    public void Append(in IndexEntry entry, int times = 1)
     {
         lock (_gate)
         {
-            var position = _max - _firstChunkOffset;
-            if (position / ChunkSize == _chunks.Count)
+            for (var offset = _max; offset < _max + times; offset++)
             {
-                _chunks.Add(new IndexEntry[ChunkSize]);
+                var position = offset - _firstChunkOffset;
+                if (position / ChunkSize == _chunks.Count)
+                {
+                    _chunks.Add(new IndexEntry[ChunkSize]);
+                }
+
+                _chunks[(int)(position / ChunkSize)][position % ChunkSize] = entry;
             }
 
-            _chunks[(int)(position / ChunkSize)][position % ChunkSize] = entry;
-            Volatile.Write(ref _max, _max + 1);
-        }
-    }
-
-    /// <summary>Appends the same entry so many times: each offset of a batch that is kept whole is found at its one record.</summary>
-    public void Append(in IndexEntry entry, int times)
-    {
-        for (var time = 0; time < times; time++)
-        {
-            Append(entry);
+            Volatile.Write(ref _max, _max + times);
         }
     }
 

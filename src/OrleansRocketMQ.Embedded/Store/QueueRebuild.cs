@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Store;
@@ -30,16 +31,21 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
 
     public long LastStoreTime { get; private set; }
 
-    /// <summary>Whether anything was lost of which the queue is not known.</summary>
-    public bool HasLostUnknown { get; private set; }
+    /// <summary>Whether anything was lost: it may have been of any queue, and a batch that was kept whole had many offsets.</summary>
+    public bool HasLost { get; private set; }
 
     public void Add(in RecordEntry entry, ReadOnlySpan<byte> record)
     {
         var queue = new TopicQueue(RecordLayout.Topic(record), entry.QueueId);
         var properties = RecordLayout.Properties(record);
         var indexed = new IndexEntry(entry.LogOffset, entry.StoreTime, entry.Size, TagHash.Of(properties));
-        Place(queue, entry, indexed, RecordLayout.MessagesIn(record));
-        if (!MessageProperties.TryFind(properties, "INNER_MULTI_DISPATCH"u8, out var names) || SystemTopics.IsRetry(queue.Topic))
+        if (!TryPlace(queue, entry, indexed, RecordLayout.MessagesIn(record)))
+        {
+            _lostBytes += entry.Size;
+        }
+
+        if (!ReservedTopics.MayNameLightQueues(queue.Topic)
+            || !MessageProperties.TryFind(properties, "INNER_MULTI_DISPATCH"u8, out var names))
         {
             return;
         }
@@ -48,7 +54,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         {
             if (LightQueues.OffsetIn(properties, Encoding.UTF8.GetBytes(name)) is { } offset)
             {
-                Place(new(name, 0), entry with { QueueOffset = offset }, indexed, offsets: 1);
+                TryPlace(new(name, 0), entry with { QueueOffset = offset }, indexed, offsets: 1);
             }
         }
     }
@@ -57,14 +63,14 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     /// <returns>The queue that has lost a message; null when it is none that counts.</returns>
     public TopicQueue? AddLost(in RecordEntry entry)
     {
-        _lostBytes += entry.Size;
+        AddUnknown(entry.Size);
         if (!_topics.TryGetValue(entry.TopicHash, out var topic))
         {
             return null;
         }
 
         var queue = new TopicQueue(topic, entry.QueueId);
-        Place(queue, entry, IndexEntry.Lost(entry.LogOffset, entry.StoreTime), offsets: 1);
+        TryPlace(queue, entry, IndexEntry.Lost(entry.LogOffset, entry.StoreTime), offsets: 1);
         return queue;
     }
 
@@ -72,13 +78,15 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     public void AddUnknown(long bytes)
     {
         _lostBytes += bytes;
-        HasLostUnknown = true;
+        HasLost = true;
     }
 
     /// <summary>A queue is known to have ended there; what is missing was lost.</summary>
     public void Extend(TopicQueue queue, long end, long logEnd)
     {
-        if (bornAt.ContainsKey(queue.Topic) && _queues.TryGetValue(queue, out var index) && CanHaveLost(end - index.Max))
+        if ((SystemTopics.IsLight(queue.Topic) || bornAt.ContainsKey(queue.Topic))
+            && _queues.TryGetValue(queue, out var index)
+            && CanHaveLost(end - index.Max))
         {
             Fill(index, end, logEnd, LastStoreTime);
         }
@@ -87,12 +95,11 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     /// <summary>A queue has no message, but is known to have had.</summary>
     public void AddEmpty(TopicQueue queue, long end) => _queues.TryAdd(queue, new QueueIndex(end));
 
-    private void Place(TopicQueue queue, in RecordEntry record, in IndexEntry entry, int offsets)
+    private bool TryPlace(TopicQueue queue, in RecordEntry record, in IndexEntry entry, int offsets)
     {
         if (!Counts(queue, record.LogOffset))
         {
-            _lostBytes += record.Size;
-            return;
+            return false;
         }
 
         // Where the oldest segments have been dropped, any message may be the first one that is left of its queue.
@@ -101,8 +108,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         if (!CanHaveLost(record.QueueOffset - index.Max))
         {
             Log.OutOfOrder(logger, queue.Topic, queue.QueueId, record.QueueOffset, index.Max);
-            _lostBytes += record.Size;
-            return;
+            return false;
         }
 
         if (isNew)
@@ -113,6 +119,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         Fill(index, record.QueueOffset, record.LogOffset, record.StoreTime);
         index.Append(entry, offsets);
         LastStoreTime = Math.Max(LastStoreTime, record.StoreTime);
+        return true;
     }
 
     private bool Counts(TopicQueue queue, long logOffset)
@@ -137,7 +144,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     }
 
     // A damaged queue offset may be any number: more messages than had room in what was lost cannot be missing.
-    private bool CanHaveLost(long messages) => messages >= 0 && messages <= _lostBytes / RecordLayout.Shortest;
+    private bool CanHaveLost(long messages) => messages >= 0 && messages <= _lostBytes / RecordLayout.ShortestInBatch;
 
     private static void Fill(QueueIndex index, long end, long logOffset, long storeTime)
     {

@@ -10,6 +10,9 @@ internal static class RecordLayout
     /// <summary>The length of a record without topic, body and properties.</summary>
     public const int Shortest = StoredMessage.BornHostPosition + 8 + 8 + 8 + 4 + 8 + 4 + 1 + 2;
 
+    /// <summary>The length of a message in the body of a batch, without body and properties.</summary>
+    public const int ShortestInBatch = 4 + 4 + 4 + 4 + 4 + 2;
+
     /// <summary>Whether bytes begin with a whole record, as far as its sizes tell.</summary>
     public static bool IsRecord(ReadOnlySpan<byte> bytes, out int size)
     {

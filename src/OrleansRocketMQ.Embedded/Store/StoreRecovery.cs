@@ -51,12 +51,12 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
     {
         foreach (var (queue, end) in queueEnds)
         {
-            if (queues.HasLostUnknown)
+            if (queues.HasLost)
             {
                 queues.Extend(queue, end, _segments[^1].EndOffset);
             }
 
-            if (queues.HasLostUnknown || _segments is [{ BaseOffset: > 0 }, ..])
+            if (queues.HasLost || _segments is [{ BaseOffset: > 0 }, ..])
             {
                 queues.AddEmpty(queue, end);
             }

@@ -53,6 +53,13 @@ internal static class ReservedTopics
             || topic is SystemTopics.AutoCreateKey or Benchmark or Trace
             || topic.StartsWith("rmq_sys_", StringComparison.Ordinal);
 
+    /// <summary>
+    /// Whether messages of a topic are listed in the light queues that they name. Mirrors <c>MixAll.topicAllowsLMQ</c>; half messages are
+    /// not listed either, nor is what is sent to a light queue itself.
+    /// </summary>
+    public static bool MayNameLightQueues(string topic)
+        => !SystemTopics.IsRetry(topic) && !SystemTopics.IsLight(topic) && !IsReserved(topic);
+
     /// <summary>Why a topic's name is wrong, in RocketMQ's words; null when it is right.</summary>
     public static string? Complaint(string? topic)
     {

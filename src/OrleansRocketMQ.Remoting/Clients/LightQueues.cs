@@ -81,7 +81,9 @@ internal static class LightQueues
             if (names[range].SequenceEqual(name))
             {
                 var text = offsets[offset.Current];
-                return Utf8Parser.TryParse(text, out long value, out var read) && read == text.Length ? value : null;
+                return Utf8Parser.TryParse(text, out long value, out var read) && read == text.Length && value is >= 0 and < long.MaxValue
+                    ? value
+                    : null;
             }
         }
 
