@@ -7,7 +7,8 @@ internal sealed partial class QueueLedger
     private static readonly long LongestStorage = TimeSpan.FromSeconds(12).Ticks;
 
     private long? _pendingMove;
-    private (long Offset, int MovesBefore)? _storedMove;
+    private readonly Dictionary<IHandsOut, (long Offset, int MovesBefore)> _storedMoves = [];
+    private Dictionary<LedgerEntry, Standing>? _unheard;
     private long _resetAt = long.MaxValue;
 
     /// <summary>How often the queue was moved for sure.</summary>
@@ -17,26 +18,60 @@ internal sealed partial class QueueLedger
     public bool IsMovedSinceStored { get; private set; }
 
     /// <summary>The store has an offset. A move holds for sure once its owner, or the next one, has heard of it.</summary>
-    public void Stored(long offset, bool isMove)
+    /// <param name="offset">The offset.</param>
+    /// <param name="isMove">Whether the queue is to go on there.</param>
+    /// <param name="by">Who has told it; null when that is not known.</param>
+    public void Stored(long offset, bool isMove, IHandsOut? by = null)
     {
         _pendingMove = isMove ? offset : null;
-        _storedMove = isMove ? (offset, Moves) : _storedMove;
+        if (isMove && by is not null)
+        {
+            _storedMoves[by] = (offset, Moves);
+        }
+
         IsMovedSinceStored = false;
     }
 
     /// <summary>
-    /// An owner hears that the store has the offset it is to go on at. Where others have gone on there, that has held since.
+    /// An owner hears that the store has the offset it is to go on at. Where others have gone on there, that has held since, also when
+    /// they have moved the queue again.
     /// </summary>
+    /// <param name="loop">The owner.</param>
     /// <param name="offset">The offset.</param>
     /// <param name="isReset">Whether its broker has demanded that; else somebody has asked for it.</param>
-    public void MoveHeard(long offset, bool isReset)
+    public void MoveHeard(IHandsOut loop, long offset, bool isReset)
     {
-        var hasHeld = _storedMove is { } stored && stored.Offset == offset && stored.MovesBefore < Moves;
-        _storedMove = null;
+        var hasHeld = _storedMoves.Remove(loop, out var stored) && stored.Offset == offset && stored.MovesBefore < Moves;
+        _unheard = null;
         if (!hasHeld)
         {
             MoveHolds(offset, isReset);
         }
+    }
+
+    /// <summary>
+    /// A seek that nobody had said yes to is refused after all. Another member may have begun there meanwhile; that binds nobody:
+    /// what must be consumed is what had to be before, and what has been consumed, by whomever, counts.
+    /// </summary>
+    public void SeekRefused()
+    {
+        foreach (var (entry, before) in _unheard ?? [])
+        {
+            entry.IsRequired &= before.IsRequired;
+            entry.IsDone |= before.IsDone || (entry.Last is { End: DeliveryEnd.Done } last && last.Era >= before.Era);
+            entry.Era = before.Era;
+        }
+
+        _unheard = null;
+    }
+
+    /// <summary>Another member goes on at a move whose owner has not heard of it.</summary>
+    private void MoveHoldsUnheard(long offset)
+    {
+        var before = _entries.ToDictionary(entry => entry, entry => new Standing(entry.IsRequired, entry.IsDone, entry.Era));
+        var first = _unheard;
+        MoveHolds(offset);
+        _unheard = first ?? before;
     }
 
     /// <summary>The queue goes on elsewhere, and everybody knows.</summary>
@@ -47,6 +82,7 @@ internal sealed partial class QueueLedger
         Moves++;
         _resetAt = isReset ? world.Time.Now : long.MaxValue;
         _pendingMove = null;
+        _unheard = null;
         IsMovedSinceStored = queue.Stored != offset;
         foreach (var entry in _entries)
         {
@@ -66,4 +102,7 @@ internal sealed partial class QueueLedger
     /// <param name="movesBefore">How often the queue had been moved when the record was to be written.</param>
     public bool MayHideReset(int movesBefore)
         => movesBefore < Moves && _resetAt < long.MaxValue && world.Trouble.Storage(queue.Index) >= _resetAt - LongestStorage;
+
+    /// <summary>What a message was before a move that may yet be refused.</summary>
+    private readonly record struct Standing(bool IsRequired, bool IsDone, int Era);
 }

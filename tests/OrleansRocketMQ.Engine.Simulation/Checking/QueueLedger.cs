@@ -269,7 +269,7 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
         var from = Math.Max(queue.Stored ?? 0, queue.Min);
         if (_pendingMove == queue.Stored && _pendingMove is { } move)
         {
-            MoveHolds(move);
+            MoveHoldsUnheard(move);
         }
 
         // Where the store does not know of a move, the other member does not, either.

@@ -123,8 +123,13 @@ internal sealed class MemberQueue : IHandsOut
             case QueueEventKind.OffsetStored when state.Move is { Step: MoveStep.Storing } move && move.Number == happened.Move:
                 // What the store was told after the fence was open says where the queue goes on, whoever went on meanwhile.
                 _closings = _storesSince == Owner.Closings ? _storesSince : _closings;
-                Ledger.MoveHeard(move.Offset, isReset: move.Reason == MoveReason.Reset);
+                Ledger.MoveHeard(this, move.Offset, isReset: move.Reason == MoveReason.Reset);
                 (_told, _demanded) = (move.Offset, null);
+                break;
+            case QueueEventKind.AttemptFailed or QueueEventKind.FailedTooOften or QueueEventKind.Ended
+                when state is { IsStopping: true, IsStopped: false, Move: { Reason: MoveReason.Seek, IsStored: false } }:
+                // Who has asked hears no.
+                Ledger.SeekRefused();
                 break;
             case QueueEventKind.BrokerReset when !state.IsStopped && state.Move is not { Reason: MoveReason.Seek }:
                 _demanded = happened.Offset;

@@ -184,14 +184,53 @@ public sealed class LedgerTests
     public void A_move_that_its_owner_hears_of_after_another_went_on_from_there_wants_nothing_again()
     {
         Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
-        _ledger.Stored(0, isMove: true);
+        _ledger.Stored(0, isMove: true, _first);
         Consume(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
-        _ledger.MoveHeard(0, isReset: true);
+        _ledger.MoveHeard(_first, 0, isReset: true);
         _ledger.Commits(_second, 1);
 
         // The next one to the same offset is another one.
-        _ledger.MoveHeard(0, isReset: true);
+        _ledger.MoveHeard(_first, 0, isReset: true);
         Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 1));
+    }
+
+    [Fact]
+    public void A_move_that_its_owner_hears_of_after_another_has_moved_the_queue_again_wants_nothing_again()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        _ledger.Stored(0, isMove: true, _first);
+        var window = _ledger.Begins(_second, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        Consume(window, 1);
+        _ledger.Stored(1, isMove: true, _second);
+        _ledger.MoveHeard(_second, 1, isReset: false);
+        Consume(_ledger.Begins(_second, WindowOrigin.Move, 1), 1);
+
+        _ledger.MoveHeard(_first, 0, isReset: false);
+
+        _ledger.Commits(_second, 2);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 3));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_seek_that_is_refused_wants_nothing_again_though_another_member_began_there(bool isRefused)
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Consume(window, 0);
+        Consume(window, 1);
+        Consume(window, 2);
+        _queue.Store(0, isMove: true);
+        _ledger.Stored(0, isMove: true, _first);
+        _ledger.OtherMember(1);
+        if (isRefused)
+        {
+            _ledger.SeekRefused();
+            _ledger.Commits(_first, 3);
+        }
+
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_first, isRefused ? 4 : 3));
     }
 
     [Fact]
@@ -219,7 +258,7 @@ public sealed class LedgerTests
         }
 
         _queue.Store(0, isMove: true);
-        _ledger.MoveHeard(0, isReset);
+        _ledger.MoveHeard(_first, 0, isReset);
         Assert.Equal(mayHide, _ledger.MayHideReset(movesBefore: 0));
         Assert.False(_ledger.MayHideReset(movesBefore: 1));
 

@@ -290,7 +290,7 @@ internal sealed partial class SimulatedWorld
 
         Arrivals[queue.Index].Arrives(offset, told);
         queue.Store(offset, told.IsMove || ledger.IsMovedSinceStored);
-        ledger.Stored(offset, told.IsMove);
+        ledger.Stored(offset, told.IsMove, told.Window?.Loop);
         Scheduler.Note(told.IsMove ? "store has move" : "store has", queue.Name, offset);
     }
 
