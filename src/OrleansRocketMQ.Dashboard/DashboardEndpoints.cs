@@ -28,7 +28,7 @@ internal sealed partial class DashboardEndpoints(
 {
     private const int MaxRequestBytes = 16 * 1024;
 
-    private const string PlainHttp = "The dashboard answers other machines by HTTPS only (RequireHttps).";
+    public const string PlainHttp = "The dashboard answers other machines by HTTPS only (RequireHttps).";
 
     /// <summary>No script, style or request of any other origin, no inline script, no frame around it.</summary>
     public const string ContentSecurityPolicy =

@@ -25,6 +25,7 @@ public static class RocketMQDashboardExtensions
         configure?.Invoke(options);
         options.Validate();
         services.AddAuthorization();
+        TransportBeforeChallenge.AddTo(services, options);
         services.AddAntiforgery();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(options);
@@ -67,7 +68,7 @@ public static class RocketMQDashboardExtensions
         all.MapPost("/api/groups/{group}/actions/{action}", Answer(dashboard => dashboard.ActAsync));
         if (options.ViewPolicy is { } policy)
         {
-            all.RequireAuthorization(policy);
+            all.RequireAuthorization(policy).WithMetadata(new TransportBeforeChallenge.Mark());
         }
 
         return all;

@@ -101,6 +101,24 @@ public sealed class AccessTests
     }
 
     [Theory]
+    [InlineData("api/status", "http", false)]
+    [InlineData("api/status", "https", true)]
+    [InlineData(DashboardHost.OtherPath, "http", true)]
+    public async Task Other_machines_are_asked_who_they_are_by_https_alone_and_elsewhere_in_the_host_as_it_wants(
+        string path, string scheme, bool areAsked)
+    {
+        await using var host = await DashboardHost.StartAsync(options => options.ViewPolicy = DashboardHost.Policy);
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add(DashboardHost.RemoteHeader, "192.0.2.7");
+        request.Headers.Add(DashboardHost.SchemeHeader, scheme);
+
+        using var response = await host.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+        Assert.Equal(areAsked, response.Headers.WwwAuthenticate.Count > 0);
+    }
+
+    [Theory]
     [InlineData("http://192.0.2.7:8080", false)]
     [InlineData("http://*:8080;http://[::]:8081", false)]
     [InlineData("http://silo.example:8080", false)]

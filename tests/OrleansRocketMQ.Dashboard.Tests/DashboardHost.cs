@@ -34,6 +34,9 @@ internal sealed class DashboardHost : IAsyncDisposable
     /// <summary>The address a request pretends to come from.</summary>
     public const string RemoteHeader = "X-Test-Remote";
 
+    /// <summary>An endpoint of the host that is not the dashboard's, under the same policy.</summary>
+    public const string OtherPath = "/other";
+
     /// <summary>The scheme a request pretends to have come by.</summary>
     public const string SchemeHeader = "X-Test-Scheme";
 
@@ -118,6 +121,7 @@ internal sealed class DashboardHost : IAsyncDisposable
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapRocketMQDashboard();
+        app.MapGet(OtherPath, () => "not the dashboard's").RequireAuthorization(Policy);
         await app.StartAsync();
         var others = new List<IHost>();
         foreach (var number in Enumerable.Range(1, silos - 1))

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Options;
 
 namespace OrleansRocketMQ.Dashboard.Tests;
 
-/// <summary>Signs nobody in: callers stay anonymous, and what a policy refuses them is answered 403.</summary>
+/// <summary>
+/// Signs nobody in: callers stay anonymous, and what a policy refuses them is answered 403, with the question for who they are.
+/// </summary>
 internal sealed class NobodySignsIn(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
@@ -13,5 +15,9 @@ internal sealed class NobodySignsIn(IOptionsMonitor<AuthenticationSchemeOptions>
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(AuthenticateResult.NoResult());
 
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => HandleForbiddenAsync(properties);
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.Headers.WWWAuthenticate = Name;
+        return HandleForbiddenAsync(properties);
+    }
 }

@@ -50,6 +50,26 @@ public class DelayTests
         Task<TestBroker> StartAsync() => TestBroker.StartAsync(options => options with { DataFolder = folder.Path }, time);
     }
 
+    [Theory]
+    [InlineData("DELAY", "18")]
+    [InlineData("TIMER_DELAY_SEC", "7200")]
+    public async Task A_clock_that_is_set_ahead_while_a_message_begins_to_wait_brings_it_in_time(string property, string value)
+    {
+        var time = new JumpingTime();
+        await using var test = await TestBroker.StartAsync(time: time);
+        var client = await test.ConnectAsync();
+        time.JumpsOnce = true;
+
+        (await client.SendAsync("orders", "in two hours", properties: [(property, value)])).Succeeded();
+
+        Assert.False(time.JumpsOnce);
+        Assert.Equal(1, test.Broker.DelayedMessages("orders"));
+
+        // A timed message comes at the end of its second.
+        time.Advance(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(1));
+        Assert.Equal("in two hours", Assert.Single(test.Broker.Messages("orders")).Text());
+    }
+
     [Fact]
     public async Task A_delayed_message_reaches_its_queue_when_its_time_has_come()
     {

@@ -39,9 +39,11 @@ public sealed class RocketMQDashboardOptions
 
     /// <summary>
     /// Whether, with a <see cref="ViewPolicy"/>, other machines are answered by HTTPS alone. Default true: a request of theirs
-    /// by plain HTTP gets 403, and a host that listens neither by HTTPS nor on loopback does not start
-    /// (<see cref="CheckAddresses"/>). Set it to false where TLS ends before this host, at a proxy or in a mesh, or where the
-    /// network is trusted. A host that reads forwarded headers before it routes sees such requests as HTTPS, and may leave it.
+    /// by plain HTTP gets 403 and is not asked for credentials (unless the host registers an
+    /// <c>IAuthorizationMiddlewareResultHandler</c> after <c>AddRocketMQDashboard</c>), and a host that listens neither by HTTPS nor on
+    /// loopback does not start (<see cref="CheckAddresses"/>). Set it to false where TLS ends before this host, at a proxy or in a
+    /// mesh, or where the network is trusted. A host that reads forwarded headers before it routes sees such requests as HTTPS, and
+    /// may leave it.
     /// </summary>
     public bool RequireHttps { get; set; } = true;
 

@@ -15,7 +15,6 @@ namespace OrleansRocketMQ.Embedded.Delays;
 /// </summary>
 internal sealed partial class DelayScheduler : IDisposable
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly MessageStore _store;
@@ -124,10 +123,9 @@ internal sealed partial class DelayScheduler : IDisposable
     {
         while (!_disposed && TryFirst(level, out var entry, out var record))
         {
-            var wait = TimeSpan.FromMilliseconds(entry.StoreTime - _store.Now) + _levels[level.Number];
-            if (wait > TimeSpan.Zero)
+            var due = entry.StoreTime + (long)_levels[level.Number].TotalMilliseconds;
+            if (DueTimer.Waits(level.Timer, due, _store))
             {
-                level.Timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
                 return;
             }
 

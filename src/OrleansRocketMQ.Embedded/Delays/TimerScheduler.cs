@@ -9,7 +9,6 @@ namespace OrleansRocketMQ.Embedded.Delays;
 /// <summary>Delivers messages whose time is their own, in the order of their times. Mirrors <c>TimerMessageStore</c>.</summary>
 internal sealed partial class TimerScheduler : IDisposable
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
@@ -127,10 +126,8 @@ internal sealed partial class TimerScheduler : IDisposable
     {
         while (!_disposed && _waiting.TryPeek(out var offset, out var place))
         {
-            var wait = TimeSpan.FromMilliseconds(place.Due - _store.Now);
-            if (wait > TimeSpan.Zero)
+            if (DueTimer.Waits(_timer, place.Due, _store))
             {
-                _timer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
                 return;
             }
 

@@ -22,6 +22,9 @@ internal sealed class DispatchGate
     /// <summary>Why an error rule has stopped the queue, here or wherever it was; null when none has.</summary>
     public string? Stopped => _stoppedForAll ?? _stopped?.ToString();
 
+    /// <summary>The stop by an error rule on this member that holds; null when none does.</summary>
+    public QueueStop? StoppedHere => _stopped;
+
     /// <summary>Told of each stop by an error rule on this member.</summary>
     public Action<QueueStop>? OnStop { get; init; }
 
@@ -63,6 +66,10 @@ internal sealed class DispatchGate
 
     /// <summary>Somebody says otherwise. What the whole cluster knows of ends when that forgets it.</summary>
     public void EndStop() => _stopped = null;
+
+    /// <summary>The same of one stop: another that has come since holds, also when it is on the same message.</summary>
+    /// <returns>Whether it was that one.</returns>
+    public bool EndStop(QueueStop stop) => ReferenceEquals(Interlocked.CompareExchange(ref _stopped, null, stop), stop);
 
     public void Fence(bool closed) => _fenced = closed;
 

@@ -206,11 +206,25 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         if (Runs.Gate.Stopped is not null)
         {
             Runs.Gate.EndStop();
-            OnFlow();
-            _environment.Dispatcher.Signal(this);
+            OnStopEnded();
         }
 
         Raise(QueueEventKind.Recovered);
+    }
+
+    public void Recover(QueueStop stop)
+    {
+        if (Runs.Gate.EndStop(stop))
+        {
+            OnStopEnded();
+            Raise(QueueEventKind.Recovered);
+        }
+    }
+
+    private void OnStopEnded()
+    {
+        OnFlow();
+        _environment.Dispatcher.Signal(this);
     }
 
     /// <summary>A pop is short: the next one goes by the present subscription.</summary>

@@ -1,5 +1,6 @@
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Dispatch;
+using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Engine.Queue;
 
@@ -60,6 +61,9 @@ internal interface IGroupQueue : IDispatchedQueue
 
     /// <summary>Lets it go on when it stopped because of failures.</summary>
     void Recover();
+
+    /// <summary>The same when it still stands still for this stop by an error rule, and not for one that has come since.</summary>
+    void Recover(QueueStop stop);
 
     /// <summary>Asks brokers by the present subscription from now on.</summary>
     void RestartPull();

@@ -217,13 +217,28 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
         if (Runs.Gate.Stopped is not null)
         {
             Runs.Gate.EndStop();
-            OnFlow();
-
-            // Where nobody has looked since the stop the state knows of no change, and tells nobody.
-            _environment.Dispatcher.Signal(this);
+            OnStopEnded();
         }
 
         Raise(QueueEventKind.Recovered);
+    }
+
+    /// <inheritdoc/>
+    public void Recover(QueueStop stop)
+    {
+        if (Runs.Gate.EndStop(stop))
+        {
+            OnStopEnded();
+            Raise(QueueEventKind.Recovered);
+        }
+    }
+
+    private void OnStopEnded()
+    {
+        OnFlow();
+
+        // Where nobody has looked since the stop the state knows of no change, and tells nobody.
+        _environment.Dispatcher.Signal(this);
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using Orleans;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Flow;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Management;
@@ -22,9 +23,13 @@ internal sealed partial class StopAgent(
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = consumer.Flow.UntoldStops;
 
+    // What the cluster knows of and this silo perhaps not. Its loop's alone.
+    private readonly Queue<ToldStop> _unlearned = new();
+
     // What was resumed while the grain was being told: it may have come to it after the resume, also where that has thrown.
     private readonly ConcurrentQueue<StoppedQueue> _late = new();
     private readonly WakeUp _wake = new();
+    private volatile StoppedQueue? _beingTold;
     private Task _telling = Task.CompletedTask;
 
     private IGroupSettingsGrain Grain => grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
@@ -58,9 +63,7 @@ internal sealed partial class StopAgent(
     private void OnStopped(QueueStop stop)
     {
         var error = stop.Error ?? string.Empty;
-
-        // One that came along with its queue says where and when that was.
-        _untold.TryAdd(stop.Queue, new StoppedQueue
+        var stopped = new StoppedQueue
         {
             Queue = stop.Queue,
             MessageId = stop.MessageId,
@@ -70,7 +73,13 @@ internal sealed partial class StopAgent(
             // To the millisecond, as it is stored.
             Since = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),
             Silo = silo,
-        });
+        };
+
+        // One that came along with its queue says where and when that was. One that is being told just now may be resumed already.
+        _untold.AddOrUpdate(
+            stop.Queue,
+            stopped,
+            (_, known) => (known.MessageId, known.Offset) == (stop.MessageId, stop.Offset) && known != _beingTold ? known : stopped);
         _wake.Call();
     }
 
@@ -81,7 +90,7 @@ internal sealed partial class StopAgent(
         {
             try
             {
-                await _wake.WaitAsync(_untold.IsEmpty && _late.IsEmpty ? null : SoonAgain, time, _stopping.Token);
+                await _wake.WaitAsync(_untold.IsEmpty && _late.IsEmpty && _unlearned.Count == 0 ? null : SoonAgain, time, _stopping.Token);
 
                 // First, so that no stop that is told then is taken for one of these.
                 await LiftLateAsync();
@@ -89,6 +98,8 @@ internal sealed partial class StopAgent(
                 {
                     await TellAsync(stop);
                 }
+
+                await LearnAsync();
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
@@ -103,20 +114,32 @@ internal sealed partial class StopAgent(
 
     private async Task TellAsync(StoppedQueue stop)
     {
+        _beingTold = stop;
+
+        // Before it is told: what stops the queue from then on is another stop.
+        var told = new ToldStop(
+            stop.Queue,
+            [.. from pump in consumer.Pumps.Values
+                where pump.Source == stop.Queue
+                let here = pump.Runs.Gate.StoppedHere
+                where here is not null
+                select (pump, here)]);
         var isTold = false;
         try
         {
             await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
-            await LearnOfAsync(stop);
+            _unlearned.Enqueue(told);
             isTold = true;
         }
         finally
         {
-            var entry = KeyValuePair.Create(stop.Queue, stop);
-            if (!(isTold ? _untold.TryRemove(entry) : _untold.Contains(entry)))
+            // Another may have taken its place, which is told as well: then there is nothing to lift.
+            if (!(isTold && _untold.TryRemove(KeyValuePair.Create(stop.Queue, stop))) && !_untold.ContainsKey(stop.Queue))
             {
                 _late.Enqueue(stop);
             }
+
+            _beingTold = null;
         }
 
         await LiftLateAsync();
@@ -126,14 +149,15 @@ internal sealed partial class StopAgent(
     /// From now on it is the cluster's, and ends with that. Whoever resumes the queue may not reach this silo: it must not find out
     /// that there is no stop without having known that there was one.
     /// </summary>
-    private async Task LearnOfAsync(StoppedQueue stop)
+    private async Task LearnAsync()
     {
-        consumer.Flow.Apply((await Grain.GetAsync().WaitAsync(Longest, time, _stopping.Token)).Flow);
-        if (consumer.Flow.Cluster?.StopOf(stop.Queue) is null)
+        while (_unlearned.TryPeek(out var told))
         {
-            foreach (var pump in consumer.Pumps.Values.Where(pump => pump.Source == stop.Queue))
+            consumer.Flow.Apply((await Grain.GetAsync().WaitAsync(Longest, time, _stopping.Token)).Flow);
+            _unlearned.Dequeue();
+            if (consumer.Flow.Cluster?.StopOf(told.Queue) is null)
             {
-                pump.Recover();
+                told.End();
             }
         }
     }
@@ -144,6 +168,20 @@ internal sealed partial class StopAgent(
         {
             await Grain.LiftStopAsync(stop).WaitAsync(Longest, time, _stopping.Token);
             _late.TryDequeue(out _);
+        }
+    }
+
+    /// <summary>A stop that the cluster was told of.</summary>
+    /// <param name="Queue">The queue.</param>
+    /// <param name="Here">What stood still here by then, a pump for each share of the queue, and for which stop.</param>
+    private sealed record ToldStop(MessageQueue Queue, (IGroupQueue Pump, QueueStop Stop)[] Here)
+    {
+        public void End()
+        {
+            foreach (var (pump, stop) in Here)
+            {
+                pump.Recover(stop);
+            }
         }
     }
 

@@ -35,6 +35,23 @@ public sealed class StoppedGateTests
     }
 
     [Fact]
+    public void The_end_of_a_stop_leaves_one_that_came_since()
+    {
+        var gate = _gates.Open(Queue);
+        gate.Stop(Stop("bad"));
+        var first = gate.StoppedHere!;
+        gate.EndStop();
+
+        // On the same message, for the same reason.
+        gate.Stop(Stop("bad"));
+
+        Assert.False(gate.EndStop(first));
+        Assert.True(gate.IsClosed);
+        Assert.True(gate.EndStop(gate.StoppedHere!));
+        Assert.False(gate.IsClosed);
+    }
+
+    [Fact]
     public void What_the_cluster_knows_shuts_a_queue_that_begins_and_ends_with_that()
     {
         _gates.Set(Stopped, Open);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Tests.Effects;
@@ -59,6 +60,55 @@ public sealed class LateStopTests
         Assert.Empty((await management.GetFlowAsync()).Stopped);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_stop_that_comes_while_its_silo_learns_of_the_one_before_holds_and_is_told(bool hearsResume)
+    {
+        var looks = new HeldLooks { LosesResumes = !hearsResume };
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(rocketmq, builder => builder.Services.AddSingleton<IOutgoingGrainCallFilter>(looks));
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        var runtime = await JoinedAsync(cluster, management, rocketmq);
+        await rocketmq.SendOrdersAsync(2);
+        await looks.IsAsked.Task.WaitAsync(TimeSpan.FromSeconds(60));
+
+        await management.ResumeAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(
+            () => _calls.Count == 2 && runtime.Pumps.Values.Any(pump => pump.Runs.Gate.Stopped is not null), "it has stopped again");
+        Volatile.Write(ref _isGood, true);
+        looks.GoOn.SetResult();
+
+        await Eventually.TrueAsync(async () => (await management.GetFlowAsync()).Stopped.Count == 1, "the cluster knows of the second");
+        Assert.Equal([2, 2], _calls);
+        looks.LosesResumes = false;
+        await management.ResumeAsync(ConsumerScope.Everything);
+        await rocketmq.UntilCommittedAsync(1);
+    }
+
+    [Fact]
+    public async Task A_stop_that_was_told_is_neither_told_again_nor_taken_along_though_its_silo_cannot_learn_of_it()
+    {
+        var looks = new HeldLooks { LosesLooks = true };
+        looks.GoOn.SetResult();
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(rocketmq, builder => builder.Services.AddSingleton<IOutgoingGrainCallFilter>(looks));
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        var runtime = await JoinedAsync(cluster, management, rocketmq);
+        await rocketmq.SendOrdersAsync(2);
+        await looks.IsAsked.Task.WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.Empty(runtime.Flow.UntoldStops);
+        await Eventually.TrueAsync(() => looks.Looks > 2, "it is tried again");
+        Assert.Equal(1, looks.Stops);
+
+        Volatile.Write(ref _isGood, true);
+        await management.ResumeAsync(ConsumerScope.Everything);
+        looks.LosesLooks = false;
+        await rocketmq.UntilCommittedAsync(1);
+        Assert.Equal(1, looks.Stops);
+    }
+
     [Fact]
     public async Task A_storage_that_has_just_failed_is_not_asked_again_for_each_stop()
     {
@@ -86,6 +136,18 @@ public sealed class LateStopTests
         Volatile.Write(ref isAway, false);
         await Eventually.TrueAsync(() => IsTakenAsync(settings, Stop(1)), "it is stored when the storage is back");
         Assert.Equal(Stop(1), Assert.Single((await settings.GetAsync()).Flow.Stopped));
+    }
+
+    /// <summary>The group on its silo, which the settings know: one that they do not know yet is told of no resume.</summary>
+    private static async Task<ConsumerGroupRuntime> JoinedAsync(
+        TestCluster cluster, IConsumerGroupManagementGrain management, TestRocketMQ rocketmq)
+    {
+        var runtime = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress)
+            .GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+        await management.PauseAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(() => runtime.Flow.Cluster is { Paused.Count: > 0 }, "the silo has heard");
+        await management.ResumeAsync(ConsumerScope.Everything);
+        return runtime;
     }
 
     private static async Task<bool> IsTakenAsync(IGroupSettingsGrain settings, StoppedQueue stop)
@@ -124,6 +186,51 @@ public sealed class LateStopTests
                 || context.InterfaceMethod.Name is nameof(IGroupSettingsGrain.JoinAsync) or nameof(IGroupSettingsGrain.JoinWithVersionsAsync))
                 ? throw new TimeoutException("lost")
                 : context.Invoke();
+    }
+
+    /// <summary>Keeps a silo that has told of a stop from learning what has become of it, until it is told to go on.</summary>
+    private sealed class HeldLooks : IOutgoingGrainCallFilter
+    {
+        private int _stops;
+        private int _looks;
+
+        public TaskCompletionSource IsAsked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public volatile bool LosesResumes;
+
+        public volatile bool LosesLooks;
+
+        public int Stops => Volatile.Read(ref _stops);
+
+        public int Looks => Volatile.Read(ref _looks);
+
+        public async Task Invoke(IOutgoingGrainCallContext context)
+        {
+            switch (context.InterfaceMethod.Name)
+            {
+                case nameof(IGroupSettingsGrain.StopQueueAsync):
+                    Interlocked.Increment(ref _stops);
+                    break;
+                case nameof(IGroupAgent.RecoverAsync) when LosesResumes:
+                    throw new TimeoutException("lost");
+
+                // Not what grains ask: the management's, and those of queues that start.
+                case nameof(IGroupSettingsGrain.GetAsync) when Stops > 0 && context.SourceId?.IsClient() != false:
+                    Interlocked.Increment(ref _looks);
+                    IsAsked.TrySetResult();
+                    await GoOn.Task;
+                    if (LosesLooks)
+                    {
+                        throw new TimeoutException("lost");
+                    }
+
+                    break;
+            }
+
+            await context.Invoke();
+        }
     }
 
     /// <summary>Keeps the first stop back until it is told to go on; nobody hears that it has come. The first lifts fail.</summary>
