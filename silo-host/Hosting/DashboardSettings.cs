@@ -70,7 +70,12 @@ internal sealed class DashboardSettings
         try
         {
             new ServiceCollection().AddRocketMQDashboard(settings.ApplyTo);
-            settings.Options.CheckAddresses(HealthUrls.Parse(configuration).Select(url => url.Text));
+
+            // Endpoints of Kestrel's own take the place of these, and are looked at when it listens.
+            if (!configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+            {
+                settings.Options.CheckAddresses(HealthUrls.Parse(configuration).Select(url => url.Text));
+            }
         }
         catch (RocketMQConfigurationException exception)
         {

@@ -121,7 +121,11 @@ public sealed class DashboardTests
             Assert.DoesNotContain(Act, program.Everything, StringComparison.Ordinal);
         }
 
-        foreach (var said in new[] { "--Dashboard:RequireHttps=false", "--Urls=http://0.0.0.0:8099;https://0.0.0.0:8443", "--Urls=http://0.0.0.0:8099;http://127.0.0.1:8098" })
+        foreach (var said in new[]
+        {
+            "--Dashboard:RequireHttps=false", "--Urls=http://0.0.0.0:8099;https://0.0.0.0:8443",
+            "--Urls=http://0.0.0.0:8099;http://127.0.0.1:8098", "--Kestrel:Endpoints:Https:Url=https://0.0.0.0:8443",
+        })
         {
             var (exitCode, program) = await SiloHostProgram.RunAsync(["--check", .. open, said]);
             Assert.True(exitCode == 0, $"{said}: {program.Everything}");
