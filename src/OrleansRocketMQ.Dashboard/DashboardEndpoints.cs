@@ -12,6 +12,7 @@ using OrleansRocketMQ.Dashboard.Actions;
 using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Dashboard.Page;
 using OrleansRocketMQ.Dashboard.Responses;
+using OrleansRocketMQ.Dashboard.Settings;
 using OrleansRocketMQ.Dashboard.Status;
 
 namespace OrleansRocketMQ.Dashboard;
@@ -27,8 +28,6 @@ internal sealed partial class DashboardEndpoints(
     ILogger<DashboardEndpoints> logger)
 {
     private const int MaxRequestBytes = 16 * 1024;
-
-    public const string PlainHttp = "The dashboard answers other machines by HTTPS only (RequireHttps).";
 
     /// <summary>No script, style or request of any other origin, no inline script, no frame around it.</summary>
     public const string ContentSecurityPolicy =
@@ -56,7 +55,7 @@ internal sealed partial class DashboardEndpoints(
     private string? WhyNot(HttpContext context) => options.ViewPolicy switch
     {
         null when !LocalRequests.IsLocal(context) => "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.",
-        not null when !options.AllowsTransport(context) => PlainHttp,
+        not null when !options.AllowsTransport(context) => Transport.PlainHttp,
         _ => null,
     };
 

@@ -183,6 +183,7 @@ public sealed class StoreDamageTests(StoreDamageTests.Image image) : IClassFixtu
             new Dictionary<string, long>(),
             unknownFrom: 0,
             new Dictionary<TopicQueue, long>(),
+            static _ => false,
             NullLogger.Instance);
 
         // 64 MiB for each segment before.

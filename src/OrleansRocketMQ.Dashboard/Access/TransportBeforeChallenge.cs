@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Dashboard.Responses;
+using OrleansRocketMQ.Dashboard.Settings;
 
 namespace OrleansRocketMQ.Dashboard.Access;
 
@@ -28,7 +29,7 @@ internal sealed class TransportBeforeChallenge(RocketMQDashboardOptions options,
         => authorizeResult.Challenged
             && context.GetEndpoint()?.Metadata.GetMetadata<Mark>() is not null
             && !options.AllowsTransport(context)
-                ? DashboardResults.Problem(StatusCodes.Status403Forbidden, DashboardEndpoints.PlainHttp).ExecuteAsync(context)
+                ? DashboardResults.Problem(StatusCodes.Status403Forbidden, Transport.PlainHttp).ExecuteAsync(context)
                 : others.HandleAsync(next, context, policy, authorizeResult);
 
     private static object Make(ServiceDescriptor service, IServiceProvider provider)

@@ -9,6 +9,9 @@ namespace OrleansRocketMQ.Dashboard.Settings;
 /// </summary>
 internal static class Transport
 {
+    /// <summary>What others hear who come by plain HTTP.</summary>
+    public const string PlainHttp = "The dashboard answers other machines by HTTPS only (RequireHttps).";
+
     // Nothing but TCP has an address of an IP network: a Unix socket has none.
     public static bool IsPrivate(HttpContext context)
         => context.Request.IsHttps || context.Connection.RemoteIpAddress is not { } remote || IsLoopback(remote);

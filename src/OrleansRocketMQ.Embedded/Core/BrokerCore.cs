@@ -265,6 +265,7 @@ internal sealed partial class BrokerCore : IDisposable
             Topics.All.ToDictionary(topic => topic.Name, topic => topic.BornAt, StringComparer.Ordinal),
             unknownFrom,
             state.QueueEnds.ToDictionary(end => new TopicQueue(end.Topic, end.QueueId), end => end.End),
+            ReservedTopics.MayNameLightQueues,
             _logger);
         foreach (var (topic, queues) in recovered.Revived)
         {

@@ -1,7 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
-using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Store;
@@ -16,8 +15,10 @@ namespace OrleansRocketMQ.Embedded.Store;
 /// </param>
 /// <param name="unknownFrom">The offset from which on topics may have come to be that <paramref name="bornAt"/> does not know.</param>
 /// <param name="logBegin">The offset at which the log begins: more than 0 when its oldest segments have been dropped.</param>
+/// <param name="namesLightQueues">Whether a topic's messages are listed in the light queues that they name.</param>
 /// <param name="logger">Told of what does not fit.</param>
-internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bornAt, long unknownFrom, long logBegin, ILogger logger)
+internal sealed partial class QueueRebuild(
+    IReadOnlyDictionary<string, long> bornAt, long unknownFrom, long logBegin, Predicate<string> namesLightQueues, ILogger logger)
 {
     private readonly Dictionary<string, int> _revived = new(StringComparer.Ordinal);
     private readonly Dictionary<ulong, string> _topics = bornAt.Keys.ToDictionary(RecordEntry.HashOf, topic => topic);
@@ -44,7 +45,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
             _lostBytes += entry.Size;
         }
 
-        if (!ReservedTopics.MayNameLightQueues(queue.Topic)
+        if (!namesLightQueues(queue.Topic)
             || !MessageProperties.TryFind(properties, "INNER_MULTI_DISPATCH"u8, out var names))
         {
             return;

@@ -30,6 +30,7 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
     /// <param name="bornAt">See <see cref="QueueRebuild"/>.</param>
     /// <param name="unknownFrom">See <see cref="QueueRebuild"/>.</param>
     /// <param name="queueEnds">Where queues ended when the broker last told; used for those whose last messages are gone.</param>
+    /// <param name="namesLightQueues">See <see cref="QueueRebuild"/>.</param>
     /// <param name="logger">Told of what is lost and of what is cut off.</param>
     public static RecoveredStore Recover(
         StoreFolder folder,
@@ -37,10 +38,12 @@ internal sealed partial class StoreRecovery(StoreFolder folder, int segmentSize,
         IReadOnlyDictionary<string, long> bornAt,
         long unknownFrom,
         IReadOnlyDictionary<TopicQueue, long> queueEnds,
+        Predicate<string> namesLightQueues,
         ILogger logger)
     {
         folder.Create();
-        var queues = new QueueRebuild(bornAt, unknownFrom, folder.Segments() is [var first, ..] ? first : 0, logger);
+        var logBegin = folder.Segments() is [var first, ..] ? first : 0;
+        var queues = new QueueRebuild(bornAt, unknownFrom, logBegin, namesLightQueues, logger);
         var recovery = new StoreRecovery(folder, segmentSize, queues, logger);
         recovery.ReadSegments();
         recovery.Apply(queueEnds);
