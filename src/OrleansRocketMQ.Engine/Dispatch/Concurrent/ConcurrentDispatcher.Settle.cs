@@ -23,48 +23,77 @@ internal sealed partial class ConcurrentDispatcher
             return;
         }
 
-        var done = 0;
+        // First: what succeeded waits for no broker, which may take longer to answer than the queue has to stop.
+        CompleteBetween(range, failures);
+        worker.Open = default;
         var isTaken = true;
         foreach (var failure in failures)
         {
-            if (failure.Index > done)
-            {
-                worker.Open = range.Slice(failure.Index, range.Messages.Count - failure.Index);
-                range.Slice(done, failure.Index - done).Complete();
-            }
-
-            done = failure.Index + 1;
-            var failed = range.Slice(failure.Index, 1).Owned();
-            var behind = range.Slice(done, range.Messages.Count - done);
-            if (failure.StopsQueue)
-            {
-                queue.StopAt(options.Group, failed.Messages[0], failure.Error, logger);
-                worker.Open = behind;
-                range.Window.Return(failed.Alone());
-                continue;
-            }
-
-            // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
-            var attempts = isTaken ? 1 : 0;
-            isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
-            worker.Open = behind;
-            if (isTaken)
-            {
-                failed.Complete();
-            }
-            else
-            {
-                queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts)));
-            }
-        }
-
-        worker.Open = default;
-        if (done < range.Messages.Count)
-        {
-            range.Slice(done, range.Messages.Count - done).Complete();
+            isTaken = await SettleFailedAsync(queue, range.Slice(failure.Index, 1).Owned(), failure, isTaken);
         }
 
         queue.OnProgress();
+    }
+
+    private static void CompleteBetween(ProcessQueueRange range, IReadOnlyList<FailedMessage> failures)
+    {
+        var done = 0;
+        foreach (var failure in failures)
+        {
+            Complete(failure.Index);
+            done = failure.Index + 1;
+        }
+
+        Complete(range.Messages.Count);
+
+        void Complete(int end)
+        {
+            if (end > done)
+            {
+                range.Slice(done, end - done).Complete();
+            }
+        }
+    }
+
+    /// <summary>Settles one that failed. Should that fail where nothing should, it alone comes again.</summary>
+    /// <param name="queue">Its queue.</param>
+    /// <param name="failed">The message.</param>
+    /// <param name="failure">Why it failed.</param>
+    /// <param name="isTaken">
+    /// Whether the broker has taken those before: one that does not answer would hold the slot, which serves others too, once for each
+    /// message behind.
+    /// </param>
+    /// <returns>Whether it has taken this one, too.</returns>
+    private async Task<bool> SettleFailedAsync(IDispatchedQueue queue, ProcessQueueRange failed, FailedMessage failure, bool isTaken)
+    {
+        if (failure.StopsQueue)
+        {
+            queue.StopAt(options.Group, failed.Messages[0], failure.Error, logger);
+            failed.Window.Return(failed.Alone());
+            return isTaken;
+        }
+
+        var attempts = isTaken ? 1 : 0;
+        try
+        {
+            isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
+        }
+        catch (Exception exception) when (exception is not InvariantBrokenException)
+        {
+            GiveUp(queue, failed.Alone(), exception);
+            return isTaken;
+        }
+
+        if (isTaken)
+        {
+            failed.Complete();
+        }
+        else
+        {
+            queue.Track(GuardAsync(queue, SendBackAgainAsync(queue, failed.Alone(), failure, attempts)));
+        }
+
+        return isTaken;
     }
 
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
