@@ -95,6 +95,11 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// <summary>What the queue is in.</summary>
     public PopState State => Volatile.Read(ref _state);
 
+    /// <summary>
+    /// Sees every event with the state it meets; null in production. Set before the start. Must be quick and call nobody back.
+    /// </summary>
+    public Action<PopState, QueueEventKind>? Observe { get; set; }
+
     /// <summary>What the broker has not heard of.</summary>
     public PopBook Book => _keeper.Book;
 
@@ -273,6 +278,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         lock (_gate)
         {
             var before = _state;
+            Observe?.Invoke(before, happened);
             var next = before.Next(happened);
             opens = !before.MayHandOut && next.MayHandOut;
             Volatile.Write(ref _state, next);

@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Simulation.Pops;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Engine.Tests.Queue;
 
@@ -24,6 +25,9 @@ internal sealed class Coverage
     public long VirtualTicks { get; set; }
 
     public long Runs { get; set; }
+
+    /// <summary>What runs have reached in which messages are popped.</summary>
+    public PopCoverage Pops { get; } = new();
 
     /// <summary>Messages that were to be dead letters by their listener's word.</summary>
     public long Rejected { get; set; }
@@ -73,6 +77,7 @@ internal sealed class Coverage
             Count(_duplicates, cause, count);
         }
 
+        Pops.Add(other.Pops);
         Messages += other.Messages;
         Steps += other.Steps;
         VirtualTicks += other.VirtualTicks;
@@ -97,8 +102,9 @@ internal sealed class Coverage
     [
         .. Missing().Select(cell => $"{cell.Event} never met a queue that is {cell.State}"),
         .. Impossible().Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
-        .. Enum.GetValues<FaultKind>().Where(kind => _faults.GetValueOrDefault(kind) < leastOfEachFault)
+        .. Enum.GetValues<FaultKind>().Where(kind => kind <= FaultKind.ResetWhileDown && _faults.GetValueOrDefault(kind) < leastOfEachFault)
             .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
+        .. Pops.Shortcomings(leastOfEachFault),
     ];
 
     private IEnumerable<(string State, QueueEventKind Event)> Select(Occurrence occurrence, bool reached)
