@@ -104,7 +104,6 @@ internal sealed class Coverage
         .. Impossible().Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
         .. Enum.GetValues<FaultKind>().Where(kind => kind <= FaultKind.ResetWhileDown && _faults.GetValueOrDefault(kind) < leastOfEachFault)
             .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
-        .. Pops.Shortcomings(leastOfEachFault),
     ];
 
     private IEnumerable<(string State, QueueEventKind Event)> Select(Occurrence occurrence, bool reached)

@@ -17,8 +17,8 @@ internal static class PopCells
         FenceOpened    x       x       x      x      x          x      x        .       | the same
         Paused         x       x       .      x      x          o      .        .       | the loop, when it looks at the gate
         Resumed        .       .       x      x      x          o      .        .       | the same
-        AttemptFailed  x       x       x      x      .          .      .        .       | the loop, after anything that can fail
-        FailedTooOften x       x       x      x      .          .      .        .       | the same
+        AttemptFailed  x       x       x      x      .          .      x        .       | the loop, after anything that can fail
+        FailedTooOften x       x       x      x      .          .      x        .       | the same
         RetryDue       .       .       .      .      x          .      .        .       | the loop, for the state in which it waits
         Recovered      x       x       x      x      x          x      x        .       | an operator, at any time
         Stop           x       x       x      x      x          x      .        .       | the owner, once

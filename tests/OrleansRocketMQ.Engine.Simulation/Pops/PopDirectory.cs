@@ -158,9 +158,11 @@ internal sealed class PopDirectory(PopWorld world)
     private async Task StopAsync(PopMember member, IGroupQueue pump, TimeSpan budget)
     {
         var holder = member.HolderOf(pump.Queue);
-        holder.Left(world.Time.Now);
+        var asked = world.Time.Now;
+        holder.Left(asked);
         await member.Queues.StopQueueAsync(pump, budget);
         holder.Left(world.Time.Now);
+        world.Ledger.Left(holder, asked);
     }
 
     // It answers nobody from now on.

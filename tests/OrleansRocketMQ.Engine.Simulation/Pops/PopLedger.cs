@@ -18,6 +18,7 @@ internal sealed partial class PopLedger(PopWorld world)
     public const string DeadWithReason = "a dead letter says why";
     public const string DeadAtLast = "a message is a dead letter when it has failed too often, and not before";
     public const string HoldsWithin = "a queue holds no more than it may of what its broker has not heard of";
+    public const string LeavesNothing = "a queue that leaves in peace keeps nothing from others";
     public const string CommitsDone = "nothing is committed that is not done";
 
     private readonly List<PopEntry> _entries = [];
@@ -34,6 +35,9 @@ internal sealed partial class PopLedger(PopWorld world)
 
     private long Now => world.Time.Now;
 
+    private IEnumerable<PopDelivery> HeldBy(PopHolder holder) => world.Hidden.Where(delivery
+        => delivery.Holder == holder && delivery is { IsReceived: true, IsGivenBack: false } && delivery.HiddenUntil > Now);
+
     public PopEntry Find(int origin) => _entries[origin];
 
     public void Sent(PopEntry entry) => _entries.Add(entry);
@@ -49,10 +53,23 @@ internal sealed partial class PopLedger(PopWorld world)
 
         var perPop = Math.Min(world.Setup.PullBatch, PopRunLimits.MostPerPop);
         var most = (world.Setup.QueueLimit + perPop) * Math.Max(1, holder.Popping.Count());
-        var held = world.Hidden.Count(delivery => delivery.Holder == holder && delivery.IsReceived && !delivery.IsGivenBack);
-        if (held > most && Math.Max(holder.LeftAt, world.TroubleOf(holder.Source)) < Now - PopRunLimits.Leaving.Ticks)
+        var held = HeldBy(holder).Count();
+        if (held > most && holder.LeftAt < Now - PopRunLimits.Leaving.Ticks)
         {
             Fail(HoldsWithin, $"{holder.Name} holds {held} where {most} are allowed");
+        }
+    }
+
+    /// <summary>A queue has left a member.</summary>
+    /// <param name="holder">What the member had of it.</param>
+    /// <param name="asked">When it was told to.</param>
+    public void Left(PopHolder holder, long asked)
+    {
+        var isUndisturbed = world.TroubleOf(holder.Source) < asked - PopRunLimits.Leaving.Ticks
+            && holder.Owner is { IsDead: false, IsDeclaredDead: false } && holder.Owner.StoodStillAt < asked - PopRunLimits.Leaving.Ticks;
+        if (isUndisturbed && !holder.HasAbandoned && !holder.Running.Any() && HeldBy(holder).FirstOrDefault() is { } held)
+        {
+            Fail(LeavesNothing, $"{holder.Name} has left, and others do not get {held.Message.Offset}, origin {held.Entry.Origin}");
         }
     }
 

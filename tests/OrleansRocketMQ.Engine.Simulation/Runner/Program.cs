@@ -51,7 +51,7 @@ internal static class Program
         {
             var seeds = string.Join(' ', rule.Take(20).Select(failure => failure.Setup.Seed));
             Console.WriteLine($"{rule.Count()} failures of the rule '{rule.Key}', seeds {seeds}");
-            Console.WriteLine(Report.Of(Shrinker.Shrink(rule.First())));
+            Console.WriteLine(Report.Of(arguments.Contains("--whole") ? rule.First() : Shrinker.Shrink(rule.First())));
         }
 
         return failures.Count == 0 ? 0 : 1;

@@ -23,6 +23,18 @@ internal static class PopSetup
         FaultKind.Recovery,
     ];
 
+    private static readonly (FaultKind Lasting, FaultKind Striking)[] Pairs =
+    [
+        (FaultKind.StartLost, FaultKind.HandOver), (FaultKind.StartLost, FaultKind.ModeSwitch),
+        (FaultKind.MembershipLate, FaultKind.MemberJoins), (FaultKind.MembershipLate, FaultKind.OwnerKilled),
+        (FaultKind.TellingLost, FaultKind.ListenerSlow), (FaultKind.TellingRefused, FaultKind.ListenerSlow),
+        (FaultKind.PullRefused, FaultKind.FenceClosed), (FaultKind.PullRefused, FaultKind.Pause),
+        (FaultKind.Pause, FaultKind.FenceClosed), (FaultKind.ListenerSlow, FaultKind.FenceClosed),
+        (FaultKind.SendBackAnswerLost, FaultKind.Poison), (FaultKind.SendBackRefused, FaultKind.Poison),
+        (FaultKind.ListenerSlow, FaultKind.BrokerRestart), (FaultKind.ListenerSlow, FaultKind.Standstill),
+        (FaultKind.BrokerSilent, FaultKind.MemberLeaves),
+    ];
+
     private const int Every = 6;
 
     private const int MostMembers = 5;
@@ -47,18 +59,36 @@ internal static class PopSetup
             Broadcasts = false,
             Messages = random.Between(170, 230),
             Leases = false,
+            MayStandStill = random.Chance(50),
             Faults = [.. FaultsOf(random)],
         };
     }
 
     private static IEnumerable<Fault> FaultsOf(SeededRandom random)
     {
-        for (var left = random.Between(8, 14); left > 0; left--)
+        for (var left = random.Between(10, 16); left > 0; left--)
         {
-            var at = random.Between(TimeSpan.FromMilliseconds(200), Setup.Active - TimeSpan.FromSeconds(1));
-            var most = TimeSpan.FromSeconds(random.Chance(25) ? 8 : 2);
-            var lasts = random.Between(TimeSpan.FromMilliseconds(50), most);
-            yield return new Fault(random.Pick(Kinds), at, lasts, random.Next(12), random.Next(100));
+            yield return AnyOf(random, random.Pick(Kinds), at: null);
         }
+
+        // What strikes nothing by itself comes with what it strikes.
+        for (var left = random.Between(2, 4); left > 0; left--)
+        {
+            var (lasting, striking) = random.Pick(Pairs);
+            var first = AnyOf(random, lasting, at: null) with { Lasts = random.Between(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(8)) };
+            yield return first;
+            yield return AnyOf(random, striking, first.At + random.Between(TimeSpan.Zero, TimeSpan.FromSeconds(1))) with
+            {
+                Target = first.Target,
+                Lasts = first.Lasts,
+            };
+        }
+    }
+
+    private static Fault AnyOf(SeededRandom random, FaultKind kind, TimeSpan? at)
+    {
+        at ??= random.Between(TimeSpan.FromMilliseconds(200), Setup.Active - TimeSpan.FromSeconds(1));
+        var lasts = random.Between(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(random.Chance(25) ? 8 : 2));
+        return new Fault(kind, at.Value, lasts, random.Next(12), random.Next(100));
     }
 }
