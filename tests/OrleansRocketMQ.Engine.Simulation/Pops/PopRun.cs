@@ -17,7 +17,7 @@ internal sealed partial class PopRun
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stragglers = TimeSpan.FromSeconds(12);
-    private const long MostSteps = 400_000;
+    private const long MostSteps = 100_000;
 
     private readonly SimulatedScheduler _scheduler;
     private readonly PopWorld _world;
