@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.SiloHost.Errors;
 using OrleansRocketMQ.SiloHost.Terminal;
@@ -65,6 +66,7 @@ internal sealed class DemoProducer(
             {
                 NameServerAddresses = RocketMQClientOptions.ParseAddresses(rocketmq.Value.NameServer),
                 ClientId = $"127.0.0.1@demo#{Environment.ProcessId}",
+                Remoting = rocketmq.Value.ToRemotingOptions(),
             },
             loggers);
         client.Start();

@@ -37,6 +37,7 @@ internal sealed class DashboardSettings
             MaxBodyBytes = section.GetValue(nameof(RocketMQDashboardOptions.MaxBodyBytes), new RocketMQDashboardOptions().MaxBodyBytes),
             RefreshInterval = section.GetValue(
                 nameof(RocketMQDashboardOptions.RefreshInterval), new RocketMQDashboardOptions().RefreshInterval),
+            RequireHttps = section.GetValue(nameof(RocketMQDashboardOptions.RequireHttps), new RocketMQDashboardOptions().RequireHttps),
         };
     }
 
@@ -47,6 +48,7 @@ internal sealed class DashboardSettings
         nameof(RocketMQDashboardOptions.ShowBodies),
         nameof(RocketMQDashboardOptions.MaxBodyBytes),
         nameof(RocketMQDashboardOptions.RefreshInterval),
+        nameof(RocketMQDashboardOptions.RequireHttps),
     ];
 
     /// <summary>Who has it may see.</summary>
@@ -68,6 +70,7 @@ internal sealed class DashboardSettings
         try
         {
             new ServiceCollection().AddRocketMQDashboard(settings.ApplyTo);
+            settings.Options.CheckAddresses(HealthUrls.Parse(configuration).Select(url => url.Text));
         }
         catch (RocketMQConfigurationException exception)
         {
@@ -108,6 +111,6 @@ internal sealed class DashboardSettings
     {
         (options.ViewPolicy, options.ActionPolicy) = (Options.ViewPolicy, Options.ActionPolicy);
         (options.ShowBodies, options.MaxBodyBytes) = (Options.ShowBodies, Options.MaxBodyBytes);
-        options.RefreshInterval = Options.RefreshInterval;
+        (options.RefreshInterval, options.RequireHttps) = (Options.RefreshInterval, Options.RequireHttps);
     }
 }

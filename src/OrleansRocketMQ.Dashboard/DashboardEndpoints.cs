@@ -28,6 +28,8 @@ internal sealed partial class DashboardEndpoints(
 {
     private const int MaxRequestBytes = 16 * 1024;
 
+    private const string PlainHttp = "The dashboard answers other machines by HTTPS only (RequireHttps).";
+
     /// <summary>No script, style or request of any other origin, no inline script, no frame around it.</summary>
     public const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -44,13 +46,18 @@ internal sealed partial class DashboardEndpoints(
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
 
-        // With a ViewPolicy the authorization middleware has decided before.
-        var result = options.ViewPolicy is null && !LocalRequests.IsLocal(context)
-            ? DashboardResults.Problem(
-                StatusCodes.Status403Forbidden,
-                "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.")
+        var result = WhyNot(context) is { } reason
+            ? DashboardResults.Problem(StatusCodes.Status403Forbidden, reason)
             : await handler(context).ConfigureAwait(false);
         await result.ExecuteAsync(context).ConfigureAwait(false);
+    };
+
+    // With a ViewPolicy the authorization middleware has decided before who it is.
+    private string? WhyNot(HttpContext context) => options.ViewPolicy switch
+    {
+        null when !LocalRequests.IsLocal(context) => "The dashboard answers this machine only, and no proxy: no ViewPolicy is configured.",
+        not null when !options.AllowsTransport(context) => PlainHttp,
+        _ => null,
     };
 
     public static Task<IResult> PageAsync(HttpContext context)

@@ -31,6 +31,7 @@ public static class RocketMQDashboardExtensions
         services.AddSingleton<StatusFeed>();
         services.AddSingleton<ActionGuard>();
         services.AddSingleton<DashboardEndpoints>();
+        services.AddHostedService<TransportCheck>();
         return services;
     }
 

@@ -192,6 +192,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
             if (_core.Store.TryGet(queue, offset, out _, out var record))
             {
                 MessageDecoder.DecodeAll(record, Name, messages);
+                offset += RecordLayout.MessagesIn(record.Span) - 1;
             }
         }
 
@@ -257,7 +258,7 @@ public sealed class EmbeddedBroker : IAsyncDisposable
 
         public string Address => broker.Address;
 
-        public TopicConfig? FindTopic(string topic) => broker._core.Topics.Find(topic);
+        public TopicConfig? FindTopic(string topic) => broker._core.Topics.FindListed(topic);
 
         public IEnumerable<TopicConfig> Topics => broker._core.Topics.All;
 

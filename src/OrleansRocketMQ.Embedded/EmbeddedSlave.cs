@@ -138,7 +138,7 @@ public sealed class EmbeddedSlave : IAsyncDisposable
 
         public string Address => slave.Address;
 
-        public TopicConfig? FindTopic(string topic) => master.Topics.Find(topic);
+        public TopicConfig? FindTopic(string topic) => master.Topics.FindListed(topic);
 
         public IEnumerable<TopicConfig> Topics => master.Topics.All;
 

@@ -96,7 +96,7 @@ internal sealed class GroupProgress(EmbeddedRocketMQ embedded, InProcessTestClus
         => from broker in embedded.Brokers
            let waiting = broker.DelayedMessages(topic)
            where waiting > 0
-           select $"{topic} of {broker.Name}: {waiting} delayed messages are yet to come";
+           select $"{topic} of {broker.Name}: {waiting} delayed messages are yet to come (RocketMQTestKit.Advance lets their time come)";
 
     private IEnumerable<(EmbeddedBroker Broker, string Topic, int Id)> Queues(string topic)
         => embedded.Brokers.SelectMany(broker => Enumerable.Range(0, broker.QueueCount(topic)).Select(id => (broker, topic, id)));

@@ -43,15 +43,17 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
     private readonly InProcessTestCluster _cluster;
     private int _disposed;
 
-    private RocketMQTestKit(RocketMQTestKitOptions options, EmbeddedRocketMQ embedded, InProcessTestCluster cluster)
+    private RocketMQTestKit(RocketMQTestKitOptions options, KitClock clock, EmbeddedRocketMQ embedded, InProcessTestCluster cluster)
     {
+        _clock = clock;
         _options = options;
         _cluster = cluster;
         Embedded = embedded;
         Producer = new Producer(
             new RocketMQClientOptions { NameServerAddresses = [embedded.NameServerAddress], ClientId = "127.0.0.1@test-kit" },
             new ProducerOptions { Group = "test-kit" },
-            NullLoggerFactory.Instance);
+            NullLoggerFactory.Instance,
+            clock);
     }
 
     /// <summary>
@@ -94,8 +96,10 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
     {
         options ??= new();
         options.Validate();
-        var embedded = await EmbeddedRocketMQ.StartAsync(options.Embedded, cancellationToken).ConfigureAwait(false);
-        var kit = new RocketMQTestKit(options, embedded, BuildCluster(embedded, options, configure));
+        var clock = new KitClock();
+        var ofBroker = options.HasClock ? options.Embedded : options.Embedded with { TimeProvider = clock.ForBroker };
+        var embedded = await EmbeddedRocketMQ.StartAsync(ofBroker, cancellationToken).ConfigureAwait(false);
+        var kit = new RocketMQTestKit(options, clock, embedded, BuildCluster(embedded, clock, options, configure));
         try
         {
             await kit._cluster.DeployAsync(cancellationToken).ConfigureAwait(false);
@@ -194,6 +198,7 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
 
     private static InProcessTestCluster BuildCluster(
         EmbeddedRocketMQ embedded,
+        KitClock clock,
         RocketMQTestKitOptions options,
         Action<RocketMQBuilder>? configure)
     {
@@ -208,6 +213,7 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
                     logging.AddProvider(options.LoggerProvider);
                 }
             });
+            silo.Services.AddSingleton<TimeProvider>(clock);
             var consumers = new KitConsumers(embedded, options.Queues);
             silo.AddRocketMQ(rocketmq =>
             {
@@ -249,15 +255,15 @@ public sealed partial class RocketMQTestKit : IAsyncDisposable
         TimeSpan? deadline,
         CancellationToken cancellationToken)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        var start = _clock.GetTimestamp();
         while (missing() is { Count: > 0 } left)
         {
-            if (TimeProvider.System.GetElapsedTime(start) > (deadline ?? _options.Deadline))
+            if (_clock.GetElapsedTime(start) > (deadline ?? _options.Deadline))
             {
                 throw new TimeoutException(complaint(left));
             }
 
-            await Task.Delay(PollInterval, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(PollInterval, _clock, cancellationToken).ConfigureAwait(false);
         }
     }
 

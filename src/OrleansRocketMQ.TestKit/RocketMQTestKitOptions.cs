@@ -18,7 +18,8 @@ public sealed record RocketMQTestKitOptions
 
     /// <summary>
     /// The embedded broker's options. Default those of the broker, but every delay level is 20 ms long, so that a message that
-    /// fails comes again at once. Silos sign no requests and speak no TLS here, so the broker must ask for neither.
+    /// fails comes again at once. Its clock is <see cref="RocketMQTestKit.Time"/> unless it is given one. Silos sign no
+    /// requests and speak no TLS here, so the broker must ask for neither.
     /// </summary>
     public EmbeddedRocketMQOptions Embedded { get; init; } = new() { MessageDelayLevels = QuickDelays };
 
@@ -36,6 +37,9 @@ public sealed record RocketMQTestKitOptions
 
     /// <summary>Adds to each silo what listeners need, such as services and grain storage. Null (default): nothing.</summary>
     public Action<ISiloBuilder>? ConfigureSilo { get; init; }
+
+    /// <summary>Whether the broker goes by a clock of the test's own.</summary>
+    internal bool HasClock => Embedded.TimeProvider != TimeProvider.System;
 
     internal void Validate()
     {

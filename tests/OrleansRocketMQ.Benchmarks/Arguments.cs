@@ -1,4 +1,5 @@
 using System.Globalization;
+using OrleansRocketMQ.Configuration;
 
 namespace OrleansRocketMQ.Benchmarks;
 
@@ -16,6 +17,9 @@ internal sealed class Arguments
     public int Queues => Number("queues", 8);
 
     public int BodyLength => Number("body", 1024);
+
+    /// <summary>How messages are got of a broker: pulled, or popped with <c>--pop</c>.</summary>
+    public ConsumeMode ConsumeMode => this["pop"] is null ? ConsumeMode.Pull : ConsumeMode.Pop;
 
     public string? this[string name] => _values.GetValueOrDefault(name);
 

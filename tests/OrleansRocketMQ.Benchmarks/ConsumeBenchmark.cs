@@ -22,6 +22,7 @@ internal static class ConsumeBenchmark
             options.ConsumeBatchSize = batch;
             options.PullBatchSize = arguments.Number("pull", 32);
             options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset;
+            options.ConsumeMode = arguments.ConsumeMode;
         }
 
         // As an exporter would; without them nobody listens.
@@ -38,7 +39,7 @@ internal static class ConsumeBenchmark
         };
         await host.StartAsync();
         var end = await goal.Reached;
-        var report = end.Report($"consume {mode}, batch {batch}{listening}", goal.Start, arguments.Messages, arguments.BodyLength);
+        var report = end.Report($"consume {mode}{(arguments.ConsumeMode == ConsumeMode.Pop ? ", popped" : "")}, batch {batch}{listening}", goal.Start, arguments.Messages, arguments.BodyLength);
         Console.WriteLine(report + types?.Report(arguments.Messages));
         await host.StopAsync();
         return 0;

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Concurrency;
 using Orleans.Placement;
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Statistics;
@@ -14,7 +15,8 @@ namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>
 /// From the producer's call to the listener's, at a steady rate; both ends are in this process and share its clock. Told in
-/// milliseconds, and as a multiple of a loopback round trip of the same time. <c>latency --rate 10000 --seconds 20 --mode orderly</c>
+/// milliseconds, and as a multiple of a loopback round trip of the same time. <c>latency --rate 10000 --seconds 20 --mode orderly</c>, with
+/// <c>--pop</c> popped, with <c>--java</c> to Java's consumer, which is another process with the same clock.
 /// </summary>
 internal static class LatencyBenchmark
 {
@@ -30,12 +32,24 @@ internal static class LatencyBenchmark
         var topic = $"latency_{Environment.TickCount64}";
         await Cluster.CreateTopicAsync(client, topic, arguments.Queues);
         var latencies = new Latencies();
+        await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
+        Task<long> SendAsync() => LatencyBenchmark.SendAsync(
+            producer, topic, rate, TimeSpan.FromSeconds(warmUp + seconds), arguments.BodyLength, TimeSpan.FromSeconds(warmUp), latencies);
+        if (arguments["java"] is { } program)
+        {
+            using var java = await JavaConsumer.StartLatencyAsync(client, program, arguments.NameServer, topic);
+            var all = await SendAsync();
+            Console.WriteLine(await java.ReportAsync(latencies.Begin, all));
+            return 0;
+        }
+
         var silo = Arguments.Parse([$"--nameserver={arguments.NameServer}", $"--topic={topic}"]);
         var mode = arguments["mode"] ?? "concurrent";
+        void Configure(ConsumerOptions options) => options.ConsumeMode = arguments.ConsumeMode;
         using var host = mode switch
         {
-            "concurrent" => BenchmarkSilo.Build<LatencyListener, Latencies>(silo, latencies, _ => { }),
-            "orderly" => BenchmarkSilo.Build<OrderlyLatencyListener, Latencies>(silo, latencies, _ => { }),
+            "concurrent" => BenchmarkSilo.Build<LatencyListener, Latencies>(silo, latencies, Configure),
+            "orderly" => BenchmarkSilo.Build<OrderlyLatencyListener, Latencies>(silo, latencies, Configure),
             _ => throw new RocketMQValidationException("--mode", mode, "concurrent or orderly"),
         };
         await host.StartAsync();
@@ -45,9 +59,8 @@ internal static class LatencyBenchmark
             await Task.Delay(20);
         }
 
-        await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
         using var roundTrips = RoundTrips.Begin();
-        var sent = await SendAsync(producer, topic, rate, TimeSpan.FromSeconds(warmUp + seconds), arguments.BodyLength, TimeSpan.FromSeconds(warmUp), latencies);
+        var sent = await SendAsync();
         while (latencies.Count < sent)
         {
             await Task.Delay(10);

@@ -1,17 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Management;
 using OrleansRocketMQ.Queues;
-using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Benchmarks;
 
@@ -72,44 +68,16 @@ internal static class OperationsBenchmark
         return await drain();
     }
 
-    private static async Task<List<IHost>> StartAsync(string nameServer, int silos, CallCounter calls, SlowListener listener)
-    {
-        var hosts = new List<IHost>();
-        IPEndPoint? primary = null;
-        for (var number = 0; number < silos; number++)
-        {
-            var ports = FreePorts.Take(2);
-            primary ??= new IPEndPoint(IPAddress.Loopback, ports[0]);
-            var host = Build(nameServer, number, ports[0], ports[1], primary, calls, listener);
-            await host.StartAsync();
-            hosts.Add(host);
-            await Console.Error.WriteLineAsync($"{hosts.Count} silos run");
-        }
-
-        return hosts;
-    }
-
-    private static IHost Build(string nameServer, int number, int siloPort, int gatewayPort, IPEndPoint primary, CallCounter calls, SlowListener listener)
-    {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleans(silo =>
-        {
-            silo.UseLocalhostClustering(siloPort, gatewayPort, primary);
-            silo.Configure<SiloOptions>(options => options.SiloName = $"silo-{number}");
-            // Fifty silos on a few cores are late with their probes; nobody dies here.
-            silo.Configure<ClusterMembershipOptions>(options => options.LivenessEnabled = false);
-            silo.AddIncomingGrainCallFilter(calls.Of(number));
-            silo.AddRocketMQ(rocketmq => rocketmq
+    private static Task<List<IHost>> StartAsync(string nameServer, int silos, CallCounter calls, SlowListener listener)
+        => ManySilos.StartAsync(silos, (silo, number) => silo
+            .AddIncomingGrainCallFilter(calls.Of(number))
+            .AddRocketMQ(rocketmq => rocketmq
                 .UseNameServer(nameServer)
                 .Configure(options => (options.MembershipTimeout, options.ShutdownTimeout) = (TimeSpan.Zero, TimeSpan.FromSeconds(25)))
                 .AddConsumer(Group, consumer => consumer
                     .Subscribe(Topic)
                     .Configure(options => (options.AutoStart, options.ConsumeFromWhere) = (false, ConsumeFromWhere.FirstOffset))
-                    .Handle((_, _) => listener.ConsumeAsync())));
-        });
-        return builder.Build();
-    }
+                    .Handle((_, _) => listener.ConsumeAsync()))));
 
     /// <summary>Takes as long as it is told to.</summary>
     private sealed class SlowListener

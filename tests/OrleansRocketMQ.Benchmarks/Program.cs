@@ -21,6 +21,8 @@ return args.FirstOrDefault() switch
     "echo" => RoundTrips.RunEcho(),
     "growth" => await GrowthBenchmark.RunAsync(arguments),
     "plot" => await PlotCommand.RunAsync(arguments),
+    "pop" => await PopBenchmark.RunAsync(arguments),
+    "pop-width" => await PopWidthBenchmark.RunAsync(arguments),
     "pauses" => await PausesBenchmark.RunAsync(arguments),
     "faults-brokers" => await FaultsBrokers.RunAsync(),
     "faults" => await FaultsBenchmark.RunAsync(arguments),
@@ -29,5 +31,6 @@ return args.FirstOrDefault() switch
     "heap-load" => await HeapBenchmark.LoadAsync(arguments),
     "heap" => await HeapBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
+    "hostile" => await HostileBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using OrleansRocketMQ.Engine;
+using OrleansRocketMQ.Testing;
 
 namespace OrleansRocketMQ.Benchmarks;
 
@@ -64,10 +65,12 @@ internal static class StartBenchmark
 
     private static async Task<Start> StartAsync(string folder, string nameServer)
     {
+        var ports = FreePorts.Take(2);
         var info = new ProcessStartInfo(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
             [
                 Path.Combine(folder, "silo-host.dll"), "--Demo:Messages=1", $"--RocketMQ:NameServer={nameServer}", "--Urls=http://127.0.0.1:0",
+                $"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}",
             ])
         {
             RedirectStandardOutput = true,

@@ -28,7 +28,7 @@ internal sealed class EmbeddedDefault(EmbeddedRocketMQ embedded) : IAsyncDisposa
     /// <summary>Brokers named broker-a, broker-b and so on, under one name server.</summary>
     public static async Task<EmbeddedDefault> StartAsync(int brokers)
     {
-        var embedded = await EmbeddedRocketMQ.StartAsync();
+        var embedded = await EmbeddedRocketMQ.StartAsync(new() { EnableLmq = true });
         for (var index = 1; index < brokers; index++)
         {
             await embedded.AddBrokerAsync($"broker-{(char)('a' + index)}");

@@ -21,6 +21,9 @@ public sealed class MembershipOnTwoBrokersTests(TwoBrokerCluster rocketmq) : Mem
 public sealed class OrderlyConsumptionOnTwoBrokersTests(TwoBrokerCluster rocketmq) : OrderlyConsumptionTests(rocketmq);
 
 [Collection(TwoBrokerCollection.Name)]
+public sealed class OrderedPopsOnTwoBrokersTests(TwoBrokerCluster rocketmq) : OrderedPopTests(rocketmq);
+
+[Collection(TwoBrokerCollection.Name)]
 public sealed class PopSharingOnTwoBrokersTests(TwoBrokerCluster rocketmq) : PopSharingTests(rocketmq);
 
 [Collection(TwoBrokerCollection.Name)]

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 
 namespace OrleansRocketMQ.Dashboard.Tests;
 
@@ -76,8 +78,63 @@ public sealed class AccessTests
     {
         await using var host = await DashboardHost.StartAsync(options => options.ViewPolicy = DashboardHost.Policy);
         (string, string) elsewhere = (DashboardHost.RemoteHeader, "192.0.2.7");
-        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "", elsewhere, ("Host", "silo.example"), (DashboardHost.OperatorHeader, "yes")));
-        Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, "", elsewhere));
+        (string, string) encrypted = (DashboardHost.SchemeHeader, "https");
+        Assert.Equal(HttpStatusCode.OK, await StatusOf(host, "", elsewhere, encrypted, ("Host", "silo.example"), (DashboardHost.OperatorHeader, "yes")));
+        Assert.Equal(HttpStatusCode.Forbidden, await StatusOf(host, "", elsewhere, encrypted));
+    }
+
+    [Theory]
+    [InlineData("192.0.2.7", "http", true, HttpStatusCode.Forbidden)]
+    [InlineData("192.0.2.7", "https", true, HttpStatusCode.OK)]
+    [InlineData("192.0.2.7", "http", false, HttpStatusCode.OK)]
+    [InlineData("127.0.0.1", "http", true, HttpStatusCode.OK)]
+    [InlineData("::ffff:192.0.2.7", "http", true, HttpStatusCode.Forbidden)]
+    public async Task Other_machines_are_answered_by_https_unless_it_is_said_otherwise(string from, string scheme, bool required, HttpStatusCode expected)
+    {
+        await using var host = await DashboardHost.StartAsync(
+            options => (options.ViewPolicy, options.RequireHttps) = (DashboardHost.Policy, required), everybodyOperates: true);
+
+        foreach (var path in new[] { "", "app.js", "api/status", "api/session" })
+        {
+            Assert.Equal(expected, await StatusOf(host, path, (DashboardHost.RemoteHeader, from), (DashboardHost.SchemeHeader, scheme)));
+        }
+    }
+
+    [Theory]
+    [InlineData("http://192.0.2.7:8080", false)]
+    [InlineData("http://*:8080;http://[::]:8081", false)]
+    [InlineData("http://silo.example:8080", false)]
+    [InlineData("http://127.0.0.1:8080", true)]
+    [InlineData("http://localhost:8080", true)]
+    [InlineData("http://unix:/run/silo.sock", true)]
+    [InlineData("https://*:8443", true)]
+    [InlineData("http://*:8080;https://*:8443", true)]
+    [InlineData("http://*:8080;http://[::1]:8081", true)]
+    public void Addresses_that_give_other_machines_nothing_but_plain_http_are_refused(string addresses, bool areTaken)
+    {
+        var options = new RocketMQDashboardOptions { ViewPolicy = DashboardHost.Policy };
+        var all = addresses.Split(';');
+
+        var error = Record.Exception(() => options.CheckAddresses(all));
+
+        Assert.Equal(areTaken ? null : nameof(options.RequireHttps), (error as RocketMQConfigurationException)?.Field);
+        options.RequireHttps = false;
+        options.CheckAddresses(all);
+        (options.RequireHttps, options.ViewPolicy) = (true, null);
+        options.CheckAddresses(all);
+    }
+
+    [Fact]
+    public async Task A_host_whose_dashboard_others_reach_by_plain_http_alone_does_not_start()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseServer(new ListeningServer("http://0.0.0.0:8080"));
+        builder.Services.AddRocketMQDashboard(options => options.ViewPolicy = DashboardHost.Policy);
+        await using var app = builder.Build();
+
+        var error = await Assert.ThrowsAsync<RocketMQConfigurationException>(() => app.StartAsync());
+
+        Assert.Contains("http://0.0.0.0:8080", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,6 +34,9 @@ internal sealed class DashboardHost : IAsyncDisposable
     /// <summary>The address a request pretends to come from.</summary>
     public const string RemoteHeader = "X-Test-Remote";
 
+    /// <summary>The scheme a request pretends to have come by.</summary>
+    public const string SchemeHeader = "X-Test-Scheme";
+
     private readonly EmbeddedRocketMQ _embedded;
     private readonly RocketMQClient _client;
     private readonly WebApplication _app;
@@ -98,6 +101,11 @@ internal sealed class DashboardHost : IAsyncDisposable
             if (context.Request.Headers[RemoteHeader].ToString() is { Length: > 0 } address)
             {
                 context.Connection.RemoteIpAddress = IPAddress.Parse(address);
+            }
+
+            if (context.Request.Headers[SchemeHeader].ToString() is { Length: > 0 } scheme)
+            {
+                context.Request.Scheme = scheme;
             }
 
             return next(context);

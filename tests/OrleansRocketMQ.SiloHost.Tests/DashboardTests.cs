@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using OrleansRocketMQ.SiloHost.Support;
@@ -85,8 +86,74 @@ public sealed class DashboardTests
         }
     }
 
+    [Fact]
+    public async Task Secrets_are_asked_of_other_machines_by_https_alone()
+    {
+        await using var host = SiloHostProgram.Start([], ("DASHBOARD__ACTSECRET", Act), ("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true"));
+        using var http = await OpenAsync(host, null);
+
+        using var asked = await http.SendAsync(Forwarded("http"));
+        Assert.Equal(HttpStatusCode.Forbidden, asked.StatusCode);
+        Assert.Empty(asked.Headers.WwwAuthenticate);
+        http.DefaultRequestHeaders.Authorization = Basic("olga", Act);
+        using var told = await http.SendAsync(Forwarded("http"));
+        Assert.Equal(HttpStatusCode.Forbidden, told.StatusCode);
+        using var encrypted = await http.SendAsync(Forwarded("https"));
+        Assert.Equal(HttpStatusCode.OK, encrypted.StatusCode);
+
+        static HttpRequestMessage Forwarded(string scheme) => new(HttpMethod.Get, "api/status")
+        {
+            Headers = { { "X-Forwarded-For", "192.0.2.7" }, { "X-Forwarded-Proto", scheme } },
+        };
+    }
+
+    [Fact]
+    public async Task With_a_secret_and_nothing_but_plain_http_towards_others_it_does_not_start()
+    {
+        string[] open = [$"--Dashboard:ActSecret={Act}", "--Urls=http://0.0.0.0:8099"];
+        foreach (var check in new[] { Array.Empty<string>(), ["--check"] })
+        {
+            var (exitCode, program) = await SiloHostProgram.RunAsync([.. check, .. open]);
+
+            Assert.Equal(2, exitCode);
+            Assert.Contains("Dashboard:RequireHttps", program.Everything, StringComparison.Ordinal);
+            Assert.Contains("http://0.0.0.0:8099", program.Everything, StringComparison.Ordinal);
+            Assert.DoesNotContain(Act, program.Everything, StringComparison.Ordinal);
+        }
+
+        foreach (var said in new[] { "--Dashboard:RequireHttps=false", "--Urls=http://0.0.0.0:8099;https://0.0.0.0:8443", "--Urls=http://0.0.0.0:8099;http://127.0.0.1:8098" })
+        {
+            var (exitCode, program) = await SiloHostProgram.RunAsync(["--check", .. open, said]);
+            Assert.True(exitCode == 0, $"{said}: {program.Everything}");
+        }
+    }
+
+    [Fact]
+    public async Task It_serves_https_with_the_certificate_it_is_given()
+    {
+        using var certificates = new TestCertificates();
+        using var folder = new TestFolder();
+        await File.WriteAllTextAsync(folder.In("server.pem"), certificates.Server.ExportCertificatePem());
+        await File.WriteAllTextAsync(folder.In("server.key"), certificates.Server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        var url = $"https://127.0.0.1:{FreePorts.Take(1)[0]}";
+        await using var host = SiloHostProgram.Start(
+            [$"--Urls={url}", $"--Kestrel:Certificates:Default:Path={folder.In("server.pem")}", $"--Kestrel:Certificates:Default:KeyPath={folder.In("server.key")}"],
+            ("DASHBOARD__VIEWSECRET", See));
+        using var trusting = new HttpClientHandler
+        {
+            ServerCertificateCustomValidationCallback = (_, shown, _, _) => shown?.Thumbprint == certificates.Server.Thumbprint,
+        };
+        using var http = new HttpClient(trusting) { BaseAddress = new Uri($"{url}/dashboard/"), DefaultRequestHeaders = { Authorization = Basic("vera", See) } };
+
+        await UntilReadyAsync(http);
+        using var status = await http.GetAsync(new Uri("api/status", UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.OK, status.StatusCode);
+    }
+
     [Theory]
     [InlineData("Dashboard:MaxBodyBytes", "-1")]
+    [InlineData("Dashboard:RequireHttps", "perhaps")]
     [InlineData("Dashboard:RefreshInterval", "00:00:00.1")]
     [InlineData("Dashboard:ShowBodies", "perhaps")]
     public async Task A_wrong_setting_is_named(string field, string value)
@@ -106,20 +173,22 @@ public sealed class DashboardTests
     private static async Task<HttpClient> OpenAsync(SiloHostProgram host, AuthenticationHeaderValue? credentials)
     {
         var http = Client(host, credentials);
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                try
-                {
-                    using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
-                    return response.IsSuccessStatusCode;
-                }
-                catch (HttpRequestException)
-                {
-                    return false;
-                }
-            },
-            "the host is ready");
+        await UntilReadyAsync(http);
         return http;
     }
+
+    private static Task UntilReadyAsync(HttpClient http) => Eventually.TrueAsync(
+        async () =>
+        {
+            try
+            {
+                using var response = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+                return response.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        },
+        "the host is ready");
 }

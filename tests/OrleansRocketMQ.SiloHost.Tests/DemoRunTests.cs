@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.SiloHost.Support;
 
 namespace OrleansRocketMQ.SiloHost;
@@ -35,6 +36,26 @@ public sealed partial class DemoRunTests
     public async Task Several_embedded_brokers_with_slaves_share_the_load()
     {
         var (exitCode, program) = await SiloHostProgram.RunAsync("--Demo:Messages=2000", "--Embedded:Brokers=3", "--Embedded:Slaves=1");
+
+        Assert.True(exitCode == 0, program.Everything);
+        Assert.Matches(Verdict(), program.Output[^1]);
+    }
+
+    [Fact]
+    public async Task A_run_reaches_a_cluster_that_wants_an_account_and_TLS()
+    {
+        using var certificates = new TestCertificates();
+        using var folder = new TestFolder();
+        await using var embedded = await EmbeddedRocketMQ.StartAsync(new()
+        {
+            Accounts = new Dictionary<string, string> { ["demo"] = "its-secret" },
+            TlsCertificate = certificates.Server,
+            RequireTls = true,
+        });
+
+        var (exitCode, program) = await SiloHostProgram.RunAsync(
+            "--Demo:Messages=2000", $"--RocketMQ:NameServer={embedded.NameServerAddress}", "--RocketMQ:AccessKey=demo", "--RocketMQ:SecretKey=its-secret",
+            "--RocketMQ:UseTls=true", $"--RocketMQ:TlsAuthorityFile={certificates.WriteAuthority(folder.Path)}");
 
         Assert.True(exitCode == 0, program.Everything);
         Assert.Matches(Verdict(), program.Output[^1]);

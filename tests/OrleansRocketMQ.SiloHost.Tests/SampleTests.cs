@@ -46,6 +46,25 @@ public sealed partial class SampleTests
     }
 
     [Fact]
+    public async Task Guarded_management_is_for_callers_with_a_certificate_and_the_right_role()
+    {
+        var lines = await RunAsync("Guarded");
+
+        Assert.Equal(
+            [
+                "nobody: sees the group: no, nobody may not call GetStatusAsync; pauses it: no, nobody may not call PauseAsync",
+                "a viewer: sees the group: yes; pauses it: no, vera may not call PauseAsync",
+                "an operator: sees the group: yes; pauses it: yes",
+                "an operator of yesterday: sees the group: no, otto may not call GetStatusAsync; pauses it: no, otto may not call PauseAsync",
+                "a viewer who has written operator: sees the group: no, nobody may not call GetStatusAsync; pauses it: no, nobody may not call PauseAsync",
+                "without TLS: no connection",
+                "with a certificate of somebody else: no connection",
+                "the silo itself: sees 1 pauses",
+            ],
+            lines);
+    }
+
+    [Fact]
     public async Task Windowed_counts_are_right_although_a_batch_comes_twice()
     {
         var lines = await RunAsync("WindowedCounts");

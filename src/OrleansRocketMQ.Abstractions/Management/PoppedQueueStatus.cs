@@ -25,4 +25,11 @@ public sealed record PoppedQueueStatus
     /// </summary>
     [Id(2)]
     public long Lost { get; init; }
+
+    /// <summary>
+    /// Whether it is popped in order, as groups in order and by key do: its broker gives the next messages when it has heard of all
+    /// that it gave before. Default false, also of silos older than 0.3.0.
+    /// </summary>
+    [Id(3)]
+    public bool IsInOrder { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using OrleansRocketMQ.Dashboard.Settings;
 
 namespace OrleansRocketMQ.Dashboard.Access;
 
@@ -26,13 +27,9 @@ internal static class LocalRequests
     public static bool IsLocal(HttpContext context)
         => context.Connection.RemoteIpAddress is { } address
             && IsThisMachine(address)
-            && IsLoopbackName(context.Request.Host.Host)
+            && Transport.IsLoopbackName(context.Request.Host.Host)
             && !WasForwarded(context.Request)
             && !IsFromElsewhere(context.Request.Headers);
-
-    internal static bool IsLoopbackName(string host)
-        => host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-            || (IPAddress.TryParse(host.AsSpan().Trim("[]"), out var address) && IPAddress.IsLoopback(address));
 
     // Not all of 127.0.0.0/8: Istio brings what comes from other machines from 127.0.0.6.
     private static bool IsThisMachine(IPAddress address)
@@ -50,5 +47,5 @@ internal static class LocalRequests
         => IsElsewhere(headers.Origin.ToString()) || IsElsewhere(headers.Referer.ToString());
 
     private static bool IsElsewhere(string url)
-        => url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var from) && IsLoopbackName(from.Host));
+        => url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var from) && Transport.IsLoopbackName(from.Host));
 }

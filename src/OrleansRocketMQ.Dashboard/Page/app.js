@@ -237,7 +237,8 @@ function queueState(q) {
   if (q.isMoving) return ['moving', 'moving'];
   if (q.awaitsLock) return ['moving', 'awaits lock'];
   if (!q.silo) return ['moving', q.owner ? 'other program' : 'no owner'];
-  if (q.isPopped) return ['run', q.unacknowledged ? `popped, ${count(q.unacknowledged)} not acknowledged` : 'popped'];
+  const popped = q.isPoppedInOrder ? 'popped in order' : 'popped';
+  if (q.isPopped) return ['run', q.unacknowledged ? `${popped}, ${count(q.unacknowledged)} not acknowledged` : popped];
   if (q.lag === undefined || q.lag === null) return ['moving', 'lag unknown'];
   if (q.lag) return ['lagging', q.blocked ? 'blocked key' : 'has lag'];
   return ['run', 'runs'];

@@ -1,3 +1,6 @@
+using Microsoft.AspNetCore.Http;
+using OrleansRocketMQ.Dashboard.Settings;
+
 namespace OrleansRocketMQ.Dashboard;
 
 /// <summary>
@@ -33,6 +36,35 @@ public sealed class RocketMQDashboardOptions
     /// ask as often as that.
     /// </summary>
     public TimeSpan RefreshInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Whether, with a <see cref="ViewPolicy"/>, other machines are answered by HTTPS alone. Default true: a request of theirs
+    /// by plain HTTP gets 403, and a host that listens neither by HTTPS nor on loopback does not start
+    /// (<see cref="CheckAddresses"/>). Set it to false where TLS ends before this host, at a proxy or in a mesh, or where the
+    /// network is trusted. A host that reads forwarded headers before it routes sees such requests as HTTPS, and may leave it.
+    /// </summary>
+    public bool RequireHttps { get; set; } = true;
+
+    /// <summary>What the start of a host makes sure of; for who wants to know before.</summary>
+    /// <param name="addresses">Where the web server listens, such as <c>https://0.0.0.0:8443</c>.</param>
+    /// <exception cref="RocketMQConfigurationException">
+    /// Others may see the dashboard (<see cref="ViewPolicy"/>), and all the addresses are plain HTTP towards other machines.
+    /// </exception>
+    public void CheckAddresses(IEnumerable<string> addresses)
+    {
+        string[] all = [.. addresses];
+        if (ViewPolicy is not null && RequireHttps && all.Length > 0 && !all.Any(Transport.IsPrivate))
+        {
+            throw new RocketMQConfigurationException(
+                nameof(RequireHttps),
+                RequireHttps,
+                $"an address with https or on loopback beside {string.Join(", ", all)}, "
+                    + "or false where TLS ends before this host or the network is trusted");
+        }
+    }
+
+    /// <summary>Whether a caller's secrets, and what it is answered, may travel the way this request came.</summary>
+    public bool AllowsTransport(HttpContext context) => !RequireHttps || Transport.IsPrivate(context);
 
     internal bool ShowsBodies => ShowBodies ?? ViewPolicy is not null;
 

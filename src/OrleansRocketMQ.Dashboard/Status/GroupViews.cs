@@ -68,6 +68,7 @@ internal static class GroupViews
         HasFailed = queue.HasFailed,
         AwaitsLock = queue.Lock == QueueLockState.Awaited,
         IsPopped = queue.Popped is not null,
+        IsPoppedInOrder = queue.Popped is { IsInOrder: true },
         Unacknowledged = queue.Popped?.Unacknowledged ?? 0,
         Lag = queue.Lag,
         Committed = queue.CommittedOffset,

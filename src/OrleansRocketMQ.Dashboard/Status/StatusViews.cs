@@ -135,6 +135,8 @@ internal sealed record QueueView
 
     public bool IsPopped { get; init; }
 
+    public bool IsPoppedInOrder { get; init; }
+
     public int Unacknowledged { get; init; }
 
     public long? Lag { get; init; }

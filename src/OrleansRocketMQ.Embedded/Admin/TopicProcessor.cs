@@ -63,9 +63,14 @@ internal sealed class TopicProcessor(TopicTable topics, MessageStore store, Offs
             FilterType = request["topicFilterType"] ?? "SINGLE_TAG",
             SysFlag = request.GetInt32("topicSysFlag", 0),
             Order = request.GetBoolean("order"),
+            KeepsBatches = topics.Find(topic) is { } known ? known.KeepsBatches : KeepsBatches(request["attributes"]),
         });
         return RemotingCommand.Response(request, ResponseCodes.Success);
     }
+
+    // The type of a topic's queues never changes (QUEUE_TYPE_ATTRIBUTE).
+    private static bool KeepsBatches(string? attributes)
+        => attributes?.Split(',').Contains("+queue.type=BatchCQ", StringComparer.Ordinal) == true;
 
     private RemotingCommand Delete(RemotingCommand request)
     {

@@ -75,7 +75,7 @@ internal sealed partial class BrokerCore : IDisposable
             _stateFile = new(Path.Combine(folder, "state.json"), options.Disk, logger);
         }
 
-        Topics = new(options.AutoCreateTopics, () => Store?.MaxLogOffset ?? 0);
+        Topics = new(options.AutoCreateTopics, options.EnableLmq, () => Store?.MaxLogOffset ?? 0);
         Groups = new(options.AutoCreateGroups);
         try
         {
@@ -101,7 +101,7 @@ internal sealed partial class BrokerCore : IDisposable
         _producers = new(time);
         Locks = new(options.LockExpiry, time);
         Hold = new(Store, time);
-        _intake = new(Store, _levels, options.TimerWheelEnable, options.MaxMessageSize, storeHost);
+        _intake = new(Store, _levels, options.TimerWheelEnable, options.EnableLmq, options.MaxMessageSize, storeHost);
         _halfMessages = new(_intake, Store);
         _clients = new(Consumers, _producers, Groups, Topics, options, logger);
         _transactions = new(_halfMessages, _intake, _producers, options, logger);

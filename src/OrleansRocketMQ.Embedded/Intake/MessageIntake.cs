@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Embedded.Settings;
 using OrleansRocketMQ.Embedded.Store;
+using OrleansRocketMQ.Embedded.Topics;
 using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Intake;
@@ -12,7 +14,7 @@ namespace OrleansRocketMQ.Embedded.Intake;
 /// <c>HookUtils</c> and <c>DefaultMessageStore.putMessage</c>.
 /// </summary>
 internal sealed class MessageIntake(
-    MessageStore store, DelayLevels delays, bool timers, int maxMessageSize, Func<IPEndPoint> storeHost)
+    MessageStore store, DelayLevels delays, bool timers, bool lightQueues, int maxMessageSize, Func<IPEndPoint> storeHost)
 {
     private const int LongestTopic = 255;
 
@@ -58,7 +60,17 @@ internal sealed class MessageIntake(
             message.QueueId = message.DelayLevel - 1;
         }
 
-        if (!IsAllowed(message) || !TryEncode(message, StoredProperties.Encode(message.Properties), out var record))
+        if (!IsAllowed(message))
+        {
+            return false;
+        }
+
+        if (LightQueuesOf(message) is { Length: > 0 } names)
+        {
+            return TryPutToLightQueues(message, names, out placement);
+        }
+
+        if (!TryEncode(message, StoredProperties.Encode(message.Properties), out var record))
         {
             return false;
         }
@@ -109,6 +121,32 @@ internal sealed class MessageIntake(
         return true;
     }
 
+    /// <summary>
+    /// Stores a batch as one record, for a topic that keeps batches whole: each of its messages has an offset, and whoever asks for one
+    /// of them gets them all. Mirrors <c>MessageExtBatch</c> with <c>isInnerBatch</c>, and <c>BatchConsumeQueue.assignQueueOffset</c>.
+    /// </summary>
+    /// <returns>False when it is too large or there is nothing in it.</returns>
+    public bool TryPutWhole(OutgoingMessage batch, out Placement placement)
+    {
+        placement = default;
+        var count = MessageBatchCodec.Decode(batch.Body).Count;
+        if (batch.Body.Length > maxMessageSize || count is 0 or > short.MaxValue || !IsAllowed(batch))
+        {
+            return false;
+        }
+
+        batch.SysFlag |= MessageSysFlag.InnerBatch | MessageSysFlag.NeedUnwrap;
+        batch.Properties[MessageProperties.InnerNumber] = count.ToString(CultureInfo.InvariantCulture);
+        var tagHash = TagHash.Of(batch.Properties.GetValueOrDefault(MessageProperties.Tags));
+        var stored = store.AppendOne(new(batch.Topic, batch.QueueId), count, [], (offset, _) =>
+        {
+            batch.Properties[MessageProperties.InnerBase] = offset.ToString(CultureInfo.InvariantCulture);
+            return TryEncode(batch, StoredProperties.Encode(batch.Properties), out var record) ? (record, tagHash) : null;
+        });
+        placement = stored ?? default;
+        return stored is not null;
+    }
+
     /// <summary>Reads the stored message that begins at an offset of the commit log.</summary>
     public bool TryRead(long logOffset, out MessageExt message, out ReadOnlyMemory<byte> storedBody)
     {
@@ -126,9 +164,36 @@ internal sealed class MessageIntake(
 
     public string OffsetId(long logOffset) => OffsetMessageId.Format(storeHost(), logOffset);
 
-    // Inner batches belong into topics with a batch queue, which there are none of here. Mirrors HookUtils.checkInnerBatch.
+    // Producers send batches, and only brokers make inner ones of them. Mirrors HookUtils.checkInnerBatch.
     private static bool IsAllowed(OutgoingMessage message)
         => (message.SysFlag & MessageSysFlag.InnerBatch) == 0 && !message.Properties.ContainsKey(MessageProperties.InnerNumber);
+
+    // Mirrors MixAll.topicAllowsLMQ; half messages are not listed either.
+    private string[] LightQueuesOf(OutgoingMessage message)
+        => lightQueues
+            && !SystemTopics.IsRetry(message.Topic)
+            && !ReservedTopics.IsReserved(message.Topic)
+            && message.Properties.TryGetValue(MessageProperties.MultiDispatch, out var names)
+                ? LightQueues.NamesOf(names)
+                : [];
+
+    /// <summary>What a message says of its places in light queues is only known when it has them. Mirrors <c>LmqDispatch</c>.</summary>
+    private bool TryPutToLightQueues(OutgoingMessage message, string[] names, out Placement placement)
+    {
+        var tagHash = TagHash.Of(message.Properties.GetValueOrDefault(MessageProperties.Tags));
+        var stored = store.AppendOne(
+            new(message.Topic, message.QueueId),
+            offsets: 1,
+            [.. names.Select(name => new TopicQueue(name, 0))],
+            (_, offsets) =>
+            {
+                message.Properties[MessageProperties.MultiDispatch] = string.Join(',', names);
+                message.Properties[MessageProperties.MultiQueueOffset] = string.Join(',', offsets);
+                return TryEncode(message, StoredProperties.Encode(message.Properties), out var record) ? (record, tagHash) : null;
+            });
+        placement = stored ?? default;
+        return stored is not null;
+    }
 
     private bool TryEncode(OutgoingMessage message, string properties, out byte[] record)
     {

@@ -62,7 +62,7 @@ internal sealed partial class SendProcessor(
         send.Properties[MessageProperties.MessageRegion] = Region;
         send.Properties[MessageProperties.TraceSwitch] = "true";
         send.Properties.Remove("POP_CK");
-        return send.IsBatch ? PutBatch(peer, request, send, queueId) : PutOne(peer, request, send, queueId);
+        return send.IsBatch ? PutBatch(peer, request, send, queueId, topic.KeepsBatches) : PutOne(peer, request, send, queueId);
     }
 
     private RemotingCommand? Check(ClientPeer peer, RemotingCommand request, SendRequest send, out TopicConfig topic)
@@ -145,7 +145,7 @@ internal sealed partial class SendProcessor(
                 ? new(topic, brokerName, (slot + 1).ToString(CultureInfo.InvariantCulture), properties[MessageProperties.UniqueKey])
                 : null;
 
-    private RemotingCommand PutBatch(ClientPeer peer, RemotingCommand request, SendRequest send, int queueId)
+    private RemotingCommand PutBatch(ClientPeer peer, RemotingCommand request, SendRequest send, int queueId, bool staysWhole)
     {
         if (SystemTopics.IsRetry(send.Topic))
         {
@@ -165,6 +165,13 @@ internal sealed partial class SendProcessor(
             BornHost = peer.Remote,
             ReconsumeTimes = send.ReconsumeTimes,
         };
+        if (staysWhole && send.Properties.TryGetValue(MessageProperties.UniqueKey, out var batchId))
+        {
+            return intake.TryPutWhole(batch, out var whole)
+                ? Stored(request, queueId, whole, intake.OffsetId(whole.LogOffset), send.Properties).Set("batchUniqId", batchId)
+                : Refuse(request, intake.TooLarge);
+        }
+
         if (!intake.TryPutBatch(batch, out var placements) || placements.Length == 0)
         {
             return Refuse(request, intake.TooLarge);

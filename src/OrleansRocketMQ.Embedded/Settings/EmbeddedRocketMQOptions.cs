@@ -113,6 +113,12 @@ public sealed record EmbeddedRocketMQOptions
     public bool EnableRetryTopicV2 { get; init; }
 
     /// <summary>
+    /// Whether a message may name light queues, <c>%LMQ%...</c>, in which it is listed beside its topic's (<c>enableLmq</c> and
+    /// <c>enableMultiDispatch</c>): see <see cref="MessageProperties.MultiDispatch"/>. Default false.
+    /// </summary>
+    public bool EnableLmq { get; init; }
+
+    /// <summary>
     /// How many pops for one group and queue may wait for messages; a further one is answered POLLING_FULL (<c>popPollingSize</c>).
     /// Default 1024.
     /// </summary>

@@ -68,40 +68,62 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
     /// <summary>Appends encoded messages to one queue, without another's in between: all of them or, on failure, none.</summary>
     public Placement[] Append(IReadOnlyList<(byte[] Record, int TagHash)> messages, TopicQueue queue)
     {
-        var index = _queues.GetOrAdd(queue, static _ => new QueueIndex());
-        var dropped = false;
+        var index = IndexOf(queue);
+        bool dropped;
         Placement[] placements;
         lock (_appendGate)
         {
             placements = AppendLocked(messages, queue, index);
-            if (_maxBytes > 0 && _log.Bytes > _maxBytes)
-            {
-                dropped = _log.DropOldest(_maxBytes);
-            }
+            dropped = DropOldestLocked();
         }
 
-        if (dropped)
+        placements = Settle(placements, dropped);
+        for (var i = 0; i < placements.Length; i++)
         {
-            DropIndexesBelow(_log.MinOffset);
-        }
-
-        if (placements.Length > 0 && _commits?.TryFlush(placements[^1].LogOffset + placements[^1].Size) == false)
-        {
-            placements = [.. placements.Select(placement => placement with { IsNotFlushed = true })];
-        }
-
-        if (Arrived is { } arrived)
-        {
-            for (var i = 0; i < placements.Length; i++)
-            {
-                if (_log.TryRead(placements[i].LogOffset, placements[i].Size, out var stored))
-                {
-                    Tell(arrived, queue, placements[i].QueueOffset, messages[i].TagHash, stored);
-                }
-            }
+            Tell(queue, placements[i].QueueOffset, messages[i].TagHash, placements[i]);
         }
 
         return placements;
+    }
+
+    /// <summary>Appends one record of which something depends on where it comes to stand.</summary>
+    /// <param name="queue">Its queue.</param>
+    /// <param name="offsets">How many offsets it takes there: more than one for a batch that is kept whole.</param>
+    /// <param name="others">Queues in which it is listed as well, each once.</param>
+    /// <param name="encode">Is given its first offset, and those in the other queues; null: it is not to be stored.</param>
+    /// <returns>Null when it was not to be stored.</returns>
+    public Placement? AppendOne(
+        TopicQueue queue, int offsets, TopicQueue[] others, Func<long, long[], (byte[] Record, int TagHash)?> encode)
+    {
+        var index = IndexOf(queue);
+        var lists = Array.ConvertAll(others, IndexOf);
+        bool dropped;
+        Placement placement;
+        IndexEntry entry;
+        long[] places;
+        lock (_appendGate)
+        {
+            places = Array.ConvertAll(lists, static list => list.Max);
+            if (encode(index.Max, places) is not { } message)
+            {
+                return null;
+            }
+
+            placement = AppendLocked([message], queue, index)[0];
+            entry = new(placement.LogOffset, placement.StoreTimestamp, placement.Size, message.TagHash);
+            index.Append(entry, offsets - 1);
+            Array.ForEach(lists, list => list.Append(entry));
+            dropped = DropOldestLocked();
+        }
+
+        placement = Settle([placement], dropped)[0];
+        Tell(queue, placement.QueueOffset + offsets - 1, entry.TagHash, placement);
+        for (var i = 0; i < others.Length; i++)
+        {
+            Tell(others[i], places[i], entry.TagHash, placement);
+        }
+
+        return placement;
     }
 
     /// <summary>Looks for messages of a queue from an offset on, by the rules of <c>DefaultMessageStore.getMessage</c>.</summary>
@@ -178,9 +200,31 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         }
     }
 
-    // The message is stored: whoever fails at the news must not make its sender send it again.
-    private void Tell(MessageArrived arrived, TopicQueue queue, long queueOffset, int tagHash, ReadOnlyMemory<byte> stored)
+    private QueueIndex IndexOf(TopicQueue queue) => _queues.GetOrAdd(queue, static _ => new QueueIndex());
+
+    private bool DropOldestLocked() => _maxBytes > 0 && _log.Bytes > _maxBytes && _log.DropOldest(_maxBytes);
+
+    /// <summary>What is left to do with messages that are in the log.</summary>
+    private Placement[] Settle(Placement[] placements, bool dropped)
     {
+        if (dropped)
+        {
+            DropIndexesBelow(_log.MinOffset);
+        }
+
+        return placements.Length > 0 && _commits?.TryFlush(placements[^1].LogOffset + placements[^1].Size) == false
+            ? [.. placements.Select(placement => placement with { IsNotFlushed = true })]
+            : placements;
+    }
+
+    // The message is stored: whoever fails at the news must not make its sender send it again.
+    private void Tell(TopicQueue queue, long queueOffset, int tagHash, in Placement placement)
+    {
+        if (Arrived is not { } arrived || !_log.TryRead(placement.LogOffset, placement.Size, out var stored))
+        {
+            return;
+        }
+
         foreach (var observer in Delegate.EnumerateInvocationList(arrived))
         {
             try
@@ -251,6 +295,14 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
 
             foreach (ref readonly var entry in entries[..count])
             {
+                if (entry.LogOffset == lastSeen && !entry.IsLost)
+                {
+                    // A further message of a batch that is kept whole.
+                    next++;
+                    parts.CountFurther();
+                    continue;
+                }
+
                 if (parts.Count > 0 && (parts.Count >= messageLimit || parts.Bytes + entry.Size > byteLimit))
                 {
                     parts.IsFull = true;
@@ -259,32 +311,32 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
 
                 next++;
                 lastSeen = entry.LogOffset;
-                if (entry.IsLost)
+                if (TryRead(entry, filter, ref nothing, out var record))
                 {
-                    continue;
+                    parts.Add(record);
                 }
-
-                if (filter is not null && !filter.MayMatch(entry.TagHash))
-                {
-                    continue;
-                }
-
-                if (!_log.TryRead(entry.LogOffset, entry.Size, out var record))
-                {
-                    nothing = GetStatus.MessageWasRemoving;
-                    continue;
-                }
-
-                if (filter is { NeedsMessage: true } && !filter.Matches(RecordLayout.Properties(record.Span)))
-                {
-                    continue;
-                }
-
-                parts.Add(record);
             }
         }
 
         return new(parts.Count > 0 ? GetStatus.Found : nothing, next, min, max) { Parts = parts.ToList(), Behind = logEnd - lastSeen };
+    }
+
+    /// <summary>Reads a message that is there and wanted.</summary>
+    private bool TryRead(in IndexEntry entry, MessageFilter? filter, ref GetStatus nothing, out ReadOnlyMemory<byte> record)
+    {
+        record = default;
+        if (entry.IsLost || filter?.MayMatch(entry.TagHash) == false)
+        {
+            return false;
+        }
+
+        if (!_log.TryRead(entry.LogOffset, entry.Size, out record))
+        {
+            nothing = GetStatus.MessageWasRemoving;
+            return false;
+        }
+
+        return filter is not { NeedsMessage: true } || filter.Matches(RecordLayout.Properties(record.Span));
     }
 
     private void DropIndexesBelow(long logOffset)
@@ -305,6 +357,9 @@ internal sealed partial class MessageStore : IMessageReader, IDisposable
         public int Bytes { get; private set; }
 
         public bool IsFull { get; set; }
+
+        /// <summary>The record that was added last has another message in it.</summary>
+        public void CountFurther() => Count += Count > 0 ? 1 : 0;
 
         public void Add(ReadOnlyMemory<byte> record)
         {

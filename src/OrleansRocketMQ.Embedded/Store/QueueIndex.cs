@@ -83,6 +83,15 @@ internal sealed class QueueIndex
         }
     }
 
+    /// <summary>Appends the same entry so many times: each offset of a batch that is kept whole is found at its one record.</summary>
+    public void Append(in IndexEntry entry, int times)
+    {
+        for (var time = 0; time < times; time++)
+        {
+            Append(entry);
+        }
+    }
+
     /// <summary>Copies entries from an offset on.</summary>
     /// <returns>How many there were; 0 when the offset is outside of the queue.</returns>
     public int Read(long from, Span<IndexEntry> into)

@@ -1,4 +1,7 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Embedded.Store;
 
@@ -31,10 +34,24 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     public bool HasLostUnknown { get; private set; }
 
     public void Add(in RecordEntry entry, ReadOnlySpan<byte> record)
-        => Place(
-            new(RecordLayout.Topic(record), entry.QueueId),
-            entry,
-            new(entry.LogOffset, entry.StoreTime, entry.Size, TagHash.Of(RecordLayout.Properties(record))));
+    {
+        var queue = new TopicQueue(RecordLayout.Topic(record), entry.QueueId);
+        var properties = RecordLayout.Properties(record);
+        var indexed = new IndexEntry(entry.LogOffset, entry.StoreTime, entry.Size, TagHash.Of(properties));
+        Place(queue, entry, indexed, RecordLayout.MessagesIn(record));
+        if (!MessageProperties.TryFind(properties, "INNER_MULTI_DISPATCH"u8, out var names) || SystemTopics.IsRetry(queue.Topic))
+        {
+            return;
+        }
+
+        foreach (var name in LightQueues.NamesOf(Encoding.UTF8.GetString(names)))
+        {
+            if (LightQueues.OffsetIn(properties, Encoding.UTF8.GetBytes(name)) is { } offset)
+            {
+                Place(new(name, 0), entry with { QueueOffset = offset }, indexed, offsets: 1);
+            }
+        }
+    }
 
     /// <summary>The record of an entry is damaged.</summary>
     /// <returns>The queue that has lost a message; null when it is none that counts.</returns>
@@ -47,7 +64,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         }
 
         var queue = new TopicQueue(topic, entry.QueueId);
-        Place(queue, entry, IndexEntry.Lost(entry.LogOffset, entry.StoreTime));
+        Place(queue, entry, IndexEntry.Lost(entry.LogOffset, entry.StoreTime), offsets: 1);
         return queue;
     }
 
@@ -70,7 +87,7 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
     /// <summary>A queue has no message, but is known to have had.</summary>
     public void AddEmpty(TopicQueue queue, long end) => _queues.TryAdd(queue, new QueueIndex(end));
 
-    private void Place(TopicQueue queue, in RecordEntry record, in IndexEntry entry)
+    private void Place(TopicQueue queue, in RecordEntry record, in IndexEntry entry, int offsets)
     {
         if (!Counts(queue, record.LogOffset))
         {
@@ -94,12 +111,17 @@ internal sealed partial class QueueRebuild(IReadOnlyDictionary<string, long> bor
         }
 
         Fill(index, record.QueueOffset, record.LogOffset, record.StoreTime);
-        index.Append(entry);
+        index.Append(entry, offsets);
         LastStoreTime = Math.Max(LastStoreTime, record.StoreTime);
     }
 
     private bool Counts(TopicQueue queue, long logOffset)
     {
+        if (SystemTopics.IsLight(queue.Topic))
+        {
+            return true;
+        }
+
         if (bornAt.TryGetValue(queue.Topic, out var since))
         {
             return since <= logOffset;

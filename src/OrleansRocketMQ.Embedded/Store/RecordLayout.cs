@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Text;
 
 namespace OrleansRocketMQ.Embedded.Store;
@@ -61,6 +62,15 @@ internal static class RecordLayout
 
     public static ReadOnlySpan<byte> Properties(ReadOnlySpan<byte> record)
         => TryLocate(record, out var parts) ? record[parts.Properties] : throw NoRecord(record);
+
+    /// <summary>How many messages a record holds: more than one for a batch that is kept whole.</summary>
+    public static int MessagesIn(ReadOnlySpan<byte> record)
+        => (SysFlag(record) & MessageSysFlag.InnerBatch) != 0
+            && MessageProperties.TryFind(Properties(record), "INNER_NUM"u8, out var text)
+            && Utf8Parser.TryParse(text, out int number, out _)
+            && number is > 0 and <= short.MaxValue
+                ? number
+                : 1;
 
     /// <summary>The one message a record is, be it marked as a batch: a broker moves records about and never takes them apart.</summary>
     public static MessageExt Decode(ReadOnlyMemory<byte> record, MessageDecoderOptions? options = null)

@@ -14,6 +14,9 @@ internal sealed record TopicConfig(string Name, int ReadQueues, int WriteQueues,
 
     public string FilterType { get; init; } = "SINGLE_TAG";
 
+    /// <summary>Whether batches stay one record (<c>queue.type=BatchCQ</c>).</summary>
+    public bool KeepsBatches { get; init; }
+
     /// <summary>Where the commit log ended when the topic came to be; what it holds of the topic before that is of a deleted one.</summary>
     public long BornAt { get; init; }
 

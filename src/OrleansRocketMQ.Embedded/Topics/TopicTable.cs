@@ -4,7 +4,7 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Embedded.Topics;
 
 /// <summary>A broker's topics, and how they come to be. Mirrors <c>TopicConfigManager</c>. Thread-safe.</summary>
-internal sealed class TopicTable(bool autoCreate, Func<long> logEnd)
+internal sealed class TopicTable(bool autoCreate, bool lightQueues, Func<long> logEnd)
 {
     private readonly ConcurrentDictionary<string, TopicConfig> _topics = new(StringComparer.Ordinal);
 
@@ -13,7 +13,12 @@ internal sealed class TopicTable(bool autoCreate, Func<long> logEnd)
 
     public IEnumerable<TopicConfig> All => _topics.Values;
 
-    public TopicConfig? Find(string topic) => _topics.GetValueOrDefault(topic);
+    /// <summary>A topic that name servers hear of.</summary>
+    public TopicConfig? FindListed(string topic) => _topics.GetValueOrDefault(topic);
+
+    // Light queues are there for whoever asks, and are listed nowhere. Mirrors LmqTopicConfigManager.
+    public TopicConfig? Find(string topic) => FindListed(topic)
+        ?? (lightQueues && SystemTopics.IsLight(topic) ? new(topic, 1, 1) : null);
 
     /// <summary>Puts a topic there without telling anybody; for what a broker starts with.</summary>
     public void Load(TopicConfig topic) => _topics[topic.Name] = topic;

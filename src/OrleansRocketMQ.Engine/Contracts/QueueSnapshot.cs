@@ -67,7 +67,8 @@ internal sealed record QueueSnapshot
 /// <param name="Unacknowledged">Messages the broker has not heard of.</param>
 /// <param name="Late">Messages that were done when others could have them already, since it started here.</param>
 /// <param name="Lost">Messages held here whose time was over before that could be prolonged, since it started here.</param>
-internal sealed record PoppedSnapshot(int Unacknowledged, long Late, long Lost);
+/// <param name="IsInOrder">Whether its broker gives nothing more until it has heard of all that it gave.</param>
+internal sealed record PoppedSnapshot(int Unacknowledged, long Late, long Lost, bool IsInOrder = false);
 
 /// <summary>A message a listener works on.</summary>
 internal sealed record RunningMessage(string MessageId, long Offset, TimeSpan Age);

@@ -8,8 +8,11 @@ internal interface IQueueDispatcher
     /// <summary>Whether messages are given to listeners for the time of a call only, so that their bytes may be of a pool.</summary>
     bool AreLeased => false;
 
-    /// <summary>Whether it takes messages in any order and again at any time, so that they may be popped.</summary>
-    bool CanPop => false;
+    /// <summary>
+    /// Whether messages of a queue, or of a key in it, are to be consumed in their order: where they are popped, in order as well and
+    /// by one member.
+    /// </summary>
+    bool KeepsOrder => false;
 
     /// <summary>Whether messages of a higher priority are handed out first.</summary>
     bool IsByPriority => false;

@@ -17,7 +17,7 @@ internal sealed class DispatchGate
     /// <summary>
     /// Whether somebody has paused the queue, or it stands still by an error rule or since a rule of the engine was broken.
     /// </summary>
-    public bool IsPaused => _paused || Stopped is not null || _broken is not null;
+    public bool IsPaused => _paused || _stoppedForAll is not null || _stopped is not null || _broken is not null;
 
     /// <summary>Why an error rule has stopped the queue, here or wherever it was; null when none has.</summary>
     public string? Stopped => _stoppedForAll ?? _stopped?.ToString();

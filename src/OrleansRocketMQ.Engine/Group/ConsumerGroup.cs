@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
@@ -50,9 +51,13 @@ internal sealed partial class ConsumerGroup
     /// <param name="queue">The queue.</param>
     /// <param name="arrival">What comes along from the member it was on.</param>
     /// <param name="pops">Whether its messages are to be popped.</param>
+    /// <param name="stop">
+    /// An error rule has stopped it, on this member or another, and the cluster may not know of it; null: none has.
+    /// </param>
     /// <param name="made">Is told of the queue before it starts; not of one that runs already.</param>
     /// <exception cref="ConsumerStateException">The group stops, or the queue is still ending.</exception>
-    public IGroupQueue StartQueue(MessageQueue queue, QueueArrival? arrival, bool pops = false, Action<IGroupQueue>? made = null)
+    public IGroupQueue StartQueue(
+        MessageQueue queue, QueueArrival? arrival, bool pops = false, QueueStop? stop = null, Action<IGroupQueue>? made = null)
     {
         // Either the stop sees the queue, or the queue sees the stop; and a queue that ends is not taken for one that runs.
         lock (_gate)
@@ -70,10 +75,15 @@ internal sealed partial class ConsumerGroup
             }
 
             IGroupQueue pump = pops
-                ? new PopPump(queue, _environment, _popLogger)
+                ? new PopPump(queue, _environment, arrival, _popLogger)
                 : new QueuePump(queue, _environment, arrival, _pumpLogger);
             made?.Invoke(pump);
             Queues[queue] = pump;
+            if (stop is not null)
+            {
+                pump.Runs.Gate.Stop(stop);
+            }
+
             pump.Start();
             return pump;
         }

@@ -33,7 +33,7 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         {
             lock (_gate)
             {
-                return _sent.Count > 0 ? _sent.Max(static sent => sent.Offset) : -1;
+                return HighestLocked();
             }
         }
     }
@@ -158,8 +158,8 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         lock (_gate)
         {
             _sent.RemoveAll(sent => time.GetElapsedTime(sent.At, asked) >= Longest);
-            var shown = _sent.Find(sent => sent.Evidence == Evidence.AsMuch && known >= sent.Offset)
-                ?? _sent.Find(sent => sent.Evidence == Evidence.Exactly && known == sent.Offset && known != committed);
+            var shown = _sent.Find(sent => sent.Offset == known
+                && (sent.Evidence == Evidence.First || (sent.Evidence == Evidence.Later && known != committed)));
             if (shown is null)
             {
                 return (null, false);
@@ -168,7 +168,7 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
             // One of them is shown. Another of the same offset may still be on its way.
             _sent.Remove(shown);
             _sent.FindAll(sent => sent.Offset == shown.Offset).ForEach(static sent => sent.Evidence = Evidence.None);
-            return shown.Evidence == Evidence.AsMuch ? (shown.Offset, false) : (null, true);
+            return shown.Evidence == Evidence.First ? (shown.Offset, false) : (null, true);
         }
     }
 
@@ -176,11 +176,23 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
     {
         HideAll();
 
-        // A store that has as much may have it from another one.
-        var isAlone = !_sent.Exists(other => other.Offset >= offset);
-        var sent = new Sent(offset, time.GetTimestamp(), isPull) { Evidence = isNews && isAlone ? Evidence.AsMuch : Evidence.None };
+        // A store that has it may have it from another one.
+        var isAlone = HighestLocked() < offset;
+        var sent = new Sent(offset, time.GetTimestamp(), isPull) { Evidence = isNews && isAlone ? Evidence.First : Evidence.None };
         _sent.Add(sent);
         return sent;
+    }
+
+    // Without a closure: each pull asks.
+    private long HighestLocked()
+    {
+        var highest = -1L;
+        foreach (var sent in _sent)
+        {
+            highest = Math.Max(highest, sent.Offset);
+        }
+
+        return highest;
     }
 
     private Sent? TakeBack()
@@ -192,19 +204,22 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
 
     private void HideAll() => _sent.ForEach(static sent => sent.Evidence = Evidence.None);
 
-    private void AllStored() => _sent.ForEach(static sent => sent.Evidence = Evidence.Exactly);
+    private void AllStored() => _sent.ForEach(static sent => sent.Evidence = Evidence.Later);
 
-    /// <summary>What shows that an offset has come to the store.</summary>
+    /// <summary>
+    /// What it shows when the store has an offset. That it has a higher one shows nothing: that is from another member, behind
+    /// whose back this one may come yet.
+    /// </summary>
     private enum Evidence
     {
         /// <summary>Nothing: the store may have had it before, or has it from another one.</summary>
         None,
 
-        /// <summary>That it has as much: it had less, and nothing else was told since.</summary>
-        AsMuch,
+        /// <summary>It has come: the store had less, and nothing else was told since.</summary>
+        First,
 
-        /// <summary>That it has exactly that: it has taken something else since.</summary>
-        Exactly,
+        /// <summary>It has come after what was told since, which the store has taken.</summary>
+        Later,
     }
 
     /// <param name="offset">What is on its way.</param>

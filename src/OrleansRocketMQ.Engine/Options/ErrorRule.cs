@@ -55,6 +55,12 @@ public sealed class ErrorRule
     internal void Check(string section)
     {
         var longest = TimeSpan.FromMinutes(10);
+        if (Exception is not null && string.IsNullOrWhiteSpace(Exception))
+        {
+            throw new RocketMQConfigurationException(
+                $"{section}:{nameof(Exception)}", Exception, "the name of a class, or nothing for all exceptions");
+        }
+
         Setting.Between(RetryHere, 0, 100, section);
         Setting.Between(Backoff, TimeSpan.FromMilliseconds(1), longest, section);
         Setting.Between(MaxBackoff, Backoff, longest, section);

@@ -172,7 +172,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
         lock (_lock)
         {
             var now = time.GetTimestamp();
-            var (acks, changes) = (new List<PopTask>(), new List<PopTask>());
+            var (acks, changes, forgotten) = (new List<PopTask>(), new List<PopTask>(), 0);
             while (acks.Count < MostAtOnce && changes.Count < MostAtOnce && _settled.TryDequeue(out var settled))
             {
                 switch (settled.Receipt.DutyAt(now, _ahead))
@@ -185,6 +185,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                         break;
                     case PopDuty.Forget:
                         _entries.Remove(settled.Key);
+                        forgotten++;
                         break;
                 }
             }
@@ -201,7 +202,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                 }
             }
 
-            return new PopWork(acks, changes);
+            return new PopWork(acks, changes, forgotten);
         }
     }
 
@@ -321,7 +322,8 @@ internal readonly record struct PopTask(ReceiptHandle Key, PopReceipt Receipt);
 /// <summary>What a broker is to be told now.</summary>
 /// <param name="Acks">Messages that are done.</param>
 /// <param name="Changes">Messages that are to come again, or whose time is to be prolonged.</param>
-internal readonly record struct PopWork(IReadOnlyList<PopTask> Acks, IReadOnlyList<PopTask> Changes)
+/// <param name="Forgotten">Messages that were out of its hands and are no more in the book.</param>
+internal readonly record struct PopWork(IReadOnlyList<PopTask> Acks, IReadOnlyList<PopTask> Changes, int Forgotten)
 {
     public bool IsEmpty => Acks.Count == 0 && Changes.Count == 0;
 }

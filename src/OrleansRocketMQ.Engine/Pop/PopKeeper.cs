@@ -73,6 +73,11 @@ internal sealed partial class PopKeeper
             }
 
             var work = Book.TakeWork();
+            if (work.Forgotten > 0)
+            {
+                _holder.Told();
+            }
+
             if (!work.IsEmpty)
             {
                 await TellAsync(work);
@@ -234,6 +239,6 @@ internal interface IPopHolder
     /// <summary>Gives up the messages no listener has.</summary>
     void DropWaiting();
 
-    /// <summary>The broker has been told of messages.</summary>
+    /// <summary>The broker has been told of messages, or need not be told of them any more.</summary>
     void Told();
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Ports;
@@ -21,6 +22,10 @@ internal sealed partial class PopPump
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(1);
 
     private int _fullAnswers;
+
+    // Of the pop in order that is made next, or again, since it was not answered: messages it was given come with the second answer.
+    private string? _attempt;
+    private int _attempts;
 
     private async Task PopAsync()
     {
@@ -62,12 +67,18 @@ internal sealed partial class PopPump
 
     /// <summary>
     /// Where a group begins that has nothing of a queue yet is its own word, as with pulls: a pop could only say first or last.
-    /// Further shares of the queue wait for whoever has the queue itself.
+    /// Further shares of the queue wait for whoever has the queue itself. What a broker has demanded of a pull it says once: where
+    /// the store has not taken it yet, the queue begins there.
     /// </summary>
     private async Task PlaceAsync(PopState state)
     {
         var master = _environment.MasterOf(Queue);
-        if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
+        if (UnstoredReset is { } demanded)
+        {
+            await _environment.Brokers.ResetOffsetAsync(master, Options.Group, Source, demanded, _stopping.Token);
+            Interlocked.CompareExchange(ref _unstoredReset, -1, demanded);
+        }
+        else if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
         {
             if (QueueShare.IsFurther(Queue))
             {
@@ -89,6 +100,7 @@ internal sealed partial class PopPump
             return;
         }
 
+        NameAttempt();
         var broker = _environment.Routes.FindAddress(Queue) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
         var subscription = _subscription = _environment.Group.FindSubscription(Queue.Topic) ?? _subscription;
@@ -98,7 +110,7 @@ internal sealed partial class PopPump
         {
             // Not given up at a stop: what is on its way would not be seen by anybody until its time is over.
             result = await _environment.Brokers.PopAsync(
-                broker.Address, RequestOf(Source, Options, subscription, _flow.MessagesPerPull), _asking.Token);
+                broker.Address, RequestOf(subscription), _asking.Token);
         }
         catch (RocketMQException exception)
         {
@@ -109,6 +121,7 @@ internal sealed partial class PopPump
         Volatile.Write(ref _heardAt, _time.GetTimestamp());
         Volatile.Write(ref _lastPoppedAt, _time.GetUtcNow().Ticks);
         _hasPopped = true;
+        _attempt = null;
         if (result.Status == PopStatus.Found)
         {
             var count = Take(result, subscription);
@@ -119,6 +132,15 @@ internal sealed partial class PopPump
 
         _retry.Succeeded();
         await BackOffWhenFullAsync(result.Status);
+    }
+
+    private void NameAttempt()
+    {
+        if (_isInOrder)
+        {
+            _attempt ??= string.Create(
+                CultureInfo.InvariantCulture, $"{_environment.ClientId}/{_time.GetUtcNow().ToUnixTimeMilliseconds()}/{_attempts++}");
+        }
     }
 
     /// <summary>Messages have come. Whom the group does not want, as only the exact tag shows, is done.</summary>
@@ -142,7 +164,10 @@ internal sealed partial class PopPump
                 }
             }
 
-            added = Runs.Window.Add(wanted, pulledTo: 0);
+            lock (_windows)
+            {
+                added = Runs.Window.Add(wanted, pulledTo: 0);
+            }
         }
         catch
         {
@@ -163,10 +188,31 @@ internal sealed partial class PopPump
         return popped.Count;
     }
 
-    /// <summary>Room is a matter of what the broker has not heard of, too: a broker that does not listen is asked for no more.</summary>
+    /// <summary>As long as listeners keep the room the broker is not asked, and need not be heard of.</summary>
     private async Task<bool> WaitForRoomAsync()
     {
-        while (await _flow.WaitForRoomAsync(IsOver, _stopping.Token))
+        var finding = FindRoomAsync();
+        if (finding.IsCompleted)
+        {
+            return await finding;
+        }
+
+        _waitsForRoom = true;
+        try
+        {
+            return await finding;
+        }
+        finally
+        {
+            Volatile.Write(ref _heardAt, _time.GetTimestamp());
+            _waitsForRoom = false;
+        }
+    }
+
+    /// <summary>Room is a matter of what the broker has not heard of, too: a broker that does not listen is asked for no more.</summary>
+    private async Task<bool> FindRoomAsync()
+    {
+        while (await _flow.WaitForRoomAsync(IsOver, _stopping.Token) && !IsOver())
         {
             var window = Runs.Window;
             if (window.Length > LongestWindow)
@@ -177,13 +223,13 @@ internal sealed partial class PopPump
                     Runs.Restart(NewWindow());
                 }
             }
-            else if (Book.Count < Options.PullThresholdForQueue)
+            else if (Book.Count < MostUnheard)
             {
                 return true;
             }
             else
             {
-                await _flow.WaitAsync(() => Book.Count < Options.PullThresholdForQueue || IsOver(), most: null, _stopping.Token);
+                await _flow.WaitAsync(() => Book.Count < MostUnheard || IsOver(), most: null, _stopping.Token);
             }
         }
 

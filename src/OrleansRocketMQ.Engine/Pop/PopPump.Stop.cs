@@ -36,9 +36,9 @@ internal sealed partial class PopPump
         await DespiteFailureAsync(_runtime.Scheduler.CancelAsync(_stopping));
 
         // What no listener has got others may have at once; what is still on its way comes, and goes the same way.
-        Runs.DropWaiting();
+        LetOthersHaveWaiting();
         await DespiteFailureAsync(_popping);
-        Runs.DropWaiting();
+        LetOthersHaveWaiting();
         await DespiteFailureAsync(_tasks.WaitAsync());
         if (!await _flow.WaitUntilIdleAsync(_abandon.Token))
         {
@@ -54,6 +54,15 @@ internal sealed partial class PopPump
         _holdings.Close();
         _environment.Group.CloseGate(Queue);
         _environment.Statistics.Close(Queue);
+    }
+
+    // In order nobody gets any of it before listeners are done, whose last word may be a commit of what waits for one.
+    private void LetOthersHaveWaiting()
+    {
+        if (!_isInOrder)
+        {
+            Runs.DropWaiting();
+        }
     }
 
     private void GiveUpAsking() => _runtime.Scheduler.Cancel(_asking);

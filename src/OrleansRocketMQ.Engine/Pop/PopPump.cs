@@ -19,12 +19,20 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <see cref="QueuePump"/>: what may be done stands in its <see cref="PopState"/>. Runs by the engine's scheduler; may be called
 /// from anywhere. Mirrors <c>DefaultMQPushConsumerImpl.popMessage</c>.
 /// </summary>
+/// <remarks>
+/// Where messages have an order the broker keeps it: asked to, it gives a queue's next messages when it has heard of all it gave
+/// before, and those again, from the first that is not done on, of which it has not heard in time.
+/// </remarks>
 internal sealed partial class PopPump : IGroupQueue, IPopHolder
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly CancellationTokenSource _asking = new();
     private readonly Lock _gate = new();
+
+    // What comes goes to the present window, and not to one that is just given up.
+    private readonly Lock _windows = new();
+    private readonly bool _isInOrder;
     private readonly QueueEnvironment _environment;
     private readonly EngineRuntime _runtime;
     private readonly PullFlowController _flow;
@@ -42,13 +50,21 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     private long _lastConsumedAt;
     private long _heardAt;
     private volatile bool _hasPopped;
+    private long _unstoredReset = -1;
+    private volatile bool _waitsForRoom;
 
     /// <param name="queue">The queue.</param>
     /// <param name="environment">What it shares with the other queues of its group.</param>
+    /// <param name="arrival">What comes along from the member it was on, or from before it was popped; null when nothing does.</param>
     /// <param name="logger">The log.</param>
     /// <exception cref="NotSubscribedException">The group does not subscribe to the queue's topic.</exception>
-    public PopPump(MessageQueue queue, QueueEnvironment environment, ILogger logger)
+    public PopPump(MessageQueue queue, QueueEnvironment environment, QueueArrival? arrival, ILogger logger)
     {
+        if (arrival is { HasUnstoredReset: true, Progress.Watermark: var offset })
+        {
+            _unstoredReset = offset;
+        }
+
         var options = environment.Options;
         Queue = queue;
         Source = QueueShare.QueueOf(queue);
@@ -58,13 +74,15 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         _logger = logger;
         _subscription = environment.Group.FindSubscription(queue.Topic) ?? throw new NotSubscribedException(queue.Topic, options.Group);
         StartedAt = _heardAt = _time.GetTimestamp();
+        _isInOrder = environment.Dispatcher.KeepsOrder;
         _retry = new PullRetryPolicy(queue, environment, logger);
         var budgets = environment.Budgets.Of(queue.Topic);
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
         _keeper = new PopKeeper(Source, environment, Statistics, this, logger);
-        Runs = new DispatchBuffer(NewWindow(), environment.Group.OpenGate(queue), BatchRule.Of(options, _time))
+        Runs = new DispatchBuffer(
+            NewWindow(), environment.Group.OpenGate(queue), BatchRule.Of(options, _time, MostUnheard), environment.Dispatcher.IsByPriority)
         {
             MostBytes = environment.MostBytesPerCall,
         };
@@ -112,7 +130,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public bool HasBegun => _hasPopped;
 
-    public bool IsUnheard => _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > Options.PopPollTime + LongestOverdue
+    public bool IsUnheard => !(_waitsForRoom && (Runs.Window.Count > 0 || Runs.InFlight > 0))
+        && _time.GetElapsedTime(Volatile.Read(ref _heardAt)) > Options.PopPollTime + LongestOverdue
         && State.Phase is PopPhase.Popping or PopPhase.BackingOff or PopPhase.Placing;
 
     public CancellationToken Stopping => _stopping.Token;
@@ -130,9 +149,14 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public long? Unacknowledged => Book.Count;
 
+    public long? UnstoredReset => Volatile.Read(ref _unstoredReset) is >= 0 and var offset ? offset : null;
+
     public QueueLevel Level => new(Queue, HasBegun, Error, HasFailed, Moment(ref _lastPoppedAt));
 
     private ConsumerOptions Options => _environment.Options;
+
+    /// <summary>At so many messages it has not heard of the broker is asked for no more; in order it would give none.</summary>
+    private int MostUnheard => _isInOrder ? 1 : Options.PullThresholdForQueue;
 
     private bool HasFailed => State.IsHalted || Runs.Gate.Stopped is not null;
 
@@ -154,6 +178,12 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     public void OnProgress()
     {
         Volatile.Write(ref _lastConsumedAt, _time.GetUtcNow().Ticks);
+        if (_waitsForRoom)
+        {
+            // From now on it may be the broker that is waited for.
+            Volatile.Write(ref _heardAt, _time.GetTimestamp());
+        }
+
         _flow.OnProgress();
     }
 
@@ -203,7 +233,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
     {
         await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Source, offset, _stopping.Token);
-        Runs.DropWaiting(skips: true);
+        Volatile.Write(ref _unstoredReset, -1);
+        GiveUpWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     });
 
@@ -241,7 +272,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         HasFailed = HasFailed,
         Totals = Statistics.Totals(),
         Slowest = Running.Slowest(),
-        Popped = new PoppedSnapshot(Book.Count, Book.Late, Book.Lost),
+        Popped = new PoppedSnapshot(Book.Count, Book.Late, Book.Lost, _isInOrder),
     });
 
     private static DateTimeOffset? Moment(ref long ticks)
@@ -249,11 +280,27 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     private ProcessQueue NewWindow() => new(_keeper.Book, _holdings);
 
-    bool IPopHolder.MayHandOut => State.MayHandOut;
+    /// <summary>In order, what a paused queue holds nobody else could get, and it would only count as tried once more.</summary>
+    bool IPopHolder.MayHandOut => _isInOrder ? !State.IsFenceClosed : State.MayHandOut;
 
-    void IPopHolder.DropWaiting() => Runs.DropWaiting();
+    void IPopHolder.DropWaiting() => GiveUpWaiting();
 
     void IPopHolder.Told() => _flow.OnProgress();
+
+    /// <summary>Gives up what no listener has. In order a dispatcher has it in its hands: the queue begins anew without it.</summary>
+    private void GiveUpWaiting(bool skips = false)
+    {
+        if (!_isInOrder)
+        {
+            Runs.DropWaiting(skips);
+            return;
+        }
+
+        lock (_windows)
+        {
+            Runs.Restart(NewWindow(), skips);
+        }
+    }
 
     /// <summary>Asked within the window's lock; the state hears of it a moment later.</summary>
     private bool IsInDoubt()
@@ -292,14 +339,15 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         }
     }
 
-    private static PopRequest RequestOf(MessageQueue queue, ConsumerOptions options, Subscription subscription, int most)
-        => new(options.Group, queue)
-        {
-            MaxMessages = Math.Min(most, MostPerPop),
-            InvisibleTime = options.PopInvisibleTime,
-            PollTime = options.PopPollTime,
-            InitMode = PopInitMode.Min,
-            Expression = subscription.Data.SubString,
-            ExpressionType = subscription.Data.ExpressionType ?? Protocol.SubscriptionData.TagType,
-        };
+    private PopRequest RequestOf(Subscription subscription) => new(Options.Group, Source)
+    {
+        MaxMessages = Math.Min(_flow.MessagesPerPull, MostPerPop),
+        InvisibleTime = Options.PopInvisibleTime,
+        PollTime = Options.PopPollTime,
+        Ordered = _isInOrder,
+        AttemptId = _attempt,
+        InitMode = PopInitMode.Min,
+        Expression = subscription.Data.SubString,
+        ExpressionType = subscription.Data.ExpressionType ?? Protocol.SubscriptionData.TagType,
+    };
 }

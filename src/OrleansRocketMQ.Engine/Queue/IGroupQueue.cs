@@ -39,6 +39,11 @@ internal interface IGroupQueue : IDispatchedQueue
     /// <summary>Messages of which the broker has not heard what became of them; null where it is pulled.</summary>
     long? Unacknowledged { get; }
 
+    /// <summary>
+    /// Where the broker demands that the queue goes on, while the store has not taken that; null when there is nothing to be taken.
+    /// </summary>
+    long? UnstoredReset { get; }
+
     /// <summary>How it fares, in short.</summary>
     QueueLevel Level { get; }
 

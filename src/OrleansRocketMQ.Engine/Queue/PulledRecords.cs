@@ -15,6 +15,8 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
     private readonly bool _mayBeOfOthers = environment.Group.OriginOf(queue.Topic) is { } origin
         && queue.Topic == SystemTopics.PopRetryV1(origin, environment.Options.Group);
 
+    private readonly bool _isLight = SystemTopics.IsLight(queue.Topic);
+
     private bool IsRetry => _origin is not null || queue.Topic == environment.Group.RetryTopic;
 
     /// <summary>Takes the messages out of an answer and tells where the next pull begins.</summary>
@@ -46,7 +48,7 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
             messages.RemoveAll(message => !CameByPop(message));
         }
 
-        if (IsRetry)
+        if (IsRetry || _isLight)
         {
             for (var index = 0; index < messages.Count; index++)
             {
@@ -65,9 +67,20 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
     // One that was pulled from a retry topic of pops and failed comes from the group's own, which tells of the former.
     private string? TopicOf(MessageExt message)
     {
+        if (_isLight)
+        {
+            return queue.Topic;
+        }
+
         var told = message.GetProperty(MessageProperties.RetryTopic) is { } topic ? environment.Names.Unwrap(topic) : _origin;
-        return told is null ? null : environment.Group.OriginOf(told) ?? told;
+        return told is null ? null : environment.Group.OriginOf(told) ?? LightQueueOf(message, told) ?? told;
     }
+
+    // One of a light queue that failed tells the ordinary topic, which the group may not consume.
+    private string? LightQueueOf(MessageExt message, string topic)
+        => message.GetProperty(MessageProperties.MultiDispatch) is { } names && environment.Group.FindSubscription(topic) is null
+            ? LightQueues.NamesOf(names).FirstOrDefault(name => environment.Group.FindSubscription(name) is not null)
+            : null;
 
     private static partial class Log
     {

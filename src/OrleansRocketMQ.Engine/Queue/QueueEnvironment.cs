@@ -94,4 +94,9 @@ internal sealed record QueueEnvironment
 /// <param name="HasUnstoredReset">
 /// Whether it is there because the broker demands it, and the store has not taken that: what the store has is of before.
 /// </param>
-internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false);
+internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false)
+{
+    /// <summary>Nothing is known but where the broker demands that the queue begins, which the store has not taken.</summary>
+    public static QueueArrival AtUnstoredReset(long offset)
+        => new(new(offset, offset, []), HasCheckpoint: false, IdleSince: 0, HasUnstoredReset: true);
+}

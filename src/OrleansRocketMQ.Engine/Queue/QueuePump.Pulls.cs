@@ -22,6 +22,7 @@ internal sealed partial class QueuePump
     private long _brokerId;
     private volatile string? _master;
     private int _emptyPulls;
+    private int _routeChanges;
 
     /// <summary>Gives up a pull that waits at the broker, and pulls by the present subscription.</summary>
     public void RestartPull()
@@ -42,6 +43,7 @@ internal sealed partial class QueuePump
     /// </summary>
     public void OnRoutes()
     {
+        Interlocked.Increment(ref _routeChanges);
         // Offsets go to the master, also while a slave is read, and that may be the new master at the address it always had.
         if (_master is { } before && FindMaster() is { } master && master != before)
         {
@@ -85,7 +87,7 @@ internal sealed partial class QueuePump
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PullAsync()
     {
-        var subscription = PresentSubscription();
+        var (subscription, routeChanges) = (PresentSubscription(), Volatile.Read(ref _routeChanges));
         var broker = _environment.Routes.FindAddress(Queue, _brokerId) ?? throw QueueEnvironment.NoBroker(Queue);
         _retry.Asks = broker.Address;
         _master ??= FindMaster();
@@ -105,7 +107,7 @@ internal sealed partial class QueuePump
         };
         NotePull();
         var asked = _time.GetTimestamp();
-        if (await AskAsync(broker, request, subscription) is not { } result)
+        if (await AskAsync(broker, request, subscription, routeChanges) is not { } result)
         {
             return;
         }
@@ -131,16 +133,20 @@ internal sealed partial class QueuePump
 
         NoteNewest();
         var took = _time.GetElapsedTime(asked);
-        if (result.Status == PullStatus.Found)
-        {
-            // As in Java: how long a pull waited for nothing says nothing.
-            Statistics.Recent.Pulled(_pulled.Count, took);
-            Statistics.Metrics?.Pulled(took, broker.Address);
-        }
-
+        NoteFound(result.Status, took, broker);
         _pulled.Clear();
         PooledBody.Of(result.Records)?.Release();
         await BackOffAfterEmptyPullAsync(broker, isFruitless: next <= request.Offset && IsUnheld(result.Status, took));
+    }
+
+    // As in Java: how long a pull waited for nothing says nothing.
+    private void NoteFound(PullStatus status, TimeSpan took, BrokerAddress broker)
+    {
+        if (status == PullStatus.Found)
+        {
+            Statistics.Recent.Pulled(_pulled.Count, took);
+            Statistics.Metrics?.Pulled(took, broker.Address);
+        }
     }
 
     /// <summary>
@@ -200,16 +206,13 @@ internal sealed partial class QueuePump
         }
     }
 
-    private bool HasMoved(BrokerAddress broker)
-        => _environment.Routes.FindAddress(Queue, _brokerId) is { } now && now.Address != broker.Address;
-
-    /// <summary>Pulls; null when subscription or broker have changed meanwhile, or the queue's state says something else by now.</summary>
+    /// <summary>Pulls; null when subscription or routes have changed meanwhile, or the queue's state says something else by now.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription)
+    private async ValueTask<PullResult?> AskAsync(BrokerAddress broker, PullRequest request, Subscription subscription, int routeChanges)
     {
         var pull = PullCancellation();
         // What changed before there was a pull to give up has given up none.
-        if (!ReferenceEquals(PresentSubscription(), subscription) || HasMoved(broker) || _isPullOver())
+        if (!ReferenceEquals(PresentSubscription(), subscription) || routeChanges != Volatile.Read(ref _routeChanges) || _isPullOver())
         {
             _commits.PiggybackDropped();
             return null;

@@ -139,6 +139,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
         _ => _commits.HasUnstoredMove,
     };
 
+    public long? UnstoredReset => HasUnstoredReset ? Progress?.Watermark : null;
+
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
     public bool HoldsUncommitted => HasBegun && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
 

@@ -34,7 +34,8 @@ internal sealed class AllocationLook(IRebalancedGroup group)
         }
 
         (_unlisted, _clientIds) = (0, clientIds);
-        _topics = [.. topics.Select(queues => QueueShare.Divide(queues, clientIds.Count, group.Pops))];
+        _topics = [.. topics.Select(queues => QueueShare.Divide(
+            queues, clientIds.Count, group.KeepsOrder ? static _ => false : group.Pops))];
         group.NoteListed(clientIds);
         await LearnOfNewMembersAsync(clientIds, cancellationToken);
         return Compute(strategy, group.LookAtCluster(withoutThisMember: false));

@@ -41,6 +41,9 @@ internal interface IRebalancedGroup
     /// <summary>Whether the group still wants a topic.</summary>
     bool IsSubscribed(string topic);
 
+    /// <summary>Whether messages have an order, so that a queue is one member's also where it is popped.</summary>
+    bool KeepsOrder => false;
+
     /// <summary>Whether the messages of a queue are to be popped; null while this member does not know.</summary>
     bool? Pops(MessageQueue queue);
 

@@ -19,12 +19,15 @@ internal sealed record BatchRule(int Messages, long Bytes, TimeSpan Wait, int Mo
     public long Now => Time.GetTimestamp();
 
     /// <summary>That of a group; null when its batches are what is there.</summary>
-    public static BatchRule? Of(ConsumerOptions options, TimeProvider time)
+    /// <param name="options">Of the group.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="mostHeld">A queue of it that holds so many messages gets no more.</param>
+    public static BatchRule? Of(ConsumerOptions options, TimeProvider time, int mostHeld = int.MaxValue)
         => options.BatchMaxWait == TimeSpan.Zero && options.BatchMaxBytes is null ? null : new(
             options.ConsumeBatchSize,
             options.BatchMaxBytes ?? long.MaxValue,
             options.BatchMaxWait,
-            Math.Min(options.PullThresholdForQueue, options.MaxCachedMessagesPerQueue),
+            Math.Min(mostHeld, Math.Min(options.PullThresholdForQueue, options.MaxCachedMessagesPerQueue)),
             time);
 
     /// <summary>When a batch is handed out at the latest whose first message came at a time stamp.</summary>

@@ -94,11 +94,13 @@ internal sealed class DispatchBuffer
     /// <summary>
     /// Begins a new window. What is leased still ends in the old one; all else of that is dropped, wherever a dispatcher has it.
     /// </summary>
-    public void Restart(ProcessQueue window)
+    /// <param name="window">The new window.</param>
+    /// <param name="skips">See <see cref="ProcessQueue.Retire"/>.</param>
+    public void Restart(ProcessQueue window, bool skips = false)
     {
         lock (_lock)
         {
-            _window.Retire();
+            _window.Retire(skips);
             (_former ??= []).Add(_window);
             ForgetThrough();
             window.Open(Gate, _closed, Rule, _byPriority);

@@ -36,7 +36,8 @@ internal sealed partial class ProcessQueue
     /// Another window takes the place of this one. What nobody works on is dropped, wherever a dispatcher has it; what is
     /// leased counts until its lease ends, however it ends.
     /// </summary>
-    public void Retire()
+    /// <param name="skips">Whether that is because the queue is to go on elsewhere; of interest to a ledger.</param>
+    public void Retire(bool skips = false)
     {
         var dropped = default(Amount);
         lock (_lock)
@@ -45,7 +46,7 @@ internal sealed partial class ProcessQueue
 
             // Those behind the last one handed out count as handed out now, so that the head can move over them.
             _next = _tail;
-            dropped = DropIdle();
+            dropped = DropIdle(skips);
             SortAnew();
             CountLeasable();
         }

@@ -98,6 +98,10 @@ public sealed partial class BrokerClient
         {
             LogicalRecords.PutRight(answer.Records, queue.QueueId, answer.OffsetDelta);
         }
+        else if (SystemTopics.IsLight(queue.Topic))
+        {
+            LightQueues.PutRight(answer.Records, queue.Topic);
+        }
 
         return answer;
     }

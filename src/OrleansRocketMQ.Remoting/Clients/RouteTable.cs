@@ -248,9 +248,7 @@ public sealed partial class RouteTable
         TopicRoute route;
         try
         {
-            var answers = watched.Answers ??= _nameServer.NewAnswers();
-            var data = await _nameServer.GetRouteAsync(watched.Topic, answers, CancellationToken.None).ConfigureAwait(false);
-            route = TopicRoute.From(watched.Topic, data);
+            route = TopicRoute.From(watched.Topic, await AskForAsync(watched).ConfigureAwait(false));
         }
         catch (RocketMQException exception)
         {
@@ -286,6 +284,14 @@ public sealed partial class RouteTable
         Raise(route);
         return route;
     }
+
+    private Task<TopicRouteData> AskForAsync(WatchedTopic watched)
+        => SystemTopics.IsLight(watched.Topic)
+            ? AskForLightQueuesAsync()
+            : _nameServer.GetRouteAsync(watched.Topic, watched.Answers ??= _nameServer.NewAnswers(), CancellationToken.None);
+
+    private async Task<TopicRouteData> AskForLightQueuesAsync()
+        => LightQueues.RouteOf(await _nameServer.GetClusterInfoAsync(CancellationToken.None).ConfigureAwait(false));
 
     // What was learnt last about a broker set holds, as another topic's route may be older.
     private void RebuildBrokers() => _brokers = BrokerTable.From(_topics.Values

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
@@ -34,7 +35,6 @@ internal sealed partial class ConnectionSlot(
     // The connection before this one was given up because the server was silent.
     private bool _followsSilence;
     private int _waiting;
-    private string? _whyNotReplaced;
 
     /// <summary>The connection, opened when there is none.</summary>
     /// <returns>False when the slot was forgotten: there may be another one by now.</returns>
@@ -110,6 +110,9 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
+    /// <summary>Where the connection last went that could be opened: what the name in the address stands for.</summary>
+    public IPEndPoint? EndPoint { get; private set; }
+
     /// <summary>Whether the last attempt failed and no other has succeeded since: other servers are the better choice.</summary>
     public bool IsFailing
     {
@@ -119,55 +122,6 @@ internal sealed partial class ConnectionSlot(
             {
                 return IsSilent || (_failures > 0 && (_current is { IsCompleted: false } || IsPausing));
             }
-        }
-    }
-
-    /// <summary>
-    /// Opens a connection beside the one that is there and puts it in its place, which then goes as after GO_AWAY. Where none is
-    /// open, the next one is new anyway.
-    /// </summary>
-    /// <returns>False when the new one could not be opened: the old one goes on.</returns>
-    /// <param name="question">
-    /// What is asked over the new one first: with TLS 1.3 a server refuses a client's certificate only after the handshake.
-    /// </param>
-    public async Task<bool> TryReplaceAsync(RemotingCommand question)
-    {
-        var current = Volatile.Read(ref _current);
-        if (current is null)
-        {
-            return true;
-        }
-
-        // One that is on its way may have begun with what was before.
-        await ((Task)current).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (current is not { IsCompletedSuccessfully: true, Result: { IsUsable: true } old })
-        {
-            return true;
-        }
-
-        try
-        {
-            var replacement = await ConnectAsync(question);
-            if (TryPutInPlaceOf(old, current, replacement))
-            {
-                onOpened(address);
-            }
-            else
-            {
-                await replacement.DisposeAsync();
-            }
-
-            return true;
-        }
-        catch (Exception exception)
-        {
-            // It is tried again and again, and told of once.
-            if (Interlocked.Exchange(ref _whyNotReplaced, exception.Message) != exception.Message && !_disposing.IsCancellationRequested)
-            {
-                Log.NotReplaced(logger, address, exception.Message);
-            }
-
-            return false;
         }
     }
 
@@ -292,26 +246,6 @@ internal sealed partial class ConnectionSlot(
         }
     }
 
-    private bool TryPutInPlaceOf(RemotingConnection old, Task<RemotingConnection> current, RemotingConnection replacement)
-    {
-        lock (_gate)
-        {
-            if (_current != current || _disposing.IsCancellationRequested)
-            {
-                return false;
-            }
-
-            Judge(current);
-            old.Retire();
-            _retired.RemoveAll(static connection => connection.Closed.IsCompleted);
-            _retired.Add(old);
-            _current = Task.FromResult(replacement);
-            // The same reason is news when it comes again.
-            _whyNotReplaced = null;
-            return true;
-        }
-    }
-
     // Only a connection that brought a frame shows that somebody serves: load balancers without servers accept and close.
     private void Judge(Task<RemotingConnection>? previous)
     {
@@ -379,6 +313,7 @@ internal sealed partial class ConnectionSlot(
     private async Task<Stream> OpenStreamAsync(CancellationToken cancellationToken)
     {
         var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
+        EndPoint = socket.RemoteEndPoint as IPEndPoint;
         var plain = new NetworkStream(socket, ownsSocket: true);
         return secrets.Tls is not { } tls
             ? plain
@@ -389,11 +324,5 @@ internal sealed partial class ConnectionSlot(
     {
         [LoggerMessage(10, LogLevel.Debug, "The connection to {Address} was closed before it was open: {Reason}")]
         public static partial void NeverOpened(ILogger logger, string address, string reason);
-
-        [LoggerMessage(
-            47,
-            LogLevel.Warning,
-            "The connection to {Address} goes on with the certificates from before; with those of now there is none: {Reason}")]
-        public static partial void NotReplaced(ILogger logger, string address, string reason);
     }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
@@ -193,6 +194,11 @@ public sealed partial class RemotingClient : IAsyncDisposable
     /// <summary>The connection to an address when it is there and may be used as it is; else somebody has to wait or is refused.</summary>
     internal RemotingConnection? OpenConnection(string address)
         => _slots.TryGetValue(address, out var slot) ? slot.OpenConnection : null;
+
+    /// <summary>
+    /// Which server an address leads to, also where it has a host's name; null while nobody has been connected with it.
+    /// </summary>
+    internal IPEndPoint? EndPointOf(string address) => _slots.TryGetValue(address, out var slot) ? slot.EndPoint : null;
 
     /// <summary>The frame of a request that is to be sent often with other numbers; null: it is to be written as a whole.</summary>
     internal RequestTemplate? TemplateOf(RemotingCommand request, ReadOnlySpan<string> numbers)

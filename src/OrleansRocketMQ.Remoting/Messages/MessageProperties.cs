@@ -27,6 +27,9 @@ public static class MessageProperties
     public const string Cluster = "CLUSTER";
     public const string ShardingKey = "__SHARDINGKEY";
     public const string InnerNumber = "INNER_NUM";
+    public const string InnerBase = "INNER_BASE";
+    public const string MultiDispatch = "INNER_MULTI_DISPATCH";
+    public const string MultiQueueOffset = "INNER_MULTI_QUEUE_OFFSET";
     public const string DlqOriginTopic = "DLQ_ORIGIN_TOPIC";
     public const string DlqOriginMessageId = "DLQ_ORIGIN_MESSAGE_ID";
     public const string TransactionId = "__transactionId__";

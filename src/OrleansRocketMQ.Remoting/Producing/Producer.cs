@@ -136,14 +136,12 @@ public sealed partial class Producer : IAsyncDisposable
     /// <exception cref="RocketMQValidationException">The message cannot be sent.</exception>
     /// <exception cref="TopicNotFoundException">The topic does not exist, and no broker would make it.</exception>
     /// <exception cref="RocketMQNetworkException">No connection to the broker.</exception>
-    public async Task SendOneWayAsync(
+    public Task SendOneWayAsync(
         Message message,
         IQueueSelector? selector = null,
         object? argument = null,
         CancellationToken cancellationToken = default)
-        => await StartAsync(
-            new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true),
-            cancellationToken).ConfigureAwait(false);
+        => StartAsync(new(message, Batch: null, Selector: selector ?? _roundRobin, Argument: argument, IsOneWay: true), cancellationToken);
 
     /// <summary>Leaves the group and, if the producer made its client, stops that.</summary>
     public async ValueTask DisposeAsync()
@@ -327,7 +325,7 @@ public sealed partial class Producer : IAsyncDisposable
         RocketMQNetworkException or RocketMQTimeoutException or BrokerNotAvailableException => true,
         BrokerResponseException refused => refused.ResponseCode is ResponseCodes.SystemError or ResponseCodes.SystemBusy
             or ResponseCodes.TopicNotExist or ResponseCodes.ServiceNotAvailable or ResponseCodes.NoPermission
-            or ResponseCodes.NotLeaderForQueue or ResponseCodes.GoAway,
+            or ResponseCodes.NotLeaderForQueue or ResponseCodes.NotInCurrentUnit or ResponseCodes.GoAway,
         _ => false,
     };
 

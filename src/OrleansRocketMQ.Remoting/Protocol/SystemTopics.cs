@@ -12,6 +12,9 @@ public static class SystemTopics
     /// <summary>What the names of dead-letter topics begin with.</summary>
     public const string DeadLetterPrefix = "%DLQ%";
 
+    /// <summary>What the names of light message queues begin with (<c>MixAll.LMQ_PREFIX</c>).</summary>
+    public const string LightPrefix = "%LMQ%";
+
     /// <summary>The topic whose settings an automatically created topic takes.</summary>
     public const string AutoCreateKey = "TBW102";
 
@@ -63,6 +66,13 @@ public static class SystemTopics
     {
         ArgumentNullException.ThrowIfNull(topic);
         return topic.StartsWith(RetryPrefix, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whether a name is that of a light message queue, which is consumed like a topic of one queue on each broker.</summary>
+    public static bool IsLight(string topic)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        return topic.StartsWith(LightPrefix, StringComparison.Ordinal);
     }
 
     /// <summary>Checks a topic's name as <c>Validators.checkTopic</c> does.</summary>

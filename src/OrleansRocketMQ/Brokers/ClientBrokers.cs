@@ -192,26 +192,3 @@ internal sealed class ClientBrokers(RocketMQClient client, ILogger<ClientBrokers
         }
     }
 }
-
-/// <summary>What this silo knows of where brokers are. Thread-safe.</summary>
-internal sealed class ClientRoutes(RouteTable routes) : IRoutes
-{
-    public BrokerAddress? FindAddress(MessageQueue queue, long brokerId, bool onlyThisBroker)
-        => routes.FindAddressOf(queue, brokerId, onlyThisBroker);
-
-    public BrokerAddress? FindMasterOf(MessageExt message)
-    {
-        if (!MessageQueue.IsLogicalBroker(message.BrokerName))
-        {
-            return routes.FindAddress(message.BrokerName, onlyThisBroker: true);
-        }
-
-        // Each piece of a logical queue is at a broker of its own; a message says where it was stored.
-        var storedAt = message.StoreHost.ToString();
-        return routes.Brokers.Where(broker => !broker.IsSlave && broker.Address == storedAt).Cast<BrokerAddress?>().FirstOrDefault();
-    }
-
-    public TopicRoute? Find(string topic) => routes.Find(topic);
-
-    public void Doubt(string topic, Exception reason) => routes.Doubt(topic, reason);
-}

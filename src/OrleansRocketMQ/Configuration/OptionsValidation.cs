@@ -35,7 +35,10 @@ internal static class OptionsValidation
         if (options.Listener is null && options.AutoStart)
         {
             throw new RocketMQConfigurationException(
-                $"{section}:Listener", null, $"a grain class or grain interface that implements {nameof(IRocketMQListener)}");
+                $"{section}:Listener",
+                null,
+                $"a grain class or grain interface that implements {nameof(IRocketMQListener)}, or a handler in code (AddConsumer with "
+                + "Handle); the group's name may be misspelt, here or there");
         }
 
         if (options.Listener is not null && !typeof(IRocketMQListener).IsAssignableFrom(options.Listener))

@@ -11,6 +11,9 @@ internal abstract class ConsumeFilterClass(bool isPerMessage)
 
     public bool IsPerMessage => isPerMessage;
 
+    /// <summary>Why none can be made; null when nothing speaks against it.</summary>
+    public abstract MissingService? Missing(IServiceProvider services);
+
     /// <summary>The filter for one call.</summary>
     /// <param name="services">The call's scope.</param>
     public abstract FromContainer<IConsumeFilter> Make(IServiceProvider services);
@@ -23,6 +26,8 @@ internal sealed class ConsumeFilterClass<[DynamicallyAccessedMembers(Dynamically
     where TFilter : class, IConsumeFilter
 {
     public override Type Type => typeof(TFilter);
+
+    public override MissingService? Missing(IServiceProvider services) => FromContainer<TFilter>.Missing(services);
 
     public override FromContainer<IConsumeFilter> Make(IServiceProvider services)
     {

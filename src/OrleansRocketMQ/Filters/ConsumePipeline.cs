@@ -8,6 +8,10 @@ internal sealed class ConsumePipeline(ConsumeFilterClass[] filters, IServiceScop
     /// <summary>The classes, the outermost first.</summary>
     public IEnumerable<Type> Types => filters.Select(filter => filter.Type);
 
+    /// <summary>Those of which none can be made.</summary>
+    public IEnumerable<MissingService> Missing(IServiceProvider services)
+        => filters.Select(filter => filter.Missing(services)).OfType<MissingService>();
+
     /// <summary>Whether one of them wants each message in a call of its own.</summary>
     public bool IsPerMessage { get; } = filters.Any(filter => filter.IsPerMessage);
 

@@ -8,6 +8,7 @@ using Orleans.Runtime.Placement;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
@@ -63,6 +64,13 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     /// <summary>The silo that owns the queue, as this one sees it.</summary>
     private SiloAddress? Owner => _consumers.Find(_group)?.View.SiloOf(_queue);
 
+    /// <summary>What is to be known of the queue's last run here: it may begin anew since its messages come another way now.</summary>
+    private QueueArrival? LeftHere => _pump?.UnstoredReset is { } offset && ReferenceEquals(_consumer, _consumers.Find(_group))
+        ? QueueArrival.AtUnstoredReset(offset)
+        : null;
+
+    private StoppedQueue? UntoldStop => _consumer?.Flow.UntoldStops.GetValueOrDefault(QueueShare.QueueOf(_queue));
+
     public async Task<SiloAddress?> EnsureStartedAsync(SiloAddress caller)
     {
         _consumers.Find(_group)?.NoteHere(ClientIdentity.Of(caller, _unitName));
@@ -80,7 +88,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
                 break;
             case StartAnswer.StartsHere:
                 await LearnSettingsAsync();
-                Start(handOver: null);
+                Start(LeftHere);
                 break;
 
             // Who calls remembers an activation that was here. A plain deactivation would not make him forget it: his next call
@@ -167,7 +175,11 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         {
             dehydrationContext.TryAddValue(
                 PoppedHandOverKey,
-                new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster));
+                new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster)
+                {
+                    UntoldStop = UntoldStop,
+                    UnstoredReset = _pump.UnstoredReset,
+                });
         }
         else if (_pump is QueuePump { Progress: { } progress } pump)
         {
@@ -178,6 +190,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
                 Flow = _consumer.Flow.Cluster,
                 IdleSince = pump.IdleSince,
                 HasUnstoredReset = pump.HasUnstoredReset,
+                UntoldStop = UntoldStop,
             });
         }
     }
@@ -197,20 +210,20 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         if (_handOver is { } handOver)
         {
             _handOver = null;
-            Learn(handOver.From, handOver.FromLeaves, handOver.Placement, handOver.Flow);
-            Start(handOver);
+            Learn(handOver.From, handOver.FromLeaves, handOver.Placement, handOver.Flow, handOver.UntoldStop);
+            Start(handOver.ToArrival());
         }
         else if (_poppedHandOver is { } popped)
         {
             _poppedHandOver = null;
-            Learn(popped.From, popped.FromLeaves, popped.Placement, popped.Flow);
-            Start(handOver: null, wasPopped: true);
+            Learn(popped.From, popped.FromLeaves, popped.Placement, popped.Flow, popped.UntoldStop);
+            Start(popped.ToArrival(), wasPopped: true);
         }
 
         return Task.CompletedTask;
     }
 
-    private void Learn(string from, bool fromLeaves, PlacementSettings? placement, FlowSettings? flow)
+    private void Learn(string from, bool fromLeaves, PlacementSettings? placement, FlowSettings? flow, StoppedQueue? untoldStop)
     {
         if (fromLeaves)
         {
@@ -225,6 +238,11 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         if (flow is not null)
         {
             _consumers.Find(_group)?.Flow.Apply(flow);
+        }
+
+        if (untoldStop is not null)
+        {
+            _consumers.Find(_group)?.Flow.UntoldStops.TryAdd(untoldStop.Queue, untoldStop);
         }
     }
 
@@ -254,10 +272,10 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     }
 
     // The group may have stopped and started again since the queue last ran here; it is another consumer then.
-    private void Start(QueueHandOver? handOver, bool wasPopped = false)
+    private void Start(QueueArrival? arrival, bool wasPopped = false)
     {
         _consumer = _consumers.Find(_group) ?? throw new ConsumerStateException(_group, "not running on this silo", $"own {_queue}");
-        _pump = _consumer.StartQueue(_queue, _context, handOver, wasPopped);
+        _pump = _consumer.StartQueue(_queue, _context, arrival, wasPopped);
     }
 
     private static partial class Log

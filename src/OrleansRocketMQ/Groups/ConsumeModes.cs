@@ -8,19 +8,17 @@ namespace OrleansRocketMQ.Consumers;
 
 /// <summary>
 /// Whether the messages of a queue are pulled or popped: what the group's settings say, or what the queue's broker says of topic
-/// and group. Brokers are asked again while the allocation is looked at, each topic every few seconds. Thread-safe; refreshed by
-/// one caller at a time.
+/// and group. Brokers are asked again where the allocation is looked at because it is time to, not at each look of a restless cluster.
+/// Thread-safe; refreshed by one caller at a time.
 /// </summary>
 /// <param name="options">Of the group.</param>
 /// <param name="client">Asks.</param>
-/// <param name="canPop">Whether the group takes messages in any order, each by one member.</param>
+/// <param name="canPop">Whether each message is for one member.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class ConsumeModes(
     ConsumerOptions options, RocketMQClient client, bool canPop, TimeProvider time, ILogger logger)
 {
-    // Operators switch by hand. A group of thousands of topics asks for some of them at a time.
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(1);
 
     // A broker older than 5.0 does not know the question until it is another one.
@@ -28,30 +26,38 @@ internal sealed partial class ConsumeModes(
 
     // A queue does not start while nobody has said. Pulled by mistake is better than not consumed.
     private static readonly TimeSpan LongestUnknown = TimeSpan.FromSeconds(5);
+
+    // Operators switch by hand. A group of thousands of topics asks for some of them at a time.
     private const int MostAgain = 64;
     private const int MostAtOnce = 16;
 
     private readonly ConcurrentDictionary<(string Topic, string Broker), Answer> _answers = [];
     private readonly ConcurrentDictionary<(string Topic, string Broker), long> _unknownSince = [];
-    private bool _isToldInOrder;
+    private bool _isTold;
 
     private bool Asks => canPop && options.ConsumeMode == ConsumeMode.AsBroker;
 
     /// <summary>Whether the messages of a queue are to be popped; null while nobody has said.</summary>
-    public bool? Pops(MessageQueue queue) => SystemTopics.IsRetry(queue.Topic) || queue.IsLogical || !canPop ? false
+    public bool? Pops(MessageQueue queue) => IsAlwaysPulled(queue) || !canPop ? false
         : options.ConsumeMode != ConsumeMode.AsBroker ? options.ConsumeMode == ConsumeMode.Pop
         : _answers.TryGetValue((queue.Topic, queue.BrokerName), out var answer) ? answer.Pops : null;
 
+    private static bool IsAlwaysPulled(MessageQueue queue)
+        => SystemTopics.IsRetry(queue.Topic) || SystemTopics.IsLight(queue.Topic) || queue.IsLogical;
+
     /// <summary>Asks brokers of which nothing is known, or nothing new.</summary>
-    public async Task RefreshAsync(IEnumerable<MessageQueue> queues, CancellationToken cancellationToken)
+    /// <param name="queues">The queues of the group's topics.</param>
+    /// <param name="interval">How often it is looked when nothing happens: an answer holds for half of it, so each such look asks.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task RefreshAsync(IEnumerable<MessageQueue> queues, TimeSpan interval, CancellationToken cancellationToken)
     {
         if (!Asks)
         {
-            TellThatItIsInOrder();
+            TellThatItPulls();
             return;
         }
 
-        var wanted = queues.Where(static queue => !SystemTopics.IsRetry(queue.Topic) && !queue.IsLogical)
+        var wanted = queues.Where(static queue => !IsAlwaysPulled(queue))
             .Select(static queue => (queue.Topic, queue.BrokerName)).ToHashSet();
         foreach (var gone in _answers.Keys.Concat(_unknownSince.Keys).Where(key => !wanted.Contains(key)))
         {
@@ -60,7 +66,8 @@ internal sealed partial class ConsumeModes(
         }
 
         var now = time.GetTimestamp();
-        var old = _answers.Where(answer => time.GetElapsedTime(answer.Value.At, now) >= answer.Value.Fresh)
+        var old = _answers
+            .Where(answer => time.GetElapsedTime(answer.Value.At, now) >= (answer.Value.IsOfOld ? FreshRefusal : interval / 2))
             .OrderBy(static answer => answer.Value.At).Take(MostAgain).Select(static answer => answer.Key);
         var silent = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
         foreach (var some in wanted.Where(key => !_answers.ContainsKey(key)).Concat(old).ToArray().Chunk(MostAtOnce))
@@ -94,7 +101,7 @@ internal sealed partial class ConsumeModes(
                 cancellationToken: cancellationToken).WaitAsync(LongestAnswer, time, cancellationToken);
             if (assigned is { Count: > 0 })
             {
-                Note(key, assigned[0].Mode == MessageRequestMode.Pop, Fresh);
+                Note(key, assigned[0].Mode == MessageRequestMode.Pop);
             }
             else
             {
@@ -105,7 +112,7 @@ internal sealed partial class ConsumeModes(
         catch (BrokerResponseException refused)
         {
             var isOld = refused.ResponseCode == ResponseCodes.RequestCodeNotSupported;
-            Note(key, !isOld && _answers.GetValueOrDefault(key) is { Pops: true }, isOld ? FreshRefusal : Fresh);
+            Note(key, !isOld && _answers.GetValueOrDefault(key) is { Pops: true }, isOld);
         }
         catch (TimeoutException)
         {
@@ -123,18 +130,18 @@ internal sealed partial class ConsumeModes(
     {
         if (_answers.TryGetValue(key, out var before))
         {
-            Note(key, before.Pops, Fresh);
+            Note(key, before.Pops);
         }
         else if (time.GetElapsedTime(_unknownSince.GetOrAdd(key, time.GetTimestamp())) >= LongestUnknown)
         {
-            Note(key, pops: false, Fresh);
+            Note(key, pops: false);
         }
     }
 
-    private void Note((string Topic, string Broker) key, bool pops, TimeSpan fresh)
+    private void Note((string Topic, string Broker) key, bool pops, bool isOfOld = false)
     {
         var didPop = _answers.GetValueOrDefault(key) is { Pops: true };
-        _answers[key] = new Answer(pops, time.GetTimestamp(), fresh);
+        _answers[key] = new Answer(pops, time.GetTimestamp(), isOfOld);
         _unknownSince.TryRemove(key, out _);
         if (didPop != pops)
         {
@@ -142,16 +149,19 @@ internal sealed partial class ConsumeModes(
         }
     }
 
-    private void TellThatItIsInOrder()
+    private void TellThatItPulls()
     {
-        if (!canPop && options.ConsumeMode == ConsumeMode.Pop && !_isToldInOrder)
+        if (!canPop && options.ConsumeMode == ConsumeMode.Pop && !_isTold)
         {
-            _isToldInOrder = true;
+            _isTold = true;
             Log.CannotPop(logger, options.Group);
         }
     }
 
-    private sealed record Answer(bool Pops, long At, TimeSpan Fresh);
+    /// <param name="Pops">What it says.</param>
+    /// <param name="At">When, as a time stamp.</param>
+    /// <param name="IsOfOld">Whether the broker does not know the question.</param>
+    private sealed record Answer(bool Pops, long At, bool IsOfOld);
 
     private static partial class Log
     {
@@ -162,7 +172,7 @@ internal sealed partial class ConsumeModes(
         [LoggerMessage(
             380,
             LogLevel.Warning,
-            "Group {Group} is to pop, but its listener wants its messages in order, or every silo wants all of them: it pulls")]
+            "Group {Group} is to pop, but every silo wants all of its messages: it pulls")]
         public static partial void CannotPop(ILogger logger, string group);
     }
 }

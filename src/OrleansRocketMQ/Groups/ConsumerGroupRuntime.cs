@@ -76,7 +76,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         _loggers = loggers;
         _logger = loggers.CreateLogger<ConsumerGroupRuntime>();
         Missing = new MissingGroup(options.Group, client, _logger);
-        Modes = new ConsumeModes(options, client, dispatcher.CanPop && !IsBroadcasting, time, _logger);
+        Modes = new ConsumeModes(options, client, canPop: !IsBroadcasting, time, _logger);
     }
 
     public string Group => Options.Group;
@@ -220,14 +220,15 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <summary>Starts a queue here, unless it runs already.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="owner">The activation of its grain.</param>
-    /// <param name="handOver">What comes along from the silo it was on.</param>
+    /// <param name="arrival">What comes along from the silo it was on.</param>
     /// <param name="wasPopped">Whether it was popped there; counts while nothing is known here.</param>
     /// <exception cref="ConsumerStateException">The group stops.</exception>
-    public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueHandOver? handOver = null, bool wasPopped = false)
+    public IGroupQueue StartQueue(MessageQueue queue, IGrainContext owner, QueueArrival? arrival = null, bool wasPopped = false)
         => Queues.StartQueue(
             queue,
-            handOver?.ToArrival(),
+            arrival,
             QueueShare.IsFurther(queue) || (Modes.Pops(queue) ?? wasPopped),
+            Flow.UntoldStopOf(queue),
             pump => _owners.Add(pump, owner));
 
     /// <summary>Stops a queue: see <see cref="IGroupQueue.StopAsync"/>.</summary>

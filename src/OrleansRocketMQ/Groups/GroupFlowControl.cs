@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Flow;
 
 namespace OrleansRocketMQ.Flow;
@@ -19,6 +21,12 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
     /// <summary>The gates of the queues that run here.</summary>
     public GroupGates Gates { get; } = new(time);
 
+    /// <summary>
+    /// Queues that error rules have stopped here, or where they were before they came here, and of which the cluster has not been
+    /// told yet: <see cref="Cluster"/> says nothing of them.
+    /// </summary>
+    public ConcurrentDictionary<MessageQueue, StoppedQueue> UntoldStops { get; } = new();
+
     /// <summary>The settings of this silo alone.</summary>
     public FlowSettings Local
     {
@@ -32,16 +40,13 @@ internal sealed class GroupFlowControl(TimeProvider time, bool hasBreakers = fal
     }
 
     /// <summary>The cluster's settings; null until they are known.</summary>
-    public FlowSettings? Cluster
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _cluster;
-            }
-        }
-    }
+    // Asked for each run of each listener.
+    public FlowSettings? Cluster => Volatile.Read(ref _cluster);
+
+    /// <summary>The stop of a queue that starts here, where the cluster may not know of it.</summary>
+    public QueueStop? UntoldStopOf(MessageQueue queue) => UntoldStops.TryGetValue(QueueShare.QueueOf(queue), out var stop)
+        ? new(stop.Queue, stop.MessageId, stop.Offset, stop.Reason)
+        : null;
 
     /// <summary>Takes over the cluster's settings, unless newer ones are known.</summary>
     public void Apply(FlowSettings cluster)

@@ -179,7 +179,7 @@ internal sealed class RocketMQSilo(
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
         var settlements = new SettlementMetrics(services.GetRequiredService<RocketMQMetrics>());
         var brokers = new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>(), settlements);
-        var routes = new ClientRoutes(client.Routes);
+        var routes = new ClientRoutes(client);
         var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next)
         {
             Member = silo.SiloAddress.ToParsableString(),

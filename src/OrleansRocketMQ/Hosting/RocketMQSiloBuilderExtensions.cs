@@ -94,6 +94,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<IConfigurationValidator>(provider => provider.GetRequiredService<ConsumerSet>());
             services.AddSingleton<IConfigurationValidator, MessageSizeCheck>();
             services.AddSingleton<IConfigurationValidator, StopTimesValidator>();
+            services.AddSingleton<IConfigurationValidator, MissingServicesCheck>();
             services.AddSingleton<DirectConsumption>();
             services.AddSingleton<AdminRequests>();
             services.AddSingleton<MembershipFence>();

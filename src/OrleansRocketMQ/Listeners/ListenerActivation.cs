@@ -32,16 +32,14 @@ internal sealed class ListenerActivation(bool isOne)
     {
         try
         {
-            for (var (named, isFirst) = (Known, true); ; isFirst = false)
+            var result = await send(run, Known, cancellationToken).ConfigureAwait(false);
+            if (result.IsRefused && !result.Activation.IsDefault)
             {
-                var result = await send(run, named, cancellationToken).ConfigureAwait(false);
-                named = result.Activation;
-                if (!isFirst || !result.IsRefused || named.IsDefault)
-                {
-                    Note(named);
-                    return outcomeOf(result);
-                }
+                result = await send(run, result.Activation, cancellationToken).ConfigureAwait(false);
             }
+
+            Note(result.Activation);
+            return outcomeOf(result);
         }
         catch
         {

@@ -10,6 +10,9 @@ internal abstract class MessageReader
     /// <summary>The values' type.</summary>
     public abstract Type Type { get; }
 
+    /// <summary>Why nobody can be made who takes the values; null when nothing speaks against it.</summary>
+    public virtual MissingService? Missing(IServiceProvider services) => null;
+
     /// <summary>Reads what one call takes.</summary>
     /// <param name="messages">Messages of one queue in order; the first is of this type.</param>
     /// <param name="consumer">Who reads them.</param>
@@ -81,6 +84,8 @@ internal sealed class HandlerReader<T, [DynamicallyAccessedMembers(DynamicallyAc
         => TryRead(messages[0], consumer, out var read, out var reason)
             ? new HandlerBatch<T>(read, (message, context, cancellationToken) => CallAsync(consumer, message, context, cancellationToken))
             : new UnreadableBatch(reason);
+
+    public override MissingService? Missing(IServiceProvider services) => FromContainer<THandler>.Missing(services);
 
     private static async Task CallAsync(
         TypedConsumer consumer, Message<T> message, MessageContext context, CancellationToken cancellationToken)

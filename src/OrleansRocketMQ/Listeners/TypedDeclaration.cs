@@ -19,7 +19,8 @@ internal sealed class TypedDeclaration
             throw new RocketMQConfigurationException(
                 $"Type of the messages of topic '{route.Topic}' of group '{group}'",
                 $"{other.Reader.Type.Name} and {route.Reader.Type.Name}",
-                $"one type for those that match {route.Match}");
+                $"one type for those that match {route.Match}; MessageMatch tells types apart by tag or property, and a second handler "
+                + "of the same messages has a group of its own");
         }
 
         _routes.Add(route);

@@ -41,7 +41,13 @@ internal static class QueueDescriptions
             },
             Orderly = snapshot.Orderly is { } orderly ? Describe(orderly) : null,
             Popped = snapshot.Popped is { } popped
-                ? new PoppedQueueStatus { Unacknowledged = popped.Unacknowledged, Late = popped.Late, Lost = popped.Lost }
+                ? new PoppedQueueStatus
+                {
+                    Unacknowledged = popped.Unacknowledged,
+                    Late = popped.Late,
+                    Lost = popped.Lost,
+                    IsInOrder = popped.IsInOrder,
+                }
                 : null,
             Keys = snapshot.Keys is { } keys ? Describe(keys) : null,
         };

@@ -56,6 +56,10 @@ internal sealed record QueueHandOver(
     [Id(31)]
     public FlowSettings? Flow { get; init; }
 
+    /// <summary>An error rule has stopped the queue, and the cluster has not been told yet; null also from silos of v0.2.</summary>
+    [Id(32)]
+    public StoppedQueue? UntoldStop { get; init; }
+
     /// <summary>What the engine gets of it.</summary>
     public QueueArrival ToArrival() => new(Progress, HasCheckpoint, IdleSince, HasUnstoredReset);
 }
@@ -72,4 +76,16 @@ internal sealed record PoppedQueueHandOver(
     [property: Id(0)] string From,
     [property: Id(1)] bool FromLeaves,
     [property: Id(2)] PlacementSettings? Placement,
-    [property: Id(3)] FlowSettings? Flow);
+    [property: Id(3)] FlowSettings? Flow)
+{
+    /// <summary>An error rule has stopped the queue, and the cluster has not been told yet.</summary>
+    [Id(4)]
+    public StoppedQueue? UntoldStop { get; init; }
+
+    /// <summary>Where its broker demanded that it goes on when it was pulled, while the store has not taken that.</summary>
+    [Id(5)]
+    public long? UnstoredReset { get; init; }
+
+    /// <summary>What the engine gets of it.</summary>
+    public QueueArrival? ToArrival() => UnstoredReset is { } offset ? QueueArrival.AtUnstoredReset(offset) : null;
+}

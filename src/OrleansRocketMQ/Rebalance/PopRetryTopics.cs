@@ -25,8 +25,9 @@ internal sealed partial class PopRetryTopics(ConsumerGroupRuntime consumer, Time
     /// <summary>Subscribes to those that are there.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        // Who wants an order, or every message on every silo, has never popped.
-        if (consumer.IsBroadcasting || !consumer.Dispatcher.CanPop || consumer.Options.ConsumeMode == ConsumeMode.Pop)
+        // Where every silo wants every message nothing was ever popped. A pop brings them as well, but for one in order: then they are of
+        // a time when the group's listener was another one.
+        if (consumer.IsBroadcasting || (consumer.Options.ConsumeMode == ConsumeMode.Pop && !consumer.Dispatcher.KeepsOrder))
         {
             return;
         }

@@ -27,6 +27,7 @@ internal sealed partial class RebalanceService(
     ILogger<RebalanceService> logger)
 {
     private readonly CancellationTokenSource _stopping = new();
+    private readonly KnownBrokers _brokers = new();
     private readonly RebalanceLoop _loop = new(
         new RebalancedGroup(consumer, allocation, membership, options, time, logger),
         new GrainQueueDirectory(consumer, grains, silo),
@@ -77,8 +78,12 @@ internal sealed partial class RebalanceService(
 
     private void OnRouteChanged(TopicRoute route)
     {
-        // Also one of another topic tells where this one's brokers are.
-        consumer.OnRoutes();
+        // Also one of another topic tells where this one's brokers are. Who leads a logical queue stands in the route itself.
+        if (_brokers.HaveChanged(Client.Routes) || route.Data.IsStatic)
+        {
+            consumer.OnRoutes();
+        }
+
         if (consumer.Subscriptions.Has(route.Topic))
         {
             _loop.Wake();

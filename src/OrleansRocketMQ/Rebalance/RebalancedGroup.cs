@@ -51,13 +51,15 @@ internal sealed class RebalancedGroup(
 
     public bool IsSubscribed(string topic) => consumer.Subscriptions.Has(topic);
 
+    public bool KeepsOrder => consumer.Dispatcher.KeepsOrder;
+
     public bool? Pops(MessageQueue queue) => consumer.Modes.Pops(queue);
 
     public async Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(
         CancellationToken cancellationToken)
     {
         var read = await _subscribed.ReadAsync(cancellationToken);
-        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), cancellationToken);
+        await consumer.Modes.RefreshAsync(read.Topics.SelectMany(static queues => queues), options.RebalanceInterval, cancellationToken);
         if (consumer.View.Queues.Any())
         {
             // Not before the first queues run: what is to come again has time.
@@ -67,9 +69,9 @@ internal sealed class RebalancedGroup(
         return (read.Topics.Select(Pulled).ToArray(), read.Complete);
     }
 
-    /// <summary>A retry topic of pops is pulled where the topic it is of is pulled; else its broker gives both at once.</summary>
+    /// <summary>A retry topic of pops is pulled where no pop of the topic it is of brings both at once.</summary>
     private IReadOnlyList<MessageQueue> Pulled(IReadOnlyList<MessageQueue> queues)
-        => queues.Count == 0 || consumer.Subscriptions.OriginOf(queues[0].Topic) is not { } origin
+        => queues.Count == 0 || KeepsOrder || consumer.Subscriptions.OriginOf(queues[0].Topic) is not { } origin
             ? queues
             : [.. queues.Where(queue => consumer.Modes.Pops(new(origin, queue.BrokerName, 0)) is false)];
 

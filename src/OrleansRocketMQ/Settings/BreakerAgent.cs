@@ -64,9 +64,14 @@ internal sealed partial class BreakerAgent(
         {
             // Who decides alone must not wait long for somebody who is away.
             var longest = _own is null ? Longest : Interval;
-            await grains.GetGrain<IGroupSettingsGrain>(consumer.Group)
-                .ReportOutcomesAsync(news, _settings, _own is null ? [] : [.. consumer.Flow.Breakers])
+            var grain = grains.GetGrain<IGroupSettingsGrain>(consumer.Group);
+            await grain.ReportOutcomesAsync(news, _settings, _own is null ? [] : [.. consumer.Flow.Breakers])
                 .WaitAsync(longest, time, _stopping.Token);
+            if (_own is not null)
+            {
+                // What was known of the cluster is of before: others may have decided since.
+                consumer.Flow.Apply((await grain.GetAsync().WaitAsync(longest, time, _stopping.Token)).Flow);
+            }
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {

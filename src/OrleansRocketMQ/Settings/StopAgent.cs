@@ -20,7 +20,7 @@ internal sealed partial class StopAgent(
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = new();
+    private readonly ConcurrentDictionary<MessageQueue, StoppedQueue> _untold = consumer.Flow.UntoldStops;
 
     // What was resumed while the grain was being told: it may have come to it after the resume, also where that has thrown.
     private readonly ConcurrentQueue<StoppedQueue> _late = new();
@@ -58,7 +58,9 @@ internal sealed partial class StopAgent(
     private void OnStopped(QueueStop stop)
     {
         var error = stop.Error ?? string.Empty;
-        _untold[stop.Queue] = new StoppedQueue
+
+        // One that came along with its queue says where and when that was.
+        _untold.TryAdd(stop.Queue, new StoppedQueue
         {
             Queue = stop.Queue,
             MessageId = stop.MessageId,
@@ -68,7 +70,7 @@ internal sealed partial class StopAgent(
             // To the millisecond, as it is stored.
             Since = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),
             Silo = silo,
-        };
+        });
         _wake.Call();
     }
 
@@ -105,6 +107,7 @@ internal sealed partial class StopAgent(
         try
         {
             await Grain.StopQueueAsync(stop).WaitAsync(Longest, time, _stopping.Token);
+            await LearnOfAsync(stop);
             isTold = true;
         }
         finally
@@ -117,6 +120,22 @@ internal sealed partial class StopAgent(
         }
 
         await LiftLateAsync();
+    }
+
+    /// <summary>
+    /// From now on it is the cluster's, and ends with that. Whoever resumes the queue may not reach this silo: it must not find out
+    /// that there is no stop without having known that there was one.
+    /// </summary>
+    private async Task LearnOfAsync(StoppedQueue stop)
+    {
+        consumer.Flow.Apply((await Grain.GetAsync().WaitAsync(Longest, time, _stopping.Token)).Flow);
+        if (consumer.Flow.Cluster?.StopOf(stop.Queue) is null)
+        {
+            foreach (var pump in consumer.Pumps.Values.Where(pump => pump.Source == stop.Queue))
+            {
+                pump.Recover();
+            }
+        }
     }
 
     private async Task LiftLateAsync()

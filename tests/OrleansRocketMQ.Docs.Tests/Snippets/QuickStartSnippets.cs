@@ -57,6 +57,15 @@ internal static class QuickStartSnippets
         Assert.Empty(kit.DeadLetters("billing"));
     }
 
+    public static async Task TestTimeAsync(RocketMQTestKit kit)
+    {
+        await kit.SendAsync("orders", "4711", tag: "created");
+        await kit.UntilRetryWaitsAsync("billing");      // the listener wants it again in an hour: context.RetryAfter(…)
+
+        kit.Advance(TimeSpan.FromHours(1));
+        await kit.UntilConsumedAsync("billing");
+    }
+
     public static async Task BrokerAloneAsync()
     {
         await using var rocketMQ = await EmbeddedRocketMQ.StartAsync();

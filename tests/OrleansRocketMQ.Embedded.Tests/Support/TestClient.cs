@@ -88,11 +88,11 @@ internal sealed class TestClient : IAsyncDisposable
             ("i", MessageProperties.Encode(table)), ("j", reconsumeTimes ?? 0), ("k", false), ("l", maxReconsumeTimes), ("m", false), ("n", "broker-a"));
     }
 
-    public Task<RemotingCommand> SendBatchAsync(string topic, IEnumerable<Message> messages, int queueId = 0)
+    public Task<RemotingCommand> SendBatchAsync(string topic, IEnumerable<Message> messages, int queueId = 0, string? batchId = null)
         => InvokeAsync(
             RequestCodes.SendBatchMessage, MessageBatchCodec.Encode(messages),
             ("a", "test_producer"), ("b", topic), ("c", "TBW102"), ("d", 4), ("e", queueId), ("f", 0), ("g", 1700000000000), ("h", 0),
-            ("i", "WAIT\u0001true\u0002"), ("j", 0), ("k", false), ("m", true), ("n", "broker-a"));
+            ("i", "WAIT\u0001true\u0002" + (batchId is null ? string.Empty : $"UNIQ_KEY\u0001{batchId}\u0002")), ("j", 0), ("k", false), ("m", true), ("n", "broker-a"));
 
     /// <summary>Pulls, by default as Java's push consumer does but without waiting and with the subscription in the request.</summary>
     public Task<RemotingCommand> PullAsync(

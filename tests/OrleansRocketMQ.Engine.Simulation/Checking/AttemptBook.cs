@@ -17,6 +17,10 @@ internal sealed class AttemptBook(SimulatedWorld world)
 {
     public const string CountsRight = "a listener is told how often a message has failed";
     public const string RejectedDies = "what its listener rejects becomes a dead letter";
+    public const string ReasonTold = "a dead letter says why its listener has rejected it";
+
+    /// <summary>Why listeners reject messages.</summary>
+    public const string Reason = "rejected";
     public const string NotTooSoon = "a message is given up only when it has failed as often as it may";
 
     // In which a count reaches a storage that does all it is asked at once.
@@ -24,7 +28,7 @@ internal sealed class AttemptBook(SimulatedWorld world)
 
     private readonly Dictionary<(int Queue, long Offset), Entry> _entries = [];
     private readonly HashSet<int> _inexact = [];
-    private readonly HashSet<(int Queue, long Offset)> _rejected = [];
+    private readonly Dictionary<(int Queue, long Offset), Rejection> _rejected = [];
 
     /// <summary>How many messages were given to a listener that had failed in their queue before.</summary>
     public long Repeated { get; private set; }
@@ -39,7 +43,12 @@ internal sealed class AttemptBook(SimulatedWorld world)
     /// <param name="told">How often it has failed by what the listener is told.</param>
     public void Told(SimulatedQueue queue, WindowRecord window, SimulatedMessage message, int own, int told)
     {
-        _rejected.Remove((queue.Index, message.Offset));
+        if (_rejected.Remove((queue.Index, message.Offset), out var rejection)
+            && rejection.Window == window && !rejection.MayComeAgain && !IsInexact(queue.Index))
+        {
+            Fail(RejectedDies, $"{message.Offset} of {queue.Name} comes again, and nobody was asked to take it");
+        }
+
         if (own != message.Attempts)
         {
             Fail(CountsRight, $"{message.Offset} of {queue.Name} says that it has failed {own} times, and not {message.Attempts}");
@@ -101,10 +110,25 @@ internal sealed class AttemptBook(SimulatedWorld world)
     }
 
     /// <summary>A listener wants a message to be a dead letter.</summary>
-    public void Reject(int queue, long offset) => _rejected.Add((queue, offset));
+    /// <param name="queue">Its queue.</param>
+    /// <param name="window">The window it was given out from.</param>
+    /// <param name="offset">The message.</param>
+    /// <param name="behind">One before it in an ordered batch that it wants to be one, too; null when there is none.</param>
+    public void Reject(int queue, WindowRecord window, long offset, long? behind = null)
+        => _rejected[(queue, offset)] = new Rejection(
+            window, behind is { } before ? _rejected.GetValueOrDefault((queue, before)) : null);
+
+    /// <summary>A broker is asked to take a message.</summary>
+    public void Tried(int queue, long offset)
+    {
+        if (_rejected.TryGetValue((queue, offset), out var rejection))
+        {
+            rejection.Tries++;
+        }
+    }
 
     /// <summary>Whether that was the last word of a message.</summary>
-    public bool IsRejected(int queue, long offset) => _rejected.Contains((queue, offset));
+    public bool IsRejected(int queue, long offset) => _rejected.ContainsKey((queue, offset));
 
     /// <summary>Owners of the queue may count what does not end as it does here.</summary>
     public void Unknown(int queue) => _inexact.Add(queue);
@@ -116,6 +140,16 @@ internal sealed class AttemptBook(SimulatedWorld world)
         if (!IsRejected(queue, message.Offset) && !IsInexact(queue) && failed <= SimulatedWorld.MaxAttempts)
         {
             Fail(NotTooSoon, $"{message.Offset} of {world.Queues[queue].Name} is given up, and has failed {failed} times");
+        }
+    }
+
+    /// <summary>The copy of a message that is a dead letter says why it is one. It may do without where one that did was refused.</summary>
+    public void Says(int queue, SimulatedMessage message, string? reason)
+    {
+        var rejection = _rejected.GetValueOrDefault((queue, message.Offset));
+        if (rejection is null ? reason == Reason : reason != Reason && (reason is not null || rejection.Tries < 2))
+        {
+            Fail(ReasonTold, $"{message.Offset} of {world.Queues[queue].Name} is a dead letter since '{reason}'");
         }
     }
 
@@ -156,6 +190,18 @@ internal sealed class AttemptBook(SimulatedWorld world)
         var failure = new SimulationException(rule, detail);
         world.Scheduler.Fail(failure);
         throw failure;
+    }
+
+    /// <summary>The last word of a listener of a message.</summary>
+    private sealed class Rejection(WindowRecord window, Rejection? before)
+    {
+        public WindowRecord Window => window;
+
+        /// <summary>How often somebody was asked to take the message.</summary>
+        public int Tries { get; set; }
+
+        /// <summary>In order nobody is asked to take what is behind one that nobody takes.</summary>
+        public bool MayComeAgain => Tries > 0 || before is { MayComeAgain: true };
     }
 
     private sealed class Entry

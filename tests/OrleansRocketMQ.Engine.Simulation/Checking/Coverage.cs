@@ -5,18 +5,32 @@ using OrleansRocketMQ.Engine.Tests.Queue;
 
 namespace OrleansRocketMQ.Engine.Simulation.Checking;
 
+/// <summary>What a listener may say of a single message.</summary>
+internal enum ListenerWord
+{
+    /// <summary>It is to be a dead letter.</summary>
+    Rejected,
+
+    /// <summary>It is to come again after a time.</summary>
+    Postponed,
+}
+
 /// <summary>What runs have reached: cells of the table of a queue's states, kinds of faults, causes of duplicates.</summary>
 internal sealed class Coverage
 {
     private readonly Dictionary<(string State, QueueEventKind Event), long> _cells = [];
     private readonly Dictionary<FaultKind, long> _faults = [];
     private readonly Dictionary<string, long> _duplicates = new(StringComparer.Ordinal);
+    private readonly Dictionary<(Mode Mode, ListenerWord Word), long> _words = [];
 
     public IReadOnlyDictionary<(string State, QueueEventKind Event), long> Cells => _cells;
 
     public IReadOnlyDictionary<FaultKind, long> Faults => _faults;
 
     public IReadOnlyDictionary<string, long> Duplicates => _duplicates;
+
+    /// <summary>What listeners have said of single messages.</summary>
+    public IReadOnlyDictionary<(Mode Mode, ListenerWord Word), long> Words => _words;
 
     public long Messages { get; set; }
 
@@ -28,12 +42,6 @@ internal sealed class Coverage
 
     /// <summary>What runs have reached in which messages are popped.</summary>
     public PopCoverage Pops { get; } = new();
-
-    /// <summary>Messages that were to be dead letters by their listener's word.</summary>
-    public long Rejected { get; set; }
-
-    /// <summary>Messages that were to come again after a time by their listener's word.</summary>
-    public long Postponed { get; set; }
 
     /// <summary>Messages that did not come again because a record of before a reset hid them that its storage had not let go of.</summary>
     public long Hidden { get; set; }
@@ -60,6 +68,8 @@ internal sealed class Coverage
 
     public void Duplicate(string cause) => Count(_duplicates, cause);
 
+    public void Said(Mode mode, ListenerWord word) => Count(_words, (mode, word));
+
     public void Add(Coverage other)
     {
         foreach (var (cell, count) in other._cells)
@@ -83,8 +93,10 @@ internal sealed class Coverage
         VirtualTicks += other.VirtualTicks;
         Runs += other.Runs;
         Hidden += other.Hidden;
-        Rejected += other.Rejected;
-        Postponed += other.Postponed;
+        foreach (var (said, count) in other._words)
+        {
+            Count(_words, said, count);
+        }
     }
 
     /// <summary>Cells of the table that can occur and were not reached.</summary>
@@ -95,16 +107,22 @@ internal sealed class Coverage
 
     /// <summary>
     /// What many runs together should have reached and have not: each cell that can occur, and no other; each kind of fault
-    /// often enough.
+    /// and each word of a listener often enough.
     /// </summary>
-    /// <param name="leastOfEachFault">How often each kind of fault must have struck.</param>
-    public IReadOnlyList<string> Shortcomings(long leastOfEachFault) =>
+    /// <param name="leastOfEach">How often each kind of fault must have struck, and each word been said.</param>
+    public IReadOnlyList<string> Shortcomings(long leastOfEach) =>
     [
         .. Missing().Select(cell => $"{cell.Event} never met a queue that is {cell.State}"),
         .. Impossible().Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
-        .. Enum.GetValues<FaultKind>().Where(kind => kind <= FaultKind.ResetWhileDown && _faults.GetValueOrDefault(kind) < leastOfEachFault)
+        .. Enum.GetValues<FaultKind>().Where(kind => kind <= FaultKind.ResetWhileDown && _faults.GetValueOrDefault(kind) < leastOfEach)
             .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
+        .. AllWords.Where(said => _words.GetValueOrDefault(said) < leastOfEach)
+            .Select(said => $"{said.Mode} listeners said {said.Word} {_words.GetValueOrDefault(said)} times"),
     ];
+
+    private static IEnumerable<(Mode Mode, ListenerWord Word)> AllWords
+        => Enum.GetValues<Mode>().Where(static mode => mode != Mode.Popped)
+            .SelectMany(static _ => Enum.GetValues<ListenerWord>(), static (mode, word) => (mode, word));
 
     private IEnumerable<(string State, QueueEventKind Event)> Select(Occurrence occurrence, bool reached)
         => QueueStateTable.Cells.Select(cell => (cell.State, cell.Event))

@@ -84,6 +84,15 @@ internal sealed class Delivery(LedgerEntry entry, WindowRecord window, int era)
     /// <summary>When its message may come again to its window, by its listener's word; in ticks of the run.</summary>
     public long NotBefore { get; set; } = long.MinValue;
 
+    /// <summary>
+    /// One before it in its batch that was to be a dead letter; null when there is none. As long as nobody has taken that, both
+    /// come again, in order.
+    /// </summary>
+    public Delivery? Behind { get; set; }
+
+    /// <summary>Whether its message is neither consumed nor elsewhere, as far as anybody has heard.</summary>
+    public bool IsOpen => End == DeliveryEnd.Returned;
+
     /// <summary>When it ended, in ticks of the run.</summary>
     public long EndedAt { get; set; } = long.MaxValue;
 }

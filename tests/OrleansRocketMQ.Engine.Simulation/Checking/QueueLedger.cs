@@ -161,8 +161,9 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
             entry.ConsumedIn = null;
         }
 
-        // What was in work when the queue was moved back must come again.
+        // What was in work when the queue was moved back must come again, and what was not committed if its owner dies.
         entry.IsDone |= (end is DeliveryEnd.Done or DeliveryEnd.Unheard) && delivery.Era >= entry.Era;
+        entry.IsDone &= end != DeliveryEnd.Uncommitted || entry.Last != delivery || entry.IsDoneElsewhere;
         world.Scheduler.Note(end.ToString(), delivery.Window.Loop.Name, entry.Offset);
     }
 
@@ -325,7 +326,7 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
 
         if (last.Window == window)
         {
-            var mayComeAgain = last.End is DeliveryEnd.Returned or DeliveryEnd.Unheard;
+            var mayComeAgain = last.End is DeliveryEnd.Returned or DeliveryEnd.Unheard || last.Behind is { IsOpen: true };
             Require(mayComeAgain, entry, window, $"which its own window has given out already ({last.End})");
             if (world.Time.Now < last.NotBefore)
             {
@@ -368,7 +369,8 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
                 continue;
             }
 
-            if (before.Offset < batchFirst && before.ConsumedIn != window)
+            var isOpen = before.Last?.Behind is { IsOpen: true, Entry.IsDone: false };
+            if (before.Offset < batchFirst && (before.ConsumedIn != window || isOpen))
             {
                 Fail(InOrder, $"{window.Loop.Name} hands {entry.Offset} out before {before.Offset} is consumed");
             }

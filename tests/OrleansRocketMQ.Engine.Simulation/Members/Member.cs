@@ -230,6 +230,7 @@ internal sealed class Member : IGroupMember
         LockInterval = TimeSpan.FromMilliseconds(800),
         LockExpiry = LockExpiry,
         PoisonHandling = setup.Parks ? PoisonHandling.Park : PoisonHandling.Block,
+        MaxParkedKeys = setup.MostParked,
         KeyRetryBackoff = TimeSpan.FromMilliseconds(100),
         MaxKeyRetryBackoff = TimeSpan.FromSeconds(1),
         ParkAfter = TimeSpan.FromSeconds(4),

@@ -90,6 +90,8 @@ internal sealed class SimulatedParking(SimulatedWorld world) : IParkedMessageSto
     public async Task ParkAsync(MessageToPark message, CancellationToken cancellationToken)
     {
         await world.Time.Delay(TimeSpan.FromMilliseconds(2), cancellationToken);
-        world.Ledgers[world.Find(message.Queue).Index].SafelyElsewhere(message.Offset, isHeard: true);
+        var queue = world.Find(message.Queue).Index;
+        world.Ledgers[queue].SafelyElsewhere(message.Offset, isHeard: true);
+        world.Attempts.Done(queue, message.Offset);
     }
 }

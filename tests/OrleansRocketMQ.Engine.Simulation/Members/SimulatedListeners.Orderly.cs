@@ -7,6 +7,14 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// <summary>Listeners in order.</summary>
 internal sealed partial class SimulatedListeners
 {
+    /// <summary>What a listener in order says of a batch that it has consumed.</summary>
+    private enum Verdict
+    {
+        Commit,
+        Keep,
+        Rollback,
+    }
+
     /// <summary>Decides what is committed, too, where the group does not commit by itself.</summary>
     private sealed class QueueListener(SimulatedListeners listeners) : IQueueListener
     {
@@ -33,68 +41,88 @@ internal sealed partial class SimulatedListeners
 
             listeners.ThrowIfUnreachable(run.Queue, 30);
             var began = run.Queue.Now;
-            var (index, committed, batches) = (0, 0, 0);
-            FailedBatch? stopped = null;
-            while (index < call.Messages.Count && stopped is null && call.Ownership is not { IsValid: false })
+            var at = new Progress(0, 0, null, []);
+            var batches = 0;
+            while (at.Done < call.Messages.Count && !at.IsAtEnd && call.Ownership is not { IsValid: false })
             {
-                var end = Math.Min(index + call.BatchSize, call.Messages.Count);
-                var batch = run.HandOut(index, end);
+                var end = Math.Min(at.Done + call.BatchSize, call.Messages.Count);
+                var batch = run.HandOut(at.Done, end);
                 batches++;
-                if ((await listeners.ConsumeAsync(run, batch, cancellationToken)).Consumed < batch.Count)
+                var isConsumed = (await listeners.ConsumeAsync(run, batch, cancellationToken)).Consumed == batch.Count;
+                if (!isConsumed)
                 {
                     // Of an ordered batch all or nothing counts.
                     batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
-                    listeners.GiveUp(run, call.Messages[index..end], 1);
-                    var isHeard = !cancellationToken.IsCancellationRequested && call.Ownership is not { IsValid: false };
-                    listeners.Failed(run, Enumerable.Range(index, batch.Count), isHeard ? batch.Count : 0);
-                    stopped = new FailedBatch(batch.Count, IsRollback: false, Pause: null, call.AutoCommit, "failed", "test");
-                    break;
                 }
-
-                if (cancellationToken.IsCancellationRequested)
+                else if (cancellationToken.IsCancellationRequested)
                 {
                     break;
                 }
 
-                listeners.Consumed(run, index, end);
-                (index, committed, stopped) = Decide(call, run, batch, (index, end, committed));
+                var isHeard = !cancellationToken.IsCancellationRequested && call.Ownership is not { IsValid: false };
+                at = Judge(call, run, batch, at, isConsumed, isHeard);
                 if (run.Queue.Now - began > call.TimeLimit)
                 {
                     break;
                 }
             }
 
-            return new OrderlyOutcome(index, committed, stopped, batches, run.Queue.Now - began);
+            return new OrderlyOutcome(at.Done, at.Committed, at.Stopped, batches, run.Queue.Now - began) { Rejected = at.Rejected };
         }
 
-        private (int Index, int Committed, FailedBatch? Stopped) Decide(
-            OrderlyCall call, Call run, List<Delivery> batch, (int Index, int End, int Committed) at)
+        /// <summary>How far the call is after a batch, by what its listener says of it and of single messages in it.</summary>
+        private Progress Judge(OrderlyCall call, Call run, List<Delivery> batch, Progress at, bool isConsumed, bool isHeard)
         {
-            if (call.AutoCommit || !call.MayDecideCommit)
-            {
-                return (at.End, at.End, null);
-            }
-
-            _batches++;
-            if (_batches % 19 == 0)
+            // What comes again after all is to be committed anew.
+            _uncommitted.RemoveAll(static delivery => delivery.Entry.Last != delivery);
+            var autoCommit = call.AutoCommit || !call.MayDecideCommit;
+            var verdict = autoCommit ? Verdict.Commit
+                : !isConsumed ? Verdict.Keep
+                : Decide(isLast: at.Done + batch.Count == call.Messages.Count);
+            if (verdict == Verdict.Rollback)
             {
                 batch.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
                 _uncommitted.ForEach(delivery => run.Queue.Ledger.TakeBack(delivery));
                 _uncommitted.Clear();
-                return (at.Index, at.Committed, new FailedBatch(batch.Count, IsRollback: true, Pause: null, AutoCommit: false, null));
+                return at with { Stopped = new(batch.Count, IsRollback: true, Pause: null, AutoCommit: false, null) };
             }
 
-            _uncommitted.AddRange(batch);
-            if (_batches % 3 != 0 && at.End < call.Messages.Count)
+            var words = OrderlyWords.Of(batch.Count, isHeard ? listeners.WordsFor(batch.Count) : [], isConsumed, autoCommit);
+            listeners.Apply(words, run, batch, at.Done, isHeard);
+            if (words.Done > 0)
             {
-                // The next ones are here already, with which these are committed.
-                batch.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Uncommitted));
-                return (at.End, at.Committed, null);
+                _uncommitted.AddRange(batch.Take(words.Done).Where((_, index) => !words.IsRejected(index)));
+                _uncommitted.ForEach(
+                    delivery => run.Queue.Ledger.Ended(delivery, verdict == Verdict.Commit ? DeliveryEnd.Done : DeliveryEnd.Uncommitted));
             }
 
-            _uncommitted.ForEach(delivery => run.Queue.Ledger.Ended(delivery, DeliveryEnd.Done));
-            _uncommitted.Clear();
-            return (at.End, at.End, null);
+            if (verdict == Verdict.Commit && words.Done > 0)
+            {
+                _uncommitted.Clear();
+            }
+
+            var done = at.Done + words.Done;
+            return new Progress(
+                done, verdict == Verdict.Commit && words.Done > 0 ? done : at.Committed, words.Stopped, words.RejectedFrom(at.Done));
         }
+
+        private Verdict Decide(bool isLast)
+        {
+            _batches++;
+
+            // When the next ones are here already, these are committed with them.
+            return _batches % 19 == 0 ? Verdict.Rollback : _batches % 3 == 0 || isLast ? Verdict.Commit : Verdict.Keep;
+        }
+    }
+
+    /// <summary>How far a call in order is.</summary>
+    /// <param name="Done">How many of its messages are done.</param>
+    /// <param name="Committed">How many of those may be committed.</param>
+    /// <param name="Stopped">What does not succeed behind them; null when nothing does not.</param>
+    /// <param name="Rejected">Those that are to be dead letters.</param>
+    private sealed record Progress(int Done, int Committed, FailedBatch? Stopped, IReadOnlyList<RejectedMessage> Rejected)
+    {
+        /// <summary>Whether it ends there.</summary>
+        public bool IsAtEnd => Stopped is not null || Rejected.Count > 0;
     }
 }

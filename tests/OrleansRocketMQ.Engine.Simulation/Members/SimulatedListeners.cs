@@ -21,7 +21,6 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
 
     private const int MostFailures = SimulatedWorld.MaxAttempts + 1;
 
-    private readonly Dictionary<(int Queue, long Offset), int> _failures = [];
     private readonly SeededRandom _random = SeededRandom.Of(world.Setup.Seed, $"listeners of {owner.Name}");
 
     public IListener OfSlot(int slot) => new Listener(this, slot);
@@ -105,7 +104,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
 
     /// <summary>
     /// Where every member gets every message, none that fails comes again from the broker: it is given up, in order when it has
-    /// failed for the last time.
+    /// failed for the last time, by what its listener was told.
     /// </summary>
     private void GiveUp(Call call, ArraySegment<MessageExt> failed, int times)
     {
@@ -115,13 +114,13 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
         }
 
         // Those that were taken back meanwhile are not the call's any more.
-        foreach (var message in failed.Where(static message => message is not null))
+        foreach (var (index, message) in failed.Index().Where(static one => one.Item is not null))
         {
-            var place = (call.Queue.Queue.Index, message.QueueOffset);
-            _failures[place] = _failures.GetValueOrDefault(place) + times;
-            if (world.Setup.Mode == Mode.Concurrent || _failures[place] >= MostFailures)
+            var before = call.Told(failed.Offset - call.Messages.Offset + index);
+            if (world.Setup.Mode == Mode.Concurrent || before + times >= MostFailures)
             {
                 call.Queue.Ledger.SafelyElsewhere(message.QueueOffset, isHeard: false);
+                world.Attempts.Done(call.Queue.Queue.Index, message.QueueOffset);
             }
         }
     }
@@ -151,7 +150,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
             world.Attempts.Told(at.Queue, at.Window, world.Find(messages[index]).Message, messages[index].ReconsumeTimes, told(index));
         }
 
-        return new Call(at, at.Window, messages, world.Setup);
+        return new Call(at, at.Window, messages, told, world.Setup);
     }
 
     /// <summary>Whether a listener is where it is called; it cannot always be asked.</summary>
@@ -176,7 +175,13 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     }
 
     /// <summary>Messages that were given to a listener together.</summary>
-    private sealed record Call(MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages, Setup Setup)
+    /// <param name="Queue">Their queue at its member.</param>
+    /// <param name="Window">Its window.</param>
+    /// <param name="Messages">The messages.</param>
+    /// <param name="Told">How often each has failed before, as the listener is told.</param>
+    /// <param name="Setup">What the run is like.</param>
+    private sealed record Call(
+        MemberQueue Queue, WindowRecord Window, ArraySegment<MessageExt> Messages, Func<int, int> Told, Setup Setup)
     {
         public List<Delivery> HandOut(int from, int to)
         {

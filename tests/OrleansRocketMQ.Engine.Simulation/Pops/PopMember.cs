@@ -127,14 +127,15 @@ internal sealed class PopMember : IGroupMember
     public Task RunAsync(Func<Task> work) => _scheduler.Run(work);
 
     /// <summary>Starts a queue here.</summary>
-    public IGroupQueue StartQueue(MessageQueue queue, QueueArrival? arrival, bool pops) => Queues.StartQueue(queue, arrival, pops, pump =>
-    {
-        HolderOf(queue).Add(pump);
-        if (pump is PopPump popped)
+    public IGroupQueue StartQueue(MessageQueue queue, QueueArrival? arrival, bool pops)
+        => Queues.StartQueue(queue, arrival, pops, made: pump =>
         {
-            popped.Observe = (state, happened) => Observe(queue, state, happened);
-        }
-    });
+            HolderOf(queue).Add(pump);
+            if (pump is PopPump popped)
+            {
+                popped.Observe = (state, happened) => Observe(queue, state, happened);
+            }
+        });
 
     /// <summary>Pauses have changed, or rates.</summary>
     public void FlowChanged()

@@ -46,8 +46,8 @@ internal static class Report
             text.AppendLine(CultureInfo.InvariantCulture, $"  {cause,-50} {count}");
         }
 
-        text.AppendLine(
-            CultureInfo.InvariantCulture, $"by their listeners' word rejected {coverage.Rejected}, postponed {coverage.Postponed}");
+        var words = coverage.Words.OrderBy(said => said.Key).Select(said => $"{said.Key.Mode} {said.Key.Word} {said.Value}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"by their listeners' word: {string.Join(", ", words)}");
         text.AppendLine(
             CultureInfo.InvariantCulture, $"messages hidden by a record that storage kept over a reset: {coverage.Hidden}");
         text.AppendLine(CultureInfo.InvariantCulture, $"cells of the table: {coverage.Cells.Count}; not reached:");

@@ -89,14 +89,47 @@ public sealed class AttemptBookTests
     [Fact]
     public void What_its_listener_has_rejected_is_given_up_however_often_it_has_failed_and_does_not_come_again()
     {
-        _book.Reject(0, 0);
+        _book.Reject(0, _window, 0);
         _book.GivenUp(0, _queue.Messages[0]);
         Refuses(AttemptBook.RejectedDies, () => _book.ComesAgain(0, _queue.Messages[0]));
+        _book.Tried(0, 0);
 
         // Its listener has it once more, and may say something else.
         Tell(_window, 2);
         _book.ComesAgain(0, _queue.Messages[0]);
         Refuses(AttemptBook.NotTooSoon, () => _book.GivenUp(0, _queue.Messages[0]));
+    }
+
+    [Fact]
+    public void What_its_listener_has_rejected_comes_again_only_when_somebody_was_asked_to_take_it_or_one_before_it()
+    {
+        _book.Reject(0, _window, 0);
+        Refuses(AttemptBook.RejectedDies, () => Tell(_window, 2));
+
+        _book.Reject(0, _window, 5);
+        _book.Tried(0, 5);
+        _book.Reject(0, _window, 0, behind: 5);
+        Tell(_window, 2);
+
+        _book.Reject(0, _window, 0);
+        Tell(Begin(), 2);
+    }
+
+    [Fact]
+    public void A_dead_letter_says_why_when_its_listener_has_rejected_it_and_nothing_else_when_not()
+    {
+        var message = _queue.Messages[0];
+        Refuses(AttemptBook.ReasonTold, () => _book.Says(0, message, AttemptBook.Reason));
+        _book.Says(0, message, "failed");
+        _book.Reject(0, _window, 0);
+        Refuses(AttemptBook.ReasonTold, () => _book.Says(0, message, null));
+        _book.Says(0, message, AttemptBook.Reason);
+
+        // One that says why was refused.
+        _book.Tried(0, 0);
+        _book.Tried(0, 0);
+        _book.Says(0, message, null);
+        Refuses(AttemptBook.ReasonTold, () => _book.Says(0, message, "failed"));
     }
 
     [Fact]

@@ -116,6 +116,37 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void What_is_behind_a_rejected_message_of_its_batch_comes_again_as_long_as_nobody_has_taken_that_and_nothing_overtakes_them()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Delivery[] batch = [HandOut(window, 0, 0), HandOut(window, 1, 0)];
+        Array.ForEach(batch, delivery => _ledger.Ended(delivery, DeliveryEnd.Done));
+        _ledger.TakeBack(batch[0]);
+        batch[1].Behind = batch[0];
+        Fails(QueueLedger.InOrder, () => HandOut(window, 2));
+
+        _ledger.SafelyElsewhere(0, isHeard: true);
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 1));
+        Consume(window, 2);
+
+        batch[0].End = DeliveryEnd.Returned;
+        Consume(window, 1);
+    }
+
+    [Fact]
+    public void What_is_consumed_and_not_committed_by_its_listener_must_not_be_committed_by_its_owner()
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        var delivery = HandOut(window, 0);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.Ended(delivery, DeliveryEnd.Uncommitted);
+        Fails(QueueLedger.NothingLost, () => _ledger.Commits(_first, 1));
+
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.Commits(_first, 1);
+    }
+
+    [Fact]
     public void A_message_that_came_back_is_tried_again()
     {
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
@@ -254,8 +285,8 @@ public sealed class LedgerTests
 
     private static void Fails(string rule, Action act) => Assert.Equal(rule, Assert.Throws<SimulationException>(act).Rule);
 
-    private Delivery HandOut(WindowRecord window, long offset) => _ledger.HandOut(
-        window, MessageDecoder.DecodeAll(Records.Encode(_queue, _queue.Read(offset, 1)), "broker").Single(), offset);
+    private Delivery HandOut(WindowRecord window, long offset, long? batchFirst = null) => _ledger.HandOut(
+        window, MessageDecoder.DecodeAll(Records.Encode(_queue, _queue.Read(offset, 1)), "broker").Single(), batchFirst ?? offset);
 
     private void Consume(WindowRecord window, long offset) => _ledger.Ended(HandOut(window, offset), DeliveryEnd.Done);
 

@@ -16,13 +16,14 @@ public sealed class OccurringCellsTests
             OccurringCells.All.Keys.Order());
 
     [Fact]
-    public void A_run_that_has_met_nothing_falls_short_of_every_cell_that_occurs_and_of_every_fault()
+    public void A_run_that_has_met_nothing_falls_short_of_every_cell_that_occurs_of_every_fault_and_of_every_word()
     {
-        var shortcomings = new Coverage().Shortcomings(leastOfEachFault: 1);
+        var shortcomings = new Coverage().Shortcomings(leastOfEach: 1);
 
         var occurring = OccurringCells.All.Values.Count(occurrence => occurrence == Occurrence.Occurs);
         var kinds = Enum.GetValues<FaultKind>().Count(static kind => kind <= FaultKind.ResetWhileDown);
-        Assert.Equal(occurring + kinds, shortcomings.Count);
+        var words = Enum.GetValues<Mode>().Count(static mode => mode != Mode.Popped) * Enum.GetValues<ListenerWord>().Length;
+        Assert.Equal(occurring + kinds + words, shortcomings.Count);
     }
 
     [Fact]
@@ -31,6 +32,6 @@ public sealed class OccurringCellsTests
         var coverage = new Coverage();
         coverage.Reached(QueueState.New(needsLock: false), QueueEventKind.Ended);
 
-        Assert.Contains("Ended met a queue that is find, which cannot be", coverage.Shortcomings(leastOfEachFault: 0));
+        Assert.Contains("Ended met a queue that is find, which cannot be", coverage.Shortcomings(leastOfEach: 0));
     }
 }

@@ -22,7 +22,10 @@ internal static class Meetings
             .Concat(random.Chance(20) ? Seldom(random.Pick(SeldomStriking), random) : [])
             .Concat(setup.MayStandStill && random.Chance(20) ? Seldom(FaultKind.Standstill, random) : [])
             .Concat(random.Chance(25) && setup is { Mode: Mode.Orderly, KeepsFailureCounts: true } ? FailingAtHandOver(random) : [])
-            .Concat(random.Chance(25) && !setup.Broadcasts ? ViewsDiffer(random) : []);
+            .Concat(random.Chance(25) && !setup.Broadcasts ? ViewsDiffer(random) : [])
+            .Concat(random.Chance(30) && setup is { Mode: Mode.Orderly, KeepsFailureCounts: true, Broadcasts: false }
+                ? KilledWhileFiling(random) : [])
+            .Concat(random.Chance(40) && setup is { Mode: Mode.Orderly, SpeaksOfEach: true } ? DeadLettersRefused(random) : []);
     }
 
     private static Fault[] Cell(Setup setup, SeededRandom random)
@@ -158,6 +161,22 @@ internal static class Meetings
             new(FaultKind.HandOver, at, Millis(1), queue, random.Next(100)),
         ];
     }
+
+    /// <summary>An owner dies while what has failed for the last time goes to the dead letters one by one, slowly.</summary>
+    private static Fault[] KilledWhileFiling(SeededRandom random)
+    {
+        var (at, queue) = (When(random), random.Next(Setup.Queues));
+        return
+        [
+            new(FaultKind.ListenerFails, at - Millis(1500), Millis(3000), queue, random.Next(100)),
+            new(FaultKind.BrokerAway, at - Millis(1000), Millis(2500), Setup.Queues, random.Next(100)),
+            new(FaultKind.OwnerKilled, at, random.Between(Millis(100), Millis(500)), queue % Setup.Members, random.Next(100)),
+        ];
+    }
+
+    /// <summary>Nobody takes what a listener in order wants to be dead letters.</summary>
+    private static Fault[] DeadLettersRefused(SeededRandom random)
+        => [new(FaultKind.SendBackRefused, When(random), Millis(5000), random.Next(Setup.Queues), random.Next(100))];
 
     /// <summary>Members hear late of one that comes or goes, and go by views that differ meanwhile; calls between them fail.</summary>
     private static Fault[] ViewsDiffer(SeededRandom random)

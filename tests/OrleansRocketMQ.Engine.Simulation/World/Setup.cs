@@ -104,6 +104,9 @@ internal sealed record Setup
     /// <summary>Whether listeners say of single messages that they are to be dead letters, or when they are to come again.</summary>
     public required bool SpeaksOfEach { get; init; }
 
+    /// <summary>Keys an ordered queue may set aside at once.</summary>
+    public required int MostParked { get; init; }
+
     /// <summary>Whether pulls are answered in arrays of a pool, and listeners have messages for the time of a call only.</summary>
     public required bool Leases { get; init; }
 
@@ -147,6 +150,7 @@ internal sealed record Setup
             BatchWait = windows.Chance(35) ? windows.Between(Millis(50), Millis(1200)) : TimeSpan.Zero,
             BatchBytes = windows.Chance(25) ? windows.Between(40, 400) : null,
             SpeaksOfEach = windows.Chance(35),
+            MostParked = windows.Pick([1, 2, 100]),
             Leases = SeededRandom.Of(seed, "leases").Chance(40),
             Faults = [.. FaultsOf(SeededRandom.Of(seed, "faults"), seed > EasierSeeds)],
         };

@@ -14,6 +14,7 @@ internal sealed partial class SimulatedWorld
     /// <summary>Gives a message back, which comes again or is filed as dead.</summary>
     public async Task SendBackAsync(Owner owner, SimulatedQueue queue, SimulatedMessage message, bool isDead)
     {
+        Attempts.Tried(queue.Index, message.Offset);
         await SendAsync(owner, queue, CancellationToken.None);
         if (message.IsGone || Strikes(FaultKind.SendBackRefused, queue.Index))
         {
@@ -41,8 +42,13 @@ internal sealed partial class SimulatedWorld
     {
         var properties = MessageProperties.Decode(Encoding.UTF8.GetBytes(copy.Properties));
         var origin = int.Parse(properties[MessageProperties.Keys].AsSpan(1), CultureInfo.InvariantCulture);
+        foreach (var (queue, message) in FailedOf(origin))
+        {
+            Attempts.Tried(queue, message.Offset);
+        }
+
         await SendAsync(owner, Queues[Setup.Queues], CancellationToken.None);
-        var failed = Ledgers.SelectMany(ledger => ledger.Failed(origin)).ToArray();
+        var failed = FailedOf(origin);
         if (failed.Length == 0 || failed.Any(entry => Strikes(FaultKind.SendBackRefused, entry.Queue)))
         {
             throw new CallFailedException(FaultKind.SendBackRefused);
@@ -58,6 +64,11 @@ internal sealed partial class SimulatedWorld
         var source = failed.Where(one => isDead && Attempts.IsRejected(one.Queue, one.Message.Offset))
             .Concat(failed.Where(one => one.Message.Attempts + 1 == copy.ReconsumeTimes))
             .Append(failed[0]).First();
+        if (isDead)
+        {
+            Attempts.Says(source.Queue, source.Message, properties.GetValueOrDefault(MessageProperties.DeadLetterReason));
+        }
+
         BringAgain(source.Queue, source.Message, copy.ReconsumeTimes, isDead);
         foreach (var (queue, message) in failed)
         {
@@ -65,7 +76,13 @@ internal sealed partial class SimulatedWorld
         }
 
         await ReceiveAsync(owner, CancellationToken.None);
+        if (failed is [var only])
+        {
+            Ledgers[only.Queue].SafelyElsewhere(only.Message.Offset, isHeard: true);
+        }
     }
+
+    private (int Queue, SimulatedMessage Message)[] FailedOf(int origin) => [.. Ledgers.SelectMany(ledger => ledger.Failed(origin))];
 
     private void BringAgain(int queue, SimulatedMessage message, int attempts, bool isDead)
     {

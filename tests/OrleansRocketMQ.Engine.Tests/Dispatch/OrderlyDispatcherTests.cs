@@ -185,6 +185,29 @@ public sealed partial class OrderlyDispatcherTests
     }
 
     [Fact]
+    public void Failures_of_a_whole_batch_are_stored_before_its_first_message_goes_to_the_dead_letters()
+    {
+        _lab.Options.MaxReconsumeTimes = 0;
+        _lab.Options.ConsumeBatchSize = 3;
+        var queue = Filled(3);
+        _lab.Listeners.ConsumeInOrder = static (_, _) => Stopped(0, Failed(3));
+        var held = new TaskCompletionSource();
+        _lab.Brokers.Holds["copy"] = held.Task;
+
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal([(0L, 1), (1L, 1), (2L, 1)], Stored());
+
+        held.SetResult();
+        _lab.World.Steps.Run();
+        Assert.Equal((3L, 3, 1), (queue.Watermark, queue.Metrics["dead"], _lab.Failures.Writes));
+        Assert.Null(Stored());
+        Assert.All(_lab.Brokers.Copies, copy => Assert.Equal(1, copy.ReconsumeTimes));
+
+        IEnumerable<(long, int)>? Stored()
+            => _lab.Failures.ValueOf(queue.Queue)?.Messages.Select(static failures => (failures.Offset, failures.Count));
+    }
+
+    [Fact]
     public void A_dead_message_nobody_takes_stays_and_is_tried_again()
     {
         _lab.Options.MaxReconsumeTimes = 0;

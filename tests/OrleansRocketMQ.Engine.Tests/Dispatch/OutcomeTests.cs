@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Dispatch;
 using OrleansRocketMQ.Engine.Ports;
@@ -34,8 +35,7 @@ public sealed class OutcomeTests
         _lab.Options.ConsumeBatchSize = 3;
         _lab.Options.SuspendCurrentQueueTime = TimeSpan.FromSeconds(1);
         var queue = Filled(3);
-        _lab.Brokers.Faults["copy"] = static () => new BrokerNotAvailableException("away");
-        _lab.Brokers.Faults["sendback"] = static () => new BrokerNotAvailableException("away");
+        RefuseDeadLetters();
         InOrder((call, _) => call.Messages.FirstOrDefault(message => message.QueueOffset == 1) is { } message
             ? Success(call) with { Rejected = [new(call.Messages.ToList().IndexOf(message), "bad")] }
             : Success(call));
@@ -50,12 +50,73 @@ public sealed class OutcomeTests
     }
 
     [Fact]
+    public void What_failed_behind_a_rejected_message_that_nobody_takes_is_counted_and_waits_for_its_time()
+    {
+        _lab.Options.ConsumeBatchSize = 4;
+        var queue = Filled(4);
+        RefuseDeadLetters();
+        InOrder((call, _) => _lab.Listeners.Calls.Count > 1
+            ? Success(call)
+            : new(3, 3, Later(TimeSpan.FromSeconds(90)), 1, TimeSpan.Zero) { Rejected = [new(1, "bad")] });
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal(1, queue.Watermark);
+
+        _lab.World.Wait(89);
+        Assert.Single(_lab.Listeners.Calls);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 1L, 2L, 3L, 1L, 2L, 3L], _lab.Listeners.Given);
+        Assert.Equal([1, 0, 1], _lab.Listeners.OrderlyCalls.Skip(1).SelectMany(static call => call.ReconsumeTimes!));
+    }
+
+    [Fact]
+    public void What_was_committed_with_a_rejected_message_that_nobody_takes_is_not_rolled_back_with_it()
+    {
+        _lab.Options.AutoCommit = false;
+        var queue = Filled(2);
+        RefuseDeadLetters();
+        InOrder((call, _) => call.Messages[0].QueueOffset == 0 ? Success(call) with { Committed = 0 }
+            : _lab.Listeners.Calls.Count == 2 ? Success(call) with { Rejected = [new(0, "bad")] }
+            : new(0, 0, new(1, IsRollback: true, null, AutoCommit: false, null), 1, TimeSpan.Zero));
+        _lab.Signal(_lab.Orderly(), queue);
+        Assert.Equal(1, queue.Watermark);
+
+        _lab.World.Wait(3.5);
+
+        Assert.Equal([0L, 1L, 1L, 1L, 1L], _lab.Listeners.Given);
+    }
+
+    [Fact]
+    public void A_parked_key_whose_listener_is_not_reached_does_not_shorten_what_a_message_without_room_waits_for()
+    {
+        _lab.Options.PoisonHandling = PoisonHandling.Park;
+        _lab.Options.MaxParkedKeys = 1;
+        var queue = _lab.Queue();
+        queue.Add("a", "b");
+        InOrder((call, _) => _lab.Listeners.Calls.Count switch
+        {
+            1 => new(0, 0, Later(TimeSpan.FromSeconds(1)), 1, TimeSpan.Zero),
+            2 => new(0, 0, Later(TimeSpan.FromMinutes(1)), 1, TimeSpan.Zero),
+            3 => throw new InvalidOperationException("not reached"),
+            _ => Success(call),
+        });
+        _lab.Signal(_lab.Orderly(), queue);
+
+        _lab.World.Wait(59);
+        Assert.Equal([0L, 1L, 0L, 0L], _lab.Listeners.Given);
+        _lab.World.Wait(2);
+
+        Assert.Equal([0L, 1L, 0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+    }
+
+    [Fact]
     public void In_order_the_queue_is_held_as_long_as_was_said_however_long()
     {
         var queue = Filled(2);
         var isHeld = true;
         InOrder((call, _) => isHeld
-            ? new(0, 0, new(1, IsRollback: false, null, AutoCommit: true, null, ErrorTypes.RetryAfter) { RetryAfter = TimeSpan.FromMinutes(5) }, 1, TimeSpan.Zero)
+            ? new(0, 0, Later(TimeSpan.FromMinutes(5)), 1, TimeSpan.Zero)
             : Success(call));
         _lab.Signal(_lab.Orderly(), queue);
         isHeld = false;
@@ -217,11 +278,22 @@ public sealed class OutcomeTests
     private static FailedMessage Later(int index)
         => new(index, 5, null, ErrorTypes.RetryAfter) { RetryAfter = TimeSpan.FromSeconds(90) };
 
+    private static FailedBatch Later(TimeSpan time)
+        => new(1, IsRollback: false, null, AutoCommit: true, null, ErrorTypes.RetryAfter) { RetryAfter = time };
+
     private static OrderlyOutcome Success(in OrderlyCall call)
         => new(call.Messages.Count, call.Messages.Count, null, 1, TimeSpan.FromMilliseconds(1));
 
     private static string ReasonOf(string properties)
         => properties.Split('\u0002').Select(piece => piece.Split('\u0001')).Single(piece => piece[0] == MessageProperties.DeadLetterReason)[1];
+
+    private void RefuseDeadLetters()
+    {
+        foreach (var call in new[] { "copy", "sendback" })
+        {
+            _lab.Brokers.Faults[call] = static () => new BrokerNotAvailableException("away");
+        }
+    }
 
     private void InOrder(Func<OrderlyCall, CancellationToken, OrderlyOutcome> consume)
         => _lab.Listeners.ConsumeInOrder = (call, token) => Task.FromResult(consume(call, token));

@@ -22,6 +22,7 @@ public sealed class IdleQueuesTests
     private IEnumerable<QueuePump> Pulled => _group.Queues.Values.OfType<QueuePump>();
 
     [Fact]
+    [Trait("Length", "Long")]
     public void An_idle_queue_is_pulled_four_times_a_minute_its_store_is_asked_once_and_told_nothing()
     {
         Start(Many);
@@ -47,6 +48,7 @@ public sealed class IdleQueuesTests
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public void Rounds_find_no_queue_with_news_where_nothing_happens_and_the_one_where_something_does()
     {
         Start(Many);

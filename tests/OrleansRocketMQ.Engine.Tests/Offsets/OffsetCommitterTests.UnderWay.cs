@@ -207,6 +207,22 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
+    public void A_store_that_has_more_than_a_pull_carried_has_it_from_another_member_and_does_not_show_that_the_pull_has_come()
+    {
+        var commits = At(10);
+        commits.Piggyback(12, toSlave: false);
+        _store.Stored = 15;
+        Commit(commits, 20);
+        Assert.Equal(0, commits.Piggyback(21, toSlave: false));
+
+        // It comes after all.
+        _store.Stored = 12;
+        Commit(commits, 20);
+        Assert.Equal(20, _store.Stored);
+        Assert.Equal(21, commits.Piggyback(21, toSlave: false));
+    }
+
+    [Fact]
     public void What_has_not_come_after_ten_seconds_is_taken_for_lost()
     {
         var commits = At(10);

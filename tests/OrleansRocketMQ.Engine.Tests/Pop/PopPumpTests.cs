@@ -417,6 +417,7 @@ public sealed class PopPumpTests
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public void One_message_that_takes_long_holds_up_no_others_however_many_they_are()
     {
         _lab.Options.ConsumeThreadMax = 2;

@@ -39,6 +39,23 @@ public sealed class PopStopTests
     }
 
     [Fact]
+    public void A_queue_stops_that_waits_for_a_broker_which_hears_of_nothing()
+    {
+        _lab.Options.PullThresholdForQueue = 32;
+        _lab.Brokers.Faults["ack"] = static () => FakeBrokers.Refusal(Protocol.ResponseCodes.SystemBusy);
+        _lab.Pops.Store(100);
+        _lab.Start().Wait(2);
+        Assert.Equal((0, 32, false), (_lab.Pump.Runs.Window.Count, _lab.Pump.Book.Count, _lab.Pump.IsUnheard));
+        _lab.Wait(6);
+        Assert.True(_lab.Pump.IsUnheard);
+
+        var stopping = _lab.Stop(seconds: 2);
+        _lab.Wait(10);
+
+        Assert.True(stopping.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public void A_rule_that_stops_a_further_share_stops_the_queue_itself()
     {
         _lab.Brokers.Offsets[PopLab.Queue] = 0;

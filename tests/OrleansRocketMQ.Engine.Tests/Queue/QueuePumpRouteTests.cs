@@ -57,6 +57,20 @@ public sealed class QueuePumpRouteTests
     }
 
     [Fact]
+    public void A_pull_asks_once_where_its_broker_is()
+    {
+        _lab.Start();
+        var pulls = _lab.Brokers.Pulls.Count;
+        _lab.Routes.Asked.Clear();
+
+        _lab.Brokers.Store(PumpLab.Queue, 3);
+        _lab.World.Wait(1);
+
+        Assert.Equal(_lab.Brokers.Pulls.Count - pulls, _lab.Routes.Asked.Count);
+        Assert.NotEmpty(_lab.Routes.Asked);
+    }
+
+    [Fact]
     public void A_slave_that_becomes_the_master_is_told_what_it_never_heard_also_when_it_was_read_before()
     {
         _lab.Routes.Members[("broker-a", 1)] = "slave:10911";

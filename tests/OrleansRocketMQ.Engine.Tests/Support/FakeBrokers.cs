@@ -42,6 +42,9 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
     /// <summary>Every offset that was stored, by a call of its own.</summary>
     public List<long> Told { get; } = [];
 
+    /// <summary>The offsets at which queues that are popped were told to go on.</summary>
+    public List<long> Resets { get; } = [];
+
     public List<bool?> AskedForZero { get; } = [];
 
     public List<SendBackRequest> SentBack { get; } = [];
@@ -133,6 +136,7 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
     public async Task ResetOffsetAsync(string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
     {
         await CallAsync("reset", address, cancellationToken);
+        Resets.Add(offset);
         Pops.Reset(offset);
     }
 

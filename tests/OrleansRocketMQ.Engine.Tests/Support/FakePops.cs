@@ -26,6 +26,12 @@ internal sealed class FakePops(TimeProvider time)
 
     public List<PopRequest> Requests { get; } = [];
 
+    /// <summary>What it gives those who pop in order.</summary>
+    public FakePopOrder Order { get; } = new(time);
+
+    /// <summary>Whether the next pop gives messages in order of which nobody hears.</summary>
+    public bool LosesNextAnswer { get; set; }
+
     /// <summary>Messages that are in nobody's hands.</summary>
     public int Waiting
     {
@@ -42,7 +48,7 @@ internal sealed class FakePops(TimeProvider time)
         get
         {
             Revive();
-            return _hidden.Count;
+            return _hidden.Count + Order.Hidden;
         }
     }
 
@@ -73,6 +79,7 @@ internal sealed class FakePops(TimeProvider time)
     /// <summary>The topic goes on at an offset: what lies behind it comes, be it once more, and what lies before it does not.</summary>
     public void Reset(long offset)
     {
+        Order.Reset(offset);
         var retries = _waiting.Where(static message => ReceiptHandle.KindOf(message.Topic) != PopTopicKind.Normal).ToArray();
         _waiting.Clear();
         foreach (var message in retries.Concat(_all.Where(message => message.QueueOffset >= offset)))
@@ -84,6 +91,11 @@ internal sealed class FakePops(TimeProvider time)
     public async Task<PopResult> PopAsync(PopRequest request, CancellationToken cancellationToken)
     {
         Requests.Add(request);
+        if (request.Ordered)
+        {
+            return await PopInOrderAsync(request, cancellationToken);
+        }
+
         var asked = time.GetTimestamp();
         while (Waiting == 0)
         {
@@ -123,7 +135,11 @@ internal sealed class FakePops(TimeProvider time)
         Revive();
         foreach (var handle in handles)
         {
-            if (_hidden.Remove(handle, out var hidden))
+            if (handle.IsOrdered && Order.Ack(handle))
+            {
+                Acknowledged.Add((int)handle.QueueOffset);
+            }
+            else if (_hidden.Remove(handle, out var hidden))
             {
                 Acknowledged.Add(BitConverter.ToInt32(hidden.Message.Body.Span));
             }
@@ -137,6 +153,12 @@ internal sealed class FakePops(TimeProvider time)
     public ReceiptHandle? Change(ReceiptHandle handle, TimeSpan invisibleTime)
     {
         Revive();
+        if (handle.IsOrdered)
+        {
+            Changed.Add(((int)handle.QueueOffset, invisibleTime));
+            return Order.Change(handle, invisibleTime);
+        }
+
         if (!_hidden.Remove(handle, out var hidden))
         {
             Stale.Add(handle);
@@ -148,6 +170,29 @@ internal sealed class FakePops(TimeProvider time)
         var next = handle with { PopTime = now, InvisibleTime = (long)invisibleTime.TotalMilliseconds, ReviveQueueId = handle.ReviveQueueId + 1 };
         _hidden[next] = (hidden.Message, now + (long)invisibleTime.TotalMilliseconds);
         return next;
+    }
+
+    private async Task<PopResult> PopInOrderAsync(PopRequest request, CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
+        while (Order.Pop(request, _all) is var popped)
+        {
+            if (popped is { } found)
+            {
+                var isLost = LosesNextAnswer;
+                LosesNextAnswer = false;
+                return isLost ? throw new RocketMQNetworkException("The connection is gone.") : found;
+            }
+
+            if (time.GetElapsedTime(asked) >= request.PollTime)
+            {
+                break;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
+        }
+
+        return new PopResult(PopStatus.NotFound, 0, TimeSpan.Zero, 0, 0, default);
     }
 
     private static StoredMessage New(string topic, long offset, int number, int reconsumeTimes, string properties = "")

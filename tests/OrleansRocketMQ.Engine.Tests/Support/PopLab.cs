@@ -2,6 +2,8 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Dispatch;
 using OrleansRocketMQ.Engine.Dispatch.Concurrent;
+using OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
+using OrleansRocketMQ.Engine.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Flow;
 using OrleansRocketMQ.Engine.Offsets;
 using OrleansRocketMQ.Engine.Pop;
@@ -35,6 +37,7 @@ internal sealed class PopLab : IFence, IGroup
         Brokers = new(World.Time) { Pops = pops ?? new(World.Time) };
         Gate = new() { OnStop = Stops.Add };
         Listeners.Consume = (_, call, _) => ConsumeAsync(call);
+        Listeners.ConsumeInOrder = (call, _) => ConsumeInOrderAsync(call);
     }
 
     public event Action<bool>? Changed;
@@ -72,6 +75,9 @@ internal sealed class PopLab : IFence, IGroup
         PopInvisibleTime = TimeSpan.FromSeconds(60),
     };
 
+    /// <summary>How messages are consumed.</summary>
+    public HandlerMode Mode { get; init; }
+
     public PopPump Pump { get; private set; } = null!;
 
     public IQueueDispatcher Dispatcher { get; private set; } = null!;
@@ -101,16 +107,18 @@ internal sealed class PopLab : IFence, IGroup
 
     public string RetryTopic => "%RETRY%g";
 
-    public PopLab Start(MessageQueue? queue = null)
+    public PopLab Start(MessageQueue? queue = null, QueueArrival? arrival = null)
     {
         var offsets = new BrokerOffsetStore(Brokers, Routes, Options, new(World.Time));
         var targets = new RetryTargets(Brokers, Routes, Parked, ClientNamespace.None, static () => "id");
-        Dispatcher = new ConcurrentDispatcher(
-            Options,
-            Listeners,
-            new RetryPublisher(new RetryRules(Options), targets, World.Time, Log.For<RetryPublisher>()),
-            World.Runtime,
-            Log.For<ConcurrentDispatcher>());
+        var retry = new RetryPublisher(new RetryRules(Options), targets, World.Time, Log.For<RetryPublisher>());
+        Dispatcher = Mode switch
+        {
+            HandlerMode.Orderly => new OrderlyDispatcher(
+                Options, Listeners, retry, storage: null, World.Runtime, Log.For<OrderlyDispatcher>()),
+            HandlerMode.KeyOrdered => new KeyOrderedDispatcher(Options, Listeners, retry, World.Runtime, Log.For<KeyOrderedDispatcher>()),
+            _ => new ConcurrentDispatcher(Options, Listeners, retry, World.Runtime, Log.For<ConcurrentDispatcher>()),
+        };
         Pump = new PopPump(queue ?? Queue, new QueueEnvironment
         {
             Options = Options,
@@ -125,7 +133,7 @@ internal sealed class PopLab : IFence, IGroup
             Dispatcher = Dispatcher,
             Budgets = new GroupQuotas(Options, SiloBytes),
             Statistics = new GroupStatistics(World.Time, _ => Metrics),
-        }, Log);
+        }, arrival, Log);
         Dispatcher.Start();
         Pump.Start();
         World.Steps.Run();
@@ -187,17 +195,39 @@ internal sealed class PopLab : IFence, IGroup
     {
     }
 
+    private async Task<OrderlyOutcome> ConsumeInOrderAsync(OrderlyCall call)
+    {
+        await ListenAsync(call.Messages);
+        var done = call.Messages.TakeWhile(message => Fails(message) is null).Count();
+        return new OrderlyOutcome(
+            done,
+            call.AutoCommit ? done : 0,
+            done == call.Messages.Count ? null
+                : new FailedBatch(1, IsRollback: false, Pause: null, call.AutoCommit, Fails(call.Messages[done])!.Value.Error),
+            call.Messages.Count,
+            TimeSpan.FromMilliseconds(1));
+    }
+
     private async Task<ListenerOutcome> ConsumeAsync(ListenerCall call)
     {
-        _consumed.AddRange(call.Messages.Select(NumberOf));
-        Most = Math.Max(Most, Pump.Book.Count);
+        await ListenAsync(call.Messages);
         var failures = call.Messages.Select((message, index) => Fails(message) is { } failure ? failure with { Index = index } : (FailedMessage?)null)
             .OfType<FailedMessage>().ToArray();
+        if (call.InOrder && failures is [var first, ..])
+        {
+            return new ListenerOutcome(first.Index + 1, TimeSpan.FromMilliseconds(1), [first]);
+        }
+
+        return new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), failures.Length > 0 ? failures : null);
+    }
+
+    private async Task ListenAsync(IReadOnlyCollection<MessageExt> messages)
+    {
+        _consumed.AddRange(messages.Select(NumberOf));
+        Most = Math.Max(Most, Pump.Book.Count);
         if (ListenerTakes > TimeSpan.Zero)
         {
             await Task.Delay(ListenerTakes, World.Time);
         }
-
-        return new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), failures.Length > 0 ? failures : null);
     }
 }

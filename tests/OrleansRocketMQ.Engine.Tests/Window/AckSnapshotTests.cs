@@ -37,6 +37,7 @@ public sealed class AckSnapshotTests
 
     /// <summary>However often a queue moves, and however far each of its windows comes, every message is done exactly once.</summary>
     [Fact]
+    [Trait("Length", "Long")]
     public void Over_any_number_of_moves_each_message_is_done_once()
     {
         var steps = Gen.Choose(0, 10_000).ListOf(150).ToArbitrary();

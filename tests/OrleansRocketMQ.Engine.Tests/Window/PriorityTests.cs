@@ -85,6 +85,7 @@ public sealed class PriorityTests
 
     /// <summary>Steps in random orders, against a list that says of each message where it is.</summary>
     [Theory]
+    [Trait("Length", "Long")]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]

@@ -321,6 +321,17 @@ public sealed class PopTests : IAsyncLifetime
         Assert.Contains("tenantB%g", Encoding.UTF8.GetString(_peer.Received.Last().Body.Span), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"PUSH\"")]
+    [InlineData("7")]
+    public async Task An_assignment_with_a_mode_that_nobody_knows_is_refused(string mode)
+    {
+        await using var remoting = new RemotingClient(new RemotingOptions(), TimeProvider.System, NullLogger.Instance);
+        _answer = request => RemotingCommand.Response(request, ResponseCodes.Success, body: Encoding.UTF8.GetBytes(
+            $$"""{"messageQueueAssignments":[{"messageQueue":{"brokerName":"b","queueId":-1,"topic":"t"},"mode":{{mode}}}]}"""));
+        await Assert.ThrowsAsync<MessageFormatException>(() => new BrokerClient(remoting).QueryAssignmentAsync(_peer.Address, "t", "g", "c").InTime());
+    }
+
     private static PopResult Read(RemotingCommand answer, params StoredMessage[] messages)
     {
         var whole = RemotingCommand.Response(RemotingCommand.Request(RequestCodes.PopMessage), ResponseCodes.Success, body: messages.SelectMany(message => message.Encode()).ToArray());

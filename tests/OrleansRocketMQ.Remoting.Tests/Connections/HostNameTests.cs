@@ -42,6 +42,17 @@ public sealed class HostNameTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Which_server_a_name_leads_to_is_known_once_it_has_answered()
+    {
+        await using var client = NewClient([Refusing, IPAddress.Loopback]);
+        Assert.Null(client.EndPointOf($"namesrv:{_peer.Port}"));
+
+        await client.InvokeAsync($"namesrv:{_peer.Port}", RemotingCommand.Request(RequestCodes.HeartBeat), Eventually.Deadline).InTime();
+
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, _peer.Port), client.EndPointOf($"namesrv:{_peer.Port}"));
+    }
+
+    [Fact]
     public async Task A_name_whose_addresses_all_refuse_is_told_with_the_reason_and_asked_for_again()
     {
         var answers = new Queue<IPAddress[]>([[Refusing, Refusing], [], [IPAddress.Loopback]]);

@@ -97,6 +97,7 @@ internal sealed class SettingsValues
         Add("Dashboard:ShowBodies", "false");
         Add("Dashboard:MaxBodyBytes", "20000");
         Add("Dashboard:RefreshInterval", "00:00:02");
+        Add("Dashboard:RequireHttps", "false");
 
         // Not the default where there are listeners.
         Add("Demo:Enabled", "true");

@@ -1,6 +1,10 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Embedded;
+using OrleansRocketMQ.Outboxes;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -63,6 +67,28 @@ public sealed class OutboxTests
     }
 
     [Fact]
+    public async Task A_silo_that_is_asked_to_send_before_it_consumes_sends_as_soon_as_it_does()
+    {
+        await using var rocketmq = await StartAsync();
+        await rocketmq.PayAsync("north", 3);
+        using (Refuse(rocketmq))
+        {
+            await using var cluster = await rocketmq.ConsumeAtTillsAsync<Cashier>(_storage);
+            await rocketmq.UntilCommittedAsync(3);
+        }
+
+        var place = new OutboxPlace(rocketmq.MyGroup, "Default");
+        Assert.False(EarlySweep.HasFailed(place));
+        await using var again = await rocketmq.ConsumeAtTillsAsync<Cashier>(
+            _storage,
+            setUp: services => services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => new EarlySweep(provider, place)));
+
+        Assert.True(EarlySweep.HasFailed(place));
+        await UntilSentAsync(rocketmq, 3);
+        Assert.Equal([0, 1, 2], (await ReceiptsAsync(rocketmq)).Select(Number));
+    }
+
+    [Fact]
     public async Task What_a_killed_silo_has_recorded_is_sent_by_another()
     {
         await using var rocketmq = await StartAsync();
@@ -109,6 +135,31 @@ public sealed class OutboxTests
 
         // One attempt more would be a dead letter.
         static void FailsNever(ConsumerOptions options) => options.MaxReconsumeTimes = 0;
+    }
+
+    /// <summary>Has the outboxes of a group swept before its silo consumes, until one could not send.</summary>
+    private sealed class EarlySweep(IServiceProvider services, OutboxPlace place) : ILifecycleParticipant<ISiloLifecycle>
+    {
+        public static bool HasFailed(OutboxPlace place) => TillRocketMQ.Log.Lines.Any(line =>
+            line.Contains(place.Group, StringComparison.Ordinal) && line.Contains("not active yet", StringComparison.Ordinal));
+
+        // The silo becomes active beside it; what comes after that waits for it.
+        public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
+            nameof(EarlySweep), ServiceLifecycleStage.BecomeActive, _ => Eventually.TrueAsync(SweepAsync, "a send has failed"), _ => Task.CompletedTask);
+
+        private async Task<bool> SweepAsync()
+        {
+            try
+            {
+                await services.GetRequiredService<IGrainFactory>().GetGrain<IOutboxIndexGrain>(place.Key).SweepAsync();
+            }
+            catch (OrleansException)
+            {
+                // The silo is not active yet.
+            }
+
+            return HasFailed(place);
+        }
     }
 
     private IEnumerable<string> Unsent => _storage.All<MessageDrivenState<TillState>>("till").Values

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
@@ -13,6 +14,7 @@ namespace OrleansRocketMQ.Tests.Failures;
 /// <summary>Consuming pauses by itself, on all silos, when too many messages fail.</summary>
 public sealed class CircuitBreakerTests
 {
+    private readonly KeepingLog _log = new();
     private bool _isGood;
 
     [Fact]
@@ -146,6 +148,32 @@ public sealed class CircuitBreakerTests
         await UntilAllPausedAsync(cluster, rocketmq);
     }
 
+    [Fact]
+    public async Task A_silo_that_has_decided_alone_goes_by_what_the_cluster_has_decided_meanwhile_from_its_first_answer_on()
+    {
+        var lost = Lost.Nothing;
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            configure: options =>
+            {
+                options.CircuitBreaker = CircuitBreakerScope.Group;
+                options.BreakerOpenTime = TimeSpan.FromMinutes(5);
+            },
+            prepare: builder => builder.Services.AddLogging(logging => logging.AddProvider(_log))
+                .AddSingleton<IOutgoingGrainCallFilter>(new LostSettings(() => lost)));
+        var runtime = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress)
+            .GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+        lost = Lost.Everything;
+        await Eventually.TrueAsync(() => _log.Count("this silo decides alone") > 0, "the silo decides alone");
+        await cluster.Silos.Client.GetGrain<IGroupSettingsGrain>(rocketmq.MyGroup).ReportOutcomesAsync(
+            [new(TestRocketMQ.Topic, Succeeded: 0, Failed: 1000)], BreakerSettings.Of(runtime.Options), []);
+        Assert.Empty(runtime.Flow.Breakers);
+
+        lost = Lost.AllButAnswersToReports;
+
+        await Eventually.TrueAsync(() => runtime.Flow.Breakers is [{ IsTrial: false }], "it knows of the breaker that was opened without it");
+    }
+
     private static bool IsOfBreaker(string trouble) => trouble.Contains("circuit breaker", StringComparison.Ordinal);
 
     private static Task UntilAllPausedAsync(TestCluster cluster, TestRocketMQ rocketmq) => Eventually.TrueAsync(
@@ -179,6 +207,26 @@ public sealed class CircuitBreakerTests
             },
             silos: 2,
             prepare: prepare);
+
+    private enum Lost
+    {
+        Nothing,
+        Everything,
+        AllButAnswersToReports,
+    }
+
+    /// <summary>Loses what silos and the group's settings say to each other.</summary>
+    private sealed class LostSettings(Func<Lost> lost) : IOutgoingGrainCallFilter
+    {
+        public Task Invoke(IOutgoingGrainCallContext context)
+        {
+            var isAnswer = context.InterfaceMethod.Name is nameof(IGroupSettingsGrain.ReportOutcomesAsync) or nameof(IGroupSettingsGrain.GetAsync);
+            var isOfThem = context.InterfaceMethod.DeclaringType is { } type && (type == typeof(IGroupSettingsGrain) || type == typeof(IGroupAgent));
+            return isOfThem && lost() is var now && now != Lost.Nothing && (now == Lost.Everything || !isAnswer)
+                ? throw new TimeoutException("lost")
+                : context.Invoke();
+        }
+    }
 
     /// <summary>Takes the group's settings away from silos: their questions and reports are lost.</summary>
     private sealed class NoSettings(Func<bool> isAway) : IOutgoingGrainCallFilter

@@ -205,6 +205,16 @@ public sealed class ErrorRuleTests
         Assert.Contains("ErrorRules:1:Jitter", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_rule_whose_exception_is_a_blank_is_refused_since_it_would_fit_none()
+    {
+        var refused = Assert.Throws<RocketMQConfigurationException>(
+            () => new ErrorRule { Exception = " " }.Check("RocketMQ:Consumers:g:ErrorRules:0"));
+
+        Assert.Equal("RocketMQ:Consumers:g:ErrorRules:0:Exception", refused.Field);
+        new ErrorRule { Exception = null }.Check("RocketMQ:Consumers:g:ErrorRules:0");
+    }
+
     private Task<TestCluster> ConsumeAsync(
         TestRocketMQ rocketmq,
         HandlerMode mode,

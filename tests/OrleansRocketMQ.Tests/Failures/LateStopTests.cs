@@ -40,6 +40,26 @@ public sealed class LateStopTests
     }
 
     [Fact]
+    public async Task A_queue_goes_on_though_its_silo_was_told_neither_that_the_cluster_knows_of_its_stop_nor_that_it_was_resumed()
+    {
+        var isDeaf = false;
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await ConsumeAsync(
+            rocketmq, builder => builder.Services.AddSingleton<IOutgoingGrainCallFilter>(new DeafSilos(() => Volatile.Read(ref isDeaf))));
+        var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        Volatile.Write(ref isDeaf, true);
+        await rocketmq.SendOrdersAsync(2);
+        await Eventually.TrueAsync(async () => (await management.GetFlowAsync()).Stopped.Count == 1, "the cluster knows of the stop");
+
+        Volatile.Write(ref _isGood, true);
+        await management.ResumeAsync(ConsumerScope.Everything);
+        Volatile.Write(ref isDeaf, false);
+
+        await rocketmq.UntilCommittedAsync(1);
+        Assert.Empty((await management.GetFlowAsync()).Stopped);
+    }
+
+    [Fact]
     public async Task A_storage_that_has_just_failed_is_not_asked_again_for_each_stop()
     {
         var writes = 0;
@@ -95,6 +115,16 @@ public sealed class LateStopTests
             .Configure(options => options.HandlerMode = HandlerMode.Orderly)
             .OnError<InvalidDataException>(rule => rule.Stop()),
         prepare: prepare);
+
+    /// <summary>Loses what silos are told of the group's settings, and their questions for them.</summary>
+    private sealed class DeafSilos(Func<bool> areDeaf) : IOutgoingGrainCallFilter
+    {
+        public Task Invoke(IOutgoingGrainCallContext context)
+            => areDeaf() && (context.InterfaceMethod.DeclaringType == typeof(IGroupAgent)
+                || context.InterfaceMethod.Name is nameof(IGroupSettingsGrain.JoinAsync) or nameof(IGroupSettingsGrain.JoinWithVersionsAsync))
+                ? throw new TimeoutException("lost")
+                : context.Invoke();
+    }
 
     /// <summary>Keeps the first stop back until it is told to go on; nobody hears that it has come. The first lifts fail.</summary>
     private sealed class LateStops : IOutgoingGrainCallFilter

@@ -1,9 +1,13 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
+using Orleans;
+using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Health;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Management;
+using OrleansRocketMQ.Tests.Effects;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Typed;
 
@@ -57,6 +61,49 @@ public sealed class StoppedQueueTests
         await management.ResumeAsync(ConsumerScope.OfQueue(stop.Queue));
         await rocketmq.UntilCommittedAsync(4);
         Assert.Empty((await management.GetFlowAsync()).Stopped);
+    }
+
+    [Theory]
+    [InlineData(ConsumeMode.Pull)]
+    [InlineData(ConsumeMode.Pop)]
+    public async Task One_of_which_the_cluster_could_not_be_told_stands_still_on_the_next_silo_which_tells_it(ConsumeMode mode)
+    {
+        var isAway = true;
+        var storage = new JsonStorage();
+        storage.OnWrite = name => name == "flow" && Volatile.Read(ref isAway) ? Writing.Fails : Writing.Succeeds;
+
+        // As many as silos, so that none is shared where they are popped.
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        await rocketmq.SendOrdersAsync(2, 3);
+        await using var cluster = await ConsumeAsync(
+            rocketmq,
+            storage.Keep,
+            options => (options.HandlerMode, options.ConsumeMode) = (HandlerMode.Concurrent, mode));
+        var first = cluster.Silos.Silos[0];
+        var runtime = RuntimeOn(cluster, first.SiloAddress, rocketmq);
+        var queue = (await Eventually.GetAsync(
+            () => Task.FromResult(runtime.Pumps.Values.FirstOrDefault(pump => pump.Runs.Gate.Stopped is not null)), "it has stopped")).Queue;
+        var tries = _calls.Count(number => number == 2);
+
+        var second = await cluster.Silos.StartAdditionalSiloAsync();
+        await Eventually.TrueAsync(() => runtime.View.Ours.Count() == 2, "the first silo knows whom to hand it over to");
+        await cluster.Silos.StopSiloAsync(first);
+        await Eventually.TrueAsync(
+            () => RuntimeOn(cluster, second.SiloAddress, rocketmq).Pumps.TryGetValue(queue, out var pump) && pump.Runs.Gate.Stopped is not null,
+            "it stands still on the second silo");
+        Volatile.Write(ref isAway, false);
+
+        var management = cluster.Silos.GetSiloServiceProvider(second.SiloAddress).GetRequiredService<IGrainFactory>()
+            .GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+        await Eventually.TrueAsync(
+            async () => (await management.GetFlowAsync()).StopOf(queue)?.Silo == first.SiloAddress.ToParsableString(),
+            "the cluster knows of it, and where it was");
+
+        // A message of pops that comes back may have come by way of another queue.
+        Assert.True(mode == ConsumeMode.Pop || tries == _calls.Count(number => number == 2));
+        Volatile.Write(ref _isGood, true);
+        await management.ResumeAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(() => _calls.Count(number => number == 2) > tries, "it goes on");
     }
 
     [Fact]
@@ -153,7 +200,22 @@ public sealed class StoppedQueueTests
     private static Task<StoppedQueue> StopOfAsync(IConsumerGroupManagementGrain management) => Eventually.GetAsync(
         async () => (await management.GetFlowAsync()).Stopped.SingleOrDefault(), "the cluster knows of the stop");
 
-    private Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, string? folder = null) => rocketmq.ConsumeValuesAsync(
+    private static ConsumerGroupRuntime RuntimeOn(TestCluster cluster, SiloAddress silo, TestRocketMQ rocketmq)
+        => cluster.Silos.GetSiloServiceProvider(silo).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+
+    private Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, string? folder = null) => ConsumeAsync(
+        rocketmq,
+        builder =>
+        {
+            if (folder is not null)
+            {
+                builder.UseFileStorage().Configure(options => options.OffsetStorePath = folder);
+            }
+        },
+        options => options.HandlerMode = HandlerMode.Orderly);
+
+    private Task<TestCluster> ConsumeAsync(
+        TestRocketMQ rocketmq, Action<RocketMQBuilder> prepare, Action<ConsumerOptions> configure) => rocketmq.ConsumeValuesAsync(
         consumer => consumer
             .Handle<OrderPlaced>(TestRocketMQ.Topic, async (message, _, _) =>
             {
@@ -164,13 +226,7 @@ public sealed class StoppedQueueTests
                     throw new InvalidDataException("the ledger does not add up");
                 }
             })
-            .Configure(options => options.HandlerMode = HandlerMode.Orderly)
+            .Configure(configure)
             .OnError<InvalidDataException>(rule => rule.Stop()),
-        prepare: builder =>
-        {
-            if (folder is not null)
-            {
-                builder.UseFileStorage().Configure(options => options.OffsetStorePath = folder);
-            }
-        });
+        prepare: prepare);
 }

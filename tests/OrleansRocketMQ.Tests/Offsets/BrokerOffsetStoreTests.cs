@@ -30,7 +30,7 @@ public sealed class BrokerOffsetStoreTests : OffsetStoreContract
     // What a young topic has been given by the broker's own rule would not be "nothing".
     private protected override IOffsetStore Create() => new BrokerOffsetStore(
         new ClientBrokers(_rocketmq!.Client, NullLogger<ClientBrokers>.Instance),
-        new ClientRoutes(_rocketmq.Client.Routes),
+        new ClientRoutes(_rocketmq.Client),
         new ConsumerOptions { Group = _rocketmq.MyGroup, SkipHistory = true },
         new OffsetStoreMetrics(TimeProvider.System));
 

@@ -121,6 +121,7 @@ public abstract class OffsetStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Length", "Long")]
     public void A_hundred_thousand_queues_are_no_burden()
     {
         var store = Create();

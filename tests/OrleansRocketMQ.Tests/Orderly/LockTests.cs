@@ -366,7 +366,7 @@ public sealed class LockTests
 
     private static QueueLocks Locks(TestRocketMQ rocketmq, RocketMQClient client, TimeSpan interval, params string[] dead) => new(
         new ConsumerOptions { Group = rocketmq.MyGroup, LockInterval = interval, LockExpiry = TimeSpan.FromSeconds(30) },
-        new Lockers(client.ClientId, new ClientBrokers(client, NullLogger<ClientBrokers>.Instance), new ClientRoutes(client.Routes)),
+        new Lockers(client.ClientId, new ClientBrokers(client, NullLogger<ClientBrokers>.Instance), new ClientRoutes(client)),
         () => dead,
         SiloRuntime.Of(TimeProvider.System),
         NullLogger<QueueLocks>.Instance);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 
@@ -12,6 +13,8 @@ namespace OrleansRocketMQ.Tests.Pop;
 /// <summary>What counts while a broker does not say whether messages are pulled or popped.</summary>
 public sealed class ConsumeModesTests
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
+
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
@@ -23,13 +26,13 @@ public sealed class ConsumeModesTests
         var away = new MessageQueue(TestRocketMQ.Topic, "away", 0);
         MessageQueue[] queues = [away, QueueOf(rocketmq)];
 
-        await modes.RefreshAsync(queues, CancellationToken.None);
+        await modes.RefreshAsync(queues, Interval, CancellationToken.None);
         Assert.Equal((null, false), (modes.Pops(away), modes.Pops(queues[1])));
         _time.Advance(TimeSpan.FromSeconds(4));
-        await modes.RefreshAsync(queues, CancellationToken.None);
+        await modes.RefreshAsync(queues, Interval, CancellationToken.None);
         Assert.Null(modes.Pops(away));
         _time.Advance(TimeSpan.FromSeconds(1));
-        await modes.RefreshAsync(queues, CancellationToken.None);
+        await modes.RefreshAsync(queues, Interval, CancellationToken.None);
         Assert.False(modes.Pops(away));
     }
 
@@ -43,17 +46,45 @@ public sealed class ConsumeModesTests
         var modes = new ConsumeModes(
             new ConsumerOptions { Group = rocketmq.MyGroup }, client, canPop: true, TimeProvider.System, NullLogger.Instance);
         var known = QueueOf(rocketmq);
-        await modes.RefreshAsync([known], CancellationToken.None);
+        await modes.RefreshAsync([known], Interval, CancellationToken.None);
         Assert.False(modes.Pops(known));
         proxy.SwallowAll();
 
         var began = Stopwatch.GetTimestamp();
         await modes.RefreshAsync(
-            [known, .. Enumerable.Range(0, 200).Select(number => known with { Topic = $"topic-{number}" })], CancellationToken.None);
+            [known, .. Enumerable.Range(0, 200).Select(number => known with { Topic = $"topic-{number}" })], Interval, CancellationToken.None);
 
         Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(5));
         Assert.Null(modes.Pops(known with { Topic = "topic-199" }));
         Assert.False(modes.Pops(known));
+    }
+
+    [Fact]
+    public async Task Looks_that_follow_each_other_closely_ask_once_and_a_switch_is_noticed_by_the_next_regular_one()
+    {
+        var asked = 0;
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        using var watch = rocketmq.Faults.Inject(Fault.NoAnswer() with
+        {
+            RequestCode = RequestCodes.QueryAssignment,
+            When = _ => Interlocked.Increment(ref asked) < 0,
+        });
+        await using var client = await ClientAsync(rocketmq);
+        var modes = ModesOf(rocketmq, client);
+        var queue = QueueOf(rocketmq);
+        for (var look = 0; look < 10; look++)
+        {
+            await modes.RefreshAsync([queue], Interval, CancellationToken.None);
+            _time.Advance(Interval / 100);
+        }
+
+        Assert.Equal((1, false), (asked, modes.Pops(queue)));
+
+        await client.Brokers.SetMessageRequestModeAsync(rocketmq.Broker.Address, TestRocketMQ.Topic, rocketmq.MyGroup, MessageRequestMode.Pop);
+        _time.Advance(Interval * 0.9);
+        await modes.RefreshAsync([queue], Interval, CancellationToken.None);
+
+        Assert.Equal((2, true), (asked, modes.Pops(queue)));
     }
 
     private static MessageQueue QueueOf(TestRocketMQ rocketmq) => new(TestRocketMQ.Topic, rocketmq.Broker.Name, 0);

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Queues;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
 
@@ -86,6 +88,36 @@ public sealed class PopTests
         await UntilNothingIsHeldAsync(rocketmq);
         Assert.Equal(60, rocketmq.Recorder.Count);
         Assert.Equal(60, rocketmq.Committed());
+    }
+
+    [Fact]
+    public async Task A_reset_that_the_broker_told_a_pull_and_that_its_store_did_not_take_holds_for_the_pops_after_a_switch()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(5);
+        var blocks = false;
+        var release = new TaskCompletionSource();
+        await using var cluster = await rocketmq.ConsumeAsync(
+            async (messages, context, _) =>
+            {
+                rocketmq.Recorder.Record(messages, context);
+                await (Volatile.Read(ref blocks) ? release.Task : Task.CompletedTask);
+                return ConsumeResult.Success;
+            },
+            options => (options.ConsumeThreadMin, options.ConsumeThreadMax) = (1, 1));
+        await rocketmq.UntilCommittedAsync(5);
+        rocketmq.Faults.Inject(Fault.Answer(ResponseCodes.SystemError) with { RequestCode = RequestCodes.UpdateConsumerOffset });
+        Volatile.Write(ref blocks, true);
+        await rocketmq.ResetAsync();
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.UnstoredReset == 0), "it is told and not stored");
+
+        await SetModeAsync(rocketmq, MessageRequestMode.Pop);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).Any(pump => pump.IsEnding), "the queue that was pulled ends");
+        release.SetResult();
+        await UntilAsync(rocketmq, cluster, isPopped: true);
+
+        await Eventually.TrueAsync(
+            () => rocketmq.Recorder.Bodies.Skip(5).Distinct().Count() == 5, "every message has come again");
     }
 
     [Fact]
@@ -203,6 +235,30 @@ public sealed class PopTests
     }
 
     [Fact]
+    public async Task A_seek_that_meets_the_stop_of_its_queue_says_so_instead_of_failing()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync(configure: Pops);
+        await rocketmq.SendAsync(1);
+        await rocketmq.UntilAllCameAsync(1);
+        var asked = new TaskCompletionSource();
+        using var silent = rocketmq.Faults.Inject(Fault.NoAnswer() with
+        {
+            RequestCode = RequestCodes.InvokeBrokerToResetOffset,
+            When = _ => asked.TrySetResult() || true,
+        });
+        var services = cluster.Silos.GetSiloServiceProvider(Assert.Single(cluster.Silos.GetActiveSilos()).SiloAddress);
+        var key = services.GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.GrainKeyOf(Assert.Single(PumpsOf(cluster, rocketmq)).Queue);
+        var queue = services.GetRequiredService<IGrainFactory>().GetGrain<IMessageQueueGrain>(key);
+
+        var seek = queue.SeekAsync(0);
+        await asked.Task;
+        await cluster.Consumer(rocketmq.MyGroup).StopAsync();
+
+        Assert.False(await seek);
+    }
+
+    [Fact]
     public async Task A_paused_group_that_pops_gets_nothing_and_goes_on_when_it_is_resumed()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync();
@@ -271,22 +327,22 @@ public sealed class PopTests
         Assert.All(consumed, count => Assert.InRange(count, 80, 120));
     }
 
-    private static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
+    internal static void Pops(ConsumerOptions options) => options.ConsumeMode = ConsumeMode.Pop;
 
-    private static IEnumerable<Engine.Queue.IGroupQueue> PumpsOf(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
+    internal static IEnumerable<Engine.Queue.IGroupQueue> PumpsOf(TestCluster cluster, TestRocketMQ rocketmq) => cluster.Silos.GetActiveSilos()
         .SelectMany(silo => cluster.Silos.GetSiloServiceProvider(silo.SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)?.Pumps.Values ?? [])
         .Where(pump => pump.Queue.Topic == TestRocketMQ.Topic);
 
     private static Task SetModeAsync(TestRocketMQ rocketmq, MessageRequestMode mode)
         => rocketmq.Client.Brokers.SetMessageRequestModeAsync(rocketmq.Broker.Address, TestRocketMQ.Topic, rocketmq.MyGroup, mode);
 
-    private static async Task SwitchAsync(TestRocketMQ rocketmq, TestCluster cluster, MessageRequestMode mode)
+    internal static async Task SwitchAsync(TestRocketMQ rocketmq, TestCluster cluster, MessageRequestMode mode)
     {
         await SetModeAsync(rocketmq, mode);
         await UntilAsync(rocketmq, cluster, mode == MessageRequestMode.Pop);
     }
 
-    private static Task UntilAsync(TestRocketMQ rocketmq, TestCluster cluster, bool isPopped) => Eventually.TrueAsync(
+    internal static Task UntilAsync(TestRocketMQ rocketmq, TestCluster cluster, bool isPopped) => Eventually.TrueAsync(
         () => PumpsOf(cluster, rocketmq).Count(pump => pump.IsPopped == isPopped && pump.HasBegun && !pump.IsEnding) == rocketmq.Broker.QueueCount(TestRocketMQ.Topic),
         () => $"every queue is {(isPopped ? "popped" : "pulled")}");
 

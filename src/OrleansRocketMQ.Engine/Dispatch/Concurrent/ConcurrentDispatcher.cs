@@ -30,8 +30,6 @@ internal sealed partial class ConcurrentDispatcher(
 
     public bool AreLeased { get; init; }
 
-    public bool CanPop => true;
-
     public bool IsByPriority => options.DispatchByPriority;
 
     public void Start() => _line.Start(RunSlotAsync);

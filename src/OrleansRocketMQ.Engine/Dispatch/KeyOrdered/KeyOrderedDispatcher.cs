@@ -34,6 +34,8 @@ internal sealed partial class KeyOrderedDispatcher(
     private int _replaced;
     private int _idleLanes = KeyQueues.MostIdle;
 
+    public bool KeepsOrder => true;
+
     public bool KeepsFailedMessages => true;
 
     // A call costs about what a fast listener takes for some messages.

@@ -45,6 +45,8 @@ internal sealed partial class OrderlyDispatcher(
     /// <summary>How many batches go into one grain call.</summary>
     public AdaptiveBatchSizer AdaptiveBatchSizer => _runLength;
 
+    public bool KeepsOrder => true;
+
     public bool KeepsFailedMessages => true;
 
     public void Start()

@@ -8,10 +8,7 @@ namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 /// <summary>Messages that are dead letters by the listener's own word.</summary>
 internal sealed partial class OrderlyQueue
 {
-    /// <summary>
-    /// Files what the listener has rejected among the messages that are done. When no broker takes one, the call has come to it
-    /// and no further: it has failed, and all behind it come again.
-    /// </summary>
+    /// <summary>Files what the listener has rejected among the messages that are done.</summary>
     /// <param name="at">The message at a place of the call.</param>
     /// <param name="result">What became of the call.</param>
     /// <param name="ownership">The queue's lease.</param>
@@ -21,32 +18,57 @@ internal sealed partial class OrderlyQueue
         {
             if (!await FileAsync(at(rejected.Index), result.FailureOf(rejected.Index), ownership))
             {
-                return result with
-                {
-                    Succeeded = rejected.Index,
-                    Committed = Math.Min(result.Committed, rejected.Index),
-                    Stopped = new(1, IsRollback: false, Pause: null, Options.AutoCommit, rejected.Reason, ErrorTypes.Rejected),
-                };
+                return StopAt(rejected, at, result);
             }
         }
 
         return result;
     }
 
+    /// <summary>
+    /// No broker takes what the listener has rejected: the call has come to it and no further. It has failed, and all behind it
+    /// comes again, what failed there counted and not before its time. That what is before it may be committed holds.
+    /// </summary>
+    private OrderlyOutcome StopAt(RejectedMessage rejected, Func<int, ProcessQueueRange> at, OrderlyOutcome result)
+    {
+        if (result.Committed > 0)
+        {
+            Commit(default);
+        }
+
+        var failed = result.Stopped is { StopsQueue: false } stopped ? Enumerable.Range(result.Succeeded, stopped.Count) : [];
+        foreach (var index in failed.Where(index => result.FailureOf(index).Reason is null))
+        {
+            _failures.Count(at(index).Messages[0]);
+        }
+
+        return result with
+        {
+            Succeeded = rejected.Index,
+            Committed = Math.Min(result.Committed, rejected.Index),
+            Stopped = new(1, IsRollback: false, Pause: null, Options.AutoCommit, rejected.Reason, ErrorTypes.Rejected)
+            {
+                RetryAfter = result.Stopped?.RetryAfter,
+            },
+        };
+    }
+
     /// <summary>Files a message under dead letters; whether somebody has it, so that it is done.</summary>
     private async Task<bool> FileAsync(ProcessQueueRange single, FailedMessage failure, QueueLease ownership)
     {
         var message = single.Messages[0];
-        var before = _failures.Of(message);
-        var cause = failure.ToCause(before + 1, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
+
+        // What dies for a reason is not counted.
+        var times = _failures.Of(message) + (failure.Reason is null ? 0 : 1);
+        var cause = failure.ToCause(times, _group.Runtime.Time.GetUtcNow(), _failures.FirstOf(message));
         var outcome = await _group.Retry.SendToDeadLettersAsync(
-            _pump.Queue, message, Math.Max(before, _group.Retry.Rules.MaxReconsumeTimes), ownership.Listening, cause);
+            _pump.Queue, message, Math.Max(times - 1, _group.Retry.Rules.MaxReconsumeTimes), ownership.Listening, cause);
         if (outcome == PublishOutcome.NotTaken)
         {
             return false;
         }
 
-        Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, before + 1);
+        Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, times);
         _pump.Statistics.CountPublished(outcome, asDead: true);
         Complete(single);
         return true;

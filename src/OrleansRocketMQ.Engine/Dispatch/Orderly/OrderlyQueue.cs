@@ -247,49 +247,6 @@ internal sealed partial class OrderlyQueue
         _pump.OnProgress();
     }
 
-    /// <summary>Decides about a batch that did not succeed.</summary>
-    private async Task HandleAsync(ProcessQueueRange batch, OrderlyOutcome result, FailedBatch stopped, QueueLease ownership)
-    {
-        var pause = PauseOf(stopped, batch.Messages[0]);
-        if (stopped.IsRollback)
-        {
-            _backlog.PutBack(batch);
-            _backlog.Rollback();
-            _resumeAt = Now + pause;
-            return;
-        }
-
-        var listenerTime = result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime;
-        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
-        if (stopped.StopsQueue)
-        {
-            _pump.StopAt(Options.Group, batch.Messages[0], stopped.Error, _group.Logger);
-            _backlog.PutBack(batch);
-            return;
-        }
-
-        var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership);
-        if (left.Count == 0)
-        {
-            if (stopped.AutoCommit)
-            {
-                Commit(default);
-            }
-
-            return;
-        }
-
-        if (Parks && _backlog.Parked.TryPark(left, Now + pause))
-        {
-            SetAside(left);
-            Log.Parked(_group.Logger, Options.Group, _pump.Queue, left[0].Messages[0].ShardingKey!, left[0].Messages[0].MessageId);
-            return;
-        }
-
-        _backlog.PutBack(RangeSplitter.Join(batch, left));
-        _resumeAt = Now + pause;
-    }
-
     /// <summary>Calls the listener. Null when it has not judged the messages: they stay where they are.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<OrderlyOutcome?> CallAsync(ArraySegment<MessageExt> messages, QueueLease ownership)
@@ -298,35 +255,11 @@ internal sealed partial class OrderlyQueue
         var result = await _listener.CallAsync(messages, reconsumeTimes, ownership);
         if (_listener.ReachableIn is { } wait)
         {
-            _resumeAt = Now + wait;
+            // A parked key's call must not shorten what the others wait for.
+            _resumeAt = Now + wait > _resumeAt ? Now + wait : _resumeAt;
         }
 
         return result;
-    }
-
-    /// <summary>
-    /// Counts failures of the messages behind those that succeeded; what has failed too often, or is to die for a reason, goes
-    /// to the dead letters and is done. Gives back the rest.
-    /// </summary>
-    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership)
-    {
-        var left = new List<ProcessQueueRange>(singles.Length);
-        foreach (var (index, single) in singles.Index())
-        {
-            var message = single.Messages[0];
-            var failure = result.FailureOf(result.Succeeded + index);
-            var isLast = _failures.Of(message) >= _group.Retry.Rules.MaxReconsumeTimes || failure.Reason is not null;
-            if (isLast && await FileAsync(single, failure, ownership))
-            {
-                continue;
-            }
-
-            _failures.Count(message);
-            _pump.Statistics.Metrics?.Retried(1);
-            left.Add(single);
-        }
-
-        return left;
     }
 
     /// <summary>Everything that succeeded is done, and the range too.</summary>
@@ -348,18 +281,6 @@ internal sealed partial class OrderlyQueue
     {
         _failures.Forget(range.Messages);
         range.Complete();
-    }
-
-    private TimeSpan PauseOf(FailedBatch stopped, MessageExt first)
-    {
-        var broker = stopped.Pause is null ? _group.Retry.Rules.DelayAfter(_failures.Of(first)) : null;
-        if ((stopped.RetryAfter ?? broker) is { } exactly)
-        {
-            return exactly;
-        }
-
-        var pause = stopped.Pause ?? Options.SuspendCurrentQueueTime;
-        return pause < LeastPause ? LeastPause : pause > MostPause ? MostPause : pause;
     }
 
     private async Task WaitAsync(TimeSpan? longest)

@@ -48,6 +48,7 @@ internal sealed record AssignedQueue
     public QueueKey? MessageQueue { get; init; }
 
     /// <summary>How.</summary>
+    [JsonConverter(typeof(RequestModeJson))]
     public MessageRequestMode Mode { get; init; }
 }
 
@@ -58,6 +59,7 @@ internal sealed record SetMessageRequestModeRequest
     public string ConsumerGroup { get; init; } = string.Empty;
 
     /// <summary>How.</summary>
+    [JsonConverter(typeof(RequestModeJson))]
     public MessageRequestMode Mode { get; init; }
 
     /// <summary>How many more members share the queues of one; 0, or as many as there are others: all members share all queues.</summary>

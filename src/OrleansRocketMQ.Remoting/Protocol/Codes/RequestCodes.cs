@@ -97,6 +97,7 @@ public static class ResponseCodes
     public const int FilterDataNotExist = 27;
     public const int FilterDataNotLatest = 28;
     public const int InvalidParameter = 29;
+    public const int NotInCurrentUnit = 205;
     public const int ConsumerNotOnline = 206;
     public const int ConsumeMessageTimeout = 207;
     public const int NoMessage = 208;

@@ -1,0 +1,107 @@
+using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Locks;
+using OrleansRocketMQ.Engine.Ports;
+using OrleansRocketMQ.Engine.Window;
+
+namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
+
+/// <summary>What does not succeed: counted, given up, parked, or tried again after a pause.</summary>
+internal sealed partial class OrderlyQueue
+{
+    /// <summary>Decides about a batch that did not succeed.</summary>
+    private async Task HandleAsync(ProcessQueueRange batch, OrderlyOutcome result, FailedBatch stopped, QueueLease ownership)
+    {
+        var pause = PauseOf(stopped, batch.Messages[0]);
+        if (stopped.IsRollback)
+        {
+            _backlog.PutBack(batch);
+            _backlog.Rollback();
+            _resumeAt = Now + pause;
+            return;
+        }
+
+        var listenerTime = result.Succeeded > 0 ? TimeSpan.Zero : result.ListenerTime;
+        _pump.Statistics.Count(batch.Messages, failures: batch.Messages.Count, listenerTime, stopped.ErrorType);
+        if (stopped.StopsQueue)
+        {
+            _pump.StopAt(Options.Group, batch.Messages[0], stopped.Error, _group.Logger);
+            _backlog.PutBack(batch);
+            return;
+        }
+
+        var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership);
+        if (left.Count == 0)
+        {
+            if (stopped.AutoCommit)
+            {
+                Commit(default);
+            }
+
+            return;
+        }
+
+        if (Parks && _backlog.Parked.TryPark(left, Now + pause))
+        {
+            SetAside(left);
+            Log.Parked(_group.Logger, Options.Group, _pump.Queue, left[0].Messages[0].ShardingKey!, left[0].Messages[0].MessageId);
+            return;
+        }
+
+        _backlog.PutBack(RangeSplitter.Join(batch, left));
+        _resumeAt = Now + pause;
+    }
+
+    /// <summary>
+    /// Counts failures of the messages behind those that succeeded; what has failed too often, or is to die for a reason, goes
+    /// to the dead letters and is done. Gives back the rest.
+    /// </summary>
+    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership)
+    {
+        var failed = singles.Select((single, index) => (Single: single, Failure: result.FailureOf(result.Succeeded + index))).ToArray();
+        foreach (var (single, _) in failed.Where(static one => one.Failure.Reason is null))
+        {
+            _failures.Count(single.Messages[0]);
+        }
+
+        if (Array.Exists(failed, one => IsLast(one.Single, one.Failure)))
+        {
+            // Brokers may take their time, and whoever goes on with the queue if this member dies is to know of all failures.
+            await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
+        }
+
+        var left = new List<ProcessQueueRange>(singles.Length);
+        foreach (var (single, failure) in failed)
+        {
+            if (IsLast(single, failure) && await FileAsync(single, failure, ownership))
+            {
+                continue;
+            }
+
+            if (failure.Reason is not null)
+            {
+                _failures.Count(single.Messages[0]);
+            }
+
+            _pump.Statistics.Metrics?.Retried(1);
+            left.Add(single);
+        }
+
+        return left;
+    }
+
+    /// <summary>Whether a message that has failed does not come again: its failure is counted, but for one that dies for a reason.</summary>
+    private bool IsLast(ProcessQueueRange single, FailedMessage failure)
+        => failure.Reason is not null || _failures.Of(single.Messages[0]) > _group.Retry.Rules.MaxReconsumeTimes;
+
+    private TimeSpan PauseOf(FailedBatch stopped, MessageExt first)
+    {
+        var broker = stopped.Pause is null ? _group.Retry.Rules.DelayAfter(_failures.Of(first)) : null;
+        if ((stopped.RetryAfter ?? broker) is { } exactly)
+        {
+            return exactly;
+        }
+
+        var pause = stopped.Pause ?? Options.SuspendCurrentQueueTime;
+        return pause < LeastPause ? LeastPause : pause > MostPause ? MostPause : pause;
+    }
+}

@@ -1,0 +1,170 @@
+using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Protocol;
+using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Management;
+using static OrleansRocketMQ.Tests.Pop.PopTests;
+
+namespace OrleansRocketMQ.Tests.Pop;
+
+/// <summary>Groups in order, and in the order of keys, whose messages are popped: in real silos and over TCP.</summary>
+public sealed class OrderedPopTests
+{
+    private static readonly string[] Keys = [.. Enumerable.Range(0, 12).Select(number => $"key-{number}")];
+
+    public static TheoryData<Mode> InOrder => [Mode.Orderly, Mode.KeyOrdered];
+
+    [Theory]
+    [MemberData(nameof(InOrder))]
+    public async Task Every_message_comes_once_and_in_its_order_and_a_queue_is_one_silos_however_many_there_are(Mode mode)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        var history = new KeyHistory();
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, Keys, 0, 20);
+        await using var cluster = await rocketmq.ConsumeAsync(mode, messages => ListenAsync(history, messages), silos: 4, Pops);
+
+        await rocketmq.UntilCommittedAsync(240);
+
+        Assert.Null(history.Violation);
+        Assert.Equal((240, 0), (history.Succeeded, history.Repeats));
+        var status = await rocketmq.Management(cluster).GetStatusAsync();
+        var queues = status.Queues.Where(queue => queue.Queue.Topic == TestRocketMQ.Topic).ToArray();
+        Assert.Equal([0, 1], queues.Select(queue => queue.Queue.QueueId).Order());
+        Assert.All(queues, queue => Assert.True(queue.Popped!.IsInOrder));
+    }
+
+    [Theory]
+    [MemberData(nameof(InOrder))]
+    public async Task The_brokers_word_moves_every_silo_over_and_back_and_the_order_holds(Mode mode)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        var history = new KeyHistory(repeatsAllowed: true);
+        await using var cluster = await rocketmq.ConsumeAsync(mode, messages => ListenAsync(history, messages), silos: 2);
+        Assert.All(PumpsOf(cluster, rocketmq), pump => Assert.False(pump.IsPopped));
+        var sent = 0;
+        using var enough = new CancellationTokenSource();
+        var sending = SendOnAsync();
+
+        for (var turn = 0; turn < 2; turn++)
+        {
+            await SwitchAsync(rocketmq, cluster, MessageRequestMode.Pop);
+            await UntilMoreSucceededAsync();
+            await SwitchAsync(rocketmq, cluster, MessageRequestMode.Pull);
+            await UntilMoreSucceededAsync();
+        }
+
+        await enough.CancelAsync();
+        await sending;
+        await rocketmq.UntilCommittedAsync(sent * Keys.Length);
+        Assert.Null(history.Violation);
+        Assert.Equal(sent * Keys.Length, history.Succeeded);
+
+        async Task SendOnAsync()
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, Keys, sent, 1);
+                sent++;
+            }
+        }
+
+        Task UntilMoreSucceededAsync()
+        {
+            var goal = history.Succeeded + 60;
+            return Eventually.TrueAsync(() => history.Succeeded >= goal || history.Violation is not null, () => $"{goal} messages; there are {history.Succeeded}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(InOrder))]
+    public async Task What_a_silo_had_that_was_killed_comes_again_in_its_order(Mode mode)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync();
+        var history = new KeyHistory(repeatsAllowed: true);
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, Keys, 0, 10);
+        var dies = new TaskCompletionSource();
+        var begun = 0;
+        await using var cluster = await rocketmq.ConsumeAsync(
+            mode,
+            async messages =>
+            {
+                if (!dies.Task.IsCompleted && Interlocked.Increment(ref begun) > 20)
+                {
+                    await dies.Task;
+                    await Task.Delay(Timeout.Infinite, CancellationToken.None);
+                }
+
+                foreach (var message in messages)
+                {
+                    history.Succeed(message.ShardingKey!, KeyHistory.NumberOf(message));
+                }
+            },
+            configure: options =>
+            {
+                Pops(options);
+                options.PopInvisibleTime = TimeSpan.FromSeconds(3);
+            });
+        await Eventually.TrueAsync(() => begun > 20, "listeners are at work");
+
+        await cluster.Silos.StartAdditionalSiloAsync();
+        await cluster.Silos.KillSiloAsync(cluster.Silos.Silos[0]);
+        dies.SetResult();
+
+        await rocketmq.UntilCommittedAsync(120);
+        Assert.Null(history.Violation);
+        Assert.Equal(120, history.Succeeded);
+    }
+
+    [Theory]
+    [MemberData(nameof(InOrder))]
+    public async Task A_seek_and_a_pause_keep_the_order(Mode mode)
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 2);
+        var history = new KeyHistory(repeatsAllowed: true);
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, Keys, 0, 10);
+        await using var cluster = await rocketmq.ConsumeAsync(mode, messages => ListenAsync(history, messages), silos: 2, Pops);
+        await rocketmq.UntilCommittedAsync(120);
+
+        await rocketmq.Management(cluster).SeekAsync(ConsumerScope.OfTopic(TestRocketMQ.Topic), SeekTarget.Begin);
+        await Eventually.TrueAsync(() => history.Repeats == 120, () => $"all come again; {history.Repeats} have");
+        await rocketmq.UntilCommittedAsync(120);
+        await rocketmq.Management(cluster).PauseAsync(ConsumerScope.Everything);
+        await Eventually.TrueAsync(() => PumpsOf(cluster, rocketmq).All(pump => pump.Runs.Gate.IsPaused), "all queues are paused");
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, Keys, 10, 5);
+        Assert.Equal(120, history.Succeeded);
+        await rocketmq.Management(cluster).ResumeAsync(ConsumerScope.Everything);
+        await rocketmq.UntilCommittedAsync(180);
+
+        Assert.Null(history.Violation);
+        Assert.Equal((180, 120), (history.Succeeded, history.Repeats));
+    }
+
+    [Fact]
+    public async Task What_was_popped_when_any_order_would_do_comes_to_a_group_in_order_too()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await rocketmq.SendAsync(3);
+        await using var before = await rocketmq.ConsumeAsync(
+            rocketmq.Recorder.Then((messages, context) =>
+            {
+                context.RetryAfter(messages[0], TimeSpan.FromSeconds(3));
+                return ConsumeResult.Success;
+            }),
+            Pops);
+        await rocketmq.UntilAllCameAsync(3);
+        await before.DisposeAsync();
+        var count = rocketmq.Recorder.Count;
+
+        await using var cluster = await rocketmq.ConsumeAsync(Mode.Orderly, static _ => Task.CompletedTask, configure: Pops);
+        await rocketmq.Recorder.UntilAsync(count + 3);
+
+        Assert.Equal(TestRocketMQ.Numbers(3), rocketmq.Recorder.Bodies.Skip(count).Order());
+    }
+
+    private static async Task ListenAsync(KeyHistory history, MessageBatch messages)
+    {
+        var key = messages[0].ShardingKey!;
+        history.Begin(key, messages);
+        await Task.Yield();
+        history.End(key, messages, messages.Count);
+    }
+}
