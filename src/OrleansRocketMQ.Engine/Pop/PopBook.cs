@@ -27,6 +27,8 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     private long _late;
     private long _lost;
     private long _lateTaken;
+    private long _deliveries;
+    private long _lastSkipped;
 
     /// <summary>Messages the broker has not heard of.</summary>
     public int Count
@@ -36,6 +38,18 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
             lock (_lock)
             {
                 return _entries.Count;
+            }
+        }
+    }
+
+    /// <summary>How many deliveries have come so far.</summary>
+    public long Deliveries
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _deliveries;
             }
         }
     }
@@ -97,7 +111,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                     continue;
                 }
 
-                var entry = new Entry(message.ReceiptHandle.Value, until);
+                var entry = new Entry(message.ReceiptHandle.Value, until, ++_deliveries);
                 _entries.Add(entry.Key, entry);
                 _held.AddLast(entry.Place);
             }
@@ -116,10 +130,20 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     /// <inheritdoc/>
     public void Dropped(MessageExt message) => Settle(message, static receipt => receipt.GiveBack(TimeSpan.Zero));
 
+    /// <summary>The queue has been moved, and what is skipped lies at another place, if it had come by then.</summary>
+    /// <param name="deliveries">How many had come when the move was asked for: a later one may lie where the queue goes on.</param>
+    public void Moved(long deliveries)
+    {
+        lock (_lock)
+        {
+            _lastSkipped = deliveries;
+        }
+    }
+
     /// <summary>What lies at another place of the queue is done; what has failed before comes again wherever the queue is.</summary>
     public void Skipped(MessageExt message)
     {
-        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal)
+        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal && HadCome(message))
         {
             Done(message);
         }
@@ -228,6 +252,14 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     /// <summary>The broker has not answered.</summary>
     public void NotAnswered(PopTask task) => Answer(task, static receipt => receipt.NotAnswered());
 
+    private bool HadCome(MessageExt message)
+    {
+        lock (_lock)
+        {
+            return _entries.TryGetValue(message.ReceiptHandle!.Value, out var entry) && entry.Number <= _lastSkipped;
+        }
+    }
+
     private static long Stamps(TimeProvider time, TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
     private static PopTask Ask(Entry entry)
@@ -295,8 +327,9 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
 
     private sealed class Entry
     {
-        public Entry(ReceiptHandle key, long hiddenUntil)
+        public Entry(ReceiptHandle key, long hiddenUntil, long number)
         {
+            Number = number;
             Key = key;
             Receipt = new PopReceipt(key, hiddenUntil);
             Place = new LinkedListNode<Entry>(this);
@@ -306,6 +339,9 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
         public ReceiptHandle Key { get; }
 
         public PopReceipt Receipt { get; set; }
+
+        /// <summary>Which one of all it is that have come.</summary>
+        public long Number { get; }
 
         /// <summary>How many messages came with the handle and are not done.</summary>
         public int Parts { get; set; } = 1;

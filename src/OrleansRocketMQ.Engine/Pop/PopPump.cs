@@ -227,13 +227,16 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     /// <summary>
     /// The queue goes on at an offset: the broker is told, and what no listener has got yet of the queue itself is done. What one
-    /// works on ends as any; a pop that is answered just now may bring some messages of before.
+    /// works on ends as any; a pop that is answered just now may bring some messages of before, and what it brings comes again.
     /// </summary>
     /// <exception cref="RocketMQException">The broker did not take it; the queue stays where it is.</exception>
     public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
     {
+        // A pop that is answered before this may have begun at the new place.
+        var before = Book.Deliveries;
         await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Source, offset, _stopping.Token);
         Volatile.Write(ref _unstoredReset, -1);
+        Book.Moved(before);
         GiveUpWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     });

@@ -15,8 +15,8 @@ internal static class PopCells
         Positioned     x       .       x      x      .          .      x        .       | the loop, after an answer
         FenceClosed    x       x       x      x      x          x      x        .       | the membership, at any time
         FenceOpened    x       x       x      x      x          x      x        .       | the same
-        Paused         x       x       .      x      x          o      .        .       | the loop, when it looks at the gate
-        Resumed        .       .       x      x      x          o      .        .       | the same
+        Paused         x       x       .      x      x          o      o        .       | the loop, when it looks at the gate, or whoever pauses
+        Resumed        .       .       x      x      x          o      o        .       | the same
         AttemptFailed  x       x       x      x      .          .      x        .       | the loop, after anything that can fail
         FailedTooOften x       x       x      x      .          .      x        .       | the same
         RetryDue       .       .       .      .      x          .      .        .       | the loop, for the state in which it waits

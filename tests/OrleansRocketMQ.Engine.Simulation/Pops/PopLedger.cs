@@ -89,6 +89,7 @@ internal sealed partial class PopLedger(PopWorld world)
 
         delivery.IsInWork = true;
         _last[message] = delivery;
+        world.Scheduler.Note("a listener has", delivery.Holder.Owner.Name, message.Log.Index, message.Offset);
     }
 
     /// <summary>A member has heard that its listener has consumed a message.</summary>
@@ -104,6 +105,7 @@ internal sealed partial class PopLedger(PopWorld world)
 
         delivery.Entry.IsDone = true;
         delivery.Message.IsSettled = true;
+        world.Scheduler.Note("consumed", holder.Owner.Name, delivery.Message.Log.Index, delivery.Message.Offset);
     }
 
     /// <summary>The broker counts a message as done.</summary>
@@ -215,11 +217,13 @@ internal sealed partial class PopLedger(PopWorld world)
 
         entry.IsDead = true;
         Coverage.DeadLetters++;
+        world.Scheduler.Note("is a dead letter", "a message", entry.Origin, attempts);
     }
 
     /// <summary>A message that was pulled is with the broker again, or noted elsewhere.</summary>
     public void TakenBack(PopEntry entry)
     {
+        world.Scheduler.Note("is taken back", "a message", entry.Origin);
         foreach (var delivery in _last.Values.Where(delivery => delivery.Entry == entry))
         {
             delivery.Message.IsSettled = true;

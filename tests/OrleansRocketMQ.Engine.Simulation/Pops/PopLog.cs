@@ -5,13 +5,23 @@ using OrleansRocketMQ.Protocol;
 namespace OrleansRocketMQ.Engine.Simulation.Pops;
 
 /// <summary>A message as it lies in a queue, be it for the first time or again.</summary>
-/// <param name="Entry">What the checker knows of it, wherever it lies.</param>
-/// <param name="Log">Where it lies.</param>
-/// <param name="Offset">At which place.</param>
-/// <param name="Attempts">How often it has failed before.</param>
-/// <param name="Again">Why it lies there again; null when it is the message as it was sent.</param>
-internal sealed record LoggedMessage(PopEntry Entry, PopLog Log, long Offset, int Attempts, string? Again)
+/// <param name="entry">What the checker knows of it, wherever it lies.</param>
+/// <param name="log">Where it lies.</param>
+/// <param name="offset">At which place.</param>
+/// <param name="attempts">How often it has failed before.</param>
+/// <param name="again">Why it lies there again; null when it is the message as it was sent.</param>
+internal sealed class LoggedMessage(PopEntry entry, PopLog log, long offset, int attempts, string? again)
 {
+    public PopEntry Entry => entry;
+
+    public PopLog Log => log;
+
+    public long Offset => offset;
+
+    public int Attempts => attempts;
+
+    public string? Again => again;
+
     /// <summary>Since when the broker offers it, in ticks of the run.</summary>
     public long OfferedAt { get; set; }
 

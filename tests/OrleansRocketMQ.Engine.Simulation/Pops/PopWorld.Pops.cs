@@ -96,6 +96,7 @@ internal sealed partial class PopWorld
     public void Reset(PopLog log, long offset)
     {
         Ledger.Moved(log, offset);
+        Scheduler.Note("is moved", log.Id.BrokerName, log.Index, offset);
         if (offset < (log.Stored ?? 0))
         {
             log.GoBack(offset, Time.Now);

@@ -44,6 +44,13 @@ internal sealed partial class ConcurrentDispatcher
                 continue;
             }
 
+            if (TryGiveBack(queue, failed.Messages[0], failure))
+            {
+                worker.Open = behind;
+                failed.Complete();
+                continue;
+            }
+
             // A broker that does not answer would hold the slot, which serves others too, once for each message behind.
             var attempts = isTaken ? 1 : 0;
             isTaken = isTaken && await SendBackAsync(queue, failed.Messages[0], failure);
@@ -67,15 +74,21 @@ internal sealed partial class ConcurrentDispatcher
         queue.OnProgress();
     }
 
+    /// <summary>A popped message that is to come again is its queue's matter; whether it was one.</summary>
+    private bool TryGiveBack(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
+    {
+        if (retry.IsLast(message, failure.DelayLevel) || !queue.TryGiveBack(message, retry.Rules.Timed(failure, message.ReconsumeTimes)))
+        {
+            return false;
+        }
+
+        queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
+        return true;
+    }
+
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
-        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, retry.Rules.Timed(failure, message.ReconsumeTimes)))
-        {
-            queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
-            return true;
-        }
-
         var cause = retry.CauseOf(message, failure);
         var taken = await retry.SendBackAsync(queue.Queue, message, failure, queue.ListenerToken, cause);
         if (taken == PublishOutcome.NotTaken)
