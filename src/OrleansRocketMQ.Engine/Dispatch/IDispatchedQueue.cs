@@ -39,6 +39,9 @@ internal interface IDispatchedQueue
     /// <summary>Whether more will come at once: the broker has more for it than it may hold, and it has room to pull.</summary>
     bool IsBehind => false;
 
+    /// <summary>Whether nothing more comes before all that came is done.</summary>
+    bool ComesWhenAllIsDone => false;
+
     /// <summary>
     /// Has the queue's own way bring a failed message again, which then is out of its hands here; false where there is none: it
     /// goes by the retry topic.

@@ -14,6 +14,9 @@ internal interface IQueueDispatcher
     /// </summary>
     bool KeepsOrder => false;
 
+    /// <summary>Whether messages that succeeded may wait until the listener commits, be it with messages that come later.</summary>
+    bool WaitsForCommits => false;
+
     /// <summary>Whether messages of a higher priority are handed out first.</summary>
     bool IsByPriority => false;
 

@@ -10,25 +10,31 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <param name="time">The clock.</param>
 /// <param name="ahead">How long before its end the invisible time is prolonged.</param>
 /// <param name="news">Something is to be told; must be quick and call nobody back.</param>
-internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : IWindowLedger
+/// <param name="inOrder">Whether a pop comes when all of the one before is told of, and is acknowledged in its order.</param>
+internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bool inOrder = false) : IWindowLedger
 {
     /// <summary>Acknowledgements of one request, and changes that are under way at the same time.</summary>
     public const int MostAtOnce = 64;
 
     private const string IsKnown = "a popped message is in the book until the broker has heard of it";
 
+    // Brokers forget 24 hours after a pop in order what they gave with it, and then keep it from nobody.
+    private static readonly TimeSpan LongestInOrder = TimeSpan.FromHours(12);
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<ReceiptHandle, Entry> _entries = [];
+    private readonly Dictionary<ReceiptHandle, PopEntry> _entries = [];
 
     // In the order in which their time ends: all get the same time anew, at its end.
-    private readonly LinkedList<Entry> _held = [];
-    private readonly Queue<Entry> _settled = new();
+    private readonly LinkedList<PopEntry> _held = [];
+    private readonly Queue<PopEntry> _settled = new();
+    private readonly PopLine? _line = inOrder ? new() : null;
     private readonly long _ahead = Stamps(time, ahead);
     private long _late;
     private long _lost;
     private long _lateTaken;
     private long _deliveries;
     private long _lastSkipped;
+    private long _cameAt;
 
     /// <summary>Messages the broker has not heard of.</summary>
     public int Count
@@ -96,7 +102,8 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
     {
         lock (_lock)
         {
-            var until = time.GetTimestamp() + Stamps(time, invisibleTime);
+            _cameAt = time.GetTimestamp();
+            var until = _cameAt + Stamps(time, invisibleTime);
             foreach (var message in messages)
             {
                 // Before any is in the book, where it would be held for ever.
@@ -111,9 +118,10 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                     continue;
                 }
 
-                var entry = new Entry(message.ReceiptHandle.Value, until, ++_deliveries);
+                var entry = new PopEntry(message.ReceiptHandle.Value, until, ++_deliveries);
                 _entries.Add(entry.Key, entry);
                 _held.AddLast(entry.Place);
+                _line?.Add(entry);
             }
         }
 
@@ -176,6 +184,21 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
 
             _lost += lost;
             return lost;
+        }
+    }
+
+    /// <summary>Whether what was popped in order has been here for so long that it is to be popped anew. Says so once.</summary>
+    public bool TakeOld()
+    {
+        lock (_lock)
+        {
+            if (_line is null || _entries.Count == 0 || time.GetElapsedTime(_cameAt) < LongestInOrder)
+            {
+                return false;
+            }
+
+            _cameAt = time.GetTimestamp();
+            return true;
         }
     }
 
@@ -262,7 +285,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
 
     private static long Stamps(TimeProvider time, TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
-    private static PopTask Ask(Entry entry)
+    private static PopTask Ask(PopEntry entry)
     {
         entry.Receipt = entry.Receipt.Ask();
         return new PopTask(entry.Key, entry.Receipt);
@@ -297,14 +320,29 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                 return;
             }
 
-            _settled.Enqueue(entry);
-            if (_settled.Count > 1)
+            var hasNews = _settled.Count > 0;
+            TellOf(entry);
+            if (hasNews || _settled.Count == 0)
             {
                 return;
             }
         }
 
         news();
+    }
+
+    /// <summary>The broker is to hear of one that is settled, and of those behind it that have waited for that.</summary>
+    private void TellOf(PopEntry entry)
+    {
+        if (!entry.IsInLine || entry.Receipt.Step == PopStep.GivenBack)
+        {
+            _settled.Enqueue(entry);
+        }
+
+        while (_line is not null && _line.TryTake(out var done))
+        {
+            _settled.Enqueue(done);
+        }
     }
 
     private void Answer(PopTask task, Func<PopReceipt, PopReceipt> next)
@@ -315,7 +353,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
             entry!.Receipt = next(entry.Receipt);
             if (entry.Receipt.Step != PopStep.Held)
             {
-                _settled.Enqueue(entry);
+                TellOf(entry);
             }
             else if (entry.Place.List is not null && entry.Receipt.Handle != task.Receipt.Handle)
             {
@@ -323,30 +361,6 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news) : 
                 _held.AddLast(entry.Place);
             }
         }
-    }
-
-    private sealed class Entry
-    {
-        public Entry(ReceiptHandle key, long hiddenUntil, long number)
-        {
-            Number = number;
-            Key = key;
-            Receipt = new PopReceipt(key, hiddenUntil);
-            Place = new LinkedListNode<Entry>(this);
-        }
-
-        /// <summary>The handle the message came with, which it carries to its end.</summary>
-        public ReceiptHandle Key { get; }
-
-        public PopReceipt Receipt { get; set; }
-
-        /// <summary>Which one of all it is that have come.</summary>
-        public long Number { get; }
-
-        /// <summary>How many messages came with the handle and are not done.</summary>
-        public int Parts { get; set; } = 1;
-
-        public LinkedListNode<Entry> Place { get; }
     }
 }
 

@@ -35,7 +35,7 @@ internal sealed partial class PopKeeper
         _statistics = statistics;
         _holder = holder;
         _logger = logger;
-        Book = new PopBook(Runtime.Time, Options.PopInvisibleTime / 3, _wake.Call);
+        Book = new PopBook(Runtime.Time, Options.PopInvisibleTime / 3, _wake.Call, environment.Dispatcher.KeepsOrder);
     }
 
     public PopBook Book { get; }
@@ -67,7 +67,7 @@ internal sealed partial class PopKeeper
             NoteLost();
             NoteLate();
             var isEnding = _ending.IsCancellationRequested;
-            if (Book.Due <= TimeSpan.Zero && !_holder.MayHandOut)
+            if ((Book.Due <= TimeSpan.Zero && !_holder.MayHandOut) || Book.TakeOld())
             {
                 _holder.DropWaiting();
             }

@@ -4,6 +4,7 @@ using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Subscriptions;
+using OrleansRocketMQ.Protocol;
 
 namespace OrleansRocketMQ.Engine.Pop;
 
@@ -73,10 +74,9 @@ internal sealed partial class PopPump
     private async Task PlaceAsync(PopState state)
     {
         var master = _environment.MasterOf(Queue);
-        if (UnstoredReset is { } demanded)
+        if (UnstoredReset is not null)
         {
-            await _environment.Brokers.ResetOffsetAsync(master, Options.Group, Source, demanded, _stopping.Token);
-            Interlocked.CompareExchange(ref _unstoredReset, -1, demanded);
+            await InTurnAsync(() => StoreResetAsync(master));
         }
         else if (await _environment.Offsets.ReadAsync(Source, OffsetReadMode.Store, _stopping.Token) is null)
         {
@@ -91,6 +91,42 @@ internal sealed partial class PopPump
         }
 
         Raise(QueueEventKind.Positioned);
+    }
+
+    /// <summary>The broker is told of a demanded reset; by a pull's means where it resets no offsets itself.</summary>
+    private async Task StoreResetAsync(string master)
+    {
+        if (UnstoredReset is not { } demanded)
+        {
+            // Somebody has sought meanwhile.
+            return;
+        }
+
+        try
+        {
+            await _environment.Brokers.ResetOffsetAsync(master, Options.Group, Source, demanded, _stopping.Token);
+        }
+        catch (BrokerResponseException refused) when (refused.ResponseCode is not ResponseCodes.SystemBusy)
+        {
+            // Before 5.2, or told not to: it only passes resets on to members that pull.
+            await _environment.Brokers.UpdateConsumerOffsetAsync(master, Options.Group, Source, demanded, _stopping.Token);
+        }
+
+        Volatile.Write(ref _unstoredReset, -1);
+    }
+
+    /// <summary>Of what the broker is told of the queue's offset the last word here must be the last there.</summary>
+    private async Task InTurnAsync(Func<Task> tells)
+    {
+        await _offsetTurn.TakeAsync(_stopping.Token);
+        try
+        {
+            await tells();
+        }
+        finally
+        {
+            _offsetTurn.Release();
+        }
     }
 
     private async Task PopNextAsync()

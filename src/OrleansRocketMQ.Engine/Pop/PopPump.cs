@@ -40,6 +40,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly TaskTracker _tasks = new();
+    private readonly AsyncTurns _offsetTurn = new();
     private readonly PullRetryPolicy _retry;
     private readonly PopKeeper _keeper;
     private Subscription _subscription;
@@ -142,6 +143,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     public bool DoListenersMove => _environment.Group.DoListenersMove;
 
+    public bool ComesWhenAllIsDone => _isInOrder;
+
     public long InFlight => _environment.Dispatcher.InFlightOf(this);
 
     /// <summary>Not known: what others have in work counts as consumed at the broker.</summary>
@@ -230,7 +233,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// works on ends as any; a pop that is answered just now may bring some messages of before, and what it brings comes again.
     /// </summary>
     /// <exception cref="RocketMQException">The broker did not take it; the queue stays where it is.</exception>
-    public Task SeekAsync(long offset) => _runtime.Scheduler.Run(async () =>
+    public Task SeekAsync(long offset) => _runtime.Scheduler.Run(() => InTurnAsync(async () =>
     {
         // A pop that is answered before this may have begun at the new place.
         var before = Book.Deliveries;
@@ -239,7 +242,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         Book.Moved(before);
         GiveUpWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
-    });
+    }));
 
     public void Abandon()
     {

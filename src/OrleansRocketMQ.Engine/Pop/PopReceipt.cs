@@ -54,6 +54,12 @@ internal sealed record PopReceipt(ReceiptHandle Handle, long HiddenUntil)
     /// <summary>It is to come again after a time.</summary>
     public PopReceipt GiveBack(TimeSpan delay) => Step == PopStep.Held ? this with { Step = PopStep.GivenBack, Delay = delay } : this;
 
+    /// <summary>It is to come again at once, though it is done: one before it in its queue comes again.</summary>
+    public PopReceipt ComeAgain() => this with { Step = PopStep.GivenBack, Delay = TimeSpan.Zero };
+
+    /// <summary>Others did not get it before a time, since they did not get one before it in its queue.</summary>
+    public PopReceipt KeptUntil(long time) => this with { HiddenUntil = Math.Max(HiddenUntil, time) };
+
     /// <summary>The broker is being told.</summary>
     public PopReceipt Ask()
     {

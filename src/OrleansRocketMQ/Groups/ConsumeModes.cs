@@ -13,7 +13,9 @@ namespace OrleansRocketMQ.Consumers;
 /// </summary>
 /// <param name="options">Of the group.</param>
 /// <param name="client">Asks.</param>
-/// <param name="canPop">Whether each message is for one member.</param>
+/// <param name="canPop">
+/// Whether each message is for one member, and nothing in order waits for a commit: brokers give nothing more while it does.
+/// </param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">The log.</param>
 internal sealed partial class ConsumeModes(
@@ -172,7 +174,7 @@ internal sealed partial class ConsumeModes(
         [LoggerMessage(
             380,
             LogLevel.Warning,
-            "Group {Group} is to pop, but every silo wants all of its messages: it pulls")]
+            "Group {Group} is to pop, but every silo wants all of its messages, or its listener in order commits: it pulls")]
         public static partial void CannotPop(ILogger logger, string group);
     }
 }

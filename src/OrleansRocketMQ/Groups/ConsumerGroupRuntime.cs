@@ -76,7 +76,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
         _loggers = loggers;
         _logger = loggers.CreateLogger<ConsumerGroupRuntime>();
         Missing = new MissingGroup(options.Group, client, _logger);
-        Modes = new ConsumeModes(options, client, canPop: !IsBroadcasting, time, _logger);
+        Modes = new ConsumeModes(options, client, canPop: !IsBroadcasting && !dispatcher.WaitsForCommits, time, _logger);
     }
 
     public string Group => Options.Group;

@@ -35,7 +35,7 @@ internal sealed class ListenerActivation(bool isOne)
             var result = await send(run, Known, cancellationToken).ConfigureAwait(false);
             if (result.IsRefused && !result.Activation.IsDefault)
             {
-                result = await send(run, result.Activation, cancellationToken).ConfigureAwait(false);
+                result = await send(run, result.Activation, cancellationToken);
             }
 
             Note(result.Activation);

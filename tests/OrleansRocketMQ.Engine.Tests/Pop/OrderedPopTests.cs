@@ -64,7 +64,9 @@ public sealed class OrderedPopTests
         lab.Wait(40);
 
         Assert.Equal(Enumerable.Range(0, 40), lab.Consumed.Distinct());
-        Assert.Equal((40, 0), (lab.Pops.Order.Committed, lab.Pops.Order.Refused));
+        Assert.Equal(Enumerable.Range(2, 38), lab.Consumed.Where(number => number > 1));
+        Assert.Equal((40, 0, 0), (lab.Pops.Order.Committed, lab.Pops.Order.Refused, lab.Pump.Book.Lost));
+        Assert.NotEmpty(lab.Pops.Changed);
         Assert.All(lab.Pops.Changed, change => Assert.Equal(lab.Options.PopInvisibleTime, change.Time));
     }
 
@@ -277,6 +279,25 @@ public sealed class OrderedPopTests
 
         Assert.True(stopping.IsCompletedSuccessfully);
         Assert.Equal(5, lab.Pops.Order.Committed);
+    }
+
+    [Fact]
+    public void A_queue_that_stands_still_since_nothing_of_it_is_committed_is_told_of()
+    {
+        var lab = New(HandlerMode.Orderly);
+        lab.Options.ConsumeBatchSize = 1;
+        lab.Listeners.ConsumeInOrder = async (_, token) =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), lab.World.Time, token);
+            return new OrderlyOutcome(1, 0, null, 1, TimeSpan.FromSeconds(1));
+        };
+        lab.Pops.Store(3, KeyOf("a"));
+        lab.Start().Wait(2.5);
+        Assert.Equal(0, lab.Log.Count(187));
+
+        lab.Wait(5);
+
+        Assert.Equal(1, lab.Log.Count(187));
     }
 
     [Fact]

@@ -15,6 +15,7 @@ internal sealed class FakePopOrder(TimeProvider time)
     private long? _reset;
     private string? _attempt;
     private long _popTime;
+    private bool _hasForgotten;
 
     /// <summary>How far the group is.</summary>
     public long Committed { get; private set; }
@@ -28,6 +29,9 @@ internal sealed class FakePopOrder(TimeProvider time)
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     public void Reset(long offset) => _reset = offset;
+
+    /// <summary>It does not know any more what it gave: it cleans up once in a day, or is another master.</summary>
+    public void Forgets() => (_offsets, _attempt, _hasForgotten) = ([], null, true);
 
     public PopResult? Pop(PopRequest request, IReadOnlyList<StoredMessage> stored)
     {
@@ -52,7 +56,7 @@ internal sealed class FakePopOrder(TimeProvider time)
 
         CountAgain(isSame);
         _offsets = [.. found.Select(static message => message.QueueOffset)];
-        (_attempt, _popTime) = (request.AttemptId, Now);
+        (_attempt, _popTime, _hasForgotten) = (request.AttemptId, Now, false);
         _done.Clear();
         _visibleAt.Clear();
         Array.ForEach(_offsets, offset => _visibleAt[offset] = Now + (long)request.InvisibleTime.TotalMilliseconds);
@@ -80,6 +84,12 @@ internal sealed class FakePopOrder(TimeProvider time)
     /// <returns>Whether it counts.</returns>
     public bool Ack(ReceiptHandle handle)
     {
+        if (_hasForgotten && handle.QueueOffset >= Committed)
+        {
+            Committed = handle.QueueOffset + 1;
+            return true;
+        }
+
         if (handle.QueueOffset < Committed || handle.PopTime != _popTime || !_offsets.Contains(handle.QueueOffset))
         {
             return false;

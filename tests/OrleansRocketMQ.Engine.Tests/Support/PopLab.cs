@@ -97,7 +97,7 @@ internal sealed class PopLab : IFence, IGroup
     /// <summary>The most messages the listener had at once.</summary>
     public int Most { get; private set; }
 
-    public bool IsClosed { get; private set; }
+    public bool IsClosed { get; set; }
 
     public bool IsGateClosed { get; private set; }
 

@@ -294,9 +294,20 @@ public sealed class PullCallTests : IAsyncLifetime
     [Fact]
     public async Task A_pull_whose_answer_stops_within_its_body_times_out_and_so_does_the_connection_when_nothing_more_comes()
     {
-        _peer.OnRequest = (peer, request) => peer.SendRawAsync(Frames.Encode(Answer(request, new byte[100_000]))[..50_000]);
+        var asks = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _peer.OnRequest = async (peer, request) =>
+        {
+            await asks.Task;
+            await peer.SendRawAsync(Frames.Encode(Answer(request, new byte[100_000]))[..50_000]);
+        };
         var stopped = PullAsync(7).AsTask();
         await Eventually.Holds(() => _peer.Received.Last()["queueOffset"] == "7");
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotEmpty(_remoting.WaitingInSilence(TimeSpan.FromSeconds(1)));
+        asks.SetResult();
+
+        // Or it would be a connection that brings nothing, which its first time-out ends.
+        await Eventually.Holds(() => !_remoting.WaitingInSilence(TimeSpan.FromSeconds(1)).Any());
         _time.Advance(TimeSpan.FromSeconds(31));
         await Assert.ThrowsAsync<RocketMQTimeoutException>(() => stopped.InTime());
 

@@ -174,19 +174,32 @@ public sealed class OutcomeTests
         await rocketmq.SendAsync(1, first: 3, prepare: message => message.ShardingKey = "b");
         var hold = TimeSpan.FromMilliseconds(1500);
         var (said, again) = (0L, 0L);
+        var hasOtherGoneOn = false;
         await using var cluster = await ConsumeByKeyAsync(rocketmq, (messages, context) =>
         {
-            if (messages.FirstOrDefault(message => message.QueueOffset == 0) is { } message)
+            if (messages.Any(message => message.QueueOffset == 3))
             {
-                if (said == 0)
-                {
-                    said = TimeProvider.System.GetTimestamp();
-                    context.RetryAfter(message, hold);
-                }
-                else
-                {
-                    again = TimeProvider.System.GetTimestamp();
-                }
+                Volatile.Write(ref hasOtherGoneOn, true);
+            }
+
+            if (messages.FirstOrDefault(message => message.QueueOffset == 0) is not { } message)
+            {
+                return;
+            }
+
+            if (said == 0)
+            {
+                said = TimeProvider.System.GetTimestamp();
+            }
+            else if (again == 0)
+            {
+                again = TimeProvider.System.GetTimestamp();
+            }
+
+            // Held as often as it takes, on a busy machine more than once: the other key goes on meanwhile, or this never ends.
+            if (again == 0 || !Volatile.Read(ref hasOtherGoneOn))
+            {
+                context.RetryAfter(message, hold);
             }
         });
 
@@ -194,7 +207,6 @@ public sealed class OutcomeTests
 
         Assert.True(TimeProvider.System.GetElapsedTime(said, again) >= hold);
         Assert.Equal(["0", "1", "2"], rocketmq.Recorder.Bodies.Where(body => body != "3").TakeLast(3));
-        Assert.True(rocketmq.Recorder.Bodies.ToList().IndexOf("3") < rocketmq.Recorder.Bodies.ToList().LastIndexOf("0"));
         Assert.Empty(rocketmq.Broker.Messages(rocketmq.RetryTopic));
     }
 

@@ -1,7 +1,9 @@
+using System.Text;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Management;
+using OrleansRocketMQ.Tests.Orderly;
 using static OrleansRocketMQ.Tests.Pop.PopTests;
 
 namespace OrleansRocketMQ.Tests.Pop;
@@ -136,6 +138,27 @@ public sealed class OrderedPopTests
 
         Assert.Null(history.Violation);
         Assert.Equal((180, 120), (history.Succeeded, history.Repeats));
+    }
+
+    [Fact]
+    public async Task A_listener_that_commits_every_few_messages_gets_the_next_ones_since_its_group_pulls()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var recorder = new OrderlyRecorder();
+        await using var cluster = await rocketmq.ConsumeInOrderAsync(
+            recorder.Then(static (messages, _)
+                => Encoding.UTF8.GetString(messages[^1].Body.Span) == "3" ? ConsumeOrderlyResult.Commit : ConsumeOrderlyResult.Success),
+            options =>
+            {
+                Pops(options);
+                (options.AutoCommit, options.ConsumeBatchSize) = (false, 1);
+            });
+        await rocketmq.SendAsync(3);
+        await recorder.UntilAsync(3);
+        Assert.Equal(0, rocketmq.Committed());
+
+        await rocketmq.Producer.SendAsync(new Message(TestRocketMQ.Topic, "3"u8.ToArray()));
+        await rocketmq.UntilCommittedAsync(4);
     }
 
     [Fact]

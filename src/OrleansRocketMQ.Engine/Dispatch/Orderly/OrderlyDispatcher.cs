@@ -47,6 +47,8 @@ internal sealed partial class OrderlyDispatcher(
 
     public bool KeepsOrder => true;
 
+    public bool WaitsForCommits => !options.AutoCommit;
+
     public bool KeepsFailedMessages => true;
 
     public void Start()

@@ -29,14 +29,9 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership);
+        var left = await FailAsync(RangeSplitter.Singles(batch), result, ownership, stopped.AutoCommit);
         if (left.Count == 0)
         {
-            if (stopped.AutoCommit)
-            {
-                Commit(default);
-            }
-
             return;
         }
 
@@ -55,7 +50,12 @@ internal sealed partial class OrderlyQueue
     /// Counts failures of the messages behind those that succeeded; what has failed too often, or is to die for a reason, goes
     /// to the dead letters and is done. Gives back the rest.
     /// </summary>
-    private async Task<List<ProcessQueueRange>> FailAsync(ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership)
+    /// <param name="singles">The messages.</param>
+    /// <param name="result">What became of the call.</param>
+    /// <param name="ownership">The queue's lease.</param>
+    /// <param name="commits">Whether what waits for a commit is done when all of them are.</param>
+    private async Task<List<ProcessQueueRange>> FailAsync(
+        ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership, bool commits)
     {
         var failed = singles.Select((single, index) => (Single: single, Failure: result.FailureOf(result.Succeeded + index))).ToArray();
         foreach (var (single, _) in failed.Where(static one => one.Failure.Reason is null))
@@ -72,7 +72,8 @@ internal sealed partial class OrderlyQueue
         var left = new List<ProcessQueueRange>(singles.Length);
         foreach (var (single, failure) in failed)
         {
-            if (IsLast(single, failure) && await FileAsync(single, failure, ownership))
+            var endsAll = left.Count == 0 && single.Place == singles[^1].Place;
+            if (IsLast(single, failure) && await FileAsync(single, failure, ownership, commits && endsAll))
             {
                 continue;
             }
@@ -89,7 +90,7 @@ internal sealed partial class OrderlyQueue
         return left;
     }
 
-    /// <summary>Whether a message that has failed does not come again: its failure is counted, but for one that dies for a reason.</summary>
+    /// <summary>Whether a message that failed does not come again: its failure is counted, but for one that dies for a reason.</summary>
     private bool IsLast(ProcessQueueRange single, FailedMessage failure)
         => failure.Reason is not null || _failures.Of(single.Messages[0]) > _group.Retry.Rules.MaxReconsumeTimes;
 

@@ -46,7 +46,7 @@ internal sealed partial class OrderlyQueue
             else
             {
                 var pause = PauseOf(stopped, tried[result.Succeeded].Messages[0]);
-                var failed = await FailAsync(tried[result.Succeeded..end], result, ownership);
+                var failed = await FailAsync(tried[result.Succeeded..end], result, ownership, commits: false);
                 due = failed.Count > 0 ? Now + pause : Now;
                 left = [.. failed, .. tried[end..]];
             }

@@ -8,7 +8,9 @@ namespace OrleansRocketMQ.Engine.Dispatch.Orderly;
 /// <summary>Messages that are dead letters by the listener's own word.</summary>
 internal sealed partial class OrderlyQueue
 {
-    /// <summary>Files what the listener has rejected among the messages that are done.</summary>
+    /// <summary>
+    /// Files what the listener has rejected among the messages that are done; what waits for a commit is done with it, if it is.
+    /// </summary>
     /// <param name="at">The message at a place of the call.</param>
     /// <param name="result">What became of the call.</param>
     /// <param name="ownership">The queue's lease.</param>
@@ -16,7 +18,7 @@ internal sealed partial class OrderlyQueue
     {
         foreach (var rejected in result.Rejected.TakeWhile(rejected => rejected.Index < result.Succeeded))
         {
-            if (!await FileAsync(at(rejected.Index), result.FailureOf(rejected.Index), ownership))
+            if (!await FileAsync(at(rejected.Index), result.FailureOf(rejected.Index), ownership, commits: result.Committed > 0))
             {
                 return StopAt(rejected, at, result);
             }
@@ -54,7 +56,13 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>Files a message under dead letters; whether somebody has it, so that it is done.</summary>
-    private async Task<bool> FileAsync(ProcessQueueRange single, FailedMessage failure, QueueLease ownership)
+    /// <param name="single">The message.</param>
+    /// <param name="failure">What it failed with.</param>
+    /// <param name="ownership">The queue's lease.</param>
+    /// <param name="commits">
+    /// Whether what waits for a commit is done with it, and not behind it: a queue that stops may end with the last lease.
+    /// </param>
+    private async Task<bool> FileAsync(ProcessQueueRange single, FailedMessage failure, QueueLease ownership, bool commits)
     {
         var message = single.Messages[0];
 
@@ -70,7 +78,15 @@ internal sealed partial class OrderlyQueue
 
         Log.DeadLetter(_group.Logger, message.MessageId, Options.Group, times);
         _pump.Statistics.CountPublished(outcome, asDead: true);
-        Complete(single);
+        if (commits)
+        {
+            Commit(single);
+        }
+        else
+        {
+            Complete(single);
+        }
+
         return true;
     }
 

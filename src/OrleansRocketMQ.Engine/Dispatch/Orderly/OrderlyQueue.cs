@@ -61,6 +61,10 @@ internal sealed partial class OrderlyQueue
 
     private ConsumerOptions Options => _group.Options;
 
+    /// <summary>Whether nothing more comes until the listener commits.</summary>
+    private bool WaitsForCommit => _backlog.UncommittedMessages is > 0 and var uncommitted
+        && uncommitted >= (_pump.ComesWhenAllIsDone ? _pump.Runs.Window.Count : Options.PullThresholdForQueue);
+
     private bool Parks => Options.PoisonHandling == PoisonHandling.Park;
 
     /// <summary>The queue's own clock.</summary>
@@ -285,7 +289,7 @@ internal sealed partial class OrderlyQueue
 
     private async Task WaitAsync(TimeSpan? longest)
     {
-        if (!_toldUncommitted && _backlog.UncommittedMessages >= Options.PullThresholdForQueue)
+        if (!_toldUncommitted && WaitsForCommit)
         {
             _toldUncommitted = true;
             Log.NotCommitted(_group.Logger, Options.Group, _pump.Queue, _backlog.UncommittedMessages);
@@ -314,7 +318,7 @@ internal sealed partial class OrderlyQueue
         [LoggerMessage(
             187,
             LogLevel.Warning,
-            "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more is pulled until the listener commits")]
+            "Group {Group}, {Queue}: {Count} messages succeeded but are not committed; nothing more comes until the listener commits")]
         public static partial void NotCommitted(ILogger logger, string group, MessageQueue queue, int count);
     }
 }
