@@ -12,13 +12,13 @@ internal static class PopCells
 {
     private const string Table = """
         event          Placing Popping Paused Fenced BackingOff Halted Stopping Stopped | why
-        Positioned     x       .       x      x      .          .      x        .       | the loop, after an answer
+        Positioned     x       .       o      o      .          .      o        .       | the loop, after an answer; a queue that begins
         FenceClosed    x       x       x      x      x          x      x        .       | the membership, at any time
-        FenceOpened    x       x       x      x      x          x      x        .       | the same
-        Paused         x       x       .      x      x          o      o        .       | the loop, when it looks at the gate, or whoever pauses
+        FenceOpened    x       x       x      x      x          o      x        .       | the same
+        Paused         x       x       .      x      x          o      o        .       | the loop, or whoever pauses
         Resumed        .       .       x      x      x          o      o        .       | the same
         AttemptFailed  x       x       x      x      .          .      x        .       | the loop, after anything that can fail
-        FailedTooOften x       x       x      x      .          .      x        .       | the same
+        FailedTooOften x       x       o      o      .          .      x        .       | the same
         RetryDue       .       .       .      .      x          .      .        .       | the loop, for the state in which it waits
         Recovered      x       x       x      x      x          x      x        .       | an operator, at any time
         Stop           x       x       x      x      x          x      .        .       | the owner, once
