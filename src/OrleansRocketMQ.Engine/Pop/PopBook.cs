@@ -32,6 +32,8 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
     private long _late;
     private long _lost;
     private long _lateTaken;
+    private long _deliveries;
+    private long _lastSkipped;
     private long _cameAt;
 
     /// <summary>Messages the broker has not heard of.</summary>
@@ -42,6 +44,18 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
             lock (_lock)
             {
                 return _entries.Count;
+            }
+        }
+    }
+
+    /// <summary>How many deliveries have come so far.</summary>
+    public long Deliveries
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _deliveries;
             }
         }
     }
@@ -104,7 +118,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
                     continue;
                 }
 
-                var entry = new PopEntry(message.ReceiptHandle.Value, until);
+                var entry = new PopEntry(message.ReceiptHandle.Value, until, ++_deliveries);
                 _entries.Add(entry.Key, entry);
                 _held.AddLast(entry.Place);
                 _line?.Add(entry);
@@ -124,10 +138,20 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
     /// <inheritdoc/>
     public void Dropped(MessageExt message) => Settle(message, static receipt => receipt.GiveBack(TimeSpan.Zero));
 
+    /// <summary>The queue has been moved, and what is skipped lies at another place, if it had come by then.</summary>
+    /// <param name="deliveries">How many had come when the move was asked for: a later one may lie where the queue goes on.</param>
+    public void Moved(long deliveries)
+    {
+        lock (_lock)
+        {
+            _lastSkipped = deliveries;
+        }
+    }
+
     /// <summary>What lies at another place of the queue is done; what has failed before comes again wherever the queue is.</summary>
     public void Skipped(MessageExt message)
     {
-        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal)
+        if (message.ReceiptHandle!.Value.Kind == PopTopicKind.Normal && HadCome(message))
         {
             Done(message);
         }
@@ -250,6 +274,14 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
 
     /// <summary>The broker has not answered.</summary>
     public void NotAnswered(PopTask task) => Answer(task, static receipt => receipt.NotAnswered());
+
+    private bool HadCome(MessageExt message)
+    {
+        lock (_lock)
+        {
+            return _entries.TryGetValue(message.ReceiptHandle!.Value, out var entry) && entry.Number <= _lastSkipped;
+        }
+    }
 
     private static long Stamps(TimeProvider time, TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 

@@ -3,9 +3,10 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <summary>A delivery in <see cref="PopBook"/>, within whose lock it changes.</summary>
 internal sealed class PopEntry
 {
-    public PopEntry(ReceiptHandle key, long hiddenUntil)
+    public PopEntry(ReceiptHandle key, long hiddenUntil, long number)
     {
         Key = key;
+        Number = number;
         Receipt = new PopReceipt(key, hiddenUntil);
         Place = new LinkedListNode<PopEntry>(this);
     }
@@ -14,6 +15,9 @@ internal sealed class PopEntry
     public ReceiptHandle Key { get; }
 
     public PopReceipt Receipt { get; set; }
+
+    /// <summary>Which one of all it is that have come.</summary>
+    public long Number { get; }
 
     /// <summary>How many messages came with the handle and are not done.</summary>
     public int Parts { get; set; } = 1;

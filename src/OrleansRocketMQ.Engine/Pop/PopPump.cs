@@ -114,6 +114,11 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// <summary>What the queue is in.</summary>
     public PopState State => Volatile.Read(ref _state);
 
+    /// <summary>
+    /// Sees every event with the state it meets; null in production. Set before the start. Must be quick and call nobody back.
+    /// </summary>
+    public Action<PopState, QueueEventKind>? Observe { get; set; }
+
     /// <summary>What the broker has not heard of.</summary>
     public PopBook Book => _keeper.Book;
 
@@ -239,13 +244,16 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     /// <summary>
     /// The queue goes on at an offset: the broker is told, and what no listener has got yet of the queue itself is done. What one
-    /// works on ends as any; a pop that is answered just now may bring some messages of before.
+    /// works on ends as any; a pop that is answered just now may bring some messages of before, and what it brings comes again.
     /// </summary>
     /// <exception cref="RocketMQException">The broker did not take it; the queue stays where it is.</exception>
     public Task SeekAsync(long offset) => _runtime.Scheduler.Run(() => InTurnAsync(async () =>
     {
+        // A pop that is answered before this may have begun at the new place.
+        var before = Book.Deliveries;
         await _environment.Brokers.ResetOffsetAsync(_environment.MasterOf(Queue), Options.Group, Source, offset, _stopping.Token);
         Volatile.Write(ref _unstoredReset, -1);
+        Book.Moved(before);
         GiveUpWaiting(skips: true);
         Log.Reset(_logger, Options.Group, Queue.Topic, Queue.BrokerName, Queue.QueueId, offset);
     }));
@@ -337,6 +345,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         lock (_gate)
         {
             var before = _state;
+            Observe?.Invoke(before, happened);
             var next = before.Next(happened);
             opens = !before.MayHandOut && next.MayHandOut;
             Volatile.Write(ref _state, next);

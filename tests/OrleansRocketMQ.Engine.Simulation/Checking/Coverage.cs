@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Engine.Queue;
+using OrleansRocketMQ.Engine.Simulation.Pops;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Engine.Tests.Queue;
 
@@ -38,6 +39,9 @@ internal sealed class Coverage
     public long VirtualTicks { get; set; }
 
     public long Runs { get; set; }
+
+    /// <summary>What runs have reached in which messages are popped.</summary>
+    public PopCoverage Pops { get; } = new();
 
     /// <summary>Messages that did not come again because a record of before a reset hid them that its storage had not let go of.</summary>
     public long Hidden { get; set; }
@@ -83,6 +87,7 @@ internal sealed class Coverage
             Count(_duplicates, cause, count);
         }
 
+        Pops.Add(other.Pops);
         Messages += other.Messages;
         Steps += other.Steps;
         VirtualTicks += other.VirtualTicks;
@@ -109,14 +114,15 @@ internal sealed class Coverage
     [
         .. Missing().Select(cell => $"{cell.Event} never met a queue that is {cell.State}"),
         .. Impossible().Select(cell => $"{cell.Event} met a queue that is {cell.State}, which cannot be"),
-        .. Enum.GetValues<FaultKind>().Where(kind => _faults.GetValueOrDefault(kind) < leastOfEach)
+        .. Enum.GetValues<FaultKind>().Where(kind => kind <= FaultKind.ResetWhileDown && _faults.GetValueOrDefault(kind) < leastOfEach)
             .Select(kind => $"{kind} struck {_faults.GetValueOrDefault(kind)} times"),
         .. AllWords.Where(said => _words.GetValueOrDefault(said) < leastOfEach)
             .Select(said => $"{said.Mode} listeners said {said.Word} {_words.GetValueOrDefault(said)} times"),
     ];
 
     private static IEnumerable<(Mode Mode, ListenerWord Word)> AllWords
-        => Enum.GetValues<Mode>().SelectMany(static _ => Enum.GetValues<ListenerWord>(), static (mode, word) => (mode, word));
+        => Enum.GetValues<Mode>().Where(static mode => mode != Mode.Popped)
+            .SelectMany(static _ => Enum.GetValues<ListenerWord>(), static (mode, word) => (mode, word));
 
     private IEnumerable<(string State, QueueEventKind Event)> Select(Occurrence occurrence, bool reached)
         => QueueStateTable.Cells.Select(cell => (cell.State, cell.Event))

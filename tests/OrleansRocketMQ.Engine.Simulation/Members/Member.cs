@@ -23,7 +23,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// One member of the group: the engine's rebalance, pumps, dispatcher, persister, locks and quotas, put together as a silo
 /// does. When its fence closes is the run's.
 /// </summary>
-internal sealed class Member
+internal sealed class Member : IGroupMember
 {
     public static readonly TimeSpan LockExpiry = TimeSpan.FromSeconds(3);
 
@@ -39,6 +39,7 @@ internal sealed class Member
     private static readonly TimeSpan ReleaseBudget = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<MessageQueue, MemberQueue> _queues = [];
+    private readonly SimulatedWorld _world;
     private readonly EngineScheduler _scheduler;
     private readonly OffsetPersister _persister;
     private readonly IQueueDispatcher _dispatcher;
@@ -48,6 +49,7 @@ internal sealed class Member
     public Member(SimulatedWorld world, Owner owner, SimulatedDirectory directory, IEnumerable<string> deadMembers)
     {
         Owner = owner;
+        _world = world;
         Directory = directory;
         var options = OptionsOf(world.Setup);
         Standstill = world.Setup.MayStandStill ? new Standstill(world.Scheduler) : null;
@@ -141,6 +143,23 @@ internal sealed class Member
     public IEnumerable<MemberQueue> Running => _queues.Values.Where(queue => !queue.IsOver);
 
     public GroupQuotas Budgets { get; }
+
+    public GroupStatistics Statistics => Environment.Statistics;
+
+    public IReadOnlyDictionary<MessageQueue, IGroupQueue> Queues
+        => Running.ToDictionary(queue => queue.Queue.Id, IGroupQueue (queue) => queue.Pump);
+
+    public IReadOnlyList<IReadOnlyList<MessageQueue>> Topics =>
+    [
+        .. _world.Queues.Where(queue => !_world.Setup.Broadcasts || _world.HomeOf(queue.Index) == Owner.Index)
+            .GroupBy(queue => queue.Id.Topic, queue => queue.Id)
+            .Select(queues => queues.Order().ToArray()),
+    ];
+
+    public bool? Pops(MessageQueue queue) => false;
+
+    public Task HandOverAsync(StopDeadline deadline)
+        => Task.WhenAll(Running.ToArray().Select(queue => Directory.HandOverAsync(this, queue, deadline.ForListeners)));
 
     public void Start()
     {

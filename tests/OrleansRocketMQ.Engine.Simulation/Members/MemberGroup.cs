@@ -13,7 +13,7 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// The group as one member sees it, for the engine's rebalance: its own table of the cluster, which may be late, and a
 /// broker's list.
 /// </summary>
-internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvider time) : IRebalancedGroup, IClusterMember
+internal sealed class MemberGroup(SimulatedWorld world, IGroupMember member, TimeProvider time) : IRebalancedGroup, IClusterMember
 {
     private readonly LeavingMembers _leaving = new();
     private ClusterTable _table = ClusterTable.Empty;
@@ -32,27 +32,19 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
 
     public IAllocateStrategy OwnStrategy => world.Setup.Strategy;
 
-    public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running
-        => member.Running.ToDictionary(queue => queue.Queue.Id, IGroupQueue (queue) => queue.Pump);
+    public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running => member.Queues;
 
     public AllocationView View { get; set; } = AllocationView.Empty;
 
     public GroupGates Gates { get; } = new(time);
 
-    public GroupStatistics Statistics => member.Environment.Statistics;
+    public GroupStatistics Statistics => member.Statistics;
 
     /// <summary>Whether no queue starts here any more.</summary>
     public bool IsClosed { get; private set; }
 
     /// <summary>Where operators want queues, as far as this member knows.</summary>
     public WantedPlaces? Wanted => _wanted;
-
-    private IReadOnlyList<IReadOnlyList<MessageQueue>> Topics =>
-    [
-        .. world.Queues.Where(queue => !IsBroadcasting || world.HomeOf(queue.Index) == Owner.Index)
-            .GroupBy(queue => queue.Id.Topic, queue => queue.Id)
-            .Select(queues => queues.Order().ToArray()),
-    ];
 
     public void Told(ClusterTable table)
     {
@@ -95,17 +87,17 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
             cluster = LookAtCluster(withoutThisMember: false);
         }
 
-        View = AllocationView.Compute(Group, OwnStrategy, Topics, _listed, cluster.Members, cluster.Overrides);
+        View = AllocationView.Compute(Group, OwnStrategy, member.Topics, _listed, cluster.Members, cluster.Overrides);
     }
 
     public bool IsSubscribed(string topic) => true;
 
-    public bool? Pops(MessageQueue queue) => false;
+    public bool? Pops(MessageQueue queue) => member.Pops(queue);
 
     public Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
     {
         Owner.ThrowIfDead();
-        return Task.FromResult((Topics, true));
+        return Task.FromResult((member.Topics, true));
     }
 
     public async Task<IReadOnlySet<string>> ReadMembersAsync(
@@ -143,6 +135,6 @@ internal sealed class MemberGroup(SimulatedWorld world, Member member, TimeProvi
     {
         IsClosed = true;
         View = without;
-        return Task.WhenAll(member.Running.ToArray().Select(queue => member.Directory.HandOverAsync(member, queue, deadline.ForListeners)));
+        return member.HandOverAsync(deadline);
     }
 }

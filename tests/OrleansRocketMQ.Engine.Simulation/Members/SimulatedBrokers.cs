@@ -1,7 +1,6 @@
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Engine.Ports;
 using OrleansRocketMQ.Engine.Queue;
-using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.World;
 using OrleansRocketMQ.Protocol;
 
@@ -10,12 +9,13 @@ namespace OrleansRocketMQ.Engine.Simulation.Members;
 /// <summary>
 /// The brokers as one member sees them: the simulated world behind the engine's port. What a dead member asks reaches nobody.
 /// </summary>
-internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find) : IBrokers
+internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<MessageQueue, MemberQueue?> find)
+    : BrokerCalls(world), IBrokers
 {
     public Task HeartbeatToAsync(string address, CancellationToken cancellationToken)
         => AskAsync(RequestCodes.HeartBeat, async () =>
         {
-            await world.HeartbeatAsync(address);
+            await World.HeartbeatAsync(address);
             return true;
         });
 
@@ -41,7 +41,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     public async ValueTask<PullResult> PullAsync(
         string address, PullRequest request, TimeSpan? timeout, CancellationToken cancellationToken)
     {
-        var queue = world.Find(request.Queue);
+        var queue = World.Find(request.Queue);
         var member = find(request.Queue);
         var window = member?.Window;
         if (request.CommitOffset > 0)
@@ -50,7 +50,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         }
 
         var answer = await AskAsync(
-            RequestCodes.PullMessage, () => world.PullAsync(owner, queue, request, window, cancellationToken));
+            RequestCodes.PullMessage, () => World.PullAsync(owner, queue, request, window, cancellationToken));
         member?.Pulled(request.Offset, answer);
         return new PullResult(
             answer.Verdict switch
@@ -68,10 +68,10 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     }
 
     public Task<long> GetMinOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
-        => AskAsync(RequestCodes.GetMinOffset, () => world.AskAsync(owner, world.Find(queue), at => at.Min, cancellationToken));
+        => AskAsync(RequestCodes.GetMinOffset, () => World.AskAsync(owner, World.Find(queue), at => at.Min, cancellationToken));
 
     public Task<long> GetMaxOffsetAsync(string address, MessageQueue queue, CancellationToken cancellationToken)
-        => AskAsync(RequestCodes.GetMaxOffset, () => world.AskAsync(owner, world.Find(queue), at => at.Max, cancellationToken));
+        => AskAsync(RequestCodes.GetMaxOffset, () => World.AskAsync(owner, World.Find(queue), at => at.Max, cancellationToken));
 
     public Task<long> SearchOffsetAsync(string address, MessageQueue queue, long timestamp, CancellationToken cancellationToken)
         => GetMinOffsetAsync(address, queue, cancellationToken);
@@ -80,7 +80,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         string address, string group, MessageQueue queue, bool? setZeroIfNotFound, CancellationToken cancellationToken)
         => AskAsync(
             RequestCodes.QueryConsumerOffset,
-            () => world.ReadOffsetAsync(owner, world.Find(queue), () => find(queue)?.Looked(), cancellationToken));
+            () => World.ReadOffsetAsync(owner, World.Find(queue), () => find(queue)?.Looked(), cancellationToken));
 
     public Task UpdateConsumerOffsetAsync(
         string address, string group, MessageQueue queue, long offset, CancellationToken cancellationToken)
@@ -96,7 +96,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
 
         return AskAsync(RequestCodes.UpdateConsumerOffset, async () =>
         {
-            await world.WriteOffsetAsync(owner, world.Find(queue), offset, window, isMove);
+            await World.WriteOffsetAsync(owner, World.Find(queue), offset, window, isMove);
             return true;
         });
     }
@@ -107,10 +107,10 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         MessageQueue[] wanted = [.. queues];
         return await AskAsync(RequestCodes.LockBatchMessageQueue, async () =>
         {
-            var granted = await world.LockAsync(owner, wanted);
+            var granted = await World.LockAsync(owner, wanted);
             foreach (var queue in granted.Where(queue => find(queue) is { State.HasLock: false }))
             {
-                world.Triggers.Enters(world.Find(queue).Index, Triggers.LockGranted);
+                World.Triggers.Enters(World.Find(queue).Index, Triggers.LockGranted);
             }
 
             return granted;
@@ -123,7 +123,7 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
         MessageQueue[] given = [.. queues];
         await AskAsync(RequestCodes.UnlockBatchMessageQueue, async () =>
         {
-            await world.UnlockAsync(owner, clientId, given);
+            await World.UnlockAsync(owner, clientId, given);
             return true;
         });
     }
@@ -134,9 +134,9 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     public Task SendBackAsync(string address, SendBackRequest request, CancellationToken cancellationToken)
         => AskAsync(RequestCodes.ConsumerSendMessageBack, async () =>
         {
-            var (queue, message) = world.Find(request.Message);
+            var (queue, message) = World.Find(request.Message);
             var isDead = request.DelayLevel < 0 || message.Attempts >= request.MaxReconsumeTimes;
-            await world.SendBackAsync(owner, queue, message, isDead);
+            await World.SendBackAsync(owner, queue, message, isDead);
             return true;
         });
 
@@ -150,54 +150,10 @@ internal sealed class SimulatedBrokers(SimulatedWorld world, Owner owner, Func<M
     public Task SendCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken)
         => AskAsync(RequestCodes.SendMessage, async () =>
         {
-            await world.SendCopyAsync(owner, copy);
+            await World.SendCopyAsync(owner, copy);
             return true;
         });
 
     // These brokers are old enough to know levels only.
     public Task<bool> SendTimedCopyAsync(SendMessageRequest copy, CancellationToken cancellationToken) => Task.FromResult(false);
-
-    private async Task<T> AskAsync<T>(int request, Func<Task<T>> ask)
-    {
-        try
-        {
-            return await (world.Setup.MayStandStill ? ApartAsync(ask) : ask());
-        }
-        catch (CallFailedException failed)
-        {
-            throw ErrorOf(request, failed);
-        }
-        catch (OwnerDiedException)
-        {
-            throw new RocketMQNetworkException("nothing of a dead member reaches anybody");
-        }
-    }
-
-    /// <summary>What was sent comes to its broker, and is done there, also while the member stands still.</summary>
-    private Task<T> ApartAsync<T>(Func<Task<T>> ask)
-    {
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = world.Scheduler.Start("request", async () =>
-        {
-            try
-            {
-                answer.SetResult(await ask());
-            }
-            catch (Exception exception) when (exception is not SimulationException)
-            {
-                answer.SetException(exception);
-            }
-        });
-        return answer.Task;
-    }
-
-    private static RocketMQException ErrorOf(int request, CallFailedException failed) => failed.Reason switch
-    {
-        FaultKind.PullFlowControl => new BrokerResponseException(request, ResponseCodes.FlowControl, null, "broker"),
-        FaultKind.PullForgotten => new BrokerResponseException(request, ResponseCodes.SubscriptionNotExist, null, "broker"),
-        FaultKind.PullRefused or FaultKind.StoreRefused or FaultKind.SendBackRefused
-            => new BrokerResponseException(request, ResponseCodes.SystemError, null, "broker"),
-        FaultKind.BrokerAway => new RocketMQNetworkException("cut", failed),
-        _ => new RocketMQTimeoutException($"no answer: {failed.Reason}", failed),
-    };
 }

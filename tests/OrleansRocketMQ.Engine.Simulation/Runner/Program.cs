@@ -6,7 +6,8 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 
 /// <summary>
 /// <c>--seed=N</c> runs one seed and tells its last events, 400 or as many as <c>--events=M</c> says; <c>--whole</c> does not shrink.
-/// <c>--seeds=A..B</c> runs many, and shrinks the first that fails; <c>--all</c> does not end at the first failure.
+/// <c>--seeds=A..B</c> runs many, and shrinks the first that fails; <c>--all</c> does not end at the first failure,
+/// <c>--pops</c> runs those only in which messages are popped.
 /// </summary>
 internal static class Program
 {
@@ -23,10 +24,10 @@ internal static class Program
             && long.TryParse(from, CultureInfo.InvariantCulture, out var first)
             && long.TryParse(to, CultureInfo.InvariantCulture, out var last))
         {
-            return RunMany(first, last, arguments.Contains("--all") ? int.MaxValue : 1);
+            return RunMany(first, last, arguments);
         }
 
-        Console.Error.WriteLine("--seed=N [--events=M] [--whole] or --seeds=A..B [--all]");
+        Console.Error.WriteLine("--seed=N [--events=M] [--whole] or --seeds=A..B [--all] [--pops]");
         return 2;
     }
 
@@ -40,16 +41,17 @@ internal static class Program
         return result.Failure is null ? 0 : 1;
     }
 
-    private static int RunMany(long first, long last, int mostFailures)
+    private static int RunMany(long first, long last, string[] arguments)
     {
         var watch = Stopwatch.StartNew();
-        var (coverage, failures) = SeedRange.Run(first, last, mostFailures);
+        var mostFailures = arguments.Contains("--all") ? int.MaxValue : 1;
+        var (coverage, failures) = SeedRange.Run(first, last, mostFailures, which: arguments.Contains("--pops") ? PopSetup.Has : null);
         Console.WriteLine(Report.Of(coverage, watch.Elapsed));
         foreach (var rule in failures.GroupBy(failure => failure.Failure!.Rule))
         {
             var seeds = string.Join(' ', rule.Take(20).Select(failure => failure.Setup.Seed));
             Console.WriteLine($"{rule.Count()} failures of the rule '{rule.Key}', seeds {seeds}");
-            Console.WriteLine(Report.Of(Shrinker.Shrink(rule.First())));
+            Console.WriteLine(Report.Of(arguments.Contains("--whole") ? rule.First() : Shrinker.Shrink(rule.First())));
         }
 
         return failures.Count == 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Pops;
 
 namespace OrleansRocketMQ.Engine.Simulation.Runner;
 
@@ -58,6 +59,30 @@ internal static class Report
         foreach (var cell in coverage.Impossible())
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"reached, and it cannot be: {cell.Event} {cell.State}");
+        }
+
+        return text.Append(Of(coverage.Pops)).ToString();
+    }
+
+    private static string Of(PopCoverage pops)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"{pops.Runs} runs with pops: {pops.DeadLetters} dead letters, {pops.Late} too late, {pops.Shared} shared");
+        foreach (var (kind, count) in pops.Faults.OrderBy(fault => fault.Key))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {kind,-22} {count}");
+        }
+
+        foreach (var (cause, count) in pops.Duplicates.OrderBy(cause => cause.Key, StringComparer.Ordinal))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {cause,-60} {count}");
+        }
+
+        foreach (var shortcoming in pops.Shortcomings(leastOfEachFault: 0))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {shortcoming}");
         }
 
         return text.ToString();

@@ -15,8 +15,9 @@ internal static class SeedRange
     /// <param name="last">The last one.</param>
     /// <param name="mostFailures">It ends early after so many failures.</param>
     /// <param name="run">Runs a seed; null for a run as it follows from the seed.</param>
+    /// <param name="which">Which of them; null for all.</param>
     public static (Coverage Coverage, IReadOnlyList<RunResult> Failures) Run(
-        long first, long last, int mostFailures = 1, Func<Setup, RunResult>? run = null)
+        long first, long last, int mostFailures = 1, Func<Setup, RunResult>? run = null, Func<long, bool>? which = null)
     {
         run ??= setup => SimulationRun.Execute(setup);
         var (next, total, failures) = (first - 1, new Coverage(), new List<RunResult>());
@@ -38,6 +39,11 @@ internal static class SeedRange
         {
             while (Interlocked.Increment(ref next) is var seed && seed <= last)
             {
+                if (which?.Invoke(seed) is false)
+                {
+                    continue;
+                }
+
                 worker.Begin(seed);
                 var result = run(Setup.Of(seed));
                 lock (total)

@@ -1,6 +1,7 @@
 using OrleansRocketMQ.Engine.Simulation.Checking;
 using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.Members;
+using OrleansRocketMQ.Engine.Simulation.Pops;
 using OrleansRocketMQ.Engine.Simulation.World;
 
 namespace OrleansRocketMQ.Engine.Simulation.Runner;
@@ -54,6 +55,11 @@ internal sealed partial class SimulationRun
     /// <param name="kept">How many of the last events are kept.</param>
     public static RunResult Execute(Setup setup, int kept = 0)
     {
+        if (setup.Mode == Mode.Popped)
+        {
+            return PopRun.Execute(setup, kept);
+        }
+
         var trace = new Trace(kept);
         var coverage = new Coverage { Runs = 1 };
         var scheduler = new SimulatedScheduler(SeededRandom.Of(setup.Seed, "steps"), trace);

@@ -25,5 +25,5 @@ public sealed class LastingFaultTests
         => Holds([.. Enumerable.Range(0, 2).Select(slot => new Fault(FaultKind.ListenerGone, TimeSpan.FromSeconds(1), Whole, slot, 0))]);
 
     private static void Holds(params Fault[] faults)
-        => Assert.All(Enumerable.Range(1, 6), seed => Assert.Null(SimulationRun.Execute(Setup.Of(seed) with { Faults = faults }).Failure));
+        => Assert.All(Enumerable.Range(1, 6), seed => Assert.Null(SimulationRun.Execute(Setup.OfPulls(seed) with { Faults = faults }).Failure));
 }

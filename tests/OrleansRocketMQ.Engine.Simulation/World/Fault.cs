@@ -173,6 +173,24 @@ internal enum FaultKind
     /// queue. Nobody is told.
     /// </summary>
     ResetWhileDown,
+
+    /// <summary>What a broker is told of popped messages does not reach it.</summary>
+    TellingLost,
+
+    /// <summary>A broker has what it was told of popped messages, and nobody hears of it.</summary>
+    TellingUnheard,
+
+    /// <summary>What a broker is told of popped messages reaches it after its sender has given up.</summary>
+    TellingLate,
+
+    /// <summary>What a broker is told of popped messages comes to it twice.</summary>
+    TellingDoubled,
+
+    /// <summary>A broker refuses what it is told of popped messages.</summary>
+    TellingRefused,
+
+    /// <summary>An operator has the messages of a broker pulled that were popped, or the other way round.</summary>
+    ModeSwitch,
 }
 
 /// <summary>One fault, as a value: a run with fewer of them is otherwise the same run.</summary>

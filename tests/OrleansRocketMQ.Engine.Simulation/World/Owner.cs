@@ -38,6 +38,9 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     /// <summary>How often it has closed.</summary>
     public int Closings { get; private set; }
 
+    /// <summary>When it last went on after it had stood still, in ticks of the run; for ever while it stands still.</summary>
+    public long StoodStillAt { get; private set; } = long.MinValue;
+
     public TopicRate? Rate { get; private set; }
 
     public void ThrowIfDead()
@@ -59,6 +62,9 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
 
     /// <summary>The others take it for dead, and it does not know.</summary>
     public void DeclareDead() => IsDeclaredDead = true;
+
+    /// <summary>It stands still from now on, or goes on.</summary>
+    public void StandsStill(bool still) => StoodStillAt = still ? long.MaxValue : world.Time.Now;
 
     /// <summary>It has stood still for so long that others may have taken its queues. It must look before it does anything.</summary>
     public void StoodStill()

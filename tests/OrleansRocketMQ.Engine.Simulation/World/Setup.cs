@@ -9,6 +9,9 @@ internal enum Mode
     Concurrent,
     Orderly,
     KeyOrdered,
+
+    /// <summary>In no order, and the messages are popped.</summary>
+    Popped,
 }
 
 /// <summary>What a run is like, as follows from its seed: how it is set up, and which faults it has.</summary>
@@ -32,7 +35,7 @@ internal sealed record Setup
     public const long EasierSeeds = 1_000_000;
 
     // The last one needs a queue that rests, and comes with Meetings.
-    private static readonly FaultKind[] Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.ResetWhileDown)];
+    private static readonly FaultKind[] Kinds = [.. Enum.GetValues<FaultKind>().Where(kind => kind < FaultKind.ResetWhileDown)];
 
     // Where queues go in order of the members' names, one that joins moves many; by hashes few.
     private static readonly IAllocateStrategy[] Strategies =
@@ -114,7 +117,11 @@ internal sealed record Setup
     /// <summary>Messages sent, counted once for each member that gets them.</summary>
     public int MessagesInAll => Messages * Queues * (Broadcasts ? Members : 1);
 
-    public static Setup Of(long seed)
+    /// <summary>How a seed's run is set up.</summary>
+    public static Setup Of(long seed) => PopSetup.Has(seed) ? PopSetup.Of(seed) : OfPulls(seed);
+
+    /// <summary>A run in which messages are pulled.</summary>
+    public static Setup OfPulls(long seed)
     {
         var random = SeededRandom.Of(seed, "setup");
         var pullBatch = random.Pick([4, 16, 32]);

@@ -96,6 +96,9 @@ internal sealed partial class SimulatedWorld
 
     public int DeadLetters { get; private set; }
 
+    /// <summary>Fires when the connections of now are cut.</summary>
+    public CancellationToken Connected => _connections.Token;
+
     /// <summary>What has struck last.</summary>
     public Trouble Trouble { get; } = new();
 
@@ -294,7 +297,8 @@ internal sealed partial class SimulatedWorld
         Scheduler.Note(told.IsMove ? "store has move" : "store has", queue.Name, offset);
     }
 
-    private async Task SendAsync(Owner owner, SimulatedQueue queue, CancellationToken cancellationToken)
+    /// <summary>A request goes to a queue's broker, and may not come there.</summary>
+    public async Task SendAsync(Owner owner, SimulatedQueue queue, CancellationToken cancellationToken)
     {
         owner.ThrowIfDead();
         await Time.Delay(_random.Between(TimeSpan.FromTicks(500), TimeSpan.FromMilliseconds(4)), cancellationToken);
@@ -310,13 +314,15 @@ internal sealed partial class SimulatedWorld
         }
     }
 
-    private async Task ReceiveAsync(Owner owner, CancellationToken cancellationToken)
+    /// <summary>An answer comes back.</summary>
+    public async Task ReceiveAsync(Owner owner, CancellationToken cancellationToken)
     {
         await Time.Delay(_random.Between(TimeSpan.FromTicks(500), TimeSpan.FromMilliseconds(4)), cancellationToken);
         owner.ThrowIfDead();
     }
 
-    private async Task LoseAsync(FaultKind reason, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Nothing comes back, and whoever waits gives up.</summary>
+    public async Task LoseAsync(FaultKind reason, TimeSpan timeout, CancellationToken cancellationToken)
     {
         await Time.Delay(timeout, cancellationToken);
         throw new CallFailedException(reason);

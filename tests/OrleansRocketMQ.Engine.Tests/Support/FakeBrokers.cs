@@ -138,6 +138,12 @@ internal sealed class FakeBrokers(TimeProvider time) : IBrokers
         await CallAsync("reset", address, cancellationToken);
         Resets.Add(offset);
         Pops.Reset(offset);
+
+        // Pops may be answered before it.
+        if (Holds.TryGetValue("answer to reset", out var answer))
+        {
+            await answer;
+        }
     }
 
     public async Task AckAsync(

@@ -73,6 +73,12 @@ internal sealed partial class ConcurrentDispatcher
             return isTaken;
         }
 
+        if (TryGiveBack(queue, failed.Messages[0], failure))
+        {
+            failed.Complete();
+            return isTaken;
+        }
+
         var attempts = isTaken ? 1 : 0;
         try
         {
@@ -96,15 +102,21 @@ internal sealed partial class ConcurrentDispatcher
         return isTaken;
     }
 
+    /// <summary>A popped message that is to come again is its queue's matter; whether it was one.</summary>
+    private bool TryGiveBack(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
+    {
+        if (retry.IsLast(message, failure.DelayLevel) || !queue.TryGiveBack(message, retry.Rules.Timed(failure, message.ReconsumeTimes)))
+        {
+            return false;
+        }
+
+        queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
+        return true;
+    }
+
     /// <summary>Gives a failed message back to its broker; whether somebody has it.</summary>
     private async Task<bool> SendBackAsync(IDispatchedQueue queue, MessageExt message, FailedMessage failure)
     {
-        if (!retry.IsLast(message, failure.DelayLevel) && queue.TryGiveBack(message, retry.Rules.Timed(failure, message.ReconsumeTimes)))
-        {
-            queue.Statistics.CountPublished(PublishOutcome.Taken, asDead: false);
-            return true;
-        }
-
         var cause = retry.CauseOf(message, failure);
         var taken = await retry.SendBackAsync(queue.Queue, message, failure, queue.ListenerToken, cause);
         if (taken == PublishOutcome.NotTaken)

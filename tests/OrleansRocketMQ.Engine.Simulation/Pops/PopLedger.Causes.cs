@@ -1,0 +1,63 @@
+using OrleansRocketMQ.Engine.Simulation.World;
+
+namespace OrleansRocketMQ.Engine.Simulation.Pops;
+
+/// <summary>Why messages come again.</summary>
+internal sealed partial class PopLedger
+{
+    /// <summary>Why a message that is done is given to a listener once more; null when nothing allows it.</summary>
+    private string? CauseOf(PopDelivery delivery)
+    {
+        var message = delivery.Message;
+        if (_movedAt.TryGetValue(message.Log, out var moved) && message.OfferedAt == moved)
+        {
+            return "its queue was moved";
+        }
+
+        if (!_last.TryGetValue(message, out var before))
+        {
+            return message.Again;
+        }
+
+        var holder = before.Holder;
+        return before == delivery ? "its listener was asked again"
+            : WhyMemberForgets(holder, before.TakenAt)
+            ?? (before.HeardAt == long.MaxValue ? "nobody heard that it was done"
+            : holder.HasAbandoned ? "its listener had not ended when the queue left"
+            : world.TroubleOf(message.Log) >= before.TakenAt ? "its broker could not be told that it was done"
+            : message.Again);
+    }
+
+    /// <summary>Why the broker has not heard in time of a message that its member has; null when it should have.</summary>
+    private string? WhyNotKept(PopDelivery delivery, long since)
+    {
+        var holder = delivery.Holder;
+        return WhyMemberForgets(holder, since)
+            ?? (!delivery.IsReceived ? "the answer that brought it was lost"
+            : holder.LeftAt >= since ? "its queue had left"
+            : world.TroubleOf(holder.Source) >= since ? "its broker could not be told in time"
+            : null);
+    }
+
+    private static string? WhyMemberForgets(PopHolder holder, long since) => holder.Owner switch
+    {
+        { IsDead: true, IsLeaving: false } => "its member died",
+        { IsDead: true } => "its member left",
+        { IsDeclaredDead: true } => "its member counted as dead",
+        var owner when owner.StoodStillAt >= since => "its member stood still",
+        _ => null,
+    };
+}
+
+/// <summary>Times and numbers that checks bear with.</summary>
+internal static class PopRunLimits
+{
+    /// <summary>What a broker gives at once.</summary>
+    public const int MostPerPop = 32;
+
+    /// <summary>How long a queue that leaves, or a broker that did not answer, may have others wait.</summary>
+    public static readonly TimeSpan Leaving = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long a request is on its way.</summary>
+    public static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(20);
+}

@@ -1,0 +1,148 @@
+using OrleansRocketMQ.Clients;
+using OrleansRocketMQ.Engine.Simulation.Checking;
+using OrleansRocketMQ.Engine.Simulation.Kernel;
+using OrleansRocketMQ.Engine.Simulation.Pops;
+using OrleansRocketMQ.Engine.Simulation.World;
+using Xunit;
+
+namespace OrleansRocketMQ.Engine.Simulation.Tests;
+
+/// <summary>What the checker of pops takes for a fault, and what not.</summary>
+public sealed class PopLedgerTests
+{
+    private static readonly Setup Setup = PopSetup.Of(6) with { Faults = [], MayStandStill = false };
+
+    private static readonly TimeSpan Invisible = PopSetup.InvisibleTimeOf(Setup.Seed);
+
+    [Fact]
+    public void What_nobody_has_consumed_must_not_be_acknowledged()
+        => Breaks(PopLedger.OnlyDone, async lab => await lab.AckAsync((await lab.PopAsync()).Handle));
+
+    [Fact]
+    public void What_a_listener_has_consumed_may_be_acknowledged() => Breaks(null, async lab =>
+    {
+        var delivery = await lab.PopAsync();
+        lab.Consume(delivery);
+        await lab.AckAsync(delivery.Handle);
+        lab.World.Ledger.CheckEnd();
+    });
+
+    [Fact]
+    public void A_message_must_not_be_told_of_by_a_handle_that_a_member_knows_to_be_old() => Breaks(PopLedger.HandleCounts, async lab =>
+    {
+        var delivery = await lab.PopAsync();
+        var old = delivery.Handle;
+        delivery.Heard = (await lab.World.ChangeAsync(lab.Holder, old, Invisible, CancellationToken.None))!.Value;
+        lab.World.Ledger.Tells(delivery, old);
+    });
+
+    [Fact]
+    public void What_a_listener_has_consumed_must_not_be_given_back() => Breaks(PopLedger.DoneStaysDone, async lab =>
+    {
+        var delivery = await lab.PopAsync();
+        lab.Consume(delivery);
+        await lab.World.Time.Delay(TimeSpan.FromSeconds(1));
+        await lab.World.ChangeAsync(lab.Holder, delivery.Handle, TimeSpan.Zero, CancellationToken.None);
+    });
+
+    [Fact]
+    public void What_a_member_has_must_not_come_to_others() => Breaks(PopLedger.StaysHidden, async lab =>
+    {
+        lab.World.Ledger.Received(lab.Holder, [await lab.PopAsync()]);
+        await lab.World.Time.Delay(Invisible + TimeSpan.FromSeconds(1));
+    });
+
+    [Fact]
+    public void What_a_dead_member_had_comes_to_others() => Breaks(null, async lab =>
+    {
+        lab.World.Ledger.Received(lab.Holder, [await lab.PopAsync()]);
+        lab.Holder.Owner.Kill();
+        await lab.World.Time.Delay(Invisible + TimeSpan.FromSeconds(1));
+        Assert.Contains(lab.World.Logs, log => lab.World.ComeAgainIn(log) && log.Max == 1);
+    });
+
+    [Fact]
+    public void A_message_that_is_lost_is_missed() => Breaks(PopLedger.NothingLost, lab =>
+    {
+        lab.Send();
+        lab.World.Ledger.CheckEnd();
+        return Task.CompletedTask;
+    });
+
+    [Fact]
+    public void A_message_that_is_done_must_not_come_again_just_so() => Breaks(PopLedger.NoDuplicate, async lab =>
+    {
+        var delivery = await lab.PopAsync();
+        lab.Consume(delivery);
+        delivery.Message.Log.Add(delivery.Entry, 0, again: null, lab.World.Time.Now);
+        lab.World.Ledger.HandOut(new PopDelivery(delivery.Message.Log.Messages[^1], lab.Holder, lab.World.Time.Now));
+    });
+
+    [Fact]
+    public void A_dead_letter_must_say_why() => Breaks(PopLedger.DeadWithReason, async lab
+        => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, SimulatedWorld.MaxAttempts + 1, hasReason: false));
+
+    [Fact]
+    public void A_message_must_not_be_a_dead_letter_after_its_first_failure() => Breaks(PopLedger.DeadAtLast, async lab
+        => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, 1, hasReason: true));
+
+    [Fact]
+    public void What_is_not_done_must_not_be_committed() => Breaks(PopLedger.CommitsDone, lab =>
+    {
+        lab.Send();
+        return lab.World.WriteOffsetAsync(lab.Holder.Owner, lab.Holder.Source, 1, CancellationToken.None);
+    });
+
+    private static void Breaks(string? rule, Func<Lab, Task> happens)
+    {
+        var scheduler = new SimulatedScheduler(SeededRandom.Of(Setup.Seed, "steps"), new Trace());
+        var failure = Record.Exception(() => scheduler.Run(
+            async () =>
+            {
+                var lab = new Lab(scheduler);
+                _ = scheduler.Start("reviver", lab.World.ReviveAsync);
+                await happens(lab);
+                await lab.World.EndAsync();
+            },
+            TimeSpan.FromMinutes(1),
+            mostSteps: 100_000));
+
+        Assert.Equal(rule, (failure as SimulationException)?.Rule);
+        Assert.True(failure is null or SimulationException, failure?.ToString());
+    }
+
+    /// <summary>One member, and a queue that it has the messages of.</summary>
+    private sealed class Lab
+    {
+        private readonly PopMember _member;
+
+        public Lab(SimulatedScheduler scheduler)
+        {
+            World = new PopWorld(new SimulatedWorld(Setup, scheduler, new Coverage()));
+            _member = new PopMember(World, new Owner(0, "member a", World.Weather), new PopDirectory(World));
+            Holder = _member.HolderOf(World.Logs[0].Id);
+        }
+
+        public PopWorld World { get; }
+
+        public PopHolder Holder { get; }
+
+        public void Send() => World.Send(Holder.Source, new PopEntry(World.Ledger.Entries.Count, 0, 1, isPoison: false, isGone: false));
+
+        public async Task<PopDelivery> PopAsync()
+        {
+            Send();
+            var request = new PopRequest(SimulatedWorld.Group, Holder.Source.Id) { InvisibleTime = Invisible };
+            return (await World.PopAsync(Holder, request, CancellationToken.None)).Popped.Single();
+        }
+
+        public void Consume(PopDelivery delivery)
+        {
+            World.Ledger.HandOut(delivery);
+            delivery.Ended(isConsumed: true);
+            World.Ledger.Heard(delivery);
+        }
+
+        public Task AckAsync(ReceiptHandle handle) => World.AckAsync(Holder, [handle], CancellationToken.None);
+    }
+}
