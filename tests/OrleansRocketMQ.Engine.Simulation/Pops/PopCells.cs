@@ -16,7 +16,7 @@ internal static class PopCells
         FenceClosed    x       x       x      x      x          x      x        .       | the membership, at any time
         FenceOpened    x       x       x      x      x          o      x        .       | the same
         Paused         x       x       .      x      x          o      o        .       | the loop, or whoever pauses
-        Resumed        .       .       x      x      x          o      o        .       | the same
+        Resumed        .       .       x      x      o          o      o        .       | the same
         AttemptFailed  x       x       x      x      .          .      x        .       | the loop, after anything that can fail
         FailedTooOften x       x       o      o      .          .      x        .       | the same
         RetryDue       .       .       .      .      x          .      .        .       | the loop, for the state in which it waits
