@@ -13,11 +13,7 @@ namespace OrleansRocketMQ.SiloHost.Hosting;
 /// user name is what the caller calls himself, for the log; nothing proves it.
 /// </summary>
 internal sealed class SharedSecretHandler(
-    SharedSecrets secrets,
-    RocketMQDashboardOptions dashboard,
-    IOptionsMonitor<AuthenticationSchemeOptions> options,
-    ILoggerFactory loggers,
-    UrlEncoder encoder)
+    SharedSecrets secrets, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     public new const string Scheme = "SharedSecret";
@@ -54,15 +50,9 @@ internal sealed class SharedSecretHandler(
         return Task.FromResult(AuthenticateResult.Success(new(new(new ClaimsIdentity(claims, Scheme)), Scheme)));
     }
 
-    // A browser that is asked would send the secret the way this request came.
+    // Who would send the secret by plain HTTP is not asked: the dashboard answers before.
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
-        if (!dashboard.AllowsTransport(Context))
-        {
-            Response.StatusCode = StatusCodes.Status403Forbidden;
-            return Response.WriteAsync($"Secrets are taken by HTTPS only ({DashboardSettings.Section}:{nameof(dashboard.RequireHttps)}).");
-        }
-
         Response.StatusCode = StatusCodes.Status401Unauthorized;
         Response.Headers[HeaderNames.WWWAuthenticate] = "Basic realm=\"OrleansRocketMQ dashboard\", charset=\"UTF-8\"";
         return Task.CompletedTask;
