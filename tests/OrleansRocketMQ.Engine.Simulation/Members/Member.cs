@@ -104,7 +104,7 @@ internal sealed class Member : IGroupMember
             Brokers = brokers,
             Routes = routes,
             Fence = _fence is null ? new SimulatedFence(world, owner) : new FenceOfBoth(owner, _fence),
-            Group = new SimulatedGroup(world, owner),
+            Group = new SimulatedGroup(world, owner, queue => world.IsPaused[world.Find(queue).Index]),
             Offsets = offsets,
             StartOffset = new StartOffset(offsets, brokers, options, time.GetUtcNow()),
             Dispatcher = _dispatcher,

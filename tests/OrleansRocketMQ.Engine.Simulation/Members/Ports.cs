@@ -41,8 +41,8 @@ internal sealed class SimulatedFence(SimulatedWorld world, Owner owner) : IFence
     public Task WaitUntilOpenAsync(CancellationToken cancellationToken) => owner.WaitUntilOpenAsync(cancellationToken);
 }
 
-/// <summary>What a queue asks of its group.</summary>
-internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
+/// <summary>What a queue asks of its group, whether it is pulled or popped.</summary>
+internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner, Predicate<MessageQueue> isPaused) : IGroup
 {
     private readonly Dictionary<(string Topic, int? Tag), Subscription> _subscriptions = [];
 
@@ -51,6 +51,9 @@ internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
     public bool DoListenersMove => world.IsActive(FaultKind.ListenerLeaves, owner.Index);
 
     public string RetryTopic => SystemTopics.Retry(SimulatedWorld.Group);
+
+    public string? OriginOf(string retryTopic)
+        => SystemTopics.IsRetry(retryTopic) && retryTopic != RetryTopic ? SimulatedWorld.Topic : null;
 
     public Subscription? FindSubscription(string topic)
     {
@@ -67,7 +70,7 @@ internal sealed class SimulatedGroup(SimulatedWorld world, Owner owner) : IGroup
     public DispatchGate OpenGate(MessageQueue queue)
     {
         var gate = new DispatchGate();
-        gate.Set(world.IsPaused[world.Find(queue).Index], owner.Rate);
+        gate.Set(isPaused(queue), owner.Rate);
         return gate;
     }
 

@@ -206,7 +206,7 @@ internal sealed class PopMember : IGroupMember
             Brokers = brokers,
             Routes = routes,
             Fence = _fence is null ? new SimulatedFence(_world.Weather, Owner) : new FenceOfBoth(Owner, _fence),
-            Group = new PopGroup(_world, Owner),
+            Group = new SimulatedGroup(_world.Weather, Owner, _world.IsPaused),
             Offsets = offsets,
             StartOffset = new StartOffset(offsets, brokers, options, runtime.Time.GetUtcNow()),
             Dispatcher = new ConcurrentDispatcher(
