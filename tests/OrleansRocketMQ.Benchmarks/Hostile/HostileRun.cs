@@ -60,7 +60,7 @@ internal static class HostileRun
         {
             rocketmq.UseNameServer(nameServer).AddConsumer("healthy", consumer => consumer
                 .Subscribe(HealthyTopic)
-                .Handle((message, _) => healthy.Take(message.Body.Span))
+                .Handle((message, _) => healthy.Take(message))
                 .Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset));
             listeners.AddTo(rocketmq, "hostile", HostileTopic);
             if (hostilePeer is not null)
@@ -106,6 +106,7 @@ internal static class HostileRun
 internal sealed class HealthyNeighbour
 {
     private readonly Lock _gate = new();
+    private readonly HashSet<(int Queue, long Offset)> _seen = [];
     private readonly List<double> _latencies = [];
     private long _first;
     private long _last;
@@ -133,12 +134,18 @@ internal sealed class HealthyNeighbour
         }
     }
 
-    public Task Take(ReadOnlySpan<byte> body)
+    public Task Take(MessageExt message)
     {
         var now = Stopwatch.GetTimestamp();
-        var sent = BinaryPrimitives.ReadInt64LittleEndian(body);
+        var sent = BinaryPrimitives.ReadInt64LittleEndian(message.Body.Span);
         lock (_gate)
         {
+            if (!_seen.Add((message.QueueId, message.QueueOffset)))
+            {
+                // One that comes again takes the place of none that is lost.
+                return Task.CompletedTask;
+            }
+
             if (sent != 0)
             {
                 _latencies.Add(Stopwatch.GetElapsedTime(sent, now).TotalMilliseconds);
