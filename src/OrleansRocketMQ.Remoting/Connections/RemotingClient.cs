@@ -1,5 +1,5 @@
-using System.Net;
 using System.Collections.Concurrent;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Framing;
 using OrleansRocketMQ.Protocol;
