@@ -8,13 +8,37 @@ using OrleansRocketMQ.Engine.Scheduling;
 namespace OrleansRocketMQ.Dispatch;
 
 /// <summary>The error rules of this silo's groups. Thread-safe.</summary>
-internal sealed class ErrorPolicies(IEnumerable<ConsumerOptions> groups, EngineRuntime runtime, ILogger<ErrorPolicies> logger)
+internal sealed partial class ErrorPolicies
 {
-    private readonly Dictionary<string, ErrorPolicy> _byGroup = groups.Where(group => group.ErrorRules.Count > 0)
-        .ToDictionary(group => group.Group, group => new ErrorPolicy(group, runtime, logger), StringComparer.Ordinal);
+    private readonly Dictionary<string, ErrorPolicy> _byGroup = new(StringComparer.Ordinal);
+
+    /// <summary>Tells of rules for exceptions that nobody knows: mostly a name in configuration that is misspelt.</summary>
+    public ErrorPolicies(IEnumerable<ConsumerOptions> groups, EngineRuntime runtime, ILogger<ErrorPolicies> logger)
+    {
+        foreach (var group in groups.Where(group => group.ErrorRules.Count > 0))
+        {
+            _byGroup.Add(group.Group, new(group, runtime, logger));
+            foreach (var (index, rule) in group.ErrorRules.Index())
+            {
+                if (rule.Exception is { } name && !ExceptionNames.IsKnown(name))
+                {
+                    Log.ExceptionUnknown(logger, index, group.Group, name);
+                }
+            }
+        }
+    }
 
     /// <summary>Those of a group; null when it has none.</summary>
     public ErrorPolicy? Of(string group) => _byGroup.Count == 0 ? null : _byGroup.GetValueOrDefault(group);
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            530,
+            LogLevel.Warning,
+            "Error rule {Index} of group {Group} is for exceptions named {Name}, and no class of that name is loaded: it fits none so far")]
+        public static partial void ExceptionUnknown(ILogger logger, int index, string group, string name);
+    }
 }
 
 /// <summary>The error rules of a group. Thread-safe.</summary>

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Tests.Infrastructure;
 using OrleansRocketMQ.Tests.Typed;
@@ -179,6 +181,24 @@ public sealed class ErrorRuleTests
 
         Assert.Equal(3, _calls.Count(call => call.Number == 1));
         Assert.Single(rocketmq.DeadLetters());
+    }
+
+    [Fact]
+    public void A_rule_for_an_exception_that_nobody_knows_is_told_of_when_the_silo_starts()
+    {
+        using var log = new KeepingLog();
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(log));
+        var options = new ConsumerOptions { Group = "billing" };
+        string?[] names = ["TimeoutException", "System.FormatException", nameof(RocketMQConfigurationException), null, "TimeOutException"];
+        foreach (var name in names)
+        {
+            options.ErrorRules.Add(new() { Exception = name });
+        }
+
+        _ = new ErrorPolicies([options], SiloRuntime.Of(TimeProvider.System), factory.CreateLogger<ErrorPolicies>());
+
+        var line = Assert.Single(log.Lines);
+        Assert.Contains("Error rule 4 of group billing is for exceptions named TimeOutException", line, StringComparison.Ordinal);
     }
 
     [Fact]
