@@ -68,6 +68,33 @@ public sealed class LightQueueTests(RocketMQCluster rocketmq)
         Assert.Equal(topic, Assert.Single(ofTheTopic.Deliveries).Message.Topic);
     }
 
+    [Fact]
+    public async Task A_dead_letter_does_not_come_again_though_its_broker_lists_it_in_the_light_queue_once_more()
+    {
+        var (topic, mine) = (await rocketmq.CreateTopicAsync(queues: 1), NewQueue());
+        var group = RocketMQCluster.NewName("group");
+        await using var cluster = await TestCluster.ConsumeAsync(
+            rocketmq.NameServer,
+            group,
+            mine,
+            _recorder.Then((messages, context) =>
+            {
+                if (messages[0].Body.Span.SequenceEqual("poison"u8))
+                {
+                    context.Reject(messages[0], "nobody can take it");
+                }
+
+                return ConsumeResult.Success;
+            }));
+
+        await SendAsync(topic, mine, "poison");
+        await Eventually.TrueAsync(async () => await rocketmq.CommittedAsync(group, mine) == 2, "the message and its dead letter are passed");
+        await SendAsync(topic, mine, "good");
+        await Eventually.TrueAsync(() => _recorder.Deliveries.Any(delivery => delivery.Body == "good"), "the one behind them");
+
+        Assert.Equal([(mine, "poison"), (mine, "good")], _recorder.Deliveries.Select(delivery => (delivery.Message.Topic, delivery.Body)));
+    }
+
     private static string NewQueue() => SystemTopics.LightPrefix + RocketMQCluster.NewName("light");
 
     private Task SendAsync(string topic, string queues, string body)
