@@ -53,8 +53,8 @@ internal sealed partial class OffsetCommitter
     }
 
     /// <summary>
-    /// Of what shows only later whether it has come the store may have one already, which will not show any more then: it has most
-    /// likely come, and a stop does not wait for it.
+    /// Of what shows only later whether it has come the store may have one already, which will not show any more then. What only a
+    /// pull carries has most likely come, and a stop does not wait for it.
     /// </summary>
     private async Task LookForSeenAsync(Func<long> watermark, CancellationToken tooLate)
     {

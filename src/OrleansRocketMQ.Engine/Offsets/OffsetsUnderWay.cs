@@ -139,12 +139,19 @@ internal sealed class OffsetsUnderWay(TimeProvider time)
         }
     }
 
-    /// <summary>The store has what one of them would bring: be it that it had that before, that one is not waited for.</summary>
+    /// <summary>
+    /// The store has what a pull would bring: be it that it had that before, that pull is not waited for. One offset may be on its way
+    /// more than once, told again because the first had no answer, and then one of them is still to come; and so is a commit that told
+    /// what the store had: these are waited for.
+    /// </summary>
     public void NoteSeen(long? known)
     {
         lock (_gate)
         {
-            _sent.FindAll(sent => sent.Offset == known).ForEach(static sent => sent.MayHaveCome = true);
+            if (_sent.FindAll(sent => sent.Offset == known) is [{ IsPull: true } pull])
+            {
+                pull.MayHaveCome = true;
+            }
         }
     }
 

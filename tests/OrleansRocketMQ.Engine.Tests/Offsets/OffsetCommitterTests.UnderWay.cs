@@ -258,34 +258,6 @@ public sealed partial class OffsetCommitterTests
     }
 
     [Fact]
-    public void A_commit_without_an_answer_is_waited_for_like_a_pull()
-    {
-        var commits = At(10);
-        _store.LosesAnswers = true;
-        Assert.True(_world.Begin(() => commits.CommitAsync(() => 12)).IsFaulted);
-        _store.LosesAnswers = false;
-
-        var leaving = _world.Begin(() => commits.LeaveAsync(() => 20));
-        _world.Wait(0.3);
-        Assert.False(leaving.IsCompleted);
-        _store.Stored = 12;
-        _world.Wait(0.5);
-
-        Assert.True(leaving.IsCompletedSuccessfully);
-        Assert.Equal([10L, 20L], _store.Told);
-    }
-
-    [Fact]
-    public void A_commit_without_an_answer_keeps_no_pull_from_carrying_news()
-    {
-        var commits = At(10);
-        _store.LosesAnswers = true;
-        Assert.True(_world.Begin(() => commits.CommitAsync(() => 12)).IsFaulted);
-
-        Assert.Equal(14, commits.Piggyback(14, toSlave: false));
-    }
-
-    [Fact]
     public void A_seek_without_an_answer_that_comes_after_all_is_undone_and_never_counts_as_consumed()
     {
         var commits = At(10);
@@ -344,25 +316,6 @@ public sealed partial class OffsetCommitterTests
 
         Assert.True(leaving.IsCompletedSuccessfully);
         Assert.Equal([30L, 20L, 20L], _store.Told);
-        Assert.Equal(20, _store.Stored);
-    }
-
-    [Fact]
-    public void A_commit_that_a_pull_with_news_has_overtaken_does_not_overtake_the_last_offset()
-    {
-        var commits = At(10);
-        commits.Piggyback(14, toSlave: false);
-        _store.LosesAnswers = true;
-        Assert.True(_world.Begin(() => commits.CommitAsync(() => 12)).IsFaulted);
-        _store.LosesAnswers = false;
-        _store.Stored = 14;
-
-        var leaving = _world.Begin(() => commits.LeaveAsync(() => 20));
-        _world.Wait(0.3);
-        _store.Stored = 12;
-        _world.Wait(3);
-
-        Assert.True(leaving.IsCompletedSuccessfully);
         Assert.Equal(20, _store.Stored);
     }
 }
