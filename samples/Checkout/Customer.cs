@@ -15,9 +15,9 @@ internal sealed class CustomerState
 
 /// <summary>
 /// A customer, whose grain gets the customer's orders in order. Each order counts once, however often it is delivered, and each
-/// that counts asks for its payment: both are one write.
+/// that counts asks for its payment: both are one write. No attribute names its group: every silo of this program would consume it,
+/// the bank's with customers of its own.
 /// </summary>
-[RocketMQListener(Group, Topic)]
 internal sealed class Customer([PersistentState("customer", "RocketMQ")] IPersistentState<MessageDrivenState<CustomerState>> state)
     : KeyOrderedStateGrain<CustomerState, OrderPlaced>(state)
 {

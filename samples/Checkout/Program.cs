@@ -11,12 +11,14 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Configuration;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Producing;
 
 const int Customers = 6;
 const int OrdersEach = 20;
+var patience = TimeSpan.FromSeconds(30); // As a busy machine needs it.
 
 if (args is ["shop", .. var shopArguments])
 {
@@ -50,6 +52,8 @@ builder.UseOrleans(silo => silo
             .Configure(options => (options.HandlerMode, options.ConsumeFromWhere) = (HandlerMode.KeyOrdered, ConsumeFromWhere.FirstOffset)))));
 using var host = builder.Build();
 await host.StartAsync();
+var consumers = host.Services.GetRequiredService<IRocketMQConsumers>();
+Console.WriteLine($"  the bank consumes {string.Join(", ", consumers.All.Select(consumer => consumer.Group))}");
 
 // 3. The shop, in a process that can be killed.
 var folder = Directory.CreateTempSubdirectory("rocketmq-checkout-");
@@ -64,8 +68,13 @@ var orders = Enumerable.Range(1, Customers).ToDictionary(
     customer => $"customer-{customer}-{run}",
     customer => Enumerable.Range(1, OrdersEach).Select(number => new OrderPlaced($"{customer}-{number}-{run}", run, customer * number)).ToList());
 await using (var producer = new Producer(
-    new RocketMQClientOptions { NameServerAddresses = RocketMQClientOptions.ParseAddresses(nameServer), ClientId = $"127.0.0.1@site#{Environment.ProcessId}" },
-    new ProducerOptions { Group = "site", SendTimeout = TimeSpan.FromSeconds(30) }, // An order that is sent again counts again.
+    new RocketMQClientOptions
+    {
+        NameServerAddresses = RocketMQClientOptions.ParseAddresses(nameServer),
+        ClientId = $"127.0.0.1@site#{Environment.ProcessId}",
+        Remoting = new() { ConnectTimeout = patience, RequestTimeout = patience },
+    },
+    new ProducerOptions { Group = "site", SendTimeout = patience }, // An order that is sent again counts again.
     host.Services.GetRequiredService<ILoggerFactory>()))
 {
     for (var number = 0; number < OrdersEach; number++)

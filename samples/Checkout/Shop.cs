@@ -70,6 +70,7 @@ internal sealed class Shop : IDisposable
                     options.PollNameServerInterval = TimeSpan.FromSeconds(1); // Sees new topics soon.
                 })
                 .AddConsumer<Customer>(Customer.Group, consumer => consumer
+                    .Subscribe(Customer.Topic)
                     .Configure(options => options.ConsumeFromWhere = ConsumeFromWhere.FirstOffset))));
         return builder.Build().RunAsync();
     }

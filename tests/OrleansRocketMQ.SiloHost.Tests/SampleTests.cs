@@ -115,6 +115,8 @@ public sealed partial class SampleTests
             $"--Shop:SiloPort={ports[2]}",
             $"--Shop:GatewayPort={ports[3]}");
 
+        // Two clusters with members in one group would have a grain each for a customer.
+        Assert.Contains("  the bank consumes checkout-bank", lines);
         Assert.Equal(2, lines.Count(line => line == "  the shop was killed and is started again"));
         Assert.Equal("120 of 120 orders paid, 6 of 6 customers charged once for each of theirs, in order", lines[^1]);
     }
