@@ -31,6 +31,7 @@ return args.FirstOrDefault() switch
     "heap-load" => await HeapBenchmark.LoadAsync(arguments),
     "heap" => await HeapBenchmark.RunAsync(arguments),
     "operations" => await OperationsBenchmark.RunAsync(arguments),
+    "scale" => await ScaleBenchmark.RunAsync(arguments),
     "hostile" => await HostileBenchmark.RunAsync(arguments),
     _ => await Suite.RunAsync(arguments),
 };

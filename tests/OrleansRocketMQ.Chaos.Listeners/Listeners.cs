@@ -22,10 +22,29 @@ internal sealed class AnyOrderListener : Grain, IConcurrentListener
             }
 
             await ChaosMessage.WorkAsync(cancellationToken);
+            await Hold.WaitAsync(cancellationToken);
             Records.Add(Group, message);
         }
 
         return ConsumeResult.Success;
+    }
+}
+
+/// <summary>All messages on each silo, where settings make its group one that broadcasts. None fails: none would be tried again.</summary>
+[RocketMQListener(Group, AnyOrderListener.Group)]
+[StatelessWorker]
+internal sealed class EverywhereListener : Grain, IConcurrentListener
+{
+    public const string Group = "chaos-all";
+
+    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
+    {
+        foreach (var message in messages)
+        {
+            Records.Add(Group, message);
+        }
+
+        return ValueTask.FromResult(ConsumeResult.Success);
     }
 }
 

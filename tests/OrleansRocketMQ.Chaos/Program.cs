@@ -1,13 +1,20 @@
 using System.Globalization;
 using OrleansRocketMQ.Chaos.Plan;
+using OrleansRocketMQ.Chaos.Upgrade;
 using OrleansRocketMQ.Chaos.World;
 using OrleansRocketMQ.SiloHost.Support;
 
 // dotnet run -c Release --project tests/OrleansRocketMQ.Chaos -- --seeds=A..B [--seconds=N] [--results=FILE] [--keep=FOLDER]
+// ... -- upgrade [--tag=v0.2.0] [--results=FILE] [--keep=FOLDER]: silos of a release beside those of the present, rolled both ways.
 // Seeds that stand in the file of results already are left out, so a run that was broken off goes on.
 if (args is ["brokers", .. var rest])
 {
     return await BrokerMain.RunAsync(rest);
+}
+
+if (args is ["upgrade", .. var upgrade])
+{
+    return await UpgradeCommand.RunAsync(upgrade);
 }
 
 string? Value(string name) => args.FirstOrDefault(argument => argument.StartsWith(name, StringComparison.Ordinal))?[name.Length..];

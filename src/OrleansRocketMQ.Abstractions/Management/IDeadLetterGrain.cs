@@ -1,4 +1,5 @@
 using Orleans;
+using Orleans.CodeGeneration;
 
 namespace OrleansRocketMQ;
 
@@ -14,6 +15,7 @@ namespace OrleansRocketMQ;
 /// without reading, as brokers up to 4.9 make it: unknown is never told as none.
 /// </remarks>
 [Alias("OrleansRocketMQ.IDeadLetterGrain")]
+[Version(1)]
 public interface IDeadLetterGrain : IGrainWithStringKey
 {
     /// <summary>Lists dead letters that have not been handled, in the order they were filed.</summary>

@@ -20,13 +20,7 @@ internal sealed partial class AllocationAgreementGrain(
     public Task<AllocationAgreement> JoinAsync(AllocationMember member)
     {
         var before = _book.Rule;
-        string[] active =
-        [
-            .. membership.CurrentSnapshot.Members.Values
-                .Where(silo => silo.Status == SiloStatus.Active)
-                .Select(silo => silo.SiloAddress.ToParsableString()),
-        ];
-        var agreement = _book.Join(member, active);
+        var agreement = _book.Join(member, ActiveSilos);
         if (before is not null && _book.Rule is { } rule && rule.Fingerprint != before.Fingerprint)
         {
             Log.Changed(logger, this.GetPrimaryKeyString(), rule, before);
@@ -40,6 +34,10 @@ internal sealed partial class AllocationAgreementGrain(
         _book.Leave(silo);
         return Task.CompletedTask;
     }
+
+    private IEnumerable<string> ActiveSilos() => membership.CurrentSnapshot.Members.Values
+        .Where(silo => silo.Status == SiloStatus.Active)
+        .Select(silo => silo.SiloAddress.ToParsableString());
 
     private static partial class Log
     {

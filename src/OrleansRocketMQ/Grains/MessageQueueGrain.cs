@@ -27,10 +27,10 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     private const string HandOverKey = "OrleansRocketMQ.HandOver";
     private const string PoppedHandOverKey = "OrleansRocketMQ.PoppedHandOver";
     private static readonly TimeSpan LongestSeek = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan LongestQuestion = TimeSpan.FromSeconds(1);
 
     private readonly IGrainContext _context;
     private readonly ConsumerRegistry _consumers;
+    private readonly SettingsQuestions _settings;
     private readonly string _group;
     private readonly TimeSpan _shutdownTimeout;
     private readonly string? _unitName;
@@ -46,6 +46,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     public MessageQueueGrain(
         IGrainContext context,
         ConsumerRegistry consumers,
+        SettingsQuestions settings,
         ILocalSiloDetails silo,
         IOptions<RocketMQOptions> options,
         TimeProvider time,
@@ -55,6 +56,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
         _logger = logger;
         _context = context;
         _consumers = consumers;
+        _settings = settings;
         (_group, _queue, _) = QueueGrainKey.Parse(context.GrainId.Key.ToString()!);
         _silo = silo.SiloAddress;
         _shutdownTimeout = options.Value.ShutdownTimeout;
@@ -262,7 +264,7 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
 
         try
         {
-            flow.Apply((await GrainFactory.GetGrain<IGroupSettingsGrain>(_group).GetAsync().WaitAsync(LongestQuestion, _time)).Flow);
+            flow.Apply((await _settings.AskAsync(_group)).Flow);
         }
         catch (Exception exception)
         {

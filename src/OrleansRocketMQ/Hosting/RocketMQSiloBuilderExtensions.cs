@@ -101,6 +101,7 @@ public static class RocketMQSiloBuilderExtensions
             services.AddSingleton<GroupSeek>();
             services.AddSingleton<GroupPlacement>();
             services.AddSingleton<GroupSwitch>();
+            services.AddSingleton<SettingsQuestions>();
             services.AddSingleton<GroupSilos>();
             services.AddSingleton<SiloOutboxes>();
             services.AddSingleton<IOutboxes>(provider => provider.GetRequiredService<SiloOutboxes>());

@@ -1,4 +1,5 @@
 using Orleans;
+using Orleans.CodeGeneration;
 using Orleans.Concurrency;
 using OrleansRocketMQ.Allocation;
 using OrleansRocketMQ.Consumers;
@@ -13,6 +14,7 @@ namespace OrleansRocketMQ.Management;
 /// silos.
 /// </summary>
 [Alias("OrleansRocketMQ.IGroupSettingsGrain")]
+[Version(1)]
 internal interface IGroupSettingsGrain : IGrainWithStringKey
 {
     /// <summary>A silo runs the group and wants to be told of changes.</summary>

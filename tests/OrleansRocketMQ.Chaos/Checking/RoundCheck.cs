@@ -1,4 +1,3 @@
-using System.Globalization;
 using OrleansRocketMQ.Chaos.Plan;
 using OrleansRocketMQ.Chaos.World;
 
@@ -15,19 +14,19 @@ internal sealed record RoundCheck(int Consumed, int Again, IReadOnlyList<string>
     /// <param name="sent">How many numbers of each key were sent.</param>
     public static RoundCheck Of(IEnumerable<string> files, IReadOnlyDictionary<(string Topic, string Key), int> sent)
     {
-        var records = files.SelectMany(Read).OrderBy(record => record.At).ToList();
+        var records = files.SelectMany(RoundRecord.Read).Where(record => RoundTopics.All.Contains(record.Group)).OrderBy(record => record.At).ToList();
         var firsts = new Dictionary<(string Topic, string Key), HashSet<int>>();
         var (again, outOfOrder) = (0, new List<string>());
         foreach (var record in records)
         {
-            var seen = firsts.TryGetValue((record.Topic, record.Key), out var known) ? known : firsts[(record.Topic, record.Key)] = [];
+            var seen = firsts.TryGetValue((record.Group, record.Key), out var known) ? known : firsts[(record.Group, record.Key)] = [];
             if (!seen.Add(record.Number))
             {
                 again++;
             }
-            else if (record.Topic != RoundTopics.Any && record.Number != seen.Count - 1)
+            else if (record.Group != RoundTopics.Any && record.Number != seen.Count - 1)
             {
-                outOfOrder.Add($"{record.Topic} {record.Key} {record.Number} as number {seen.Count - 1}");
+                outOfOrder.Add($"{record.Group} {record.Key} {record.Number} as number {seen.Count - 1}");
             }
         }
 
@@ -55,19 +54,4 @@ internal sealed record RoundCheck(int Consumed, int Again, IReadOnlyList<string>
             yield return $"{Again} messages came again, {repeatedSends} of them may have been sent twice, and nothing happened that repeats any";
         }
     }
-
-    private static IEnumerable<Record> Read(string file)
-    {
-        // Silos may be writing to it, and one that was killed may have left half a line.
-        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        foreach (var line in reader.ReadToEnd().Split('\n')[..^1])
-        {
-            if (line.Split(' ') is [var topic, var key, var number, var at])
-            {
-                yield return new(topic, key, int.Parse(number, CultureInfo.InvariantCulture), long.Parse(at, CultureInfo.InvariantCulture));
-            }
-        }
-    }
-
-    private sealed record Record(string Topic, string Key, int Number, long At);
 }

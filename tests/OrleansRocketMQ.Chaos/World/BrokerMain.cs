@@ -60,4 +60,10 @@ internal static class RoundTopics
     public const string ByKey = "chaos-key";
 
     public static readonly IReadOnlyList<string> All = [Any, ByQueue, ByKey];
+
+    /// <summary>A broadcasting group that consumes <see cref="Any"/>, too; it runs where it is asked for.</summary>
+    public const string Everywhere = "chaos-all";
+
+    /// <summary>The groups that listeners are there for.</summary>
+    public static readonly IReadOnlyList<string> Groups = [.. All, Everywhere];
 }

@@ -14,6 +14,9 @@ internal sealed class Load : IAsyncDisposable
     private const int Keys = 12;
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(30);
 
+    /// <summary>Messages that a topic can get in a second.</summary>
+    public static int MostPerSecond => (int)(Keys / Between.TotalSeconds);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly RocketMQClient _client;
     private readonly Producer _producer;
@@ -39,6 +42,15 @@ internal sealed class Load : IAsyncDisposable
 
     /// <summary>How many numbers of each key were sent.</summary>
     public IReadOnlyDictionary<(string Topic, string Key), int> Sent => _sent;
+
+    /// <summary>How many there were until now.</summary>
+    public Dictionary<(string Topic, string Key), int> SentUntilNow()
+    {
+        lock (_sent)
+        {
+            return new(_sent);
+        }
+    }
 
     /// <summary>Sends that failed, after which the message may be there all the same.</summary>
     public int Repeated => _repeated;

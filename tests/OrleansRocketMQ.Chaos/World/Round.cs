@@ -26,7 +26,8 @@ internal sealed class Round(RoundPlan plan, string folder)
             await using var brokers = _brokers;
             await _brokers.StartAsync();
             _links.Open([.. _brokers.Ports]);
-            await using var silos = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, plan.Pops, _links);
+            string[] pops = plan.Pops ? [$"--RocketMQ:Consumers:{RoundTopics.Any}:ConsumeMode=Pop"] : [];
+            await using var silos = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.All, pops, _links);
             await Task.WhenAll(Enumerable.Range(0, plan.Silos).Select(_ => silos.StartAsync()));
             return await TroubleAsync(silos);
         }

@@ -4,7 +4,15 @@ using OrleansRocketMQ.SiloHost.Support;
 namespace OrleansRocketMQ.Chaos.World;
 
 /// <summary>The silos of a round: silo-host over Redis, each with listeners that write down what they consume.</summary>
-internal sealed class SiloFleet(string folder, string redis, string nameServer, bool pops, Links links) : IAsyncDisposable
+/// <param name="folder">Where they write.</param>
+/// <param name="redis">Membership and grain state.</param>
+/// <param name="nameServer">What they consume from.</param>
+/// <param name="groups">The groups that run.</param>
+/// <param name="settings">Arguments of all silos.</param>
+/// <param name="links">Their connections.</param>
+internal sealed class SiloFleet(
+    string folder, string redis, string nameServer, IReadOnlyList<string> groups, IReadOnlyList<string> settings, Links links)
+    : IAsyncDisposable
 {
     // A crash is noticed after two seconds and not after 15.
     private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:01", "--Orleans:Membership:NumMissedProbesLimit=2"];
@@ -18,33 +26,31 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
     private readonly string _cluster = $"chaos-{Guid.NewGuid():N}";
     private int _started;
 
+    /// <summary>While it exists a silo does not end one of its messages.</summary>
+    public string HoldFile { get; } = Path.Join(folder, "hold");
+
     /// <summary>The files that listeners write to.</summary>
     public IEnumerable<string> Records => Directory.EnumerateFiles(folder, "records-*");
 
     /// <summary>What all silos of the round have printed as errors.</summary>
     public IEnumerable<string> Printed => _all.SelectMany(silo => silo.Errors.Concat(silo.Output));
 
-    public async Task StartAsync()
+    /// <param name="build">Which silo-host; null: the present one.</param>
+    /// <param name="name">Its name, under which a broadcasting group's progress is kept; null: its own.</param>
+    public async Task<StartedSilo> StartAsync(SiloBuild? build = null, string? name = null)
     {
+        build ??= SiloBuild.Present;
         var number = Interlocked.Increment(ref _started);
+        name ??= $"silo-{number}";
         var ports = FreePorts.Take(3);
-        var silo = RunningProgram.Start(
-            "silo-host-redis",
-            [
-                $"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls=http://127.0.0.1:{ports[2]}",
-                "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1", $"--Orleans:ClusterId={_cluster}", "--Orleans:ServiceId=chaos",
-                "--Orleans:Clustering:ProviderType=Redis", $"--Orleans:Clustering:ConnectionString={redis}",
-                "--Orleans:GrainStorage:Default:ProviderType=Redis", $"--Orleans:GrainStorage:Default:ConnectionString={redis}",
-                $"--RocketMQ:NameServer={nameServer}", $"--Listeners:Path={RunningProgram.PathOf("listeners")}",
-                .. RoundTopics.All.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
-                .. pops ? new[] { $"--RocketMQ:Consumers:{RoundTopics.Any}:ConsumeMode=Pop" } : [],
-                .. s_quickly,
-            ],
-            ("CHAOS_RECORDS", Path.Join(folder, $"records-{number}")));
+        var records = Path.Join(folder, $"records-{name}-{number}");
+        var silo = RunningProgram.StartCommand(
+            [RunningProgram.DotNet, build.Program, .. ArgumentsOf(build, name, ports)],
+            ("CHAOS_RECORDS", records), ("CHAOS_HOLD", HoldFile), ("DASHBOARD__ACTSECRET", Operator.Secret));
         links.Processes[silo.Id] = true;
         _all.Add(silo);
         await Eventually.TrueAsync(
-            () => silo.HasEnded || silo.Output.Count(line => line.EndsWith(" has started", StringComparison.Ordinal)) == RoundTopics.All.Count,
+            () => silo.HasEnded || silo.Output.Count(line => line.EndsWith(" has started", StringComparison.Ordinal)) == groups.Count,
             () => $"a silo runs. It printed:{Environment.NewLine}{silo.Everything}",
             LongestStart);
         if (silo.HasEnded)
@@ -56,6 +62,8 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
         {
             _running.Add(silo);
         }
+
+        return new(silo, build, name, ports[0], new($"http://127.0.0.1:{ports[2]}/"), records);
     }
 
     /// <summary>Takes one out of those that run.</summary>
@@ -92,6 +100,29 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
         }
     }
 
+    /// <summary>A silo is taken out of those that run.</summary>
+    public void Leave(StartedSilo silo)
+    {
+        lock (_gate)
+        {
+            _running.Remove(silo.Program);
+        }
+    }
+
+    private IEnumerable<string> ArgumentsOf(SiloBuild build, string name, int[] ports) =>
+    [
+        $"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls=http://127.0.0.1:{ports[2]}",
+        "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1", $"--Orleans:ClusterId={_cluster}", "--Orleans:ServiceId=chaos",
+        $"--Orleans:Name={name}",
+        "--Orleans:Clustering:ProviderType=Redis", $"--Orleans:Clustering:ConnectionString={redis}",
+        "--Orleans:GrainStorage:Default:ProviderType=Redis", $"--Orleans:GrainStorage:Default:ConnectionString={redis}",
+        $"--RocketMQ:NameServer={nameServer}", $"--Listeners:Path={build.Listeners}",
+        .. RoundTopics.Groups.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
+        .. RoundTopics.Groups.Except(groups).Select(group => $"--RocketMQ:Consumers:{group}:AutoStart=false"),
+        .. settings,
+        .. s_quickly,
+    ];
+
     public async ValueTask DisposeAsync()
     {
         foreach (var silo in _all)
@@ -99,4 +130,17 @@ internal sealed class SiloFleet(string folder, string redis, string nameServer, 
             await silo.DisposeAsync();
         }
     }
+}
+
+/// <summary>A silo that runs.</summary>
+/// <param name="Program">Its process.</param>
+/// <param name="Build">What it was built from.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Port">Where other silos reach it.</param>
+/// <param name="Web">Where its dashboard and its health are.</param>
+/// <param name="Records">The file its listeners write to.</param>
+internal sealed record StartedSilo(RunningProgram Program, SiloBuild Build, string Name, int Port, Uri Web, string Records)
+{
+    /// <summary>Whether it has ended without a word.</summary>
+    public bool WasKilled { get; set; }
 }

@@ -87,12 +87,18 @@ public sealed class AgreementBookTests
         var old = Join(book, "a", Own, ["a"]).InForce;
         Join(book, "b", Hash, ["a", "b"]);
 
-        var told = book.Join(new AllocationMember { Silo = "b", Own = Hash.Fingerprint, Unable = Own.Fingerprint }, ["a", "b"]);
+        var told = book.Join(new AllocationMember { Silo = "b", Own = Hash.Fingerprint, Unable = Own.Fingerprint }, () => ["a", "b"]);
 
         Assert.Equal(Average.Fingerprint, told.InForce!.Fingerprint);
         Assert.Equal(Average.Fingerprint, told.Rule!.Fingerprint);
         Assert.Equal(told.InForce, Join(book, "a", Own, ["a", "b"], old).InForce);
         Assert.EndsWith("AVG is in force until all are set alike", told.Difference, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_silo_that_makes_itself_known_again_costs_no_more_among_a_thousand()
+    {
+        Assert.InRange(BytesOfAJoinAmong(1000), 1, 2 * BytesOfAJoinAmong(10));
     }
 
     [Fact]
@@ -114,13 +120,28 @@ public sealed class AgreementBookTests
         Assert.Matches("^CONFIGURATION \\(settings [0-9a-f]{8}\\)$", $"{Lists("m")}");
     }
 
+    private long BytesOfAJoinAmong(int silos)
+    {
+        var book = new AgreementBook(_time);
+        var all = Enumerable.Range(0, silos).Select(number => $"silo-{number}").ToArray();
+        var inForce = Join(book, all[0], Average, all).InForce;
+        foreach (var silo in all)
+        {
+            Join(book, silo, Average, all, inForce);
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Join(book, all[^1], Average, all, inForce);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
     // As a silo does: tells its rules when it is asked for them.
     private static AllocationAgreement Join(AgreementBook book, string silo, AllocationRule own, string[] active, RuleInForce? following = null)
     {
         var member = new AllocationMember { Silo = silo, Own = own.Fingerprint, Following = following };
-        var agreement = book.Join(member, active);
+        var agreement = book.Join(member, () => active);
         return agreement.InForce is not null
             ? agreement
-            : book.Join(member with { Rules = new[] { Average, Hash, Own }.Where(rule => rule.Fingerprint == own.Fingerprint || rule.Fingerprint == following?.Fingerprint).ToArray() }, active);
+            : book.Join(member with { Rules = new[] { Average, Hash, Own }.Where(rule => rule.Fingerprint == own.Fingerprint || rule.Fingerprint == following?.Fingerprint).ToArray() }, () => active);
     }
 }

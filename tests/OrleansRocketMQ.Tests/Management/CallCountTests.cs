@@ -71,6 +71,19 @@ public sealed class CallCountTests
     }
 
     [Fact]
+    public async Task Queues_that_start_together_ask_for_the_settings_together()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 200);
+        var calls = new CallCounter();
+        await using var cluster = await StartAsync(rocketmq, calls, () => Task.CompletedTask);
+        await Eventually.TrueAsync(
+            () => cluster.StatusOf(rocketmq.MyGroup).Sum(silo => silo.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0)) == 200,
+            "all queues run");
+
+        Assert.InRange(calls.Of<IGroupSettingsGrain>(nameof(IGroupSettingsGrain.GetAsync)), 1, 100);
+    }
+
+    [Fact]
     public async Task A_silo_that_makes_itself_known_tells_versions_and_gets_settings_only_when_they_are_others()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);

@@ -15,6 +15,9 @@ internal sealed class AgreementBook(TimeProvider time)
     // A silo that was missed three times has gone.
     private static readonly TimeSpan Expiry = 4 * JoinInterval;
 
+    // Each silo joins every few seconds: what all of them are gone through for is done once for all who join meanwhile.
+    private static readonly TimeSpan ExpiryInterval = TimeSpan.FromSeconds(1);
+
     private readonly long _began = time.GetTimestamp();
     private readonly Dictionary<string, (string Rule, long SeenAt)> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, AllocationRule> _rules = new(StringComparer.Ordinal)
@@ -22,17 +25,22 @@ internal sealed class AgreementBook(TimeProvider time)
         [AllocationRule.Fallback.Fingerprint] = AllocationRule.Fallback,
     };
     private RuleInForce? _inForce;
+    private long _expiredAt = time.GetTimestamp();
+
+    // Null when something has changed since it was told.
+    private string? _difference;
 
     /// <summary>The rule in force; null before the first silo has come.</summary>
     public AllocationRule? Rule => _inForce is null ? null : _rules[_inForce.Fingerprint];
 
     /// <param name="member">Who joins.</param>
-    /// <param name="active">All silos of the cluster that are active, of the group or not.</param>
-    public AllocationAgreement Join(AllocationMember member, IReadOnlyCollection<string> active)
+    /// <param name="active">Tells all silos of the cluster that are active, of the group or not; asked when it matters.</param>
+    public AllocationAgreement Join(AllocationMember member, Func<IEnumerable<string>> active)
     {
         foreach (var rule in member.Rules)
         {
             _rules[rule.Fingerprint] = rule;
+            _difference = null;
         }
 
         var learns = member.Following is { } following && following.Beats(_inForce);
@@ -41,36 +49,58 @@ internal sealed class AgreementBook(TimeProvider time)
             return new AllocationAgreement();
         }
 
+        if (_members.GetValueOrDefault(member.Silo).Rule != member.Own)
+        {
+            _difference = null;
+        }
+
         _members[member.Silo] = (member.Own, time.GetTimestamp());
         if (learns)
         {
-            _inForce = member.Following;
+            Follow(member.Following!);
         }
 
+        Expire();
         Decide(member, active);
-        Forget();
         return new AllocationAgreement
         {
             InForce = _inForce,
             Rule = _inForce!.Fingerprint == member.Own || _inForce.Fingerprint == member.Following?.Fingerprint ? null : Rule,
-            Difference = Difference(),
+            Difference = _difference ??= Difference(),
         };
     }
 
-    public void Leave(string silo) => _members.Remove(silo);
-
-    private void Decide(AllocationMember member, IReadOnlyCollection<string> active)
+    public void Leave(string silo)
     {
+        _members.Remove(silo);
+        _difference = null;
+    }
+
+    private void Expire()
+    {
+        if (time.GetElapsedTime(_expiredAt) < ExpiryInterval)
+        {
+            return;
+        }
+
+        _expiredAt = time.GetTimestamp();
         foreach (var (silo, entry) in _members)
         {
             if (time.GetElapsedTime(entry.SeenAt) > Expiry)
             {
-                _members.Remove(silo);
+                Leave(silo);
             }
         }
+    }
 
-        _inForce ??= new RuleInForce(member.Own, 0, time.GetUtcNow().UtcTicks);
-        if (_inForce.Fingerprint != member.Own && _members.Values.All(other => other.Rule == member.Own) && AreAllKnown(active))
+    private void Decide(AllocationMember member, Func<IEnumerable<string>> active)
+    {
+        if (_inForce is null)
+        {
+            Follow(new(member.Own, 0, time.GetUtcNow().UtcTicks));
+        }
+
+        if (_inForce!.Fingerprint != member.Own && _members.Values.All(other => other.Rule == member.Own) && AreAllKnown(active))
         {
             Change(member.Own);
         }
@@ -81,11 +111,13 @@ internal sealed class AgreementBook(TimeProvider time)
         }
     }
 
-    private void Change(string rule) => _inForce = new RuleInForce(rule, _inForce!.Version + 1, time.GetUtcNow().UtcTicks);
+    private void Change(string rule) => Follow(new(rule, _inForce!.Version + 1, time.GetUtcNow().UtcTicks));
+
+    private void Follow(RuleInForce rule) => (_inForce, _difference) = (rule, null);
 
     // Not every silo runs every group; those that do make themselves known before long.
-    private bool AreAllKnown(IReadOnlyCollection<string> active)
-        => time.GetElapsedTime(_began) > Expiry || active.All(_members.ContainsKey);
+    private bool AreAllKnown(Func<IEnumerable<string>> active)
+        => time.GetElapsedTime(_began) > Expiry || active().All(_members.ContainsKey);
 
     private void Forget()
     {
@@ -102,6 +134,7 @@ internal sealed class AgreementBook(TimeProvider time)
 
     private string Difference()
     {
+        Forget();
         var byRule = _members.GroupBy(member => member.Value.Rule, member => member.Key, StringComparer.Ordinal).ToArray();
         if (byRule.Length <= 1)
         {

@@ -1,0 +1,28 @@
+namespace OrleansRocketMQ.Chaos.Listeners;
+
+/// <summary>
+/// One message that is not ended while the file exists that the environment names: what is done behind it cannot be committed, and is
+/// known from checkpoints alone.
+/// </summary>
+internal static class Hold
+{
+    public const string Variable = "CHAOS_HOLD";
+
+    private static readonly string? s_file = Environment.GetEnvironmentVariable(Variable);
+    private static int s_held;
+
+    public static async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        if (s_file is null || !File.Exists(s_file) || Interlocked.Exchange(ref s_held, 1) == 1)
+        {
+            return;
+        }
+
+        while (File.Exists(s_file))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+
+        s_held = 0;
+    }
+}

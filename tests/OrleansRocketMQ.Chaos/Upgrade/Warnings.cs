@@ -1,0 +1,32 @@
+using System.Text.RegularExpressions;
+using OrleansRocketMQ.Chaos.World;
+
+namespace OrleansRocketMQ.Chaos.Upgrade;
+
+/// <summary>What silos have logged as warnings and worse.</summary>
+internal static partial class Warnings
+{
+    /// <summary>What happens in every roll and at every kill, whatever the versions.</summary>
+    private static readonly string[] s_usual = [];
+
+    /// <summary>Tells each kind once for each version, and complains of those that no roll explains.</summary>
+    public static IEnumerable<string> Unexpected(IEnumerable<StartedSilo> silos, Action<string> say)
+    {
+        var kinds = silos.SelectMany(silo => silo.Program.Output.Concat(silo.Program.Errors).Where(line => Level().IsMatch(line)).Select(line => (silo.Build.Name, Kind: KindOf(line))))
+            .GroupBy(line => line).OrderBy(kind => kind.Key).ToList();
+        say(string.Empty);
+        say("Warnings and errors, a kind a line:");
+        say(string.Empty);
+        kinds.ForEach(kind => say($"- {kind.Count()} x {kind.Key.Name}: {kind.Key.Kind}"));
+        return kinds.Where(kind => !s_usual.Any(usual => kind.Key.Kind.Contains(usual, StringComparison.Ordinal)))
+            .Select(kind => $"{kind.Count()} times logged by {kind.Key.Name}: {kind.Key.Kind}");
+    }
+
+    private static string KindOf(string line) => Particular().Replace(line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..], "#");
+
+    [GeneratedRegex("^[0-9:]{8} (warn|fail|crit) ")]
+    private static partial Regex Level();
+
+    [GeneratedRegex("[0-9a-f]{8,}|[0-9]+")]
+    private static partial Regex Particular();
+}

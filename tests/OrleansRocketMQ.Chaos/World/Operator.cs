@@ -1,0 +1,51 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+
+namespace OrleansRocketMQ.Chaos.World;
+
+/// <summary>Somebody at the dashboard of a silo: sees and does what its version knows of.</summary>
+internal sealed class Operator : IDisposable
+{
+    public const string Secret = "chaos-may-act-0123456789";
+
+    private readonly HttpClient _http;
+
+    public Operator(StartedSilo silo) => _http = new()
+    {
+        BaseAddress = silo.Web,
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"chaos:{Secret}"))) },
+    };
+
+    /// <summary>What readiness says.</summary>
+    public async Task<string> HealthAsync()
+    {
+        using var answer = await _http.GetAsync(new Uri("health/ready", UriKind.Relative));
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    /// <summary>A group as the dashboard shows it.</summary>
+    public async Task<JsonElement> GroupAsync(string group)
+    {
+        var status = await _http.GetFromJsonAsync<JsonElement>("dashboard/api/status");
+        return status.GetProperty("groups").EnumerateArray().Single(shown => shown.GetProperty("name").GetString() == group);
+    }
+
+    /// <summary>Does something to a group.</summary>
+    /// <returns>What the dashboard says of it.</returns>
+    public async Task<string> ActAsync(string group, string action, object request)
+    {
+        var session = await _http.GetFromJsonAsync<JsonElement>("dashboard/api/session");
+        using var post = new HttpRequestMessage(HttpMethod.Post, $"dashboard/api/groups/{group}/actions/{action}")
+        {
+            Content = JsonContent.Create(request),
+            Headers = { { session.GetProperty("tokenHeader").GetString()!, session.GetProperty("token").GetString() } },
+        };
+        using var answer = await _http.SendAsync(post);
+        var said = await answer.Content.ReadAsStringAsync();
+        return answer.IsSuccessStatusCode ? said : throw new InvalidOperationException($"{action} of {group} at {_http.BaseAddress}: {answer.StatusCode} {said}");
+    }
+
+    public void Dispose() => _http.Dispose();
+}

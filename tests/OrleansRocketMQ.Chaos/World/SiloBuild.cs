@@ -1,0 +1,15 @@
+using OrleansRocketMQ.SiloHost.Support;
+
+namespace OrleansRocketMQ.Chaos.World;
+
+/// <summary>A silo-host with the listeners it loads.</summary>
+/// <param name="Name">What it was built from.</param>
+/// <param name="Program">The program.</param>
+/// <param name="Listeners">The folder of the listeners.</param>
+internal sealed record SiloBuild(string Name, string Program, string Listeners)
+{
+    /// <summary>Those built with these tests.</summary>
+    public static SiloBuild Present { get; } = new("present", RunningProgram.PathOf("silo-host-redis"), RunningProgram.PathOf("listeners"));
+
+    public override string ToString() => Name;
+}
