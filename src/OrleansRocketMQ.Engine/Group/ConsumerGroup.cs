@@ -34,7 +34,7 @@ internal sealed partial class ConsumerGroup
     }
 
     /// <summary>The queues that run here.</summary>
-    public ConcurrentDictionary<MessageQueue, IGroupQueue> Queues { get; } = new();
+    public ConcurrentDictionary<MessageQueue, IGroupQueue> Queues { get; } = new(new RepeatableHashes());
 
     private string Group => _environment.Options.Group;
 

@@ -1,3 +1,4 @@
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Window;
 
 namespace OrleansRocketMQ.Engine.Pop;
@@ -10,8 +11,8 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <param name="time">The clock.</param>
 /// <param name="ahead">How long before its end the invisible time is prolonged.</param>
 /// <param name="news">Something is to be told; must be quick and call nobody back.</param>
-/// <param name="inOrder">Whether a pop comes when all of the one before is told of, and is acknowledged in its order.</param>
-internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bool inOrder = false) : IWindowLedger
+/// <param name="line">Where a pop comes when all of the one before is told of, and is acknowledged in its order; null elsewhere.</param>
+internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, PopLine? line = null) : IWindowLedger
 {
     /// <summary>Acknowledgements of one request, and changes that are under way at the same time.</summary>
     public const int MostAtOnce = 64;
@@ -27,7 +28,6 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
     // In the order in which their time ends: all get the same time anew, at its end.
     private readonly LinkedList<PopEntry> _held = [];
     private readonly Queue<PopEntry> _settled = new();
-    private readonly PopLine? _line = inOrder ? new() : null;
     private readonly long _ahead = Stamps(time, ahead);
     private long _late;
     private long _lost;
@@ -68,6 +68,18 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
             lock (_lock)
             {
                 return _settled.Count == 0;
+            }
+        }
+    }
+
+    /// <summary>What of the last pop in order is done while a message before it is not; null when nothing is.</summary>
+    public DoneAhead? DoneAhead
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return line?.DoneAhead;
             }
         }
     }
@@ -118,10 +130,10 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
                     continue;
                 }
 
-                var entry = new PopEntry(message.ReceiptHandle.Value, until, ++_deliveries);
+                var entry = new PopEntry(message, until, ++_deliveries);
                 _entries.Add(entry.Key, entry);
                 _held.AddLast(entry.Place);
-                _line?.Add(entry);
+                line?.Add(entry, message.MessageId);
             }
         }
 
@@ -145,6 +157,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
         lock (_lock)
         {
             _lastSkipped = deliveries;
+            line?.ForgetDone();
         }
     }
 
@@ -192,7 +205,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
     {
         lock (_lock)
         {
-            if (_line is null || _entries.Count == 0 || time.GetElapsedTime(_cameAt) < LongestInOrder)
+            if (line is null || _entries.Count == 0 || time.GetElapsedTime(_cameAt) < LongestInOrder)
             {
                 return false;
             }
@@ -339,7 +352,7 @@ internal sealed class PopBook(TimeProvider time, TimeSpan ahead, Action news, bo
             _settled.Enqueue(entry);
         }
 
-        while (_line is not null && _line.TryTake(out var done))
+        while (line is not null && line.TryTake(out var done))
         {
             _settled.Enqueue(done);
         }

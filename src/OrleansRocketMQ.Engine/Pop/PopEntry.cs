@@ -3,11 +3,11 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// <summary>A delivery in <see cref="PopBook"/>, within whose lock it changes.</summary>
 internal sealed class PopEntry
 {
-    public PopEntry(ReceiptHandle key, long hiddenUntil, long number)
+    public PopEntry(MessageExt message, long hiddenUntil, long number)
     {
-        Key = key;
+        Key = message.ReceiptHandle!.Value;
         Number = number;
-        Receipt = new PopReceipt(key, hiddenUntil);
+        Receipt = new PopReceipt(Key, hiddenUntil);
         Place = new LinkedListNode<PopEntry>(this);
     }
 
@@ -24,6 +24,9 @@ internal sealed class PopEntry
 
     /// <summary>Whether the broker may not hear yet that it is done.</summary>
     public bool IsInLine { get; set; }
+
+    /// <summary>Whose it is; known of what is in line.</summary>
+    public string MessageId { get; set; } = string.Empty;
 
     public LinkedListNode<PopEntry> Place { get; }
 }

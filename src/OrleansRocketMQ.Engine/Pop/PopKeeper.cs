@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Statistics;
@@ -26,16 +27,23 @@ internal sealed partial class PopKeeper
     /// <param name="environment">What it shares with the other queues of its group.</param>
     /// <param name="statistics">Of the queue.</param>
     /// <param name="holder">Has the messages.</param>
+    /// <param name="doneAhead">What was done ahead of others in the last pop in order of the queue's owner before.</param>
     /// <param name="logger">The log.</param>
     public PopKeeper(
-        MessageQueue queue, QueueEnvironment environment, QueueStatistics statistics, IPopHolder holder, ILogger logger)
+        MessageQueue queue,
+        QueueEnvironment environment,
+        QueueStatistics statistics,
+        IPopHolder holder,
+        DoneAhead? doneAhead,
+        ILogger logger)
     {
         _queue = queue;
         _environment = environment;
         _statistics = statistics;
         _holder = holder;
         _logger = logger;
-        Book = new PopBook(Runtime.Time, Options.PopInvisibleTime / 3, _wake.Call, environment.Dispatcher.KeepsOrder);
+        Book = new PopBook(
+            Runtime.Time, Options.PopInvisibleTime / 3, _wake.Call, environment.Dispatcher.KeepsOrder ? new PopLine(doneAhead) : null);
     }
 
     public PopBook Book { get; }

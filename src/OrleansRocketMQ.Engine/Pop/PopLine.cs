@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using OrleansRocketMQ.Engine.Contracts;
 
 namespace OrleansRocketMQ.Engine.Pop;
 
@@ -7,21 +8,46 @@ namespace OrleansRocketMQ.Engine.Pop;
 /// before it. A broker that has forgotten what it gave, or never knew it since it is another master, takes an acknowledgement for
 /// an offset, and what lies before that would be lost. Used within the lock of <see cref="PopBook"/>.
 /// </summary>
-internal sealed class PopLine
+/// <param name="before">What was done ahead in the last pop of whoever had the queue before.</param>
+internal sealed class PopLine(DoneAhead? before)
 {
     private readonly Queue<PopEntry> _line = new();
-    private bool _comesAgain;
+    private readonly Dictionary<long, string> _doneAhead = before is null ? [] : new(before.MessageIds);
+
+    // The first that comes again, since it was given back.
+    private long? _from = before?.From;
     private long _keptUntil;
 
+    /// <summary>What is done behind one that is not; null when nothing is.</summary>
+    public DoneAhead? DoneAhead
+    {
+        get
+        {
+            var from = _from ?? (_line.TryPeek(out var first) ? first.Key.QueueOffset : 0);
+            var done = new Dictionary<long, string>(_doneAhead);
+            foreach (var entry in _line.Where(static entry => entry.Receipt.Step == PopStep.Done))
+            {
+                done[entry.Key.QueueOffset] = entry.MessageId;
+            }
+
+            return done.Count > 0 ? new(from, done) : null;
+        }
+    }
+
+    /// <summary>The queue goes on elsewhere: what is done ahead may be wanted again.</summary>
+    public void ForgetDone() => _doneAhead.Clear();
+
     /// <summary>One more has come; those of an earlier pop are gone when those of the next one come.</summary>
-    public void Add(PopEntry entry)
+    public void Add(PopEntry entry, string messageId)
     {
         if (_line.Count == 0)
         {
-            (_comesAgain, _keptUntil) = (false, long.MinValue);
+            _doneAhead.Clear();
+            (_from, _keptUntil) = (null, long.MinValue);
         }
 
         entry.IsInLine = true;
+        entry.MessageId = messageId;
         _line.Enqueue(entry);
     }
 
@@ -37,14 +63,15 @@ internal sealed class PopLine
             done.IsInLine = false;
             if (done.Receipt.Step == PopStep.GivenBack)
             {
-                _comesAgain = true;
+                _from ??= done.Key.QueueOffset;
                 continue;
             }
 
             done.Receipt = done.Receipt.KeptUntil(_keptUntil);
             _keptUntil = done.Receipt.HiddenUntil;
-            if (_comesAgain)
+            if (_from is not null)
             {
+                _doneAhead[done.Key.QueueOffset] = done.MessageId;
                 done.Receipt = done.Receipt.ComeAgain();
             }
 

@@ -179,10 +179,11 @@ internal sealed partial class PopPump
         }
     }
 
-    /// <summary>Messages have come. Whom the group does not want, as only the exact tag shows, is done.</summary>
+    /// <summary>Messages have come. Whom the group does not want, as only the exact tag shows, is done; so is what was before.</summary>
     private int Take(PopResult result, Subscription subscription)
     {
         var popped = result.Decode(_environment.DecoderOptions);
+        var done = Book.DoneAhead?.Of(popped).ToHashSet();
         Book.Add(popped, result.InvisibleTime);
         int added;
         try
@@ -190,7 +191,7 @@ internal sealed partial class PopPump
             var wanted = new List<MessageExt>(popped.Count);
             foreach (var message in popped)
             {
-                if (subscription.Wants(message))
+                if (subscription.Wants(message) && done?.Contains(message) is not true)
                 {
                     wanted.Add(message);
                 }

@@ -61,7 +61,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// <exception cref="NotSubscribedException">The group does not subscribe to the queue's topic.</exception>
     public PopPump(MessageQueue queue, QueueEnvironment environment, QueueArrival? arrival, ILogger logger)
     {
-        if (arrival is { HasUnstoredReset: true, Progress.Watermark: var offset })
+        if (arrival is { HasUnstoredReset: true, Progress: { Watermark: var offset } })
         {
             _unstoredReset = offset;
         }
@@ -81,7 +81,7 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         _holdings = new QueueQuotaUsage(budgets);
         Statistics = environment.Statistics.Open(queue);
         Running = new RunningCalls(_time);
-        _keeper = new PopKeeper(Source, environment, Statistics, this, logger);
+        _keeper = new PopKeeper(Source, environment, Statistics, this, arrival?.DoneAhead, logger);
         Runs = new DispatchBuffer(
             NewWindow(), environment.Group.OpenGate(queue), BatchRule.Of(options, _time, MostUnheard), environment.Dispatcher.IsByPriority)
         {
@@ -121,6 +121,9 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
 
     /// <summary>What the broker has not heard of.</summary>
     public PopBook Book => _keeper.Book;
+
+    /// <summary>What comes along with the queue to its next owner, when it has stopped; null when that need not know anything.</summary>
+    public DoneAhead? DoneAhead => Book.DoneAhead;
 
     /// <summary>Nothing that only this member knows: the broker brings again what it has not heard of.</summary>
     public bool HoldsUncommitted => false;

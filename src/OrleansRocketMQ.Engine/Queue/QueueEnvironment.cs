@@ -88,15 +88,26 @@ internal sealed record QueueEnvironment
 }
 
 /// <summary>What comes along with a queue from the member it was on.</summary>
-/// <param name="Progress">How far it is.</param>
+/// <param name="Progress">How far it is; null where only its broker knows, since it was popped.</param>
 /// <param name="HasCheckpoint">Whether something may be written down of it that must go one day.</param>
 /// <param name="IdleSince">When the last work on it ended there, in ticks of UTC; 0 when that is not known.</param>
 /// <param name="HasUnstoredReset">
 /// Whether it is there because the broker demands it, and the store has not taken that: what the store has is of before.
 /// </param>
-internal sealed record QueueArrival(AckSnapshot Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false)
+internal sealed record QueueArrival(AckSnapshot? Progress, bool HasCheckpoint, long IdleSince, bool HasUnstoredReset = false)
 {
+    /// <summary>What was done ahead of others in its last pop in order; null when nothing was.</summary>
+    public DoneAhead? DoneAhead { get; private init; }
+
     /// <summary>Nothing is known but where the broker demands that the queue begins, which the store has not taken.</summary>
     public static QueueArrival AtUnstoredReset(long offset)
         => new(new(offset, offset, []), HasCheckpoint: false, IdleSince: 0, HasUnstoredReset: true);
+
+    /// <summary>It was popped.</summary>
+    /// <param name="unstoredReset">See <see cref="AtUnstoredReset"/>; null when the broker demands nothing.</param>
+    /// <param name="doneAhead">See <see cref="DoneAhead"/>.</param>
+    public static QueueArrival? OfPopped(long? unstoredReset, DoneAhead? doneAhead)
+        => unstoredReset is { } offset ? AtUnstoredReset(offset)
+            : doneAhead is null ? null
+            : new(Progress: null, HasCheckpoint: false, IdleSince: 0) { DoneAhead = doneAhead };
 }

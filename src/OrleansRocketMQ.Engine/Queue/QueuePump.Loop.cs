@@ -171,7 +171,8 @@ internal sealed partial class QueuePump
         }
 
         var offset = window.Watermark;
-        if (_startPosition.Arrival is { HasUnstoredReset: true } arrival && _ownership.Number <= 1 && arrival.Progress.Watermark == offset)
+        if (_startPosition.Arrival is { HasUnstoredReset: true, Progress: { } demanded }
+            && _ownership.Number <= 1 && demanded.Watermark == offset)
         {
             _commits.BeginUnstored(offset);
         }

@@ -67,8 +67,8 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     private SiloAddress? Owner => _consumers.Find(_group)?.View.SiloOf(_queue);
 
     /// <summary>What is to be known of the queue's last run here: it may begin anew since its messages come another way now.</summary>
-    private QueueArrival? LeftHere => _pump?.UnstoredReset is { } offset && ReferenceEquals(_consumer, _consumers.Find(_group))
-        ? QueueArrival.AtUnstoredReset(offset)
+    private QueueArrival? LeftHere => ReferenceEquals(_consumer, _consumers.Find(_group))
+        ? QueueArrival.OfPopped(_pump?.UnstoredReset, (_pump as PopPump)?.DoneAhead)
         : null;
 
     private StoppedQueue? UntoldStop => _consumer?.Flow.UntoldStops.GetValueOrDefault(QueueShare.QueueOf(_queue));
@@ -173,14 +173,15 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
             return;
         }
 
-        if (_pump is { IsPopped: true })
+        if (_pump is PopPump popped)
         {
             dehydrationContext.TryAddValue(
                 PoppedHandOverKey,
                 new PoppedQueueHandOver(_consumer.Client.ClientId, _consumer.IsLeaving, _consumer.Placement, _consumer.Flow.Cluster)
                 {
                     UntoldStop = UntoldStop,
-                    UnstoredReset = _pump.UnstoredReset,
+                    UnstoredReset = popped.UnstoredReset,
+                    DoneAhead = popped.DoneAhead,
                 });
         }
         else if (_pump is QueuePump { Progress: { } progress } pump)

@@ -86,6 +86,27 @@ internal sealed record PoppedQueueHandOver(
     [Id(5)]
     public long? UnstoredReset { get; init; }
 
+    /// <summary>What of its last pop in order is done while a message before it is not; null when nothing is.</summary>
+    [Id(6)]
+    public HandedOverDoneAhead? DoneAhead { get; init; }
+
     /// <summary>What the engine gets of it.</summary>
-    public QueueArrival? ToArrival() => UnstoredReset is { } offset ? QueueArrival.AtUnstoredReset(offset) : null;
+    public QueueArrival? ToArrival() => QueueArrival.OfPopped(UnstoredReset, DoneAhead);
+}
+
+/// <summary>A <see cref="Engine.Contracts.DoneAhead"/> as it travels between silos.</summary>
+/// <param name="From">The offset of the first message that is not done.</param>
+/// <param name="MessageIds">What is done behind it, by offsets.</param>
+[GenerateSerializer]
+[Immutable]
+[Alias("OrleansRocketMQ.DoneAhead")]
+internal sealed record HandedOverDoneAhead([property: Id(0)] long From, [property: Id(1)] Dictionary<long, string> MessageIds)
+{
+    [return: NotNullIfNotNull(nameof(known))]
+    public static implicit operator HandedOverDoneAhead?(DoneAhead? known)
+        => known is null ? null : new(known.From, new Dictionary<long, string>(known.MessageIds));
+
+    [return: NotNullIfNotNull(nameof(handedOver))]
+    public static implicit operator DoneAhead?(HandedOverDoneAhead? handedOver)
+        => handedOver is null ? null : new(handedOver.From, handedOver.MessageIds);
 }

@@ -62,6 +62,9 @@ internal sealed class PopDelivery(LoggedMessage message, PopHolder holder, long 
     /// <summary>Whether its member has said when it is to come again.</summary>
     public bool IsGivenBack { get; set; }
 
+    /// <summary>Why the broker has offered the message to others although the member had it; null when it has not.</summary>
+    public string? Lost { get; set; }
+
     /// <summary>Whether an operator has moved the queue while it waited.</summary>
     public bool MayBeSkipped { get; set; }
 

@@ -14,6 +14,12 @@ internal sealed partial class PopLedger
             return "its queue was moved";
         }
 
+        if (delivery.Lost is { } lost)
+        {
+            // What is done is what others got then. The answer that brought this one has waited for a member that stood still, say.
+            return lost;
+        }
+
         if (!_last.TryGetValue(message, out var before))
         {
             return message.Again;

@@ -162,7 +162,7 @@ internal sealed partial class PopLedger(PopWorld world)
         }
 
         var since = Now - PopSetup.InvisibleTimeOf(world.Setup.Seed).Ticks - PopRunLimits.Leaving.Ticks;
-        return WhyNotKept(delivery, since) ?? throw new SimulationException(
+        return delivery.Lost = WhyNotKept(delivery, since) ?? throw new SimulationException(
             StaysHidden, $"{delivery.Holder.Name} has {delivery.Message.Offset}, origin {delivery.Entry.Origin}, and others get it");
     }
 

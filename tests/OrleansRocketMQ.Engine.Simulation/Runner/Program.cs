@@ -7,7 +7,8 @@ namespace OrleansRocketMQ.Engine.Simulation.Runner;
 /// <summary>
 /// <c>--seed=N</c> runs one seed and tells its last events, 400 or as many as <c>--events=M</c> says; <c>--whole</c> does not shrink.
 /// <c>--seeds=A..B</c> runs many, and shrinks the first that fails; <c>--all</c> does not end at the first failure,
-/// <c>--pops</c> runs those only in which messages are popped.
+/// <c>--pops</c> runs those only in which messages are popped. With <c>--digests</c> it runs them one by one and tells of each what
+/// it has done as a number.
 /// </summary>
 internal static class Program
 {
@@ -24,10 +25,10 @@ internal static class Program
             && long.TryParse(from, CultureInfo.InvariantCulture, out var first)
             && long.TryParse(to, CultureInfo.InvariantCulture, out var last))
         {
-            return RunMany(first, last, arguments);
+            return arguments.Contains("--digests") ? TellDigests(first, last, arguments) : RunMany(first, last, arguments);
         }
 
-        Console.Error.WriteLine("--seed=N [--events=M] [--whole] or --seeds=A..B [--all] [--pops]");
+        Console.Error.WriteLine("--seed=N [--events=M] [--whole] or --seeds=A..B [--all] [--pops] [--digests]");
         return 2;
     }
 
@@ -39,6 +40,19 @@ internal static class Program
             ? $"seed {seed} ({result.Setup.Mode}): {result.Coverage.Steps} steps, digest {result.Digest:x16}"
             : Report.Of(arguments.Contains("--whole") ? result : Shrinker.Shrink(result, events: events), events));
         return result.Failure is null ? 0 : 1;
+    }
+
+    private static int TellDigests(long first, long last, string[] arguments)
+    {
+        for (var seed = first; seed <= last; seed++)
+        {
+            if (!arguments.Contains("--pops") || PopSetup.Has(seed))
+            {
+                Console.WriteLine(Report.DigestOf(SimulationRun.Execute(Setup.Of(seed))));
+            }
+        }
+
+        return 0;
     }
 
     private static int RunMany(long first, long last, string[] arguments)

@@ -27,6 +27,9 @@ internal static class Report
         return text.ToString();
     }
 
+    /// <summary>What tells whether a run does the same elsewhere.</summary>
+    public static string DigestOf(RunResult run) => string.Create(CultureInfo.InvariantCulture, $"{run.Setup.Seed} {run.Digest:x16}");
+
     /// <summary>What many runs have reached.</summary>
     public static string Of(Coverage coverage, TimeSpan took)
     {

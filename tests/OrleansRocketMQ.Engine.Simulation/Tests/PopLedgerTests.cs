@@ -79,6 +79,31 @@ public sealed class PopLedgerTests
     });
 
     [Fact]
+    public void A_message_that_others_got_while_its_member_stood_still_may_be_given_to_a_listener_there() => Breaks(null, async lab =>
+    {
+        var kept = await lab.PopAsync();
+        lab.Holder.Owner.StandsStill(true);
+        await lab.World.Time.Delay(Invisible + TimeSpan.FromSeconds(1));
+        lab.Holder.Owner.StandsStill(false);
+        lab.Consume(lab.ComeAgain());
+        lab.World.Ledger.Received(lab.Holder, [kept]);
+        lab.World.Ledger.HandOut(kept);
+        Assert.Equal("its member stood still", Assert.Single(lab.World.Ledger.Coverage.Duplicates).Key);
+    });
+
+    [Fact]
+    public void A_message_that_its_member_has_given_back_must_not_be_given_to_a_listener_there()
+        => Breaks(PopLedger.NoDuplicate, async lab =>
+    {
+        var givenBack = await lab.PopAsync();
+        lab.World.Ledger.Received(lab.Holder, [givenBack]);
+        await lab.World.ChangeAsync(lab.Holder, givenBack.Handle, TimeSpan.Zero, CancellationToken.None);
+        await lab.World.Time.Delay(TimeSpan.FromSeconds(1));
+        lab.Consume(lab.ComeAgain());
+        lab.World.Ledger.HandOut(givenBack);
+    });
+
+    [Fact]
     public void A_dead_letter_must_say_why() => Breaks(PopLedger.DeadWithReason, async lab
         => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, SimulatedWorld.MaxAttempts + 1, hasReason: false));
 
@@ -114,18 +139,25 @@ public sealed class PopLedgerTests
     /// <summary>One member, and a queue that it has the messages of.</summary>
     private sealed class Lab
     {
-        private readonly PopMember _member;
+        private readonly PopDirectory _directory;
 
         public Lab(SimulatedScheduler scheduler)
         {
             World = new PopWorld(new SimulatedWorld(Setup, scheduler, new Coverage()));
-            _member = new PopMember(World, new Owner(0, "member a", World.Weather), new PopDirectory(World));
-            Holder = _member.HolderOf(World.Logs[0].Id);
+            _directory = new PopDirectory(World);
+            Holder = HolderAt("member a");
+            Other = HolderAt("member b");
         }
 
         public PopWorld World { get; }
 
         public PopHolder Holder { get; }
+
+        public PopHolder Other { get; }
+
+        /// <summary>The message that was brought again, as another member has it.</summary>
+        public PopDelivery ComeAgain()
+            => new(World.Logs.Single(log => World.ComeAgainIn(log) && log.Max > 0).Messages[0], Other, World.Time.Now);
 
         public void Send() => World.Send(Holder.Source, new PopEntry(World.Ledger.Entries.Count, 0, 1, isPoison: false, isGone: false));
 
@@ -144,5 +176,8 @@ public sealed class PopLedgerTests
         }
 
         public Task AckAsync(ReceiptHandle handle) => World.AckAsync(Holder, [handle], CancellationToken.None);
+
+        private PopHolder HolderAt(string name)
+            => new PopMember(World, new Owner(name[^1] - 'a', name, World.Weather), _directory).HolderOf(World.Logs[0].Id);
     }
 }

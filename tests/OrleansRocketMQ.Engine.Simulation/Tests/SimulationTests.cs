@@ -3,6 +3,8 @@ using OrleansRocketMQ.Engine.Simulation.Kernel;
 using OrleansRocketMQ.Engine.Simulation.Runner;
 using OrleansRocketMQ.Engine.Simulation.World;
 using Xunit;
+using Process = System.Diagnostics.Process;
+using ProcessStartInfo = System.Diagnostics.ProcessStartInfo;
 
 // Each run of seeds uses all cores, and a run that leaves its thread needs one to be found.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
@@ -12,10 +14,14 @@ namespace OrleansRocketMQ.Engine.Simulation.Tests;
 /// <summary>The engine under many seeds, and that a seed is all one needs to see a run again.</summary>
 public sealed class SimulationTests
 {
-    // Of which 400 are runs with pops. They differ from process to process yet, and are run by the command (docs/reliability.md).
+    // Of which 400 are runs with pops, which are looked at by themselves.
     private const int Seeds = 2400;
     private const int Pulls = 2000;
+
+    // A hundred runs with pops.
+    private const int PopSeeds = 600;
     private const int EachKind = 100;
+    private const int EachKindOfPops = 10;
 
     [Fact]
     public void No_seed_breaks_a_rule_and_together_they_meet_every_fault_and_every_cell_that_can_occur()
@@ -28,12 +34,40 @@ public sealed class SimulationTests
     }
 
     [Fact]
+    public void No_seed_in_which_messages_are_popped_breaks_a_rule_and_together_they_meet_every_fault_and_every_cell_that_can_occur()
+    {
+        var (coverage, failures) = SeedRange.Run(1, PopSeeds, which: PopSetup.Has);
+
+        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures.Select(failure => Report.Of(failure))));
+        Assert.Equal(PopSeeds / 6, coverage.Pops.Runs);
+        Assert.Empty(coverage.Pops.Shortcomings(EachKindOfPops));
+    }
+
+    [Fact]
     public void A_seed_does_the_same_every_time()
         => Assert.All(Enumerable.Range(1, 6), seed =>
         {
             var digest = SimulationRun.Execute(Setup.Of(seed)).Digest;
             Assert.Equal(digest, SimulationRun.Execute(Setup.Of(seed)).Digest);
         });
+
+    // Not where something is gone through in the order of hashes of strings, which are others in each process.
+    [Fact]
+    public async Task A_seed_does_the_same_in_another_process()
+    {
+        const int Last = 48;
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            ArgumentList = { typeof(SimulationRun).Assembly.Location, $"--seeds=1..{Last}", "--digests" },
+            RedirectStandardOutput = true,
+        };
+        using var other = Process.Start(start)!;
+        var told = await other.StandardOutput.ReadToEndAsync();
+        await other.WaitForExitAsync();
+
+        Assert.Equal(Enumerable.Range(1, Last).Select(seed => Report.DigestOf(SimulationRun.Execute(Setup.Of(seed)))), told.Split(
+            Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
+    }
 
     [Fact]
     public void Every_seed_has_three_members_five_hundred_messages_and_five_faults_at_least()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Protocol;
@@ -32,6 +33,46 @@ public sealed class OrderedPopTests
         var queues = status.Queues.Where(queue => queue.Queue.Topic == TestRocketMQ.Topic).ToArray();
         Assert.Equal([0, 1], queues.Select(queue => queue.Queue.QueueId).Order());
         Assert.All(queues, queue => Assert.True(queue.Popped!.IsInOrder));
+    }
+
+    [Fact]
+    public async Task What_is_done_behind_a_message_of_another_key_that_is_not_does_not_come_again_when_its_queue_moves()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        var came = new ConcurrentQueue<(string Key, int Number)>();
+        var fails = true;
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, ["bad"], 0, 1);
+        await KeyHistory.SendAsync(rocketmq.Producer, TestRocketMQ.Topic, ["good"], 0, 5);
+        await using var cluster = await rocketmq.ConsumeAsync(
+            Mode.KeyOrdered,
+            messages =>
+            {
+                came.Enqueue((messages[0].ShardingKey!, KeyHistory.NumberOf(messages[0])));
+                return Volatile.Read(ref fails) && messages[0].ShardingKey == "bad"
+                    ? Task.FromException(new InvalidOperationException("not yet"))
+                    : Task.CompletedTask;
+            },
+            silos: 2,
+            options =>
+            {
+                Pops(options);
+                options.ConsumeBatchSize = 1;
+                options.MaxReconsumeTimes = 1000;
+            });
+        await Eventually.TrueAsync(() => came.Count(message => message.Key == "good") == 5, "those of the other key are done");
+        var management = rocketmq.Management(cluster);
+        var before = await SiloAsync();
+
+        var silos = cluster.Silos.GetActiveSilos().Select(silo => silo.SiloAddress.ToParsableString());
+        await management.MoveQueueAsync(rocketmq.Queue(0), silos.Single(silo => silo != before));
+        Assert.NotEqual(before, await SiloAsync());
+        Volatile.Write(ref fails, false);
+        await rocketmq.UntilCommittedAsync(6);
+
+        Assert.Equal([0, 1, 2, 3, 4], came.Where(message => message.Key == "good").Select(message => message.Number));
+
+        async Task<string> SiloAsync()
+            => (await management.GetStatusAsync()).Queues.Single(queue => queue.Queue == rocketmq.Queue(0)).Silo;
     }
 
     [Theory]
