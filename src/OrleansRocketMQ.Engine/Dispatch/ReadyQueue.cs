@@ -13,7 +13,10 @@ internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime,
 {
     private readonly Lock _gate = new();
     private readonly QueueLine _line = new(byPriority);
-    private readonly Queue<FreeSlot> _free = new();
+
+    // The one that was free last serves next: where few are needed the others, and their listeners, are left alone, and what is
+    // used is at hand.
+    private readonly Stack<FreeSlot> _free = new();
     private readonly Stack<FreeSlot> _spare = new();
     private readonly List<Task> _slots = [];
     private Func<int, Task>? _runSlot;
@@ -49,7 +52,7 @@ internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime,
                 return;
             }
 
-            if (!_free.TryDequeue(out slot))
+            if (!_free.TryPop(out slot))
             {
                 _line.Enqueue(queue);
                 if (_slots.Count > 0 && _slots.Count < options.ConsumeThreadMax)
@@ -82,7 +85,7 @@ internal sealed class ReadyQueue(ConsumerOptions options, EngineRuntime runtime,
                 slot = new FreeSlot(this);
             }
 
-            _free.Enqueue(slot);
+            _free.Push(slot);
             return slot.WaitAsync();
         }
     }

@@ -26,6 +26,7 @@ internal sealed partial class ListenerInvoker(
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
+    private CallPlan? _plan;
     private RunProgress? _spare;
 
     public ValueTask<DispatchBatchResult> RunAsync(DispatchBatch run, CancellationToken cancellationToken)
@@ -53,7 +54,7 @@ internal sealed partial class ListenerInvoker(
 
     private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)
     {
-        if (HeldBy is { } held)
+        if ((grain.GrainInstance as IHasOutbox)?.Full is { } held)
         {
             return new(DispatchBatchResult.HeldBy(held));
         }
@@ -189,67 +190,107 @@ internal sealed partial class ListenerInvoker(
 
     private async ValueTask<DispatchBatchResult> ConsumeAsync(DispatchBatch run, RunProgress progress)
     {
-        var context = progress.ContextOf(run);
-        var trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
-        var values = ValuesOf(run.Group);
-        var (policy, pipeline) = (policies.Of(run.Group), filters.Of(run.Group));
-        var batchSize = pipeline is { IsPerMessage: true } ? 1 : run.BatchSize;
+        progress.Plan = PlanOf(run.Group);
+        progress.Trace = run.IsDirect ? null : consumers.Find(run.Group)?.Trace;
         progress.RunBegan = progress.BatchBegan = time.GetTimestamp();
-        do
+        while (CallUntilOneWaits(run, progress) is { } call)
+        {
+            var result = ConsumeResult.ReconsumeLater;
+            ThrownError? thrown = null;
+            try
+            {
+                result = await call;
+            }
+            catch (Exception exception)
+            {
+                thrown = Thrown(run, progress, exception);
+            }
+
+            if (progress.IsGivenUp)
+            {
+                EndTrace(progress, result, thrown?.Message);
+                break;
+            }
+
+            Take(run, progress, result, thrown);
+        }
+
+        return ResultOf(progress);
+    }
+
+    /// <summary>Has batches consumed until a call of the listener does not end at once.</summary>
+    /// <returns>That call; null when the run is over.</returns>
+    private ValueTask<ConsumeResult>? CallUntilOneWaits(DispatchBatch run, RunProgress progress)
+    {
+        var plan = progress.Plan!;
+        var batchSize = plan.IsPerMessage ? 1 : run.BatchSize;
+        while (progress.Consumed == 0 || GoesOn(run, progress))
         {
             var batch = run.Messages.Slice(progress.Consumed, Math.Min(batchSize, run.Messages.Count - progress.Consumed));
-            var read = values?.Next(batch);
+            var read = plan.Values?.Next(batch);
             batch = read is null ? batch : batch.Slice(0, read.Count);
             if (run.Share?.TryClaim(progress.Consumed + batch.Count) == false)
             {
-                break;
+                return null;
             }
 
             progress.Batch = batch.Count;
             if (read?.Unreadable is { } reason)
             {
-                TakeUnreadable(run, progress, batch[0], reason, values!.Handling);
+                TakeUnreadable(run, progress, batch[0], reason, plan.Values!.Handling);
                 continue;
             }
 
+            var context = progress.Context;
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
-            var result = ConsumeResult.ReconsumeLater;
-            ThrownError? thrown = null;
-            var traced = trace?.Begin(batch);
+            progress.Traced = progress.Trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
             progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
+            ValueTask<ConsumeResult> call;
             try
             {
-                result = await CallAsync(policy, pipeline, read, batch, context, progress);
+                call = plan.Call(read, batch, context, progress);
             }
             catch (Exception exception)
             {
-                Log.ListenerFailed(logger, run.Group, batch[0].MessageId, batch.Count, exception);
-                thrown = new(exception, MessagingAttributes.TypeOf(exception), policy?.RuleOf(exception, batch[0].Topic));
+                Take(run, progress, ConsumeResult.ReconsumeLater, Thrown(run, progress, exception));
+                continue;
             }
 
-            EndTrace(trace, traced, result, thrown?.Message, progress.IsGivenUp);
-            if (progress.IsGivenUp)
+            if (!call.IsCompletedSuccessfully)
             {
-                break;
+                return call;
             }
 
-            var succeeded = result == ConsumeResult.Success ? (long)context.AckIndex + 1 : 0;
-            var errorType = thrown?.Type ?? (succeeded < batch.Count ? ErrorTypes.ReconsumeLater : null);
-            errorType = progress.Take(batch, context, succeeded, thrown, errorType) ?? errorType;
-            ProcessSpan.End(progress.Span, errorType, thrown?.Message);
-            metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
+            Take(run, progress, call.Result, thrown: null);
         }
-        while (GoesOn(run, progress));
 
-        return ResultOf(progress);
+        return null;
     }
 
-    /// <summary>What makes values of the messages; null for a listener that gets them as they came.</summary>
-    private TypedConsumer? ValuesOf(string group)
-        => grain.GrainInstance is IConcurrentListener or IKeyOrderedListener or ILeasedListener
-            ? null
-            : typed.Of(group, grain.GrainInstance!);
+    /// <summary>A batch is done.</summary>
+    private void Take(DispatchBatch run, RunProgress progress, ConsumeResult result, ThrownError? thrown)
+    {
+        EndTrace(progress, result, thrown?.Message);
+        var succeeded = result == ConsumeResult.Success ? (long)progress.Context.AckIndex + 1 : 0;
+        var errorType = progress.Take(succeeded, thrown);
+        ProcessSpan.End(progress.Span, errorType, thrown?.Message);
+        metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
+    }
+
+    /// <summary>The listener has thrown.</summary>
+    private ThrownError Thrown(DispatchBatch run, RunProgress progress, Exception exception)
+    {
+        var first = run.Messages[progress.Consumed];
+        Log.ListenerFailed(logger, run.Group, first.MessageId, progress.Batch, exception);
+        return new(exception, MessagingAttributes.TypeOf(exception), progress.Plan!.Policy?.RuleOf(exception, first.Topic));
+    }
+
+    /// <summary>How the listener is called; an activation mostly listens for one group.</summary>
+    private CallPlan PlanOf(string group)
+        => _plan?.Group == group
+            ? _plan
+            : _plan = new(group, grain.GrainInstance!, typed, filters.Of(group), policies.Of(group));
 
     /// <summary>A message the listener cannot be given is a batch of its own, and no call.</summary>
     private void TakeUnreadable(DispatchBatch run, RunProgress progress, MessageExt message, string reason, UnreadableHandling handling)
@@ -274,20 +315,22 @@ internal sealed partial class ListenerInvoker(
         _ => TraceOutcome.Failed,
     };
 
-    private static void EndTrace(MessageTrace? trace, TracedCall? traced, ConsumeResult result, string? error, bool isGivenUp)
+    private static void EndTrace(RunProgress progress, ConsumeResult result, string? error)
     {
-        if (traced is not null)
+        if (progress.Traced is { } traced)
         {
-            trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, isGivenUp));
+            progress.Traced = null;
+            progress.Trace!.End(traced, result == ConsumeResult.Success, OutcomeOf(result, error, progress.IsGivenUp));
         }
     }
 
-    /// <summary>Why the listener can take nothing just now; null when it can.</summary>
-    private string? HeldBy => (grain.GrainInstance as IHasOutbox)?.Full;
+    private Activity? StartSpan(DispatchBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
+        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
+        : null;
 
     private bool GoesOn(DispatchBatch run, RunProgress progress) => progress.Consumed < run.Messages.Count
         && !(run.InOrder && progress.Failures is not null)
-        && HeldBy is null
+        && progress.Plan!.Outbox?.Full is null
         && time.GetElapsedTime(progress.RunBegan, progress.BatchBegan) < run.TimeLimit
         && !progress.Token.IsCancellationRequested;
 

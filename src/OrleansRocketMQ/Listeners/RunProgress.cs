@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
 
@@ -24,6 +25,18 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     public CancellationToken Token => _cancellation.Token;
 
     public int Consumed { get; set; }
+
+    /// <summary>How the listener is called.</summary>
+    public CallPlan? Plan { get; set; }
+
+    /// <summary>What the listener is told of the run, and tells of it.</summary>
+    public ConsumeContext Context => _context!;
+
+    /// <summary>The group's message trace; null when it has none.</summary>
+    public MessageTrace? Trace { get; set; }
+
+    /// <summary>The batch under way as it is traced; null when it is not.</summary>
+    public TracedCall? Traced { get; set; }
 
     /// <summary>How many messages the batch under way has.</summary>
     public int Batch { get; set; }
@@ -52,15 +65,9 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     {
         (Consumed, Failures, Span, _run) = (0, null, null, run);
         (_renewedAt, _toldAt) = (long.MinValue, long.MinValue);
-        _cancellation.Begin(abandon);
-    }
-
-    /// <summary>What the listener is told of a run, and tells of it.</summary>
-    public ConsumeContext ContextOf(DispatchBatch run)
-    {
         _context ??= new ConsumeContext(run.Group, run.Queue);
         _context.Begin(run.Group, run.Queue, run.Reading, this);
-        return _context;
+        _cancellation.Begin(abandon);
     }
 
     /// <inheritdoc/>
@@ -87,26 +94,34 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     /// The batch is done: its first messages succeeded, the others failed, and what the listener has said of single ones counts
     /// for these.
     /// </summary>
-    /// <returns>Why the first of them failed; null when none did, or nobody knows.</returns>
-    public string? Take(ArraySegment<MessageExt> batch, ConsumeContext context, long succeeded, ThrownError? thrown, string? errorType)
+    /// <returns>Why the first of them failed; null when none did.</returns>
+    public string? Take(long succeeded, ThrownError? thrown)
+    {
+        var errorType = succeeded >= Batch && !Context.HasOutcomes ? null : TakeFailed(succeeded, thrown);
+        Consumed += Batch;
+        return errorType;
+    }
+
+    private string? TakeFailed(long succeeded, ThrownError? thrown)
     {
         var before = Failures?.Count ?? 0;
-        var failed = (int)Math.Clamp(succeeded, 0, batch.Count);
-        for (var index = context.HasOutcomes ? 0 : failed; index < batch.Count; index++)
+        var errorType = thrown?.Type ?? (succeeded < Batch ? ErrorTypes.ReconsumeLater : null);
+        var failed = (int)Math.Clamp(succeeded, 0, Batch);
+        for (var index = Context.HasOutcomes ? 0 : failed; index < Batch; index++)
         {
-            if (context.OutcomeOf(batch[index]) is { } said)
+            var place = Consumed + index;
+            if (Context.OutcomeOf(_run!.Messages[place]) is { } said)
             {
-                (Failures ??= []).Add(ListenerFailure.Of(Consumed + index, said));
+                (Failures ??= []).Add(ListenerFailure.Of(place, said));
             }
             else if (index >= failed)
             {
-                var level = context.DelayLevelWhenNextConsume;
-                (Failures ??= []).Add(thrown?.On(Consumed + index, level) ?? new(Consumed + index, level, null, errorType));
+                var level = Context.DelayLevelWhenNextConsume;
+                (Failures ??= []).Add(thrown?.On(place, level) ?? new(place, level, null, errorType));
             }
         }
 
-        Consumed += batch.Count;
-        return Failures?.Count > before ? Failures[before].ErrorType : null;
+        return Failures?.Count > before ? Failures[before].ErrorType : errorType;
     }
 
     public void GiveUp()

@@ -14,7 +14,9 @@ internal static class ProcessSpan
     /// <summary>Whether anybody wants activities at all; asked first, so that calls cost nothing when not.</summary>
     public static bool AreWanted => RocketMQTelemetry.Source.HasListeners();
 
-    /// <summary>Starts the activity; null when it is not sampled. To be called in the async method that calls the listener.</summary>
+    /// <summary>
+    /// Starts the activity; null when it is not sampled. To be called within the async method that has the listener called.
+    /// </summary>
     /// <param name="group">The group.</param>
     /// <param name="consumer">The group on this silo; null when it does not run here.</param>
     /// <param name="queue">The queue the batch was pulled from.</param>

@@ -31,7 +31,20 @@ public sealed class ReadyQueueTests
         Assert.Equal([0, 1, 2, 3], _opened);
         Signal(4, 5);
         Assert.Equal([0, 1, 2, 3], _opened);
-        Assert.Equal([(0, 0), (1, 1), (2, 2), (3, 3)], _served);
+        Assert.Equal([(1, 0), (0, 1), (2, 2), (3, 3)], _served);
+    }
+
+    [Fact]
+    public void The_slot_that_was_free_last_serves_next()
+    {
+        Start();
+        for (var queue = 0; queue < 3; queue++)
+        {
+            Signal(queue);
+            Free(queue);
+        }
+
+        Assert.Equal([(1, 0), (1, 1), (1, 2)], _served);
     }
 
     [Fact]
@@ -43,7 +56,7 @@ public sealed class ReadyQueueTests
         Free(3);
         Free(0);
 
-        Assert.Equal([(0, 0), (1, 1), (2, 2), (3, 3), (3, 4), (0, 5)], _served);
+        Assert.Equal([(1, 0), (0, 1), (2, 2), (3, 3), (3, 4), (1, 5)], _served);
     }
 
     [Fact]
