@@ -4,7 +4,8 @@ namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>
 /// What goes over the wire and between silos as a cluster grows, counted for each event: a steady minute, a silo that leaves and joins, a
-/// status. Each size in a process of its own. <c>scale --sizes 5x1000,50x10000 --seconds 60 --svg FOLDER --out FILE</c>
+/// status. Each size in a process of its own; those that <c>--rows</c> has from a run that was broken off are not measured again.
+/// <c>scale --sizes 5x1000,50x10000 --seconds 60 --rows FILE --svg FOLDER --out FILE</c>
 /// </summary>
 internal static class ScaleBenchmark
 {
@@ -15,8 +16,7 @@ internal static class ScaleBenchmark
             return await new ScaleRun(arguments.Number("silos", 5), arguments.Queues, TimeSpan.FromSeconds(arguments.Number("seconds", 60))).RunAsync();
         }
 
-        var sizes = (arguments["sizes"] ?? "5x1000,10x2000,25x5000,50x2000,50x10000").Split(',')
-            .Select(size => size.Split('x')).Select(parts => new Size(Whole(parts[0]), Whole(parts[1]))).ToArray();
+        var sizes = (arguments["sizes"] ?? "5x1000,10x2000,25x5000,50x2000,50x10000").Split(',').Select(Size.Parse).ToArray();
         var seconds = arguments.Number("seconds", 60);
         var report = new ReportFile(arguments);
         report.Begin(
@@ -24,12 +24,21 @@ internal static class ScaleBenchmark
             $"All silos in one process, with two embedded brokers; one group, no messages. A steady time of {seconds} s, by the minute; a silo that leaves "
                 + "the group and joins it again; a status. Requests are those of clients to brokers and name server, with the bytes of their frames; calls are "
                 + "those of grains; messages are those of Orleans between silos.");
-        var events = new List<ScaleEvent>();
-        foreach (var size in sizes)
+        var file = arguments["rows"];
+        List<string> rows = file is not null && File.Exists(file) ? [.. await File.ReadAllLinesAsync(file)] : [];
+        foreach (var size in sizes.Where(size => !rows.Any(row => row.StartsWith($"{size}\t", StringComparison.Ordinal))))
         {
-            events.AddRange(Measure(size, seconds));
+            string[] measured = [.. Measure(size, seconds)];
+            rows.AddRange(measured);
+            if (file is not null)
+            {
+                await File.AppendAllLinesAsync(file, measured);
+            }
+
             await Console.Error.WriteLineAsync($"{size} is measured, load average {ReportFile.Load()}");
         }
+
+        var events = rows.Select(row => ScaleEvent.Parse(row.Split('\t'))).Where(row => sizes.Contains(row.Size)).ToList();
 
         foreach (var happening in events.GroupBy(row => row.Name))
         {
@@ -46,14 +55,13 @@ internal static class ScaleBenchmark
         return 0;
     }
 
-    private static IEnumerable<ScaleEvent> Measure(Size size, int seconds)
+    private static IEnumerable<string> Measure(Size size, int seconds)
     {
         using var process = Suite.Spawn("scale", redirect: true, $"--silos={size.Silos} --queues={size.Queues} --seconds={seconds}");
         var told = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0
-            ? [.. told.Split('\n').Select(line => line.Split('\t')).Where(row => row.Length == 4)
-                .Select(row => new ScaleEvent(size, row[0], row[1], Real(row[2]), Real(row[3])))]
+            ? told.Split('\n').Where(line => line.Split('\t').Length == 4).Select(line => $"{size}\t{line}")
             : throw new InvalidOperationException($"{size} ended with {process.ExitCode}: {told}");
     }
 
@@ -61,7 +69,7 @@ internal static class ScaleBenchmark
     {
         report.Say($"## {name}");
         report.Say(string.Empty);
-        report.Say($"| | {string.Join(" | ", sizes.Select(size => $"{size}"))} |");
+        report.Say($"| silos x queues | {string.Join(" | ", sizes.Select(size => $"{size}"))} |");
         report.Say($"|---{string.Concat(Enumerable.Repeat("|---", sizes.Length))}|");
         foreach (var what in rows.GroupBy(row => row.What).OrderBy(what => what.Key, StringComparer.Ordinal))
         {
@@ -77,17 +85,23 @@ internal static class ScaleBenchmark
         { Bytes: > 0 } => FormattableString.Invariant($"{row.Count:0.##}, {row.Bytes / 1024:0.#} KiB"),
         _ => FormattableString.Invariant($"{row.Count:0.##}"),
     };
-
-    private static int Whole(string text) => int.Parse(text, CultureInfo.InvariantCulture);
-
-    private static double Real(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 }
 
 /// <summary>How large a cluster is.</summary>
 internal readonly record struct Size(int Silos, int Queues)
 {
-    public override string ToString() => FormattableString.Invariant($"{Silos} silos, {Queues} queues");
+    public static Size Parse(string text)
+    {
+        var parts = text.Split('x');
+        return new(int.Parse(parts[0], CultureInfo.InvariantCulture), int.Parse(parts[1], CultureInfo.InvariantCulture));
+    }
+
+    public override string ToString() => FormattableString.Invariant($"{Silos}x{Queues}");
 }
 
 /// <summary>How often something happened, and how many bytes that were; zero where they are not counted.</summary>
-internal sealed record ScaleEvent(Size Size, string Name, string What, double Count, double Bytes);
+internal sealed record ScaleEvent(Size Size, string Name, string What, double Count, double Bytes)
+{
+    public static ScaleEvent Parse(string[] row) => new(
+        Size.Parse(row[0]), row[1], row[2], double.Parse(row[3], CultureInfo.InvariantCulture), double.Parse(row[4], CultureInfo.InvariantCulture));
+}

@@ -16,7 +16,7 @@ internal static class ScalePlots
         ], size => size.Silos);
         await DrawAsync(Path.Join(folder, "scale-join.svg"), "A silo joins: in all, by silo, as times the smallest", alike, ScaleRun.Joins,
         [
-            ("heartbeats", "request HeartBeat"), ("notices", "notice of a change of members"), ("members asked for", "request GetConsumerListByGroup"),
+            ("heartbeats", "request HeartBeat"), ("notices", ScaleRun.Notice), ("members asked for", "request GetConsumerListByGroup"),
             ("queues started", "call IMessageQueueGrain.EnsureStartedAsync"), ("messages between silos", "messages between silos"),
         ], size => size.Silos);
     }

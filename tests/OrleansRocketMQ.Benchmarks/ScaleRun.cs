@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans;
 using Orleans.Hosting;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Dashboard.Feed;
 using OrleansRocketMQ.Embedded;
 using OrleansRocketMQ.Engine;
 
@@ -17,6 +19,8 @@ internal sealed class ScaleRun(int silos, int queues, TimeSpan window)
     public const string Leaves = "A silo leaves the group";
     public const string Joins = "A silo joins the group";
     public const string Status = "A status";
+    public const string Dashboard = "A round of a dashboard";
+    public const string Notice = "notice of a change of members";
 
     private const string Group = "benchmark_scale";
     private const int MostQueuesOfATopicAtABroker = 1000;
@@ -58,17 +62,38 @@ internal sealed class ScaleRun(int silos, int queues, TimeSpan window)
         await MeasureAsync("The group starts on all silos", () => Task.WhenAll(_hosts.Select(host => ConsumerOn(host).StartAsync())), silos);
         foreach (var host in _hosts)
         {
-            Runtime(host)!.Client.ConsumerIdsChanged += _ => _counts.Add("notice of a change of members");
+            Runtime(host)!.Client.ConsumerIdsChanged += _ => _counts.Add(Notice);
         }
 
+        await UntilQuietAsync();
         await SteadyAsync();
         await MeasureAsync(Leaves, () => ConsumerOn(_hosts[^1]).StopAsync(), silos - 1);
         await MeasureAsync(Joins, () => ConsumerOn(_hosts[^1]).StartAsync(), silos);
         await StatusAsync();
+        await DashboardAsync();
 
         // Fifty silos that leave one after the other measure nothing.
         Environment.Exit(0);
         return 0;
+    }
+
+    // A start brings changes of members that follow each other for a while.
+    private async Task UntilQuietAsync()
+    {
+        for (var before = Changes(); ; before = Changes())
+        {
+            await Task.Delay(2 * Quiet);
+            if (Changes() == before && IsBalanced(silos))
+            {
+                return;
+            }
+        }
+
+        (long Notices, long Starts) Changes()
+        {
+            var now = _counts.Now();
+            return (now.GetValueOrDefault(Notice).Count, now.GetValueOrDefault("call IMessageQueueGrain.EnsureStartedAsync").Count);
+        }
     }
 
     private async Task SteadyAsync()
@@ -109,18 +134,45 @@ internal sealed class ScaleRun(int silos, int queues, TimeSpan window)
     private async Task StatusAsync()
     {
         var management = _hosts[0].Services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(Group);
-        await management.GetStatusAsync();
+        await ReadAsync(Status, async () =>
+        {
+            var status = await management.GetStatusAsync();
+            return status.Queues.Count(queue => queue.NextPullOffset >= 0) >= queues ? 0 : throw new InvalidOperationException("A queue does not run.");
+        });
+    }
+
+    private async Task DashboardAsync()
+    {
+        var services = _hosts[0].Services;
+        var feed = new StatusFeed(
+            services.GetRequiredService<IRocketMQConsumers>(),
+            services.GetRequiredService<IGrainFactory>(),
+            new() { RefreshInterval = TimeSpan.FromMilliseconds(250) },
+            TimeProvider.System,
+            NullLogger<StatusFeed>.Instance);
+        await ReadAsync(Dashboard, async () =>
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(300));
+            return (await feed.GetAsync()).Length;
+        });
+    }
+
+    /// <summary>The second time, as all but the first are; what silos do anyway meanwhile is left out.</summary>
+    private async Task ReadAsync(string name, Func<Task<int>> read)
+    {
+        await read();
         var before = _counts.Now();
         var start = Stopwatch.GetTimestamp();
-        var status = await management.GetStatusAsync();
+        var length = await read();
         var took = Stopwatch.GetElapsedTime(start);
-        if (status.Queues.Count(queue => queue.NextPullOffset >= 0) < queues)
+        Tell(name, _counts.Since(before)
+            .Where(count => !count.Key.StartsWith("request", StringComparison.Ordinal) && !count.Key.EndsWith("JoinAsync", StringComparison.Ordinal))
+            .ToDictionary(count => count.Key, count => ((double)count.Value.Count, (double)count.Value.Bytes)));
+        Tell(name, new() { ["milliseconds"] = (took.TotalMilliseconds, 0) });
+        if (length > 0)
         {
-            throw new InvalidOperationException("A queue does not run.");
+            Tell(name, new() { ["what a page gets"] = (1, length) });
         }
-
-        Tell(Status, _counts.Since(before).Where(count => !count.Key.StartsWith("request", StringComparison.Ordinal)).ToDictionary(count => count.Key, count => ((double)count.Value.Count, (double)count.Value.Bytes)));
-        Tell(Status, new() { ["milliseconds"] = (took.TotalMilliseconds, 0) });
     }
 
     private bool IsBalanced(int members)

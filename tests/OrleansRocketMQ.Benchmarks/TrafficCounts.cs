@@ -11,21 +11,22 @@ namespace OrleansRocketMQ.Benchmarks;
 /// <summary>How often things happened in this process, and how many bytes that were. Thread-safe.</summary>
 internal sealed class TrafficCounts
 {
+    private const string SentBytes = "orleans-messaging-sent-messages-size";
+
     private readonly ConcurrentDictionary<string, Counted> _counts = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, long> _ofOrleans = new(StringComparer.Ordinal);
     private readonly MeterListener _meters = new();
 
     public TrafficCounts()
     {
         _meters.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == "Microsoft.Orleans" && instrument.IsObservable && NameOf(instrument.Name) is not null)
+            if (instrument is { Meter.Name: "Microsoft.Orleans", IsObservable: false } && (instrument.Name == SentBytes || IsOfDirectory(instrument)))
             {
                 listener.EnableMeasurementEvents(instrument);
             }
         };
-        _meters.SetMeasurementEventCallback<long>((instrument, value, _, _) => AddOfOrleans(instrument.Name, value));
-        _meters.SetMeasurementEventCallback<int>((instrument, value, _, _) => AddOfOrleans(instrument.Name, value));
+        _meters.SetMeasurementEventCallback<long>((instrument, value, _, _) => AddOfOrleans(instrument, value));
+        _meters.SetMeasurementEventCallback<int>((instrument, value, _, _) => AddOfOrleans(instrument, value));
         _meters.Start();
     }
 
@@ -46,49 +47,37 @@ internal sealed class TrafficCounts
         },
     });
 
-    public IReadOnlyDictionary<string, (long Count, long Bytes)> Now()
-    {
-        lock (_meters)
-        {
-            _ofOrleans.Clear();
-            _meters.RecordObservableInstruments();
-            var now = _counts.ToDictionary(count => count.Key, count => count.Value.Read());
-            foreach (var (name, value) in _ofOrleans)
-            {
-                var (what, isBytes) = NameOf(name)!.Value;
-                var (count, bytes) = now.GetValueOrDefault(what);
-                now[what] = isBytes ? (count, bytes + value) : (count + value, bytes);
-            }
-
-            return now;
-        }
-    }
+    public IReadOnlyDictionary<string, (long Count, long Bytes)> Now() => _counts.ToDictionary(count => count.Key, count => count.Value.Read());
 
     public IReadOnlyDictionary<string, (long Count, long Bytes)> Since(IReadOnlyDictionary<string, (long Count, long Bytes)> before)
         => Now().Select(now => (now.Key, now.Value.Count - before.GetValueOrDefault(now.Key).Count, now.Value.Bytes - before.GetValueOrDefault(now.Key).Bytes))
             .Where(change => change.Item2 > 0 || change.Item3 > 0)
             .ToDictionary(change => change.Key, change => (change.Item2, change.Item3));
 
-    private static (string What, bool IsBytes)? NameOf(string instrument) => instrument switch
-    {
-        "orleans-messaging-sent-messages-size-sum" => ("messages between silos", true),
-        "orleans-messaging-sent-messages-size-count" => ("messages between silos", false),
-        "orleans-directory-lookups-remote-sent" => ("look-ups in the directory of another silo", false),
-        "orleans-directory-registrations-single-act-remote-sent" => ("registrations in the directory of another silo", false),
-        _ when Environment.GetEnvironmentVariable("SCALE_ALL_METERS") == "1" => (instrument, false),
-        _ => null,
-    };
+    private static bool IsOfDirectory(Instrument instrument)
+        => instrument.Name.StartsWith("orleans-directory-", StringComparison.Ordinal) && instrument.GetType().Name.StartsWith("Counter", StringComparison.Ordinal);
 
-    private void AddOfOrleans(string name, long value) => _ofOrleans.AddOrUpdate(name, value, (_, sum) => sum + value);
+    // Sizes come a message at a time, the directory's counters by how much they grow.
+    private void AddOfOrleans(Instrument instrument, long value)
+    {
+        if (instrument.Name == SentBytes)
+        {
+            Add("messages between silos", value);
+        }
+        else
+        {
+            _counts.GetOrAdd($"directory {instrument.Name["orleans-directory-".Length..]}", static _ => new()).Add(0, value);
+        }
+    }
 
     private sealed class Counted
     {
         private long _count;
         private long _bytes;
 
-        public void Add(long bytes)
+        public void Add(long bytes, long count = 1)
         {
-            Interlocked.Increment(ref _count);
+            Interlocked.Add(ref _count, count);
             Interlocked.Add(ref _bytes, bytes);
         }
 

@@ -26,3 +26,20 @@ internal static class Hold
         s_held = 0;
     }
 }
+
+/// <summary>While the file exists that the environment names, nothing succeeds in order.</summary>
+internal static class Refusal
+{
+    public const string Variable = "CHAOS_REFUSE";
+
+    private static readonly string? s_file = Environment.GetEnvironmentVariable(Variable);
+
+    /// <exception cref="InvalidDataException">The file exists.</exception>
+    public static void ThrowIfWanted()
+    {
+        if (s_file is not null && File.Exists(s_file))
+        {
+            throw new InvalidDataException("This is refused for a while.");
+        }
+    }
+}

@@ -65,6 +65,7 @@ internal sealed class QueueOrderListener : Grain, IOrderlyListener
                 return ConsumeOrderlyResult.SuspendCurrentQueue;
             }
 
+            Refusal.ThrowIfWanted();
             await ChaosMessage.WorkAsync(cancellationToken);
             Records.Add(Group, message);
         }

@@ -1,11 +1,13 @@
 using System.Globalization;
 using OrleansRocketMQ.Chaos.Plan;
+using OrleansRocketMQ.Chaos.Soak;
 using OrleansRocketMQ.Chaos.Upgrade;
 using OrleansRocketMQ.Chaos.World;
 using OrleansRocketMQ.SiloHost.Support;
 
 // dotnet run -c Release --project tests/OrleansRocketMQ.Chaos -- --seeds=A..B [--seconds=N] [--results=FILE] [--keep=FOLDER]
 // ... -- upgrade [--tag=v0.2.0] [--results=FILE] [--keep=FOLDER]: silos of a release beside those of the present, rolled both ways.
+// ... -- soak [--minutes=60] [--results=FILE]: a steady load, and slopes of what silos hold.
 // Seeds that stand in the file of results already are left out, so a run that was broken off goes on.
 if (args is ["brokers", .. var rest])
 {
@@ -15,6 +17,11 @@ if (args is ["brokers", .. var rest])
 if (args is ["upgrade", .. var upgrade])
 {
     return await UpgradeCommand.RunAsync(upgrade);
+}
+
+if (args is ["soak", .. var soak])
+{
+    return await SoakCommand.RunAsync(soak);
 }
 
 string? Value(string name) => args.FirstOrDefault(argument => argument.StartsWith(name, StringComparison.Ordinal))?[name.Length..];

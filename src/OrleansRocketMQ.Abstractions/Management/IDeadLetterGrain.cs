@@ -1,5 +1,4 @@
 using Orleans;
-using Orleans.CodeGeneration;
 
 namespace OrleansRocketMQ;
 
@@ -15,7 +14,6 @@ namespace OrleansRocketMQ;
 /// without reading, as brokers up to 4.9 make it: unknown is never told as none.
 /// </remarks>
 [Alias("OrleansRocketMQ.IDeadLetterGrain")]
-[Version(1)]
 public interface IDeadLetterGrain : IGrainWithStringKey
 {
     /// <summary>Lists dead letters that have not been handled, in the order they were filed.</summary>

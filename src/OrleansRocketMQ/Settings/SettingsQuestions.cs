@@ -15,8 +15,10 @@ internal sealed class SettingsQuestions(IGrainFactory grains, TimeProvider time)
     private readonly ConcurrentDictionary<string, OfGroup> _groups = new(StringComparer.Ordinal);
 
     /// <exception cref="TimeoutException">They are away.</exception>
-    public Task<GroupSettings> AskAsync(string group)
-        => _groups.GetOrAdd(group, name => new(() => grains.GetGrain<IGroupSettingsGrain>(name).GetAsync().WaitAsync(Longest, time))).AskAsync();
+    public Task<GroupSettings> AskAsync(string group) => _groups.GetOrAdd(group, name => new(() => AskGrainAsync(name))).AskAsync();
+
+    private Task<GroupSettings> AskGrainAsync(string group)
+        => grains.GetGrain<IGroupSettingsGrain>(group).GetAsync().WaitAsync(Longest, time);
 
     private sealed class OfGroup(Func<Task<GroupSettings>> ask)
     {
@@ -29,19 +31,20 @@ internal sealed class SettingsQuestions(IGrainFactory grains, TimeProvider time)
             lock (_gate)
             {
                 // One that is under way may have been answered before what who asks wants to know.
-                return _next ??= AskAfterAsync(_underWay);
+                // Not in the turn of the grain that happens to be the first.
+                return _next ??= _underWay.ContinueWith(
+                    _ => AskNowAsync(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).Unwrap();
             }
         }
 
-        private async Task<GroupSettings> AskAfterAsync(Task before)
+        private Task<GroupSettings> AskNowAsync()
         {
-            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
             lock (_gate)
             {
                 (_underWay, _next) = (_next!, null);
             }
 
-            return await ask().ConfigureAwait(false);
+            return ask();
         }
     }
 }

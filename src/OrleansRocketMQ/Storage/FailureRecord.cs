@@ -9,17 +9,17 @@ internal sealed class FailureRecord
 {
     /// <summary>One entry for each message that has failed and is not done.</summary>
     [Id(0)]
-    public List<StoredFailures> Messages { get; set; } = [];
+    public List<MessageFailures> Messages { get; set; } = [];
 }
 
-/// <summary>How often a message has failed.</summary>
+/// <summary>How often a message has failed. Storages that write names of types know it by this one, so it stays.</summary>
 /// <param name="Offset">Its place in the queue.</param>
 /// <param name="MessageId">Its id: a queue that was deleted and made again has other messages at the same offsets.</param>
 /// <param name="Count">Failures since it was stored in this queue.</param>
 [GenerateSerializer]
 [Immutable]
 [Alias("OrleansRocketMQ.MessageFailures")]
-internal sealed record StoredFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count)
+internal sealed record MessageFailures([property: Id(0)] long Offset, [property: Id(1)] string MessageId, [property: Id(2)] int Count)
 {
     /// <summary>When it failed first; null when that is not known, as in records of versions before 0.3.</summary>
     [Id(3)]

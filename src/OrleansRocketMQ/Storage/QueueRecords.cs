@@ -4,6 +4,8 @@ using OrleansRocketMQ.Checkpoints;
 using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Ports;
+using MessageFailures = OrleansRocketMQ.Engine.Contracts.MessageFailures;
+using StoredFailures = OrleansRocketMQ.Dispatch.Orderly.MessageFailures;
 
 namespace OrleansRocketMQ.Storage;
 

@@ -10,6 +10,14 @@ internal static class UpgradeCommand
 {
     private const string LastRelease = "v0.2.0";
 
+    /// <summary>What releases before did not have, switched on at once.</summary>
+    private static readonly string[] s_new =
+    [
+        $"--RocketMQ:Consumers:{RoundTopics.Any}:CircuitBreaker=Group",
+        $"--RocketMQ:Consumers:{RoundTopics.ByQueue}:ErrorRules:0:Exception=System.IO.InvalidDataException",
+        $"--RocketMQ:Consumers:{RoundTopics.ByQueue}:ErrorRules:0:Then=Stop",
+    ];
+
     public static async Task<int> RunAsync(string[] args)
     {
         string? Value(string name) => args.FirstOrDefault(argument => argument.StartsWith(name, StringComparison.Ordinal))?[name.Length..];
@@ -38,7 +46,7 @@ internal static class UpgradeCommand
         }
 
         var release = await ReleaseBuild.BuildAsync(tag, built);
-        var complaints = await new UpgradeRun(release, SiloBuild.Present, folder, Say).RunAsync();
+        var complaints = await new UpgradeRun(release, SiloBuild.Present with { Settings = s_new }, folder, Say).RunAsync();
         Say(string.Empty);
         Say(complaints.Count == 0 ? "Nothing was lost, order was kept, and no more came again than may." : "FAILED:");
         complaints.ForEach(complaint => Say($"- {complaint}"));

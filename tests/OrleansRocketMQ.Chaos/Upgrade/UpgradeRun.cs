@@ -33,26 +33,30 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
             await using var brokers = _brokers;
             await _brokers.StartAsync();
             _links.Open([.. _brokers.Ports]);
-            string[] settings = [$"--RocketMQ:Consumers:{RoundTopics.Everywhere}:MessageModel=Broadcasting"];
+            string[] settings =
+            [
+                $"--RocketMQ:Consumers:{RoundTopics.Everywhere}:MessageModel=Broadcasting",
+
+                // So that a message that is held does not hold up its queue.
+                $"--RocketMQ:Consumers:{RoundTopics.Any}:ConsumeMaxSpan=60000",
+
+                // Nobody is to be taken for dead who merely gets no processor, while two versions are built beside it.
+                "--Orleans:Membership:ProbeTimeout=00:00:02",
+                "--Orleans:Membership:NumMissedProbesLimit=4",
+            ];
             await using var fleet = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.Groups, settings, _links);
-            var started = await Task.WhenAll(Enumerable.Range(1, Silos).Select(number => fleet.StartAsync(release, $"silo-{number}")));
-            _silos.AddRange(started);
-            _all.AddRange(started);
-            say("| step | came again | may come again |");
-            say("|---|---|---|");
-            await using var load = new Load(_brokers.NameServer);
-            await SettleAsync(fleet, load, $"three silos of {release}");
-            await RollAsync(fleet, load, release, present);
-            await RollAsync(fleet, load, present, release);
-            await load.StopAsync();
-            await SettleAsync(fleet, load, "all was sent");
-            _complaints.AddRange(BroadcastCheck.Complaints(_all, load.Sent));
-            _complaints.AddRange(fleet.EndedByThemselves().Select(silo => $"a silo has ended by itself: {silo.Everything}"));
-            foreach (var silo in _all)
+            try
             {
-                await File.WriteAllLinesAsync(Path.Join(folder, $"{Path.GetFileName(silo.Records)}-{silo.Build}.log"), silo.Program.Output.Concat(silo.Program.Errors));
+                await RollBothWaysAsync(fleet);
+            }
+            catch (Exception exception) when (exception is TimeoutException or HttpRequestException or InvalidOperationException)
+            {
+                // What silos have said tells why.
+                _complaints.Add(exception.Message);
             }
 
+            await WriteLogsAsync();
+            _complaints.AddRange(fleet.EndedByThemselves().Select(silo => $"a silo has ended by itself: {silo.Everything}"));
             _complaints.AddRange(Warnings.Unexpected(_all, say));
         }
         finally
@@ -61,6 +65,31 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
         }
 
         return _complaints;
+    }
+
+    private async Task RollBothWaysAsync(SiloFleet fleet)
+    {
+        var started = await Task.WhenAll(Enumerable.Range(1, Silos).Select(number => fleet.StartAsync(release, $"silo-{number}")));
+        _silos.AddRange(started);
+        _all.AddRange(started);
+        say("| step | came again | may come again |");
+        say("|---|---|---|");
+        await using var load = new Load(_brokers.NameServer);
+        await SettleAsync(fleet, load, $"three silos of {release}");
+        await RollAsync(fleet, load, release, present);
+        await RollAsync(fleet, load, present, release);
+        await load.StopAsync();
+        await SettleAsync(fleet, load, "all was sent");
+        _complaints.AddRange(BroadcastCheck.Complaints(_all, load.Sent));
+    }
+
+    private async Task WriteLogsAsync()
+    {
+        foreach (var silo in _all)
+        {
+            var printed = silo.Program.Output.Concat(silo.Program.Errors);
+            await File.WriteAllLinesAsync(Path.Join(folder, $"{silo.Name}-{silo.Program.Id}-{silo.Build}.log"), printed);
+        }
     }
 
     private async Task RollAsync(SiloFleet fleet, Load load, SiloBuild from, SiloBuild to)
@@ -84,9 +113,9 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
     {
         using var after = new Operator(_silos[0]);
         using var before = new Operator(_silos[2]);
-        await Eventually.TrueAsync(async () => IsTrue(await after.GroupAsync(RoundTopics.ByQueue), "isPaused"), $"{to} knows that {from} has paused the group");
+        await Eventually.TrueAsync(async () => Operator.IsSo(await after.GroupAsync(RoundTopics.ByQueue), "isPaused"), $"{to} knows that {from} has paused the group");
         await after.ActAsync(RoundTopics.ByQueue, "resume", new { });
-        await Eventually.TrueAsync(async () => !IsTrue(await before.GroupAsync(RoundTopics.ByQueue), "isPaused"), $"{from} knows that {to} has resumed the group");
+        await Eventually.TrueAsync(async () => !Operator.IsSo(await before.GroupAsync(RoundTopics.ByQueue), "isPaused"), $"{from} knows that {to} has resumed the group");
         await UntilAllRunAsync(after);
         await SettleAsync(fleet, load, $"one {from} is a {to}; paused and limited at the one, resumed at the other");
         await UntilHealthyAsync();
@@ -94,8 +123,8 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
         foreach (var (who, there) in new[] { (after, _silos[0]), (before, _silos[2]), (before, _silos[0]), (after, _silos[2]) })
         {
             var group = await who.GroupAsync(RoundTopics.ByKey);
-            var queue = group.GetProperty("queues").EnumerateArray().First(queue => Text(queue, "topic") == RoundTopics.ByKey && !Text(queue, "silo").Contains($":{there.Port}@", StringComparison.Ordinal));
-            var place = new { topic = Text(queue, "topic"), broker = Text(queue, "broker"), queueId = Number(queue, "id") };
+            var queue = Operator.QueuesOf(group).First(queue => queue.Topic == RoundTopics.ByKey && queue.Silo != AddressOf(group, there));
+            var place = new { topic = queue.Topic, broker = queue.Broker, queueId = queue.QueueId };
             await who.ActAsync(RoundTopics.ByKey, "move", new { place.topic, place.broker, place.queueId, silo = AddressOf(group, there) });
             await who.ActAsync(RoundTopics.ByKey, "release", place);
         }
@@ -113,6 +142,8 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
 
         await UntilAllRunAsync(after);
         await SettleAsync(fleet, load, "silos of both versions drained from the other's dashboard, and restored");
+        await StopByRuleAsync(fleet, shows: to == present ? after : before, resumes: to == present ? before : after);
+        await SettleAsync(fleet, load, $"queues stopped by a rule of {present}, resumed at the dashboard of {release}");
         foreach (var who in new[] { after, before })
         {
             var (since, sent) = (DateTimeOffset.UtcNow, SentTo(load, RoundTopics.Any));
@@ -121,6 +152,20 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
             _mayRepeat += SentTo(load, RoundTopics.Any) - sent + Load.MostPerSecond;
             await SettleAsync(fleet, load, $"a seek two seconds back at the dashboard of {(who == after ? to : from)}");
         }
+    }
+
+    /// <summary>Only silos of the present have the rule; the one that keeps what is stopped may be older.</summary>
+    private static async Task StopByRuleAsync(SiloFleet fleet, Operator shows, Operator resumes)
+    {
+        await File.WriteAllTextAsync(fleet.RefuseFile, string.Empty);
+        await Eventually.TrueAsync(async () => await FailedAsync() > 0, "a queue is stopped by the rule");
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        File.Delete(fleet.RefuseFile);
+        await resumes.ActAsync(RoundTopics.ByQueue, "resume", new { });
+        await Eventually.TrueAsync(async () => await FailedAsync() == 0, "all queues go on");
+
+        async Task<int> FailedAsync()
+            => Operator.QueuesOf(await shows.GroupAsync(RoundTopics.ByQueue)).Count(queue => queue.HasFailed);
     }
 
     private async Task ReplaceAsync(SiloFleet fleet, int place, SiloBuild to)
@@ -142,8 +187,6 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
         var silo = _silos[place];
         await File.WriteAllTextAsync(fleet.HoldFile, string.Empty);
         var bound = CrashBound();
-
-        // Of one key, which shares its queue with others: together they may be 2000 messages ahead of the one that is held.
         var (behind, enough) = (0, bound * 5 / 4);
         await Eventually.TrueAsync(
             () => (behind = HeldBack.Behind(fleet.Records, silo.Records)) > enough,
@@ -197,7 +240,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
         async () =>
         {
             var groups = await Task.WhenAll(RoundTopics.All.Select(who.GroupAsync));
-            return groups.All(group => group.GetProperty("silos").GetArrayLength() == Silos && group.GetProperty("silos").EnumerateArray().All(silo => Number(silo, "queues") > 0));
+            return groups.All(group => group.GetProperty("silos").GetArrayLength() == Silos && group.GetProperty("silos").EnumerateArray().All(silo => silo.TryGetProperty("queues", out _)));
         },
         "each silo has queues of each group");
 
@@ -224,11 +267,5 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
     private static int SentTo(Load load, string topic) => load.SentUntilNow().Where(key => key.Key.Topic == topic).Sum(key => key.Value);
 
     private static string AddressOf(JsonElement group, StartedSilo silo) => group.GetProperty("silos").EnumerateArray()
-        .Select(shown => Text(shown, "name")).Single(name => name.Contains($":{silo.Port}@", StringComparison.Ordinal));
-
-    private static string Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString()! : string.Empty;
-
-    private static int Number(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetInt32() : 0;
-
-    private static bool IsTrue(JsonElement element, string name) => element.TryGetProperty(name, out var value) && value.GetBoolean();
+        .Select(shown => Operator.TextOf(shown, "name")).Single(name => name.Contains($":{silo.Port}@", StringComparison.Ordinal));
 }

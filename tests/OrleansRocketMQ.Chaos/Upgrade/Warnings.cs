@@ -6,8 +6,22 @@ namespace OrleansRocketMQ.Chaos.Upgrade;
 /// <summary>What silos have logged as warnings and worse.</summary>
 internal static partial class Warnings
 {
-    /// <summary>What happens in every roll and at every kill, whatever the versions.</summary>
-    private static readonly string[] s_usual = [];
+    /// <summary>
+    /// What is said in every roll and at every kill, whatever the versions: silos that cannot be reached, what Orleans says of a machine
+    /// that is busy, and what the run has its listeners do.
+    /// </summary>
+    private static readonly string[] s_usual =
+    [
+        " CallbackData: The target silo became unavailable", " Connection: Exception while processing messages",
+        " ConnectionManager: Connection attempt", " Grain: Failed to register grain", " GrainCallCancellationManager: Error while cancelling",
+        " GrainDirectoryPartition: Remote host became unavailable", " LocalSiloHealthMonitor: ", " MembershipTableManager: ",
+        " Messaging: Failed to address message", " is dropping message ", " Polly: ", " SiloHealthMonitor: ", " WorkItemGroup: Task ",
+        " DefaultAntiforgery: ", " cannot reach its listener grain of key ", " cannot reach the listener grain of ",
+        " cannot learn how the other silos share out its queues", " cannot learn what is paused and slowed down",
+        " could not tell its circuit breakers how messages fared", " could not be told of its settings and has to ask for them",
+        " queues could not be started, they are tried again", " MembershipFence: The queues of this silo ",
+        " stands still at message ", " The listener of group chaos-queue failed on message ",
+    ];
 
     /// <summary>Tells each kind once for each version, and complains of those that no roll explains.</summary>
     public static IEnumerable<string> Unexpected(IEnumerable<StartedSilo> silos, Action<string> say)
@@ -27,6 +41,6 @@ internal static partial class Warnings
     [GeneratedRegex("^[0-9:]{8} (warn|fail|crit) ")]
     private static partial Regex Level();
 
-    [GeneratedRegex("[0-9a-f]{8,}|[0-9]+")]
+    [GeneratedRegex("[0-9A-Fa-f]{8,}|[0-9]+")]
     private static partial Regex Particular();
 }

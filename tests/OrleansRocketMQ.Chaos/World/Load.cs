@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using OrleansRocketMQ.Clients;
@@ -21,6 +23,7 @@ internal sealed class Load : IAsyncDisposable
     private readonly RocketMQClient _client;
     private readonly Producer _producer;
     private readonly Dictionary<(string Topic, string Key), int> _sent = [];
+    private readonly ConcurrentDictionary<(string Topic, string Key), List<long>> _times = [];
     private readonly Task _sending;
     private int _repeated;
 
@@ -42,6 +45,9 @@ internal sealed class Load : IAsyncDisposable
 
     /// <summary>How many numbers of each key were sent.</summary>
     public IReadOnlyDictionary<(string Topic, string Key), int> Sent => _sent;
+
+    /// <summary>When a number of a key was sent first, by the machine's clock that only goes forward. After the end.</summary>
+    public long SentAt(string topic, string key, int number) => _times[(topic, key)][number];
 
     /// <summary>How many there were until now.</summary>
     public Dictionary<(string Topic, string Key), int> SentUntilNow()
@@ -73,9 +79,11 @@ internal sealed class Load : IAsyncDisposable
     private async Task SendAsync((string Topic, string Key) key)
     {
         var byKey = new HashSelector();
+        var times = _times[key] = [];
         for (var number = 0; !_stopping.IsCancellationRequested; number++)
         {
             var message = new Message(key.Topic, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{key.Key} {number}"))) { ShardingKey = key.Key };
+            times.Add(Stopwatch.GetTimestamp());
             while (!await TrySendAsync(message, byKey))
             {
                 Interlocked.Increment(ref _repeated);

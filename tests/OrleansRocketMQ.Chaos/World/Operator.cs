@@ -32,6 +32,19 @@ internal sealed class Operator : IDisposable
         return status.GetProperty("groups").EnumerateArray().Single(shown => shown.GetProperty("name").GetString() == group);
     }
 
+    /// <summary>The queues of a group as the dashboard shows it; it leaves out what is zero or not so.</summary>
+    public static IEnumerable<ShownQueue> QueuesOf(JsonElement group) => group.GetProperty("queues").EnumerateArray().Select(queue => new ShownQueue(
+        TextOf(queue, "topic"),
+        TextOf(queue, "broker"),
+        queue.TryGetProperty("id", out var id) ? id.GetInt32() : 0,
+        TextOf(queue, "silo"),
+        TextOf(queue, "pinnedTo").Length > 0,
+        IsSo(queue, "hasFailed")));
+
+    public static string TextOf(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString()! : string.Empty;
+
+    public static bool IsSo(JsonElement element, string name) => element.TryGetProperty(name, out var value) && value.GetBoolean();
+
     /// <summary>Does something to a group.</summary>
     /// <returns>What the dashboard says of it.</returns>
     public async Task<string> ActAsync(string group, string action, object request)
@@ -49,3 +62,6 @@ internal sealed class Operator : IDisposable
 
     public void Dispose() => _http.Dispose();
 }
+
+/// <summary>A queue on a dashboard.</summary>
+internal sealed record ShownQueue(string Topic, string Broker, int QueueId, string Silo, bool IsPinned, bool HasFailed);

@@ -12,6 +12,9 @@ internal sealed class Round(RoundPlan plan, string folder)
     /// <summary>After the last fault is over: what is late then is lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
+    // A crash is noticed after two seconds and not after 15.
+    private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:01", "--Orleans:Membership:NumMissedProbesLimit=2"];
+
     private readonly SemaphoreSlim _brokersAreStruck = new(1);
     private readonly RedisServer _redis = new();
     private readonly Links _links = new();
@@ -27,7 +30,7 @@ internal sealed class Round(RoundPlan plan, string folder)
             await _brokers.StartAsync();
             _links.Open([.. _brokers.Ports]);
             string[] pops = plan.Pops ? [$"--RocketMQ:Consumers:{RoundTopics.Any}:ConsumeMode=Pop"] : [];
-            await using var silos = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.All, pops, _links);
+            await using var silos = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.All, [.. s_quickly, .. pops], _links);
             await Task.WhenAll(Enumerable.Range(0, plan.Silos).Select(_ => silos.StartAsync()));
             return await TroubleAsync(silos);
         }

@@ -11,5 +11,8 @@ internal sealed record SiloBuild(string Name, string Program, string Listeners)
     /// <summary>Those built with these tests.</summary>
     public static SiloBuild Present { get; } = new("present", RunningProgram.PathOf("silo-host-redis"), RunningProgram.PathOf("listeners"));
 
+    /// <summary>Arguments that only it understands.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
     public override string ToString() => Name;
 }

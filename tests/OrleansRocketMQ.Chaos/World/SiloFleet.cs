@@ -14,9 +14,6 @@ internal sealed class SiloFleet(
     string folder, string redis, string nameServer, IReadOnlyList<string> groups, IReadOnlyList<string> settings, Links links)
     : IAsyncDisposable
 {
-    // A crash is noticed after two seconds and not after 15.
-    private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:01", "--Orleans:Membership:NumMissedProbesLimit=2"];
-
     /// <summary>Five at once, on cores that are busy with other work.</summary>
     private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(4);
 
@@ -28,6 +25,9 @@ internal sealed class SiloFleet(
 
     /// <summary>While it exists a silo does not end one of its messages.</summary>
     public string HoldFile { get; } = Path.Join(folder, "hold");
+
+    /// <summary>While it exists nothing succeeds in order.</summary>
+    public string RefuseFile { get; } = Path.Join(folder, "refuse");
 
     /// <summary>The files that listeners write to.</summary>
     public IEnumerable<string> Records => Directory.EnumerateFiles(folder, "records-*");
@@ -46,7 +46,7 @@ internal sealed class SiloFleet(
         var records = Path.Join(folder, $"records-{name}-{number}");
         var silo = RunningProgram.StartCommand(
             [RunningProgram.DotNet, build.Program, .. ArgumentsOf(build, name, ports)],
-            ("CHAOS_RECORDS", records), ("CHAOS_HOLD", HoldFile), ("DASHBOARD__ACTSECRET", Operator.Secret));
+            ("CHAOS_RECORDS", records), ("CHAOS_HOLD", HoldFile), ("CHAOS_REFUSE", RefuseFile), ("DASHBOARD__ACTSECRET", Operator.Secret));
         links.Processes[silo.Id] = true;
         _all.Add(silo);
         await Eventually.TrueAsync(
@@ -120,7 +120,7 @@ internal sealed class SiloFleet(
         .. RoundTopics.Groups.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
         .. RoundTopics.Groups.Except(groups).Select(group => $"--RocketMQ:Consumers:{group}:AutoStart=false"),
         .. settings,
-        .. s_quickly,
+        .. build.Settings,
     ];
 
     public async ValueTask DisposeAsync()

@@ -7,7 +7,9 @@ namespace OrleansRocketMQ.Tests.Contracts;
 
 /// <summary>
 /// A silo that does not know a method must not be asked for it. Orleans places a grain anew on a silo that knows the caller's version
-/// of its interface, so an interface that got methods since the last release has a version above that of then, which was 0.
+/// of its interface, so an interface that got methods since the last release has a version above that of then, which was 0. Not so the
+/// dead letters' grain, whose silo follows from the group and not from versions: a version would make all of its methods fail where
+/// that silo is an older one, and without it a search by text does alone.
 /// </summary>
 public sealed class NewMethodTests
 {
@@ -21,7 +23,6 @@ public sealed class NewMethodTests
             = "DrainSilo GetPresence GetQueues GetReport GetStatus GetStoppedStatus LearnSubscriptions LimitRate MoveQueue Pause "
                 + "ReleaseQueue RestoreSilo Resume Seek SeekStopped Subscribe Unsubscribe",
         ["IConsumerSwitchGrain"] = "Switch",
-        ["IDeadLetterGrain"] = "Drop DropOne GetResend List Peek ResendAll Resend ResendByKey StopResend",
         ["IGroupSettingsGrain"] = "Describe Drain Get Join JoinWithVersions Leave LimitRate Pause Pin Restore Resume",
         ["IMessageQueueGrain"] = "EnsureStarted GetStatus Seek",
         ["IParkedMessageGrain"] = "Drop List Peek Resend",
