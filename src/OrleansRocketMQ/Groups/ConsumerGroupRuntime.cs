@@ -117,6 +117,9 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     /// <summary>Where messages are noted that nobody takes; null where nothing is.</summary>
     public IParkedMessageStore? Parked { get; init; }
 
+    /// <summary>Members of other programs; null where it does not matter which member consumes a message.</summary>
+    public Outsiders? Outsiders { get; init; }
+
     /// <summary>Asks brokers how failed messages are treated; null where that is not wanted.</summary>
     public BrokerRetryPolicy? RetryPolicy { get; init; }
 

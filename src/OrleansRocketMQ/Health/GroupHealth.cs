@@ -47,6 +47,7 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
                 .. Refusals(consumer),
                 .. isMember ? withoutGroup : [],
                 .. Elsewhere(consumer),
+                .. Outsiders(consumer),
                 .. consumer.Flow.Breakers.Select(breaker => $"group {consumer.Group}: {breaker}"),
                 .. WithoutQueues(consumer),
                 .. Gone(consumer),
@@ -77,6 +78,11 @@ internal sealed record GroupHealth(int Queues, IReadOnlyList<string> Missing, IR
             yield return $"{silo.Count()} queues of group {consumer.Group} that should run here run on silo {silo.Key}";
         }
     }
+
+    private static IEnumerable<string> Outsiders(ConsumerGroupRuntime consumer) => consumer.Outsiders is { All: { Count: > 0 } all }
+        ? [$"group {consumer.Group} keeps state in grains of this cluster, and members that are no silos of it consume, too: "
+            + string.Join(", ", all)]
+        : [];
 
     private static IEnumerable<string> WithoutQueues(ConsumerGroupRuntime consumer) => consumer.Subscriptions.All
         .Where(subscription => subscription.Topic != consumer.Subscriptions.RetryTopic

@@ -6,6 +6,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
 using OrleansRocketMQ.Filters;
 using OrleansRocketMQ.Outboxes;
+using OrleansRocketMQ.Storage;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -43,7 +44,10 @@ internal sealed class MissingServicesCheck(
         }
     }
 
-    /// <summary>Grains whose state follows from messages cannot be made without a storage for it.</summary>
+    /// <summary>
+    /// Grains whose state follows from messages cannot be made without a storage for it; and the memory that stands in for one that keeps
+    /// what can be lost would lose their effects with the silo.
+    /// </summary>
     private MissingService? MissingStorageOf(ConsumerOptions consumer)
     {
         if (consumer.Listener is null
@@ -55,7 +59,8 @@ internal sealed class MissingServicesCheck(
         }
 
         var storage = OutboxPlace.StorageOf(grain);
-        return known.IsKeyedService(typeof(IGrainStorage), storage) || known.IsService(typeof(IGrainStorage))
+        var isThere = known.IsKeyedService(typeof(IGrainStorage), storage) || known.IsService(typeof(IGrainStorage));
+        return isThere && !(storage == StateStorage.ProviderName && StateStorage.IsStandIn(services))
             ? null
             : new(
                 grain,

@@ -211,6 +211,7 @@ internal sealed class RocketMQSilo(
             MostBytesPerCall = CallSize.MostOf(services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.MaxMessageBodySize),
             Checkpoints = consumerOptions.CheckpointInterval > TimeSpan.Zero ? CheckpointsOf(consumerOptions) : null,
             Instance = InstanceOf(consumerOptions),
+            Outsiders = OutboxPlace.Has(listenerClasses.ClassOf(consumerOptions.Group, consumerOptions.Listener!)) ? new(time) : null,
             Trace = consumerOptions.MessageTrace ? TraceOf(consumerOptions, client) : null,
         };
     }

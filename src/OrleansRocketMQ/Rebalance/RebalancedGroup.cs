@@ -13,7 +13,7 @@ using OrleansRocketMQ.Engine.Statistics;
 namespace OrleansRocketMQ.Allocation;
 
 /// <summary>What the engine's rebalance asks of a group, answered by its brokers, Orleans' membership and the silos' agreement.</summary>
-internal sealed class RebalancedGroup(
+internal sealed partial class RebalancedGroup(
     ConsumerGroupRuntime consumer,
     AllocationAgent allocation,
     IClusterMembershipService membership,
@@ -104,7 +104,18 @@ internal sealed class RebalancedGroup(
         }
     }
 
-    public void NoteListed(IReadOnlySet<string> clientIds) => consumer.NoteListed(clientIds);
+    public void NoteListed(IReadOnlySet<string> clientIds)
+    {
+        consumer.NoteListed(clientIds);
+        if (consumer.Outsiders is { } outsiders)
+        {
+            var cluster = LookAtCluster(withoutThisMember: false).Members;
+            foreach (var clientId in outsiders.Note(clientIds.Where(clientId => !cluster.Knows(clientId)).ToHashSet()))
+            {
+                Log.HasOutsider(logger, Group, clientId);
+            }
+        }
+    }
 
     public ClusterLook LookAtCluster(bool withoutThisMember)
     {
@@ -126,4 +137,14 @@ internal sealed class RebalancedGroup(
         => allocation.Failure = failure.InnerException is { } reason ? $"{failure.Message} {reason.Message}" : failure.Message;
 
     public Task LeaveAsync(AllocationView without, StopDeadline deadline) => consumer.LeaveAsync(without, deadline);
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            490,
+            LogLevel.Warning,
+            "Group {Group} keeps state in grains of this cluster, and {Member} is a member that is no silo of it: what that one consumes "
+                + "has its effect elsewhere, and in both when a queue goes from one to the other; give each of the two a group of its own")]
+        public static partial void HasOutsider(ILogger logger, string group, string member);
+    }
 }

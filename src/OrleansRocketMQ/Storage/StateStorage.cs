@@ -27,5 +27,9 @@ internal static class StateStorage
         }
     }
 
+    /// <summary>Whether it is memory that nobody has asked for, which ends with the silo.</summary>
+    public static bool IsStandIn(IServiceProvider services)
+        => ReferenceEquals(Find(services), services.GetRequiredKeyedService<IGrainStorage>(MemoryProviderName));
+
     public static IGrainStorage Find(IServiceProvider services) => services.GetRequiredKeyedService<IGrainStorage>(ProviderName);
 }

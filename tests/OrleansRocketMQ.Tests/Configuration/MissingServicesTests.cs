@@ -83,6 +83,24 @@ public sealed class MissingServicesTests
         });
     }
 
+    [Fact]
+    public void A_state_grain_is_not_content_with_the_memory_that_stands_in_for_the_storage_of_the_library()
+    {
+        var error = Refused(builder => builder.AddConsumer<LibraryTill>("tills", consumer => consumer.Subscribe("payments")));
+        Assert.Contains("no grain storage 'RocketMQ'", error.Message, StringComparison.Ordinal);
+
+        Check(builder =>
+        {
+            builder.UseFileStorage();
+            builder.AddConsumer<LibraryTill>("tills", consumer => consumer.Subscribe("payments"));
+        });
+        Check(builder =>
+        {
+            new JsonStorage().Keep(builder);
+            builder.AddConsumer<LibraryTill>("tills", consumer => consumer.Subscribe("payments"));
+        });
+    }
+
     private static RocketMQConfigurationException Refused(Action<RocketMQBuilder> configure)
         => Assert.Throws<RocketMQConfigurationException>(() => Check(configure));
 

@@ -76,6 +76,14 @@ internal sealed class Till([PersistentState("till")] IPersistentState<MessageDri
     }
 }
 
+/// <summary>A till that is kept in the storage of the library.</summary>
+internal sealed class LibraryTill([PersistentState("till", "RocketMQ")] IPersistentState<MessageDrivenState<TillState>> state)
+    : KeyOrderedStateGrain<TillState, Payment>(state)
+{
+    protected override ValueTask ApplyAsync(Message<Payment> message, ConsumeContext context, CancellationToken cancellationToken)
+        => ValueTask.CompletedTask;
+}
+
 /// <summary>A till for each queue.</summary>
 [PreferLocalPlacement]
 internal sealed class QueueTill([PersistentState("till")] IPersistentState<MessageDrivenState<TillState>> state)
