@@ -18,7 +18,7 @@ internal static class CallSize
 
         // What only this silo may be able to decompress goes along in another compression, too.
         return Overhead + message.StoreSize + (isCompressed && MessageSysFlag.CompressionOf(message.SysFlag) != CompressionType.Zlib
-            ? message.StoreSize + (message.Body.Length / 128)
+            ? message.StoreSize + (message.BodyLength / 128)
             : 0);
     }
 

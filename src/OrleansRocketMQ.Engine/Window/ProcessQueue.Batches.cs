@@ -63,7 +63,7 @@ internal sealed partial class ProcessQueue
         var bytes = 0L;
         for (var index = 0; index < count; index++)
         {
-            bytes += At(_next + index).Message!.Body.Length;
+            bytes += At(_next + index).Message!.BodyLength;
         }
 
         return bytes;

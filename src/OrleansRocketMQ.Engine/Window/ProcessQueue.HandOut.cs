@@ -12,14 +12,15 @@ internal sealed partial class ProcessQueue
             return 0;
         }
 
+        var message = At(first).Message!;
         var count = 1;
-        var bytes = CallSize.Of(At(first).Message!);
-        var left = (_rule?.Bytes ?? long.MaxValue) - At(first).Message!.Body.Length;
+        var left = mostBytes - CallSize.Of(message);
+        var leftOfBodies = (_rule?.Bytes ?? long.MaxValue) - message.BodyLength;
         while (count < available
-            && At(first).Message!.BodyError is null
-            && At(first + count).Message!.BodyError is null
-            && (bytes += CallSize.Of(At(first + count).Message!)) <= mostBytes
-            && (left -= At(first + count).Message!.Body.Length) >= 0)
+            && message.BodyError is null
+            && (message = At(first + count).Message!).BodyError is null
+            && (left -= CallSize.Of(message)) >= 0
+            && (leftOfBodies -= message.BodyLength) >= 0)
         {
             count++;
         }

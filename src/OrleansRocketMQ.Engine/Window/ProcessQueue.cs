@@ -194,7 +194,8 @@ internal sealed partial class ProcessQueue
             PullBuffer? batch = null;
             foreach (var message in messages)
             {
-                if (_ledger is null && (message.QueueOffset <= _lastOffset || _before?.IsDone(message.QueueOffset) is true))
+                var offset = message.QueueOffset;
+                if (_ledger is null && (offset <= _lastOffset || _before?.IsDone(offset) is true))
                 {
                     continue;
                 }
@@ -212,8 +213,8 @@ internal sealed partial class ProcessQueue
                 var buffer = batch ?? pull;
                 buffer.Messages++;
                 At(_tail++) = new Slot(message, buffer, SlotState.Waiting);
-                _lastOffset = message.QueueOffset;
-                bytes += message.Body.Length;
+                _lastOffset = offset;
+                bytes += message.BodyLength;
                 added++;
             }
 
@@ -279,7 +280,7 @@ internal sealed partial class ProcessQueue
         ref var place = ref At(slot);
         var message = place.Message!;
         var held = (long)message.BytesBesideBuffer(out _);
-        var bytes = message.Body.Length;
+        var bytes = message.BodyLength;
         for (var buffer = place.Buffer; buffer is not null && --buffer.Messages == 0; buffer = buffer.Within)
         {
             held += buffer.Length;
@@ -353,20 +354,18 @@ internal sealed partial class ProcessQueue
 
         /// <summary>The last one, when it is that of these bytes, or else a new one, which is held from now on.</summary>
         public static PullBuffer Of(byte[] bytes, PullBuffer? last, PullBuffer? within, PooledBody? pooled, ref long held)
-        {
-            if (last?.Holds(bytes) is true)
-            {
-                return last;
-            }
+            => last?.Holds(bytes) is true ? last : Hold(bytes, within, pooled, ref held);
 
+        /// <summary>The last of its messages is done.</summary>
+        public void GiveBack() => pooled?.Release();
+
+        private static PullBuffer Hold(byte[] bytes, PullBuffer? within, PooledBody? pooled, ref long held)
+        {
             within?.Messages += 1;
             held += bytes.Length;
             Invariant.Holds(pooled?.TryHold() != false, "a pull is held while it is added");
             return new PullBuffer(bytes, within, pooled);
         }
-
-        /// <summary>The last of its messages is done.</summary>
-        public void GiveBack() => pooled?.Release();
 
         private bool Holds(byte[] other) => ReferenceEquals(bytes, other);
     }

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -53,7 +54,7 @@ public sealed class MessageExt
     public long CommitLogOffset => StoredMessage.Int64At(RecordSpan, StoredMessage.CommitLogOffsetPosition);
 
     /// <summary>What the message carries, decompressed. A slice of the received bytes: copy it to keep it for long.</summary>
-    public ReadOnlyMemory<byte> Body => _extras?.Body ?? _origin.Bytes.AsMemory(_bodyStart, BodyLength);
+    public ReadOnlyMemory<byte> Body => _extras?.Body ?? _origin.Bytes.AsMemory(_bodyStart, StoredBodyLength);
 
     /// <summary>Why the body could not be read, or null. Such a message is not given to listeners; it goes the way of retry.</summary>
     public MessageFormatException? BodyError => _extras?.BodyError;
@@ -161,6 +162,9 @@ public sealed class MessageExt
     /// <summary>The same, where it goes back to a pool one day; null when it is the message's own.</summary>
     internal PooledBody? Pooled => _origin.Pooled;
 
+    /// <summary>How long <see cref="Body"/> is.</summary>
+    internal int BodyLength => _extras?.Body is { } body ? body.Length : StoredBodyLength;
+
     /// <summary>The body, as bytes that tell when they have gone back to their pool.</summary>
     internal ReadOnlyMemory<byte> GuardedBody
         => _origin.Pooled is { } pooled && MemoryMarshal.TryGetArray(Body, out var body) && body.Array == pooled.Bytes
@@ -188,28 +192,17 @@ public sealed class MessageExt
     internal int BytesBesideBuffer(out byte[]? shared)
     {
         shared = null;
-        if (_extras?.Body is not { } body)
-        {
-            return 0;
-        }
-
-        if (!MemoryMarshal.TryGetArray(body, out var segment))
-        {
-            return body.Length;
-        }
-
-        shared = segment.Array == _origin.Bytes ? null : segment.Array;
-        return 0;
+        return _extras?.Body is { } body ? BytesOf(body, out shared) : 0;
     }
 
     internal ReadOnlySpan<byte> StoredProperties => _extras?.InnerProperties is { } inner
         ? inner.Span
-        : StoredMessage.PropertiesBehind(RecordSpan, _bodyStart - _recordStart + BodyLength);
+        : StoredMessage.PropertiesBehind(RecordSpan, _bodyStart - _recordStart + StoredBodyLength);
 
     // Its end is not looked for: where fields of the record are has been checked.
     private ReadOnlySpan<byte> RecordSpan => _origin.Bytes.AsSpan(_recordStart);
 
-    private int BodyLength => StoredMessage.Int32At(_origin.Bytes, _bodyStart - sizeof(int));
+    private int StoredBodyLength => StoredMessage.Int32At(_origin.Bytes, _bodyStart - sizeof(int));
 
     /// <summary>One property, or null.</summary>
     public string? GetProperty(string name)
@@ -266,6 +259,18 @@ public sealed class MessageExt
     /// <summary>One of the messages inside this one's body: what it does not carry itself, it has from this one.</summary>
     internal MessageExt WithInner(int index, in BatchItem item)
         => With(new Extras { InnerIndex = index, InnerFlag = item.Flag, InnerProperties = item.StoredProperties, Body = item.Body });
+
+    private int BytesOf(ReadOnlyMemory<byte> body, out byte[]? shared)
+    {
+        shared = null;
+        if (!MemoryMarshal.TryGetArray(body, out var segment))
+        {
+            return body.Length;
+        }
+
+        shared = segment.Array == _origin.Bytes ? null : segment.Array;
+        return 0;
+    }
 
     private long? TimeIn(string property)
         => long.TryParse(GetProperty(property), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var time) ? time : null;
@@ -324,13 +329,16 @@ public sealed class MessageExt
 internal sealed record PopMark(ReceiptHandle Handle, int? ReconsumeTimes);
 
 /// <summary>What the messages of one pull share.</summary>
-/// <param name="Own">All that came, in which they are; empty when it is in <see cref="Pooled"/>.</param>
+/// <param name="Own">All that came, in which they are; null when it is in <see cref="Pooled"/>.</param>
 /// <param name="Topic">The topic they were sent to.</param>
 /// <param name="BrokerName">The broker set they came from.</param>
 /// <param name="Pooled">All that came, where it goes back to a pool; else null.</param>
-internal sealed record MessageOrigin(byte[] Own, string Topic, string BrokerName, PooledBody? Pooled = null)
+internal sealed record MessageOrigin(byte[]? Own, string Topic, string BrokerName, PooledBody? Pooled = null)
 {
-    /// <summary>All that came.</summary>
+    /// <summary>All that came. Each field of a message is read through it.</summary>
     /// <exception cref="ObjectDisposedException">It has gone back to its pool.</exception>
-    public byte[] Bytes => Pooled is null ? Own : Pooled.Bytes;
+    public byte[] Bytes => Own ?? OfPool();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private byte[] OfPool() => Pooled!.Bytes;
 }

@@ -100,7 +100,7 @@ internal sealed class KeyQueue
         }
 
         _places[(_head + Count++) & (_places.Length - 1)] = new(window, slot, message, arrived);
-        _bodies += message.Body.Length;
+        _bodies += message.BodyLength;
     }
 
     /// <summary>Whether its messages are a batch: there are enough of them, or enough bytes, or one that goes alone.</summary>
@@ -118,12 +118,12 @@ internal sealed class KeyQueue
     {
         var count = 1;
         var bytes = CallSize.Of(First);
-        var left = mostOfBodies - First.Body.Length;
+        var left = mostOfBodies - First.BodyLength;
         while (count < Math.Min(most, Count)
             && First.BodyError is null
             && At(count).Message.BodyError is null
             && (bytes += CallSize.Of(At(count).Message)) <= mostBytes
-            && (left -= At(count).Message.Body.Length) >= 0)
+            && (left -= At(count).Message.BodyLength) >= 0)
         {
             count++;
         }
@@ -231,7 +231,7 @@ internal sealed class KeyQueue
     {
         for (var index = from; index < from + count; index++)
         {
-            _bodies -= At(index).Message.Body.Length;
+            _bodies -= At(index).Message.BodyLength;
             At(index) = default;
         }
     }
