@@ -9,7 +9,8 @@ internal sealed partial class PopLedger
     private string? CauseOf(PopDelivery delivery)
     {
         var message = delivery.Message;
-        if (_movedAt.TryGetValue(message.Log, out var moved) && message.OfferedAt == moved)
+        var before = _last.GetValueOrDefault(message);
+        if (message.MovedBackAt is { } moved && (before is null || moved >= Math.Min(before.TakenAt, delivery.TakenAt)))
         {
             return "its queue was moved";
         }
@@ -20,7 +21,7 @@ internal sealed partial class PopLedger
             return lost;
         }
 
-        if (!_last.TryGetValue(message, out var before))
+        if (before is null)
         {
             return message.Again;
         }

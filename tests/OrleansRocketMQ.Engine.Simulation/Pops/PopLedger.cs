@@ -23,7 +23,6 @@ internal sealed partial class PopLedger(PopWorld world)
 
     private readonly List<PopEntry> _entries = [];
     private readonly Dictionary<LoggedMessage, PopDelivery> _last = [];
-    private readonly Dictionary<PopLog, long> _movedAt = [];
 
     // When a tag last was none that is wanted, in ticks of the run.
     private readonly Dictionary<int, long> _unwantedAt = [];
@@ -169,7 +168,6 @@ internal sealed partial class PopLedger(PopWorld world)
     /// <summary>An operator has moved a queue.</summary>
     public void Moved(PopLog log, long offset)
     {
-        _movedAt[log] = Now;
         foreach (var delivery in world.Hidden.Where(delivery => delivery.Message.Log == log && !delivery.IsInWork))
         {
             delivery.MayBeSkipped = true;

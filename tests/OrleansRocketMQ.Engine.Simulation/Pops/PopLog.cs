@@ -25,6 +25,9 @@ internal sealed class LoggedMessage(PopEntry entry, PopLog log, long offset, int
     /// <summary>Since when the broker offers it, in ticks of the run.</summary>
     public long OfferedAt { get; set; }
 
+    /// <summary>When an operator last had it offered again, in ticks of the run; null when nobody has.</summary>
+    public long? MovedBackAt { get; set; }
+
     /// <summary>Whether its place in the queue counts as done: consumed there, or taken back by the broker.</summary>
     public bool IsSettled { get; set; }
 }
@@ -78,7 +81,7 @@ internal sealed class PopLog(int index, MessageQueue id)
     {
         for (var at = (int)offset; at < Stored; at++)
         {
-            _messages[at].OfferedAt = now;
+            (_messages[at].OfferedAt, _messages[at].MovedBackAt) = (now, now);
         }
 
         Stored = offset;

@@ -104,6 +104,29 @@ public sealed class PopLedgerTests
     });
 
     [Fact]
+    public void A_message_that_a_seek_has_offered_again_may_come_although_another_one_has_been_since() => Breaks(null, async lab =>
+    {
+        var delivery = await lab.PopAsync();
+        lab.Consume(delivery);
+        await lab.AckAsync(delivery.Handle);
+        lab.World.Reset(lab.Holder.Source, 0);
+        lab.World.Reset(lab.Holder.Source, 0);
+        lab.Consume(await lab.PopAgainAsync());
+        Assert.Equal("its queue was moved", Assert.Single(lab.World.Ledger.Coverage.Duplicates).Key);
+    });
+
+    [Fact]
+    public void A_message_that_a_seek_has_offered_again_must_not_come_twice_for_that() => Breaks(PopLedger.NoDuplicate, async lab =>
+    {
+        lab.Consume(await lab.PopAsync());
+        lab.World.Reset(lab.Holder.Source, 0);
+        await lab.World.Time.Delay(TimeSpan.FromMilliseconds(100));
+        lab.Consume(await lab.PopAgainAsync());
+        await lab.World.Time.Delay(TimeSpan.FromMilliseconds(100));
+        lab.Consume(new PopDelivery(lab.Holder.Source.Messages[0], lab.Holder, lab.World.Time.Now));
+    });
+
+    [Fact]
     public void A_dead_letter_must_say_why() => Breaks(PopLedger.DeadWithReason, async lab
         => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, SimulatedWorld.MaxAttempts + 1, hasReason: false));
 
@@ -161,9 +184,14 @@ public sealed class PopLedgerTests
 
         public void Send() => World.Send(Holder.Source, new PopEntry(World.Ledger.Entries.Count, 0, 1, isPoison: false, isGone: false));
 
-        public async Task<PopDelivery> PopAsync()
+        public Task<PopDelivery> PopAsync()
         {
             Send();
+            return PopAgainAsync();
+        }
+
+        public async Task<PopDelivery> PopAgainAsync()
+        {
             var request = new PopRequest(SimulatedWorld.Group, Holder.Source.Id) { InvisibleTime = Invisible };
             return (await World.PopAsync(Holder, request, CancellationToken.None)).Popped.Single();
         }
