@@ -65,7 +65,8 @@ internal sealed partial class PulledRecords(MessageQueue queue, QueueEnvironment
     }
 
     // A dead letter keeps the names of the light queues it was in, and brokers list it there once more: it would fail there for ever.
-    private static bool IsDeadLetter(MessageExt message) => message.Topic.StartsWith(SystemTopics.DeadLetterPrefix, StringComparison.Ordinal);
+    private static bool IsDeadLetter(MessageExt message)
+        => message.Topic.StartsWith(SystemTopics.DeadLetterPrefix, StringComparison.Ordinal);
 
     // Brokers note when they bring a popped message again that it was popped. One that another group popped, pulled from a retry topic
     // and sent back tells whence, and that is elsewhere.
