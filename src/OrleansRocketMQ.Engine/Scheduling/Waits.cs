@@ -29,6 +29,18 @@ internal static class Waits
         await promise;
     }
 
+    /// <summary>Waits for a time, and never for less: timers count by a coarser clock, and may end some milliseconds early.</summary>
+    /// <exception cref="OperationCanceledException">Nobody wants it any more.</exception>
+    public static async Task AtLeastAsync(TimeSpan wait, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        for (var left = wait; left > TimeSpan.Zero; left = wait - time.GetElapsedTime(began))
+        {
+            // They count whole milliseconds.
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), time, cancellationToken);
+        }
+    }
+
     private static async Task TellAsync(Task promise, TaskCompletionSource either)
     {
         try

@@ -53,6 +53,25 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public void A_wait_is_not_shorter_than_it_was_said_though_timers_end_early()
+    {
+        var wait = _scheduler.Begin(() => Waits.AtLeastAsync(TimeSpan.FromSeconds(1), new EarlyTimers(_time), CancellationToken.None));
+
+        Pass(TimeSpan.FromMilliseconds(997));
+        Assert.False(wait.IsCompleted);
+        Pass(TimeSpan.FromMilliseconds(3));
+
+        Assert.True(wait.IsCompletedSuccessfully);
+
+        void Pass(TimeSpan time)
+        {
+            _scheduler.Run();
+            _time.Advance(time);
+            _scheduler.Run();
+        }
+    }
+
+    [Fact]
     public void As_many_have_a_turn_as_there_are_places()
     {
         var turns = new AsyncTurns(places: 2);
@@ -139,5 +158,19 @@ public sealed class WaitTests
         Assert.True(waiting.IsCompletedSuccessfully);
         Assert.Equal(7, kept);
         Assert.Equal(0, _scheduler.Foreign);
+    }
+
+    /// <summary>A clock whose timers end three milliseconds before their time, where that is longer.</summary>
+    private sealed class EarlyTimers(TimeProvider time) : TimeProvider
+    {
+        public override long TimestampFrequency => time.TimestampFrequency;
+
+        public override long GetTimestamp() => time.GetTimestamp();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var early = dueTime - TimeSpan.FromMilliseconds(3);
+            return time.CreateTimer(callback, state, early > TimeSpan.Zero ? early : dueTime, period);
+        }
     }
 }

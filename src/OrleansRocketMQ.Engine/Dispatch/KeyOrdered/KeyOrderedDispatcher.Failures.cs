@@ -1,4 +1,5 @@
 using OrleansRocketMQ.Engine.Contracts;
+using OrleansRocketMQ.Engine.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Dispatch.KeyOrdered;
 
@@ -170,7 +171,7 @@ internal sealed partial class KeyOrderedDispatcher
     {
         try
         {
-            await Task.Delay(wait, runtime.Time, queue.Pump.Stopping);
+            await Waits.AtLeastAsync(wait, runtime.Time, queue.Pump.Stopping);
         }
         catch (OperationCanceledException)
         {
