@@ -116,7 +116,10 @@ internal sealed class LedgerEntry(SimulatedMessage message, LedgerEntry? previou
 
     public bool IsDone { get; set; }
 
-    /// <summary>Whether another member has consumed it, which the run plays: what comes of its deliveries undoes nothing.</summary>
+    /// <summary>
+    /// Whether another member has consumed it, which the run plays, or a former owner has, and has heard so: what comes of its
+    /// deliveries undoes nothing.
+    /// </summary>
     public bool IsDoneElsewhere { get; set; }
 
     /// <summary>When it was answered to a pull, in ticks of the run.</summary>

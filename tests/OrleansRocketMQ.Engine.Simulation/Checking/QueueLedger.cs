@@ -139,6 +139,9 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
 
         CheckDuplicate(entry, window);
         CheckOrder(entry, window, batchFirst);
+
+        // An owner that comes back may know it by what it has written down.
+        entry.IsDoneElsewhere |= entry is { IsDone: true, Last: { End: DeliveryEnd.Done } last } && last.Window != window;
         var delivery = new Delivery(entry, window, Moves);
         entry.Last = delivery;
         world.Scheduler.Note("hands out", window.Loop.Name, entry.Offset);
@@ -172,9 +175,9 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
     {
         var wasItsOwn = delivery.End != DeliveryEnd.Returned;
         Ended(delivery, DeliveryEnd.Returned);
-        if (wasItsOwn && delivery.Entry.Last == delivery && !delivery.Entry.IsDoneElsewhere)
+        if (wasItsOwn && delivery.Entry.Last == delivery)
         {
-            delivery.Entry.IsDone = false;
+            delivery.Entry.IsDone &= delivery.Entry.IsDoneElsewhere;
             delivery.Entry.ConsumedIn = null;
         }
     }

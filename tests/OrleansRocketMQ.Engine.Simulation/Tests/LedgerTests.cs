@@ -288,6 +288,48 @@ public sealed class LedgerTests
         Fails(QueueLedger.NothingLost, () => _ledger.Commits(_second, 2));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_former_owner_has_seen_consumed_stays_so_when_it_is_taken_back_at_the_next_one(bool rollsBack)
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        var delivery = HandOut(_ledger.Begins(_second, WindowOrigin.Store, 0), 0);
+        _ledger.Ended(delivery, rollsBack ? DeliveryEnd.Uncommitted : DeliveryEnd.Done);
+        _ledger.TakeBack(delivery);
+
+        // By what the former owner has written down.
+        _ledger.Begins(_first, WindowOrigin.Store, 0, new AckSnapshot(0, 1, []));
+
+        _ledger.MoveHolds(0);
+        Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.Store, 0, new AckSnapshot(0, 1, [])));
+    }
+
+    [Fact]
+    public void What_a_former_owner_has_seen_consumed_is_not_overtaken_where_it_comes_again_and_is_taken_back()
+    {
+        Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
+        var window = _ledger.Begins(_second, WindowOrigin.Store, 0);
+        var delivery = HandOut(window, 0);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.TakeBack(delivery);
+        Fails(QueueLedger.InOrder, () => HandOut(window, 1));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_no_owner_has_seen_consumed_must_come_again_when_it_is_taken_back(bool isSameOwner)
+    {
+        var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        _ledger.Ended(HandOut(window, 0), DeliveryEnd.Unheard);
+        var delivery = HandOut(isSameOwner ? window : _ledger.Begins(_second, WindowOrigin.Store, 0), 0);
+        _ledger.Ended(delivery, DeliveryEnd.Done);
+        _ledger.TakeBack(delivery);
+
+        Fails(QueueLedger.NothingLost, () => _ledger.Begins(_first, WindowOrigin.Store, 0, new AckSnapshot(0, 1, [])));
+    }
+
     [Fact]
     public void A_queue_that_ends_while_its_listener_has_a_message_has_not_waited_for_it()
     {
