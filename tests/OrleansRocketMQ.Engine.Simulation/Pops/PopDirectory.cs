@@ -79,6 +79,13 @@ internal sealed class PopDirectory(PopWorld world)
                 _grains[queue] = grain = new Grain(OwnerSeenBy(caller, queue) is { } owner && IsThere(owner)
                     ? owner
                     : throw new RebalanceException($"{caller.Owner.Name} sees nobody who may have {queue}."));
+                grain.IsReady();
+            }
+
+            if (!grain.Ready.IsCompleted)
+            {
+                await WaitAsync(grain.Ready);
+                continue;
             }
 
             if (grain.IsLeaving)
@@ -190,11 +197,18 @@ internal sealed class PopDirectory(PopWorld world)
 
         var next = _grains[queue] = new Grain(to);
         var progress = (grain.Pump as QueuePump)?.Progress;
-        await to.RunAsync(() =>
+        try
         {
-            Arrive(queue, next, from, progress is null ? null : new QueueArrival(progress, HasCheckpoint: false, IdleSince: 0));
-            return Task.CompletedTask;
-        });
+            await to.RunAsync(() =>
+            {
+                Arrive(queue, next, from, progress is null ? null : new QueueArrival(progress, HasCheckpoint: false, IdleSince: 0));
+                return Task.CompletedTask;
+            });
+        }
+        finally
+        {
+            next.IsReady();
+        }
     }
 
     private void Arrive(MessageQueue queue, Grain grain, PopMember from, QueueArrival? arrival)
@@ -262,6 +276,7 @@ internal sealed class PopDirectory(PopWorld world)
     private sealed class Grain(PopMember member)
     {
         private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public PopMember Member => member;
 
@@ -272,7 +287,16 @@ internal sealed class PopDirectory(PopWorld world)
         /// <summary>Ends when it is here no more.</summary>
         public Task Gone => _gone.Task;
 
-        public void End() => _gone.TrySetResult();
+        /// <summary>Ends when it has what came along: no call reaches a grain before.</summary>
+        public Task Ready => _ready.Task;
+
+        public void IsReady() => _ready.TrySetResult();
+
+        public void End()
+        {
+            IsReady();
+            _gone.TrySetResult();
+        }
     }
 
     private sealed class Access(PopDirectory directory, PopMember member) : IQueueDirectory
