@@ -11,7 +11,7 @@ internal sealed partial class OrderlyQueue
     /// <summary>Decides about a batch that did not succeed.</summary>
     private async Task HandleAsync(ProcessQueueRange batch, OrderlyOutcome result, FailedBatch stopped, QueueLease ownership)
     {
-        var pause = PauseOf(stopped, batch.Messages[0]);
+        var pause = PauseOf(result, stopped, batch.Messages[0]);
         if (stopped.IsRollback)
         {
             _backlog.PutBack(batch);
@@ -49,10 +49,31 @@ internal sealed partial class OrderlyQueue
     }
 
     /// <summary>
-    /// Counts failures of the messages behind those that succeeded; what has failed too often, or is to die for a reason, goes
-    /// to the dead letters and is done. Gives back the rest.
+    /// Counts what has failed in a call before a broker is asked to take any of its messages: brokers may take their time, and
+    /// whoever goes on with the queue if this member dies is to know of all failures. What dies for a reason is not counted.
     /// </summary>
-    /// <param name="singles">The messages.</param>
+    private void CountFailures(ArraySegment<MessageExt> messages, OrderlyOutcome result, QueueLease ownership)
+    {
+        if (result.Stopped is not { } stopped || !Counts(stopped) || ownership.Listening.IsCancellationRequested)
+        {
+            return;
+        }
+
+        for (var index = result.Succeeded; index < result.Succeeded + stopped.Count; index++)
+        {
+            if (result.FailureOf(index).Reason is null)
+            {
+                _failures.Count(messages[index]);
+            }
+        }
+    }
+
+    private static bool Counts(FailedBatch stopped) => stopped is { IsRollback: false, StopsQueue: false };
+
+    /// <summary>
+    /// What has failed too often, or is to die for a reason, goes to the dead letters and is done. Gives back the rest.
+    /// </summary>
+    /// <param name="singles">The messages behind those that succeeded; their failures are counted.</param>
     /// <param name="result">What became of the call.</param>
     /// <param name="ownership">The queue's lease.</param>
     /// <param name="commits">Whether what waits for a commit is done when all of them are.</param>
@@ -60,16 +81,10 @@ internal sealed partial class OrderlyQueue
         ProcessQueueRange[] singles, OrderlyOutcome result, QueueLease ownership, bool commits)
     {
         var failed = singles.Select((single, index) => (Single: single, Failure: result.FailureOf(result.Succeeded + index))).ToArray();
-        foreach (var (single, _) in failed.Where(static one => one.Failure.Reason is null))
-        {
-            _failures.Count(single.Messages[0]);
-        }
-
         // What was behind one that was refused comes again already: should a broker take it now, that would be for nothing.
         var mayFile = result.Stopped is not { IsRefused: true };
         if (mayFile && Array.Exists(failed, one => IsLast(one.Single, one.Failure)))
         {
-            // Brokers may take their time, and whoever goes on with the queue if this member dies is to know of all failures.
             await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
         }
 
@@ -98,9 +113,11 @@ internal sealed partial class OrderlyQueue
     private bool IsLast(ProcessQueueRange single, FailedMessage failure)
         => failure.Reason is not null || _failures.Of(single.Messages[0]) > _group.Retry.Rules.MaxReconsumeTimes;
 
-    private TimeSpan PauseOf(FailedBatch stopped, MessageExt first)
+    private TimeSpan PauseOf(OrderlyOutcome result, FailedBatch stopped, MessageExt first)
     {
-        var broker = stopped.Pause is null ? _group.Retry.Rules.DelayAfter(_failures.Of(first)) : null;
+        // A broker's word is about how often it had failed before.
+        var counted = Counts(stopped) && result.FailureOf(result.Succeeded).Reason is null ? 1 : 0;
+        var broker = stopped.Pause is null ? _group.Retry.Rules.DelayAfter(_failures.Of(first) - counted) : null;
         if ((stopped.RetryAfter ?? broker) is { } exactly)
         {
             return exactly;

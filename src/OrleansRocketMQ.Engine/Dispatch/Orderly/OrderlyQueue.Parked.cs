@@ -14,7 +14,8 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
-        var result = await CallAsync(tried.Select(single => single.Messages[0]).ToArray(), ownership);
+        var messages = tried.Select(static single => single.Messages[0]).ToArray();
+        var result = await CallAsync(messages, ownership);
         if (result is null || !ownership.IsValid)
         {
             SetAside(tried);
@@ -22,6 +23,7 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        CountFailures(messages, result, ownership);
         if (result.Rejected.Count > 0)
         {
             result = await FileRejectedAsync(index => tried[index], result, ownership);
@@ -45,7 +47,7 @@ internal sealed partial class OrderlyQueue
             }
             else
             {
-                var pause = PauseOf(stopped, tried[result.Succeeded].Messages[0]);
+                var pause = PauseOf(result, stopped, tried[result.Succeeded].Messages[0]);
                 var failed = await FailAsync(tried[result.Succeeded..end], result, ownership, commits: false);
                 due = failed.Count > 0 ? Now + pause : Now;
                 left = [.. failed, .. tried[end..]];

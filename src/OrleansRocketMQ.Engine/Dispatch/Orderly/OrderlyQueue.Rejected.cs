@@ -16,11 +16,16 @@ internal sealed partial class OrderlyQueue
     /// <param name="ownership">The queue's lease.</param>
     private async Task<OrderlyOutcome> FileRejectedAsync(Func<int, ProcessQueueRange> at, OrderlyOutcome result, QueueLease ownership)
     {
+        if (result.Rejected[0].Index < result.Succeeded)
+        {
+            await _failures.SaveAsync(_pump.Runs.Window.Snapshot);
+        }
+
         foreach (var rejected in result.Rejected.TakeWhile(rejected => rejected.Index < result.Succeeded))
         {
             if (!await FileAsync(at(rejected.Index), result.FailureOf(rejected.Index), ownership, commits: result.Committed > 0))
             {
-                return StopAt(rejected, at, result);
+                return StopAt(rejected, result);
             }
         }
 
@@ -29,19 +34,13 @@ internal sealed partial class OrderlyQueue
 
     /// <summary>
     /// No broker takes what the listener has rejected: the call has come to it and no further. It has failed, and all behind it
-    /// comes again, what failed there counted and not before its time. That what is before it may be committed holds.
+    /// comes again, and not before its time. That what is before it may be committed holds.
     /// </summary>
-    private OrderlyOutcome StopAt(RejectedMessage rejected, Func<int, ProcessQueueRange> at, OrderlyOutcome result)
+    private OrderlyOutcome StopAt(RejectedMessage rejected, OrderlyOutcome result)
     {
         if (result.Committed > 0)
         {
             Commit(default);
-        }
-
-        var failed = result.Stopped is { StopsQueue: false } stopped ? Enumerable.Range(result.Succeeded, stopped.Count) : [];
-        foreach (var index in failed.Where(index => result.FailureOf(index).Reason is null))
-        {
-            _failures.Count(at(index).Messages[0]);
         }
 
         return result with

@@ -223,6 +223,7 @@ internal sealed partial class OrderlyQueue
             return;
         }
 
+        CountFailures(range.Messages, result, ownership);
         if (result.Rejected.Count > 0)
         {
             result = await FileRejectedAsync(index => range.Slice(index, 1), result, ownership);
