@@ -9,9 +9,9 @@ namespace OrleansRocketMQ.Engine.Simulation.Checking;
 /// is the engine's. Concurrent groups count nothing there: what fails goes back to the broker.
 /// </summary>
 /// <remarks>
-/// At least what the owner has heard since its window began, in order also what was stored long enough before that; at most
-/// what has failed at all. Members that stand still, and listeners that hold their thread, make owners count calls that end
-/// some other way in the end: nothing more is asked then.
+/// At least what the owner has heard since its window began, in order also what its owner of then has outlived by long enough to
+/// store it; at most what has failed at all. Members that stand still, and listeners that hold their thread, make owners count
+/// calls that end some other way in the end: nothing more is asked then.
 /// </remarks>
 internal sealed class AttemptBook(SimulatedWorld world)
 {
@@ -106,6 +106,18 @@ internal sealed class AttemptBook(SimulatedWorld world)
         foreach (var (place, entry) in _entries)
         {
             entry.Since = place.Queue == queue ? [] : entry.Since;
+        }
+    }
+
+    /// <summary>An owner of a queue has died: the storage may know nothing of what had failed just before.</summary>
+    public void OwnerDied(int queue)
+    {
+        foreach (var (place, entry) in _entries)
+        {
+            if (place.Queue == queue)
+            {
+                entry.Since.RemoveAll(at => at + StoredWithin > world.Time.Now);
+            }
         }
     }
 

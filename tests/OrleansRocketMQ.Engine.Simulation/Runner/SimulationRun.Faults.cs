@@ -189,6 +189,11 @@ internal sealed partial class SimulationRun
 
         Struck(fault);
         dead.Owner.Kill();
+        foreach (var queue in dead.Running)
+        {
+            _world.Attempts.OwnerDied(queue.Queue.Index);
+        }
+
         _ = _scheduler.Start($"end of {dead.Owner.Name}", async () =>
         {
             await Task.WhenAll(dead.Running.ToArray().Select(queue => queue.DieAsync()));

@@ -66,6 +66,20 @@ public sealed class AttemptBookTests
     }
 
     [Fact]
+    public void A_new_owner_may_not_know_what_failed_just_before_the_former_one_died()
+    {
+        Fail(times: 1);
+        _world.Time.Advance(TimeSpan.FromSeconds(2).Ticks);
+        Fail(times: 1);
+        _book.OwnerDied(0);
+        _world.Time.Advance(TimeSpan.FromSeconds(4).Ticks);
+        var next = Begin();
+        Tell(next, 3);
+        Tell(next, 4);
+        Refuses(AttemptBook.CountsRight, () => Tell(next, 2));
+    }
+
+    [Fact]
     public void What_was_consumed_or_moved_over_or_taken_by_another_member_may_be_counted_again()
     {
         foreach (var forget in new Action[] { () => _book.Done(0, 0), () => _book.Forget(0), () => _world.Ledgers[0].MoveHolds(0) })
