@@ -218,7 +218,7 @@ internal sealed partial class ListenerInvoker(
         return ResultOf(progress);
     }
 
-    /// <summary>Has batches consumed until a call of the listener does not end at once.</summary>
+    /// <summary>Has batches consumed until a call of the listener does not end at once and well, or so late that it was given up.</summary>
     /// <returns>That call; null when the run is over.</returns>
     private ValueTask<ConsumeResult>? CallUntilOneWaits(DispatchBatch run, RunProgress progress)
     {
@@ -253,11 +253,10 @@ internal sealed partial class ListenerInvoker(
             }
             catch (Exception exception)
             {
-                Take(run, progress, ConsumeResult.ReconsumeLater, Thrown(run, progress, exception));
-                continue;
+                call = ValueTask.FromException<ConsumeResult>(exception);
             }
 
-            if (!call.IsCompletedSuccessfully)
+            if (!call.IsCompletedSuccessfully || progress.IsGivenUp)
             {
                 return call;
             }
