@@ -53,7 +53,7 @@ public sealed class CallWaitTests : IDisposable
     [Fact]
     public void Each_wait_has_its_own_time_though_the_timer_was_set_by_another_one()
     {
-        Wait(Ended(), Second);
+        WaitForAnother(Second);
         _world.Wait(0.5);
         var longer = Wait(new TaskCompletionSource().Task, 10 * Second);
         _world.Wait(9.99);
@@ -61,10 +61,23 @@ public sealed class CallWaitTests : IDisposable
         _world.Wait(0.01);
         Assert.False(Stepped.ResultOf(longer));
 
-        Wait(Ended(), 10 * Second);
+        WaitForAnother(10 * Second);
         var shorter = Wait(new TaskCompletionSource().Task, Second);
         _world.Wait(1);
         Assert.False(Stepped.ResultOf(shorter));
+    }
+
+    [Fact]
+    public void The_end_of_an_earlier_waits_time_is_nothing_to_a_slot_that_does_not_wait()
+    {
+        WaitForAnother(Second);
+        _world.Wait(2);
+
+        var wait = Wait(new TaskCompletionSource().Task, Second);
+        _world.Wait(0.99);
+        Assert.False(wait.IsCompleted);
+        _world.Wait(0.01);
+        Assert.False(Stepped.ResultOf(wait));
     }
 
     [Fact]
@@ -72,7 +85,7 @@ public sealed class CallWaitTests : IDisposable
     {
         using var earlier = new CancellationTokenSource();
         using var present = new CancellationTokenSource();
-        Wait(Ended(), Second, earlier.Token);
+        WaitForAnother(Second, earlier.Token);
         var wait = Wait(new TaskCompletionSource().Task, Second, present.Token);
         earlier.Cancel();
         _world.Steps.Run();
@@ -114,16 +127,15 @@ public sealed class CallWaitTests : IDisposable
         Assert.True(Stepped.ResultOf(Wait(call.Task, Second)));
     }
 
-    /// <summary>A wait that was needed, and is over.</summary>
-    private Task Ended()
+    /// <summary>A wait that set the timer, and is over.</summary>
+    private void WaitForAnother(TimeSpan longest, CancellationToken cancellationToken = default)
     {
         var call = new TaskCompletionSource();
-        _world.Steps.Begin(() =>
-        {
-            call.SetResult();
-            return Task.CompletedTask;
-        });
-        return call.Task;
+        var wait = Wait(call.Task, longest, cancellationToken);
+        Assert.False(wait.IsCompleted);
+        call.SetResult();
+        _world.Steps.Run();
+        Assert.True(Stepped.ResultOf(wait));
     }
 
     private Task<bool> Wait(Task call, TimeSpan longest, CancellationToken cancellationToken = default)
