@@ -15,6 +15,8 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
     private const string SiloPortKey = "Orleans:Endpoints:SiloPort";
     private const string GatewayPortKey = "Orleans:Endpoints:GatewayPort";
     private const string AddressKey = "Orleans:Endpoints:AdvertisedIPAddress";
+    private const string SiloListeningKey = "Orleans:Endpoints:SiloListeningEndpoint";
+    private const string GatewayListeningKey = "Orleans:Endpoints:GatewayListeningEndpoint";
     private const string PrimarySiloKey = "Orleans:PrimarySilo";
     private const string PrimarySiloEndPointKey = "Orleans:Clustering:PrimarySiloEndPoint";
     private const string LocalHint =
@@ -52,12 +54,17 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
         return clustering;
     }
 
+    /// <exception cref="RocketMQConfigurationException">A setting is wrong.</exception>
     /// <exception cref="StartException">A port is taken.</exception>
     public void CheckPorts(IConfiguration configuration)
     {
         var (address, hint) = IsLocal ? (IPAddress.Loopback, LocalHint) : (ReadAddress(configuration) ?? IPAddress.Any, Hint);
-        Ports.CheckFree(address, SiloPort, "the silo", hint);
-        Ports.CheckFree(address, GatewayPort, "the silo's gateway", hint);
+
+        // Behind a translation of addresses this machine does not have the one that others reach it at.
+        var silo = ReadListening(configuration, SiloListeningKey) ?? new(address, SiloPort);
+        var gateway = ReadListening(configuration, GatewayListeningKey) ?? new(address, GatewayPort);
+        Ports.CheckFree(silo.Address, silo.Port, "the silo", hint);
+        Ports.CheckFree(gateway.Address, gateway.Port, "the silo's gateway", hint);
     }
 
     public void Apply(ISiloBuilder silo)
@@ -92,6 +99,12 @@ internal sealed record Clustering(int SiloPort, int GatewayPort, string Provider
         : IPAddress.TryParse(text, out var address)
             ? address
             : throw new RocketMQConfigurationException(AddressKey, text, "an IP address other silos reach this one at");
+
+    private static IPEndPoint? ReadListening(IConfiguration configuration, string key) => configuration[key] is not { Length: > 0 } text
+        ? null
+        : IPEndPoint.TryParse(text, out var endpoint) && endpoint.Port > 0
+            ? endpoint
+            : throw new RocketMQConfigurationException(key, text, "address and port to listen on, such as 0.0.0.0:11111");
 
     // Orleans' name for it, and a short one for the command line.
     private static IPEndPoint? ReadPrimarySilo(IConfiguration configuration)

@@ -12,5 +12,5 @@ internal static class ChaosMessage
         => int.Parse(Encoding.UTF8.GetString(message.Body.Span).Split(' ')[1], CultureInfo.InvariantCulture) % OneOf == OneOf - 1;
 
     /// <summary>So long that faults find messages in work.</summary>
-    public static Task WorkAsync(CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromMilliseconds(2), cancellationToken);
+    public static Task WorkAsync(CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromMilliseconds(Slowness.IsWanted ? 200 : 2), cancellationToken);
 }

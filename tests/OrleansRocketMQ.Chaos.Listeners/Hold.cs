@@ -43,3 +43,13 @@ internal static class Refusal
         }
     }
 }
+
+/// <summary>While the file exists that the environment names, all messages take long.</summary>
+internal static class Slowness
+{
+    public const string Variable = "CHAOS_SLOW";
+
+    private static readonly string? s_file = Environment.GetEnvironmentVariable(Variable);
+
+    public static bool IsWanted => s_file is not null && File.Exists(s_file);
+}

@@ -25,6 +25,10 @@ public sealed class RedisTests(RedisServer redis) : IClassFixture<RedisServer>
         => _over.WithoutTheCheckpointsOfTheStoreItIsConsumedAgainAfterAKillAsync(HasSeenToAsync, () => redis.AskAsync("FLUSHALL"));
 
     [RedisFact]
+    public Task A_host_that_others_reach_at_an_address_its_machine_does_not_have_listens_where_it_is_told()
+        => _over.AHostBehindATranslationOfAddressesStartsAsync();
+
+    [RedisFact]
     public Task A_Redis_that_is_away_is_told_in_a_line() => _over.AStoreThatIsAwayIsToldInALineAsync($"127.0.0.1:{FreePorts.Take(1)[0]}");
 
     /// <summary>Orleans keeps the state of a grain in a hash whose field <c>data</c> is JSON.</summary>

@@ -101,7 +101,7 @@ internal sealed class SoakRun(TimeSpan lasts, string folder)
     [
         .. check.Lost.Count > 0 ? [$"{check.Lost.Count} messages are lost, such as {string.Join(", ", check.Lost.Take(5))}"] : Array.Empty<string>(),
         .. check.OutOfOrder.Count > 0 ? [$"{check.OutOfOrder.Count} messages out of order"] : Array.Empty<string>(),
-        .. fleet.EndedByThemselves().Select(silo => $"a silo has ended by itself: {silo.Everything}"),
+        .. fleet.TakeEnded().Select(silo => $"a silo has ended by itself: {silo.Program.Everything}"),
     ];
 
     private static IEnumerable<string> LatencyOf(SiloFleet fleet, Load load)

@@ -39,16 +39,6 @@ public sealed class RoundCheckTests : IDisposable
         Assert.Empty(check.Complaints(Trouble, repeatedSends: 0));
     }
 
-    [Fact]
-    public void A_seed_says_all_of_its_round()
-    {
-        var plans = Enumerable.Range(1, 500).Select(seed => RoundPlan.Of(seed, TimeSpan.FromSeconds(45))).ToList();
-
-        Assert.Equal(plans[0].ToString(), RoundPlan.Of(1, TimeSpan.FromSeconds(45)).ToString());
-        Assert.All(Enum.GetValues<FaultKind>(), kind => Assert.True(plans.Count(plan => plan.Faults.Any(fault => fault.Kind == kind)) > 50));
-        Assert.All(plans.SelectMany(plan => plan.Faults), fault => Assert.True(fault.Lasts > TimeSpan.Zero && fault.At + fault.Lasts < TimeSpan.FromSeconds(45)));
-    }
-
     private RoundCheck Check(string topic, string[] lines, int sent)
     {
         var file = _folder.In("records-1");

@@ -56,7 +56,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
             }
 
             await WriteLogsAsync();
-            _complaints.AddRange(fleet.EndedByThemselves().Select(silo => $"a silo has ended by itself: {silo.Everything}"));
+            _complaints.AddRange(fleet.TakeEnded().Select(silo => $"a silo has ended by itself: {silo.Program.Everything}"));
             _complaints.AddRange(Warnings.Unexpected(_all, say));
         }
         finally
@@ -266,6 +266,6 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
 
     private static int SentTo(Load load, string topic) => load.SentUntilNow().Where(key => key.Key.Topic == topic).Sum(key => key.Value);
 
-    private static string AddressOf(JsonElement group, StartedSilo silo) => group.GetProperty("silos").EnumerateArray()
-        .Select(shown => Operator.TextOf(shown, "name")).Single(name => name.Contains($":{silo.Port}@", StringComparison.Ordinal));
+    private static string AddressOf(JsonElement group, StartedSilo silo)
+        => Operator.AddressOf(group, silo) ?? throw new InvalidOperationException($"The group does not run on {silo.Name}.");
 }

@@ -3,37 +3,35 @@ using System.Net.Sockets;
 namespace OrleansRocketMQ.Chaos.World;
 
 /// <summary>One connection that bytes are passed on over.</summary>
-internal sealed class Link(int process, int port, TcpClient near, TcpClient far, Func<TimeSpan> delay)
+internal sealed class Link(Links links, int process, int port, TcpClient near, TcpClient far)
 {
-    private volatile LinkState _state;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    public int Process => process;
+    /// <summary>One of so many pieces resets a flaky connection.</summary>
+    private const int ResetsOneOf = 400;
 
-    public int Port => port;
+    private volatile bool _isHalfDead;
 
-    public void Set(LinkState state)
+    public Flow Out { get; } = new(process, port, IsOutward: true);
+
+    public Flow In { get; } = new(process, port, IsOutward: false);
+
+    public void Close()
     {
-        // What a half-dead one has swallowed is gone: it never gets well.
-        if (_state != LinkState.HalfDead)
-        {
-            _state = state;
-        }
-
-        if (state == LinkState.Cut)
-        {
-            near.Close();
-            far.Close();
-        }
-    }
-
-    public async Task PassAsync()
-    {
-        await Task.WhenAny(PassAsync(near, far), PassAsync(far, near));
         near.Close();
         far.Close();
     }
 
-    private async Task PassAsync(TcpClient from, TcpClient to)
+    /// <summary>It has forgotten its other end: what goes in is gone from now on.</summary>
+    public void HalfDie() => _isHalfDead = true;
+
+    public async Task PassAsync()
+    {
+        await Task.WhenAny(PassAsync(near, far, Out), PassAsync(far, near, In));
+        Close();
+    }
+
+    private async Task PassAsync(TcpClient from, TcpClient to, Flow flow)
     {
         var buffer = new byte[64 * 1024];
         try
@@ -41,12 +39,8 @@ internal sealed class Link(int process, int port, TcpClient near, TcpClient far,
             var (source, target) = (from.GetStream(), to.GetStream());
             while (await source.ReadAsync(buffer) is > 0 and var count)
             {
-                if (delay() is { Ticks: > 0 } late)
-                {
-                    await Task.Delay(late);
-                }
-
-                if (_state == LinkState.Open)
+                await DelayAsync(flow);
+                if (!_isHalfDead)
                 {
                     await target.WriteAsync(buffer.AsMemory(0, count));
                 }
@@ -55,6 +49,24 @@ internal sealed class Link(int process, int port, TcpClient near, TcpClient far,
         catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
             // Its end.
+        }
+
+        // What does not get through does not tell of an end either.
+        await links.UntilHeardAsync(flow, Look);
+    }
+
+    private async Task DelayAsync(Flow flow)
+    {
+        await links.UntilHeardAsync(flow, Look);
+        var (late, isFlaky) = links.LateOf(flow);
+        if (late > TimeSpan.Zero)
+        {
+            await Task.Delay(late);
+        }
+
+        if (isFlaky && Random.Shared.Next(ResetsOneOf) == 0)
+        {
+            Close();
         }
     }
 }

@@ -1,105 +1,139 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 
 namespace OrleansRocketMQ.Chaos.World;
 
-/// <summary>How it is with the connections of a process.</summary>
-internal enum LinkState
-{
-    Open,
-    Cut,
-    HalfDead,
-}
-
 /// <summary>
-/// All connections of silos to name server and brokers: one listener for each of their ports on an address of its own, which passes
-/// bytes on to the address where they really are. Connections can be cut, made half-dead or slow, for one process or for all.
+/// All connections of silos to name server, brokers, store and each other: one listener for each port on an address of its own, which
+/// passes bytes on to the address where the server really is. Connections can be disturbed, by whose they are and where they lead.
 /// </summary>
 internal sealed class Links : IAsyncDisposable
 {
-    /// <summary>Where name server and brokers are told to be.</summary>
+    /// <summary>Where all servers are told to be.</summary>
     public static readonly IPAddress Told = IPAddress.Parse("127.0.0.3");
 
-    /// <summary>Where they are.</summary>
+    /// <summary>Where they are, except for the store.</summary>
     public static readonly IPAddress Real = IPAddress.Parse("127.0.0.2");
 
     private readonly CancellationTokenSource _ending = new();
-    private readonly List<TcpListener> _listeners = [];
+    private readonly ConcurrentBag<TcpListener> _listeners = [];
     private readonly ConcurrentDictionary<Link, bool> _links = [];
-    private readonly ConcurrentDictionary<int, LinkState> _states = [];
-    private readonly ConcurrentDictionary<int, bool> _refused = [];
+    private ImmutableList<Disturbance> _disturbances = [];
+    private long _struck;
 
     /// <summary>Processes that may be told apart.</summary>
     public ConcurrentDictionary<int, bool> Processes { get; } = [];
 
-    /// <summary>How late bytes are.</summary>
-    public TimeSpan Delay { get; set; }
+    /// <summary>Connections that disturbances have cut or made half-dead, and pieces of others that they have made late or have held back.</summary>
+    public long Struck => Interlocked.Read(ref _struck);
 
     public void Open(params int[] ports)
     {
         foreach (var port in ports)
         {
-            var listener = new TcpListener(Told, port);
-            listener.Start();
-            _listeners.Add(listener);
-            _ = AcceptAsync(listener, port);
+            Open(Real, port);
         }
     }
 
-    /// <summary>How it is with the connections of a process from now on; those it has already, too.</summary>
-    public void Set(int process, LinkState state)
+    /// <param name="real">Where the server is.</param>
+    /// <param name="port">Its port, there as here.</param>
+    public void Open(IPAddress real, int port)
     {
-        _states[process] = state;
-        foreach (var link in _links.Keys.Where(link => link.Process == process))
+        var listener = new TcpListener(Told, port);
+        listener.Start();
+        _listeners.Add(listener);
+        _ = AcceptAsync(listener, new(real, port));
+    }
+
+    /// <summary>Something is wrong from now on; with connections that there are, too.</summary>
+    public void Begin(Disturbance disturbance)
+    {
+        ImmutableInterlocked.Update(ref _disturbances, all => all.Add(disturbance));
+        foreach (var link in _links.Keys)
         {
-            link.Set(state);
+            Strike(link, disturbance);
         }
     }
 
-    /// <summary>Whether connections to a port are refused from now on; those there are are cut.</summary>
-    public void Refuse(int port, bool isRefused)
-    {
-        _refused[port] = isRefused;
-        foreach (var link in _links.Keys.Where(link => isRefused && link.Port == port))
-        {
-            link.Set(LinkState.Cut);
-        }
-    }
+    public void End(Disturbance disturbance) => ImmutableInterlocked.Update(ref _disturbances, all => all.Remove(disturbance));
 
     public void CutAll()
     {
         foreach (var link in _links.Keys)
         {
-            link.Set(LinkState.Cut);
+            link.Close();
         }
     }
 
-    /// <summary>All is well again.</summary>
-    public void Heal()
-    {
-        Delay = TimeSpan.Zero;
-        _states.Clear();
-        _refused.Clear();
+    /// <summary>All is well again, but what is half-dead: its ends have to find that out by themselves.</summary>
+    public void Heal() => Volatile.Write(ref _disturbances, []);
 
-        // What was swallowed is gone: such a connection is no good any more, and its ends have to find that out by themselves.
+    /// <summary>Waits as long as bytes do not get through.</summary>
+    public async Task UntilHeardAsync(Flow flow, TimeSpan look)
+    {
+        while (Hits(Harm.Silent, flow) && !_ending.IsCancellationRequested)
+        {
+            Interlocked.Increment(ref _struck);
+            await Task.Delay(look);
+        }
+    }
+
+    /// <summary>How late bytes are, and whether their connection may be reset.</summary>
+    public (TimeSpan Late, bool IsFlaky) LateOf(Flow flow)
+    {
+        var (late, isFlaky) = (TimeSpan.Zero, false);
+        foreach (var disturbance in Volatile.Read(ref _disturbances))
+        {
+            if (disturbance.Harm is Harm.Slow or Harm.Flaky && disturbance.Hits(flow))
+            {
+                Interlocked.Increment(ref _struck);
+                isFlaky |= disturbance.Harm == Harm.Flaky;
+                late += disturbance.Harm == Harm.Flaky ? disturbance.Late * Random.Shared.NextDouble() : disturbance.Late;
+            }
+        }
+
+        return (late, isFlaky);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();
-        _listeners.ForEach(listener => listener.Dispose());
+        foreach (var listener in _listeners)
+        {
+            listener.Dispose();
+        }
+
         CutAll();
         _ending.Dispose();
     }
 
-    private async Task AcceptAsync(TcpListener listener, int port)
+    private bool Hits(Harm harm, Flow flow) => Volatile.Read(ref _disturbances).Exists(disturbance => disturbance.Harm == harm && disturbance.Hits(flow));
+
+    private void Strike(Link link, Disturbance disturbance)
+    {
+        if (disturbance.Harm is Harm.Cut or Harm.HalfDead && disturbance.Hits(link.Out))
+        {
+            Interlocked.Increment(ref _struck);
+            if (disturbance.Harm == Harm.Cut)
+            {
+                link.Close();
+            }
+            else
+            {
+                link.HalfDie();
+            }
+        }
+    }
+
+    private async Task AcceptAsync(TcpListener listener, IPEndPoint real)
     {
         while (!_ending.IsCancellationRequested)
         {
             try
             {
-                _ = PassAsync(await listener.AcceptTcpClientAsync(_ending.Token), port);
+                _ = PassAsync(await listener.AcceptTcpClientAsync(_ending.Token), real);
             }
             catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -108,24 +142,30 @@ internal sealed class Links : IAsyncDisposable
         }
     }
 
-    private async Task PassAsync(TcpClient near, int port)
+    private async Task PassAsync(TcpClient near, IPEndPoint real)
     {
         using var _ = near;
         using var far = new TcpClient();
         try
         {
-            var process = LinkOwner.Of(((IPEndPoint)near.Client.RemoteEndPoint!).Port, Processes.Keys) ?? 0;
-            var state = _states.GetValueOrDefault(process);
-            if (state == LinkState.Cut || _refused.GetValueOrDefault(port))
+            var (other, own) = ((IPEndPoint)near.Client.RemoteEndPoint!, (IPEndPoint)near.Client.LocalEndPoint!);
+            var link = new Link(this, LinkOwner.Of(other, own, Processes.Keys) ?? 0, real.Port, near, far);
+            if (Hits(Harm.Cut, link.Out))
             {
+                Interlocked.Increment(ref _struck);
                 return;
             }
 
             near.NoDelay = far.NoDelay = true;
-            await far.ConnectAsync(Real, port, _ending.Token);
-            var link = new Link(process, port, near, far, () => Delay);
-            link.Set(state);
+            await far.ConnectAsync(real, _ending.Token);
             _links[link] = true;
+
+            // Behind its entry, so that none that begins meanwhile misses it.
+            foreach (var disturbance in Volatile.Read(ref _disturbances))
+            {
+                Strike(link, disturbance);
+            }
+
             await link.PassAsync();
             _links.TryRemove(link, out var _);
         }

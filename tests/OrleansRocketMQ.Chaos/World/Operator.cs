@@ -12,9 +12,12 @@ internal sealed class Operator : IDisposable
 
     private readonly HttpClient _http;
 
-    public Operator(StartedSilo silo) => _http = new()
+    /// <param name="silo">Whose dashboard.</param>
+    /// <param name="patience">How long an answer may take; null: longer than any does where nothing is wrong.</param>
+    public Operator(StartedSilo silo, TimeSpan? patience = null) => _http = new()
     {
         BaseAddress = silo.Web,
+        Timeout = patience ?? TimeSpan.FromSeconds(100),
         DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"chaos:{Secret}"))) },
     };
 
@@ -40,6 +43,11 @@ internal sealed class Operator : IDisposable
         TextOf(queue, "silo"),
         TextOf(queue, "pinnedTo").Length > 0,
         IsSo(queue, "hasFailed")));
+
+    /// <summary>The name of a silo on the dashboard.</summary>
+    /// <returns>Null when the group is not known to run there.</returns>
+    public static string? AddressOf(JsonElement group, StartedSilo silo) => group.GetProperty("silos").EnumerateArray()
+        .Select(shown => TextOf(shown, "name")).SingleOrDefault(name => name.Contains($":{silo.Port}@", StringComparison.Ordinal));
 
     public static string TextOf(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString()! : string.Empty;
 

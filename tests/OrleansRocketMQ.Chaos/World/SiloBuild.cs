@@ -11,6 +11,9 @@ internal sealed record SiloBuild(string Name, string Program, string Listeners)
     /// <summary>Those built with these tests.</summary>
     public static SiloBuild Present { get; } = new("present", RunningProgram.PathOf("silo-host-redis"), RunningProgram.PathOf("listeners"));
 
+    /// <summary>The present one with a clock that can be set.</summary>
+    public static SiloBuild WithClock { get; } = Present with { Program = RunningProgram.PathOf("chaos-silo") };
+
     /// <summary>Arguments that only it understands.</summary>
     public IReadOnlyList<string> Settings { get; init; } = [];
 

@@ -17,11 +17,35 @@ internal sealed class SiloFleet(
     /// <summary>Five at once, on cores that are busy with other work.</summary>
     private static readonly TimeSpan LongestStart = TimeSpan.FromMinutes(4);
 
-    private readonly ConcurrentBag<RunningProgram> _all = [];
+    /// <summary>One that cannot get in is started again, as Kubernetes does it; faults are over in less.</summary>
+    private const int MostStarts = 20;
+
+    private readonly ConcurrentBag<(string Name, RunningProgram Program)> _all = [];
     private readonly Lock _gate = new();
-    private readonly List<RunningProgram> _running = [];
+    private readonly List<StartedSilo> _running = [];
     private readonly string _cluster = $"chaos-{Guid.NewGuid():N}";
     private int _started;
+
+    /// <summary>Whether silos reach each other over links as well, and not directly.</summary>
+    public bool IsLinked { get; init; }
+
+    /// <summary>Which silo-host runs unless somebody says otherwise.</summary>
+    public SiloBuild Build { get; init; } = SiloBuild.Present;
+
+    /// <summary>Those that run, in the order of their starts.</summary>
+    public IReadOnlyList<StartedSilo> Running
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _running];
+            }
+        }
+    }
+
+    /// <summary>Arguments of all silos that start from now on, beside those that all have.</summary>
+    public IReadOnlyList<string> Later { get; set; } = [];
 
     /// <summary>While it exists a silo does not end one of its messages.</summary>
     public string HoldFile { get; } = Path.Join(folder, "hold");
@@ -29,26 +53,40 @@ internal sealed class SiloFleet(
     /// <summary>While it exists nothing succeeds in order.</summary>
     public string RefuseFile { get; } = Path.Join(folder, "refuse");
 
+    /// <summary>While it exists all messages take long.</summary>
+    public string SlowFile { get; } = Path.Join(folder, "slow");
+
     /// <summary>The files that listeners write to.</summary>
     public IEnumerable<string> Records => Directory.EnumerateFiles(folder, "records-*");
 
-    /// <summary>What all silos of the round have printed as errors.</summary>
-    public IEnumerable<string> Printed => _all.SelectMany(silo => silo.Errors.Concat(silo.Output));
+    /// <summary>Writes down what each silo has printed, in a file of its own.</summary>
+    public async Task WriteLogsAsync()
+    {
+        foreach (var (name, program) in _all)
+        {
+            await File.WriteAllLinesAsync(Path.Join(folder, $"{name}-{program.Id}.log"), program.Output.Concat(program.Errors));
+        }
+    }
 
-    /// <param name="build">Which silo-host; null: the present one.</param>
+    /// <param name="build">Which silo-host; null: the usual one.</param>
     /// <param name="name">Its name, under which a broadcasting group's progress is kept; null: its own.</param>
     public async Task<StartedSilo> StartAsync(SiloBuild? build = null, string? name = null)
     {
-        build ??= SiloBuild.Present;
+        build ??= Build;
         var number = Interlocked.Increment(ref _started);
         name ??= $"silo-{number}";
         var ports = FreePorts.Take(3);
         var records = Path.Join(folder, $"records-{name}-{number}");
+        if (IsLinked)
+        {
+            links.Open(ports[0]);
+        }
+
         var silo = RunningProgram.StartCommand(
             [RunningProgram.DotNet, build.Program, .. ArgumentsOf(build, name, ports)],
-            ("CHAOS_RECORDS", records), ("CHAOS_HOLD", HoldFile), ("CHAOS_REFUSE", RefuseFile), ("DASHBOARD__ACTSECRET", Operator.Secret));
+            ("CHAOS_RECORDS", records), ("CHAOS_HOLD", HoldFile), ("CHAOS_REFUSE", RefuseFile), ("CHAOS_SLOW", SlowFile), ("DASHBOARD__ACTSECRET", Operator.Secret));
         links.Processes[silo.Id] = true;
-        _all.Add(silo);
+        _all.Add((name, silo));
         await Eventually.TrueAsync(
             () => silo.HasEnded || silo.Output.Count(line => line.EndsWith(" has started", StringComparison.Ordinal)) == groups.Count,
             () => $"a silo runs. It printed:{Environment.NewLine}{silo.Everything}",
@@ -58,17 +96,31 @@ internal sealed class SiloFleet(
             throw new InvalidOperationException($"A silo could not start: {silo.Everything}");
         }
 
-        lock (_gate)
-        {
-            _running.Add(silo);
-        }
+        var started = new StartedSilo(silo, build, name, ports[0], new($"http://127.0.0.1:{ports[2]}/"), records);
+        GiveBack(started);
+        return started;
+    }
 
-        return new(silo, build, name, ports[0], new($"http://127.0.0.1:{ports[2]}/"), records);
+    /// <summary>Starts one, again and again until it is in.</summary>
+    /// <returns>It, and how often it could not get in.</returns>
+    public async Task<(StartedSilo Silo, int Failed)> StartPatientlyAsync()
+    {
+        for (var failed = 0; ; failed++)
+        {
+            try
+            {
+                return (await StartAsync(), failed);
+            }
+            catch (InvalidOperationException) when (failed < MostStarts)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1));
+            }
+        }
     }
 
     /// <summary>Takes one out of those that run.</summary>
     /// <returns>Null when there is but one.</returns>
-    public RunningProgram? Take(int target)
+    public StartedSilo? Take(int target)
     {
         lock (_gate)
         {
@@ -83,7 +135,17 @@ internal sealed class SiloFleet(
         }
     }
 
-    public void GiveBack(RunningProgram silo)
+    /// <summary>Takes one out of those that run.</summary>
+    /// <returns>False when it is not there, or when there is but one.</returns>
+    public bool TryTake(StartedSilo silo)
+    {
+        lock (_gate)
+        {
+            return _running.Count > 1 && _running.Remove(silo);
+        }
+    }
+
+    public void GiveBack(StartedSilo silo)
     {
         lock (_gate)
         {
@@ -91,12 +153,14 @@ internal sealed class SiloFleet(
         }
     }
 
-    /// <summary>Every silo that ended by itself: not one may.</summary>
-    public IReadOnlyList<RunningProgram> EndedByThemselves()
+    /// <summary>Takes out every silo that ended by itself.</summary>
+    public IReadOnlyList<StartedSilo> TakeEnded()
     {
         lock (_gate)
         {
-            return [.. _running.Where(silo => silo.HasEnded)];
+            StartedSilo[] ended = [.. _running.Where(silo => silo.Program.HasEnded)];
+            _running.RemoveAll(ended.Contains);
+            return ended;
         }
     }
 
@@ -105,29 +169,39 @@ internal sealed class SiloFleet(
     {
         lock (_gate)
         {
-            _running.Remove(silo.Program);
+            _running.Remove(silo);
         }
     }
 
     private IEnumerable<string> ArgumentsOf(SiloBuild build, string name, int[] ports) =>
     [
         $"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls=http://127.0.0.1:{ports[2]}",
-        "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1", $"--Orleans:ClusterId={_cluster}", "--Orleans:ServiceId=chaos",
-        $"--Orleans:Name={name}",
+        .. AddressesOf(ports),
+        $"--Orleans:ClusterId={_cluster}", "--Orleans:ServiceId=chaos", $"--Orleans:Name={name}",
         "--Orleans:Clustering:ProviderType=Redis", $"--Orleans:Clustering:ConnectionString={redis}",
         "--Orleans:GrainStorage:Default:ProviderType=Redis", $"--Orleans:GrainStorage:Default:ConnectionString={redis}",
         $"--RocketMQ:NameServer={nameServer}", $"--Listeners:Path={build.Listeners}",
         .. RoundTopics.Groups.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
         .. RoundTopics.Groups.Except(groups).Select(group => $"--RocketMQ:Consumers:{group}:AutoStart=false"),
         .. settings,
+        .. Later,
         .. build.Settings,
     ];
 
+    private string[] AddressesOf(int[] ports) => IsLinked
+        ?
+        [
+            $"--Orleans:Endpoints:AdvertisedIPAddress={Links.Told}",
+            $"--Orleans:Endpoints:SiloListeningEndpoint={Links.Real}:{ports[0]}",
+            $"--Orleans:Endpoints:GatewayListeningEndpoint={Links.Real}:{ports[1]}",
+        ]
+        : ["--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1"];
+
     public async ValueTask DisposeAsync()
     {
-        foreach (var silo in _all)
+        foreach (var (_, program) in _all)
         {
-            await silo.DisposeAsync();
+            await program.DisposeAsync();
         }
     }
 }
@@ -141,6 +215,8 @@ internal sealed class SiloFleet(
 /// <param name="Records">The file its listeners write to.</param>
 internal sealed record StartedSilo(RunningProgram Program, SiloBuild Build, string Name, int Port, Uri Web, string Records)
 {
+    public SiloAtLinks AtLinks { get; } = new(Program.Id, Port);
+
     /// <summary>Whether it has ended without a word.</summary>
     public bool WasKilled { get; set; }
 }

@@ -126,6 +126,8 @@ internal sealed class SettingsValues
         Add("Orleans:Endpoints:SiloPort", $"{ports[0]}");
         Add("Orleans:Endpoints:GatewayPort", $"{ports[1]}");
         Add("Orleans:Endpoints:AdvertisedIPAddress", "127.0.0.2");
+        Add("Orleans:Endpoints:SiloListeningEndpoint", $"127.0.0.3:{ports[0]}");
+        Add("Orleans:Endpoints:GatewayListeningEndpoint", $"127.0.0.3:{ports[1]}");
         AddAs("Orleans:Clustering:ProviderType", "Orleans:Clustering:ProviderType", "Redis", "membership table", "RedisMembershipTable");
         const string Storage = "Orleans:GrainStorage:{name}:ProviderType";
         AddAs(Storage, "Orleans:GrainStorage:Other:ProviderType", "Memory", "storage Other", "MemoryGrainStorage");

@@ -11,6 +11,8 @@ public sealed class RedisServer : IAsyncLifetime
     private readonly int _port = FreePorts.Take(1)[0];
     private RunningProgram? _server;
 
+    public int Port => _port;
+
     public string ConnectionString => $"127.0.0.1:{_port}";
 
     public async Task InitializeAsync()

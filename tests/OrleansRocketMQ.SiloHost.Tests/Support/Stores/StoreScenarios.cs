@@ -158,6 +158,22 @@ internal sealed class StoreScenarios(string program, string providerType, string
         Assert.Contains($"the list of silos kept by {providerType} cannot be read", Assert.Single(host.Program.Errors), StringComparison.Ordinal);
     }
 
+    public async Task AHostBehindATranslationOfAddressesStartsAsync()
+    {
+        const string OfNobodyHere = "192.0.2.7";
+        var ports = FreePorts.Take(2);
+        await using var host = SiloHostProgram.Start(
+            program,
+            [
+                .. Settings(),
+                $"--Orleans:Endpoints:AdvertisedIPAddress={OfNobodyHere}",
+                $"--Orleans:Endpoints:SiloListeningEndpoint=127.0.0.1:{ports[0]}",
+                $"--Orleans:Endpoints:GatewayListeningEndpoint=127.0.0.1:{ports[1]}",
+            ]);
+
+        await host.Program.UntilPrintedAsync("| 8 queues here");
+    }
+
     private static async Task UntilQueuesAsync(SiloHostProgram host, int count, int? atLeast = null)
     {
         using var http = new HttpClient { BaseAddress = new Uri(host.Url) };

@@ -1,0 +1,207 @@
+using System.Globalization;
+using OrleansRocketMQ.Chaos.Plan;
+using OrleansRocketMQ.SiloHost.Support.Stores;
+
+namespace OrleansRocketMQ.Chaos.World;
+
+/// <summary>Does to a round's world what its faults say, and mends it.</summary>
+internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess brokers, RedisServer redis, Supervisor supervisor, RoundEvents events) : IDisposable
+{
+    // Those that brokers know as well, where the group pops.
+    private static readonly string[] s_strategies = ["AVG_BY_CIRCLE", "AVG"];
+
+    private readonly SemaphoreSlim _brokersAreStruck = new(1);
+    private readonly SemaphoreSlim _rolls = new(1);
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
+    private readonly OperatorFaults _operator = new(silos, events);
+    private readonly ServerPorts _ports = new(brokers.NameServerPort, brokers.Ports, redis.Port);
+
+    /// <summary>From its time to its end. Faults of one kind that overlap may end together, which is as good a fault.</summary>
+    public async Task StrikeAsync(Fault fault)
+    {
+        if (fault.At - events.Now is { Ticks: > 0 } wait)
+        {
+            await Task.Delay(wait);
+        }
+
+        events.Add($"begins: {fault}");
+        await (OperatorFaults.AreOf(fault.Kind) ? _operator.StrikeAsync(fault) : StrikeOneAsync(fault));
+        events.Add($"is over: {fault}");
+    }
+
+    public void Dispose()
+    {
+        _brokersAreStruck.Dispose();
+        _rolls.Dispose();
+        _http.Dispose();
+    }
+
+    private async Task StrikeOneAsync(Fault fault)
+    {
+        switch (fault.Kind)
+        {
+            case FaultKind.RollSilos:
+                await RollAsync(fault);
+                break;
+            case FaultKind.SlowListeners:
+                await ForAWhileAsync(fault, () => File.WriteAllText(silos.SlowFile, string.Empty), () => File.Delete(silos.SlowFile));
+                break;
+            case FaultKind.AddSilo:
+                await supervisor.StartAsync();
+                break;
+            case FaultKind.CutConnections:
+                links.CutAll();
+                break;
+            case FaultKind.KillSilo or FaultKind.StopSilo or FaultKind.SuspendSilo:
+                await StrikeProcessAsync(fault);
+                break;
+            case FaultKind.SetClock or FaultKind.SkipTime:
+                await StrikeClockAsync(fault);
+                break;
+            case FaultKind.SuspendStore:
+                await ForAWhileAsync(fault, redis.Suspend, redis.Resume);
+                break;
+            case FaultKind.KillBrokers or FaultKind.SuspendBrokers or FaultKind.StopMaster:
+                await StrikeBrokersAsync(fault);
+                break;
+            default:
+                await StrikeLinksAsync(fault);
+                break;
+        }
+    }
+
+    private async Task StrikeLinksAsync(Fault fault)
+    {
+        var running = silos.Running;
+        if (running.Count < 2)
+        {
+            events.Add("there are no two silos");
+            return;
+        }
+
+        var silo = running[fault.Target % running.Count];
+        var disturbance = LinkFaults.Of(fault, silo.AtLinks, [.. running.Where(other => other != silo).Select(other => other.AtLinks)], _ports)
+            ?? throw new InvalidOperationException($"Nobody knows how to bring about {fault.Kind}.");
+        var before = links.Struck;
+        await ForAWhileAsync(fault, () => links.Begin(disturbance), () => links.End(disturbance));
+        events.Add($"{fault.Kind} at {silo.Name}: {links.Struck - before} connections or pieces were struck by it and what else went on");
+    }
+
+    private async Task StrikeClockAsync(Fault fault)
+    {
+        var running = silos.Running;
+        var silo = running[fault.Target % running.Count];
+        if (fault.Kind == FaultKind.SkipTime)
+        {
+            await TellClockAsync(silo, "stand", fault.Amount);
+            return;
+        }
+
+        await TellClockAsync(silo, "set", fault.Amount);
+        await Task.Delay(fault.Lasts);
+        await TellClockAsync(silo, "set", -fault.Amount);
+    }
+
+    private async Task TellClockAsync(StartedSilo silo, string what, int seconds)
+    {
+        var query = string.Create(CultureInfo.InvariantCulture, $"chaos/clock/{what}?seconds={seconds}");
+        try
+        {
+            using var answer = await _http.PostAsync(new Uri(silo.Web, query), content: null);
+            answer.EnsureSuccessStatusCode();
+            events.Add($"for {silo.Name} it is {await answer.Content.ReadAsStringAsync()}");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+        {
+            events.Add($"{silo.Name} does not answer: {exception.Message}");
+        }
+    }
+
+    // One after the other: a process that is killed cannot be told anything.
+    private async Task StrikeBrokersAsync(Fault fault)
+    {
+        await _brokersAreStruck.WaitAsync();
+        try
+        {
+            switch (fault.Kind)
+            {
+                case FaultKind.KillBrokers:
+                    await brokers.KillAsync();
+                    await Task.Delay(fault.Lasts);
+                    await brokers.StartAsync();
+                    break;
+                case FaultKind.SuspendBrokers:
+                    await brokers.SuspendAsync();
+                    await Task.Delay(fault.Lasts);
+                    await brokers.ResumeAsync();
+                    break;
+                default:
+                    await brokers.TellAsync("stop");
+                    await Task.Delay(fault.Lasts);
+                    await brokers.TellAsync("start");
+                    break;
+            }
+        }
+        finally
+        {
+            _brokersAreStruck.Release();
+        }
+    }
+
+    private async Task StrikeProcessAsync(Fault fault)
+    {
+        if (silos.Take(fault.Target) is not { } silo)
+        {
+            events.Add("there are no two silos");
+            return;
+        }
+
+        events.Add($"it is {silo.Name}");
+        switch (fault.Kind)
+        {
+            case FaultKind.KillSilo:
+                await silo.Program.KillAsync();
+                await Task.Delay(fault.Lasts);
+                await supervisor.StartAsync();
+                break;
+            case FaultKind.StopSilo:
+                await silo.Program.StopAsync();
+                await supervisor.StartAsync();
+                break;
+            default:
+                await ForAWhileAsync(fault, silo.Program.Suspend, silo.Program.Resume);
+
+                // If it was silent for so long that the others have declared it dead, it ends itself when it wakes.
+                silos.GiveBack(silo);
+                break;
+        }
+    }
+
+    // Two rolls at once would be no roll.
+    private async Task RollAsync(Fault fault)
+    {
+        await _rolls.WaitAsync();
+        try
+        {
+            var strategy = s_strategies[fault.Target % s_strategies.Length];
+            silos.Later = [.. RoundTopics.All.Select(group => $"--RocketMQ:Consumers:{group}:AllocateStrategy={strategy}")];
+            foreach (var silo in silos.Running.Where(silos.TryTake))
+            {
+                await silo.Program.StopAsync();
+                events.Add($"{silo.Name} is stopped; silos that start share out queues by {strategy}");
+                await supervisor.StartAsync();
+            }
+        }
+        finally
+        {
+            _rolls.Release();
+        }
+    }
+
+    private static async Task ForAWhileAsync(Fault fault, Action begin, Action end)
+    {
+        begin();
+        await Task.Delay(fault.Lasts);
+        end();
+    }
+}
