@@ -128,6 +128,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
     /// <summary>Nothing that only this member knows: the broker brings again what it has not heard of.</summary>
     public bool HoldsUncommitted => false;
 
+    public bool IsCertain => !_environment.Fence.IsClosed;
+
     public int Abandoned { get; private set; }
 
     public bool IsStopped => Volatile.Read(ref _stopped) is { IsCompleted: true };

@@ -28,6 +28,9 @@ internal interface IGroupQueue : IDispatchedQueue
     /// <summary>Whether something is consumed, or being consumed, of which only this member knows how far it is.</summary>
     bool HoldsUncommitted { get; }
 
+    /// <summary>Whether nothing is known that speaks against this member having it; else nobody may be told how far it is.</summary>
+    bool IsCertain { get; }
+
     /// <summary>Messages listeners still had when its time to stop was over.</summary>
     int Abandoned { get; }
 

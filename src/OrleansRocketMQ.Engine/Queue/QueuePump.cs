@@ -144,6 +144,9 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
     /// <summary>Whether something is consumed, or being consumed, that the broker does not know of yet.</summary>
     public bool HoldsUncommitted => HasBegun && (Runs.InFlight > 0 || Runs.Window.Watermark > _commits.Committed);
 
+    // The fence closes by the clock before the state hears of it.
+    public bool IsCertain => State.IsCertain && !_environment.Fence.IsClosed;
+
     /// <summary>Messages listeners still had when the queue's time to stop was over.</summary>
     public int Abandoned { get; private set; }
 

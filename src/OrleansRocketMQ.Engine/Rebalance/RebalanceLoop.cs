@@ -137,6 +137,7 @@ internal sealed partial class RebalanceLoop(
         Releases.Begin(plan.ToRelease(group.Running.Values, began));
         return await _starts.StartAsync(plan.ToStart(group.Running.ContainsKey), cancellationToken)
             && isComplete
+            && !group.Running.Values.Any(plan.Waits)
             && view.QueuesOf(group.ClientId).All(queue => group.Pops(queue) is not null);
     }
 

@@ -19,9 +19,18 @@ internal sealed class RebalancePlan(
     /// <param name="running">What runs there.</param>
     /// <param name="began">When the look began; a queue that came later may have come for a reason it has not seen yet.</param>
     public IEnumerable<IGroupQueue> ToRelease(IEnumerable<IGroupQueue> running, long began)
-        => running.Where(pump => view.OwnerOf(pump.Queue) != clientId
+        => running.Where(pump => !Waits(pump) && (view.OwnerOf(pump.Queue) != clientId
             ? pump.StartedAt < began && !AwaitsItsBroker(pump)
-            : pops(pump.Queue) is { } popped && popped != pump.IsPopped);
+            : ComesAnotherWay(pump)));
+
+    /// <summary>
+    /// Whether a queue whose messages come another way stays for now. It goes on where its broker says, since what a queue that is
+    /// pulled takes along means nothing to one that is popped. In doubt whether it is still this member's the broker cannot be told
+    /// how far it is, and all that was done since the last commit would come again.
+    /// </summary>
+    public bool Waits(IGroupQueue pump) => ComesAnotherWay(pump) && pump.HoldsUncommitted && !pump.IsCertain;
+
+    private bool ComesAnotherWay(IGroupQueue pump) => pops(pump.Queue) is { } popped && popped != pump.IsPopped;
 
     // A queue nobody owns has vanished from the routes, with its broker most likely. While that owes a commit, only this
     // member knows what must not come again; the queue stays, to go on here or to be handed over when it is back.

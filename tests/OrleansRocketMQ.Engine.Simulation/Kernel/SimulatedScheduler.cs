@@ -125,10 +125,14 @@ internal sealed class SimulatedScheduler : TaskScheduler
         }
     }
 
-    // What a completed task goes on with may run at once or later, as with any scheduler.
+    // What a completed task goes on with may run at once or later, as with any scheduler. In a step of a member that may stand still,
+    // which has a scheduler of its own, it runs later: .NET asks there on threads of the pool, and on others it does not.
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued)
     {
-        var mayRun = !taskWasPreviouslyQueued && Environment.CurrentManagedThreadId == _thread && _depth is > 0 and <= DeepestInline;
+        var mayRun = !taskWasPreviouslyQueued
+            && Current == this
+            && Environment.CurrentManagedThreadId == _thread
+            && _depth is > 0 and <= DeepestInline;
         return mayRun && _random.Chance(25) && Execute(task);
     }
 

@@ -47,6 +47,8 @@ internal sealed class PopDelivery(LoggedMessage message, PopHolder holder, long 
     /// <summary>By what the broker knows it now; of no use where it was pulled.</summary>
     public ReceiptHandle Handle { get; set; }
 
+    public bool IsPopped => Handle != default;
+
     /// <summary>By what its member has last heard that the broker knows it.</summary>
     public ReceiptHandle Heard { get; set; }
 

@@ -165,10 +165,15 @@ internal sealed class PopDirectory(PopWorld world)
     private async Task StopAsync(PopMember member, IGroupQueue pump, TimeSpan budget)
     {
         var holder = member.HolderOf(pump.Queue);
-        var asked = world.Time.Now;
+        var (asked, wasCertain) = (world.Time.Now, pump.IsCertain);
         holder.Left(asked);
         await member.Queues.StopQueueAsync(pump, budget);
         holder.Left(world.Time.Now);
+        if (wasCertain && pump is { IsCertain: false, HoldsUncommitted: true })
+        {
+            holder.CouldNotTell(world.Time.Now);
+        }
+
         world.Ledger.Left(holder, asked);
     }
 

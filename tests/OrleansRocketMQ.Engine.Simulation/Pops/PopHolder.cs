@@ -41,6 +41,11 @@ internal sealed class PopHolder(PopMember member, PopLog source)
 
     public void Left(long now) => LeftAt = now;
 
+    /// <summary>When one last ended that was pulled and had come into doubt while it ended, in ticks of the run.</summary>
+    public long UntoldAt { get; private set; } = long.MinValue / 2;
+
+    public void CouldNotTell(long now) => UntoldAt = now;
+
     /// <summary>Why no listener may get a message of it now; null when nothing speaks against it.</summary>
     public string? Objection(bool isPaused)
         => Owner.IsDead ? "its owner is dead"

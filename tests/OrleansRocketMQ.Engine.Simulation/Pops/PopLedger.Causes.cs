@@ -30,6 +30,8 @@ internal sealed partial class PopLedger
         return before == delivery ? "its listener was asked again"
             : WhyMemberForgets(holder, before.TakenAt)
             ?? (before.HeardAt == long.MaxValue ? "nobody heard that it was done"
+            : delivery.IsPopped && !before.IsPopped && holder.UntoldAt >= before.HeardAt
+                ? "its queue had come into doubt while it ended"
             : holder.HasAbandoned ? "its listener had not ended when the queue left"
             : world.TroubleOf(message.Log) >= before.TakenAt ? "its broker could not be told that it was done"
             : message.Again);

@@ -127,6 +127,32 @@ public sealed class PopLedgerTests
     });
 
     [Fact]
+    public void What_was_done_may_come_by_a_pop_when_its_queue_was_pulled_and_came_into_doubt_while_it_ended() => Breaks(null, async lab =>
+    {
+        lab.Consume(lab.Pull());
+        lab.Holder.CouldNotTell(lab.World.Time.Now);
+        lab.World.Ledger.HandOut(await lab.PopAgainAsync());
+        Assert.Equal("its queue had come into doubt while it ended", Assert.Single(lab.World.Ledger.Coverage.Duplicates).Key);
+    });
+
+    [Fact]
+    public void What_was_done_must_not_come_by_a_pop_when_its_queue_could_tell_at_its_end() => Breaks(PopLedger.NoDuplicate, async lab =>
+    {
+        lab.Consume(lab.Pull());
+        lab.World.Ledger.HandOut(await lab.PopAgainAsync());
+    });
+
+    [Fact]
+    public void What_was_done_must_not_come_by_a_pull_since_what_is_done_goes_along() => Breaks(PopLedger.NoDuplicate, lab =>
+    {
+        var pulled = lab.Pull();
+        lab.Consume(pulled);
+        lab.Holder.CouldNotTell(lab.World.Time.Now);
+        lab.Consume(new PopDelivery(pulled.Message, lab.Holder, lab.World.Time.Now));
+        return Task.CompletedTask;
+    });
+
+    [Fact]
     public void A_dead_letter_must_say_why() => Breaks(PopLedger.DeadWithReason, async lab
         => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, SimulatedWorld.MaxAttempts + 1, hasReason: false));
 
@@ -183,6 +209,12 @@ public sealed class PopLedgerTests
             => new(World.Logs.Single(log => World.ComeAgainIn(log) && log.Max > 0).Messages[0], Other, World.Time.Now);
 
         public void Send() => World.Send(Holder.Source, new PopEntry(World.Ledger.Entries.Count, 0, 1, isPoison: false, isGone: false));
+
+        public PopDelivery Pull()
+        {
+            Send();
+            return new(Holder.Source.Messages[^1], Holder, World.Time.Now);
+        }
 
         public Task<PopDelivery> PopAsync()
         {

@@ -51,8 +51,7 @@ public sealed class SimulationTests
             Assert.Equal(digest, SimulationRun.Execute(Setup.Of(seed)).Digest);
         });
 
-    // Not where something is gone through in the order of hashes of strings, which are others in each process. This process, in which
-    // other tests run, is not one of them: two seeds did otherwise in it once, which is not explained (docs/reliability.md).
+    // Not where something is gone through in the order of hashes of strings, which are others in each process.
     [Fact]
     public async Task A_seed_does_the_same_in_another_process()
     {
@@ -73,6 +72,23 @@ public sealed class SimulationTests
             await process.WaitForExitAsync();
             return told.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
         }
+    }
+
+    // What a task goes on with .NET offers to its scheduler on a thread of the pool also where on another thread it does not.
+    [Fact]
+    public async Task A_seed_does_the_same_on_any_thread_after_others_and_beside_others()
+    {
+        var seeds = Enumerable.Range(1, 48).ToArray();
+        var alone = Array.Empty<string>();
+        var thread = new Thread(() => alone = [.. seeds.Select(DigestOf)]);
+        thread.Start();
+        thread.Join();
+
+        var together = await Task.WhenAll(seeds.Reverse().Select(seed => Task.Run(() => DigestOf(seed))));
+
+        Assert.Equal(alone, together.Reverse());
+
+        static string DigestOf(int seed) => Report.DigestOf(SimulationRun.Execute(Setup.Of(seed)));
     }
 
     [Fact]

@@ -157,6 +157,39 @@ public sealed class QueueMovesTests
         Assert.Equal([Queues[0]], plan.ToRelease(running, long.MaxValue).Select(pump => pump.Queue));
     }
 
+    [Theory]
+    [InlineData("me")]
+    [InlineData("other")]
+    public void A_queue_in_doubt_whose_messages_come_another_way_goes_only_when_it_has_told_how_far_it_is(string owner)
+    {
+        _world.Broker.Store(10);
+        _world.Start();
+        _world.Fence(closed: true);
+        Assert.NotEmpty(_world.Consumed);
+        var plan = new RebalancePlan(View(owner), "me", static _ => true, static _ => true);
+
+        Assert.Empty(plan.ToRelease([_world.Pump], long.MaxValue));
+        Assert.True(plan.Waits(_world.Pump));
+
+        _world.Fence(closed: false);
+        _world.Wait(TimeSpan.FromSeconds(1));
+        Assert.Single(plan.ToRelease([_world.Pump], long.MaxValue));
+        Assert.False(plan.Waits(_world.Pump));
+    }
+
+    [Fact]
+    public void A_queue_in_doubt_that_holds_nothing_uncommitted_begins_anew_at_once()
+    {
+        _world.Broker.Store(10);
+        _world.Start();
+        _world.Wait(TimeSpan.FromSeconds(10));
+        _world.Fence(closed: true);
+        Assert.False(_world.Pump.HoldsUncommitted);
+        var plan = new RebalancePlan(View("me"), "me", static _ => true, static _ => true);
+
+        Assert.Single(plan.ToRelease([_world.Pump], long.MaxValue));
+    }
+
     [Fact]
     public void A_queue_of_which_nobody_knows_how_its_messages_come_is_not_started_and_stays_as_it_is()
     {
