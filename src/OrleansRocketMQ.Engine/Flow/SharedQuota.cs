@@ -66,6 +66,18 @@ internal sealed class SharedQuota(long limit)
         return ticket.Called;
     }
 
+    /// <summary>
+    /// A queue that was called waits for something else now, and keeps its turn. The next one in line may pull meanwhile: nobody
+    /// reserves anything.
+    /// </summary>
+    public void Lend(QuotaWaiter ticket)
+    {
+        if (ticket.Called && Waiting > 0)
+        {
+            Admit(0);
+        }
+    }
+
     /// <summary>The queue has pulled, or does not want to any more. If it was called and did not pull, the next one is.</summary>
     public void Return(QuotaWaiter ticket, bool used)
     {

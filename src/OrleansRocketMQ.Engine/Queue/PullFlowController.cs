@@ -154,15 +154,25 @@ internal sealed class PullFlowController
             return true;
         }
 
-        foreach (var ticket in _tickets)
+        for (var index = 0; index < _tickets.Length; index++)
         {
-            if (!ticket.Budget.TryAcquire(ticket))
+            if (!_tickets[index].Budget.TryAcquire(_tickets[index]))
             {
+                Lend(_tickets.AsSpan(0, index));
                 return false;
             }
         }
 
         return true;
+    }
+
+    /// <summary>What the queue was called for and cannot use before its turn comes elsewhere is for those behind it meanwhile.</summary>
+    private static void Lend(ReadOnlySpan<QuotaWaiter> called)
+    {
+        foreach (var ticket in called)
+        {
+            ticket.Budget.Lend(ticket);
+        }
     }
 
     private void LeaveLines(bool pulls)

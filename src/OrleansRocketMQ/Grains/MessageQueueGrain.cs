@@ -250,7 +250,21 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
-        => _pump is null ? Task.CompletedTask : _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
+    {
+        if (_pump is null)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (reason.ReasonCode is DeactivationReasonCode.DuplicateActivation or DeactivationReasonCode.DirectoryFailure
+            && _pump is QueuePump)
+        {
+            // Whoever has the queue may be further already: as behind a closed fence, the store is told nothing over that.
+            _pump.OnFence(closed: true);
+        }
+
+        return _consumer!.StopQueueAsync(_pump, _shutdownTimeout);
+    }
 
     /// <summary>
     /// Learns what this silo may not have been told: the queue was moved by an operator, perhaps, before the silo died that had it.

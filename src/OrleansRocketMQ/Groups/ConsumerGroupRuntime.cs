@@ -361,7 +361,7 @@ internal sealed partial class ConsumerGroupRuntime : IGroup
     void IGroup.NoteFoundAt(string broker) => Missing.Found(broker);
 
     /// <summary>The activation whose queue it is.</summary>
-    private IGrainContext OwnerOf(IGroupQueue pump) => _owners.TryGetValue(pump, out var owner)
+    public IGrainContext OwnerOf(IGroupQueue pump) => _owners.TryGetValue(pump, out var owner)
         ? owner
         : throw new InvalidOperationException($"{pump.Queue} has no grain.");
 

@@ -26,9 +26,14 @@ internal static class Calls
         .Where(found => found.Call is not null)
         .Select(found => $"{At(file, found.Node)} {found.Call}");
 
-    public static IEnumerable<string> OfConfigureAwait(SourceFile file) => file.Root.DescendantNodes()
+    public static IEnumerable<string> OfConfigureAwait(SourceFile file) => Of(file, "ConfigureAwait");
+
+    /// <summary>A source ends by the clock it was made with, which is the machine's where nobody has said another.</summary>
+    public static IEnumerable<string> OfCancelAfter(SourceFile file) => Of(file, "CancelAfter");
+
+    private static IEnumerable<string> Of(SourceFile file, string member) => file.Root.DescendantNodes()
         .OfType<MemberAccessExpressionSyntax>()
-        .Where(access => access.Name.Identifier.Text == "ConfigureAwait")
+        .Where(access => access.Name.Identifier.Text == member)
         .Select(access => At(file, access.Name));
 
     private static string At(SourceFile file, SyntaxNode node)

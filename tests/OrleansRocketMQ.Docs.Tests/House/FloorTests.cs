@@ -53,6 +53,13 @@ public sealed class FloorTests
     public void The_engine_breaks_no_rule(string name)
         => Assert.Empty(HouseRule.All.Single(rule => rule.Name == name).Broken(Houses[Engine].Files));
 
+    [Fact]
+    public void The_engine_ends_no_source_after_a_time_by_itself()
+    {
+        Assert.Empty(Houses[Engine].Files.SelectMany(Calls.OfCancelAfter));
+        Assert.Equal(["A.cs:1"], Calls.OfCancelAfter(new("A.cs", "class A { void M() => _source.CancelAfter(x); }")));
+    }
+
     [Theory]
     [MemberData(nameof(Projects))]
     public void Each_folder_is_a_floor_and_each_floor_is_there(string project)

@@ -55,6 +55,19 @@ public sealed class GroupCheckpointsTests
         Assert.Equal([17, 6, 17, 17], Writes());
     }
 
+    /// <summary>A few are written at once, and those behind the broken one are in other portions.</summary>
+    [Fact]
+    public void One_record_that_cannot_be_written_keeps_none_of_those_behind_it_from_being_written()
+    {
+        Add(40);
+        _queues[1].Fault = new InvalidOperationException("broken");
+        Start();
+
+        _world.Wait(1);
+
+        Assert.All(Writes(), count => Assert.Equal(1, count));
+    }
+
     [Fact]
     public void A_record_of_one_queue_alone_says_nothing_of_the_storage()
     {

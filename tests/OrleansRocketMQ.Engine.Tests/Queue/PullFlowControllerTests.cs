@@ -56,6 +56,29 @@ public sealed class PullFlowControllerTests
         Assert.All(All(), each => Assert.Equal(0, each.Waiting));
     }
 
+    /// <summary>It reserves nothing: what it was called for others may have until it pulls.</summary>
+    [Fact]
+    public void A_queue_whose_turn_has_come_and_that_waits_for_another_quota_holds_up_nobody_behind_it()
+    {
+        var other = new DispatchBuffer(new ProcessQueue(0));
+        other.Window.Add([TestMessages.At(0)], 1);
+        Add(1);
+        _budgets.Topic.Add(100);
+        _budgets.Group.Add(100);
+        var (first, second) = (Begin(New()), Begin(new PullFlowController(_options, other, _budgets, _world.Time)));
+        Assert.Equal((2, 0), (_budgets.Topic.Waiting, _budgets.Group.Waiting));
+
+        // Room for one pull, and the queue that is called for it has no room elsewhere.
+        _budgets.Topic.Remove(5);
+        _world.Steps.Run();
+        Assert.Equal((0, 2), (_budgets.Topic.Waiting, _budgets.Group.Waiting));
+
+        _budgets.Group.Remove(100);
+        _world.Steps.Run();
+        Assert.True(Stepped.ResultOf(first) && Stepped.ResultOf(second));
+        Assert.All(All(), each => Assert.Equal(0, each.Waiting));
+    }
+
     [Theory]
     [InlineData(99, true)]
     [InlineData(100, false)]

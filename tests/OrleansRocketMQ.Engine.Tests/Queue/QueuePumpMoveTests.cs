@@ -166,7 +166,6 @@ public sealed class QueuePumpMoveTests
         Assert.Equal(20, _lab.Committed);
     }
 
-    /// <summary>Finding F3.</summary>
     [Fact]
     public void A_reset_that_is_told_while_the_queue_stops_is_not_hidden_by_what_was_written_down_before_it()
     {
@@ -182,6 +181,7 @@ public sealed class QueuePumpMoveTests
         Assert.Equal((1L, 0, QueuePhase.Stopped), (_lab.Committed, _lab.Records.Count, _lab.Phase));
     }
 
+    /// <summary>Finding F3.</summary>
     [Fact]
     public void A_reset_goes_on_after_the_fence_was_closed_in_the_middle_of_it()
     {

@@ -281,6 +281,23 @@ public sealed class QueuePumpStopTests
         Assert.Equal([3L, 4L], _lab.Lease(2).Messages.Select(message => message.QueueOffset));
     }
 
+    [Fact]
+    public void Nor_does_it_when_the_queue_could_not_begin_under_the_first()
+    {
+        _lab.Options.LockInterval = TimeSpan.FromSeconds(20);
+        _lab.Options.LockExpiry = TimeSpan.FromSeconds(30);
+        _lab.Brokers.Faults["query"] = static () => new BrokerNotAvailableException("away");
+        _lab.Start(new QueueArrival(new(7, 9, [7]), HasCheckpoint: false, IdleSince: 0), locks: true);
+        _lab.Brokers.Faults["lock"] = static () => new BrokerNotAvailableException("away");
+        _lab.World.Wait(TimeSpan.FromSeconds(35), TimeSpan.FromSeconds(0.1));
+        _lab.Brokers.Offsets[PumpLab.Queue] = 3;
+        _lab.Brokers.Faults.Clear();
+
+        _lab.World.Wait(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(0.1));
+
+        Assert.Equal([3L, 4L], _lab.Lease(2).Messages.Select(message => message.QueueOffset));
+    }
+
     /// <summary>Nobody has told that the fence closed; the clock shows it.</summary>
     [Fact]
     public void Nothing_is_told_and_no_seek_is_stored_while_the_clock_says_that_the_fence_is_closed()

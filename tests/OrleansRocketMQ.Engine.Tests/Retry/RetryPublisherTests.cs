@@ -54,6 +54,23 @@ public sealed class RetryPublisherTests
         Assert.Equal((failed + 1, Math.Min(16, failed), message.BrokerName), (copy.ReconsumeTimes, copy.MaxReconsumeTimes, copy.BrokerName));
     }
 
+    /// <summary>Why it is one may be just what brokers do not take.</summary>
+    [Fact]
+    public void A_dead_letter_that_is_taken_neither_with_its_cause_nor_by_request_goes_without_it()
+    {
+        var refusals = 1;
+        _lab.Brokers.Faults["copy"] = () => refusals-- > 0 ? FakeBrokers.Refusal(ResponseCodes.SystemError) : null;
+        _lab.Brokers.Faults["sendback"] = static () => FakeBrokers.Refusal(ResponseCodes.SystemError);
+        var cause = new FailureCause("bad", "kind", 1, DateTimeOffset.UnixEpoch);
+
+        Assert.Equal(
+            PublishOutcome.Taken, _lab.World.Get(() => _lab.Retry.FileAsDeadAsync(Queue, TestMessages.At(3), CancellationToken.None, cause)));
+
+        var copy = Assert.Single(_lab.Brokers.Copies);
+        Assert.Equal((17, 16), (copy.ReconsumeTimes, copy.MaxReconsumeTimes));
+        Assert.DoesNotContain(MessageProperties.DeadLetterReason, copy.Properties, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void One_that_its_broker_takes_goes_there_and_no_copy_does()
     {
