@@ -6,6 +6,7 @@ using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Engine.Statistics;
+using OrleansRocketMQ.Engine.Tests.Alone;
 using OrleansRocketMQ.Engine.Tests.Scheduling;
 
 namespace OrleansRocketMQ.Engine.Tests.Rebalance;
@@ -198,6 +199,25 @@ public sealed class RebalanceLoopTests
         Assert.Same(AllocationView.Empty, _group.Left);
     }
 
+    [Fact]
+    public void While_a_queue_in_doubt_waits_to_be_popped_it_looks_again_soon()
+    {
+        var world = new World(World.Mode.Concurrent);
+        world.Broker.Store(10);
+        world.Start();
+        world.Fence(closed: true);
+        _group.Running[Group.Queues[0]] = world.Pump;
+        _group.DoesPop = true;
+        Start();
+        Pass(SoonAgain);
+        Assert.Equal((2, 0), (_group.Looks, _group.Released.Count));
+
+        world.Fence(closed: false);
+        world.Wait(TimeSpan.FromSeconds(1));
+        Pass(SoonAgain);
+        Assert.Same(world.Pump, Assert.Single(_group.Released));
+    }
+
     private void Start()
     {
         _loop.Start();
@@ -221,6 +241,12 @@ public sealed class RebalanceLoopTests
         public static readonly MessageQueue[] Queues = [.. Enumerable.Range(0, 4).Select(id => new MessageQueue("orders", "broker-a", id))];
 
         public List<MessageQueue> Started { get; } = [];
+
+        public List<IGroupQueue> Released { get; } = [];
+
+        public Dictionary<MessageQueue, IGroupQueue> Running { get; } = [];
+
+        public bool DoesPop { get; set; }
 
         public List<int> Announced { get; } = [];
 
@@ -255,7 +281,7 @@ public sealed class RebalanceLoopTests
 
         public IAllocateStrategy OwnStrategy => new AverageAllocation();
 
-        public IReadOnlyDictionary<MessageQueue, IGroupQueue> Running { get; } = new Dictionary<MessageQueue, IGroupQueue>();
+        IReadOnlyDictionary<MessageQueue, IGroupQueue> IRebalancedGroup.Running => Running;
 
         public AllocationView View { get; set; } = AllocationView.Empty;
 
@@ -265,7 +291,7 @@ public sealed class RebalanceLoopTests
 
         public bool IsSubscribed(string topic) => true;
 
-        public bool? Pops(MessageQueue queue) => false;
+        public bool? Pops(MessageQueue queue) => DoesPop;
 
         public Task<(IReadOnlyList<IReadOnlyList<MessageQueue>> Topics, bool Complete)> ReadQueuesAsync(CancellationToken cancellationToken)
         {
@@ -320,6 +346,10 @@ public sealed class RebalanceLoopTests
             return Task.FromResult<string?>(Answer);
         }
 
-        public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget) => Task.CompletedTask;
+        public Task ReleaseAsync(IGroupQueue pump, TimeSpan budget)
+        {
+            Released.Add(pump);
+            return Task.CompletedTask;
+        }
     }
 }
