@@ -1,5 +1,7 @@
+using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansRocketMQ.Consumers;
+using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Scheduling;
 using OrleansRocketMQ.Testing;
 using OrleansRocketMQ.Tests.Infrastructure;
@@ -106,6 +108,28 @@ public sealed class ConsumerLifecycleTests
         await rocketmq.UntilCommittedAsync(10);
     }
 
+    /// <summary>Finding M18.</summary>
+    [Fact]
+    public async Task A_consumer_of_which_a_queue_fails_to_stop_says_so_is_stopped_and_can_be_started_again()
+    {
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        await using var cluster = await rocketmq.ConsumeAsync();
+        var consumer = cluster.Consumer(rocketmq.MyGroup);
+        await cluster.UntilReadyAsync(rocketmq.MyGroup);
+        var pumps = cluster.Silos.GetSiloServiceProvider(cluster.Silos.Silos[0].SiloAddress).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!.Pumps;
+        // Under another name than its own: so it stays when it has failed once, while the queues are handed over.
+        pumps[FailsToStop.Queue with { QueueId = 1 }] = DispatchProxy.Create<IGroupQueue, FailsToStop>();
+
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => consumer.StopAsync());
+
+        Assert.Contains("It fails to stop.", $"{error}", StringComparison.Ordinal);
+        Assert.Equal(ConsumerState.Stopped, consumer.State);
+        Assert.Empty(rocketmq.Broker.ClientsOf(rocketmq.MyGroup));
+        await consumer.StartAsync();
+        await rocketmq.SendAsync(10);
+        await rocketmq.UntilCommittedAsync(10);
+    }
+
     [Fact]
     public async Task Of_the_steps_of_a_stop_each_is_taken_and_what_failed_is_told()
     {
@@ -180,5 +204,19 @@ public sealed class ConsumerLifecycleTests
         Assert.Null(consumers.Find("nobody"));
         Assert.Equal("g", Assert.Single(consumers.All).Group);
         Assert.Contains("nobody", Assert.Throws<ConsumerStateException>(() => consumers.Get("nobody")).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A queue that does nothing but fail to stop.</summary>
+    public class FailsToStop : DispatchProxy
+    {
+        public static readonly MessageQueue Queue = new("broken", "broker", 0);
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod! switch
+        {
+            { Name: nameof(IGroupQueue.StopAsync) } => Task.FromException(new InvalidOperationException("It fails to stop.")),
+            { Name: $"get_{nameof(IGroupQueue.Queue)}" } => Queue,
+            { ReturnType: { IsValueType: true } type } when type != typeof(void) => Activator.CreateInstance(type),
+            _ => null,
+        };
     }
 }
