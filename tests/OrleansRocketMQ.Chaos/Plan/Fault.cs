@@ -23,7 +23,7 @@ internal sealed record Fault(FaultKind Kind, TimeSpan At, TimeSpan Lasts, int Ta
         or FaultKind.KillBrokers or FaultKind.SuspendBrokers or FaultKind.StopMaster
         or FaultKind.CutConnections or FaultKind.PartitionFromBrokers or FaultKind.HalfDeadConnections or FaultKind.SlowLink
         or FaultKind.PartitionSilos or FaultKind.PartitionOneWay or FaultKind.IsolateSilo or FaultKind.SlowSilos or FaultKind.FlakyLinks
-        or FaultKind.SkipTime or FaultKind.SeekBack;
+        or FaultKind.SkipTime or FaultKind.SeekBack or FaultKind.KillJava;
 
     /// <summary>
     /// Whether silos may declare one dead that lives, which ends itself then: it stood still, or they do not hear each other in time.

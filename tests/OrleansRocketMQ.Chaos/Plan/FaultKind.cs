@@ -101,4 +101,7 @@ internal enum FaultKind
 
     /// <summary>An operator stops a group on all silos, and starts it again.</summary>
     StopGroup,
+
+    /// <summary>The member that is no silo is killed, and started again.</summary>
+    KillJava,
 }

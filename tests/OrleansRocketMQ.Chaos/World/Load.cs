@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Producing;
 
@@ -25,11 +24,14 @@ internal sealed class Load : IAsyncDisposable
     private readonly Dictionary<(string Topic, string Key), int> _sent = [];
     private readonly ConcurrentDictionary<(string Topic, string Key), List<long>> _times = [];
     private readonly Task _sending;
+    private readonly ConcurrentDictionary<(string Topic, string Key, int Number), bool> _repeats = [];
     private int _repeated;
 
-    public Load(string nameServer)
+    /// <param name="nameServer">Where to ask for the brokers.</param>
+    /// <param name="ns">The namespace that topics are in; null: none.</param>
+    public Load(string nameServer, string? ns = null)
     {
-        _client = PatientClients.Start(nameServer, "127.0.0.1@chaos");
+        _client = PatientClients.Start(nameServer, "127.0.0.1@chaos", ns);
         _producer = new Producer(
             _client, new ProducerOptions { Group = "chaos_producer", SendTimeout = TimeSpan.FromSeconds(3) }, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
         foreach (var topic in RoundTopics.All)
@@ -61,6 +63,9 @@ internal sealed class Load : IAsyncDisposable
     /// <summary>Sends that failed, after which the message may be there all the same.</summary>
     public int Repeated => _repeated;
 
+    /// <summary>Whether a send of a number failed, so that brokers may have it more than once.</summary>
+    public bool MayBeTwice(string topic, string key, int number) => _repeats.ContainsKey((topic, key, number));
+
     /// <summary>Sends what it is about to, and ends.</summary>
     public async Task StopAsync()
     {
@@ -82,11 +87,12 @@ internal sealed class Load : IAsyncDisposable
         var times = _times[key] = [];
         for (var number = 0; !_stopping.IsCancellationRequested; number++)
         {
-            var message = new Message(key.Topic, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{key.Key} {number}"))) { ShardingKey = key.Key };
+            var message = new Message(key.Topic, JsonSerializer.SerializeToUtf8Bytes(new { key = key.Key, number })) { ShardingKey = key.Key };
             times.Add(Stopwatch.GetTimestamp());
             while (!await TrySendAsync(message, byKey))
             {
                 Interlocked.Increment(ref _repeated);
+                _repeats[(key.Topic, key.Key, number)] = true;
                 await Task.Delay(Between);
             }
 
