@@ -12,6 +12,9 @@ public sealed record ChaosNote(string Key, int Number)
     /// <summary>One of 50 messages fails at its first attempt.</summary>
     public bool FailsFirst => Number % OneOf == OneOf - 1;
 
+    /// <summary>No attempt at it succeeds.</summary>
+    public bool IsPoison => Key == "poison";
+
     /// <summary>Reads it from a message.</summary>
     public static ChaosNote Of(MessageExt message) => JsonSerializer.Deserialize<ChaosNote>(message.Body.Span, JsonSerializerOptions.Web)!;
 }
@@ -19,6 +22,8 @@ public sealed record ChaosNote(string Key, int Number)
 /// <summary>What listeners do.</summary>
 internal static class ChaosMessage
 {
+    public static bool IsPoison(MessageExt message) => ChaosNote.Of(message).IsPoison;
+
     public static bool FailsFirst(MessageExt message) => ChaosNote.Of(message).FailsFirst;
 
     /// <summary>So long that faults find messages in work.</summary>

@@ -14,6 +14,10 @@ internal sealed class Load : IAsyncDisposable
 {
     private const int Keys = 12;
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan BetweenPoison = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>The key of messages at which no attempt succeeds.</summary>
+    public const string Poison = "poison";
 
     /// <summary>Messages that a topic can get in a second.</summary>
     public static int MostPerSecond => (int)(Keys / Between.TotalSeconds);
@@ -29,7 +33,8 @@ internal sealed class Load : IAsyncDisposable
 
     /// <param name="nameServer">Where to ask for the brokers.</param>
     /// <param name="ns">The namespace that topics are in; null: none.</param>
-    public Load(string nameServer, string? ns = null)
+    /// <param name="hasPoison">Whether the group in any order gets messages at which no attempt succeeds, too.</param>
+    public Load(string nameServer, string? ns = null, bool hasPoison = false)
     {
         _client = PatientClients.Start(nameServer, "127.0.0.1@chaos", ns);
         _producer = new Producer(
@@ -40,6 +45,11 @@ internal sealed class Load : IAsyncDisposable
             {
                 _sent[(topic, $"key-{key}")] = 0;
             }
+        }
+
+        if (hasPoison)
+        {
+            _sent[(RoundTopics.Any, Poison)] = 0;
         }
 
         _sending = Task.WhenAll(_sent.Keys.Select(key => Task.Run(() => SendAsync(key))));
@@ -101,7 +111,7 @@ internal sealed class Load : IAsyncDisposable
                 _sent[key] = number + 1;
             }
 
-            await Task.Delay(Between, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(key.Key == Poison ? BetweenPoison : Between, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -48,7 +48,7 @@ internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
 
     private async Task<RoundResult> TroubleAsync(SiloFleet silos, JavaMember? java)
     {
-        await using var load = new Load(_brokers.NameServer, _brokers.Namespace);
+        await using var load = new Load(_brokers.NameServer, _brokers.Namespace, hasPoison: true);
         await using var offsets = await OffsetWatch.StartAsync(_brokers);
         var events = new RoundEvents();
         var supervisor = new Supervisor(plan, silos, events);
@@ -67,7 +67,7 @@ internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
             }
 
             await load.StopAsync();
-            var verdict = new Verdict(silos, load, offsets, _store);
+            var verdict = new Verdict(silos, load, offsets, _store, hasJava: java is not null);
             var (check, figures) = await verdict.SayAsync(balancing, strikes.Struck);
             await over.CancelAsync();
             await watching;

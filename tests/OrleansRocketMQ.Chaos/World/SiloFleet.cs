@@ -93,7 +93,7 @@ internal sealed class SiloFleet(
             LongestStart);
         if (silo.HasEnded)
         {
-            throw new InvalidOperationException($"A silo could not start: {silo.Everything}");
+            throw new InvalidOperationException($"{name} could not start: {(silo.Errors is [.., var last] ? last : silo.Everything)}");
         }
 
         var started = new StartedSilo(silo, build, name, ports[0], new($"http://127.0.0.1:{ports[2]}/"), records);

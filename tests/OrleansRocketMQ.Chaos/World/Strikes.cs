@@ -114,14 +114,10 @@ internal sealed class Strikes(
     {
         var running = silos.Running;
         var silo = running[fault.Target % running.Count];
-        if (fault.Kind == FaultKind.SkipTime)
-        {
-            await TellClockAsync(silo, "stand", fault.Amount);
-            return;
-        }
-
-        await TellClockAsync(silo, "set", fault.Amount);
+        await TellClockAsync(silo, fault.Kind == FaultKind.SkipTime ? "stand" : "set", fault.Amount);
         await Task.Delay(fault.Lasts);
+
+        // As NTP does; what measures time is not set back.
         await TellClockAsync(silo, "set", -fault.Amount);
     }
 
@@ -190,7 +186,8 @@ internal sealed class Strikes(
         await _rolls.WaitAsync();
         try
         {
-            var strategy = s_strategies[fault.Target % s_strategies.Length];
+            // Java's member shares out by AVG, and a group must agree.
+            var strategy = java is null ? s_strategies[fault.Target % s_strategies.Length] : "AVG";
             silos.Later = [.. RoundTopics.All.Select(group => $"--RocketMQ:Consumers:{group}:AllocateStrategy={strategy}")];
             foreach (var silo in silos.Running.Where(silos.TryTake))
             {

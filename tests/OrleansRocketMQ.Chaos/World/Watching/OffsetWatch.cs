@@ -60,6 +60,23 @@ internal sealed class OffsetWatch : IAsyncDisposable
         return counts.Sum();
     }
 
+    /// <summary>How many dead letters brokers have of a group. When they are all there.</summary>
+    public async Task<long> DeadLettersOfAsync(string group)
+    {
+        try
+        {
+            var topic = $"%DLQ%{group}";
+            var route = await _client.NameServer.GetRouteAsync(topic);
+            var counts = await Task.WhenAll(route.BrokerDatas.Select(broker => _client.Brokers.GetMaxOffsetAsync(
+                broker.BrokerAddrs[BrokerData.MasterId], new(topic, broker.BrokerName, 0))));
+            return counts.Sum();
+        }
+        catch (TopicNotFoundException)
+        {
+            return 0; // Nothing has died.
+        }
+    }
+
     /// <summary>No more samples.</summary>
     public async Task StopAsync()
     {
