@@ -56,7 +56,7 @@ internal static class RoundsCommand
             var result = await new Round(plan, folder, setting).RunAsync();
             return (result.Complaints.Count == 0, result.ToString());
         }
-        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or HttpRequestException or IOException)
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or HttpRequestException or IOException or RocketMQException)
         {
             await File.WriteAllTextAsync(Path.Join(folder, "exception.log"), exception.ToString());
             return (false, $"FAILED {plan} | it could not be run to its end{Environment.NewLine}  {exception.Message.Split('\n')[0]}");

@@ -48,8 +48,8 @@ internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
 
     private async Task<RoundResult> TroubleAsync(SiloFleet silos, JavaMember? java)
     {
-        await using var load = new Load(_brokers.NameServer, _brokers.Namespace, hasPoison: true);
         await using var offsets = await OffsetWatch.StartAsync(_brokers);
+        await using var load = new Load(_brokers.NameServer, _brokers.Namespace, hasPoison: true);
         var events = new RoundEvents();
         var supervisor = new Supervisor(plan, silos, events);
         using var over = new CancellationTokenSource();

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.Extensions.Logging.Abstractions;
 using OrleansRocketMQ.Chaos.Checking;
 using OrleansRocketMQ.Chaos.World.Brokers;
 using OrleansRocketMQ.Clients;
@@ -31,15 +30,7 @@ internal sealed class OffsetWatch : IAsyncDisposable
 
     public static async Task<OffsetWatch> StartAsync(IRoundBrokers brokers)
     {
-        var client = new RocketMQClient(
-            new RocketMQClientOptions
-            {
-                NameServerAddresses = RocketMQClientOptions.ParseAddresses(brokers.NameServer),
-                ClientId = "127.0.0.1@chaos-watch",
-                Remoting = new() { RequestTimeout = TimeSpan.FromSeconds(3), Namespace = brokers.Namespace },
-            },
-            NullLoggerFactory.Instance);
-        client.Start();
+        var client = PatientClients.Start(brokers.NameServer, "127.0.0.1@chaos-watch", brokers.Namespace);
         var queues = new List<(string Address, MessageQueue Queue)>();
         foreach (var topic in RoundTopics.All)
         {
