@@ -4,7 +4,7 @@ using Orleans.Placement;
 
 namespace OrleansRocketMQ.Chaos.Listeners;
 
-/// <summary>In any order. One of 50 messages fails at its first attempt.</summary>
+/// <summary>In any order. One of 50 messages fails at its first attempt; poison fails, and is given up at its second.</summary>
 [RocketMQListener(Group, Group)]
 [StatelessWorker]
 internal sealed class AnyOrderListener : Grain, IConcurrentListener
@@ -15,9 +15,17 @@ internal sealed class AnyOrderListener : Grain, IConcurrentListener
     {
         foreach (var message in messages)
         {
-            if (message.ReconsumeTimes == 0 && ChaosMessage.FailsFirst(message))
+            var isPoison = ChaosMessage.IsPoison(message);
+            if (message.ReconsumeTimes == 0 && (isPoison || ChaosMessage.FailsFirst(message)))
             {
                 context.DelayLevelWhenNextConsume = 1;
+                return ConsumeResult.ReconsumeLater;
+            }
+
+            if (isPoison)
+            {
+                Records.Add(Group, message);
+                context.DelayLevelWhenNextConsume = ConsumeContext.ToDeadLetters;
                 return ConsumeResult.ReconsumeLater;
             }
 

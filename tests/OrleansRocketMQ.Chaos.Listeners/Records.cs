@@ -18,11 +18,12 @@ internal static class Records
 
     public static void Add(string group, MessageExt message)
     {
+        var note = ChaosNote.Of(message);
         lock (s_gate)
         {
             // Within the lock, so that the lines of one process are in the order of their times.
             s_file.Write(Encoding.UTF8.GetBytes(string.Create(
-                CultureInfo.InvariantCulture, $"{group} {Encoding.UTF8.GetString(message.Body.Span)} {Stopwatch.GetTimestamp()}\n")));
+                CultureInfo.InvariantCulture, $"{group} {note.Key} {note.Number} {Stopwatch.GetTimestamp()}\n")));
         }
     }
 }

@@ -7,6 +7,11 @@ using OrleansRocketMQ.Chaos.World;
 // ... -- upgrade [--tag=v0.2.0] [--results=FILE] [--keep=FOLDER]: silos of a release beside those of the present, rolled both ways.
 // ... -- soak [--minutes=60] [--results=FILE]: a steady load, and slopes of what silos hold.
 // Seeds that stand in the file of results already, of the same tree, are left out, so a run that was broken off goes on.
+if (args is not ["brokers", ..])
+{
+    Children.EndWithThis();
+}
+
 return args switch
 {
     ["brokers", .. var rest] => await BrokerMain.RunAsync(rest),

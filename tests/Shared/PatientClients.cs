@@ -13,14 +13,14 @@ internal static class PatientClients
     public static TimeSpan RequestTimeout => Patience;
 
     /// <summary>A client that has started.</summary>
-    public static RocketMQClient Start(string nameServers, string clientId)
+    public static RocketMQClient Start(string nameServers, string clientId, string? ns = null)
     {
         var client = new RocketMQClient(
             new RocketMQClientOptions
             {
                 NameServerAddresses = RocketMQClientOptions.ParseAddresses(nameServers),
                 ClientId = clientId,
-                Remoting = new() { RequestTimeout = Patience },
+                Remoting = new() { RequestTimeout = Patience, Namespace = ns },
             },
             NullLoggerFactory.Instance);
         client.Start();

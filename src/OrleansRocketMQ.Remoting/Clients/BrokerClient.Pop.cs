@@ -19,21 +19,17 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Gives up early; messages that are on their way then come again after their invisible time.</param>
     /// <exception cref="BrokerResponseException">
     /// Among others with SUBSCRIPTION_PARSE_FAILED: the expression cannot be read; SYSTEM_ERROR: the broker has no timer wheel
-    /// (<c>timerWheelEnable</c>), without which it cannot offer messages again.
+    /// (<c>timerWheelEnable</c>), without which it cannot offer messages again; POLLING_TIMEOUT: by its clock the pop was sent more than
+    /// half a second longer ago than it may wait, as where this machine's clock is behind.
     /// </exception>
     /// <exception cref="MessageFormatException">The answer is not of its form. What it brought comes again.</exception>
-    public Task<PopResult> PopAsync(
+    public async Task<PopResult> PopAsync(
         string address, PopRequest request, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
         // The broker reckons by it how long it may wait still.
         var command = CommandOf(in request, Remoting.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
-        return AskAsync(
-            address,
-            command,
-            static code => PopAnswer.StatusOf(code) is not null,
-            answer => PopAnswer.Read(answer, request),
-            timeout ?? (request.PollTime + PollMargin),
-            cancellationToken);
+        var answer = await AskAsync(address, command, timeout ?? (request.PollTime + PollMargin), cancellationToken).ConfigureAwait(false);
+        return PopAnswer.IsRefusal(answer) ? throw Refused(address, command, answer) : PopAnswer.Read(answer, request);
     }
 
     /// <summary>

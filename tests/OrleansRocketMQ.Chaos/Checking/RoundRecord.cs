@@ -14,7 +14,8 @@ internal sealed record RoundRecord(string Group, string Key, int Number, long At
         {
             if (line.Split(' ') is [var group, var key, var number, var at])
             {
-                yield return new(group, key, int.Parse(number, CultureInfo.InvariantCulture), long.Parse(at, CultureInfo.InvariantCulture));
+                // A member that is no silo writes the group as it is called on the wire.
+                yield return new(group[(group.LastIndexOf('%') + 1)..], key, int.Parse(number, CultureInfo.InvariantCulture), long.Parse(at, CultureInfo.InvariantCulture));
             }
         }
     }

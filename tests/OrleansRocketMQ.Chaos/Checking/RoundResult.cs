@@ -3,7 +3,15 @@ using OrleansRocketMQ.Chaos.Plan;
 namespace OrleansRocketMQ.Chaos.Checking;
 
 /// <summary>What came of a round.</summary>
-internal sealed record RoundResult(RoundPlan Plan, int Sent, int RepeatedSends, RoundCheck Check, TimeSpan Settled, IReadOnlyList<string> Complaints)
+/// <param name="Plan">What was to happen.</param>
+/// <param name="Place">What it ran over, and what of the plan could not be done there.</param>
+/// <param name="Sent">How many messages were sent.</param>
+/// <param name="RepeatedSends">How many sends failed and were repeated.</param>
+/// <param name="Check">What listeners have consumed.</param>
+/// <param name="Figures">What else was measured of the groups.</param>
+/// <param name="Complaints">What must not be.</param>
+internal sealed record RoundResult(
+    RoundPlan Plan, string Place, int Sent, int RepeatedSends, RoundCheck Check, RoundFigures Figures, IReadOnlyList<string> Complaints)
 {
     /// <summary>Silos that ended by themselves, and were started anew.</summary>
     public int Restarts { get; init; }
@@ -22,7 +30,7 @@ internal sealed record RoundResult(RoundPlan Plan, int Sent, int RepeatedSends, 
         Environment.NewLine,
         [
             FormattableString.Invariant(
-                $"{(Complaints.Count == 0 ? "ok" : "FAILED")} {Plan} | {Sent} sent, {RepeatedSends} sends failed and were repeated, {Check.Consumed} consumed, {Check.Again} came again, all consumed {Settled.TotalSeconds:0.0} s after the last was sent, {Restarts} silos declared dead, {Struck} connections and pieces struck, dashboards shown {Shown} times; the machine stood still for {Stalled.TotalSeconds:0.0} s at most"),
+                $"{(Complaints.Count == 0 ? "ok" : "FAILED")} {Plan} | {Place} | {Sent} sent, {RepeatedSends} sends failed and were repeated, {Check.Consumed} consumed; {Figures}; {Restarts} silos declared dead, {Struck} connections and pieces struck, dashboards shown {Shown} times; the machine stood still for {Stalled.TotalSeconds:0.0} s at most"),
             .. Complaints.Select(complaint => $"  {complaint}"),
         ]);
 }

@@ -23,7 +23,7 @@ internal sealed record Fault(FaultKind Kind, TimeSpan At, TimeSpan Lasts, int Ta
         or FaultKind.KillBrokers or FaultKind.SuspendBrokers or FaultKind.StopMaster
         or FaultKind.CutConnections or FaultKind.PartitionFromBrokers or FaultKind.HalfDeadConnections or FaultKind.SlowLink
         or FaultKind.PartitionSilos or FaultKind.PartitionOneWay or FaultKind.IsolateSilo or FaultKind.SlowSilos or FaultKind.FlakyLinks
-        or FaultKind.SkipTime or FaultKind.SeekBack;
+        or FaultKind.SkipTime or FaultKind.SeekBack or FaultKind.KillJava;
 
     /// <summary>
     /// Whether silos may declare one dead that lives, which ends itself then: it stood still, or they do not hear each other in time.
@@ -32,8 +32,13 @@ internal sealed record Fault(FaultKind Kind, TimeSpan At, TimeSpan Lasts, int Ta
     public bool MayBeGivenUp => Kind is FaultKind.SuspendSilo or FaultKind.PartitionSilos or FaultKind.PartitionOneWay or FaultKind.IsolateSilo
         or FaultKind.SlowSilos or FaultKind.FlakyLinks or FaultKind.CutConnections or FaultKind.SkipTime;
 
-    /// <summary>Whether a silo that starts may not get in, and is started again: it reaches no store, or not all the others.</summary>
-    public bool MayKeepOut => MayBeGivenUp || Kind is FaultKind.KillSilo or FaultKind.StoreAway or FaultKind.SuspendStore or FaultKind.SlowStore;
+    /// <summary>
+    /// Whether a silo that starts may not get in, and is started again: it reaches no store, or not all the others, or one whose clock
+    /// is ahead believes that it has tried to join for longer than Orleans allows, which is five minutes, and evicts it.
+    /// </summary>
+    public bool MayKeepOut => MayBeGivenUp
+        || Kind is FaultKind.KillSilo or FaultKind.StoreAway or FaultKind.SuspendStore or FaultKind.SlowStore or FaultKind.PartitionFromStore
+        || (Kind == FaultKind.SetClock && Amount >= 300);
 
     public override string ToString()
         => FormattableString.Invariant($"{Kind} at {At.TotalSeconds:0.0} s for {Lasts.TotalSeconds:0.0} s{WhereAndHow}");

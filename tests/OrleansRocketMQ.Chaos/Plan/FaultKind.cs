@@ -72,7 +72,10 @@ internal enum FaultKind
     /// <summary>A silo's time of day is set, forward or back, and at the end set right. What measures time goes on as ever.</summary>
     SetClock,
 
-    /// <summary>For a silo it is later at once, as on a virtual machine that was suspended: timers come due, and it stays later.</summary>
+    /// <summary>
+    /// For a silo it is later at once, as on a virtual machine that was suspended: timers come due. At the end its time of day is set
+    /// right, as the others have not stood still; what measures time stays later.
+    /// </summary>
     SkipTime,
 
     /// <summary>All silos are stopped and started again, one after the other; those that come share out queues by another strategy.</summary>
@@ -101,4 +104,7 @@ internal enum FaultKind
 
     /// <summary>An operator stops a group on all silos, and starts it again.</summary>
     StopGroup,
+
+    /// <summary>The member that is no silo is killed, and started again.</summary>
+    KillJava,
 }

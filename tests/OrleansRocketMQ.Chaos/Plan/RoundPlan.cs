@@ -43,5 +43,8 @@ internal sealed record RoundPlan(int Seed, int Silos, bool Pops, IReadOnlyList<F
         _ => random.Next(10, 300),
     };
 
+    /// <summary>Whether silos find each other, and keep state, in PostgreSQL where that is there; else in Redis.</summary>
+    public bool WantsDatabase => Seed % 2 == 0;
+
     public override string ToString() => FormattableString.Invariant($"seed {Seed}: {Lasts.TotalSeconds:0} s, {Silos} silos{(Pops ? ", pops" : string.Empty)}, {string.Join("; ", Faults)}");
 }

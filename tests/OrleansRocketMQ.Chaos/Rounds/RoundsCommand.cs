@@ -15,7 +15,7 @@ internal static class RoundsCommand
         string? Value(string name) => args.FirstOrDefault(argument => argument.StartsWith(name, StringComparison.Ordinal))?[name.Length..];
         if ((Value("--seeds=") ?? Value("--seed="))?.Split("..") is not [var first, ..] bounds)
         {
-            await Console.Error.WriteLineAsync("--seeds=A..B or --seed=N, [--seconds=N] [--only=FAULT,FAULT] [--results=FILE] [--keep=FOLDER]");
+            await Console.Error.WriteLineAsync("--seeds=A..B or --seed=N, [--seconds=N] [--only=FAULT,FAULT] [--results=FILE] [--keep=FOLDER] " + RoundSetting.Usage);
             return 2;
         }
 
@@ -31,11 +31,12 @@ internal static class RoundsCommand
         }
 
         var kept = Directory.CreateDirectory(Value("--keep=") ?? Path.Join(Path.GetTempPath(), "chaos-failed")).FullName;
+        var setting = RoundSetting.Of(args);
         var failed = 0;
         foreach (var seed in seeds.Except(done))
         {
             var folder = Directory.CreateDirectory(Path.Join(kept, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}-{DateTime.UtcNow:yyyyMMdd-HHmmss}"))).FullName;
-            var (isOk, said) = await RunAsync(RoundPlan.Of(seed, lasts, only), folder);
+            var (isOk, said) = await RunAsync(RoundPlan.Of(seed, lasts, only), folder, setting);
             failed += isOk ? 0 : 1;
             await results.AddAsync(isOk ? said : $"{said}{Environment.NewLine}  logs: {folder}");
             if (isOk && !args.Contains("--keep-all"))
@@ -48,14 +49,14 @@ internal static class RoundsCommand
     }
 
     // A round that could not be run to its end is one that failed, and no reason not to run the next.
-    private static async Task<(bool IsOk, string Said)> RunAsync(RoundPlan plan, string folder)
+    private static async Task<(bool IsOk, string Said)> RunAsync(RoundPlan plan, string folder, RoundSetting setting)
     {
         try
         {
-            var result = await new Round(plan, folder).RunAsync();
+            var result = await new Round(plan, folder, setting).RunAsync();
             return (result.Complaints.Count == 0, result.ToString());
         }
-        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or HttpRequestException or IOException)
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or HttpRequestException or IOException or RocketMQException)
         {
             await File.WriteAllTextAsync(Path.Join(folder, "exception.log"), exception.ToString());
             return (false, $"FAILED {plan} | it could not be run to its end{Environment.NewLine}  {exception.Message.Split('\n')[0]}");

@@ -1,7 +1,8 @@
 using System.Diagnostics;
+using System.Net;
 using OrleansRocketMQ.Chaos.Checking;
 using OrleansRocketMQ.Chaos.World;
-using OrleansRocketMQ.SiloHost.Support.Stores;
+using OrleansRocketMQ.Chaos.World.Stores;
 
 namespace OrleansRocketMQ.Chaos.Soak;
 
@@ -13,21 +14,21 @@ internal sealed class SoakRun(TimeSpan lasts, string folder)
     private static readonly TimeSpan MoveEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    private readonly RedisServer _redis = new();
+    private readonly RedisStore _store = new();
     private readonly Links _links = new();
     private readonly BrokerProcess _brokers = new(Path.Join(folder, "store"));
     private int _moves;
 
     public async Task<(List<string> Lines, List<string> Complaints)> RunAsync()
     {
-        await _redis.InitializeAsync();
+        await _store.StartAsync();
         try
         {
             await using var links = _links;
             await using var brokers = _brokers;
             await _brokers.StartAsync();
             _links.Open([.. _brokers.Ports]);
-            await using var fleet = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.All, [], _links);
+            await using var fleet = new SiloFleet(folder, _store.SettingsAt(IPAddress.Loopback), _brokers.NameServer, RoundTopics.All, [], _links);
             var silos = await Task.WhenAll(Enumerable.Range(1, Silos).Select(_ => fleet.StartAsync()));
             await using var load = new Load(_brokers.NameServer);
             var samples = await SampleAsync(silos);
@@ -42,7 +43,7 @@ internal sealed class SoakRun(TimeSpan lasts, string folder)
         }
         finally
         {
-            await _redis.DisposeAsync();
+            await _store.DisposeAsync();
         }
     }
 

@@ -8,9 +8,6 @@ namespace OrleansRocketMQ.Chaos.Tests;
 /// <summary>The checker finds what it is for.</summary>
 public sealed class RoundCheckTests : IDisposable
 {
-    private static readonly RoundPlan Calm = new(1, 3, Pops: false, [new(FaultKind.StopSilo, default, default, 0, 0)], default);
-    private static readonly RoundPlan Trouble = Calm with { Faults = [new(FaultKind.KillSilo, default, default, 0, 0)] };
-
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -29,14 +26,19 @@ public sealed class RoundCheckTests : IDisposable
     }
 
     [Fact]
-    public void One_that_came_again_is_a_complaint_only_where_nothing_happened_that_repeats_any()
+    public void One_that_came_again_is_counted_and_neither_lost_nor_out_of_order()
     {
-        var check = Check(RoundTopics.Any, ["0 10", "0 20"], sent: 1);
+        var check = Check(RoundTopics.ByKey, ["0 10", "1 20", "0 30"], sent: 2);
 
-        Assert.Equal((1, 1), (check.Consumed, check.Again));
-        Assert.Single(check.Complaints(Calm, repeatedSends: 0));
-        Assert.Empty(check.Complaints(Calm, repeatedSends: 1));
-        Assert.Empty(check.Complaints(Trouble, repeatedSends: 0));
+        Assert.Equal((2, 1), (check.Consumed, check.Again));
+        Assert.Empty(check.Complaints());
+    }
+
+    [Fact]
+    public void What_is_lost_or_out_of_order_is_a_complaint()
+    {
+        Assert.Single(Check(RoundTopics.ByKey, ["0 10"], sent: 2).Complaints());
+        Assert.Single(Check(RoundTopics.ByKey, ["1 10", "0 20"], sent: 2).Complaints());
     }
 
     private RoundCheck Check(string topic, string[] lines, int sent)

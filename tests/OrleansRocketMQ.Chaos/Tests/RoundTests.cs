@@ -16,7 +16,7 @@ public sealed class RoundTests(ITestOutputHelper output)
         var plan = RoundPlan.Of(seed: 3, TimeSpan.FromSeconds(20));
         output.WriteLine(plan.ToString());
 
-        var result = await new Round(plan, folder.Path).RunAsync();
+        var result = await new Round(plan, folder.Path, RoundSetting.Embedded).RunAsync();
 
         output.WriteLine(result.ToString());
         Assert.Empty(result.Complaints);

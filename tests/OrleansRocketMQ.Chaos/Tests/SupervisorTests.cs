@@ -27,5 +27,15 @@ public sealed class SupervisorTests
     public void No_silo_may_end_for_another_reason()
         => Assert.EndsWith("silo-host ends at once: no memory", Supervisor.ComplaintOf(PlanOf(nameof(FaultKind.IsolateSilo)), ["silo-host ends at once: no memory"]), StringComparison.Ordinal);
 
+    [Fact]
+    public void One_that_starts_may_be_evicted_by_one_whose_clock_is_minutes_ahead_and_by_no_other()
+    {
+        var ahead = new Fault(FaultKind.SetClock, default, default, 0, 600);
+
+        Assert.True(ahead.MayKeepOut);
+        Assert.False((ahead with { Amount = 60 }).MayKeepOut);
+        Assert.False((ahead with { Amount = -3600 }).MayKeepOut);
+    }
+
     private static RoundPlan PlanOf(string kind) => RoundPlan.Of(1, TimeSpan.FromSeconds(45), [Enum.Parse<FaultKind>(kind)]);
 }

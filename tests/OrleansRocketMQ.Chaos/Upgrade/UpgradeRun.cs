@@ -1,8 +1,9 @@
 using System.Diagnostics;
+using System.Net;
 using System.Text.Json;
 using OrleansRocketMQ.Chaos.Checking;
 using OrleansRocketMQ.Chaos.World;
-using OrleansRocketMQ.SiloHost.Support.Stores;
+using OrleansRocketMQ.Chaos.World.Stores;
 
 namespace OrleansRocketMQ.Chaos.Upgrade;
 
@@ -15,7 +16,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
     private const int Silos = 3;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
-    private readonly RedisServer _redis = new();
+    private readonly RedisStore _store = new();
     private readonly Links _links = new();
     private readonly BrokerProcess _brokers = new(Path.Join(folder, "store"));
     private readonly List<StartedSilo> _silos = [];
@@ -26,7 +27,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
 
     public async Task<List<string>> RunAsync()
     {
-        await _redis.InitializeAsync();
+        await _store.StartAsync();
         try
         {
             await using var links = _links;
@@ -44,7 +45,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
                 "--Orleans:Membership:ProbeTimeout=00:00:02",
                 "--Orleans:Membership:NumMissedProbesLimit=4",
             ];
-            await using var fleet = new SiloFleet(folder, _redis.ConnectionString, _brokers.NameServer, RoundTopics.Groups, settings, _links);
+            await using var fleet = new SiloFleet(folder, _store.SettingsAt(IPAddress.Loopback), _brokers.NameServer, [.. RoundTopics.All, RoundTopics.Everywhere], settings, _links);
             try
             {
                 await RollBothWaysAsync(fleet);
@@ -61,7 +62,7 @@ internal sealed class UpgradeRun(SiloBuild release, SiloBuild present, string fo
         }
         finally
         {
-            await _redis.DisposeAsync();
+            await _store.DisposeAsync();
         }
 
         return _complaints;

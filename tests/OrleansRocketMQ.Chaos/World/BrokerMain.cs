@@ -28,11 +28,8 @@ internal static class BrokerMain
         var second = await rocketmq.AddBrokerAsync("broker-b", ports[2]);
         await second.AddSlaveAsync(ports[3]);
 
-        // Order is kept in a queue, and a key goes to another queue when a master is away: ordered topics are on one of them.
-        CreateTopic(rocketmq.Broker, RoundTopics.Any, 4);
-        CreateTopic(second, RoundTopics.Any, 4);
-        CreateTopic(rocketmq.Broker, RoundTopics.ByQueue, 6);
-        CreateTopic(rocketmq.Broker, RoundTopics.ByKey, 6);
+        CreateTopics(rocketmq.Broker, isFirst: true);
+        CreateTopics(second, isFirst: false);
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } command)
         {
@@ -43,27 +40,11 @@ internal static class BrokerMain
         return 0;
     }
 
-    private static void CreateTopic(EmbeddedBroker broker, string topic, int queues)
+    private static void CreateTopics(EmbeddedBroker broker, bool isFirst)
     {
-        if (!broker.Topics.Contains(topic))
+        foreach (var topic in RoundTopics.All.Where(topic => RoundTopics.IsOn(topic, isFirst) && !broker.Topics.Contains(topic)))
         {
-            broker.CreateTopic(topic, queues);
+            broker.CreateTopic(topic, RoundTopics.QueuesPerMaster(topic));
         }
     }
-}
-
-/// <summary>The topics of a round, each with a group of its name.</summary>
-internal static class RoundTopics
-{
-    public const string Any = "chaos-any";
-    public const string ByQueue = "chaos-queue";
-    public const string ByKey = "chaos-key";
-
-    public static readonly IReadOnlyList<string> All = [Any, ByQueue, ByKey];
-
-    /// <summary>A broadcasting group that consumes <see cref="Any"/>, too; it runs where it is asked for.</summary>
-    public const string Everywhere = "chaos-all";
-
-    /// <summary>The groups that listeners are there for.</summary>
-    public static readonly IReadOnlyList<string> Groups = [.. All, Everywhere];
 }

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
+using System.Text.Json;
 using OrleansRocketMQ.Clients;
 using OrleansRocketMQ.Producing;
 
@@ -15,6 +14,10 @@ internal sealed class Load : IAsyncDisposable
 {
     private const int Keys = 12;
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan BetweenPoison = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>The key of messages at which no attempt succeeds.</summary>
+    public const string Poison = "poison";
 
     /// <summary>Messages that a topic can get in a second.</summary>
     public static int MostPerSecond => (int)(Keys / Between.TotalSeconds);
@@ -25,11 +28,15 @@ internal sealed class Load : IAsyncDisposable
     private readonly Dictionary<(string Topic, string Key), int> _sent = [];
     private readonly ConcurrentDictionary<(string Topic, string Key), List<long>> _times = [];
     private readonly Task _sending;
+    private readonly ConcurrentDictionary<(string Topic, string Key, int Number), bool> _repeats = [];
     private int _repeated;
 
-    public Load(string nameServer)
+    /// <param name="nameServer">Where to ask for the brokers.</param>
+    /// <param name="ns">The namespace that topics are in; null: none.</param>
+    /// <param name="hasPoison">Whether the group in any order gets messages at which no attempt succeeds, too.</param>
+    public Load(string nameServer, string? ns = null, bool hasPoison = false)
     {
-        _client = PatientClients.Start(nameServer, "127.0.0.1@chaos");
+        _client = PatientClients.Start(nameServer, "127.0.0.1@chaos", ns);
         _producer = new Producer(
             _client, new ProducerOptions { Group = "chaos_producer", SendTimeout = TimeSpan.FromSeconds(3) }, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
         foreach (var topic in RoundTopics.All)
@@ -38,6 +45,11 @@ internal sealed class Load : IAsyncDisposable
             {
                 _sent[(topic, $"key-{key}")] = 0;
             }
+        }
+
+        if (hasPoison)
+        {
+            _sent[(RoundTopics.Any, Poison)] = 0;
         }
 
         _sending = Task.WhenAll(_sent.Keys.Select(key => Task.Run(() => SendAsync(key))));
@@ -61,6 +73,9 @@ internal sealed class Load : IAsyncDisposable
     /// <summary>Sends that failed, after which the message may be there all the same.</summary>
     public int Repeated => _repeated;
 
+    /// <summary>Whether a send of a number failed, so that brokers may have it more than once.</summary>
+    public bool MayBeTwice(string topic, string key, int number) => _repeats.ContainsKey((topic, key, number));
+
     /// <summary>Sends what it is about to, and ends.</summary>
     public async Task StopAsync()
     {
@@ -82,11 +97,12 @@ internal sealed class Load : IAsyncDisposable
         var times = _times[key] = [];
         for (var number = 0; !_stopping.IsCancellationRequested; number++)
         {
-            var message = new Message(key.Topic, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{key.Key} {number}"))) { ShardingKey = key.Key };
+            var message = new Message(key.Topic, JsonSerializer.SerializeToUtf8Bytes(new { key = key.Key, number })) { ShardingKey = key.Key };
             times.Add(Stopwatch.GetTimestamp());
             while (!await TrySendAsync(message, byKey))
             {
                 Interlocked.Increment(ref _repeated);
+                _repeats[(key.Topic, key.Key, number)] = true;
                 await Task.Delay(Between);
             }
 
@@ -95,7 +111,7 @@ internal sealed class Load : IAsyncDisposable
                 _sent[key] = number + 1;
             }
 
-            await Task.Delay(Between, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(key.Key == Poison ? BetweenPoison : Between, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrleansRocketMQ.Chaos.Checking;
 using OrleansRocketMQ.Chaos.Plan;
 
 namespace OrleansRocketMQ.Chaos.World;
@@ -7,12 +8,13 @@ namespace OrleansRocketMQ.Chaos.World;
 /// What an operator does at the dashboard of a silo, while all else goes on: what he begins may fail, and nobody minds; what ends it is
 /// tried at any silo until it is done.
 /// </summary>
-internal sealed class OperatorFaults(SiloFleet silos, RoundEvents events)
+internal sealed class OperatorFaults(SiloFleet silos, OffsetHistory offsets, RoundEvents events)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan SeekBy = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan CommittedWithin = TimeSpan.FromSeconds(15);
 
     public static bool AreOf(FaultKind kind) => kind is FaultKind.PauseGroup or FaultKind.LimitRate or FaultKind.MoveQueue or FaultKind.DrainSilo
         or FaultKind.SeekBack or FaultKind.Resubscribe or FaultKind.StopGroup;
@@ -27,10 +29,18 @@ internal sealed class OperatorFaults(SiloFleet silos, RoundEvents events)
                 fault, group, ("limit", new { topic = group, messagesPerSecond = 20 + fault.Amount }), ("limit", new { topic = group })),
             FaultKind.Resubscribe => ForAWhileAsync(fault, group, ("unsubscribe", new { topic = group }), ("subscribe", new { topic = group })),
             FaultKind.StopGroup => ForAWhileAsync(fault, group, ("stop", new { }), ("start", new { })),
-            FaultKind.SeekBack => TryAsync(fault, group, "seek", new { topic = group, target = "time", time = DateTimeOffset.UtcNow - SeekBy }),
+            FaultKind.SeekBack => SeekAsync(fault, group),
             FaultKind.MoveQueue => MoveAsync(fault, group),
             _ => DrainAsync(fault, group),
         };
+    }
+
+    // Brokers are told of it when the members have it: till then what they tell says nothing.
+    private async Task SeekAsync(Fault fault, string group)
+    {
+        using var unknown = offsets.NotKnown(group);
+        await TryAsync(fault, group, "seek", new { topic = group, target = "time", time = DateTimeOffset.UtcNow - SeekBy });
+        await Task.Delay(CommittedWithin);
     }
 
     private async Task MoveAsync(Fault fault, string group)

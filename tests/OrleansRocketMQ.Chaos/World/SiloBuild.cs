@@ -9,7 +9,13 @@ namespace OrleansRocketMQ.Chaos.World;
 internal sealed record SiloBuild(string Name, string Program, string Listeners)
 {
     /// <summary>Those built with these tests.</summary>
-    public static SiloBuild Present { get; } = new("present", RunningProgram.PathOf("silo-host-redis"), RunningProgram.PathOf("listeners"));
+    public static SiloBuild Present { get; } = new("present", RunningProgram.PathOf("silo-host-redis"), RunningProgram.PathOf("listeners"))
+    {
+        Groups = [.. RoundTopics.All, RoundTopics.Everywhere, RoundTopics.Effects],
+    };
+
+    /// <summary>The groups that its listeners are there for.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [.. RoundTopics.All, RoundTopics.Everywhere];
 
     /// <summary>The present one with a clock that can be set.</summary>
     public static SiloBuild WithClock { get; } = Present with { Program = RunningProgram.PathOf("chaos-silo") };

@@ -3,15 +3,15 @@ using OrleansRocketMQ.SiloHost.Support;
 
 namespace OrleansRocketMQ.Chaos.World;
 
-/// <summary>The silos of a round: silo-host over Redis, each with listeners that write down what they consume.</summary>
+/// <summary>The silos of a round: silo-host, each with listeners that write down what they consume.</summary>
 /// <param name="folder">Where they write.</param>
-/// <param name="redis">Membership and grain state.</param>
+/// <param name="store">Arguments that say where membership and grain state are.</param>
 /// <param name="nameServer">What they consume from.</param>
 /// <param name="groups">The groups that run.</param>
 /// <param name="settings">Arguments of all silos.</param>
 /// <param name="links">Their connections.</param>
 internal sealed class SiloFleet(
-    string folder, string redis, string nameServer, IReadOnlyList<string> groups, IReadOnlyList<string> settings, Links links)
+    string folder, IReadOnlyList<string> store, string nameServer, IReadOnlyList<string> groups, IReadOnlyList<string> settings, Links links)
     : IAsyncDisposable
 {
     /// <summary>Five at once, on cores that are busy with other work.</summary>
@@ -24,7 +24,7 @@ internal sealed class SiloFleet(
     private readonly Lock _gate = new();
     private readonly List<StartedSilo> _running = [];
     private readonly string _cluster = $"chaos-{Guid.NewGuid():N}";
-    private int _started;
+    private int _count;
 
     /// <summary>Whether silos reach each other over links as well, and not directly.</summary>
     public bool IsLinked { get; init; }
@@ -73,7 +73,7 @@ internal sealed class SiloFleet(
     public async Task<StartedSilo> StartAsync(SiloBuild? build = null, string? name = null)
     {
         build ??= Build;
-        var number = Interlocked.Increment(ref _started);
+        var number = Interlocked.Increment(ref _count);
         name ??= $"silo-{number}";
         var ports = FreePorts.Take(3);
         var records = Path.Join(folder, $"records-{name}-{number}");
@@ -93,7 +93,7 @@ internal sealed class SiloFleet(
             LongestStart);
         if (silo.HasEnded)
         {
-            throw new InvalidOperationException($"A silo could not start: {silo.Everything}");
+            throw new InvalidOperationException($"{name} could not start: {(silo.Errors is [.., var last] ? last : silo.Everything)}");
         }
 
         var started = new StartedSilo(silo, build, name, ports[0], new($"http://127.0.0.1:{ports[2]}/"), records);
@@ -178,11 +178,10 @@ internal sealed class SiloFleet(
         $"--Orleans:Endpoints:SiloPort={ports[0]}", $"--Orleans:Endpoints:GatewayPort={ports[1]}", $"--Urls=http://127.0.0.1:{ports[2]}",
         .. AddressesOf(ports),
         $"--Orleans:ClusterId={_cluster}", "--Orleans:ServiceId=chaos", $"--Orleans:Name={name}",
-        "--Orleans:Clustering:ProviderType=Redis", $"--Orleans:Clustering:ConnectionString={redis}",
-        "--Orleans:GrainStorage:Default:ProviderType=Redis", $"--Orleans:GrainStorage:Default:ConnectionString={redis}",
+        .. store,
         $"--RocketMQ:NameServer={nameServer}", $"--Listeners:Path={build.Listeners}",
-        .. RoundTopics.Groups.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
-        .. RoundTopics.Groups.Except(groups).Select(group => $"--RocketMQ:Consumers:{group}:AutoStart=false"),
+        .. build.Groups.Select(group => $"--RocketMQ:Consumers:{group}:ConsumeFromWhere=FirstOffset"),
+        .. build.Groups.Except(groups).Select(group => $"--RocketMQ:Consumers:{group}:AutoStart=false"),
         .. settings,
         .. Later,
         .. build.Settings,

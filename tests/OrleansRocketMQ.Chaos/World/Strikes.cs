@@ -1,37 +1,57 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
+using OrleansRocketMQ.Chaos.Checking;
 using OrleansRocketMQ.Chaos.Plan;
-using OrleansRocketMQ.SiloHost.Support.Stores;
+using OrleansRocketMQ.Chaos.World.Brokers;
+using OrleansRocketMQ.Chaos.World.Stores;
 
 namespace OrleansRocketMQ.Chaos.World;
 
 /// <summary>Does to a round's world what its faults say, and mends it.</summary>
-internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess brokers, RedisServer redis, Supervisor supervisor, RoundEvents events) : IDisposable
+internal sealed class Strikes(
+    SiloFleet silos, Links links, IRoundBrokers brokers, IRoundStore store, JavaMember? java, Supervisor supervisor, OffsetHistory offsets, RoundEvents events)
+    : IDisposable
 {
     // Those that brokers know as well, where the group pops.
     private static readonly string[] s_strategies = ["AVG_BY_CIRCLE", "AVG"];
 
-    private readonly SemaphoreSlim _brokersAreStruck = new(1);
+    private readonly ConcurrentBag<StruckFault> _struck = [];
+    private readonly SemaphoreSlim _java = new(1);
     private readonly SemaphoreSlim _rolls = new(1);
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
-    private readonly OperatorFaults _operator = new(silos, events);
-    private readonly ServerPorts _ports = new(brokers.NameServerPort, brokers.Ports, redis.Port);
+    private readonly OperatorFaults _operator = new(silos, offsets, events);
+    private readonly ServerPorts _ports = new(brokers.NameServerPort, brokers.Ports, store.Port);
+
+    /// <summary>What has happened.</summary>
+    public IReadOnlyList<StruckFault> Struck => [.. _struck];
+
+    /// <summary>Whether a fault can be done in this round's world.</summary>
+    public bool Can(FaultKind kind) => kind == FaultKind.KillJava ? java is not null : brokers.Can(kind);
 
     /// <summary>From its time to its end. Faults of one kind that overlap may end together, which is as good a fault.</summary>
     public async Task StrikeAsync(Fault fault)
     {
+        if (!Can(fault.Kind))
+        {
+            return;
+        }
+
         if (fault.At - events.Now is { Ticks: > 0 } wait)
         {
             await Task.Delay(wait);
         }
 
         events.Add($"begins: {fault}");
+        var from = Stopwatch.GetTimestamp();
         await (OperatorFaults.AreOf(fault.Kind) ? _operator.StrikeAsync(fault) : StrikeOneAsync(fault));
+        _struck.Add(new(fault, from, Stopwatch.GetTimestamp(), fault.MayRepeat || java is not null));
         events.Add($"is over: {fault}");
     }
 
     public void Dispose()
     {
-        _brokersAreStruck.Dispose();
+        _java.Dispose();
         _rolls.Dispose();
         _http.Dispose();
     }
@@ -55,14 +75,17 @@ internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess broker
             case FaultKind.KillSilo or FaultKind.StopSilo or FaultKind.SuspendSilo:
                 await StrikeProcessAsync(fault);
                 break;
+            case FaultKind.KillJava:
+                await KillAsync(java!, fault);
+                break;
             case FaultKind.SetClock or FaultKind.SkipTime:
                 await StrikeClockAsync(fault);
                 break;
             case FaultKind.SuspendStore:
-                await ForAWhileAsync(fault, redis.Suspend, redis.Resume);
+                await ForAWhileAsync(fault, store.Suspend, store.Resume);
                 break;
             case FaultKind.KillBrokers or FaultKind.SuspendBrokers or FaultKind.StopMaster:
-                await StrikeBrokersAsync(fault);
+                await brokers.StrikeAsync(fault, offsets.Forget);
                 break;
             default:
                 await StrikeLinksAsync(fault);
@@ -91,14 +114,10 @@ internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess broker
     {
         var running = silos.Running;
         var silo = running[fault.Target % running.Count];
-        if (fault.Kind == FaultKind.SkipTime)
-        {
-            await TellClockAsync(silo, "stand", fault.Amount);
-            return;
-        }
-
-        await TellClockAsync(silo, "set", fault.Amount);
+        await TellClockAsync(silo, fault.Kind == FaultKind.SkipTime ? "stand" : "set", fault.Amount);
         await Task.Delay(fault.Lasts);
+
+        // As NTP does; what measures time is not set back.
         await TellClockAsync(silo, "set", -fault.Amount);
     }
 
@@ -117,34 +136,18 @@ internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess broker
         }
     }
 
-    // One after the other: a process that is killed cannot be told anything.
-    private async Task StrikeBrokersAsync(Fault fault)
+    private async Task KillAsync(JavaMember member, Fault fault)
     {
-        await _brokersAreStruck.WaitAsync();
+        await _java.WaitAsync();
         try
         {
-            switch (fault.Kind)
-            {
-                case FaultKind.KillBrokers:
-                    await brokers.KillAsync();
-                    await Task.Delay(fault.Lasts);
-                    await brokers.StartAsync();
-                    break;
-                case FaultKind.SuspendBrokers:
-                    await brokers.SuspendAsync();
-                    await Task.Delay(fault.Lasts);
-                    await brokers.ResumeAsync();
-                    break;
-                default:
-                    await brokers.TellAsync("stop");
-                    await Task.Delay(fault.Lasts);
-                    await brokers.TellAsync("start");
-                    break;
-            }
+            await member.KillAsync();
+            await Task.Delay(fault.Lasts);
+            await member.StartAsync();
         }
         finally
         {
-            _brokersAreStruck.Release();
+            _java.Release();
         }
     }
 
@@ -169,7 +172,7 @@ internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess broker
                 await supervisor.StartAsync();
                 break;
             default:
-                await ForAWhileAsync(fault, silo.Program.Suspend, silo.Program.Resume);
+                await ForAWhileAsync(fault, () => silo.Program.Suspend(), () => silo.Program.Resume());
 
                 // If it was silent for so long that the others have declared it dead, it ends itself when it wakes.
                 silos.GiveBack(silo);
@@ -183,7 +186,8 @@ internal sealed class Strikes(SiloFleet silos, Links links, BrokerProcess broker
         await _rolls.WaitAsync();
         try
         {
-            var strategy = s_strategies[fault.Target % s_strategies.Length];
+            // Java's member shares out by AVG, and a group must agree.
+            var strategy = java is null ? s_strategies[fault.Target % s_strategies.Length] : "AVG";
             silos.Later = [.. RoundTopics.All.Select(group => $"--RocketMQ:Consumers:{group}:AllocateStrategy={strategy}")];
             foreach (var silo in silos.Running.Where(silos.TryTake))
             {

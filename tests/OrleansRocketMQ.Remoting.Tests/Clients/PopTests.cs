@@ -262,6 +262,14 @@ public sealed class PopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pop_that_its_broker_takes_for_late_is_refused_and_not_an_empty_answer_after_which_one_asks_again_at_once()
+    {
+        _answer = request => RemotingCommand.Response(request, ResponseCodes.PollingTimeout, "the broker[10.0.0.1] pop message is timeout too much");
+        var refused = await Assert.ThrowsAsync<BrokerResponseException>(() => Brokers.PopAsync(_peer.Address, new PopRequest("g", new("t", "broker-a", 0))).InTime());
+        Assert.Contains("timeout too much", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_message_that_is_gone_is_no_error()
     {
         _answer = request => RemotingCommand.Response(request, ResponseCodes.NoMessage);

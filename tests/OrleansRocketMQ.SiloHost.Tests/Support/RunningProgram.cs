@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using OrleansRocketMQ.Testing;
@@ -149,24 +150,34 @@ internal sealed class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>What a machine that stalls does: it does nothing from here on, and keeps its connections.</summary>
-    public void Suspend()
+    /// <param name="withChildren">Whether the processes it has started do, too.</param>
+    public void Suspend(bool withChildren = false)
     {
         const int Sigstop = 19;
-        Send(Sigstop);
+        Send(Sigstop, withChildren);
     }
 
     /// <summary>Ends a <see cref="Suspend"/>.</summary>
-    public void Resume()
+    /// <param name="withChildren">As it was suspended.</param>
+    public void Resume(bool withChildren = false)
     {
         const int Sigcont = 18;
-        Send(Sigcont);
+        Send(Sigcont, withChildren);
     }
 
-    private void Send(int signal)
+    // First to the process itself, so that one that is stopped has no further children.
+    private void Send(int signal, bool withChildren = false)
     {
         if (Kill(_process.Id, signal) != 0)
         {
             throw new InvalidOperationException($"Process {_process.Id} could not be sent signal {signal}.");
+        }
+
+        var children = withChildren ? File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children") : string.Empty;
+        foreach (var child in children.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            // One that has ended meanwhile is no matter.
+            _ = Kill(int.Parse(child, CultureInfo.InvariantCulture), signal);
         }
     }
 

@@ -14,7 +14,9 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly int _port = FreePorts.Take(1)[0];
     private RunningProgram? _server;
 
-    public string ConnectionString => $"Host=127.0.0.1;Port={_port};Username={User};Database=postgres";
+    public int Port => _port;
+
+    public string ConnectionString => ConnectionStringAt("127.0.0.1");
 
     public async Task InitializeAsync()
     {
@@ -40,6 +42,9 @@ public sealed class PostgresServer : IAsyncLifetime
         using var reader = new StreamReader(script);
         await ExecuteAsync(await reader.ReadToEndAsync());
     }
+
+    /// <summary>Where it is for somebody who reaches it at another address.</summary>
+    public string ConnectionStringAt(string host) => $"Host={host};Port={_port};Username={User};Database=postgres";
 
     /// <summary>Settings of a host that finds the others of its cluster here.</summary>
     public string[] Clustering(string cluster) =>
@@ -72,6 +77,12 @@ public sealed class PostgresServer : IAsyncLifetime
 
         _folder.Dispose();
     }
+
+    /// <summary>It does nothing from here on, and keeps its connections: neither the server nor the processes it has for these.</summary>
+    public void Suspend() => _server!.Suspend(withChildren: true);
+
+    /// <summary>Ends a <see cref="Suspend"/>.</summary>
+    public void Resume() => _server!.Resume(withChildren: true);
 
     // PostgreSQL refuses to run as root. This way the process that was started is the server itself.
     private static string[] AsUser() => Environment.IsPrivilegedProcess ? ["setpriv", $"--reuid={User}", $"--regid={User}", "--init-groups"] : [];
