@@ -23,13 +23,18 @@ public sealed partial class BrokerClient
     /// half a second longer ago than it may wait, as where this machine's clock is behind.
     /// </exception>
     /// <exception cref="MessageFormatException">The answer is not of its form. What it brought comes again.</exception>
-    public async Task<PopResult> PopAsync(
+    public Task<PopResult> PopAsync(
         string address, PopRequest request, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
         // The broker reckons by it how long it may wait still.
         var command = CommandOf(in request, Remoting.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
-        var answer = await AskAsync(address, command, timeout ?? (request.PollTime + PollMargin), cancellationToken).ConfigureAwait(false);
-        return PopAnswer.IsRefusal(answer) ? throw Refused(address, command, answer) : PopAnswer.Read(answer, request);
+        return AskAsync(
+            address,
+            command,
+            static code => PopAnswer.StatusOf(code) is not null,
+            answer => PopAnswer.IsTooLate(answer) ? throw Refused(address, command, answer) : PopAnswer.Read(answer, request),
+            timeout ?? (request.PollTime + PollMargin),
+            cancellationToken);
     }
 
     /// <summary>
