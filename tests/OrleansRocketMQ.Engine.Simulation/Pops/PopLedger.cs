@@ -234,12 +234,23 @@ internal sealed partial class PopLedger(PopWorld world)
         for (var at = log.Stored ?? 0; at < offset; at++)
         {
             var message = log.Messages[(int)at];
-            if (!message.IsSettled && !message.Entry.IsOver)
+            if (message.IsSettled || message.Entry.IsOver)
+            {
+                continue;
+            }
+
+            // Whoever pulled it may look at the subscription later than the broker did, as after it has stood still.
+            message.Entry.IsWaived = MayBeLeftOut(message);
+            if (!message.Entry.IsWaived)
             {
                 Fail(CommitsDone, $"{offset} of {log.Id}, and {at} is not done, origin {message.Entry.Origin}");
             }
         }
     }
+
+    /// <summary>Whether the subscription did without it at a time since it has been offered; what comes again it always wants.</summary>
+    private bool MayBeLeftOut(LoggedMessage message)
+        => message.Attempts == 0 && _unwantedAt.TryGetValue(message.Entry.Tag, out var at) && at >= message.OfferedAt;
 
     /// <summary>All is over.</summary>
     public void CheckEnd()

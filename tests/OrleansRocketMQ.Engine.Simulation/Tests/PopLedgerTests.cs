@@ -167,6 +167,26 @@ public sealed class PopLedgerTests
         return lab.World.WriteOffsetAsync(lab.Holder.Owner, lab.Holder.Source, 1, CancellationToken.None);
     });
 
+    [Fact]
+    public void What_the_subscription_has_left_out_since_it_was_sent_may_be_committed() => Breaks(null, async lab =>
+    {
+        lab.Send();
+        lab.World.Ledger.Subscribed(1);
+        lab.World.Ledger.Subscribed(null);
+        await lab.World.WriteOffsetAsync(lab.Holder.Owner, lab.Holder.Source, 1, CancellationToken.None);
+        lab.World.Ledger.CheckEnd();
+    });
+
+    [Fact]
+    public void What_was_sent_after_the_subscription_wanted_it_again_must_not_be_committed() => Breaks(PopLedger.CommitsDone, async lab =>
+    {
+        lab.World.Ledger.Subscribed(1);
+        lab.World.Ledger.Subscribed(null);
+        await lab.World.Time.Delay(TimeSpan.FromSeconds(1));
+        lab.Send();
+        await lab.World.WriteOffsetAsync(lab.Holder.Owner, lab.Holder.Source, 1, CancellationToken.None);
+    });
+
     private static void Breaks(string? rule, Func<Lab, Task> happens)
     {
         var scheduler = new SimulatedScheduler(SeededRandom.Of(Setup.Seed, "steps"), new Trace());
