@@ -89,7 +89,7 @@ internal static class GrowthBenchmark
         var printed = await Suite.PrintedAsync("growth", [
             $"--nameserver={nameServer}", $"--topic={topic}", $"--topics={load.Topics}", $"--queues={queues}", $"--silos={load.Silos}",
             $"--messages={load.All}", $"--first={load.Keys}", $"--body={load.BodyLength}",
-            $"--rounds={arguments.Number("rounds", 3)}", .. mode.Arguments]);
+            $"--rounds={Math.Min(load.MostRounds, arguments.Number("rounds", 3))}", .. mode.Arguments]);
         return [.. printed.Select(GrowthFigures.Parse)];
     }
 }

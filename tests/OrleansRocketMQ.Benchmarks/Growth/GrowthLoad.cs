@@ -13,6 +13,7 @@ internal sealed record GrowthLoad(int Messages, int BodyLength)
     private const int LargestBatch = 32;
     private const int LargestSend = 1024 * 1024;
     private const int SendsAtOnce = 16;
+    private const int ManyKeys = 1_000_000;
 
     public int Topics { get; init; } = 1;
 
@@ -22,6 +23,9 @@ internal sealed record GrowthLoad(int Messages, int BodyLength)
 
     /// <summary>How many sharding keys the messages have, in turn; 0: none.</summary>
     public int Keys { get; init; }
+
+    /// <summary>After how many rounds it is enough: the grains of a group's keys outlive it.</summary>
+    public int MostRounds => Keys >= ManyKeys ? 1 : int.MaxValue;
 
     /// <summary>All messages. With keys the first one of each is not among those that are measured: its grain does not run yet.</summary>
     public int All => Keys + Messages;
@@ -59,7 +63,8 @@ internal sealed record GrowthLoad(int Messages, int BodyLength)
     }
 
     // The longest message there may be does not fit a batch.
-    private static Task SendAsync(Producer producer, (MessageQueue Queue, Message[] Messages) batch, CancellationToken cancellationToken)
+    private static Task<SendResult> SendAsync(
+        Producer producer, (MessageQueue Queue, Message[] Messages) batch, CancellationToken cancellationToken)
         => batch.Messages is [var single]
             ? producer.SendAsync(single, batch.Queue, cancellationToken)
             : producer.SendAsync(batch.Messages, ThatQueue.Instance, batch.Queue, cancellationToken);

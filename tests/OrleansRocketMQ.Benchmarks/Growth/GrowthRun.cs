@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
-using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Hosting;
@@ -83,7 +82,6 @@ internal sealed class GrowthRun(Arguments arguments)
         await UntilAllQueuesHaveBegunAsync(group);
 
         // What the start, and the group before, have left behind is not the messages'.
-        await grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
         GC.Collect();
         var begin = ProcessFigures.Now();
         await grains.GetGrain<IConsumerGroupManagementGrain>(group).ResumeAsync(ConsumerScope.Everything);
