@@ -41,5 +41,8 @@ internal sealed class Arguments
         return parsed;
     }
 
+    /// <summary>Numbers separated by commas.</summary>
+    public static int[] Numbers(string text) => [.. text.Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+
     public int Number(string name, int fallback) => this[name] is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : fallback;
 }

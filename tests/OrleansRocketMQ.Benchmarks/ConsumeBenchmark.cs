@@ -46,20 +46,26 @@ internal static class ConsumeBenchmark
     }
 }
 
-/// <summary>Counts messages; knows the moments of the first and of the last.</summary>
-internal sealed class Goal(long messages, Action begin)
+/// <summary>Counts messages; knows the moments of the first, of the last, and of the one from which on it is measured.</summary>
+/// <param name="messages">How many there are.</param>
+/// <param name="begin">Called where measuring begins.</param>
+/// <param name="first">How many come before that; 0: it begins with the first message.</param>
+internal sealed class Goal(long messages, Action begin, long first = 0)
 {
     private readonly TaskCompletionSource<ProcessFigures> _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _seen;
 
     public Task<ProcessFigures> Reached => _reached.Task;
 
+    public long Seen => Interlocked.Read(ref _seen);
+
+    /// <summary>Where measuring begins.</summary>
     public ProcessFigures Start { get; private set; }
 
     public void Count(int more)
     {
         var seen = Interlocked.Add(ref _seen, more);
-        if (seen == more)
+        if (seen > first && seen - more <= first)
         {
             Start = ProcessFigures.Now();
             begin();

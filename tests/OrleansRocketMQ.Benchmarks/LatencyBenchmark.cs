@@ -16,7 +16,8 @@ namespace OrleansRocketMQ.Benchmarks;
 /// <summary>
 /// From the producer's call to the listener's, at a steady rate; both ends are in this process and share its clock. Told in
 /// milliseconds, and as a multiple of a loopback round trip of the same time. <c>latency --rate 10000 --seconds 20 --mode orderly</c>, with
-/// <c>--pop</c> popped, with <c>--java</c> to Java's consumer, which is another process with the same clock.
+/// <c>--pop</c> popped, with <c>--java</c> to Java's consumer, which is another process with the same clock. Parts of the way: with
+/// <c>--to answer</c> until the producer has the broker's answer, with <c>--to pull</c> until a pull without a silo has brought the message.
 /// </summary>
 internal static class LatencyBenchmark
 {
@@ -33,8 +34,20 @@ internal static class LatencyBenchmark
         await Cluster.CreateTopicAsync(client, topic, arguments.Queues);
         var latencies = new Latencies();
         await using var producer = new Producer(client, new ProducerOptions { Group = "benchmark" }, NullLoggerFactory.Instance);
-        Task<long> SendAsync() => LatencyBenchmark.SendAsync(
-            producer, topic, rate, TimeSpan.FromSeconds(warmUp + seconds), arguments.BodyLength, TimeSpan.FromSeconds(warmUp), latencies);
+        Task<long> SendAsync(bool areAnswersMeasured = false) => LatencyBenchmark.SendAsync(
+            producer, topic, rate, TimeSpan.FromSeconds(warmUp + seconds), arguments.BodyLength, TimeSpan.FromSeconds(warmUp), latencies, areAnswersMeasured);
+        if (arguments["to"] is { } part)
+        {
+            using var pulls = part switch
+            {
+                "answer" => null,
+                "pull" => await BarePulls.BeginAsync(client, topic, latencies),
+                _ => throw new RocketMQValidationException("--to", part, "answer or pull"),
+            };
+            await ReportAsync($"latency to {part}", SendAsync(areAnswersMeasured: pulls is null));
+            return 0;
+        }
+
         if (arguments["java"] is { } program)
         {
             using var java = await JavaConsumer.StartLatencyAsync(client, program, arguments.NameServer, topic);
@@ -59,20 +72,32 @@ internal static class LatencyBenchmark
             await Task.Delay(20);
         }
 
-        using var roundTrips = RoundTrips.Begin();
-        var sent = await SendAsync();
-        while (latencies.Count < sent)
-        {
-            await Task.Delay(10);
-        }
-
-        Console.WriteLine(latencies.Report($"latency, {mode}, at {rate} msg/s for {seconds} s", roundTrips.End()));
+        await ReportAsync($"latency, {mode}", SendAsync());
         await host.StopAsync();
         return 0;
+
+        async Task ReportAsync(string what, Task<long> sending)
+        {
+            using var roundTrips = RoundTrips.Begin();
+            var sent = await sending;
+            while (latencies.Count < sent)
+            {
+                await Task.Delay(10);
+            }
+
+            Console.WriteLine(latencies.Report($"{what}, at {rate} msg/s for {seconds} s", roundTrips.End()));
+        }
     }
 
     private static async Task<long> SendAsync(
-        Producer producer, string topic, int rate, TimeSpan duration, int bodyLength, TimeSpan warmUp, Latencies latencies)
+        Producer producer,
+        string topic,
+        int rate,
+        TimeSpan duration,
+        int bodyLength,
+        TimeSpan warmUp,
+        Latencies latencies,
+        bool areAnswersMeasured)
     {
         var start = Stopwatch.GetTimestamp();
         latencies.Begin = start + (long)(warmUp.TotalSeconds * Stopwatch.Frequency);
@@ -87,13 +112,22 @@ internal static class LatencyBenchmark
             {
                 // A tick's messages go in one send, as a producer under load would do it; what a stall has left, in several.
                 var batch = Enumerable.Range(0, (int)Math.Min(due - sent, LargestBatch)).Select(_ => NewMessage(topic, bodyLength)).ToArray();
-                inFlight.Add(producer.SendAsync(batch));
+                inFlight.Add(areAnswersMeasured ? AnsweredAsync(producer.SendAsync(batch), batch, latencies) : producer.SendAsync(batch));
                 sent += batch.Length;
             }
         }
 
         await Task.WhenAll(inFlight);
         return sent;
+    }
+
+    private static async Task AnsweredAsync(Task sending, Message[] batch, Latencies latencies)
+    {
+        await sending;
+        foreach (var message in batch)
+        {
+            latencies.Record(message.Body.Span);
+        }
     }
 
     private static Message NewMessage(string topic, int length)

@@ -5,7 +5,7 @@ using System.Text;
 namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>Lines over two axes as an SVG picture, each point with its spread. Axes are logarithmic where that is asked for.</summary>
-internal sealed class LinePlot(string title, string xLabel, string yLabel, bool isXLogarithmic)
+internal sealed class LinePlot(string title, string xLabel, string yLabel, bool isXLogarithmic, bool isYLogarithmic = false)
 {
     private const int Width = 760;
     private const int Height = 420;
@@ -23,7 +23,8 @@ internal sealed class LinePlot(string title, string xLabel, string yLabel, bool 
     {
         var all = _lines.SelectMany(line => line.Points).ToArray();
         var x = new Axis(all.Min(point => point.X), all.Max(point => point.X), isXLogarithmic, Left, Width - Right);
-        var y = new Axis(0, all.Max(point => point.Highest) * 1.05, IsLogarithmic: false, Height - Bottom, Top);
+        var lowest = isYLogarithmic ? all.Min(point => point.Lowest) * 0.9 : 0;
+        var y = new Axis(lowest, all.Max(point => point.Highest) * 1.05, isYLogarithmic, Height - Bottom, Top);
         var svg = new StringBuilder();
         Say(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" font-family=\"sans-serif\" font-size=\"12\">");
         Say(svg, $"<rect width=\"{Width}\" height=\"{Height}\" fill=\"#ffffff\"/>");
@@ -86,8 +87,18 @@ internal sealed class LinePlot(string title, string xLabel, string yLabel, bool 
             return high > low ? From + ((To - From) * (at - low) / (high - low)) : (From + To) / 2.0;
         }
 
-        /// <summary>About five round values.</summary>
-        public IEnumerable<double> Ticks()
+        /// <summary>About five round values; where the axis is logarithmic, the powers of ten.</summary>
+        public IEnumerable<double> Ticks() => IsLogarithmic ? Powers() : Steps();
+
+        private IEnumerable<double> Powers()
+        {
+            for (var power = Math.Pow(10, Math.Ceiling(Math.Log10(Low))); power <= High; power *= 10)
+            {
+                yield return power;
+            }
+        }
+
+        private IEnumerable<double> Steps()
         {
             var rough = (High - Low) / 5;
             var magnitude = Math.Pow(10, Math.Floor(Math.Log10(rough)));

@@ -6,11 +6,8 @@ namespace OrleansRocketMQ.Benchmarks;
 /// <summary>What this process has used between two moments.</summary>
 internal readonly record struct ProcessFigures(long Timestamp, TimeSpan Cpu, long Allocated)
 {
-    public static ProcessFigures Now()
-    {
-        using var process = Process.GetCurrentProcess();
-        return new(Stopwatch.GetTimestamp(), process.TotalProcessorTime, GC.GetTotalAllocatedBytes());
-    }
+    // Of the environment's own question to the kernel, which is told in microseconds; the process's files know hundredths of a second.
+    public static ProcessFigures Now() => new(Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
 
     public static long PeakMegabytes()
     {

@@ -57,12 +57,16 @@ internal static class Suite
 
     /// <summary>Runs one of the program's commands in a process of its own and gives the last line it prints, its report.</summary>
     public static async Task<string> ReportAsync(string command, params string[] arguments)
+        => (await PrintedAsync(command, arguments))[^1];
+
+    /// <summary>Runs one of the program's commands in a process of its own and gives all lines it prints.</summary>
+    public static async Task<string[]> PrintedAsync(string command, params string[] arguments)
     {
         using var process = Spawn(command, redirect: true, arguments);
         var printed = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0
-            ? printed.Trim().Split('\n')[^1]
+            ? printed.Trim().Split('\n')
             : throw new InvalidOperationException($"{command} ended with {process.ExitCode}: {printed}");
     }
 

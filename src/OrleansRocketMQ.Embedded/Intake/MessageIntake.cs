@@ -70,7 +70,7 @@ internal sealed class MessageIntake(
             return TryPutToLightQueues(message, names, out placement);
         }
 
-        if (!TryEncode(message, StoredProperties.Encode(message.Properties), out var record))
+        if (!TryEncode(message, out var record))
         {
             return false;
         }
@@ -91,7 +91,7 @@ internal sealed class MessageIntake(
         }
 
         // What belongs to the batch as a whole comes last and so wins over the message's own, as in RocketMQ.
-        var common = StoredProperties.Encode(batch.Properties);
+        var common = Encoding.UTF8.GetBytes(StoredProperties.Encode(batch.Properties));
         var records = new List<(byte[], int)>();
         foreach (var item in MessageBatchCodec.Decode(batch.Body))
         {
@@ -101,8 +101,6 @@ internal sealed class MessageIntake(
                 return false;
             }
 
-            var own = Encoding.UTF8.GetString(item.StoredProperties.Span);
-            var separator = own.Length > 0 && common.Length > 0 && own[^1] != (char)2 ? "\u0002" : string.Empty;
             var single = new OutgoingMessage
             {
                 Topic = batch.Topic,
@@ -115,7 +113,7 @@ internal sealed class MessageIntake(
                 BornHost = batch.BornHost,
                 ReconsumeTimes = batch.ReconsumeTimes,
             };
-            if (!TryEncode(single, own + separator + common, out var record))
+            if (!TryEncode(single, StoredProperties.Join(item.StoredProperties.Span, common), out var record))
             {
                 return false;
             }
@@ -147,7 +145,7 @@ internal sealed class MessageIntake(
         var stored = store.AppendOne(new(batch.Topic, batch.QueueId), count, [], (offset, _) =>
         {
             batch.Properties[MessageProperties.InnerBase] = offset.ToString(CultureInfo.InvariantCulture);
-            return TryEncode(batch, StoredProperties.Encode(batch.Properties), out var record) ? (record, tagHash) : null;
+            return TryEncode(batch, out var record) ? (record, tagHash) : null;
         });
         placement = stored ?? default;
         return stored is not null;
@@ -193,20 +191,23 @@ internal sealed class MessageIntake(
             {
                 message.Properties[MessageProperties.MultiDispatch] = string.Join(',', names);
                 message.Properties[MessageProperties.MultiQueueOffset] = string.Join(',', offsets);
-                return TryEncode(message, StoredProperties.Encode(message.Properties), out var record) ? (record, tagHash) : null;
+                return TryEncode(message, out var record) ? (record, tagHash) : null;
             });
         placement = stored ?? default;
         return stored is not null;
     }
 
-    private bool TryEncode(OutgoingMessage message, string properties, out byte[] record)
+    private bool TryEncode(OutgoingMessage message, out byte[] record)
+        => TryEncode(message, Encoding.UTF8.GetBytes(StoredProperties.Encode(message.Properties)), out record);
+
+    private bool TryEncode(OutgoingMessage message, byte[] properties, out byte[] record)
     {
         record = [];
         var topicLength = Encoding.UTF8.GetByteCount(message.Topic);
         if (topicLength > LongestTopic
             || (topicLength > sbyte.MaxValue && !SystemTopics.IsRetry(message.Topic))
             || message.Body.Length > maxMessageSize
-            || Encoding.UTF8.GetByteCount(properties) > short.MaxValue)
+            || properties.Length > short.MaxValue)
         {
             return false;
         }
@@ -216,7 +217,7 @@ internal sealed class MessageIntake(
             Topic = message.Topic,
             QueueId = message.QueueId,
             Body = message.Body,
-            Properties = properties,
+            StoredProperties = properties,
             Flag = message.Flag,
             SysFlag = message.SysFlag,
             BornTimestamp = message.BornTimestamp,

@@ -19,4 +19,16 @@ internal static class StoredProperties
 
         return text.ToString();
     }
+
+    /// <summary>
+    /// The properties of a message of a batch, as they came, and those of the batch behind them: of several with one name the last
+    /// holds. Mirrors <c>MessageExtEncoder.encode</c> of a batch.
+    /// </summary>
+    public static byte[] Join(ReadOnlySpan<byte> own, ReadOnlySpan<byte> common)
+    {
+        ReadOnlySpan<byte> separator = own.IsEmpty || common.IsEmpty || own[^1] == MessageProperties.PropertySeparator
+            ? []
+            : [MessageProperties.PropertySeparator];
+        return [.. own, .. separator, .. common];
+    }
 }

@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text;
 
 namespace OrleansRocketMQ;
 
@@ -19,28 +17,23 @@ public static class MessageBatchCodec
     public static byte[] Encode(IEnumerable<Message> messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var output = new ArrayBufferWriter<byte>();
-        foreach (var message in messages)
+        var all = messages as IReadOnlyList<Message> ?? [.. messages];
+        var sizes = new int[all.Count];
+        for (var index = 0; index < sizes.Length; index++)
         {
-            var properties = Encoding.UTF8.GetBytes(MessageProperties.Encode(message.Properties));
-            if (properties.Length > short.MaxValue)
-            {
-                throw new RocketMQValidationException("Length of the properties", properties.Length, $"at most {short.MaxValue} bytes");
-            }
-
-            var size = FixedLength + message.Body.Length + properties.Length;
-            var span = output.GetSpan(size);
-            BinaryPrimitives.WriteInt32BigEndian(span, size);
-            span[4..12].Clear();
-            BinaryPrimitives.WriteInt32BigEndian(span[12..], message.Flag);
-            BinaryPrimitives.WriteInt32BigEndian(span[16..], message.Body.Length);
-            message.Body.Span.CopyTo(span[20..]);
-            BinaryPrimitives.WriteInt16BigEndian(span[(20 + message.Body.Length)..], (short)properties.Length);
-            properties.CopyTo(span[(22 + message.Body.Length)..]);
-            output.Advance(size);
+            sizes[index] = FixedLength + all[index].Body.Length + LengthOfProperties(all[index]);
         }
 
-        return output.WrittenSpan.ToArray();
+        // One array of the right length: batches are large, and producers under load send many.
+        var body = GC.AllocateUninitializedArray<byte>(sizes.Sum());
+        var rest = body.AsSpan();
+        for (var index = 0; index < sizes.Length; index++)
+        {
+            Write(rest[..sizes[index]], all[index]);
+            rest = rest[sizes[index]..];
+        }
+
+        return body;
     }
 
     /// <summary>Reads the messages of a batch's body; body and properties are slices of it.</summary>
@@ -87,6 +80,26 @@ public static class MessageBatchCodec
         {
             into.Add(outer.WithInner(index++, item));
         }
+    }
+
+    private static int LengthOfProperties(Message message)
+    {
+        var length = MessageProperties.EncodedLength(message.Properties);
+        return length <= short.MaxValue
+            ? length
+            : throw new RocketMQValidationException("Length of the properties", length, $"at most {short.MaxValue} bytes");
+    }
+
+    private static void Write(Span<byte> output, Message message)
+    {
+        var bodyLength = message.Body.Length;
+        BinaryPrimitives.WriteInt32BigEndian(output, output.Length);
+        output[4..12].Clear();
+        BinaryPrimitives.WriteInt32BigEndian(output[12..], message.Flag);
+        BinaryPrimitives.WriteInt32BigEndian(output[16..], bodyLength);
+        message.Body.Span.CopyTo(output[20..]);
+        BinaryPrimitives.WriteInt16BigEndian(output[(20 + bodyLength)..], (short)(output.Length - FixedLength - bodyLength));
+        MessageProperties.WriteTo(output[(22 + bodyLength)..], message.Properties);
     }
 
     private static MessageFormatException Bad(string field, long value, string expected)

@@ -103,12 +103,39 @@ public static class MessageProperties
         var text = new StringBuilder();
         foreach (var (name, value) in properties)
         {
-            Check(name, name.Length > 0 ? name : null, "property name");
-            Check(name, value, "property value");
+            CheckPair(name, value);
             text.Append(name).Append((char)NameValueSeparator).Append(value).Append((char)PropertySeparator);
         }
 
         return text.ToString();
+    }
+
+    /// <summary>The bytes that a property table takes as <see cref="Encode"/> writes it.</summary>
+    /// <exception cref="RocketMQValidationException">A name or value holds one of the separators, or a name is empty.</exception>
+    internal static int EncodedLength(IReadOnlyDictionary<string, string> properties)
+    {
+        var length = 0;
+        foreach (var (name, value) in properties)
+        {
+            CheckPair(name, value);
+            length += Encoding.UTF8.GetByteCount(name) + 1 + Encoding.UTF8.GetByteCount(value) + 1;
+        }
+
+        return length;
+    }
+
+    /// <summary>Writes a property table, of which <see cref="EncodedLength"/> was asked, to where there is room for it.</summary>
+    internal static void WriteTo(Span<byte> output, IReadOnlyDictionary<string, string> properties)
+    {
+        foreach (var (name, value) in properties)
+        {
+            output = output[Encoding.UTF8.GetBytes(name, output)..];
+            output[0] = NameValueSeparator;
+            output = output[1..];
+            output = output[Encoding.UTF8.GetBytes(value, output)..];
+            output[0] = PropertySeparator;
+            output = output[1..];
+        }
     }
 
     /// <summary>
@@ -144,6 +171,12 @@ public static class MessageProperties
         }
 
         return found;
+    }
+
+    private static void CheckPair(string name, string value)
+    {
+        Check(name, name.Length > 0 ? name : null, "property name");
+        Check(name, value, "property value");
     }
 
     private static void Check(string name, string? text, string what)

@@ -38,6 +38,9 @@ public sealed class StoredMessage
     /// <summary>The property table, see <see cref="MessageProperties.Encode"/>.</summary>
     public string Properties { get; init; } = string.Empty;
 
+    /// <summary>The property table as it is stored, where it is there already, in the place of <see cref="Properties"/>.</summary>
+    internal ReadOnlyMemory<byte>? StoredProperties { get; init; }
+
     /// <summary>The queue's number.</summary>
     public int QueueId { get; init; }
 
@@ -76,7 +79,7 @@ public sealed class StoredMessage
     public byte[] Encode()
     {
         var topicLength = Encoding.UTF8.GetByteCount(Topic);
-        var propertiesLength = Encoding.UTF8.GetByteCount(Properties);
+        var propertiesLength = StoredProperties?.Length ?? Encoding.UTF8.GetByteCount(Properties);
         CheckLength("Length of the topic", topicLength);
         CheckLength("Length of the properties", propertiesLength);
 
@@ -118,7 +121,15 @@ public sealed class StoredMessage
 
         writer.Text(Topic);
         writer.Int16((short)propertiesLength);
-        writer.Text(Properties);
+        if (StoredProperties is { } stored)
+        {
+            writer.Bytes(stored.Span);
+        }
+        else
+        {
+            writer.Text(Properties);
+        }
+
         return record;
     }
 

@@ -40,8 +40,7 @@ internal static class SendSpan
             return activity;
         }
 
-        var isHalf = message[MessageProperties.TransactionPrepared] is not null;
-        new MessageTags(name => message[name], message.Body.Length, now, isHalf).AddTo(activity);
+        MessageTags.Of(message, now).AddTo(activity);
         return activity;
     }
 

@@ -11,6 +11,8 @@ internal static class TraceContext
     // All properties of a message have 32,767 bytes together; W3C lets baggage alone have 8,192.
     private const int LongestValue = 4096;
 
+    private static volatile PropagatedFields _fields = new(DistributedContextPropagator.Current);
+
     /// <summary>The properties a message needs beside its own; null when it needs none.</summary>
     public static List<KeyValuePair<string, string>>? PropertiesOf(Activity activity, Message message)
     {
@@ -29,6 +31,29 @@ internal static class TraceContext
             }
         });
         return properties;
+    }
+
+    /// <summary>
+    /// Whether one of some received messages may have a trace or baggage: asked first, so that those without cost a walk over their
+    /// properties, and not a search for each that a propagator would look for.
+    /// </summary>
+    public static bool MayBeIn(ArraySegment<MessageExt> messages)
+    {
+        var fields = _fields;
+        if (fields.Propagator != DistributedContextPropagator.Current)
+        {
+            _fields = fields = new(DistributedContextPropagator.Current);
+        }
+
+        foreach (var message in messages)
+        {
+            if (fields.MayBeIn(message.StoredProperties))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The trace a received message belongs to.</summary>

@@ -245,7 +245,7 @@ internal sealed partial class ListenerInvoker(
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             progress.Traced = progress.Trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
-            progress.Span = StartSpan(run, batch, context.ReconsumeTimes);
+            progress.Span = StartSpan(run, progress, batch);
             ValueTask<ConsumeResult> call;
             try
             {
@@ -323,9 +323,16 @@ internal sealed partial class ListenerInvoker(
         }
     }
 
-    private Activity? StartSpan(DispatchBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
-        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
-        : null;
+    private Activity? StartSpan(DispatchBatch run, RunProgress progress, ArraySegment<MessageExt> batch)
+    {
+        if (!ProcessSpan.AreWanted)
+        {
+            return null;
+        }
+
+        progress.SpanTags = ProcessTags.Of(progress.SpanTags, run.Group, consumers, run.Queue, batch[0].Topic);
+        return ProcessSpan.Start(progress.SpanTags, batch, progress.Context.ReconsumeTimes);
+    }
 
     private bool GoesOn(DispatchBatch run, RunProgress progress) => progress.Consumed < run.Messages.Count
         && !(run.InOrder && progress.Failures is not null)

@@ -72,7 +72,14 @@ internal sealed partial class OrderlyListenerInvoker
         return call.OrderlyResult!.Value;
     }
 
-    private Activity? StartSpan(OrderlyBatch run, ArraySegment<MessageExt> batch, int failures) => ProcessSpan.AreWanted
-        ? ProcessSpan.Start(run.Group, consumers.Find(run.Group), run.Queue, batch, failures)
-        : null;
+    private Activity? StartSpan(OrderlyBatch run, ArraySegment<MessageExt> batch, int failures, ref ProcessTags? common)
+    {
+        if (!ProcessSpan.AreWanted)
+        {
+            return null;
+        }
+
+        common = ProcessTags.Of(common, run.Group, consumers, run.Queue, batch[0].Topic);
+        return ProcessSpan.Start(common, batch, failures);
+    }
 }

@@ -120,6 +120,7 @@ internal sealed partial class OrderlyListenerInvoker(
         var start = Stopwatch.GetTimestamp();
         var (succeeded, committed, batches) = (0, 0, 0);
         (StoppedBatch? stopped, List<RejectedByListener>? rejected) = (null, null);
+        ProcessTags? spanTags = null;
         var elapsed = TimeSpan.Zero;
         do
         {
@@ -141,7 +142,7 @@ internal sealed partial class OrderlyListenerInvoker(
             var traced = trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it. When the lock is lost meanwhile it ends as
             // the listener does.
-            var span = StartSpan(run, batch, context.ReconsumeTimes);
+            var span = StartSpan(run, batch, context.ReconsumeTimes, ref spanTags);
             try
             {
                 result = await CallAsync(policy, pipeline, run, read, batch, context, cancellationToken);

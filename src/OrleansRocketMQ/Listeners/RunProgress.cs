@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
 
 namespace OrleansRocketMQ.Dispatch;
@@ -56,6 +57,9 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     /// <summary>The activity of the batch under way, when there is one.</summary>
     public Activity? Span { get; set; }
 
+    /// <summary>What the activities of the run's batches have in common; null while there is none.</summary>
+    public ProcessTags? SpanTags { get; set; }
+
     public bool IsGivenUp { get; private set; }
 
     /// <summary>A run begins.</summary>
@@ -63,7 +67,7 @@ internal sealed class RunProgress(TimeProvider time) : IRenewable, IDisposable
     /// <param name="abandon">Fires when nobody waits for it any more.</param>
     public void Begin(DispatchBatch run, CancellationToken abandon)
     {
-        (Consumed, Failures, Span, _run) = (0, null, null, run);
+        (Consumed, Failures, Span, SpanTags, _run) = (0, null, null, null, run);
         (_renewedAt, _toldAt) = (long.MinValue, long.MinValue);
         _context ??= new ConsumeContext(run.Group, run.Queue);
         _context.Begin(run.Group, run.Queue, run.Reading, this);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using OrleansRocketMQ.Consumers;
 
 namespace OrleansRocketMQ.Telemetry;
 
@@ -11,34 +10,27 @@ namespace OrleansRocketMQ.Telemetry;
 /// </summary>
 internal static class ProcessSpan
 {
+    // Of nearly all messages.
+    private static readonly object FirstAttempt = 1;
+
     /// <summary>Whether anybody wants activities at all; asked first, so that calls cost nothing when not.</summary>
     public static bool AreWanted => RocketMQTelemetry.Source.HasListeners();
 
     /// <summary>
     /// Starts the activity; null when it is not sampled. To be called within the async method that has the listener called.
     /// </summary>
-    /// <param name="group">The group.</param>
-    /// <param name="consumer">The group on this silo; null when it does not run here.</param>
-    /// <param name="queue">The queue the batch was pulled from.</param>
+    /// <param name="common">What it has in common with others of the queue.</param>
     /// <param name="batch">The messages.</param>
     /// <param name="failures">How often the first of them has failed.</param>
-    public static Activity? Start(
-        string group, ConsumerGroupRuntime? consumer, MessageQueue queue, ArraySegment<MessageExt> batch, int failures)
+    public static Activity? Start(ProcessTags common, ArraySegment<MessageExt> batch, int failures)
     {
-        List<ActivityLink>? links = null;
-        foreach (var message in batch)
-        {
-            if (TraceContext.TryGet(message, out var context))
-            {
-                (links ??= []).Add(new ActivityLink(context));
-            }
-        }
-
-        var common = ProcessTags.Of(group, consumer, queue, batch[0].Topic);
+        var isOne = batch.Count == 1;
+        var areTraced = TraceContext.MayBeIn(batch);
+        var links = areTraced ? LinksTo(batch) : null;
         var activity = RocketMQTelemetry.Source.StartActivity(
             common.Name,
             ActivityKind.Consumer,
-            batch.Count == 1 && links is not null ? links[0].Context : default,
+            isOne && links is not null ? links[0].Context : default,
             common.Tags,
             links);
         if (activity is null)
@@ -46,7 +38,7 @@ internal static class ProcessSpan
             return null;
         }
 
-        if (batch.Count == 1)
+        if (isOne && areTraced)
         {
             TraceContext.AddBaggage(activity, batch[0]);
         }
@@ -76,19 +68,32 @@ internal static class ProcessSpan
         activity.Dispose();
     }
 
+    private static List<ActivityLink>? LinksTo(ArraySegment<MessageExt> batch)
+    {
+        List<ActivityLink>? links = null;
+        foreach (var message in batch)
+        {
+            if (TraceContext.TryGet(message, out var context))
+            {
+                (links ??= new(batch.Count)).Add(new ActivityLink(context));
+            }
+        }
+
+        return links;
+    }
+
     // Each tag is set once: looking whether it is there already would cost more with each.
     private static void Describe(Activity activity, ArraySegment<MessageExt> batch, int failures)
     {
-        activity.AddTag(MessagingAttributes.DeliveryAttempt, failures + 1);
+        activity.AddTag(MessagingAttributes.DeliveryAttempt, failures == 0 ? FirstAttempt : failures + 1);
         if (batch.Count > 1)
         {
             activity.AddTag(MessagingAttributes.BatchCount, batch.Count);
             return;
         }
 
-        var message = batch[0];
-        activity.AddTag(MessagingAttributes.MessageId, message.MessageId);
-        var isTransaction = message.TransactionState == TransactionState.Committed;
-        new MessageTags(message.GetProperty, message.Body.Length, message.BornTimestamp, isTransaction).AddTo(activity);
+        var tags = MessageTags.Of(batch[0]);
+        activity.AddTag(MessagingAttributes.MessageId, tags.UniqueKey ?? batch[0].OffsetMessageId);
+        tags.AddTo(activity);
     }
 }

@@ -17,10 +17,12 @@ internal sealed class ProcessTags
         = [];
 
     private readonly string? _server;
+    private readonly string _topic;
 
     private ProcessTags(string group, ConsumerGroupRuntime? consumer, MessageQueue queue, string topic, string? server)
     {
         _server = server;
+        _topic = topic;
         Name = $"{MessagingAttributes.Process} {topic}";
         Tags =
         [
@@ -41,7 +43,15 @@ internal sealed class ProcessTags
     public KeyValuePair<string, object?>[] Tags { get; }
 
     /// <summary>Those of a topic's messages in a queue. Messages that come again have another topic than their queue.</summary>
-    public static ProcessTags Of(string group, ConsumerGroupRuntime? consumer, MessageQueue queue, string topic)
+    /// <param name="last">Those of the run's batch before, which mostly has the same topic; null for its first.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="consumers">The groups on this silo; the group need not be one of them.</param>
+    /// <param name="queue">The queue the run was pulled from.</param>
+    /// <param name="topic">The topic of the messages.</param>
+    public static ProcessTags Of(ProcessTags? last, string group, ConsumerRegistry consumers, MessageQueue queue, string topic)
+        => last?._topic == topic ? last : Of(group, consumers.Find(group), queue, topic);
+
+    private static ProcessTags Of(string group, ConsumerGroupRuntime? consumer, MessageQueue queue, string topic)
     {
         if (consumer is null)
         {

@@ -57,6 +57,18 @@ public class MessagePropertyTests
     });
 
     [Fact]
+    public void A_batch_is_written_into_one_array()
+    {
+        var messages = Enumerable.Range(0, 64).Select(number => new Message("t", new byte[1024]) { Keys = $"key-{number}" }).ToArray();
+        var length = MessageBatchCodec.Encode(messages).Length;
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        MessageBatchCodec.Encode(messages);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, length, length * 5 / 4);
+    }
+
+    [Fact]
     public void A_stored_inner_batch_is_taken_apart_with_offsets_counted_on() => Generators.ForAll(
         from messages in Batch
         from outer in Generators.Stored

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
+using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Contracts;
 using OrleansRocketMQ.Producing;
 using OrleansRocketMQ.Telemetry;
@@ -272,6 +274,65 @@ public sealed class TraceTests
         Assert.Null(inListener);
         Assert.Empty(probe.Ended);
         Assert.Null(Assert.Single(rocketmq.Recorder.Deliveries).Message.GetProperty("traceparent"));
+    }
+
+    [Fact]
+    public void The_activity_of_a_message_takes_little_more_than_dotnets_own_with_its_tags()
+    {
+        const int Rounds = 1000;
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == RocketMQTelemetry.ActivitySourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
+        var queue = new MessageQueue("orders", "broker-a", 0);
+        var common = ProcessTags.Of(null, "billing", new ConsumerRegistry(), queue, queue.Topic);
+        MessageExt[] batch = [.. MessageDecoder.DecodeAll(
+            new StoredMessage
+            {
+                Topic = queue.Topic,
+                Body = new byte[100],
+                BornHost = new IPEndPoint(IPAddress.Loopback, 50000),
+                StoreHost = new IPEndPoint(IPAddress.Loopback, 10911),
+                Properties = MessageProperties.Encode([new("UNIQ_KEY", new string('A', 32)), new("WAIT", "true"), new("CLUSTER", "c")]),
+            }.Encode(),
+            "broker-a")];
+        KeyValuePair<string, object?>[] own = [];
+        Ours();
+        Theirs();
+
+        var (ours, theirs) = (Allocated(Ours), Allocated(Theirs));
+
+        // The id as text, its length as an object; no enumerators, delegates or texts that are thrown away.
+        Assert.InRange(ours - theirs, 0, Rounds * (24 + (2 * 32) + 24));
+
+        void Ours()
+        {
+            using var activity = ProcessSpan.Start(common, batch, failures: 0)!;
+            own = own.Length > 0 ? own : [.. activity.TagObjects.Skip(common.Tags.Length)];
+        }
+
+        void Theirs()
+        {
+            using var activity = RocketMQTelemetry.Source.StartActivity(
+                common.Name, ActivityKind.Consumer, default(ActivityContext), common.Tags)!;
+            foreach (var (name, value) in own)
+            {
+                activity.AddTag(name, value);
+            }
+        }
+
+        static long Allocated(Action act)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var round = 0; round < Rounds; round++)
+            {
+                act();
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     private static Dictionary<string, object?> TagsOf(Activity activity)
