@@ -174,6 +174,11 @@ internal sealed class PopDirectory(PopWorld world)
             holder.CouldNotTell(world.Time.Now);
         }
 
+        if (pump is QueuePump { Progress: { } progress })
+        {
+            holder.PulledTo(progress.Watermark, world.Time.Now);
+        }
+
         world.Ledger.Left(holder, asked);
     }
 

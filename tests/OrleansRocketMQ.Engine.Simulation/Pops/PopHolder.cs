@@ -46,6 +46,11 @@ internal sealed class PopHolder(PopMember member, PopLog source)
 
     public void CouldNotTell(long now) => UntoldAt = now;
 
+    /// <summary>How far the last one was that ended and was pulled, and when that was in ticks of the run.</summary>
+    public (long Offset, long At) Pulled { get; private set; } = (0, long.MinValue / 2);
+
+    public void PulledTo(long offset, long now) => Pulled = (offset, now);
+
     /// <summary>Why no listener may get a message of it now; null when nothing speaks against it.</summary>
     public string? Objection(bool isPaused)
         => Owner.IsDead ? "its owner is dead"

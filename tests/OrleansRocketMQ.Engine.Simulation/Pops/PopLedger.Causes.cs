@@ -30,12 +30,20 @@ internal sealed partial class PopLedger
         return before == delivery ? "its listener was asked again"
             : WhyMemberForgets(holder, before.TakenAt)
             ?? (before.HeardAt == long.MaxValue ? "nobody heard that it was done"
-            : delivery.IsPopped && !before.IsPopped && holder.UntoldAt >= before.HeardAt
-                ? "its queue had come into doubt while it ended"
+            : delivery.IsPopped && !before.IsPopped && WhySwitchForgets(before) is { } switched ? switched
             : holder.HasAbandoned ? "its listener had not ended when the queue left"
             : world.TroubleOf(message.Log) >= before.TakenAt ? "its broker could not be told that it was done"
             : message.Again);
     }
+
+    /// <summary>Why a queue that was pulled and is popped does not say of a message that it is done; null when it should have.</summary>
+    private static string? WhySwitchForgets(PopDelivery pulled) => pulled.Holder switch
+    {
+        var holder when holder.UntoldAt >= pulled.HeardAt => "its queue had come into doubt while it ended",
+        var holder when holder.Pulled.At >= pulled.HeardAt && holder.Pulled.Offset < pulled.Message.Offset
+            => "one before it was not done when its queue ended",
+        _ => null,
+    };
 
     /// <summary>Why the broker has not heard in time of a message that its member has; null when it should have.</summary>
     private string? WhyNotKept(PopDelivery delivery, long since)

@@ -152,6 +152,19 @@ public sealed class PopLedgerTests
         return Task.CompletedTask;
     });
 
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(1, PopLedger.NoDuplicate)]
+    [InlineData(2, PopLedger.NoDuplicate)]
+    public void What_was_done_of_a_queue_that_was_pulled_may_come_by_a_pop_behind_what_was_not_done_at_its_end(int ended, string? breaks)
+        => Breaks(breaks, async lab =>
+    {
+        lab.Send();
+        lab.Consume(lab.Pull());
+        lab.Holder.PulledTo(ended, lab.World.Time.Now);
+        lab.World.Ledger.HandOut((await lab.PopAllAsync())[1]);
+    });
+
     [Fact]
     public void A_dead_letter_must_say_why() => Breaks(PopLedger.DeadWithReason, async lab
         => lab.World.Ledger.Dead((await lab.PopAsync()).Entry, SimulatedWorld.MaxAttempts + 1, hasReason: false));
@@ -242,10 +255,12 @@ public sealed class PopLedgerTests
             return PopAgainAsync();
         }
 
-        public async Task<PopDelivery> PopAgainAsync()
+        public async Task<PopDelivery> PopAgainAsync() => (await PopAllAsync()).Single();
+
+        public async Task<IReadOnlyList<PopDelivery>> PopAllAsync()
         {
             var request = new PopRequest(SimulatedWorld.Group, Holder.Source.Id) { InvisibleTime = Invisible };
-            return (await World.PopAsync(Holder, request, CancellationToken.None)).Popped.Single();
+            return (await World.PopAsync(Holder, request, CancellationToken.None)).Popped;
         }
 
         public void Consume(PopDelivery delivery)
