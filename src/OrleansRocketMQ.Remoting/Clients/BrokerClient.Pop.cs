@@ -23,13 +23,18 @@ public sealed partial class BrokerClient
     /// half a second longer ago than it may wait, as where this machine's clock is behind.
     /// </exception>
     /// <exception cref="MessageFormatException">The answer is not of its form. What it brought comes again.</exception>
-    public async Task<PopResult> PopAsync(
+    public Task<PopResult> PopAsync(
         string address, PopRequest request, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
         // The broker reckons by it how long it may wait still.
         var command = CommandOf(in request, Remoting.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
-        var answer = await AskAsync(address, command, timeout ?? (request.PollTime + PollMargin), cancellationToken).ConfigureAwait(false);
-        return PopAnswer.IsRefusal(answer) ? throw Refused(address, command, answer) : PopAnswer.Read(answer, request);
+        return AskAsync(
+            address,
+            command,
+            static answer => !PopAnswer.IsRefusal(answer),
+            answer => PopAnswer.Read(answer, request),
+            timeout ?? (request.PollTime + PollMargin),
+            cancellationToken);
     }
 
     /// <summary>
@@ -140,7 +145,7 @@ public sealed partial class BrokerClient
         return AskAsync(
             address,
             command,
-            static code => code == ResponseCodes.Success,
+            static answer => answer.Code == ResponseCodes.Success,
             static answer => answer.GetBoolean("hasMsg") ? PopStatus.Found
                 : answer.GetBoolean("pollingFull") ? PopStatus.PollingFull
                 : PopStatus.NotFound,
@@ -148,7 +153,7 @@ public sealed partial class BrokerClient
             cancellationToken);
     }
 
-    private static bool IsAnswerOfHandle(int code) => code is ResponseCodes.Success or ResponseCodes.NoMessage;
+    private static bool IsAnswerOfHandle(RemotingCommand answer) => answer.Code is ResponseCodes.Success or ResponseCodes.NoMessage;
 
     private static RemotingCommand CommandOf(in PopRequest request, long bornTime)
     {
