@@ -31,8 +31,8 @@ public sealed partial class BrokerClient
         return AskAsync(
             address,
             command,
-            static code => PopAnswer.StatusOf(code) is not null,
-            answer => PopAnswer.IsTooLate(answer) ? throw Refused(address, command, answer) : PopAnswer.Read(answer, request),
+            static answer => !PopAnswer.IsRefusal(answer),
+            answer => PopAnswer.Read(answer, request),
             timeout ?? (request.PollTime + PollMargin),
             cancellationToken);
     }
@@ -145,7 +145,7 @@ public sealed partial class BrokerClient
         return AskAsync(
             address,
             command,
-            static code => code == ResponseCodes.Success,
+            static answer => answer.Code == ResponseCodes.Success,
             static answer => answer.GetBoolean("hasMsg") ? PopStatus.Found
                 : answer.GetBoolean("pollingFull") ? PopStatus.PollingFull
                 : PopStatus.NotFound,
@@ -153,7 +153,7 @@ public sealed partial class BrokerClient
             cancellationToken);
     }
 
-    private static bool IsAnswerOfHandle(int code) => code is ResponseCodes.Success or ResponseCodes.NoMessage;
+    private static bool IsAnswerOfHandle(RemotingCommand answer) => answer.Code is ResponseCodes.Success or ResponseCodes.NoMessage;
 
     private static RemotingCommand CommandOf(in PopRequest request, long bornTime)
     {

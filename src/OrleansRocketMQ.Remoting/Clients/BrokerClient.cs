@@ -63,18 +63,18 @@ public sealed partial class BrokerClient
     private async Task<T> AskAsync<T>(
         string address,
         RemotingCommand request,
-        Func<int, bool> isAnswer,
+        Func<RemotingCommand, bool> isAnswer,
         Func<RemotingCommand, T> read,
         TimeSpan? timeout,
         CancellationToken cancellationToken)
     {
         var response = await AskAsync(address, request, timeout, cancellationToken).ConfigureAwait(false);
-        return isAnswer(response.Code) ? read(response) : throw Refused(address, request, response);
+        return isAnswer(response) ? read(response) : throw Refused(address, request, response);
     }
 
     private Task<T> AskAsync<T>(
         string address, RemotingCommand request, Func<RemotingCommand, T> read, CancellationToken cancellationToken)
-        => AskAsync(address, request, static code => code == ResponseCodes.Success, read, timeout: null, cancellationToken);
+        => AskAsync(address, request, static answer => answer.Code == ResponseCodes.Success, read, timeout: null, cancellationToken);
 
     private ValueTask TellAsync(string address, RemotingCommand request, CancellationToken cancellationToken)
         => Remoting.SendOneWayAsync(AddressFor(address, request), request, cancellationToken);

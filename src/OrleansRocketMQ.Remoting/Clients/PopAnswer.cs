@@ -9,9 +9,9 @@ internal static class PopAnswer
     /// <summary>What brokers say beside the code of a wait that has ended: they have not even begun to, as the clocks differ.</summary>
     private const string TooLate = "timeout too much";
 
-    /// <summary>Whether the pop was taken for late, which the code does not say: who asks again at once is refused again at once.</summary>
-    public static bool IsTooLate(RemotingCommand answer)
-        => answer.Code == ResponseCodes.PollingTimeout && answer.Remark?.Contains(TooLate, StringComparison.Ordinal) is true;
+    /// <summary>Whether a pop is refused. One that is taken for late is: who asks again at once is refused again at once.</summary>
+    public static bool IsRefusal(RemotingCommand answer) => StatusOf(answer.Code) is null
+        || (answer.Code == ResponseCodes.PollingTimeout && answer.Remark?.Contains(TooLate, StringComparison.Ordinal) is true);
 
     /// <summary>What the code of an answer says; null: the pop is refused.</summary>
     public static PopStatus? StatusOf(int code) => code switch

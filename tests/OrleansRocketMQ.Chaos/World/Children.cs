@@ -15,20 +15,26 @@ internal static class Children
         {
             s_signals.Add(PosixSignalRegistration.Create(signal, _ =>
             {
-                Kill();
-                Environment.Exit(130);
+                // One after the other until there are none: others may be about to be started. Then nothing more of this process.
+                while (Ids() is { Count: > 0 } children)
+                {
+                    Kill(children);
+                }
+
+                using var self = Process.GetCurrentProcess();
+                self.Kill();
             }));
         }
     }
 
-    /// <summary>Those whose parent is this process, by what Linux tells of it.</summary>
+    /// <summary>Those whose parent is this process and that have not ended, by what Linux tells of it.</summary>
     public static IReadOnlyList<int> Ids() => [.. Directory.EnumerateDirectories("/proc")
         .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
         .Where(id => id > 0 && ParentOf(id) == Environment.ProcessId)];
 
-    private static void Kill()
+    private static void Kill(IReadOnlyList<int> children)
     {
-        foreach (var id in Ids())
+        foreach (var id in children)
         {
             try
             {
@@ -48,7 +54,9 @@ internal static class Children
         {
             // Behind the program's name, which may have spaces and brackets in it: the state, and the parent.
             var stat = File.ReadAllText($"/proc/{id}/stat");
-            return int.Parse(stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            return stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [not "Z", var parent, ..]
+                ? int.Parse(parent, CultureInfo.InvariantCulture)
+                : null;
         }
         catch (IOException)
         {

@@ -50,7 +50,7 @@ internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
     {
         await using var offsets = await OffsetWatch.StartAsync(_brokers);
         await using var load = new Load(_brokers.NameServer, _brokers.Namespace, hasPoison: true);
-        var events = new RoundEvents();
+        var events = new RoundEvents(Path.Join(folder, "events.log"));
         var supervisor = new Supervisor(plan, silos, events);
         using var over = new CancellationTokenSource();
         var (onlookers, stalls) = (new Onlookers(silos), new StallWatch());
@@ -82,7 +82,6 @@ internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
         finally
         {
             await over.CancelAsync();
-            await File.WriteAllLinesAsync(Path.Join(folder, "events.log"), events.Lines);
         }
     }
 
