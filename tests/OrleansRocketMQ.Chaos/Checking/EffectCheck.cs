@@ -18,11 +18,10 @@ internal sealed record StoredEffect(string Key, int Next, int Again, int Early)
     {
         using var json = JsonDocument.Parse(record);
         var value = json.RootElement.GetProperty("Value");
-        return new(
-            value.GetProperty(Mark).GetString()!,
-            value.GetProperty(nameof(Next)).GetInt32(),
-            value.GetProperty(nameof(Again)).GetInt32(),
-            value.GetProperty(nameof(Early)).GetInt32());
+        return new(value.GetProperty(Mark).GetString()!, CountOf(nameof(Next)), CountOf(nameof(Again)), CountOf(nameof(Early)));
+
+        // What is zero is not stored.
+        int CountOf(string name) => value.TryGetProperty(name, out var count) ? count.GetInt32() : 0;
     }
 }
 

@@ -49,5 +49,9 @@ public sealed class EffectCheckTests
                 {"$id":"1","$type":"OrleansRocketMQ.MessageDrivenState","Value":{"$id":"2","$type":"X","EffectsOfKey":"key-7","Next":42,"Again":1,"Early":2},"Processed":{}}
                 """));
 
+    [Fact]
+    public void What_a_record_leaves_out_is_zero()
+        => Assert.Equal(new("key-7", 42, 0, 0), StoredEffect.Read("""{"$id":"1","Value":{"$id":"2","EffectsOfKey":"key-7","Next":42}}"""));
+
     private static EffectCheck Of(long messages, params StoredEffect[] stored) => EffectCheck.Of(stored, Sent, messages);
 }
