@@ -352,7 +352,7 @@ internal sealed partial class QueueLedger(SimulatedQueue queue, SimulatedWorld w
         else
         {
             var wasHandedOver = last.Window == window.Former
-                && last.End == DeliveryEnd.Done && last.EndedAt + Margin <= window.Former.TakenAt;
+                && last.End == DeliveryEnd.Done && last.EndedAt + Margin <= window.Former.TakenAt && last.Behind is not { IsOpen: true };
             Require(!wasHandedOver, entry, window, "which was consumed before it was handed over");
             world.Coverage.Duplicate(window.Origin == WindowOrigin.Store ? NewOwner : NotConsumed);
         }

@@ -165,6 +165,24 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public void What_is_behind_a_rejected_message_that_nobody_has_taken_comes_again_to_the_next_owner_too()
+    {
+        var former = _ledger.Begins(_first, WindowOrigin.Store, 0);
+        Delivery[] batch = [HandOut(former, 0, 0), HandOut(former, 1, 0)];
+        Array.ForEach(batch, delivery => _ledger.Ended(delivery, DeliveryEnd.Done));
+        _ledger.TakeBack(batch[0]);
+        batch[1].Behind = batch[0];
+        former.TakenAt = TimeSpan.FromSeconds(1).Ticks;
+        var window = _ledger.Begins(_second, WindowOrigin.HandOver, 0, new AckSnapshot(0, 2, [0, 1]), former);
+
+        Consume(window, 0);
+        batch[0].End = DeliveryEnd.Done;
+        Fails(QueueLedger.NoDuplicate, () => HandOut(window, 1));
+        batch[0].End = DeliveryEnd.Returned;
+        Consume(window, 1);
+    }
+
+    [Fact]
     public void A_message_that_was_consumed_and_not_committed_comes_again_to_a_new_owner()
     {
         Consume(_ledger.Begins(_first, WindowOrigin.Store, 0), 0);
