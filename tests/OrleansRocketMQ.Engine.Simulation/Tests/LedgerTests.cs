@@ -119,17 +119,14 @@ public sealed class LedgerTests
     public void What_is_behind_a_rejected_message_of_its_batch_comes_again_as_long_as_nobody_has_taken_that_and_nothing_overtakes_them()
     {
         var window = _ledger.Begins(_first, WindowOrigin.Store, 0);
-        Delivery[] batch = [HandOut(window, 0, 0), HandOut(window, 1, 0)];
-        Array.ForEach(batch, delivery => _ledger.Ended(delivery, DeliveryEnd.Done));
-        _ledger.TakeBack(batch[0]);
-        batch[1].Behind = batch[0];
+        var rejected = RejectFirstOfTwo(window);
         Fails(QueueLedger.InOrder, () => HandOut(window, 2));
 
         _ledger.SafelyElsewhere(0, isHeard: true);
         Fails(QueueLedger.NoDuplicate, () => HandOut(window, 1));
         Consume(window, 2);
 
-        batch[0].End = DeliveryEnd.Returned;
+        rejected.End = DeliveryEnd.Returned;
         Consume(window, 1);
     }
 
@@ -168,17 +165,14 @@ public sealed class LedgerTests
     public void What_is_behind_a_rejected_message_that_nobody_has_taken_comes_again_to_the_next_owner_too()
     {
         var former = _ledger.Begins(_first, WindowOrigin.Store, 0);
-        Delivery[] batch = [HandOut(former, 0, 0), HandOut(former, 1, 0)];
-        Array.ForEach(batch, delivery => _ledger.Ended(delivery, DeliveryEnd.Done));
-        _ledger.TakeBack(batch[0]);
-        batch[1].Behind = batch[0];
+        var rejected = RejectFirstOfTwo(former);
         former.TakenAt = TimeSpan.FromSeconds(1).Ticks;
         var window = _ledger.Begins(_second, WindowOrigin.HandOver, 0, new AckSnapshot(0, 2, [0, 1]), former);
 
         Consume(window, 0);
-        batch[0].End = DeliveryEnd.Done;
+        rejected.End = DeliveryEnd.Done;
         Fails(QueueLedger.NoDuplicate, () => HandOut(window, 1));
-        batch[0].End = DeliveryEnd.Returned;
+        rejected.End = DeliveryEnd.Returned;
         Consume(window, 1);
     }
 
@@ -386,6 +380,17 @@ public sealed class LedgerTests
 
     private Delivery HandOut(WindowRecord window, long offset, long? batchFirst = null) => _ledger.HandOut(
         window, MessageDecoder.DecodeAll(Records.Encode(_queue, _queue.Read(offset, 1)), "broker").Single(), batchFirst ?? offset);
+
+    /// <summary>A batch of two of which the first is to be a dead letter, and nobody has taken it yet.</summary>
+    private Delivery RejectFirstOfTwo(WindowRecord window)
+    {
+        var (rejected, behind) = (HandOut(window, 0, 0), HandOut(window, 1, 0));
+        _ledger.Ended(rejected, DeliveryEnd.Done);
+        _ledger.Ended(behind, DeliveryEnd.Done);
+        _ledger.TakeBack(rejected);
+        behind.Behind = rejected;
+        return rejected;
+    }
 
     private void Consume(WindowRecord window, long offset) => _ledger.Ended(HandOut(window, offset), DeliveryEnd.Done);
 
