@@ -256,10 +256,10 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
             return Task.CompletedTask;
         }
 
-        if (reason.ReasonCode is DeactivationReasonCode.DuplicateActivation or DeactivationReasonCode.DirectoryFailure
-            && _pump is QueuePump)
+        if (reason.ReasonCode == DeactivationReasonCode.DuplicateActivation && _pump is QueuePump)
         {
-            // Whoever has the queue may be further already: as behind a closed fence, the store is told nothing over that.
+            // Whoever has the queue may be further already: as behind a closed fence, the store is told nothing over that. Where only
+            // the directory was lost, as with the silo it was on, nobody has it yet, and the next one needs to know how far it is.
             _pump.OnFence(closed: true);
         }
 
