@@ -13,6 +13,9 @@ public sealed class CheckpointTests(ITestOutputHelper output)
 {
     private const int Queues = 16;
 
+    // Half of what a queue may be ahead of its oldest message, in half of the queues.
+    private const int MuchBehind = Queues / 2 * 1000;
+
     [Fact]
     public async Task With_checkpoints_the_survivors_repeat_no_more_than_what_was_done_since_the_last_one()
     {
@@ -31,7 +34,24 @@ public sealed class CheckpointTests(ITestOutputHelper output)
         Assert.InRange(outcome.Duplicates, behind / 2, int.MaxValue);
     }
 
+    /// <summary>
+    /// On a machine that stands still for seconds the others may take the silo for dead before it is killed, and go on behind the
+    /// messages that hang. Then nothing of this has been tried.
+    /// </summary>
     private async Task<(int Behind, Outcome Outcome)> KillAsync(string group, TimeSpan interval)
+    {
+        for (var attempt = 1; attempt < 3; attempt++)
+        {
+            if (await KillOnceAsync($"{group}_{attempt}", interval) is { Behind: > MuchBehind } tried)
+            {
+                return tried;
+            }
+        }
+
+        return await KillOnceAsync($"{group}_3", interval);
+    }
+
+    private async Task<(int Behind, Outcome Outcome)> KillOnceAsync(string group, TimeSpan interval)
     {
         using var state = new TestFolder();
         await using var rocketmq = await EmbeddedRocketMQ.StartAsync();
@@ -43,9 +63,8 @@ public sealed class CheckpointTests(ITestOutputHelper output)
         var log = DeliveryLog.Of(group);
         await using var load = new SteadyLoad(rocketmq, LoadedCluster.MessagesPerSecond);
 
-        // Half of what a queue may be ahead of its oldest message, in half of the queues.
         await Eventually.TrueAsync(
-            () => log.CountBehind(Committed(rocketmq, group), hanging.Name) > Queues / 2 * 1000,
+            () => log.CountBehind(Committed(rocketmq, group), hanging.Name) > MuchBehind,
             () => $"enough is done behind the messages that hang; it is {log.CountBehind(Committed(rocketmq, group), hanging.Name)}");
         await hanging.KillAsync();
         var behind = log.CountBehind(Committed(rocketmq, group), hanging.Name);
