@@ -187,6 +187,12 @@ internal sealed partial class PopRun
         }
 
         await leaving.StopAsync();
+        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        {
+            // It has died while it ended, and there is another one in its place.
+            return;
+        }
+
         TakeForDead(leaving, TimeSpan.FromMilliseconds(300));
         leaving.Owner.Kill();
         await _world.Time.Delay(fault.Lasts);

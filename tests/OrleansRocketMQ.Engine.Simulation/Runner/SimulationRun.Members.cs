@@ -72,6 +72,12 @@ internal sealed partial class SimulationRun
         }
 
         await leaving.StopAsync();
+        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        {
+            // It has died while it ended, and there is another one in its place.
+            return;
+        }
+
         TakeForDead(leaving, TimeSpan.FromMilliseconds(300));
         leaving.Owner.Kill();
         await _world.Time.Delay(fault.Lasts);

@@ -385,7 +385,6 @@ public sealed class LedgerTests
     private Delivery RejectFirstOfTwo(WindowRecord window)
     {
         var (rejected, behind) = (HandOut(window, 0, 0), HandOut(window, 1, 0));
-        _ledger.Ended(rejected, DeliveryEnd.Done);
         _ledger.Ended(behind, DeliveryEnd.Done);
         _ledger.TakeBack(rejected);
         behind.Behind = rejected;
