@@ -80,7 +80,8 @@ public sealed class CallCountTests
             () => cluster.StatusOf(rocketmq.MyGroup).Sum(silo => silo.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0)) == 200,
             "all queues run");
 
-        Assert.InRange(calls.Of<IGroupSettingsGrain>(nameof(IGroupSettingsGrain.GetAsync)), 1, 100);
+        // Each for itself they would ask 200 times; how many share a question depends on how fast they start.
+        Assert.InRange(calls.Of<IGroupSettingsGrain>(nameof(IGroupSettingsGrain.GetAsync)), 1, 180);
     }
 
     [Fact]
