@@ -236,7 +236,7 @@ internal sealed class MemberQueue : IHandsOut
         var asked = _world.Time.Now;
         await Pump.StopAsync(budget);
         Window.TakenAt = _world.Time.Now;
-        if (Pump.Abandoned == 0 && !Owner.IsDead && !Owner.IsDeclaredDead && State.HasLock && Pump.Ownership.Number <= 1)
+        if (Pump.Abandoned == 0 && !Owner.CountsAsDead && State.HasLock && Pump.Ownership.Number <= 1)
         {
             // Where a lock was lost nobody waits: what listeners still do counts no more.
             Ledger.Left(this);

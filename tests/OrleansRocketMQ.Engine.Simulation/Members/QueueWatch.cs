@@ -50,7 +50,7 @@ internal sealed class QueueWatch(SimulatedWorld world, MemberQueue queue)
             _thawedAt = world.Time.Now;
         }
 
-        if (queue.Owner.IsDead || queue.Owner.IsDeclaredDead || queue.IsStopAsked || world.Time.Now - _thawedAt < AfterStandstill)
+        if (queue.Owner.CountsAsDead || queue.IsStopAsked || world.Time.Now - _thawedAt < AfterStandstill)
         {
             _uncommittedSince = world.Time.Now;
             _idle.Rest();

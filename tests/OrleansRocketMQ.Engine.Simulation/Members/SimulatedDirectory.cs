@@ -334,7 +334,7 @@ internal sealed class SimulatedDirectory(SimulatedWorld world)
     private Member? OwnerSeenBy(Member asks, MessageQueue id)
         => asks.Group.View.OwnerHere(id) is { } owner ? _members.GetValueOrDefault(owner) : null;
 
-    private static bool IsThere(Member member) => !member.Owner.IsDead && !member.Owner.IsDeclaredDead;
+    private static bool IsThere(Member member) => !member.Owner.CountsAsDead;
 
     private async Task WaitAsync(Task answer)
     {

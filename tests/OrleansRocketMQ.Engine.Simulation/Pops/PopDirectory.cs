@@ -255,7 +255,7 @@ internal sealed class PopDirectory(PopWorld world)
     private PopMember? OwnerSeenBy(PopMember asks, MessageQueue queue)
         => asks.Group.View.OwnerHere(queue) is { } owner ? _members.GetValueOrDefault(owner) : null;
 
-    private static bool IsThere(PopMember member) => !member.Owner.IsDead && !member.Owner.IsDeclaredDead;
+    private static bool IsThere(PopMember member) => !member.Owner.CountsAsDead;
 
     private async Task WaitAsync(Task answer)
     {

@@ -123,7 +123,7 @@ internal sealed partial class PopLedger(PopWorld world)
             return;
         }
 
-        if (_unwantedAt.TryGetValue(entry.Tag, out var at) && at >= delivery.TakenAt - PopRunLimits.Leaving.Ticks)
+        if (WasUnwantedSince(delivery.TakenAt - PopRunLimits.Leaving.Ticks, entry))
         {
             entry.IsWaived = true;
             return;
@@ -250,7 +250,9 @@ internal sealed partial class PopLedger(PopWorld world)
 
     /// <summary>Whether the subscription did without it at a time since it has been offered; what comes again it always wants.</summary>
     private bool MayBeLeftOut(LoggedMessage message)
-        => message.Attempts == 0 && _unwantedAt.TryGetValue(message.Entry.Tag, out var at) && at >= message.OfferedAt;
+        => message.Attempts == 0 && WasUnwantedSince(message.OfferedAt, message.Entry);
+
+    private bool WasUnwantedSince(long ticks, PopEntry entry) => _unwantedAt.TryGetValue(entry.Tag, out var at) && at >= ticks;
 
     /// <summary>All is over.</summary>
     public void CheckEnd()

@@ -19,7 +19,7 @@ internal sealed partial class PopRun
     // Brokers list a member that has only fallen silent for longer.
     private static readonly TimeSpan BrokersBelieveFor = TimeSpan.FromSeconds(10);
 
-    private static bool IsThere(PopMember member) => !member.Owner.IsDead && !member.Owner.IsLeaving && !member.Owner.IsDeclaredDead;
+    private static bool IsThere(PopMember member) => member.Owner is { CountsAsDead: false, IsLeaving: false };
 
     private async Task HappenAsync(Fault fault)
     {
@@ -181,13 +181,13 @@ internal sealed partial class PopRun
             await leaving.Rebalance.HandOverAsync(deadline);
             await Task.WhenAll(leaving.Running.ToArray().Select(pump => leaving.Queues.StopQueueAsync(pump, deadline.ForListeners)));
         });
-        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        if (leaving.Owner.CountsAsDead)
         {
             return;
         }
 
         await leaving.StopAsync();
-        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        if (leaving.Owner.CountsAsDead)
         {
             // It has died while it ended, and there is another one in its place.
             return;

@@ -16,7 +16,7 @@ internal sealed partial class SimulationRun
     private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
 
     /// <summary>A member may be given queues.</summary>
-    private static bool IsThere(Member member) => !member.Owner.IsDead && !member.Owner.IsLeaving && !member.Owner.IsDeclaredDead;
+    private static bool IsThere(Member member) => member.Owner is { CountsAsDead: false, IsLeaving: false };
 
     private Member NewMember(int index, bool isFirst = false)
     {
@@ -66,13 +66,13 @@ internal sealed partial class SimulationRun
             await leaving.Rebalance.HandOverAsync(deadline);
             await Task.WhenAll(leaving.Running.ToArray().Select(queue => queue.StopAsync(deadline.ForListeners)));
         });
-        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        if (leaving.Owner.CountsAsDead)
         {
             return;
         }
 
         await leaving.StopAsync();
-        if (leaving.Owner.IsDead || leaving.Owner.IsDeclaredDead)
+        if (leaving.Owner.CountsAsDead)
         {
             // It has died while it ended, and there is another one in its place.
             return;

@@ -15,7 +15,7 @@ internal sealed partial class SimulationRun
     private async Task StandStillAsync(Fault fault, int queue)
     {
         var member = _members[fault.Target % _members.Count];
-        if (member.Owner.IsDead || member.Owner.IsDeclaredDead || member.Owner.IsLeaving
+        if (member.Owner.CountsAsDead || member.Owner.IsLeaving
             || member.Standstill is not { IsFrozen: false } standstill)
         {
             return;

@@ -35,6 +35,9 @@ internal sealed class Owner(int index, string name, SimulatedWorld world) : IDis
     /// <summary>Whether the others have taken it for dead.</summary>
     public bool IsDeclaredDead { get; private set; }
 
+    /// <summary>Whether it has died, or the others think so: another one has its place.</summary>
+    public bool CountsAsDead => IsDead || IsDeclaredDead;
+
     /// <summary>How often it has closed.</summary>
     public int Closings { get; private set; }
 

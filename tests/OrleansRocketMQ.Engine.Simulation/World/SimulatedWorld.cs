@@ -210,7 +210,7 @@ internal sealed partial class SimulatedWorld
             await Time.Delay(_random.Between(TimeSpan.Zero, CallTimeout));
         }
 
-        if (Setup.Broadcasts && (owner.IsDead || owner.IsDeclaredDead))
+        if (Setup.Broadcasts && owner.CountsAsDead)
         {
             throw new CallFailedException(FaultKind.StoreRefused);
         }
