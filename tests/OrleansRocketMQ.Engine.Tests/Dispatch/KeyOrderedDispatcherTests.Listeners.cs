@@ -42,6 +42,30 @@ public sealed partial class KeyOrderedDispatcherTests
         Assert.Equal(3, queue.Watermark);
     }
 
+    /// <summary>A machine that stood still finds every call too late, and each of them ends a moment later.</summary>
+    [Fact]
+    public void A_key_whose_listener_was_stuck_goes_on_when_it_ends_and_not_only_after_the_time_of_another_call()
+    {
+        _lab.Options.ConsumeTimeout = TimeSpan.FromMinutes(15);
+        var queue = Filled("a", "a");
+        var late = new TaskCompletionSource<ListenerOutcome>();
+        _lab.Listeners.Consume = (_, _, _) => late.Task;
+        var dispatcher = _lab.Keyed();
+        _lab.Signal(dispatcher, queue);
+        _lab.World.Wait(TimeSpan.FromMinutes(60), TimeSpan.FromMinutes(60));
+        Assert.Equal([195], _lab.Log.Ids);
+        _lab.World.Wait(TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1));
+        Assert.Equal([0L], _lab.Listeners.Given);
+
+        Succeed();
+        late.SetResult(new(1, TimeSpan.FromSeconds(1), null));
+        _lab.World.Wait(0.1);
+
+        Assert.Equal([0L, 0L, 1L], _lab.Listeners.Given);
+        Assert.Equal(2, queue.Watermark);
+        Assert.Equal(0, dispatcher.Describe(queue, Snapshot(queue)).Keys!.BlockedKeys);
+    }
+
     [Fact]
     public void A_listener_of_a_slot_that_never_ends_loses_its_slot_to_another_and_its_messages_to_the_broker()
     {

@@ -31,7 +31,8 @@ internal sealed partial class KeyOrderedDispatcher
 
     /// <summary>
     /// Nobody knows how far the listener is: of a key its first batch counts as not consumed in time, without a key all do. Some
-    /// may come twice, none is lost. As long as it holds its grain, each time that a batch might have taken is one more failure.
+    /// may come twice, none is lost. As long as it holds its grain, each time that a batch might have taken is one more failure; when
+    /// it ends the key goes on.
     /// </summary>
     private Task FailStuckAsync(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages)
     {
@@ -39,7 +40,7 @@ internal sealed partial class KeyOrderedDispatcher
         var failed = new ArraySegment<MessageExt>(messages, 0, count);
         queue.Pump.Statistics.Count(failed, count, options.ConsumeTimeout, ErrorTypes.Timeout);
         queue.Pump.Statistics.CountTimedOut(count);
-        return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), leastWait: options.ConsumeTimeout);
+        return FailAsync(queue, lane, failed, FailedMessage.TimedOut(0, options.ConsumeTimeout), lane.Stuck);
     }
 
     /// <summary>
@@ -82,7 +83,7 @@ internal sealed partial class KeyOrderedDispatcher
 
     /// <summary>Decides about messages that failed together; they are the first of their lane.</summary>
     private async Task FailAsync(
-        KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure, TimeSpan leastWait = default)
+        KeyOrderedQueue queue, KeyQueue lane, ArraySegment<MessageExt> failed, FailedMessage failure, Task? stuck = null)
     {
         if (lane.Key is null)
         {
@@ -121,8 +122,7 @@ internal sealed partial class KeyOrderedDispatcher
 
         var wait = runtime.BackOff(Math.Max(1, lane.Failures), options.KeyRetryBackoff, options.MaxKeyRetryBackoff);
         wait = retry.Rules.DelayAfter(attempts) ?? wait;
-        wait = failure.RetryAfter ?? (wait > leastWait ? wait : leastWait);
-        BlockFor(queue, lane, wait, failure.Error ?? "The listener wants it again.");
+        BlockFor(queue, lane, failure.RetryAfter ?? wait, failure.Error ?? "The listener wants it again.", stuck);
     }
 
     /// <summary>Files the first message of a key's lane under dead letters; whether somebody has it.</summary>
@@ -158,20 +158,27 @@ internal sealed partial class KeyOrderedDispatcher
         return true;
     }
 
-    private void BlockFor(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait, string? error)
+    private void BlockFor(KeyOrderedQueue queue, KeyQueue lane, TimeSpan wait, string? error, Task? stuck = null)
     {
         var turn = lane.Turn;
         if (queue.Block(lane, error))
         {
-            queue.Pump.Track(UnblockAfterAsync(queue, lane, turn, wait));
+            queue.Pump.Track(UnblockAfterAsync(queue, lane, turn, wait, stuck));
         }
     }
 
-    private async Task UnblockAfterAsync(KeyOrderedQueue queue, KeyQueue lane, long turn, TimeSpan wait)
+    private async Task UnblockAfterAsync(KeyOrderedQueue queue, KeyQueue lane, long turn, TimeSpan wait, Task? stuck)
     {
+        var began = runtime.Time.GetTimestamp();
         try
         {
             await Waits.AtLeastAsync(wait, runtime.Time, queue.Pump.Stopping);
+            var left = options.ConsumeTimeout - runtime.Time.GetElapsedTime(began);
+            if (stuck is not null && left > TimeSpan.Zero)
+            {
+                using var call = new CallWait(runtime.Time);
+                await call.WaitAsync(stuck, left, queue.Pump.Stopping);
+            }
         }
         catch (OperationCanceledException)
         {
