@@ -217,7 +217,12 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     /// </summary>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (_handOver is { } handOver)
+        if (_handOver is not null && _group == WarmUpGroup.Name && _consumers.Find(_group) is null)
+        {
+            // This silo has given up warming up meanwhile.
+            DeactivateOnIdle();
+        }
+        else if (_handOver is { } handOver)
         {
             _handOver = null;
             Learn(handOver.From, handOver.FromLeaves, handOver.Placement, handOver.Flow, handOver.UntoldStop);

@@ -7,6 +7,7 @@ using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Consumers;
 using OrleansRocketMQ.Engine.Allocation;
 using OrleansRocketMQ.Engine.Scheduling;
+using OrleansRocketMQ.Hosting;
 using OrleansRocketMQ.Queues;
 
 namespace OrleansRocketMQ.WarmUp;
@@ -35,8 +36,9 @@ internal sealed partial class SiloWarmUp(
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
+    private Task _running = Task.CompletedTask;
 
-    /// <summary>Ends when groups may begin, warm or not. Never fails.</summary>
+    /// <summary>Ends when groups may begin, warm or not: what it leaves is put away beside them. Never fails.</summary>
     public Task Ended { get; private set; } = Task.CompletedTask;
 
     /// <summary>Begins, unless this silo is alone: nobody waits for it then, and what it compiles it compiles once either way.</summary>
@@ -47,16 +49,17 @@ internal sealed partial class SiloWarmUp(
             .FirstOrDefault(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(silo));
         if (other is not null && options.WarmUpTimeout > TimeSpan.Zero)
         {
-            // Groups that begin cold are better than groups that do not begin. Not in the turn in which the silo starts.
-            Ended = Task.Run(() => RunAsync(other.SiloAddress, create));
+            // Not in the turn in which the silo starts. Groups that begin cold are better than groups that do not begin.
+            _running = SiloRuntime.Of(time).Scheduler.Run(() => RunAsync(other.SiloAddress, create));
+            Ended = Task.WhenAny(_running, Task.Delay(options.WarmUpTimeout, time, _stopping.Token));
         }
     }
 
     /// <summary>Gives up, when the silo stops.</summary>
     public async Task StopAsync()
     {
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await Ended.ConfigureAwait(false);
+        await _stopping.CancelAsync();
+        await _running;
     }
 
     private async Task RunAsync(SiloAddress other, Func<ConsumerOptions, RocketMQClient, ConsumerGroupRuntime> create)
@@ -66,7 +69,7 @@ internal sealed partial class SiloWarmUp(
         {
             using var limit = new CancellationTokenSource(options.WarmUpTimeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stopping.Token);
-            await ConsumeAsync(other, create, either.Token).ConfigureAwait(false);
+            await ConsumeAsync(other, create, either.Token);
             Log.Warm(logger, time.GetElapsedTime(began), other.ToParsableString());
         }
         catch (Exception exception)
@@ -79,10 +82,8 @@ internal sealed partial class SiloWarmUp(
         SiloAddress other, Func<ConsumerOptions, RocketMQClient, ConsumerGroupRuntime> create, CancellationToken cancellationToken)
     {
         var queue = new MessageQueue(WarmUpGroup.Topic, silo.ToParsableString(), 0);
-        var broker = new WarmUpBroker(queue, time);
-        await using var _ = broker.ConfigureAwait(false);
-        var client = broker.CreateClient(ClientIdentity.Of(silo, options.UnitName));
-        await using var __ = client.ConfigureAwait(false);
+        await using var broker = new WarmUpBroker(queue, time);
+        await using var client = broker.CreateClient(ClientIdentity.Of(silo, options.UnitName));
         client.Start();
         var consumer = create(WarmUpGroup.CreateOptions(), client);
         var grain = grains.GetGrain<IMessageQueueGrain>(consumer.GrainKeyOf(queue));
@@ -90,17 +91,17 @@ internal sealed partial class SiloWarmUp(
         try
         {
             consumer.Start();
-            await client.Routes.RefreshAsync(queue.Topic, cancellationToken).ConfigureAwait(false);
-            await BringAsync(consumer, grain, queue, other, cancellationToken).ConfigureAwait(false);
-            await broker.Consumed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await client.Routes.RefreshAsync(queue.Topic, cancellationToken);
+            await BringAsync(consumer, grain, queue, other, cancellationToken);
+            await broker.Consumed.WaitAsync(cancellationToken);
         }
         finally
         {
-            await consumer.StopAsync(new StopDeadline(LongestEnd, time, CancellationToken.None)).ConfigureAwait(false);
+            await consumer.StopAsync(new StopDeadline(LongestEnd, time, CancellationToken.None));
             registry.WarmUp = null;
 
             // Whose group runs nowhere ends.
-            await grain.EnsureStartedAsync(silo).WaitAsync(LongestEnd, time, CancellationToken.None).ConfigureAwait(false);
+            await grain.EnsureStartedAsync(silo).WaitAsync(LongestEnd, time, CancellationToken.None);
         }
     }
 
@@ -114,7 +115,7 @@ internal sealed partial class SiloWarmUp(
         consumer.View = AllocationView.Everything([[queue]], ClientIdentity.Of(other, options.UnitName));
         try
         {
-            await grain.EnsureStartedAsync(silo).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await grain.EnsureStartedAsync(silo).WaitAsync(cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -122,12 +123,12 @@ internal sealed partial class SiloWarmUp(
         }
 
         consumer.View = AllocationView.Everything([[queue]], consumer.Client.ClientId);
-        await grain.EnsureStartedAsync(silo).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await grain.EnsureStartedAsync(silo).WaitAsync(cancellationToken);
     }
 
     private static partial class Log
     {
-        [LoggerMessage(560, LogLevel.Debug, "Warmed up in {Time}: a queue without messages of anybody came here from {Silo} and was consumed")]
+        [LoggerMessage(560, LogLevel.Debug, "Warmed up in {Time}: a queue in memory came here from {Silo} and was consumed")]
         public static partial void Warm(ILogger logger, TimeSpan time, string silo);
 
         [LoggerMessage(561, LogLevel.Debug, "Not warm after {Time}, the groups begin all the same: {Reason}")]

@@ -18,7 +18,7 @@ internal sealed class WarmUpBroker : IAsyncDisposable
     private const string Address = "warm-up:1";
     private const int MessagesPerPull = 2;
 
-    private readonly CancellationTokenSource _ending = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _consumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<RemotingConnection> _connections = [];
     private readonly MessageQueue _queue;
@@ -42,10 +42,10 @@ internal sealed class WarmUpBroker : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _ending.CancelAsync().ConfigureAwait(false);
+        _ended.TrySetResult();
         foreach (var connection in _connections)
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            await connection.DisposeAsync();
         }
     }
 
@@ -71,7 +71,7 @@ internal sealed class WarmUpBroker : IAsyncDisposable
                 return RemotingCommand.Response(request, ResponseCodes.Success);
             case RequestCodes.PullMessage or RequestCodes.LitePullMessage:
                 Note(request);
-                return await PullAsync(request).ConfigureAwait(false);
+                return await PullAsync(request);
             case RequestCodes.HeartBeat or RequestCodes.UnregisterClient:
                 return RemotingCommand.Response(request, ResponseCodes.Success);
             default:
@@ -93,7 +93,7 @@ internal sealed class WarmUpBroker : IAsyncDisposable
         var offset = request.GetInt64("queueOffset");
         if (offset >= WarmUpGroup.Messages)
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, _time, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _ended.Task;
             return null;
         }
 
