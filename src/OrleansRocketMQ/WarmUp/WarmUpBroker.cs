@@ -35,7 +35,9 @@ internal sealed class WarmUpBroker : IAsyncDisposable
         {
             NameServerAddresses = [Address],
             ClientId = clientId,
-            Remoting = new RemotingOptions { Connect = Connect },
+
+            // How long all of it may take is somebody else's word.
+            Remoting = new RemotingOptions { Connect = Connect, RequestTimeout = TimeSpan.FromMinutes(1) },
         },
         NullLoggerFactory.Instance,
         _time);
