@@ -88,8 +88,12 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
         => cluster.GetSiloServiceProvider(cluster.Silos[silo].SiloAddress).GetRequiredService<IRocketMQConsumers>().Get(group);
 
     public Task UntilReadyAsync(string group) => Eventually.TrueAsync(
-        () => StatusOf(group) is { Count: > 0 } all && all.All(status => status.IsReady),
+        () => StatusOf(group) is { Count: > 0 } all && all.All(status => status.IsReady) && !IsStarting(group),
         () => $"group {group} is ready: {string.Join("; ", StatusOf(group))}");
+
+    // A silo that still warms up tells nothing of the group.
+    private bool IsStarting(string group) => cluster.GetActiveSilos().Any(silo => cluster.GetSiloServiceProvider(silo.SiloAddress)
+        .GetService<IRocketMQConsumers>()?.Find(group)?.State == ConsumerState.Starting);
 
     public async ValueTask DisposeAsync()
     {

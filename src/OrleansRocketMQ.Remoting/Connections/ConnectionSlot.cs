@@ -312,6 +312,11 @@ internal sealed partial class ConnectionSlot(
 
     private async Task<Stream> OpenStreamAsync(CancellationToken cancellationToken)
     {
+        if (options.Connect is { } connect)
+        {
+            return connect();
+        }
+
         var socket = await HostConnection.OpenAsync(_server, options.Resolve, time, cancellationToken).ConfigureAwait(false);
         EndPoint = socket.RemoteEndPoint as IPEndPoint;
         var plain = new NetworkStream(socket, ownsSocket: true);

@@ -72,6 +72,9 @@ public sealed record RemotingOptions
     /// <summary>Finds the addresses a host's name stands for, each time a connection is opened.</summary>
     internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
+    /// <summary>Makes connections instead of sockets; null: none does, servers are reached by TCP.</summary>
+    internal Func<Stream>? Connect { get; init; }
+
     /// <summary>Where answers lie that their receiver gives back.</summary>
     internal ArrayPool<byte> BodyPool { get; init; } = ArrayPool<byte>.Shared;
 

@@ -14,6 +14,7 @@ internal static class OptionsValidation
         Setting.Between(options.FileReloadInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Setting.Between(options.RebalanceInterval, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1), Section);
         Setting.Between(options.MembershipTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), Section);
+        Setting.Between(options.WarmUpTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(1), Section);
         Setting.Between(options.ShutdownTimeout, TimeSpan.Zero, TimeSpan.FromMinutes(10), Section);
         Setting.Between(options.MaxDecompressedBodyBytes, 64 * 1024, MessageDecoderOptions.LargestBody, Section);
         Setting.Between(options.MaxFrameLength, 1024 * 1024, 1024 * 1024 * 1024, Section);

@@ -76,6 +76,13 @@ public sealed class RocketMQOptions
     /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// How long the groups of a silo that joins others wait until its code is compiled: it does once what it will do for the queues
+    /// that move to it, with a queue that comes from another silo and whose broker is in memory, so that real queues need not wait
+    /// for the compiler. Mostly over in less than a second; a silo that is alone does not wait. Zero: none of it. Default 2 s.
+    /// </summary>
+    public TimeSpan WarmUpTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
     /// <summary>The account that requests are signed for (ACL). Null (default): none, requests are not signed.</summary>
     public string? AccessKey { get; set; }
 

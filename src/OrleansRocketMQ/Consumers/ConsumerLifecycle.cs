@@ -21,6 +21,7 @@ internal sealed partial class ConsumerLifecycle(
     private readonly SubscriptionManager _subscriptions = new(options, time);
     private Func<ConsumerSession>? _create;
     private SubscriptionSync? _sync;
+    private Task _warmUp = Task.CompletedTask;
     private ConsumerSession? _run;
     private Task _autoStart = Task.CompletedTask;
     private int _state;
@@ -50,9 +51,14 @@ internal sealed partial class ConsumerLifecycle(
         time, queue => new QueueMetrics(metrics, options.Group, queue), () => metrics.Rebalanced(options.Group));
 
     /// <summary>The silo is active: from now on the consumer can be started, and is if it is to start by itself.</summary>
-    public void Open(SubscriptionSync sync, RocketMQClient client, Func<ConsumerSession> create)
+    /// <param name="sync">What the group subscribes to.</param>
+    /// <param name="client">The way to its brokers.</param>
+    /// <param name="create">Makes each of its runs.</param>
+    /// <param name="warmUp">Ends when the silo is ready to take queues.</param>
+    public void Open(SubscriptionSync sync, RocketMQClient client, Func<ConsumerSession> create, Task warmUp)
     {
         Client = client;
+        _warmUp = warmUp;
         _create = create;
         _sync = sync;
         sync.Start();
@@ -193,7 +199,7 @@ internal sealed partial class ConsumerLifecycle(
         {
             // A member that tells brokers of other subscriptions than its fellows makes them lose messages.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, cancellationToken);
-            await _sync!.Synced.WaitAsync(either.Token).ConfigureAwait(false);
+            await Task.WhenAll(_sync!.Synced, _warmUp).WaitAsync(either.Token).ConfigureAwait(false);
             var run = _create!();
             run.Start();
             _run = run;

@@ -13,6 +13,7 @@ using OrleansRocketMQ.Engine.Pop;
 using OrleansRocketMQ.Engine.Queue;
 using OrleansRocketMQ.Engine.Rebalance;
 using OrleansRocketMQ.Management;
+using OrleansRocketMQ.WarmUp;
 
 namespace OrleansRocketMQ.Queues;
 
@@ -167,6 +168,12 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
 
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
+        if (_group == WarmUpGroup.Name)
+        {
+            dehydrationContext.TryAddValue(HandOverKey, WarmUpGroup.HandOver);
+            return;
+        }
+
         // What a consumer knew that has stopped since is not to be trusted: others have had the queue meanwhile.
         if (_consumer is null || !ReferenceEquals(_consumer, _consumers.Find(_group)))
         {
@@ -210,7 +217,12 @@ internal sealed partial class MessageQueueGrain : Grain, IMessageQueueGrain, IGr
     /// </summary>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (_handOver is { } handOver)
+        if (_handOver is not null && _group == WarmUpGroup.Name && _consumers.Find(_group) is null)
+        {
+            // This silo has given up warming up meanwhile.
+            DeactivateOnIdle();
+        }
+        else if (_handOver is { } handOver)
         {
             _handOver = null;
             Learn(handOver.From, handOver.FromLeaves, handOver.Placement, handOver.Flow, handOver.UntoldStop);

@@ -9,7 +9,11 @@ internal sealed class ConsumerRegistry
 
     public IEnumerable<ConsumerGroupRuntime> All => _byGroup.Values;
 
-    public ConsumerGroupRuntime? Find(string group) => _byGroup.GetValueOrDefault(group);
+    /// <summary>The group by which this silo warms up, while it does: it is found, but is none of those that run here.</summary>
+    public ConsumerGroupRuntime? WarmUp { get; set; }
+
+    public ConsumerGroupRuntime? Find(string group)
+        => _byGroup.GetValueOrDefault(group) ?? (WarmUp is { } warmUp && warmUp.Group == group ? warmUp : null);
 
     public void Add(ConsumerGroupRuntime consumer) => _byGroup[consumer.Group] = consumer;
 

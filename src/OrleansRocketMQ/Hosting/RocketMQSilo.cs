@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Configuration;
@@ -36,6 +37,7 @@ using OrleansRocketMQ.Storage;
 using OrleansRocketMQ.Subscriptions;
 using OrleansRocketMQ.Telemetry;
 using OrleansRocketMQ.Tracing;
+using OrleansRocketMQ.WarmUp;
 
 namespace OrleansRocketMQ.Hosting;
 
@@ -67,6 +69,8 @@ internal sealed class RocketMQSilo(
 {
     private readonly Dictionary<string, RocketMQClient> _clients = new(StringComparer.Ordinal);
     private readonly EngineRuntime _runtime = SiloRuntime.Of(time);
+    private readonly SiloWarmUp _warmUp = new(
+        registry, grains, membership, silo.SiloAddress, options.Value, time, loggers.CreateLogger<SiloWarmUp>());
     private readonly SharedQuota _siloBytes = new(options.Value.MaxCachedBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -82,6 +86,17 @@ internal sealed class RocketMQSilo(
     private Task StartAsync()
     {
         fence.Start();
+        if (consumers.Controls.Count > 0)
+        {
+            _warmUp.Start((consumerOptions, client) =>
+            {
+                // Nobody is to hear of it.
+                var silent = NullLoggerFactory.Instance;
+                var brokers = new ClientBrokers(client, silent.CreateLogger<ClientBrokers>());
+                return Create(consumerOptions, client, new GroupStatistics(time), brokers, silent);
+            });
+        }
+
         foreach (var control in consumers.Controls)
         {
             // Here, while nobody else is about: later starts only look them up.
@@ -94,7 +109,7 @@ internal sealed class RocketMQSilo(
                 options.Value,
                 time,
                 loggers.CreateLogger<SubscriptionSync>());
-            control.Open(sync, client, () => CreateRun(control, client));
+            control.Open(sync, client, () => CreateRun(control, client), _warmUp.Ended);
         }
 
         sweeper.Start();
@@ -107,6 +122,7 @@ internal sealed class RocketMQSilo(
         var deadline = new StopDeadline(options.Value.ShutdownTimeout, time, hostWaitsNoLonger);
         var steps = new StopSteps();
         await steps.TakeAsync(sweeper.StopAsync);
+        await steps.TakeAsync(_warmUp.StopAsync);
         await steps.TakeAsync(() => Task.WhenAll(consumers.Controls.Select(control => control.CloseAsync(deadline))));
 
         // Listeners here may still work for queues of others.
@@ -130,7 +146,9 @@ internal sealed class RocketMQSilo(
 
     private ConsumerSession CreateRun(ConsumerLifecycle control, RocketMQClient client)
     {
-        var consumer = Create(control.Options, client, control.Statistics);
+        var settlements = new SettlementMetrics(services.GetRequiredService<RocketMQMetrics>());
+        var brokers = new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>(), settlements);
+        var consumer = Create(control.Options, client, control.Statistics, brokers, loggers);
         var allocation = new AllocationAgent(
             control.Options, strategies, grains, silo.SiloAddress, time, loggers.CreateLogger<AllocationAgent>());
         consumer.Allocation = allocation;
@@ -173,27 +191,26 @@ internal sealed class RocketMQSilo(
         return client;
     }
 
-    private ConsumerGroupRuntime Create(ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics)
+    private ConsumerGroupRuntime Create(
+        ConsumerOptions consumerOptions, RocketMQClient client, GroupStatistics statistics, ClientBrokers brokers, ILoggerFactory log)
     {
         var version = time.GetUtcNow().ToUnixTimeMilliseconds();
         var parked = new GrainParkedMessages(grains, consumerOptions.Group);
-        var settlements = new SettlementMetrics(services.GetRequiredService<RocketMQMetrics>());
-        var brokers = new ClientBrokers(client, loggers.CreateLogger<ClientBrokers>(), settlements);
         var routes = new ClientRoutes(client);
         var targets = new RetryTargets(brokers, routes, parked, client.Names, UniqueMessageId.OfThisProcess.Next)
         {
             Member = silo.SiloAddress.ToParsableString(),
         };
         var rules = new RetryRules(consumerOptions);
-        var retry = new RetryPublisher(rules, targets, time, loggers.CreateLogger<RetryPublisher>());
+        var retry = new RetryPublisher(rules, targets, time, log.CreateLogger<RetryPublisher>());
         var broadcasts = consumerOptions.MessageModel == MessageModel.Broadcasting;
         var subscriptions = new SubscriptionTable(consumerOptions.Group, consumerOptions.Subscriptions, version, retries: !broadcasts);
-        var dispatcher = DispatcherOf(consumerOptions, retry);
+        var dispatcher = DispatcherOf(consumerOptions, retry, log);
         var budgets = new GroupQuotas(consumerOptions, _siloBytes);
         var offsets = OffsetsOf(consumerOptions, brokers, routes, statistics);
         var locks = LocksOf(dispatcher, consumerOptions, new Lockers(client.ClientId, brokers, routes));
         return new ConsumerGroupRuntime(
-            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, offsets, time, loggers, locks)
+            consumerOptions, client, subscriptions, dispatcher, statistics, budgets, offsets, time, log, locks)
         {
             Brokers = brokers,
             Routes = routes,
@@ -257,7 +274,7 @@ internal sealed class RocketMQSilo(
             : new BrokerOffsetStore(brokers, routes, consumerOptions, metrics);
     }
 
-    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry)
+    private IQueueDispatcher DispatcherOf(ConsumerOptions consumerOptions, RetryPublisher retry, ILoggerFactory log)
     {
         var listener = listenerClasses.Resolve(consumerOptions.Group, consumerOptions.Listener!);
         var listeners = new GrainListeners(
@@ -271,7 +288,7 @@ internal sealed class RocketMQSilo(
         return listener.Kind switch
         {
             ListenerKind.Concurrent => (IQueueDispatcher)new ConcurrentDispatcher(
-                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<ConcurrentDispatcher>())
+                consumerOptions, listeners, retry, _runtime, log.CreateLogger<ConcurrentDispatcher>())
             {
                 AreLeased = listener.IsLeased,
             },
@@ -281,9 +298,9 @@ internal sealed class RocketMQSilo(
                 retry,
                 QueueRecords.Failures(StateStorage.Find(services), GrainOf(consumerOptions)),
                 _runtime,
-                loggers.CreateLogger<OrderlyDispatcher>()),
+                log.CreateLogger<OrderlyDispatcher>()),
             ListenerKind.KeyOrdered => new KeyOrderedDispatcher(
-                consumerOptions, listeners, retry, _runtime, loggers.CreateLogger<KeyOrderedDispatcher>()),
+                consumerOptions, listeners, retry, _runtime, log.CreateLogger<KeyOrderedDispatcher>()),
             _ => throw new NotSupportedException($"No dispatcher for {listener.Kind} listeners."),
         };
     }

@@ -31,6 +31,7 @@ internal sealed class CallPlan
         Group = group;
         Values = listener is IConcurrentListener or IKeyOrderedListener or ILeasedListener ? null : typed.Of(group, listener);
         Outbox = listener as IHasOutbox;
+        IsWarmUp = listener is WarmUpListener;
         Policy = policy;
         IsPerMessage = pipeline is { IsPerMessage: true };
         Call = DirectCall();
@@ -51,6 +52,9 @@ internal sealed class CallPlan
 
     /// <summary>Whether a filter wants each message in a call of its own.</summary>
     public bool IsPerMessage { get; }
+
+    /// <summary>Whether nobody is to hear of its calls: they are no consumption.</summary>
+    public bool IsWarmUp { get; }
 
     /// <summary>Calls the listener.</summary>
     public BatchCall Call { get; }

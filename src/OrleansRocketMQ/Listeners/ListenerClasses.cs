@@ -50,7 +50,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// <summary>All grain classes of users this silo knows that are listeners.</summary>
     public IEnumerable<Type> All => manifest.Value.InterfaceImplementations.Where(
         type => type is { IsClass: true, IsAbstract: false }
-            && type != typeof(DelegateListener)
+            && !IsOurs(type)
             && HandlerListeners.KindOf(type) is null
             && typeof(IRocketMQListener).IsAssignableFrom(type)
             && typeof(IGrainBase).IsAssignableFrom(type));
@@ -61,7 +61,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// </exception>
     public ResolvedListener Resolve(string group, Type listener)
     {
-        if (listener == typeof(DelegateListener))
+        if (IsOurs(listener))
         {
             return new(grainTypes.GetGrainType(listener), ListenerKind.Concurrent, IsOne: false);
         }
@@ -112,7 +112,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// <exception cref="RocketMQConfigurationException">They may be elsewhere.</exception>
     public void CheckCanBroadcast(string group, Type listener)
     {
-        if (listener == typeof(DelegateListener))
+        if (IsOurs(listener))
         {
             return;
         }
@@ -144,7 +144,7 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
     /// <exception cref="RocketMQConfigurationException">No class, or more than one, implements the interface.</exception>
     public Type ClassOf(string group, Type listener)
     {
-        if (listener == typeof(DelegateListener) || HandlerListeners.KindOf(listener) is not null)
+        if (IsOurs(listener) || HandlerListeners.KindOf(listener) is not null)
         {
             return listener;
         }
@@ -152,6 +152,8 @@ internal sealed class ListenerClasses(IOptions<TypeManifestOptions> manifest, Gr
         var classes = All.Where(listener.IsAssignableFrom).ToArray();
         return classes.Contains(listener) ? listener : classes.Length == 1 ? classes[0] : throw NotFound(group, listener, classes);
     }
+
+    private static bool IsOurs(Type listener) => listener == typeof(DelegateListener) || listener == typeof(WarmUpListener);
 
     private static bool IsOf(Type found, ListenerKind kind) => HandlerListeners.KindOf(found) is { } mode
         ? mode == kind

@@ -245,7 +245,7 @@ internal sealed partial class ListenerInvoker(
             context.Reset(batch[0].ReconsumeTimes + (progress.Consumed == 0 ? run.Failures : 0));
             progress.Traced = progress.Trace?.Begin(batch);
             // Current while the listener runs, so what it calls belongs to it.
-            progress.Span = StartSpan(run, progress, batch);
+            progress.Span = plan.IsWarmUp ? null : StartSpan(run, progress, batch);
             ValueTask<ConsumeResult> call;
             try
             {
@@ -274,7 +274,11 @@ internal sealed partial class ListenerInvoker(
         var succeeded = result == ConsumeResult.Success ? (long)progress.Context.AckIndex + 1 : 0;
         var errorType = progress.Take(succeeded, thrown);
         ProcessSpan.End(progress.Span, errorType, thrown?.Message);
-        metrics.Processed(run.Group, run.Queue.Topic, EndBatch(progress), errorType);
+        var took = EndBatch(progress);
+        if (!progress.Plan!.IsWarmUp)
+        {
+            metrics.Processed(run.Group, run.Queue.Topic, took, errorType);
+        }
     }
 
     /// <summary>The listener has thrown.</summary>

@@ -34,7 +34,7 @@ public sealed class FloorTests
         ["Listeners", "Settings", "Subscriptions"],
         ["Declaration"],
         ["Consumers"],
-        ["Management", "Connectivity", "Health", "Admin", "Outboxes"],
+        ["Management", "Connectivity", "Health", "Admin", "Outboxes", "WarmUp"],
         ["Grains"],
         ["Hosting"]);
 

@@ -17,7 +17,7 @@ public sealed class GrainNameTests
     [
         "allocationagreement", "consumergroupmanagement", "consumergrouponsilo", "consumerswitch", "deadletter",
         "delegatelistener", "groupsettings", "handlerlistener", "keyorderedhandlerlistener", "messagequeue",
-        "orderlyhandlerlistener", "outboxindex", "parkedmessage", "subscriptionkeeper",
+        "orderlyhandlerlistener", "outboxindex", "parkedmessage", "subscriptionkeeper", "warmuplistener",
     ];
 
     private static readonly string[] Interfaces =
