@@ -2,7 +2,7 @@ namespace OrleansRocketMQ.Benchmarks;
 
 /// <summary>
 /// Whether cost grows with anything but messages: processor time of a message, warm, over the number of queues, of subscriptions (of
-/// 1,000 queues in all), of silos, of keys, and over the length of bodies; a table and a picture of each. All of it takes 10 minutes.
+/// 1,000 queues in all), of silos, of keys, and over the length of bodies; a table and a picture of each. All of it takes a quarter of an hour.
 /// <c>growth --svg FOLDER --out FILE</c>, a part of it with <c>--over queues,silos</c>, other points with <c>--values 1,100</c>, more lines
 /// with <c>--modes concurrent-1,orderly-1</c>, a longer or shorter run with <c>--messages</c> and <c>--rounds</c>.
 /// </summary>
