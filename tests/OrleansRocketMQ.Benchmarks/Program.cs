@@ -5,6 +5,7 @@ var arguments = Arguments.Parse(args);
 return args.FirstOrDefault() switch
 {
     "decode" => Micro.Run<DecodeBenchmark>(),
+    "calls" => await CallsBenchmark.RunAsync(arguments),
     "spans" => Micro.Run<SpansBenchmark>(),
     "statistics" => Micro.Run<StatisticsBenchmark>(),
     "broker" => await BrokerProcess.RunAsync(),

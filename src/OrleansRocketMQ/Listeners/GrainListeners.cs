@@ -25,14 +25,31 @@ internal sealed class GrainListeners(
     Func<MessageQueue, QueueReading> readings) : IListeners
 {
     private readonly ListenerGrains _slots = new(grains, listener, group, silo);
+    private GrainReference? _first;
 
     public IListener OfSlot(int slot) => new GrainListener(_slots.Get(slot), group, listener.IsOne, renewals, readings);
 
     public IListener OfKey(string key)
     {
         // By its bytes: Orleans refuses a text of blanks as a key, and whoever sends may have written one.
-        var grain = grains.GetGrain(GrainId.Create(listener.GrainType, new IdSpan(Encoding.UTF8.GetBytes(listener.KeyOf(group, key)))));
-        return new GrainListener(grain.AsReference<IListenerRunner>(), group, isOne: true, renewals, readings);
+        var id = GrainId.Create(listener.GrainType, new IdSpan(Encoding.UTF8.GetBytes(listener.KeyOf(group, key))));
+        return new GrainListener(RunnerOf(id), group, isOne: true, renewals, readings);
+    }
+
+    /// <summary>
+    /// To find out under what name Orleans knows an interface takes it microseconds of reflection, each time; where there are more
+    /// keys than lanes this is asked for about every message.
+    /// </summary>
+    private IListenerRunner RunnerOf(GrainId id)
+    {
+        if (_first is { } first)
+        {
+            return (IListenerRunner)grains.GetGrain(id, first.InterfaceType);
+        }
+
+        var runner = grains.GetGrain(id).AsReference<IListenerRunner>();
+        _first = (GrainReference)runner;
+        return runner;
     }
 
     public IQueueListener OfQueue(MessageQueue queue)

@@ -79,13 +79,8 @@ internal sealed class GrowthRun(Arguments arguments)
         var grains = _hosts[0].Services.GetRequiredService<IGrainFactory>();
         _goal = new(arguments.Messages, static () => { }, arguments.Number("first", 0));
 
-        // Listeners of the group before count for its goal; grains of keys are the group's own, and too many to end. Not later: it
-        // would end the grain that knows whom to tell of the end of the pause.
-        if (arguments.Number("first", 0) == 0)
-        {
-            await grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
-        }
-
+        // Not later: it would end the grain that knows whom to tell of the end of the pause.
+        await EndListenersAsync(grains.GetGrain<IManagementGrain>(0));
         await grains.GetGrain<IGroupSettingsGrain>(group).PauseAsync(ConsumerScope.Everything);
         await Task.WhenAll(ConsumersOf(group).Select(consumer => consumer.StartAsync()));
         await UntilAllQueuesHaveBegunAsync(group);
@@ -97,6 +92,32 @@ internal sealed class GrowthRun(Arguments arguments)
         var end = await _goal.Reached;
         await Task.WhenAll(ConsumersOf(group).Select(consumer => consumer.StopAsync()));
         return GrowthFigures.Of(begin, _goal.Start, end, arguments);
+    }
+
+    // Those of the group before count for its goal, and a key's first message is to find no grain. A million take longer to end than
+    // a call may last.
+    private static async Task EndListenersAsync(IManagementGrain management)
+    {
+        for (var waited = TimeSpan.Zero; waited < Patience; waited += LookAgain)
+        {
+            try
+            {
+                await management.ForceActivationCollection(TimeSpan.Zero);
+                var running = await management.GetSimpleGrainStatistics();
+                if (!running.Any(static grain => grain.GrainType.Contains("Counting", StringComparison.Ordinal)))
+                {
+                    return;
+                }
+            }
+            catch (TimeoutException)
+            {
+                // They go on ending.
+            }
+
+            await Task.Delay(LookAgain);
+        }
+
+        throw new TimeoutException("Listeners of the group before still run.");
     }
 
     private async Task UntilAllQueuesHaveBegunAsync(string group)
