@@ -39,7 +39,7 @@ public sealed class StoppedQueueTests
         var second = await cluster.Silos.StartAdditionalSiloAsync();
         await cluster.Silos.StopSiloAsync(first);
         var services = cluster.Silos.GetSiloServiceProvider(second.SiloAddress);
-        var runtime = services.GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+        var runtime = await RuntimeOnAsync(cluster, second.SiloAddress, rocketmq);
 
         // The client may still know the gateway of the silo that is gone.
         management = services.GetRequiredService<IGrainFactory>().GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
@@ -80,7 +80,7 @@ public sealed class StoppedQueueTests
             storage.Keep,
             options => (options.HandlerMode, options.ConsumeMode) = (HandlerMode.Concurrent, mode));
         var first = cluster.Silos.Silos[0];
-        var runtime = RuntimeOn(cluster, first.SiloAddress, rocketmq);
+        var runtime = await RuntimeOnAsync(cluster, first.SiloAddress, rocketmq);
         var queue = (await Eventually.GetAsync(
             () => Task.FromResult(runtime.Pumps.Values.FirstOrDefault(pump => pump.Runs.Gate.Stopped is not null)), "it has stopped")).Queue;
         var tries = _calls.Count(number => number == 2);
@@ -88,8 +88,9 @@ public sealed class StoppedQueueTests
         var second = await cluster.Silos.StartAdditionalSiloAsync();
         await Eventually.TrueAsync(() => runtime.View.Ours.Count() == 2, "the first silo knows whom to hand it over to");
         await cluster.Silos.StopSiloAsync(first);
+        var next = await RuntimeOnAsync(cluster, second.SiloAddress, rocketmq);
         await Eventually.TrueAsync(
-            () => RuntimeOn(cluster, second.SiloAddress, rocketmq).Pumps.TryGetValue(queue, out var pump) && pump.Runs.Gate.Stopped is not null,
+            () => next.Pumps.TryGetValue(queue, out var pump) && pump.Runs.Gate.Stopped is not null,
             "it stands still on the second silo");
         Volatile.Write(ref isAway, false);
 
@@ -200,8 +201,10 @@ public sealed class StoppedQueueTests
     private static Task<StoppedQueue> StopOfAsync(IConsumerGroupManagementGrain management) => Eventually.GetAsync(
         async () => (await management.GetFlowAsync()).Stopped.SingleOrDefault(), "the cluster knows of the stop");
 
-    private static ConsumerGroupRuntime RuntimeOn(TestCluster cluster, SiloAddress silo, TestRocketMQ rocketmq)
-        => cluster.Silos.GetSiloServiceProvider(silo).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)!;
+    // A silo that joins others begins its groups once it has warmed up.
+    private static Task<ConsumerGroupRuntime> RuntimeOnAsync(TestCluster cluster, SiloAddress silo, TestRocketMQ rocketmq) => Eventually.GetAsync(
+        () => Task.FromResult(cluster.Silos.GetSiloServiceProvider(silo).GetRequiredService<ConsumerRegistry>().Find(rocketmq.MyGroup)),
+        "the group is on the silo");
 
     private Task<TestCluster> ConsumeAsync(TestRocketMQ rocketmq, string? folder = null) => ConsumeAsync(
         rocketmq,
