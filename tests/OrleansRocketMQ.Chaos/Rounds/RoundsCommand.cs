@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using OrleansRocketMQ.Chaos.Plan;
 using OrleansRocketMQ.Chaos.World;
 using OrleansRocketMQ.SiloHost.Support;
@@ -9,6 +11,12 @@ namespace OrleansRocketMQ.Chaos.Rounds;
 /// <summary>Runs rounds, one for each seed, and goes on where it was broken off.</summary>
 internal static class RoundsCommand
 {
+    private static readonly string[] s_sources =
+    [
+        "src", "silo-host", "tests/Shared",
+        "tests/OrleansRocketMQ.Chaos", "tests/OrleansRocketMQ.Chaos.Listeners", "tests/OrleansRocketMQ.Chaos.Silo",
+    ];
+
     /// <returns>The process's exit code: 0 when no round has failed.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -63,11 +71,15 @@ internal static class RoundsCommand
         }
     }
 
-    /// <summary>What the sources are: results of other ones say nothing of these. With a plus where something is not committed.</summary>
+    /// <summary>
+    /// What the sources of silos, brokers and rounds are, not documents: results of other ones say nothing of these. With a plus where
+    /// something is not committed.
+    /// </summary>
     private static async Task<string> TreeAsync()
     {
-        var tree = (await GitAsync("rev-parse", "--short=12", "HEAD^{tree}")).Trim();
-        return (await GitAsync("status", "--porcelain", "--untracked-files=no")).Length == 0 ? tree : $"{tree}+";
+        var trees = await GitAsync(["rev-parse", .. s_sources.Select(folder => $"HEAD:{folder}")]);
+        var tree = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(trees)))[..12];
+        return (await GitAsync(["status", "--porcelain", "--untracked-files=no", "--", .. s_sources])).Length == 0 ? tree : $"{tree}+";
     }
 
     private static async Task<string> GitAsync(params string[] arguments)

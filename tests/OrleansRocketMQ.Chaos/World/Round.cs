@@ -10,8 +10,9 @@ namespace OrleansRocketMQ.Chaos.World;
 /// <summary>One round: starts everything, sends, does what the plan says, mends it, and waits until all that was sent is consumed.</summary>
 internal sealed class Round(RoundPlan plan, string folder, RoundSetting setting)
 {
-    // A crash is noticed after two seconds and not after 15.
-    private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:01", "--Orleans:Membership:NumMissedProbesLimit=2"];
+    // A crash is noticed after four seconds and not after 15. With probes of one second a machine whose cores are all taken has silos
+    // declare each other dead by itself.
+    private static readonly string[] s_quickly = ["--Orleans:Membership:ProbeTimeout=00:00:02", "--Orleans:Membership:NumMissedProbesLimit=2"];
 
     private readonly IRoundStore _store = RoundStores.Of(plan.WantsDatabase);
     private readonly Links _links = new();
