@@ -11,6 +11,9 @@ namespace OrleansRocketMQ.Engine.Dispatch;
 /// </summary>
 internal sealed class CallWait : IValueTaskSource<bool>, IDisposable
 {
+    // A wait that has no end is made of these.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromHours(1);
+
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly Action _onEnded;
@@ -34,20 +37,59 @@ internal sealed class CallWait : IValueTaskSource<bool>, IDisposable
     /// <summary>Of the slot's calls.</summary>
     public CallRenewal Renewal { get; }
 
-    /// <summary>Waits until the call has ended, at most for its time, which the listener may begin anew.</summary>
-    /// <inheritdoc cref="WaitAsync"/>
+    /// <summary>
+    /// Waits until the call has ended, at most for its time, which the listener may begin anew. A listener that is elsewhere is asked
+    /// after it now and then.
+    /// </summary>
+    /// <param name="call">The call, the slot's last one.</param>
+    /// <param name="listener">Whose call it is.</param>
+    /// <param name="named">The call's name.</param>
+    /// <param name="longest">Its time; null when it has none.</param>
+    /// <param name="cancellationToken">Fires when nobody waits any more.</param>
+    /// <returns>What has become of it; not ended when its time was over first. To be awaited once.</returns>
+    /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>
+    /// <exception cref="RocketMQException">The call has not reached its listener, and will not.</exception>
+    public ValueTask<CallWord<TOutcome>> EndOfAsync<TOutcome>(
+        Task<TOutcome> call, ICallee<TOutcome> listener, RenewableCall named, TimeSpan? longest, CancellationToken cancellationToken)
+        => call.IsCompletedSuccessfully
+            ? new(new CallWord<TOutcome>(CallState.Ended, call.Result))
+            : WaitAndAskAsync(call, listener, named, longest, cancellationToken);
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> WaitWhileRenewedAsync(Task call, TimeSpan longest, CancellationToken cancellationToken)
+    private async ValueTask<CallWord<TOutcome>> WaitAndAskAsync<TOutcome>(
+        Task<TOutcome> call, ICallee<TOutcome> listener, RenewableCall named, TimeSpan? longest, CancellationToken cancellationToken)
     {
-        for (var left = longest; left > TimeSpan.Zero; left = Renewal.Left(longest))
+        var began = _time.GetTimestamp();
+        Task<CallWord<TOutcome>>? asked = null;
+        while (LeftOf(longest, began) is { Ticks: > 0 } left)
         {
-            if (await WaitAsync(call, left, cancellationToken))
+            if (await WaitAsync(call, Renewal.IsHere || left < ListenerTimes.AskAfter ? left : ListenerTimes.AskAfter, cancellationToken))
             {
-                return true;
+                return new(CallState.Ended, await call);
             }
+
+            if (asked is { IsCompletedSuccessfully: true, Result: { State: not CallState.UnderWay } word })
+            {
+                return word.State == CallState.Ended ? word : throw new RocketMQException(
+                    RocketMQErrorCode.State,
+                    "The call has not reached its listener: a connection between silos broke while it was under way.");
+            }
+
+            asked = Renewal.IsHere || asked is { IsCompleted: false } ? asked : listener.AskAsync(named, cancellationToken);
         }
 
-        return false;
+        return default;
+    }
+
+    private TimeSpan LeftOf(TimeSpan? longest, long began)
+    {
+        if (longest is not { } time)
+        {
+            return s_longestWait;
+        }
+
+        var left = time - _time.GetElapsedTime(began);
+        return left > TimeSpan.Zero ? left : Renewal.Left(time);
     }
 
     /// <summary>Waits until the call has ended. May be asked for the same call again.</summary>

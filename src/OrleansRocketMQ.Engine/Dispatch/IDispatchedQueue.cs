@@ -56,6 +56,9 @@ internal interface IDispatchedQueue
     /// <summary>Some messages are done, or something else has changed that the queue may wait for.</summary>
     void OnProgress();
 
+    /// <summary>Messages have come back that nobody has judged: no progress, but whoever waits for listeners may go on.</summary>
+    void OnReturned();
+
     /// <summary>Something went wrong with the queue.</summary>
     void Fail(Exception exception);
 }

@@ -9,6 +9,12 @@ internal static class ListenerTimes
     /// </summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// After how long, and how often then, a listener that is elsewhere is asked what has become of a call. A call or an answer that a
+    /// broken connection has swallowed holds up its key, slot or queue for as long, twice at most.
+    /// </summary>
+    public static readonly TimeSpan AskAfter = TimeSpan.FromSeconds(5);
+
     /// <summary>How long to wait before a listener that moves is asked again where it is.</summary>
     public static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
 

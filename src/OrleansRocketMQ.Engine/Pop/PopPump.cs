@@ -195,6 +195,8 @@ internal sealed partial class PopPump : IGroupQueue, IPopHolder
         _flow.OnProgress();
     }
 
+    public void OnReturned() => _flow.OnProgress();
+
     public void OnFence(bool closed) => Raise(closed ? QueueEventKind.FenceClosed : QueueEventKind.FenceOpened);
 
     public void OnFlow()

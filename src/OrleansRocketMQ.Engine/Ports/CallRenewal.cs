@@ -12,6 +12,7 @@ internal sealed class CallRenewal(TimeProvider time)
     private readonly Lock _gate = new();
     private long _number;
     private long? _renewedAt;
+    private long _here;
 
     /// <summary>By which others on this silo find it.</summary>
     public long Id { get; } = Interlocked.Increment(ref s_last);
@@ -25,6 +26,12 @@ internal sealed class CallRenewal(TimeProvider time)
             return new(this, ++_number);
         }
     }
+
+    /// <summary>Whether the listener has said of the call under way that it is on this silo, where no word is lost.</summary>
+    public bool IsHere => Volatile.Read(ref _here) == Volatile.Read(ref _number);
+
+    /// <summary>The listener of a call is on this silo.</summary>
+    public void NoteHere(long number) => Volatile.Write(ref _here, number);
 
     /// <summary>A call has its time again from now on.</summary>
     public void Renew(long number)
@@ -56,4 +63,7 @@ internal readonly record struct RenewableCall(CallRenewal Slot, long Number)
 {
     /// <inheritdoc cref="CallRenewal.Renew"/>
     public void Renew() => Slot.Renew(Number);
+
+    /// <inheritdoc cref="CallRenewal.NoteHere"/>
+    public void NoteHere() => Slot.NoteHere(Number);
 }

@@ -16,7 +16,7 @@ internal interface IListeners
 }
 
 /// <summary>One listener of messages in no order, or of a key's messages.</summary>
-internal interface IListener
+internal interface IListener : ICallee<ListenerOutcome>
 {
     /// <summary>Whether it may be given messages where it is; no when it moves, or its answer is lost.</summary>
     /// <exception cref="OperationCanceledException">Nobody waits any more.</exception>

@@ -3,7 +3,7 @@ using OrleansRocketMQ.Engine.Contracts;
 namespace OrleansRocketMQ.Engine.Ports;
 
 /// <summary>The listener of one queue that is consumed in order. One call at a time.</summary>
-internal interface IQueueListener
+internal interface IQueueListener : ICallee<OrderlyOutcome>
 {
     /// <inheritdoc cref="IListener.IsReadyAsync"/>
     Task<bool> IsReadyAsync(CancellationToken cancellationToken);
@@ -36,6 +36,9 @@ internal readonly record struct OrderlyCall(
 
     /// <summary>By what right the messages are given; of use only to a listener in the same process.</summary>
     public IOwnership? Ownership { get; init; }
+
+    /// <summary>The name of the call, by which the listener may be asked after it. Calls in order have no time-out.</summary>
+    public RenewableCall? Renewable { get; init; }
 }
 
 /// <summary>What became of a call in order.</summary>

@@ -190,6 +190,8 @@ internal sealed partial class QueuePump : IStoredQueue, ICheckpointedQueue, IGro
         _pullFlow.OnProgress();
     }
 
+    public void OnReturned() => _pullFlow.OnProgress();
+
     /// <summary>It has come into doubt, or is no more in doubt, that the queue is this silo's.</summary>
     public void OnFence(bool closed) => Raise(closed ? QueueEventKind.FenceClosed : QueueEventKind.FenceOpened);
 

@@ -118,11 +118,17 @@ public static class RocketMQSiloBuilderExtensions
             builder.AddPlacementDirector<RocketMQQueuePlacement, RocketMQQueuePlacementDirector>();
             builder.AddPlacementDirector<OnNamedSiloPlacement, OnNamedSiloPlacementDirector>();
             builder.AddPlacementDirector<OnSiloOfGroupPlacement, OnSiloOfGroupPlacementDirector>();
-            builder.AddGrainExtension<IListenerRunner, ListenerInvoker>();
-            builder.AddGrainExtension<IOrderlyRunner, OrderlyListenerInvoker>();
-            builder.AddGrainExtension<IListenerDoor, ListenerReadinessProbe>();
-            builder.AddGrainExtension<IOutboxDrain, OutboxDrain>();
+            AddGrainExtensions(builder);
         }
+    }
+
+    private static void AddGrainExtensions(ISiloBuilder builder)
+    {
+        builder.AddGrainExtension<IListenerRunner, ListenerInvoker>();
+        builder.AddGrainExtension<IOrderlyRunner, OrderlyListenerInvoker>();
+        builder.AddGrainExtension<IRunWatch, RunWatch>();
+        builder.AddGrainExtension<IListenerDoor, ListenerReadinessProbe>();
+        builder.AddGrainExtension<IOutboxDrain, OutboxDrain>();
     }
 
     /// <summary>

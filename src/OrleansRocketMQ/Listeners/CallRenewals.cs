@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.Runtime;
 using OrleansRocketMQ.Engine.Ports;
 
 namespace OrleansRocketMQ.Dispatch;
@@ -17,19 +18,36 @@ internal interface ICallRenewals : IGrainObserver
     Task RenewAsync(long slot, long number);
 }
 
-/// <summary>The calls of this silo that listeners on other silos may renew. Thread-safe.</summary>
+/// <summary>The calls of this silo that listeners on other silos may renew, and the names of all calls. Thread-safe.</summary>
 internal sealed class CallRenewals : ICallRenewals
 {
+    private const int BitsOfSlots = 32;
+
+    // Other silos have slots with the same numbers.
+    private readonly long _silo;
+
     // Slots that have ended are nobody's to keep.
     private readonly ConcurrentDictionary<long, WeakReference<CallRenewal>> _slots = new();
     private readonly Lazy<ICallRenewals> _reference;
 
-    public CallRenewals(IGrainFactory grains) => _reference = new(() => grains.CreateObjectReference<ICallRenewals>(this));
+    public CallRenewals(IGrainFactory grains, ILocalSiloDetails silo)
+        : this(grains, silo.SiloAddress)
+    {
+    }
+
+    public CallRenewals(IGrainFactory grains, SiloAddress silo)
+    {
+        _silo = (long)silo.GetConsistentHashCode() << BitsOfSlots;
+        _reference = new(() => grains.CreateObjectReference<ICallRenewals>(this));
+    }
+
+    /// <summary>The name of a call of this silo in the cluster; default for none.</summary>
+    public (long Slot, long Number) NameOf(RenewableCall? call) => call is { } made ? (_silo + made.Slot.Id, made.Number) : default;
 
     /// <summary>Where listeners send word of a slot's calls.</summary>
     public ICallRenewals AddressOf(CallRenewal slot)
     {
-        if (!_slots.ContainsKey(slot.Id))
+        if (!_slots.ContainsKey(_silo + slot.Id))
         {
             foreach (var (id, known) in _slots)
             {
@@ -39,7 +57,7 @@ internal sealed class CallRenewals : ICallRenewals
                 }
             }
 
-            _slots[slot.Id] = new(slot);
+            _slots[_silo + slot.Id] = new(slot);
         }
 
         return _reference.Value;

@@ -55,7 +55,7 @@ internal sealed class GrainListeners(
     public IQueueListener OfQueue(MessageQueue queue)
     {
         var grain = grains.GetGrain(GrainId.Create(listener.GrainType, QueueGrainKey.Of(group, queue, instance)));
-        return new GrainQueueListener(grain.AsReference<IOrderlyRunner>(), group, silo, readings);
+        return new GrainQueueListener(grain.AsReference<IOrderlyRunner>(), group, silo, renewals, readings);
     }
 }
 
@@ -90,10 +90,14 @@ internal sealed class GrainListener(
             Activation = _activation.Known,
             Renewable = call.Renewable,
             Renewals = isOne && call.Renewable is { } made ? renewals.AddressOf(made.Slot) : null,
-            Call = call.Renewable is { } which ? (which.Slot.Id, which.Number) : default,
+            Call = renewals.NameOf(call.Renewable),
         };
         return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);
     }
+
+    public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => RunWatch
+        .AskAsync<RunWord, DispatchBatchResult, ListenerOutcome>(
+            grain, renewals.NameOf(call), static (watch, slot, number) => watch.AskAsync(slot, number), OutcomeOf, cancellationToken);
 
     private static ListenerOutcome OutcomeOf(DispatchBatchResult result) => new(
         result.Consumed,
@@ -108,7 +112,7 @@ internal sealed class GrainListener(
 
 /// <summary>The listener grain of a queue that is consumed in order.</summary>
 internal sealed class GrainQueueListener(
-    IOrderlyRunner grain, string group, SiloAddress silo, Func<MessageQueue, QueueReading> readings) : IQueueListener
+    IOrderlyRunner grain, string group, SiloAddress silo, CallRenewals renewals, Func<MessageQueue, QueueReading> readings) : IQueueListener
 {
     private readonly ListenerActivation _activation = new(isOne: true);
 
@@ -134,9 +138,15 @@ internal sealed class GrainQueueListener(
             IsOfOne = true,
             Reading = readings(call.Queue),
             Activation = _activation.Known,
+            Renewable = call.Renewable,
+            Call = renewals.NameOf(call.Renewable),
         };
         return _activation.SendAsync(run, _send, OutcomeOf, cancellationToken);
     }
+
+    public Task<CallWord<OrderlyOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => RunWatch
+        .AskAsync<OrderlyRunWord, OrderlyBatchResult, OrderlyOutcome>(
+            grain, renewals.NameOf(call), static (watch, slot, call) => watch.AskInOrderAsync(slot, call), OutcomeOf, cancellationToken);
 
     public Task QueueLeftAsync() => grain.QueueLeftAsync(silo);
 

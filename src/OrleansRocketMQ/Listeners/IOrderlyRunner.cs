@@ -71,6 +71,14 @@ internal sealed record OrderlyBatch(
     [Id(22)]
     public bool IsOfOne { get; init; }
 
+    /// <summary>Tells a caller on the same silo that the call is here; does not travel.</summary>
+    [field: NonSerialized]
+    public RenewableCall? Renewable { get; init; }
+
+    /// <summary>Who makes the call, and which of its calls it is.</summary>
+    [Id(23)]
+    public (long Slot, long Number) Call { get; init; }
+
     /// <summary>Which reading of the queue the messages belong to.</summary>
     [Id(30)]
     public QueueReading Reading { get; init; }

@@ -76,6 +76,12 @@ internal interface IRun
 
     /// <summary>Whether the listener has one activation in the cluster, which the caller names when it is asked to.</summary>
     bool IsOfOne { get; }
+
+    /// <summary>The name of the call in the cluster; default when nobody will ask after it.</summary>
+    (long Slot, long Number) Call { get; }
+
+    /// <summary>Lets a listener on the same silo tell its caller that it is; null on another one.</summary>
+    RenewableCall? Renewable { get; }
 }
 
 /// <summary>What the listener's side says of a run.</summary>
@@ -90,6 +96,9 @@ internal interface IRunResult
 
 internal static class RunExtensions
 {
+    /// <summary>Whether its caller, on another silo, asks after it when it hears nothing of it.</summary>
+    public static bool IsAskedAfter(this IRun run) => run.Renewable is null && run.Call != default;
+
     /// <summary>
     /// Whether a run must be sent again to the one activation that it names. One that names none comes from where the listener's
     /// home was not known; while silos of the group leave it may have been forwarded by one of them.

@@ -26,6 +26,7 @@ internal sealed partial class ListenerInvoker(
 {
     private static readonly TimeSpan GraceInOrder = TimeSpan.FromSeconds(30);
 
+    private RunMemory<DispatchBatchResult>? _memory;
     private CallPlan? _plan;
     private RunProgress? _spare;
 
@@ -38,6 +39,7 @@ internal sealed partial class ListenerInvoker(
 
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
+        run.Renewable?.NoteHere();
         if (run.Ownership is { } ownership)
         {
             return BeginAsync(run, ownership.Listening);
@@ -49,7 +51,10 @@ internal sealed partial class ListenerInvoker(
             return new(DispatchBatchResult.Refused);
         }
 
-        return guests.EndAfter(BeginAsync(run, cancellationToken));
+        var memory = run.IsAskedAfter() ? _memory ??= RunMemory<DispatchBatchResult>.Of(grain) : null;
+        return guests.EndAfter(memory is null
+            ? BeginAsync(run, cancellationToken)
+            : memory.KeepAsync(run, BeginAsync, DispatchBatchResult.Refused, cancellationToken));
     }
 
     private ValueTask<DispatchBatchResult> BeginAsync(DispatchBatch run, CancellationToken cancellationToken)

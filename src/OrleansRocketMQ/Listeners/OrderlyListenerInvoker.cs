@@ -25,6 +25,7 @@ internal sealed partial class OrderlyListenerInvoker(
     ILogger<OrderlyListenerInvoker> logger)
     : IOrderlyRunner
 {
+    private RunMemory<OrderlyBatchResult>? _memory;
     private IsolatedCancellation? _spare;
 
     public ValueTask<OrderlyBatchResult> RunAsync(OrderlyBatch run, CancellationToken cancellationToken)
@@ -33,6 +34,8 @@ internal sealed partial class OrderlyListenerInvoker(
         {
             return new(OrderlyBatchResult.RefusedUnlessNamed(grain.ActivationId));
         }
+
+        run.Renewable?.NoteHere();
 
         // Where the queue runs on this silo its own word is at hand, sooner than any that Orleans carries.
         if (run.Ownership is { } ownership)
@@ -48,7 +51,10 @@ internal sealed partial class OrderlyListenerInvoker(
             return new(OrderlyBatchResult.Refused);
         }
 
-        return guests.EndAfter(BeginAsync(run, cancellationToken));
+        var memory = run.IsAskedAfter() ? _memory ??= RunMemory<OrderlyBatchResult>.Of(grain) : null;
+        return guests.EndAfter(memory is null
+            ? BeginAsync(run, cancellationToken)
+            : memory.KeepAsync(run, BeginAsync, OrderlyBatchResult.Refused, cancellationToken));
     }
 
     private ValueTask<OrderlyBatchResult> BeginAsync(OrderlyBatch run, CancellationToken cancellationToken)

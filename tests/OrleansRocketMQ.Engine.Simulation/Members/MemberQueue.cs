@@ -189,8 +189,9 @@ internal sealed class MemberQueue : IHandsOut
             _world.Triggers.Enters(Queue.Index, Triggers.ResetTold);
         }
 
-        // What a member pulls that the others have declared dead binds nobody: its queue has gone on elsewhere.
-        if (answer.Next > from && !Owner.IsDeclaredDead && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
+        // What a member pulls that is dead, or that the others have declared so, binds nobody: its queue has gone on elsewhere. One that was
+        // killed while it stood still hears an answer late.
+        if (answer.Next > from && !Owner.CountsAsDead && answer.Verdict is (PullVerdict.Found or PullVerdict.NothingMatched))
         {
             Ledger.Pulled(Window, from, answer.Next, answer.Messages);
         }

@@ -26,8 +26,12 @@ internal sealed partial class SimulatedListeners
 
         public Task QueueLeftAsync() => Task.CompletedTask;
 
+        private readonly SwallowedCalls<OrderlyOutcome> _swallowed = new();
+
         public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
-            => RunAsync(call, cancellationToken);
+            => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);
+
+        public Task<CallWord<OrderlyOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => _swallowed.AskAsync(call);
 
         private async Task<OrderlyOutcome> RunAsync(OrderlyCall call, CancellationToken cancellationToken)
         {

@@ -170,7 +170,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     {
         if (world.Strikes(FaultKind.ListenerUnreachable, queue.Queue.Index, percent))
         {
-            throw new InvalidOperationException("the listener cannot be reached");
+            throw new LostCallException("the listener cannot be reached");
         }
     }
 
@@ -214,8 +214,12 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
 
         public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
 
+        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
+
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
-            => RunAsync(call, cancellationToken);
+            => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);
+
+        public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => _swallowed.AskAsync(call);
 
         private async Task<ListenerOutcome> RunAsync(ListenerCall call, CancellationToken cancellationToken)
         {
@@ -330,7 +334,7 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
         if (consumed > 0 && world.Strikes(FaultKind.ListenerUnreachable, call.Queue.Queue.Index, 10))
         {
             call.Queue.Ledger.Unheard(call.Messages.Slice(0, consumed));
-            throw new InvalidOperationException("the listener's answer is lost");
+            throw new LostCallException("the listener's answer is lost");
         }
     }
 }

@@ -89,7 +89,7 @@ internal sealed class PopListeners(PopWorld world, PopMember member) : IListener
         member.Owner.HandedOut(call.Messages.Count);
         if (Strikes(FaultKind.ListenerUnreachable, holder, 30))
         {
-            throw new InvalidOperationException("the listener cannot be reached");
+            throw new LostCallException("the listener cannot be reached");
         }
 
         return holder;
@@ -110,8 +110,12 @@ internal sealed class PopListeners(PopWorld world, PopMember member) : IListener
 
         public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 
+        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
+
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
-            => RunAsync(call, cancellationToken);
+            => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);
+
+        public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => _swallowed.AskAsync(call);
 
         private async Task<ListenerOutcome> RunAsync(ListenerCall call, CancellationToken cancellationToken)
         {
@@ -174,7 +178,7 @@ internal sealed class PopListeners(PopWorld world, PopMember member) : IListener
         {
             if (consumed.Count > 0 && listeners.Strikes(FaultKind.ListenerUnreachable, holder, 10))
             {
-                throw new InvalidOperationException("the listener's answer is lost");
+                throw new LostCallException("the listener's answer is lost");
             }
 
             if (cancellationToken.IsCancellationRequested || took >= Member.ConsumeTimeout + ListenerTimes.Grace || holder.Owner.IsDead)

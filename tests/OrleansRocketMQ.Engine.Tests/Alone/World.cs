@@ -178,6 +178,12 @@ internal sealed class World : IRoutes, IFence, IGroup, IListeners, IListener, IQ
 
     public Task QueueLeftAsync() => Task.CompletedTask;
 
+    Task<CallWord<ListenerOutcome>> ICallee<ListenerOutcome>.AskAsync(RenewableCall call, CancellationToken cancellationToken)
+        => Task.FromResult(default(CallWord<ListenerOutcome>));
+
+    Task<CallWord<OrderlyOutcome>> ICallee<OrderlyOutcome>.AskAsync(RenewableCall call, CancellationToken cancellationToken)
+        => Task.FromResult(default(CallWord<OrderlyOutcome>));
+
     public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
         => ConsumeAsync(call.Messages, new ListenerOutcome(call.Messages.Count, TimeSpan.FromMilliseconds(1), null), cancellationToken);
 

@@ -119,6 +119,22 @@ public sealed partial class ConcurrentDispatcherTests
         Assert.Empty(_lab.Brokers.Calls);
     }
 
+    [Fact]
+    public void A_queue_that_was_moved_hears_that_its_former_messages_are_with_no_listener_any_more()
+    {
+        var queue = Filled(1);
+        var call = new TaskCompletionSource<ListenerOutcome>();
+        _lab.Listeners.Consume = (_, _, _) => call.Task;
+        _lab.Signal(_lab.Concurrent(), queue);
+        queue.Restart(7);
+        Assert.Equal((1, 0), (queue.Runs.InFlight, queue.Returned));
+
+        call.SetException(new InvalidOperationException("no such grain"));
+        _lab.World.Wait(1.1);
+
+        Assert.Equal((0, 1), (queue.Runs.InFlight, queue.Returned));
+    }
+
     /// <summary>Finding M9.</summary>
     [Fact]
     public void A_slot_that_never_reaches_its_listener_waits_itself_and_the_others_have_its_messages()

@@ -84,5 +84,8 @@ public sealed class DispatchCostTests
 
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
             => _outcomes[call.Messages.Count];
+
+        public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken)
+            => Task.FromResult(default(CallWord<ListenerOutcome>));
     }
 }

@@ -11,6 +11,12 @@ internal sealed class FakeListeners : IListeners
     /// <summary>What listeners in order do.</summary>
     public Func<OrderlyCall, CancellationToken, Task<OrderlyOutcome>> ConsumeInOrder { get; set; } = (call, _) => Succeed(call);
 
+    /// <summary>What they say of a call that has not ended for some time.</summary>
+    public Func<string, RenewableCall, Task<CallWord<ListenerOutcome>>> Ask { get; set; } = static (_, _) => Task.FromResult(default(CallWord<ListenerOutcome>));
+
+    /// <summary>The same in order.</summary>
+    public Func<RenewableCall, Task<CallWord<OrderlyOutcome>>> AskInOrder { get; set; } = static _ => Task.FromResult(default(CallWord<OrderlyOutcome>));
+
     /// <summary>Whether they are ready.</summary>
     public Func<string, Task<bool>> IsReady { get; set; } = static _ => Task.FromResult(true);
 
@@ -80,6 +86,8 @@ internal sealed class FakeListeners : IListeners
             all.ListenerCalls.Add(call);
             return all.Consume(name, call, cancellationToken);
         }
+
+        public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => all.Ask(name, call);
     }
 
     private sealed class OrderlyListener(FakeListeners all) : IQueueListener
@@ -96,6 +104,8 @@ internal sealed class FakeListeners : IListeners
             all.OrderlyCalls.Add(call);
             return all.ConsumeInOrder(call, cancellationToken);
         }
+
+        public Task<CallWord<OrderlyOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => all.AskInOrder(call);
 
         public Task QueueLeftAsync()
         {

@@ -55,6 +55,8 @@ internal sealed class FakeQueue : IDispatchedQueue
 
     public int Progress { get; private set; }
 
+    public int Returned { get; private set; }
+
     public List<Exception> Failures { get; } = [];
 
     public long Watermark => Runs.Window.Watermark;
@@ -65,6 +67,8 @@ internal sealed class FakeQueue : IDispatchedQueue
     public void Track(Task task) => Tracked.Add(task);
 
     public void OnProgress() => Progress++;
+
+    public void OnReturned() => Returned++;
 
     public void Fail(Exception exception) => Failures.Add(exception);
 

@@ -84,7 +84,7 @@ public sealed class ForwardedRunTests : IAsyncLifetime
     {
         ASiloLeaves();
         var listener = new GrainListener(
-            _listener, _rocketmq.MyGroup, isOne: true, new CallRenewals(_cluster.Silos.Client), _ => default);
+            _listener, _rocketmq.MyGroup, isOne: true, new CallRenewals(_cluster.Silos.Client, SiloAddress.Zero), _ => default);
 
         var outcome = await listener.ConsumeAsync(
             new ListenerCall(Queue, new([TestMessages.At(0)]), 1, _long, _long) { InOrder = true }, CancellationToken.None);

@@ -238,6 +238,9 @@ internal sealed partial class ConcurrentDispatcher(
     private void Return(IDispatchedQueue queue, ProcessQueueRange range)
     {
         range.Window.Return(range);
+
+        // A queue that is moved waits until no listener has any of its former messages.
+        queue.OnReturned();
         Signal(queue);
     }
 
@@ -271,11 +274,12 @@ internal sealed partial class ConcurrentDispatcher(
     private async ValueTask<ListenerOutcome> RunAsync(
         IDispatchedQueue queue, ProcessQueueRange range, DispatchWorker worker, BatchClaim share)
     {
+        var named = worker.Wait.Renewal.Begin();
         var run = new ListenerCall(queue.Source, range.Messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             Share = share,
             Ownership = queue.Ownership,
-            Renewable = worker.Wait.Renewal.Begin(),
+            Renewable = named,
         };
         var token = queue.ListenerToken;
         using var running = queue.Running.Begin(range.Messages, share);
@@ -295,7 +299,8 @@ internal sealed partial class ConcurrentDispatcher(
             }
         }
 
-        return await worker.Wait.WaitWhileRenewedAsync(call, longest, token) ? await call : throw new TimeoutException();
+        var end = await worker.Wait.EndOfAsync(call, worker.Listener, named, longest, token);
+        return end.State == CallState.Ended ? end.Outcome : throw new TimeoutException();
     }
 
     /// <summary>

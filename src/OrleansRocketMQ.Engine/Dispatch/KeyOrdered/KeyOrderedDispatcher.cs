@@ -231,23 +231,24 @@ internal sealed partial class KeyOrderedDispatcher(
     {
         var token = queue.Pump.ListenerToken;
         using var running = queue.Pump.Running.Begin(messages);
-        var call = listener.ConsumeAsync(CallOf(queue, lane, messages, wait), token);
-        if (await wait.WaitWhileRenewedAsync(call, _longestCall, token))
+        var named = wait.Renewal.Begin();
+        var call = listener.ConsumeAsync(CallOf(queue, lane, messages, named), token);
+        if (await wait.EndOfAsync(call, listener, named, _longestCall, token) is { State: CallState.Ended } end)
         {
-            return await call;
+            return end.Outcome;
         }
 
         lane.Stuck = lane.Key is null ? null : call;
         return null;
     }
 
-    private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, CallWait wait)
+    private ListenerCall CallOf(KeyOrderedQueue queue, KeyQueue lane, MessageExt[] messages, RenewableCall named)
         => new(queue.Pump.Queue, messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit, options.ConsumeTimeout)
         {
             InOrder = true,
             Ownership = queue.Pump.Ownership,
             Failures = lane.Failures,
-            Renewable = wait.Renewal.Begin(),
+            Renewable = named,
         };
 
     /// <summary>The listener has ended: what succeeded is done, and the first that failed is decided about.</summary>

@@ -11,6 +11,7 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
 {
     private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
 
+    private readonly CallWait _wait = new(group.Runtime.Time);
     private int _inCall;
     private bool _hasCalled;
     private bool _asksFirst;
@@ -84,15 +85,21 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
 
         _asksFirst = false;
         var options = group.Options;
+        var named = _wait.Renewal.Begin();
         var call = new OrderlyCall(pump.Queue, ownership.Number, messages, options.ConsumeBatchSize, AdaptiveBatchSizer.Limit)
         {
             AutoCommit = options.AutoCommit,
             MayDecideCommit = options.PoisonHandling != Configuration.PoisonHandling.Park,
             ReconsumeTimes = reconsumeTimes,
             Ownership = ownership,
+            Renewable = named,
         };
         using var running = pump.Running.Begin(messages);
-        var result = await listener.ConsumeAsync(call, ownership.Listening);
+
+        // The listener's side hears of the end of the lease, and takes its time to end.
+        var end = await _wait.EndOfAsync(
+            listener.ConsumeAsync(call, ownership.Listening), listener, named, longest: null, CancellationToken.None);
+        var result = end.Outcome!;
         if (result.Held is { } held)
         {
             ReachableIn = ListenerTimes.AskHeldAfter;
@@ -113,6 +120,7 @@ internal sealed partial class OrderlyInvoker(IDispatchedQueue pump, IQueueListen
     /// <summary>The queue has stopped here. If it goes on elsewhere, its listener is to follow.</summary>
     public async Task LeaveAsync()
     {
+        _wait.Dispose();
         if (!_hasCalled || pump.IsGroupStopping)
         {
             return;
