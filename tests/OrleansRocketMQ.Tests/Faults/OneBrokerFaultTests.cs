@@ -40,6 +40,29 @@ public sealed class OneBrokerFaultTests
         }
     }
 
+    [Fact]
+    public async Task A_subscription_that_changes_beside_a_broker_gone_silent_does_not_wait_for_it()
+    {
+        const string second = "second";
+        await using var rocketmq = await TestRocketMQ.StartAsync(queues: 1);
+        rocketmq.Broker.CreateTopic(second, 1);
+        await using (var cluster = await rocketmq.BeginAsync(setUp: options => options.RequestTimeout = BeyondTheTest))
+        {
+            await cluster.UntilReadyAsync(rocketmq.MyGroup);
+            var silent = await AddSilentAsync(rocketmq);
+            silent.CreateTopic(second, 1);
+
+            var management = cluster.Silos.Client.GetGrain<IConsumerGroupManagementGrain>(rocketmq.MyGroup);
+            await management.SubscribeAsync(second);
+            await rocketmq.Producer.SendAsync(new Message(second, "1"u8.ToArray()), new MessageQueue(second, rocketmq.Broker.Name, 0));
+            await rocketmq.UntilAllCameAsync(1);
+            await management.UnsubscribeAsync(second);
+
+            rocketmq.Faults.Clear();
+            await silent.StopAsync();
+        }
+    }
+
     private static async Task<EmbeddedBroker> AddSilentAsync(TestRocketMQ rocketmq)
     {
         var silent = await rocketmq.Embedded.AddBrokerAsync("broker-silent");
