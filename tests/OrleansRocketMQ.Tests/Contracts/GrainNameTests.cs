@@ -26,7 +26,7 @@ public sealed class GrainNameTests
         "OrleansRocketMQ.IConsumerSwitchGrain", "OrleansRocketMQ.IGroupAgent", "OrleansRocketMQ.IGroupSettingsGrain",
         "OrleansRocketMQ.IListenerDoor", "OrleansRocketMQ.IListenerRunner", "OrleansRocketMQ.IMessageQueueGrain",
         "OrleansRocketMQ.IOrderlyRunner", "OrleansRocketMQ.IOutboxDrain", "OrleansRocketMQ.IOutboxIndexGrain",
-        "OrleansRocketMQ.IParkingGrain", "OrleansRocketMQ.ISubscriptionFollower",
+        "OrleansRocketMQ.IParkingGrain", "OrleansRocketMQ.IRunWatch", "OrleansRocketMQ.ISubscriptionFollower",
         "OrleansRocketMQ.ISubscriptionKeeperGrain",
     ];
 
