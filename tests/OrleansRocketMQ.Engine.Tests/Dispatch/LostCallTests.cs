@@ -21,10 +21,10 @@ public sealed class LostCallTests
         Orderly,
     }
 
+    public static TheoryData<Mode> Modes => [.. Enum.GetValues<Mode>()];
+
     [Theory]
-    [InlineData(Mode.Concurrent)]
-    [InlineData(Mode.KeyOrdered)]
-    [InlineData(Mode.Orderly)]
+    [MemberData(nameof(Modes))]
     public void One_that_has_not_come_is_made_again_and_that_is_no_attempt(Mode mode)
     {
         var queue = Begin(mode, CallState.Lost);
@@ -38,9 +38,7 @@ public sealed class LostCallTests
     }
 
     [Theory]
-    [InlineData(Mode.Concurrent)]
-    [InlineData(Mode.KeyOrdered)]
-    [InlineData(Mode.Orderly)]
+    [MemberData(nameof(Modes))]
     public void One_whose_answer_was_lost_is_not_made_again(Mode mode)
     {
         var queue = Begin(mode, CallState.Ended);
@@ -52,9 +50,7 @@ public sealed class LostCallTests
     }
 
     [Theory]
-    [InlineData(Mode.Concurrent)]
-    [InlineData(Mode.KeyOrdered)]
-    [InlineData(Mode.Orderly)]
+    [MemberData(nameof(Modes))]
     public void One_under_way_is_asked_after_now_and_then_and_waited_for(Mode mode)
     {
         var queue = Begin(mode, CallState.UnderWay);
@@ -68,9 +64,7 @@ public sealed class LostCallTests
     }
 
     [Theory]
-    [InlineData(Mode.Concurrent)]
-    [InlineData(Mode.KeyOrdered)]
-    [InlineData(Mode.Orderly)]
+    [MemberData(nameof(Modes))]
     public void One_on_this_silo_is_not_asked_after(Mode mode)
     {
         Begin(mode, CallState.Lost, isHere: true);

@@ -74,14 +74,14 @@ public sealed class CallCountTests
     public async Task Queues_that_start_together_ask_for_the_settings_together()
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 200);
-        var calls = new CallCounter();
+        var calls = new CallCounter { SettingsTake = TimeSpan.FromMilliseconds(20) };
         await using var cluster = await StartAsync(rocketmq, calls, () => Task.CompletedTask);
         await Eventually.TrueAsync(
             () => cluster.StatusOf(rocketmq.MyGroup).Sum(silo => silo.Queues.Count(queue => queue.Queue.Topic == TestRocketMQ.Topic && queue.NextPullOffset >= 0)) == 200,
             "all queues run");
 
         // Each for itself they would ask 200 times; how many share a question depends on how fast they start.
-        Assert.InRange(calls.Of<IGroupSettingsGrain>(nameof(IGroupSettingsGrain.GetAsync)), 1, 180);
+        Assert.InRange(calls.Of<IGroupSettingsGrain>(nameof(IGroupSettingsGrain.GetAsync)), 1, 150);
     }
 
     [Fact]
@@ -150,13 +150,20 @@ public sealed class CallCountTests
 
         public int Of<T>(string method) => _counts.GetValueOrDefault($"{typeof(T).Name}.{method}");
 
+        /// <summary>How long a question for settings is under way, as it is between machines; in a process nobody else asks meanwhile.</summary>
+        public TimeSpan SettingsTake { get; init; }
+
         public void Clear() => _counts.Clear();
 
-        public Task Invoke(IIncomingGrainCallContext context)
+        public async Task Invoke(IIncomingGrainCallContext context)
         {
             _counts.AddOrUpdate($"{context.InterfaceMethod.DeclaringType!.Name}.{context.InterfaceMethod.Name}", 1, (_, count) => count + 1);
+            if (context.InterfaceMethod.Name == nameof(IGroupSettingsGrain.GetAsync) && SettingsTake > TimeSpan.Zero)
+            {
+                await Task.Delay(SettingsTake);
+            }
 
-            return context.Invoke();
+            await context.Invoke();
         }
     }
 
