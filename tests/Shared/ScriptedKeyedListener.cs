@@ -13,6 +13,9 @@ internal sealed class ScriptedKeyedListener : Grain, IKeyOrderedListener
 {
     private static readonly ConcurrentDictionary<string, KeyedScript> Scripts = new();
 
+    /// <summary>What the listener of a group does.</summary>
+    public static void Script(string group, KeyedScript script) => Scripts[group] = script;
+
     /// <summary>Silos with one group whose key-ordered listener does what the script says; ready when this returns.</summary>
     public static async Task<TestCluster> ConsumeAsync(
         string nameServer, string group, string topic, KeyedScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
@@ -26,7 +29,7 @@ internal sealed class ScriptedKeyedListener : Grain, IKeyOrderedListener
     public static Task<TestCluster> BeginAsync(
         string nameServer, string group, string topic, KeyedScript script, Action<ConsumerBuilder>? configure = null, short silos = 1, Action<RocketMQBuilder>? setUp = null)
     {
-        Scripts[group] = script;
+        Script(group, script);
         return TestCluster.StartAsync(
             nameServer,
             rocketmq =>

@@ -31,23 +31,19 @@ internal sealed class CallRenewals : ICallRenewals
     private readonly Lazy<ICallRenewals> _reference;
 
     public CallRenewals(IGrainFactory grains, ILocalSiloDetails silo)
-        : this(grains, silo.SiloAddress)
     {
-    }
-
-    public CallRenewals(IGrainFactory grains, SiloAddress silo)
-    {
-        _silo = (long)silo.GetConsistentHashCode() << BitsOfSlots;
+        _silo = (long)silo.SiloAddress.GetConsistentHashCode() << BitsOfSlots;
         _reference = new(() => grains.CreateObjectReference<ICallRenewals>(this));
     }
 
     /// <summary>The name of a call of this silo in the cluster; default for none.</summary>
-    public (long Slot, long Number) NameOf(RenewableCall? call) => call is { } made ? (_silo + made.Slot.Id, made.Number) : default;
+    public (long Slot, long Number) NameOf(RenewableCall? call) => call is { } made ? (NameOf(made.Slot), made.Number) : default;
 
     /// <summary>Where listeners send word of a slot's calls.</summary>
     public ICallRenewals AddressOf(CallRenewal slot)
     {
-        if (!_slots.ContainsKey(_silo + slot.Id))
+        var name = NameOf(slot);
+        if (!_slots.ContainsKey(name))
         {
             foreach (var (id, known) in _slots)
             {
@@ -57,7 +53,7 @@ internal sealed class CallRenewals : ICallRenewals
                 }
             }
 
-            _slots[_silo + slot.Id] = new(slot);
+            _slots[name] = new(slot);
         }
 
         return _reference.Value;
@@ -72,4 +68,6 @@ internal sealed class CallRenewals : ICallRenewals
 
         return Task.CompletedTask;
     }
+
+    private long NameOf(CallRenewal slot) => _silo + slot.Id;
 }

@@ -96,7 +96,7 @@ internal sealed class GrainListener(
     }
 
     public Task<CallWord<ListenerOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => RunWatch
-        .AskAsync<RunWord, DispatchBatchResult, ListenerOutcome>(
+        .AskAsync<DispatchBatchResult, ListenerOutcome>(
             grain, renewals.NameOf(call), static (watch, slot, number) => watch.AskAsync(slot, number), OutcomeOf, cancellationToken);
 
     private static ListenerOutcome OutcomeOf(DispatchBatchResult result) => new(
@@ -145,7 +145,7 @@ internal sealed class GrainQueueListener(
     }
 
     public Task<CallWord<OrderlyOutcome>> AskAsync(RenewableCall call, CancellationToken cancellationToken) => RunWatch
-        .AskAsync<OrderlyRunWord, OrderlyBatchResult, OrderlyOutcome>(
+        .AskAsync<OrderlyBatchResult, OrderlyOutcome>(
             grain, renewals.NameOf(call), static (watch, slot, call) => watch.AskInOrderAsync(slot, call), OutcomeOf, cancellationToken);
 
     public Task QueueLeftAsync() => grain.QueueLeftAsync(silo);

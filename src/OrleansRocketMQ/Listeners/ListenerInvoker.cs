@@ -37,9 +37,10 @@ internal sealed partial class ListenerInvoker(
             return new(DispatchBatchResult.RefusedUnlessNamed(grain.ActivationId));
         }
 
+        run.Renewable?.NoteHere();
+
         // Orleans does not carry a cancellation to stateless workers, which is what listeners mostly are. Where the queue
         // runs on this silo its own token is at hand.
-        run.Renewable?.NoteHere();
         if (run.Ownership is { } ownership)
         {
             return BeginAsync(run, ownership.Listening);

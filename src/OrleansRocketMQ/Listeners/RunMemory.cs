@@ -52,8 +52,28 @@ internal sealed class RunMemory<TResult>
         }
     }
 
+    /// <summary>What is known of a run. One that is not known is not taken from now on, unless it may stand behind another one.</summary>
+    public RunWord<TResult> Ask((long Slot, long Number) call)
+    {
+        lock (_gate)
+        {
+            if (Find(call) is { } known)
+            {
+                return new(known.Result is null ? CallState.Lost : CallState.Ended, known.Result);
+            }
+
+            if (_underWay.Count > 0)
+            {
+                return new(CallState.UnderWay);
+            }
+
+            Keep(call, null);
+            return new(CallState.Lost);
+        }
+    }
+
     /// <summary>Whether a run may begin; it may not when it was told to be lost.</summary>
-    public bool TryBegin((long Slot, long Number) call)
+    private bool TryBegin((long Slot, long Number) call)
     {
         lock (_gate)
         {
@@ -71,32 +91,12 @@ internal sealed class RunMemory<TResult>
     /// <summary>A run has ended.</summary>
     /// <param name="call">Which.</param>
     /// <param name="result">What has become of it; null when nobody has judged its messages.</param>
-    public void End((long Slot, long Number) call, TResult? result)
+    private void End((long Slot, long Number) call, TResult? result)
     {
         lock (_gate)
         {
             _underWay.Remove(call);
             Keep(call, result);
-        }
-    }
-
-    /// <summary>What is known of a run. One that is not known is not taken from now on, unless it may stand behind another one.</summary>
-    public (CallState State, TResult? Result) Ask((long Slot, long Number) call)
-    {
-        lock (_gate)
-        {
-            if (_underWay.Count > 0 && Find(call) is null)
-            {
-                return (CallState.UnderWay, null);
-            }
-
-            if (Find(call) is not { } known)
-            {
-                Keep(call, null);
-                return (CallState.Lost, null);
-            }
-
-            return (known.Result is null ? CallState.Lost : CallState.Ended, known.Result);
         }
     }
 

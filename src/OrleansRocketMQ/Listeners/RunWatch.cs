@@ -17,62 +17,40 @@ internal interface IRunWatch : IGrainExtension
     [AlwaysInterleave]
     [ResponseTimeout("00:00:05")]
     [Alias("Ask")]
-    ValueTask<RunWord> AskAsync(long slot, long number);
+    ValueTask<RunWord<DispatchBatchResult>> AskAsync(long slot, long number);
 
     /// <summary>Asks after a run of <see cref="IOrderlyRunner"/>.</summary>
     [AlwaysInterleave]
     [ResponseTimeout("00:00:05")]
     [Alias("AskInOrder")]
-    ValueTask<OrderlyRunWord> AskInOrderAsync(long slot, long number);
+    ValueTask<RunWord<OrderlyBatchResult>> AskInOrderAsync(long slot, long number);
 }
 
 /// <summary>What is known of a run.</summary>
-internal interface IRunWord<TResult>
-{
-    /// <summary>How far it is.</summary>
-    CallState State { get; }
-
-    /// <summary>What has become of it, when it has ended.</summary>
-    TResult? Result { get; }
-}
-
-/// <inheritdoc cref="IRunWord{TResult}"/>
+/// <param name="State">How far it is.</param>
+/// <param name="Result">What has become of it, when it has ended.</param>
 [GenerateSerializer]
 [Immutable]
-[Alias("OrleansRocketMQ.RunWord")]
-internal sealed record RunWord([property: Id(0)] CallState State, [property: Id(1)] DispatchBatchResult? Result)
-    : IRunWord<DispatchBatchResult>;
-
-/// <inheritdoc cref="IRunWord{TResult}"/>
-[GenerateSerializer]
-[Immutable]
-[Alias("OrleansRocketMQ.OrderlyRunWord")]
-internal sealed record OrderlyRunWord([property: Id(0)] CallState State, [property: Id(1)] OrderlyBatchResult? Result)
-    : IRunWord<OrderlyBatchResult>;
+[Alias("OrleansRocketMQ.RunWord`1")]
+internal sealed record RunWord<TResult>([property: Id(0)] CallState State, [property: Id(1)] TResult? Result = null)
+    where TResult : class;
 
 /// <inheritdoc cref="IRunWatch"/>
 internal sealed class RunWatch(IGrainContext grain) : IRunWatch
 {
-    public ValueTask<RunWord> AskAsync(long slot, long number)
-    {
-        var (state, result) = RunMemory<DispatchBatchResult>.Of(grain).Ask((slot, number));
-        return new(new RunWord(state, result));
-    }
+    public ValueTask<RunWord<DispatchBatchResult>> AskAsync(long slot, long number)
+        => new(RunMemory<DispatchBatchResult>.Of(grain).Ask((slot, number)));
 
-    public ValueTask<OrderlyRunWord> AskInOrderAsync(long slot, long number)
-    {
-        var (state, result) = RunMemory<OrderlyBatchResult>.Of(grain).Ask((slot, number));
-        return new(new OrderlyRunWord(state, result));
-    }
+    public ValueTask<RunWord<OrderlyBatchResult>> AskInOrderAsync(long slot, long number)
+        => new(RunMemory<OrderlyBatchResult>.Of(grain).Ask((slot, number)));
 
     /// <summary>Asks; under way where no answer comes, or the silo is of a version that knows no such question.</summary>
-    public static async Task<CallWord<TOutcome>> AskAsync<TWord, TResult, TOutcome>(
+    public static async Task<CallWord<TOutcome>> AskAsync<TResult, TOutcome>(
         IAddressable listener,
         (long Slot, long Number) call,
-        Func<IRunWatch, long, long, ValueTask<TWord>> ask,
+        Func<IRunWatch, long, long, ValueTask<RunWord<TResult>>> ask,
         Func<TResult, TOutcome> outcomeOf,
         CancellationToken cancellationToken)
-        where TWord : IRunWord<TResult>
         where TResult : class
     {
         try

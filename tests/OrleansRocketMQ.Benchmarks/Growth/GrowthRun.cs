@@ -94,44 +94,42 @@ internal sealed class GrowthRun(Arguments arguments)
         return GrowthFigures.Of(begin, _goal.Start, end, arguments);
     }
 
-    // Those of the group before count for its goal, and a key's first message is to find no grain. A million take longer to end than
-    // a call may last.
-    private static async Task EndListenersAsync(IManagementGrain management)
-    {
-        for (var waited = TimeSpan.Zero; waited < Patience; waited += LookAgain)
+    // Those of the group before count for its goal, and a key's first message is to find no grain.
+    private static Task EndListenersAsync(IManagementGrain management) => UntilAsync(
+        async () =>
         {
             try
             {
                 await management.ForceActivationCollection(TimeSpan.Zero);
                 var running = await management.GetSimpleGrainStatistics();
-                if (!running.Any(static grain => grain.GrainType.Contains("Counting", StringComparison.Ordinal)))
-                {
-                    return;
-                }
+                return !running.Any(static grain => grain.GrainType.Contains("Counting", StringComparison.Ordinal));
             }
             catch (TimeoutException)
             {
-                // They go on ending.
+                // A million take longer to end than a call may last, and go on ending.
+                return false;
+            }
+        },
+        static () => "Listeners of the group before still run.");
+
+    private static async Task UntilAsync(Func<Task<bool>> condition, Func<string> what)
+    {
+        for (var waited = TimeSpan.Zero; !await condition(); waited += LookAgain)
+        {
+            if (waited > Patience)
+            {
+                throw new TimeoutException(what());
             }
 
             await Task.Delay(LookAgain);
         }
-
-        throw new TimeoutException("Listeners of the group before still run.");
     }
 
     private async Task UntilAllQueuesHaveBegunAsync(string group)
     {
-        for (var waited = TimeSpan.Zero; !IsBalanced(group); waited += LookAgain)
-        {
-            if (waited > Patience)
-            {
-                throw new TimeoutException($"{_hosts.Sum(host => BegunOn(host, group))} of {arguments.Queues} queues have begun.");
-            }
-
-            await Task.Delay(LookAgain);
-        }
-
+        await UntilAsync(
+            () => Task.FromResult(IsBalanced(group)),
+            () => $"{_hosts.Sum(host => BegunOn(host, group))} of {arguments.Queues} queues have begun.");
         if (_goal.Seen > 0)
         {
             throw new InvalidOperationException($"{_goal.Seen} messages went to listeners while the group was paused.");

@@ -19,14 +19,13 @@ internal sealed partial class SimulatedListeners
     private sealed class QueueListener(SimulatedListeners listeners) : IQueueListener
     {
         private readonly List<Delivery> _uncommitted = [];
+        private readonly SwallowedCalls<OrderlyOutcome> _swallowed = new();
         private WindowRecord? _window;
         private int _batches;
 
         public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
 
         public Task QueueLeftAsync() => Task.CompletedTask;
-
-        private readonly SwallowedCalls<OrderlyOutcome> _swallowed = new();
 
         public Task<OrderlyOutcome> ConsumeAsync(in OrderlyCall call, CancellationToken cancellationToken)
             => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);

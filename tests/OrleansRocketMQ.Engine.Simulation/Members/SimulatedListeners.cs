@@ -209,12 +209,11 @@ internal sealed partial class SimulatedListeners(SimulatedWorld world, Owner own
     /// <param name="slot">The worker it belongs to; null when it is a key's.</param>
     private sealed class Listener(SimulatedListeners listeners, int? slot) : IListener
     {
+        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
         private int _unreached;
         private TimeSpan _unreachedSince;
 
         public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => listeners.IsReadyAsync();
-
-        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
 
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
             => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);

@@ -106,11 +106,11 @@ internal sealed class PopListeners(PopWorld world, PopMember member) : IListener
 
     private sealed class Listener(PopListeners listeners) : IListener
     {
+        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
+
         private PopWorld World => listeners.Source;
 
         public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => Task.FromResult(true);
-
-        private readonly SwallowedCalls<ListenerOutcome> _swallowed = new();
 
         public Task<ListenerOutcome> ConsumeAsync(in ListenerCall call, CancellationToken cancellationToken)
             => _swallowed.SendAsync(RunAsync(call, cancellationToken), call.Renewable!.Value, cancellationToken);

@@ -39,7 +39,7 @@ public sealed class OlderSilosTests : IAsyncLifetime
             InOrder = true,
             Failures = 2,
             IsOfOne = true,
-            Renewals = new CallRenewals(Services.GetRequiredService<IGrainFactory>(), SiloAddress.Zero).AddressOf(call),
+            Renewals = ActivatorUtilities.CreateInstance<CallRenewals>(Services).AddressOf(call),
             Call = (5, 6),
             Reading = new(8, 9),
         };

@@ -3,12 +3,10 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
-using Orleans.Placement;
-using Orleans.Runtime;
 using OrleansRocketMQ.Configuration;
 using OrleansRocketMQ.Dispatch;
-using OrleansRocketMQ.Dispatch.Orderly;
 using OrleansRocketMQ.Tests.Infrastructure;
+using OrleansRocketMQ.Tests.Orderly;
 
 namespace OrleansRocketMQ.Tests.Dispatch;
 
@@ -45,17 +43,35 @@ public sealed class LostCallTests
     {
         await using var rocketmq = await TestRocketMQ.StartAsync(queues: 8);
         var wire = new LossyWire(loss);
+        var consumed = new ConcurrentDictionary<string, int>();
+        ScriptedListener.Script(rocketmq.MyGroup, async (messages, _, _) =>
+        {
+            // Else the few slots that are free first do it all, and all of them may have their grains beside them.
+            await wire.IsInUse;
+            Take(messages);
+            return ConsumeResult.Success;
+        });
+        ScriptedKeyedListener.Script(rocketmq.MyGroup, (_, messages, _, _) =>
+        {
+            Take(messages);
+            return ValueTask.FromResult(ConsumeResult.Success);
+        });
+        Places.Scripts[rocketmq.MyGroup] = (messages, _, _) =>
+        {
+            Take(messages);
+            return ValueTask.FromResult(ConsumeOrderlyResult.Success);
+        };
         await using var cluster = await TestCluster.StartAsync(
             rocketmq.Embedded.NameServerAddress,
             builder =>
             {
                 DeclaredListeners.HideIn(builder.Services);
-                builder.Services.AddSingleton<IOutgoingGrainCallFilter>(wire);
+                builder.Services.AddSingleton<IOutgoingGrainCallFilter>(wire).AddSingleton<IIncomingGrainCallFilter>(wire);
                 _ = mode switch
                 {
-                    "concurrent" => builder.AddConsumer<RemoteConcurrentListener>(rocketmq.MyGroup, Configure),
-                    "by key" => builder.AddConsumer<RemoteKeyedListener>(rocketmq.MyGroup, Configure),
-                    _ => builder.AddConsumer<RemoteOrderlyListener>(rocketmq.MyGroup, Configure),
+                    "concurrent" => builder.AddConsumer<SpreadListener>(rocketmq.MyGroup, Configure),
+                    "by key" => builder.AddConsumer<ScriptedKeyedListener>(rocketmq.MyGroup, Configure),
+                    _ => builder.AddConsumer<FarListener>(rocketmq.MyGroup, Configure),
                 };
             },
             silos: 2);
@@ -69,9 +85,16 @@ public sealed class LostCallTests
 
         await rocketmq.UntilCommittedAsync(Messages);
         Assert.InRange(wire.HasLost, 1, Lost);
-        var consumed = Consumed.By(rocketmq.MyGroup);
         Assert.Equal(Messages, consumed.Count);
         Assert.All(consumed, message => Assert.Equal(1, message.Value));
+
+        void Take(MessageBatch messages)
+        {
+            foreach (var message in messages)
+            {
+                consumed.AddOrUpdate(TestRocketMQ.Text(message), 1, (_, times) => times + 1);
+            }
+        }
 
         static void Configure(Hosting.ConsumerBuilder consumer) => consumer.Subscribe(TestRocketMQ.Topic).Configure(options =>
         {
@@ -82,23 +105,20 @@ public sealed class LostCallTests
     }
 
     /// <summary>Swallows a few runs, or a few answers of listeners on another silo.</summary>
-    private sealed class LossyWire(Loss loss) : IOutgoingGrainCallFilter
+    private sealed class LossyWire(Loss loss) : IOutgoingGrainCallFilter, IIncomingGrainCallFilter
     {
         private static readonly Task s_never = new TaskCompletionSource().Task;
+        private readonly TaskCompletionSource _inUse = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int _lost;
+
+        /// <summary>Ends when a run has come to another silo.</summary>
+        public Task IsInUse => _inUse.Task;
 
         public int HasLost => Volatile.Read(ref _lost);
 
         public async Task Invoke(IOutgoingGrainCallContext context)
         {
-            var call = context.InterfaceMethod.DeclaringType is { } type && (type == typeof(IListenerRunner) || type == typeof(IOrderlyRunner))
-                ? context.Request.GetArgument(0) switch
-                {
-                    DispatchBatch run => run.Renewable,
-                    OrderlyBatch run => run.Renewable,
-                    _ => null,
-                }
-                : null;
+            var call = RunOf(context)?.Renewable;
             if (call is not null && loss == Loss.Run && TryLose())
             {
                 await s_never;
@@ -110,6 +130,19 @@ public sealed class LostCallTests
                 await s_never;
             }
         }
+
+        public Task Invoke(IIncomingGrainCallContext context)
+        {
+            if (RunOf(context) is { Renewable: null })
+            {
+                _inUse.TrySetResult();
+            }
+
+            return context.Invoke();
+        }
+
+        private static IRun? RunOf(IGrainCallContext context)
+            => context.Request.GetArgumentCount() > 0 ? context.Request.GetArgument(0) as IRun : null;
 
         private bool TryLose()
         {
@@ -123,61 +156,5 @@ public sealed class LostCallTests
 
             return false;
         }
-    }
-}
-
-/// <summary>How often each message was consumed.</summary>
-internal static class Consumed
-{
-    private static readonly ConcurrentDictionary<string, ConcurrentDictionary<string, int>> s_byGroup = new();
-
-    public static ConcurrentDictionary<string, int> By(string group) => s_byGroup.GetOrAdd(group, _ => new());
-
-    public static void Add(string group, MessageBatch messages)
-    {
-        foreach (var message in messages)
-        {
-            By(group).AddOrUpdate(Encoding.UTF8.GetString(message.Body.Span), 1, (_, times) => times + 1);
-        }
-    }
-}
-
-[RandomPlacement]
-internal sealed class RemoteConcurrentListener(IGrainContext grain, ILocalSiloDetails silo) : Grain, IConcurrentListener
-{
-    private static readonly ConcurrentDictionary<string, TaskCompletionSource> s_anyIsRemote = new();
-
-    public async ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
-    {
-        // Else the few slots that are free first do it all, and all of them may have their grains beside them.
-        var anyIsRemote = s_anyIsRemote.GetOrAdd(context.Group, _ => new(TaskCreationOptions.RunContinuationsAsynchronously));
-        if (!grain.GrainId.Key.ToString()!.StartsWith(silo.SiloAddress.ToParsableString(), StringComparison.Ordinal))
-        {
-            anyIsRemote.TrySetResult();
-        }
-
-        await anyIsRemote.Task;
-        Consumed.Add(context.Group, messages);
-        return ConsumeResult.Success;
-    }
-}
-
-[RandomPlacement]
-internal sealed class RemoteKeyedListener : Grain, IKeyOrderedListener
-{
-    public ValueTask<ConsumeResult> ConsumeAsync(MessageBatch messages, ConsumeContext context, CancellationToken cancellationToken)
-    {
-        Consumed.Add(context.Group, messages);
-        return ValueTask.FromResult(ConsumeResult.Success);
-    }
-}
-
-[RandomPlacement]
-internal sealed class RemoteOrderlyListener : Grain, IOrderlyListener
-{
-    public ValueTask<ConsumeOrderlyResult> ConsumeAsync(MessageBatch messages, ConsumeOrderlyContext context, CancellationToken cancellationToken)
-    {
-        Consumed.Add(context.Group, messages);
-        return ValueTask.FromResult(ConsumeOrderlyResult.Success);
     }
 }

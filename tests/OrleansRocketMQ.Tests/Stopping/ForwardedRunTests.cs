@@ -83,8 +83,9 @@ public sealed class ForwardedRunTests : IAsyncLifetime
     public async Task The_engine_does_not_notice_that_a_run_was_sent_again_to_the_activation_it_must_name()
     {
         ASiloLeaves();
+        var services = _cluster.Silos.GetSiloServiceProvider(_cluster.Silos.Silos[0].SiloAddress);
         var listener = new GrainListener(
-            _listener, _rocketmq.MyGroup, isOne: true, new CallRenewals(_cluster.Silos.Client, SiloAddress.Zero), _ => default);
+            _listener, _rocketmq.MyGroup, isOne: true, services.GetRequiredService<CallRenewals>(), _ => default);
 
         var outcome = await listener.ConsumeAsync(
             new ListenerCall(Queue, new([TestMessages.At(0)]), 1, _long, _long) { InOrder = true }, CancellationToken.None);
